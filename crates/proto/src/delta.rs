@@ -1,0 +1,245 @@
+//! What differs between two data sets, and the answer to a Serial Query that it becomes.
+//!
+//! A delta is two sets of records: those only in the older data set and those only in the newer one. An ASPA counts
+//! with its providers, so that a customer whose list changed stands in both. Set algebra then gives what RFC 8210
+//! section 5.3 asks for: a fold of deltas mentions nothing that cancelled out, ASPAs included. [C-DEL-01]
+
+use crate::image::{Image, ImageSink, ImageWriter, Layout, Records, Section};
+use crate::payload::{Action, Asn};
+use crate::profile::Profile;
+use crate::version::Version;
+use crate::wire::record;
+use std::cmp::Ordering;
+use std::iter::Peekable;
+
+/// Records in the order of an image, on the heap.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RecordSet {
+    layout: Layout,
+    octets: Vec<u8>,
+}
+
+impl RecordSet {
+    fn push(&mut self, section: Section, record: &[u8]) {
+        self.layout.add(section, record.len());
+        self.octets.extend_from_slice(record);
+    }
+
+    fn records(&self, section: Section) -> Records<'_> {
+        Records::new(section, self.octets.get(self.layout.range(section)).unwrap_or_default())
+    }
+
+    fn octets_of(&self, section: Section) -> &[u8] {
+        self.octets.get(self.layout.range(section)).unwrap_or_default()
+    }
+}
+
+/// The change from an older data set to a newer one.
+#[derive(Clone, Debug, Default)]
+pub struct Delta {
+    removed: RecordSet,
+    added: RecordSet,
+}
+
+/// A delta that does not fit the data set that it was applied to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApplyError<E> {
+    /// It removes a record that is not there.
+    UnknownRecord(Section),
+    /// It adds a record that is there already.
+    DuplicateRecord(Section),
+    /// The sink failed.
+    Sink(E),
+}
+
+impl Delta {
+    /// What has to change in `old` to give `new`, by one pass over both. Their versions need not be equal.
+    pub fn between(old: &Image, new: &Image) -> Delta {
+        let mut delta = Delta::default();
+        for section in Section::ALL {
+            merge(section, old.records(section), new.records(section), |side, record| match side {
+                Side::Left => delta.removed.push(section, record),
+                Side::Right => delta.added.push(section, record),
+                Side::Both => {}
+            });
+        }
+        delta.removed.octets.shrink_to_fit();
+        delta.added.octets.shrink_to_fit();
+        delta
+    }
+
+    /// The change from the data set before the first of `steps` to the one after the last: the cost is that of the
+    /// changes, whatever the size of the sets.
+    pub fn fold<'a>(steps: impl IntoIterator<Item = &'a Delta>) -> Delta {
+        let steps: Vec<&Delta> = steps.into_iter().collect();
+        let mut folded = Delta::default();
+        for section in Section::ALL {
+            let mut changes: Vec<(&[u8], Action)> = Vec::new();
+            for step in &steps {
+                changes.extend(step.removed.records(section).map(|record| (record, Action::Withdraw)));
+                changes.extend(step.added.records(section).map(|record| (record, Action::Announce)));
+            }
+            // Stable: the changes of one record stay in the order in which they happened.
+            changes.sort_by(|(a, _), (b, _)| section.announcement_order(a, b));
+            for same in changes.chunk_by(|(a, _), (b, _)| section.announcement_order(a, b) == Ordering::Equal) {
+                // Announcing and withdrawing alternate, so the first and the last say what was and what is.
+                match same {
+                    [(record, Action::Announce), .., (_, Action::Announce)] | [(record, Action::Announce)] => {
+                        folded.added.push(section, record);
+                    }
+                    [(record, Action::Withdraw), .., (_, Action::Withdraw)] | [(record, Action::Withdraw)] => {
+                        folded.removed.push(section, record);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        folded
+    }
+
+    /// The older data set changed into the newer one.
+    pub fn apply<S: ImageSink>(&self, old: &Image, sink: S) -> Result<Image, ApplyError<S::Error>> {
+        let mut writer = ImageWriter::new(old.version(), sink);
+        for section in Section::ALL {
+            let mut kept: Vec<&[u8]> = Vec::new();
+            let mut error = None;
+            merge(section, old.records(section), self.removed.records(section), |side, record| match side {
+                Side::Left => kept.push(record),
+                Side::Right => error = Some(ApplyError::UnknownRecord(section)),
+                Side::Both => {}
+            });
+            let mut written = Ok(());
+            merge(section, kept.into_iter(), self.added.records(section), |side, record| match side {
+                Side::Both => error = Some(ApplyError::DuplicateRecord(section)),
+                Side::Left | Side::Right if written.is_ok() => written = writer.push(section, record),
+                Side::Left | Side::Right => {}
+            });
+            if let Some(error) = error {
+                return Err(error);
+            }
+            written.map_err(ApplyError::Sink)?;
+        }
+        writer.finish().map_err(ApplyError::Sink)
+    }
+
+    /// Whether the two data sets are the same.
+    pub fn is_empty(&self) -> bool {
+        self.removed.octets.is_empty() && self.added.octets.is_empty()
+    }
+
+    /// Whether anything in a section differs.
+    pub fn touches(&self, section: Section) -> bool {
+        self.announced(section) + self.removed.layout.count(section) > 0
+    }
+
+    /// How many records of a section are new (a customer with a new provider list is one).
+    pub fn announced(&self, section: Section) -> usize {
+        self.added.layout.count(section)
+    }
+
+    /// How many records of a section are gone; a replaced ASPA is not.
+    pub fn withdrawn(&self, section: Section) -> usize {
+        match section {
+            Section::Ipv4Prefix | Section::Ipv6Prefix | Section::RouterKey => self.removed.layout.count(section),
+            Section::Aspa => self.withdrawn_customers().count(),
+        }
+    }
+
+    /// The octets of memory that it holds.
+    pub fn octets(&self) -> usize {
+        self.removed.octets.capacity() + self.added.octets.capacity()
+    }
+
+    /// The customers that have no ASPA any more. [C-DEL-03]
+    fn withdrawn_customers(&self) -> impl Iterator<Item = Asn> + '_ {
+        let mut added = self.added.records(Section::Aspa).map(customer_of).peekable();
+        self.removed.records(Section::Aspa).map(customer_of).filter(move |customer| {
+            while added.next_if(|other| other < customer).is_some() {}
+            added.peek() != Some(customer)
+        })
+    }
+
+    /// The payload PDUs of the answer to a Serial Query: types ascend, and in each all announcements stand before
+    /// all withdrawals. [C-ORD-01] [C-ORD-02]
+    pub(crate) fn encode(&self, profile: Profile) -> Vec<u8> {
+        let version = profile.version();
+        let mut out = Vec::new();
+        for section in profile.sections() {
+            for record in self.added.records(section) {
+                out.push(version.octet());
+                out.extend_from_slice(record.get(1..).unwrap_or_default());
+            }
+            match section {
+                // [C-ORD-04] Withdrawn prefixes ascend: the reverse of the order in which they were announced.
+                Section::Ipv4Prefix => reversed::<20>(self.removed.octets_of(section), version, &mut out),
+                Section::Ipv6Prefix => reversed::<32>(self.removed.octets_of(section), version, &mut out),
+                Section::RouterKey => {
+                    for record in self.removed.records(section) {
+                        let [_, pdu_type, _, rest @ ..] = record else { continue };
+                        out.extend_from_slice(&[version.octet(), *pdu_type, Action::Withdraw.flags()]);
+                        out.extend_from_slice(rest);
+                    }
+                }
+                Section::Aspa => {
+                    for customer in self.withdrawn_customers() {
+                        record::aspa_withdrawal(version, customer, &mut out);
+                    }
+                }
+            }
+        }
+        out
+    }
+}
+
+/// Appends prefix records from the last to the first, as withdrawals.
+fn reversed<const OCTETS: usize>(records: &[u8], version: Version, out: &mut Vec<u8>) {
+    for record in records.as_chunks::<OCTETS>().0.iter().rev() {
+        let [_, head @ .., _] = &record[..9] else { continue };
+        out.push(version.octet());
+        out.extend_from_slice(head);
+        out.push(Action::Withdraw.flags());
+        out.extend_from_slice(&record[9..]);
+    }
+}
+
+fn customer_of(record: &[u8]) -> Asn {
+    Asn(record.get(8..).and_then(<[u8]>::first_chunk).map_or(0, |asn| u32::from_be_bytes(*asn)))
+}
+
+/// Which of two sets has a record.
+enum Side {
+    Left,
+    Right,
+    Both,
+}
+
+/// Walks two sorted runs of records together and names each record once.
+fn merge<'a>(
+    section: Section,
+    left: impl Iterator<Item = &'a [u8]>,
+    right: impl Iterator<Item = &'a [u8]>,
+    mut visit: impl FnMut(Side, &'a [u8]),
+) {
+    let (mut left, mut right): (Peekable<_>, Peekable<_>) = (left.peekable(), right.peekable());
+    loop {
+        let order = match (left.peek(), right.peek()) {
+            (None, None) => return,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            // Most records are in both: comparing octets is cheaper than taking them apart.
+            (Some(a), Some(b)) if a.get(1..) == b.get(1..) => Ordering::Equal,
+            (Some(a), Some(b)) => section.announcement_order(a, b),
+        };
+        if order.is_le()
+            && let Some(record) = left.next()
+        {
+            visit(if order.is_eq() { Side::Both } else { Side::Left }, record);
+        }
+        if order.is_ge()
+            && let Some(record) = right.next()
+            && order.is_gt()
+        {
+            visit(Side::Right, record);
+        }
+    }
+}

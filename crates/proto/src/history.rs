@@ -1,0 +1,163 @@
+//! The line of data sets: it alone advances the serial, and it keeps the deltas that answer Serial Queries.
+
+use crate::delta::Delta;
+use crate::image::{Image, Section};
+use crate::limits::{HISTORY_DELTAS_MAX, HISTORY_OCTETS_MAX};
+use crate::profile::SessionIds;
+use crate::serial::Serial;
+use crate::time::Timing;
+use crate::view::{Edition, View};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// The change that one serial made.
+#[derive(Debug)]
+pub(crate) struct Step {
+    /// The serial before it.
+    pub(crate) from: Serial,
+    pub(crate) delta: Arc<Delta>,
+}
+
+/// What a publication did.
+#[derive(Debug)]
+pub enum Publication {
+    /// The first data set.
+    First,
+    /// The same set as before: no new serial. [C-SER-05]
+    Same,
+    /// Another set: the serial advanced by this change.
+    Changed(Arc<Delta>),
+}
+
+/// How many deltas, and how many octets of them, are kept.
+#[derive(Clone, Copy, Debug)]
+pub struct HistoryLimits {
+    /// The most deltas.
+    pub deltas_max: usize,
+    /// The most octets of memory that all deltas together take.
+    pub octets_max: usize,
+}
+
+impl Default for HistoryLimits {
+    fn default() -> HistoryLimits {
+        HistoryLimits { deltas_max: HISTORY_DELTAS_MAX, octets_max: HISTORY_OCTETS_MAX }
+    }
+}
+
+/// The current data set, its serial, and a ring of deltas bounded in number and in octets.
+#[derive(Debug)]
+pub struct History {
+    limits: HistoryLimits,
+    sessions: SessionIds,
+    timing: Timing,
+    serial: Serial,
+    current: Option<Image>,
+    steps: VecDeque<Arc<Step>>,
+    octets: usize,
+    changed: [Option<Serial>; 4],
+    generation: u64,
+    revision: u64,
+}
+
+impl History {
+    /// A history with no data set yet. `first` is the serial of the first one; it should be random, so that a router
+    /// that knows an older cache's serial is not told that nothing changed. Zero becomes 1. [C-SID-02]
+    pub fn new(limits: HistoryLimits, sessions: SessionIds, timing: Timing, first: Serial) -> History {
+        History {
+            limits,
+            sessions,
+            timing,
+            serial: Serial(first.0.max(1)),
+            current: None,
+            steps: VecDeque::new(),
+            octets: 0,
+            changed: [None; 4],
+            generation: 0,
+            revision: 0,
+        }
+    }
+
+    /// The serial of the current data set, or of the first one to come.
+    pub fn serial(&self) -> Serial {
+        self.serial
+    }
+
+    /// The current data set.
+    pub fn current(&self) -> Option<&Image> {
+        self.current.as_ref()
+    }
+
+    /// How many deltas are kept, and how many octets they take.
+    pub fn retained(&self) -> (usize, usize) {
+        (self.steps.len(), self.octets)
+    }
+
+    /// Makes an image the current data set. If it is the set that is current already, the older image stays.
+    pub fn publish(&mut self, image: Image) -> Publication {
+        let Some(old) = &self.current else {
+            self.current = Some(image);
+            self.generation += 1;
+            self.changed = [Some(self.serial); 4];
+            return Publication::First;
+        };
+        let delta = Delta::between(old, &image);
+        if delta.is_empty() {
+            return Publication::Same;
+        }
+        let from = self.serial;
+        self.serial = from.next();
+        self.generation += 1;
+        self.current = Some(image);
+        for section in Section::ALL {
+            if delta.touches(section) {
+                self.changed[section.index()] = Some(self.serial);
+            }
+        }
+        Publication::Changed(self.remember(from, delta))
+    }
+
+    /// Adds a delta to the ring, and drops the oldest ones that no longer fit.
+    fn remember(&mut self, from: Serial, delta: Delta) -> Arc<Delta> {
+        self.octets += delta.octets();
+        let delta = Arc::new(delta);
+        self.steps.push_back(Arc::new(Step { from, delta: Arc::clone(&delta) }));
+        while self.steps.len() > self.limits.deltas_max || self.octets > self.limits.octets_max {
+            let Some(dropped) = self.steps.pop_front() else { break };
+            self.octets -= dropped.delta.octets();
+        }
+        delta
+    }
+
+    /// What sessions see while there is no data set yet, or the current one.
+    ///
+    /// `absent` says what a router is told before the first data set. `oldest_readable` is the generation of the
+    /// oldest image that may still be read: sessions in the middle of an older one are cut off.
+    pub fn view(&mut self, absent: Absent, oldest_readable: u64) -> View {
+        self.revision += 1;
+        let edition = self.current.as_ref().map(|image| {
+            Edition::new(
+                self.serial,
+                self.generation,
+                oldest_readable,
+                image.clone(),
+                self.steps.iter().cloned().collect(),
+                self.changed,
+            )
+        });
+        View::new(self.revision, self.sessions, self.timing, absent, edition)
+    }
+
+    /// The generation of the current image: it counts the data sets since the start.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+}
+
+/// Why there is no data set yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// A first load is running: a query is worth holding for a moment.
+    Loading,
+    /// The source is known to be missing or failing: a query gets code 2 at once.
+    Failed,
+}

@@ -1,0 +1,81 @@
+//! The RPKI-to-Router protocol: versions 0 (RFC 6810), 1 (RFC 8210) and 2 (draft-ietf-sidrops-8210bis-27).
+//!
+//! This crate is pure: it has no I/O, no clock, no randomness and no dependency. It holds
+//!
+//! * the codec: [`Pdu`], [`Header`], [`wire::error_report`], and a line of text for each PDU;
+//! * the payload types, whose wrong values cannot be built: [`RouteOrigin`], [`RouterKey`], [`Aspa`];
+//! * the data set as the sorted records that a router is sent, [`Image`], and what differs between two, [`Delta`];
+//! * [`History`], which alone advances the [`Serial`], and [`View`], what sessions see of it;
+//! * [`ServerSession`], the cache's side of one connection, as a plain value that is given octets and a time and says
+//!   what to write, when to wake it, and when to close.
+//!
+//! # A tour: answering a Reset Query by hand
+//!
+//! ```
+//! use rtrcast_proto::*;
+//! use std::sync::Arc;
+//!
+//! // A data set of one VRP.
+//! let mut writer = ImageWriter::new(Version::V1, Vec::new());
+//! let prefix = Prefix::new("192.0.2.0".parse().unwrap(), 24).unwrap();
+//! writer.origin(&RouteOrigin::new(prefix, 24, Asn(64496)).unwrap()).unwrap();
+//! let image = writer.finish().unwrap();
+//!
+//! // It becomes serial 7 of a history, and sessions see a view of that.
+//! let mut history = History::new(HistoryLimits::default(), SessionIds::new(4660), Timing::default(), Serial(7));
+//! history.publish(image);
+//! let view = Arc::new(history.view(Absent::Loading, 0));
+//!
+//! // A router connects and sends a Reset Query of version 1.
+//! let mut session = ServerSession::new(Moment(0), ServerPolicy::default(), view);
+//! session.receive(Moment(0), &wire::parse_hex("01 02 0000 00000008").unwrap());
+//! let mut sent = Vec::new();
+//! loop {
+//!     match session.next() {
+//!         Output::Write(chunk) => sent.extend_from_slice(chunk.octets()),
+//!         Output::Event(_) => {}
+//!         Output::Want(_) | Output::Close(_) => unreachable!("the image of version 1 is there"),
+//!         Output::Wait(_) => break,
+//!     }
+//! }
+//! let (cache_response, rest) = sent.split_at(8);
+//! let (prefix, end_of_data) = rest.split_at(20);
+//! assert_eq!(Pdu::decode(cache_response).unwrap().line(Version::V1), "v1 cache-response session=4661");
+//! assert_eq!(Pdu::decode(prefix).unwrap().line(Version::V1), "v1 ipv4 + 192.0.2.0/24-24 AS64496");
+//! assert_eq!(
+//!     Pdu::decode(end_of_data).unwrap().line(Version::V1),
+//!     "v1 end-of-data session=4661 serial=7 refresh=3600 retry=600 expire=7200",
+//! );
+//! ```
+
+mod delta;
+mod history;
+mod image;
+pub mod limits;
+mod payload;
+mod profile;
+mod response;
+mod serial;
+mod server;
+mod time;
+mod version;
+mod view;
+mod violation;
+pub mod wire;
+
+pub use delta::{ApplyError, Delta};
+pub use history::{Absent, History, HistoryLimits, Publication};
+pub use image::{Image, ImageSink, ImageWriter, Layout, Octets, Records, Section};
+pub use payload::{
+    ASPA_PROVIDERS_MAX, Action, Asn, Aspa, AspaError, NotDer, OriginError, Prefix, PrefixError, ProviderAsn, Providers,
+    RouteOrigin, RouterKey,
+};
+pub use profile::{Profile, SessionIds};
+pub use response::Chunk;
+pub use serial::{Serial, SessionId};
+pub use server::{Answer, Close, CloseReason, Event, Output, ServerPolicy, ServerSession, Stop};
+pub use time::{Moment, Timing, TimingError};
+pub use version::{HEADER_OCTETS, PDU_OCTETS_MAX, PduType, Version, VersionRange};
+pub use view::{View, Want};
+pub use violation::{ErrorCode, Violation};
+pub use wire::{ErrorReport, Header, Pdu};

@@ -1,0 +1,48 @@
+//! The bounds of sessions and history, in one place. What happens at each is said beside it.
+
+use std::time::Duration;
+
+/// A router that has asked nothing for this long is closed; after its first query it may be idle for ever.
+pub const FIRST_QUERY: Duration = Duration::from_secs(60);
+
+/// The same once a query was refused for its version, counted from the refusal. [C-NEG-04]
+pub const AFTER_UNSUPPORTED: Duration = Duration::from_secs(30);
+
+/// Queries above our versions that get an Error Report on one connection; the next one closes it. [C-NEG-04]
+pub const UNSUPPORTED_QUERIES_MAX: u8 = 3;
+
+/// How long a query waits for a first load that is running; then it gets code 2. The clients' own limits start at
+/// 10 s.
+pub const HOLD: Duration = Duration::from_secs(5);
+
+/// How long a query waits for a response that is being made; then it gets code 1. The making takes milliseconds.
+pub const MAKING: Duration = Duration::from_secs(30);
+
+/// How long an erroneous PDU's remaining octets are waited for, to be copied into the Error Report.
+pub const COPY_WAIT: Duration = Duration::from_secs(1);
+
+/// Between two Serial Notify PDUs on one connection (RFC 8210 section 8.2). [C-NOT-02]
+pub const NOTIFY_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The most octets of one chunk of output. A chunk ends where a PDU ends, so a report can cut in behind it.
+pub const CHUNK_OCTETS_MAX: usize = 256 * 1024;
+
+/// Responses up to this size are copied into one chunk with their Cache Response and End of Data.
+pub const SMALL_RESPONSE_OCTETS_MAX: usize = 4 * 1024;
+
+/// Deltas that a [`History`](crate::History) keeps; the oldest is dropped.
+pub const HISTORY_DELTAS_MAX: usize = 256;
+
+/// Octets that the deltas of a [`History`](crate::History) may take; the oldest are dropped.
+pub const HISTORY_OCTETS_MAX: usize = 8 * 1024 * 1024;
+
+/// Octets of folded answers that a [`View`](crate::View) keeps; beyond it they are forgotten, and made anew when
+/// asked for.
+pub const ANSWERS_OCTETS_MAX: usize = 16 * 1024 * 1024;
+
+/// A delta up to this size is always sent; a larger one becomes a Cache Reset if it is more than half of what the
+/// whole set has.
+pub const DELTA_OCTETS_ALWAYS: usize = 64 * 1024;
+
+/// Superseded images that slow readers may pin; beyond it the readers of the oldest are cut off.
+pub const PINNED_IMAGES_MAX: usize = 3;

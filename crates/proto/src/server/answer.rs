@@ -1,0 +1,157 @@
+//! Answers: to a Reset Query everything, to a Serial Query what changed since, or Cache Reset, or code 2.
+
+use super::{Answer, CloseReason, Event, Knowledge, Output, Pending, Phase, ServerSession, Told};
+use crate::history::Absent;
+use crate::limits;
+use crate::profile::Profile;
+use crate::response::{Labels, Response};
+use crate::serial::{Serial, SessionId};
+use crate::time::Moment;
+use crate::version::HEADER_OCTETS;
+use crate::view::{DeltaAnswer, Lookup, View, Want};
+use crate::violation::{ErrorCode, Violation};
+use crate::wire;
+use std::sync::Arc;
+
+/// A query as received, so that a report can repeat it octet by octet.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Query {
+    Reset([u8; 8]),
+    Serial([u8; 12]),
+}
+
+impl Query {
+    /// A query whose type and length have been judged.
+    pub(super) fn from_octets(octets: &[u8]) -> Query {
+        match octets.first_chunk::<12>() {
+            Some(octets) => Query::Serial(*octets),
+            None => Query::Reset(*octets.first_chunk().expect("a query has a header")),
+        }
+    }
+
+    fn octets(&self) -> &[u8] {
+        match self {
+            Query::Reset(octets) => octets,
+            Query::Serial(octets) => octets,
+        }
+    }
+}
+
+impl Pending {
+    /// When waiting ends.
+    pub(super) fn deadline(&self, view: &View) -> Moment {
+        self.arrived.after(match view.edition() {
+            Ok(_) => limits::MAKING,
+            Err(_) => limits::HOLD,
+        })
+    }
+}
+
+impl ServerSession {
+    /// Answers a query, or keeps it waiting. An output is what has to be done before anything else.
+    pub(super) fn answer(&mut self, pending: Pending) -> Option<Output> {
+        let Phase::Open { profile, knows } = self.phase else { return None };
+        let query = pending.query;
+        match self.view.edition() {
+            Err(Absent::Loading) if self.now < pending.deadline(&self.view) => return Some(self.keep(pending)),
+            Err(Absent::Loading | Absent::Failed) => {
+                self.no_data(profile, knows, &query);
+                return None;
+            }
+            Ok(_) => {}
+        }
+        let want = match query {
+            Query::Reset(_) => self.answer_reset(profile),
+            Query::Serial(octets) => self.answer_serial(profile, knows, &octets),
+        }?;
+        if self.now >= pending.deadline(&self.view) {
+            self.give_up(profile);
+            return None;
+        }
+        let asked_before = pending.wanted;
+        let wait = self.keep(Pending { wanted: true, ..pending });
+        Some(if asked_before { wait } else { Output::Want(want) })
+    }
+
+    fn keep(&mut self, pending: Pending) -> Output {
+        self.pending = Some(pending);
+        Output::Wait(self.deadline())
+    }
+
+    /// Code 2 with the query's own version: a lower one would downgrade some routers for good. [C-NDA-01] [C-NEG-15]
+    fn no_data(&mut self, profile: Profile, knows: Knowledge, query: &Query) {
+        self.report(profile.version(), ErrorCode::NoDataAvailable, None, query.octets(), "no data yet");
+        let knows = match knows {
+            Knowledge::Nothing | Knowledge::NoData => Knowledge::NoData,
+            Knowledge::Data(told) => Knowledge::Data(told),
+        };
+        self.phase = Phase::Open { profile, knows };
+    }
+
+    /// Starts the response to a Reset Query, unless its image has to be made first.
+    fn answer_reset(&mut self, profile: Profile) -> Option<Want> {
+        let edition = self.view.edition().ok()?;
+        let Some(image) = edition.image(profile.version()) else { return Some(Want::Image(profile.version())) };
+        let labels = self.labels(profile, edition.serial);
+        self.response = Some(Box::new(Response::full(labels, edition.generation, image)));
+        None
+    }
+
+    /// Starts the response to a Serial Query, unless its delta has to be folded first.
+    fn answer_serial(&mut self, profile: Profile, knows: Knowledge, octets: &[u8; 12]) -> Option<Want> {
+        let [_, _, s0, s1, _, _, _, _, n0, n1, n2, n3] = *octets;
+        let session = SessionId(u16::from_be_bytes([s0, s1]));
+        let since = Serial(u32::from_be_bytes([n0, n1, n2, n3]));
+        match knows {
+            Knowledge::Data(told) if told.session != session => {
+                // [C-SID-05] The router cannot know another id from this connection.
+                let violation = Violation::SessionMismatch;
+                let code = violation.code(profile.version());
+                self.report(profile.version(), code, Some(violation), octets, &violation.to_string());
+                self.close(CloseReason::Violation);
+                return None;
+            }
+            Knowledge::Data(_) | Knowledge::Nothing | Knowledge::NoData => {}
+        }
+        let edition = self.view.edition().ok()?;
+        // [C-SID-06] [C-SID-07] Another cache's id, or one from before: the router starts anew.
+        let lookup =
+            if session == self.view.session(profile) { edition.lookup(profile, since) } else { Lookup::Unknown };
+        let labels = self.labels(profile, edition.serial);
+        match lookup {
+            Lookup::Current => self.response = Some(Box::new(Response::empty(labels))),
+            Lookup::Found(DeltaAnswer::Payload(octets)) => {
+                self.response = Some(Box::new(Response::delta(labels, Arc::clone(&octets))));
+            }
+            Lookup::Unfolded => return Some(Want::Delta { profile, since }),
+            Lookup::Unknown | Lookup::Found(DeltaAnswer::TooLarge) => {
+                let serial = edition.serial;
+                self.outbox.extend_from_slice(&wire::cache_reset(profile.version()));
+                self.events.push_back(Event::Answered { answer: Answer::CacheReset, serial });
+            }
+        }
+        None
+    }
+
+    fn labels(&self, profile: Profile, serial: Serial) -> Labels {
+        Labels { profile, session: self.view.session(profile), serial, timing: self.view.timing() }
+    }
+
+    /// Nobody made what was wanted: code 1, which is about the cache and so carries no copy. [C-ERR-06]
+    fn give_up(&mut self, profile: Profile) {
+        self.report(profile.version(), ErrorCode::InternalError, None, &[], "the response could not be made in time");
+        self.close(CloseReason::Internal);
+    }
+
+    /// End of Data is out: the router holds that serial, and other PDUs may follow.
+    pub(super) fn response_ended(&mut self) {
+        let (Some(response), Phase::Open { profile, .. }) = (self.response.take(), &self.phase) else { return };
+        let Labels { session, serial, .. } = response.labels();
+        let answer = if response.generation().is_some() { Answer::Full } else { Answer::Delta };
+        self.phase = Phase::Open { profile: *profile, knows: Knowledge::Data(Told { session, serial }) };
+        self.events.push_back(Event::Answered { answer, serial });
+    }
+}
+
+// A query is never shorter than the header that it was recognised by.
+const _: () = assert!(HEADER_OCTETS == 8);

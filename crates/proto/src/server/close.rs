@@ -1,0 +1,142 @@
+//! How sessions end: the last words go into the outbox, and `Close` stands behind it.
+
+use super::{Close, CloseReason, Event, Phase, ServerSession, Stop};
+use crate::time::Moment;
+use crate::version::{PduType, Version};
+use crate::violation::{ErrorCode, Violation};
+use crate::wire::Pdu;
+
+/// A session that is lost, and how much of the PDU that cost it is still waited for.
+#[derive(Debug)]
+pub(super) enum Sentence {
+    /// The router broke the protocol.
+    Report { violation: Violation, version: Version, octets: usize, deadline: Moment },
+    /// The router sent an Error Report, which is logged and not answered. [C-ERR-03]
+    PeerReport { octets: usize, deadline: Moment },
+}
+
+/// The most octets of a router's Error Report that are waited for: as many as a PDU can have.
+const PEER_REPORT_OCTETS_MAX: usize = crate::version::PDU_OCTETS_MAX as usize;
+
+impl Sentence {
+    /// How many octets have to be there.
+    pub(super) fn octets(&self) -> usize {
+        match self {
+            Sentence::Report { octets, .. } => *octets,
+            Sentence::PeerReport { octets, .. } => (*octets).min(PEER_REPORT_OCTETS_MAX),
+        }
+    }
+
+    /// When they are no longer waited for.
+    pub(super) fn deadline(&self) -> Moment {
+        match self {
+            Sentence::Report { deadline, .. } | Sentence::PeerReport { deadline, .. } => *deadline,
+        }
+    }
+}
+
+impl ServerSession {
+    /// The session is lost: whatever was running stops at the end of the chunk that is being written.
+    pub(super) fn pass_sentence(&mut self, sentence: Sentence) {
+        self.response = None;
+        self.pending = None;
+        self.phase = Phase::Sentenced(sentence);
+    }
+
+    /// Says the last words with as much of the PDU as has come. [C-ERR-09] [C-ERR-10]
+    pub(super) fn carry_out_sentence(&mut self) {
+        let Phase::Sentenced(sentence) = &self.phase else { return };
+        let input = std::mem::take(&mut self.input);
+        let octets = input.get(..sentence.octets()).unwrap_or(&input);
+        match *sentence {
+            Sentence::Report { violation, version, .. } => {
+                self.report(version, violation.code(version), Some(violation), octets, &violation.to_string());
+                self.close(CloseReason::Violation);
+            }
+            Sentence::PeerReport { .. } => {
+                self.events.push_back(Event::Received(PduType::ErrorReport));
+                self.events.push_back(peer_report(octets));
+                self.close(CloseReason::PeerReported);
+            }
+        }
+    }
+
+    /// Closes in order, behind what is in the outbox.
+    pub(super) fn close(&mut self, reason: CloseReason) {
+        self.close_as(Close::Ordered, reason);
+    }
+
+    fn close_as(&mut self, close: Close, reason: CloseReason) {
+        self.response = None;
+        self.pending = None;
+        self.input = Vec::new();
+        self.phase = Phase::Closing(close);
+        self.events.push_back(Event::Closing(reason));
+    }
+
+    /// The version in which a session can be told something that only version 2 knows.
+    fn open_in_v2(&self) -> Option<Version> {
+        match &self.phase {
+            Phase::Open { profile, .. } => Some(profile.version()).filter(|version| *version == Version::V2),
+            Phase::New { .. } | Phase::Sentenced(_) | Phase::Closing(_) | Phase::Closed => None,
+        }
+    }
+
+    pub(super) fn stop_with(&mut self, stop: Stop) {
+        if self.is_closing() {
+            return;
+        }
+        if let Phase::Sentenced(_) = self.phase {
+            self.carry_out_sentence();
+            return;
+        }
+        if let Some(version) = self.open_in_v2() {
+            let (code, text) = match stop {
+                Stop::Restart => (ErrorCode::CacheRestart, "this cache restarts"),
+                Stop::Shutdown => (ErrorCode::CacheShutdown, "this cache shuts down"),
+            };
+            self.response = None;
+            self.report(version, code, None, &[], text);
+        }
+        self.close(CloseReason::Stopped);
+    }
+
+    /// The router takes nothing. In version 2 the reason is tried once, should the last chunk go out after all.
+    pub(super) fn abort(&mut self) {
+        if let Some(version) = self.open_in_v2() {
+            self.response = None;
+            self.report(version, ErrorCode::TransportFailure, None, &[], "the connection stalled");
+        }
+        match self.phase {
+            Phase::Closing(_) | Phase::Closed => self.phase = Phase::Closing(Close::Abort),
+            Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) => {
+                self.close_as(Close::Abort, CloseReason::Stalled);
+            }
+        }
+    }
+
+    /// Ends a session that is still reading an image which has become too old.
+    pub(super) fn cut_off_if_overtaken(&mut self) {
+        let generation = self.response.as_ref().and_then(|response| response.generation());
+        if !generation.is_some_and(|generation| self.view.cuts_off(generation)) {
+            return;
+        }
+        self.response = None;
+        if let Some(version) = self.open_in_v2() {
+            self.report(version, ErrorCode::TransportFailure, None, &[], "read too slowly to keep up with the data");
+        }
+        self.close(CloseReason::Overtaken);
+    }
+}
+
+/// What a router's Error Report says, made safe to print.
+fn peer_report(octets: &[u8]) -> Event {
+    match Pdu::decode(octets) {
+        Ok(Pdu::ErrorReport(report)) => {
+            let text = report.text.strip_suffix(&[0]).unwrap_or(report.text);
+            let text = text.get(..crate::wire::TEXT_OCTETS_MAX).unwrap_or(text);
+            Event::PeerReported { code: Some(report.code), text: text.escape_ascii().to_string() }
+        }
+        Ok(_) | Err(_) => Event::PeerReported { code: None, text: String::new() }, // [C-ERR-02]
+    }
+}

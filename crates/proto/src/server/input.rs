@@ -1,0 +1,200 @@
+//! From octets to queries, and the judgement of everything that is not one.
+//!
+//! A PDU is judged by its header as soon as that is complete. The order of the questions is that of the state machine
+//! in section 7 of 8210bis: Error Report, version, type, direction, length. [C-NEG-13]
+
+use super::answer::Query;
+use super::close::Sentence;
+use super::{CloseReason, Event, Knowledge, Pending, Phase, ServerSession};
+use crate::limits;
+use crate::version::{HEADER_OCTETS, PduType, Version, VersionRange};
+use crate::violation::Violation;
+use crate::wire::{COPY_OCTETS_MAX, Header};
+
+/// What a header means in the session's state.
+enum Judgement {
+    /// A query of a version that is served.
+    Query(Version, PduType),
+    /// An Error Report: the session is over, and nothing is answered.
+    PeerReport,
+    /// A first query above our versions: refused, and the router may ask again. The whole PDU is copied.
+    RefusedQuery(Violation),
+    /// Another PDU above our versions: likewise, with its header as copy and the rest passed over.
+    RefusedPdu(Violation),
+    /// Fatal, and this many octets of the PDU belong into the report.
+    Fatal(Violation, Version, usize),
+}
+
+impl ServerSession {
+    /// Takes what can be taken from the input; true if anything came of it.
+    pub(super) fn read_input(&mut self) -> bool {
+        let mut progress = false;
+        while self.pending.is_none() && self.read_one() {
+            progress = true;
+        }
+        if self.input.is_empty() {
+            // An idle connection keeps no buffer: there may be ten thousand of them.
+            self.input = Vec::new();
+        }
+        progress
+    }
+
+    fn read_one(&mut self) -> bool {
+        let skipped = self.skip.min(self.input.len());
+        if skipped > 0 {
+            self.input.drain(..skipped);
+            self.skip -= skipped;
+        }
+        if self.skip > 0 {
+            return false;
+        }
+        match &self.phase {
+            Phase::New { .. } | Phase::Open { .. } => {}
+            Phase::Sentenced(sentence) => {
+                let complete = self.input.len() >= sentence.octets();
+                if complete {
+                    self.carry_out_sentence();
+                }
+                return complete;
+            }
+            Phase::Closing(_) | Phase::Closed => {
+                self.input.clear();
+                return false;
+            }
+        }
+        let Some(header) = Header::parse(&self.input) else { return false };
+        let length = usize::try_from(header.length).unwrap_or(usize::MAX);
+        match self.judge(header) {
+            Judgement::Query(version, pdu_type) => {
+                if self.input.len() < length {
+                    return false;
+                }
+                self.take_query(version, pdu_type, length);
+            }
+            Judgement::PeerReport => {
+                self.pass_sentence(Sentence::PeerReport { octets: length, deadline: self.copy_deadline() })
+            }
+            Judgement::RefusedQuery(violation) => {
+                if self.input.len() < length {
+                    return false;
+                }
+                self.refuse_version(violation, length, 0);
+            }
+            Judgement::RefusedPdu(violation) => self.refuse_version(violation, HEADER_OCTETS, length - HEADER_OCTETS),
+            Judgement::Fatal(violation, version, octets) => {
+                self.events.extend(PduType::from_octet(version, header.pdu_type).map(Event::Received));
+                let deadline = self.copy_deadline();
+                self.pass_sentence(Sentence::Report { violation, version, octets, deadline });
+            }
+        }
+        true
+    }
+
+    fn copy_deadline(&self) -> crate::time::Moment {
+        self.now.after(limits::COPY_WAIT)
+    }
+
+    fn judge(&self, header: Header) -> Judgement {
+        if header.pdu_type == PduType::ErrorReport.octet() {
+            // [C-NEG-08] [C-NEG-10] [C-ERR-01] In any version, well formed or not.
+            return Judgement::PeerReport;
+        }
+        let copy_all = match crate::wire::check_length(header.length) {
+            Ok(()) => usize::try_from(header.length).unwrap_or(usize::MAX).min(COPY_OCTETS_MAX),
+            Err(_) => HEADER_OCTETS,
+        };
+        let version = match &self.phase {
+            Phase::Open { profile, .. } => {
+                let session = profile.version();
+                if header.version != session.octet() {
+                    // [C-NEG-09] [C-NEG-11]
+                    let violation = Violation::VersionChanged { session, got: header.version };
+                    return Judgement::Fatal(violation, session, copy_all);
+                }
+                session
+            }
+            Phase::New { .. } | Phase::Sentenced(_) | Phase::Closing(_) | Phase::Closed => {
+                match self.judge_first_version(header) {
+                    Ok(version) => version,
+                    Err(judgement) => return judgement,
+                }
+            }
+        };
+        let Some(pdu_type) = PduType::from_octet(version, header.pdu_type) else {
+            return Judgement::Fatal(Violation::UnknownType(version, header.pdu_type), version, HEADER_OCTETS);
+        };
+        if let Err(violation) = crate::wire::check_length(header.length) {
+            return Judgement::Fatal(violation, version, HEADER_OCTETS);
+        }
+        match pdu_type {
+            PduType::SerialQuery | PduType::ResetQuery if pdu_type.allows_length(version, header.length) => {
+                Judgement::Query(version, pdu_type)
+            }
+            PduType::SerialQuery | PduType::ResetQuery => {
+                Judgement::Fatal(Violation::WrongLength(pdu_type, header.length), version, HEADER_OCTETS)
+            }
+            PduType::SerialNotify
+            | PduType::CacheResponse
+            | PduType::Ipv4Prefix
+            | PduType::Ipv6Prefix
+            | PduType::EndOfData
+            | PduType::CacheReset
+            | PduType::RouterKey
+            | PduType::ErrorReport
+            | PduType::Aspa => Judgement::Fatal(Violation::WrongDirection(pdu_type), version, copy_all),
+        }
+    }
+
+    /// The version of a first PDU, if it is served. [C-NEG-02] [C-NEG-05]
+    fn judge_first_version(&self, header: Header) -> Result<Version, Judgement> {
+        let served: VersionRange = self.policy.versions();
+        let (asked, max) = (header.version, served.max());
+        let is_query = [(PduType::SerialQuery, 12), (PduType::ResetQuery, 8)]
+            .iter()
+            .any(|(pdu_type, length)| header.pdu_type == pdu_type.octet() && header.length == *length);
+        let copied = if is_query { usize::try_from(header.length).unwrap_or(HEADER_OCTETS) } else { HEADER_OCTETS };
+        match Version::from_octet(asked) {
+            Some(version) if version < served.min() => {
+                Err(Judgement::Fatal(Violation::VersionBelow { asked, served }, max, copied))
+            }
+            Some(version) if version <= max => Ok(version),
+            Some(_) | None => {
+                let violation = Violation::VersionAbove { asked, served };
+                Err(if is_query {
+                    Judgement::RefusedQuery(violation)
+                } else if crate::wire::check_length(header.length).is_ok() {
+                    Judgement::RefusedPdu(violation)
+                } else {
+                    // Nobody can tell where the next PDU begins.
+                    Judgement::Fatal(violation, max, HEADER_OCTETS)
+                })
+            }
+        }
+    }
+
+    /// Reports an unsupported version, and waits for another query on the same connection. [C-NEG-03] [C-NEG-04]
+    fn refuse_version(&mut self, violation: Violation, copied: usize, skip: usize) {
+        let Phase::New { unsupported, deadline } = &mut self.phase else { return };
+        if *unsupported >= limits::UNSUPPORTED_QUERIES_MAX {
+            self.close(CloseReason::TooManyVersions);
+            return;
+        }
+        *unsupported += 1;
+        *deadline = self.now.after(limits::AFTER_UNSUPPORTED);
+        let copy: Vec<u8> = self.input.drain(..copied).collect();
+        self.skip = skip;
+        let max = self.policy.versions().max();
+        self.report(max, violation.code(max), Some(violation), &copy, &violation.to_string());
+    }
+
+    fn take_query(&mut self, version: Version, pdu_type: PduType, length: usize) {
+        let octets: Vec<u8> = self.input.drain(..length).collect();
+        self.events.push_back(Event::Received(pdu_type));
+        if let Phase::New { .. } = self.phase {
+            let profile = self.policy.profile(version);
+            self.phase = Phase::Open { profile, knows: Knowledge::Nothing };
+            self.events.push_back(Event::Negotiated(profile));
+        }
+        self.pending = Some(Pending { query: Query::from_octets(&octets), arrived: self.now, wanted: false });
+    }
+}

@@ -1,0 +1,415 @@
+//! The cache's side of one connection, as a plain value.
+//!
+//! Octets, ends, new data, stalls and stops go in; no input fails, since a peer that misbehaves is an output. What to
+//! do comes out of [`ServerSession::next`], one thing after another. `Close` stands in the same queue behind the last
+//! `Write`, so that an Error Report cannot be overtaken by the disconnect: the defect that this project exists to end.
+//!
+//! `input.rs` reads PDUs and judges them, `answer.rs` answers queries, `notify.rs` decides when to notify, and
+//! `close.rs` ends sessions.
+
+mod answer;
+mod close;
+mod input;
+mod notify;
+
+use crate::profile::Profile;
+use crate::response::{Chunk, Response};
+use crate::serial::{Serial, SessionId};
+use crate::time::Moment;
+use crate::version::{PduType, Version, VersionRange};
+use crate::view::{View, Want};
+use crate::violation::{ErrorCode, Violation};
+use crate::{limits, wire};
+use answer::Query;
+use close::Sentence;
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+
+/// What a cache is willing to do for a router.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerPolicy {
+    versions: VersionRange,
+    profiles: [Profile; 3],
+}
+
+impl ServerPolicy {
+    /// Serves these versions, each with all that it can carry.
+    pub fn new(versions: VersionRange) -> ServerPolicy {
+        ServerPolicy { versions, profiles: Version::ALL.map(Profile::full) }
+    }
+
+    /// Serves no router keys in any version.
+    pub fn without_router_keys(self) -> ServerPolicy {
+        ServerPolicy { profiles: self.profiles.map(Profile::without_router_keys), ..self }
+    }
+
+    /// Serves no ASPAs in any version.
+    pub fn without_aspas(self) -> ServerPolicy {
+        ServerPolicy { profiles: self.profiles.map(Profile::without_aspas), ..self }
+    }
+
+    /// The versions that are served.
+    pub fn versions(&self) -> VersionRange {
+        self.versions
+    }
+
+    fn profile(&self, version: Version) -> Profile {
+        self.profiles[version.index()]
+    }
+}
+
+impl Default for ServerPolicy {
+    fn default() -> ServerPolicy {
+        ServerPolicy::new(VersionRange::ALL)
+    }
+}
+
+/// What whoever drives a session has to do next.
+#[derive(Debug)]
+pub enum Output {
+    /// Write all of these octets, then call `next` again. Inputs may come meanwhile.
+    Write(Chunk),
+    /// End the connection in this way; nothing is written after it.
+    Close(Close),
+    /// Something that a person or a counter may want to know. It is the only origin of logs and metrics.
+    Event(Event),
+    /// Have this made, and hand in the view that has it as `data_changed`.
+    Want(Want),
+    /// Nothing to do until an input comes, or until this moment: then call `tick`.
+    Wait(Option<Moment>),
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Close {
+    /// Flush, half-close, read and discard until the peer's end or a limit, close.
+    Ordered,
+    /// The peer takes nothing any more: reset the connection.
+    Abort,
+}
+
+/// Why a cache stops (8210bis sections 8.5 and 8.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// It will be back: routers keep the data until they expire.
+    Restart,
+    /// It will not: routers shall forget the data.
+    Shutdown,
+}
+
+/// How a query was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The whole set.
+    Full,
+    /// The changes since the router's serial, perhaps none.
+    Delta,
+    /// Cache Reset: the router has to ask for everything.
+    CacheReset,
+}
+
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The router ended its side, and has all that it asked for.
+    PeerEnded,
+    /// The router sent an Error Report.
+    PeerReported,
+    /// The router broke the protocol and was sent an Error Report.
+    Violation,
+    /// No query came in time.
+    NoQuery,
+    /// Too many queries of unsupported versions.
+    TooManyVersions,
+    /// A response could not be made.
+    Internal,
+    /// The cache stops.
+    Stopped,
+    /// The router took nothing for too long.
+    Stalled,
+    /// The router read so slowly that the data it was reading are long outdated.
+    Overtaken,
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CloseReason::PeerEnded => "the router ended the session",
+            CloseReason::PeerReported => "the router reported an error",
+            CloseReason::Violation => "the router broke the protocol",
+            CloseReason::NoQuery => "no query came in time",
+            CloseReason::TooManyVersions => "too many queries of unsupported versions",
+            CloseReason::Internal => "a response could not be made",
+            CloseReason::Stopped => "the cache stops",
+            CloseReason::Stalled => "the router took nothing for too long",
+            CloseReason::Overtaken => "the router read too slowly to keep up with the data",
+        })
+    }
+}
+
+/// What happened on a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A PDU arrived whose type is known.
+    Received(PduType),
+    /// The first query of a supported version: from now on the session speaks it.
+    Negotiated(Profile),
+    /// A response, or a Cache Reset, has been given out to its end.
+    Answered {
+        /// What kind.
+        answer: Answer,
+        /// The serial of the data.
+        serial: Serial,
+    },
+    /// A Serial Notify was sent.
+    Notified(Serial),
+    /// An Error Report was sent.
+    Reported {
+        /// Its code.
+        code: ErrorCode,
+        /// What the router did, if it was the router.
+        violation: Option<Violation>,
+    },
+    /// The router sent an Error Report.
+    PeerReported {
+        /// Its code; none if the report was malformed.
+        code: Option<u16>,
+        /// Its text with everything that is not printable ASCII escaped.
+        text: String,
+    },
+    /// The session is over, after what has been given out so far.
+    Closing(CloseReason),
+}
+
+/// What was last told to the router on this connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Told {
+    session: SessionId,
+    serial: Serial,
+}
+
+/// What an answered router knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Knowledge {
+    /// Nothing yet, or it was told to start anew.
+    Nothing,
+    /// It was told that there are no data (code 2), and waits for a notify.
+    NoData,
+    /// It holds this.
+    Data(Told),
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// No query of a supported version yet.
+    New { unsupported: u8, deadline: Moment },
+    /// The session speaks a version.
+    Open { profile: Profile, knows: Knowledge },
+    /// The session is lost, and waits for the rest of the PDU that cost it.
+    Sentenced(Sentence),
+    /// `Close` comes as soon as the last octets are out.
+    Closing(Close),
+    /// All is said.
+    Closed,
+}
+
+/// A query that waits for its turn, for data, or for its response to be made.
+#[derive(Debug)]
+struct Pending {
+    query: Query,
+    arrived: Moment,
+    wanted: bool,
+}
+
+/// The cache's side of one connection.
+pub struct ServerSession {
+    policy: ServerPolicy,
+    now: Moment,
+    view: Arc<View>,
+    phase: Phase,
+    /// Octets received and not yet understood.
+    input: Vec<u8>,
+    /// Octets of a refused PDU that are still to come, and to be thrown away.
+    skip: usize,
+    ended: bool,
+    pending: Option<Pending>,
+    response: Option<Box<Response>>,
+    /// Small PDUs that go out before anything else.
+    outbox: Vec<u8>,
+    events: VecDeque<Event>,
+    notified: Option<Told>,
+    last_notify: Option<Moment>,
+}
+
+impl ServerSession {
+    /// A connection that was just accepted.
+    pub fn new(now: Moment, policy: ServerPolicy, view: Arc<View>) -> ServerSession {
+        ServerSession {
+            policy,
+            now,
+            view,
+            phase: Phase::New { unsupported: 0, deadline: now.after(limits::FIRST_QUERY) },
+            input: Vec::new(),
+            skip: 0,
+            ended: false,
+            pending: None,
+            response: None,
+            outbox: Vec::new(),
+            events: VecDeque::new(),
+            notified: None,
+            last_notify: None,
+        }
+    }
+
+    /// Octets came from the router, cut anywhere.
+    pub fn receive(&mut self, now: Moment, octets: &[u8]) {
+        self.advance(now);
+        match self.phase {
+            Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) => {
+                self.input.extend_from_slice(octets);
+                self.read_input();
+            }
+            Phase::Closing(_) | Phase::Closed => {}
+        }
+    }
+
+    /// The router sends no more. What it asked for is still answered.
+    pub fn input_ended(&mut self, now: Moment) {
+        self.advance(now);
+        self.ended = true;
+        if let Phase::Sentenced(_) = self.phase {
+            self.carry_out_sentence();
+        }
+    }
+
+    /// There is a new view: other data, or what this session wanted. An older view than the one held is ignored.
+    pub fn data_changed(&mut self, now: Moment, view: Arc<View>) {
+        self.advance(now);
+        if view.revision() <= self.view.revision() {
+            return;
+        }
+        self.view = view;
+        if let Some(pending) = &mut self.pending {
+            pending.wanted = false;
+        }
+        self.cut_off_if_overtaken();
+    }
+
+    /// The router took nothing of what was written for longer than anybody should wait.
+    pub fn stalled(&mut self, now: Moment) {
+        self.advance(now);
+        self.abort();
+    }
+
+    /// The moment that `Wait` named has come; calling it earlier does no harm.
+    pub fn tick(&mut self, now: Moment) {
+        self.advance(now);
+        match &self.phase {
+            Phase::New { deadline, .. } if *deadline <= now => self.close(CloseReason::NoQuery),
+            Phase::Sentenced(sentence) if sentence.deadline() <= now => self.carry_out_sentence(),
+            Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) | Phase::Closing(_) | Phase::Closed => {}
+        }
+    }
+
+    /// The cache stops: routers of version 2 are told how, the others just see the end. [C-RST-01] [C-RST-02]
+    pub fn stop(&mut self, now: Moment, stop: Stop) {
+        self.advance(now);
+        self.stop_with(stop);
+    }
+
+    /// Whether octets from the router are of use now. While a query waits they are not: then the router's window may
+    /// fill up.
+    pub fn wants_input(&self) -> bool {
+        let open = match self.phase {
+            Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) => true,
+            Phase::Closing(_) | Phase::Closed => false,
+        };
+        open && !self.ended && self.pending.is_none()
+    }
+
+    /// Whether the session is about to close: what is being written is followed by the last words at most, so a
+    /// router that does not take it need not be waited for long.
+    pub fn is_closing(&self) -> bool {
+        match self.phase {
+            Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) => false,
+            Phase::Closing(_) | Phase::Closed => true,
+        }
+    }
+
+    /// When `tick` should be called next, whether or not a chunk is being written.
+    pub fn deadline(&self) -> Option<Moment> {
+        match &self.phase {
+            Phase::New { deadline, .. } => Some(*deadline),
+            Phase::Sentenced(sentence) => Some(sentence.deadline()),
+            Phase::Open { .. } => match &self.pending {
+                Some(pending) => Some(pending.deadline(&self.view)),
+                None => self.notify_at().filter(|at| *at > self.now),
+            },
+            Phase::Closing(_) | Phase::Closed => None,
+        }
+    }
+
+    /// What to do next. Call it after each input, and until it says to wait; after a `Write`, call it again when all
+    /// of the chunk has been written.
+    #[expect(clippy::should_implement_trait, reason = "the session goes on after Wait, which an Iterator would not")]
+    pub fn next(&mut self) -> Output {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Output::Event(event);
+            }
+            if !self.outbox.is_empty() {
+                debug_assert!(self.response.is_none(), "nothing is sent in the middle of a response");
+                return Output::Write(Chunk::own(std::mem::take(&mut self.outbox)));
+            }
+            match self.phase {
+                Phase::Closing(close) => {
+                    self.phase = Phase::Closed;
+                    return Output::Close(close);
+                }
+                Phase::Closed => return Output::Wait(None),
+                Phase::Sentenced(_) => return Output::Wait(self.deadline()),
+                Phase::New { .. } | Phase::Open { .. } => {}
+            }
+            if let Some(response) = &mut self.response {
+                match response.next_chunk() {
+                    Some(chunk) => return Output::Write(chunk),
+                    None => self.response_ended(),
+                }
+            } else if let Some(pending) = self.pending.take() {
+                if let Some(output) = self.answer(pending) {
+                    return output;
+                }
+            } else if self.read_input() {
+                // Something came of it: look again.
+            } else if self.ended {
+                self.close(CloseReason::PeerEnded);
+            } else if self.notify_at().is_some_and(|at| at <= self.now) {
+                self.notify();
+            } else {
+                return Output::Wait(self.deadline());
+            }
+        }
+    }
+
+    fn advance(&mut self, now: Moment) {
+        debug_assert!(now >= self.now, "time goes forward");
+        self.now = self.now.max(now);
+    }
+
+    /// Puts an Error Report into the outbox.
+    fn report(&mut self, version: Version, code: ErrorCode, violation: Option<Violation>, copy: &[u8], text: &str) {
+        debug_assert!(code.since() <= version, "code {code} is not one of version {version}");
+        self.outbox.extend_from_slice(&wire::error_report(version, code, copy, text));
+        self.events.push_back(Event::Reported { code, violation });
+    }
+}
+
+impl fmt::Debug for ServerSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerSession")
+            .field("phase", &self.phase)
+            .field("pending", &self.pending)
+            .finish_non_exhaustive()
+    }
+}

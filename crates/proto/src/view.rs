@@ -1,0 +1,248 @@
+//! What sessions see of the data: an immutable value that is replaced as a whole, and shared by all.
+
+use crate::delta::Delta;
+use crate::history::{Absent, Step};
+use crate::image::{Image, ImageSink, Octets, Section};
+use crate::limits::{ANSWERS_OCTETS_MAX, DELTA_OCTETS_ALWAYS};
+use crate::profile::{Profile, SessionIds};
+use crate::serial::{Serial, SessionId};
+use crate::time::Timing;
+use crate::version::Version;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// One data set as it is served: its serial, session ids, timers, the images made so far, and the answers to Serial
+/// Queries folded so far.
+#[derive(Clone, Debug)]
+pub struct View {
+    revision: u64,
+    sessions: SessionIds,
+    timing: Timing,
+    absent: Absent,
+    edition: Option<Edition>,
+}
+
+/// The part of a view that exists once there are data.
+#[derive(Clone)]
+pub(crate) struct Edition {
+    pub(crate) serial: Serial,
+    pub(crate) generation: u64,
+    oldest_readable: u64,
+    images: [Option<Image>; 3],
+    steps: Arc<[Arc<Step>]>,
+    changed: [Option<Serial>; 4],
+    answers: BTreeMap<(usize, u32), DeltaAnswer>,
+}
+
+/// What a session needs and the view does not have yet. Whoever drives the session makes it off the threads that
+/// serve, and gives the session a view that has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// The image of a version.
+    Image(Version),
+    /// The answer to a Serial Query.
+    Delta {
+        /// What the router is sent.
+        profile: Profile,
+        /// What it holds.
+        since: Serial,
+    },
+}
+
+/// The folded answer to a Serial Query.
+#[derive(Clone)]
+pub(crate) enum DeltaAnswer {
+    /// The payload PDUs.
+    Payload(Arc<dyn Octets>),
+    /// So much changed that asking for everything is cheaper.
+    TooLarge,
+}
+
+/// What a view can say to a Serial Query.
+pub(crate) enum Lookup {
+    /// The router holds the current set.
+    Current,
+    /// Here is the answer.
+    Found(DeltaAnswer),
+    /// The answer has to be folded first.
+    Unfolded,
+    /// The serial is not, or no longer, known. [C-SER-03]
+    Unknown,
+}
+
+impl Edition {
+    pub(crate) fn new(
+        serial: Serial,
+        generation: u64,
+        oldest_readable: u64,
+        image: Image,
+        steps: Arc<[Arc<Step>]>,
+        changed: [Option<Serial>; 4],
+    ) -> Edition {
+        let mut images = [None, None, None];
+        let index = image.version().index();
+        images[index] = Some(image);
+        Edition { serial, generation, oldest_readable, images, steps, changed, answers: BTreeMap::new() }
+    }
+
+    pub(crate) fn image(&self, version: Version) -> Option<&Image> {
+        self.images[version.index()].as_ref()
+    }
+
+    pub(crate) fn lookup(&self, profile: Profile, since: Serial) -> Lookup {
+        if since == self.serial {
+            return Lookup::Current;
+        }
+        // Zero is never served, so whoever asks from it holds nothing: OpenBGPD does after code 2.
+        if since == Serial(0) || !self.steps.iter().any(|step| step.from == since) {
+            return Lookup::Unknown;
+        }
+        match self.answers.get(&(profile.index(), since.0)) {
+            Some(answer) => Lookup::Found(answer.clone()),
+            None => Lookup::Unfolded,
+        }
+    }
+
+    /// Folds the answer; the cost is that of the changes since the serial.
+    fn fold(&self, profile: Profile, since: Serial) -> DeltaAnswer {
+        let steps = self.steps.iter().skip_while(|step| step.from != since);
+        let payload = Delta::fold(steps.map(|step| &*step.delta)).encode(profile);
+        let whole: usize = self
+            .images
+            .iter()
+            .flatten()
+            .next()
+            .map_or(0, |image| profile.sections().map(|section| image.layout().range(section).len()).sum());
+        if payload.len() > DELTA_OCTETS_ALWAYS && payload.len() > whole / 2 {
+            DeltaAnswer::TooLarge
+        } else {
+            DeltaAnswer::Payload(Arc::new(payload))
+        }
+    }
+
+    fn answers_octets(&self) -> usize {
+        self.answers
+            .values()
+            .map(|answer| match answer {
+                DeltaAnswer::Payload(octets) => (**octets).as_ref().len(),
+                DeltaAnswer::TooLarge => 0,
+            })
+            .sum()
+    }
+}
+
+impl fmt::Debug for Edition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Edition")
+            .field("serial", &self.serial)
+            .field("generation", &self.generation)
+            .field("images", &self.images)
+            .field("steps", &self.steps.len())
+            .field("answers", &self.answers.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl View {
+    pub(crate) fn new(
+        revision: u64,
+        sessions: SessionIds,
+        timing: Timing,
+        absent: Absent,
+        edition: Option<Edition>,
+    ) -> View {
+        View { revision, sessions, timing, absent, edition }
+    }
+
+    /// Counts the views of one history: a later one has a higher number.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The session id of a profile.
+    pub fn session(&self, profile: Profile) -> SessionId {
+        self.sessions.of(profile)
+    }
+
+    /// The timers of End of Data.
+    pub fn timing(&self) -> Timing {
+        self.timing
+    }
+
+    /// The serial; none while there are no data.
+    pub fn serial(&self) -> Option<Serial> {
+        self.edition.as_ref().map(|edition| edition.serial)
+    }
+
+    /// The image of a version, if it has been made.
+    pub fn image(&self, version: Version) -> Option<&Image> {
+        self.edition.as_ref()?.image(version)
+    }
+
+    /// The images that have been made, in any version.
+    pub fn images(&self) -> impl Iterator<Item = &Image> {
+        self.edition.iter().flat_map(|edition| edition.images.iter().flatten())
+    }
+
+    pub(crate) fn edition(&self) -> Result<&Edition, Absent> {
+        self.edition.as_ref().ok_or(self.absent)
+    }
+
+    /// Whether images of this generation are too old to be read on.
+    pub(crate) fn cuts_off(&self, generation: u64) -> bool {
+        self.edition.as_ref().is_some_and(|edition| generation < edition.oldest_readable)
+    }
+
+    /// Whether anything that the profile sends changed after a serial.
+    pub(crate) fn has_news(&self, profile: Profile, since: Serial) -> bool {
+        self.edition.as_ref().is_some_and(|edition| {
+            let changed = |section: Section| edition.changed[section.index()];
+            profile.sections().filter_map(changed).any(|serial| since.is_before(serial))
+        })
+    }
+
+    /// A view that also has what was wanted. It takes as long as a pass over the image, or over the changes: call it
+    /// where waiting is allowed. A want that the data no longer allow (its serial has left the history) changes
+    /// nothing: the session will see that.
+    pub fn with<S: ImageSink>(&self, want: Want, sink: impl FnOnce() -> Result<S, S::Error>) -> Result<View, S::Error> {
+        let mut view = self.clone();
+        view.revision += 1;
+        if let Some(edition) = &mut view.edition {
+            match want {
+                Want::Image(version) => {
+                    let other = edition.images.iter().flatten().next().cloned();
+                    if let (None, Some(other)) = (edition.image(version), other) {
+                        edition.images[version.index()] = Some(other.to_version(version, sink()?)?);
+                    }
+                }
+                Want::Delta { profile, since } => {
+                    if let Lookup::Unfolded = edition.lookup(profile, since) {
+                        let answer = edition.fold(profile, since);
+                        if edition.answers_octets() > ANSWERS_OCTETS_MAX {
+                            edition.answers.clear();
+                        }
+                        edition.answers.insert((profile.index(), since.0), answer);
+                    }
+                }
+            }
+        }
+        Ok(view)
+    }
+
+    /// The same view without the images of the other versions. The last image always stays.
+    pub fn keep_images(&self, versions: &[Version]) -> View {
+        let mut view = self.clone();
+        view.revision += 1;
+        if let Some(edition) = &mut view.edition
+            && versions.iter().any(|version| edition.image(*version).is_some())
+        {
+            for version in Version::ALL {
+                if !versions.contains(&version) {
+                    edition.images[version.index()] = None;
+                }
+            }
+        }
+        view
+    }
+}
