@@ -1,1 +1,40 @@
-fn main() {}
+//! What a developer and CI run: `cargo xtask test`, `cargo xtask check`, `cargo xtask gen`.
+
+mod conformance;
+mod generate;
+mod run;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run all tests, and check that CONFORMANCE.md and the tests agree
+    Test(run::TestArguments),
+    /// Check formatting, lints, documentation and the dependency fences
+    Check,
+    /// Write a rpki-client JSON with the shape of the global RPKI
+    Gen(generate::Arguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().task {
+        Task::Test(arguments) => run::test(&arguments),
+        Task::Check => run::check(),
+        Task::Gen(arguments) => generate::run(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

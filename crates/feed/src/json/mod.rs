@@ -1,0 +1,327 @@
+//! JSON as validators write it: rpki-client's dialect.
+//!
+//! The reader is pushed a file in pieces and keeps a window: what has been pushed and not yet understood. Members that
+//! it does not know are passed over, in any order; an entry that makes no sense is refused and counted, and the rest
+//! goes on, which a general JSON library can't do. What is not JSON at all, or ends too early, is an error, and then
+//! nothing of the file counts.
+//!
+//! `scan.rs` knows JSON, `entry.rs` knows the entries, and this file knows how a document hangs together.
+
+mod entry;
+mod scan;
+
+use crate::rows::Rows;
+use entry::Member;
+use scan::{Cursor, Skip, Stop};
+use std::fmt;
+
+/// The most octets that one entry may have: an ASPA with 10,000 providers has 120 KB.
+const ENTRY_OCTETS_MAX: usize = 1024 * 1024;
+
+/// Why a document is not what it should be, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadError {
+    /// The line, counted from 1.
+    pub line: u64,
+    /// The octet in the document, counted from 0.
+    pub offset: u64,
+    /// What is wrong there.
+    pub reason: Reason,
+}
+
+/// What is wrong with a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// There is nothing in it.
+    Empty,
+    /// An octet that UTF-8 does not allow.
+    NotUtf8,
+    /// It breaks JSON's grammar.
+    NotJson(&'static str),
+    /// It ends in the middle.
+    Truncated,
+    /// An entry is larger than any can be.
+    EntryTooLarge,
+    /// A member stands twice.
+    MemberTwice(&'static str),
+    /// It is JSON, and has none of the members of a validator's output.
+    NothingKnown,
+    /// Every entry was refused; the first for this reason.
+    AllRefused {
+        /// How many.
+        entries: usize,
+        /// The first one.
+        first: String,
+    },
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ReadError { line, offset, reason } = self;
+        match reason {
+            Reason::Empty => f.write_str("the file is empty"),
+            Reason::NotUtf8 => write!(f, "not UTF-8 at byte {offset} (line {line})"),
+            Reason::NotJson(what) => write!(f, "not JSON at byte {offset} (line {line}): {what}"),
+            Reason::Truncated => {
+                write!(f, "truncated: the file ends at byte {offset} (line {line}) before its JSON does")
+            }
+            Reason::EntryTooLarge => {
+                write!(f, "the entry at byte {offset} (line {line}) is larger than {ENTRY_OCTETS_MAX} bytes")
+            }
+            Reason::MemberTwice(name) => {
+                write!(f, "member \"{name}\" stands twice, again at byte {offset} (line {line})")
+            }
+            Reason::NothingKnown => {
+                f.write_str("JSON without \"roas\", \"bgpsec_keys\" or \"aspas\": not the output of a validator")
+            }
+            Reason::AllRefused { entries, first } => {
+                write!(f, "none of its {entries} entries makes sense, the first is {first}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+/// Where in a document the reader is.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// Before the opening brace.
+    Start,
+    /// After the opening brace: a member, or the end.
+    FirstMember,
+    /// After a comma between members.
+    NextMember,
+    /// After a member's value: a comma, or the end.
+    AfterMember,
+    /// In an unknown member's value.
+    Unknown(Skip),
+    /// After the opening bracket of a known member: an entry, or the end.
+    FirstEntry(Member),
+    /// After a comma between entries.
+    NextEntry(Member),
+    /// After an entry: a comma, or the end.
+    AfterEntry(Member),
+    /// After the closing brace: white space.
+    End,
+}
+
+/// Reads one document.
+pub struct Reader {
+    window: Vec<u8>,
+    /// How far into the window the document is understood.
+    at: usize,
+    /// How much of the document came before the window.
+    offset: u64,
+    /// Line ends before the window.
+    lines: u64,
+    /// The last octets of the window that may be the beginning of a character.
+    partial: usize,
+    place: Place,
+    /// How many entries of each known member were read; none for a member that has not come.
+    seen: [Option<usize>; Member::ALL.len()],
+    rows: Rows,
+    scratch: entry::Scratch,
+}
+
+impl Default for Reader {
+    fn default() -> Reader {
+        Reader::new()
+    }
+}
+
+impl Reader {
+    /// A reader at the start of a document.
+    pub fn new() -> Reader {
+        Reader {
+            window: Vec::new(),
+            at: 0,
+            offset: 0,
+            lines: 0,
+            partial: 0,
+            place: Place::Start,
+            seen: [None; Member::ALL.len()],
+            rows: Rows::default(),
+            scratch: entry::Scratch::default(),
+        }
+    }
+
+    /// The next octets of the document, any number of them. After an error the reader is of no further use.
+    pub fn push(&mut self, octets: &[u8]) -> Result<(), ReadError> {
+        self.slide();
+        self.window.extend_from_slice(octets);
+        self.check_utf8(octets.len())?;
+        self.read()
+    }
+
+    /// The document is complete: what was accepted of it.
+    pub fn finish(mut self) -> Result<Rows, ReadError> {
+        self.read()?;
+        match self.place {
+            Place::End if self.partial == 0 => {}
+            Place::Start if self.window.get(self.at..).unwrap_or_default().trim_ascii().is_empty() => {
+                return Err(self.error(self.window.len(), Reason::Empty));
+            }
+            _ => return Err(self.error(self.window.len(), Reason::Truncated)),
+        }
+        if self.seen.iter().all(Option::is_none) {
+            return Err(self.error(0, Reason::NothingKnown));
+        }
+        if self.rows.accepted() == 0
+            && let Some(first) = self.rows.tally().refused_first.first()
+        {
+            let reason = Reason::AllRefused { entries: self.rows.tally().entries, first: first.to_string() };
+            return Err(self.error(0, reason));
+        }
+        Ok(self.rows)
+    }
+
+    /// Forgets what has been understood.
+    fn slide(&mut self) {
+        let done = self.window.get(..self.at).unwrap_or_default();
+        self.lines += line_ends(done);
+        self.offset += done.len() as u64;
+        self.window.drain(..self.at);
+        self.at = 0;
+    }
+
+    /// Checks the octets that were just pushed, together with a character that the last push may have cut.
+    fn check_utf8(&mut self, pushed: usize) -> Result<(), ReadError> {
+        let start = self.window.len() - pushed - self.partial;
+        let fresh = self.window.get(start..).unwrap_or_default();
+        if fresh.is_ascii() {
+            self.partial = 0;
+            return Ok(());
+        }
+        match std::str::from_utf8(fresh) {
+            Ok(_) => self.partial = 0,
+            Err(error) if error.error_len().is_none() => self.partial = fresh.len() - error.valid_up_to(),
+            Err(error) => return Err(self.error(start + error.valid_up_to(), Reason::NotUtf8)),
+        }
+        Ok(())
+    }
+
+    fn error(&self, at: usize, reason: Reason) -> ReadError {
+        let before = self.window.get(..at).unwrap_or(&self.window);
+        ReadError { line: 1 + self.lines + line_ends(before), offset: self.offset + before.len() as u64, reason }
+    }
+
+    /// Understands as much of the window as is complete.
+    fn read(&mut self) -> Result<(), ReadError> {
+        let window = std::mem::take(&mut self.window);
+        let result = self.read_window(&window);
+        self.window = window;
+        result.map_err(|(at, reason)| self.error(at, reason))
+    }
+
+    fn read_window(&mut self, window: &[u8]) -> Result<(), (usize, Reason)> {
+        let mut cursor = Cursor::new(window, self.at);
+        loop {
+            let start = cursor.at();
+            match self.step(&mut cursor) {
+                Ok(true) => self.at = cursor.at(),
+                Ok(false) => {
+                    self.at = cursor.at();
+                    return Ok(());
+                }
+                Err(Stop::Incomplete) if window.len() - start > ENTRY_OCTETS_MAX => {
+                    return Err((start, Reason::EntryTooLarge));
+                }
+                Err(Stop::Incomplete) => return Ok(()),
+                Err(Stop::Syntax(what)) => return Err((cursor.at(), Reason::NotJson(what))),
+                Err(Stop::Twice(name)) => return Err((start, Reason::MemberTwice(name))),
+            }
+        }
+    }
+
+    /// Takes one member's name, one entry, or one mark; false if the window has nothing more.
+    fn step(&mut self, cursor: &mut Cursor<'_>) -> Result<bool, Stop> {
+        self.place = match self.place {
+            Place::Unknown(mut skip) => {
+                let done = cursor.skip(&mut skip)?;
+                if !done {
+                    // Resumes where the window ends, however large the value is.
+                    self.place = Place::Unknown(skip);
+                    return Ok(false);
+                }
+                Place::AfterMember
+            }
+            Place::Start => {
+                cursor.skip_mark();
+                match cursor.mark()? {
+                    b'{' => Place::FirstMember,
+                    _ => return Err(cursor.refuse_last("a validator's file begins with {")),
+                }
+            }
+            Place::FirstMember if cursor.peek()? == b'}' => {
+                cursor.mark()?;
+                Place::End
+            }
+            Place::FirstMember | Place::NextMember => self.member(cursor)?,
+            Place::AfterMember => match cursor.mark()? {
+                b',' => Place::NextMember,
+                b'}' => Place::End,
+                _ => return Err(cursor.refuse_last("expected , or } after a member")),
+            },
+            Place::FirstEntry(_) if cursor.peek()? == b']' => {
+                cursor.mark()?;
+                Place::AfterMember
+            }
+            Place::FirstEntry(member) | Place::NextEntry(member) => {
+                self.entry(member, cursor)?;
+                Place::AfterEntry(member)
+            }
+            Place::AfterEntry(member) => match cursor.mark()? {
+                b',' => Place::NextEntry(member),
+                b']' => Place::AfterMember,
+                _ => return Err(cursor.refuse_last("expected , or ] after an entry")),
+            },
+            Place::End => match cursor.peek() {
+                Err(Stop::Incomplete) => {
+                    cursor.go_to_end();
+                    return Ok(false);
+                }
+                _ => return Err(Stop::Syntax("something follows the closing }")),
+            },
+        };
+        Ok(true)
+    }
+
+    fn member(&mut self, cursor: &mut Cursor<'_>) -> Result<Place, Stop> {
+        let name = cursor.name()?;
+        let known = Member::ALL.into_iter().find(|member| name.is(member.name()));
+        Ok(match (known, cursor.peek()?) {
+            (Some(member), b'[') => {
+                let seen = &mut self.seen[member.index()];
+                if seen.is_some() {
+                    return Err(Stop::Twice(member.name()));
+                }
+                *seen = Some(0);
+                cursor.mark()?;
+                Place::FirstEntry(member)
+            }
+            (Some(_), _) => return Err(Stop::Syntax("expected [ : this member is a list")),
+            (None, b'[' | b'{') => Place::Unknown(Skip::default()),
+            (None, _) => {
+                cursor.value()?;
+                Place::AfterMember
+            }
+        })
+    }
+
+    fn entry(&mut self, member: Member, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
+        let place = self.seen[member.index()].unwrap_or(0);
+        let outcome = member.read(cursor, place, &mut self.rows, &mut self.scratch)?;
+        self.seen[member.index()] = Some(place + 1);
+        self.rows.count_entry();
+        if let Err(reason) = outcome {
+            self.rows.refuse(member.name(), place, reason);
+        }
+        Ok(())
+    }
+}
+
+fn line_ends(octets: &[u8]) -> u64 {
+    // Small sums in inner loops are what compilers turn into vector instructions.
+    octets.chunks(128).map(|chunk| u64::from(chunk.iter().map(|octet| u8::from(*octet == b'\n')).sum::<u8>())).sum()
+}

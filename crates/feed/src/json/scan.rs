@@ -1,0 +1,421 @@
+//! JSON's grammar (RFC 8259) over a window of octets.
+//!
+//! A [`Cursor`] reads values that lie whole in the window and says `Incomplete` where it ends. [`Skip`] passes over
+//! values of any size and can stop and go on anywhere.
+
+use std::borrow::Cow;
+
+/// The deepest nesting that is passed over: no validator comes near it.
+const DEPTH_MAX: u32 = 64;
+
+/// Why reading stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// The window ends here.
+    Incomplete,
+    /// This is not JSON.
+    Syntax(&'static str),
+    /// A member that may stand once stands again.
+    Twice(&'static str),
+}
+
+/// A string as it lies in the file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Text<'a> {
+    raw: &'a [u8],
+    escaped: bool,
+}
+
+impl<'a> Text<'a> {
+    /// Whether the string is this one.
+    pub(super) fn is(&self, other: &str) -> bool {
+        if self.escaped { &*self.octets() == other.as_bytes() } else { self.raw == other.as_bytes() }
+    }
+
+    /// The string with escapes undone. A wrong escape gives nothing that equals anything known.
+    pub(super) fn octets(&self) -> Cow<'a, [u8]> {
+        if self.escaped { Cow::Owned(unescape(self.raw)) } else { Cow::Borrowed(self.raw) }
+    }
+
+    /// The string for a message.
+    pub(super) fn shown(&self) -> String {
+        String::from_utf8_lossy(self.raw).chars().take(60).collect()
+    }
+}
+
+fn unescape(raw: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some((octet, after)) = rest.split_first() {
+        rest = after;
+        if *octet != b'\\' {
+            out.push(*octet);
+            continue;
+        }
+        let Some((escape, after)) = rest.split_first() else { break };
+        rest = after;
+        match escape {
+            b'b' => out.push(8),
+            b'f' => out.push(12),
+            b'n' => out.push(b'\n'),
+            b'r' => out.push(b'\r'),
+            b't' => out.push(b'\t'),
+            b'u' => {
+                let unit = rest.get(..4).and_then(|hex| std::str::from_utf8(hex).ok());
+                let unit = unit.and_then(|hex| u32::from_str_radix(hex, 16).ok());
+                // Half a surrogate pair stands for no character of any value that matters here.
+                let character = unit.and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER);
+                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                rest = rest.get(4..).unwrap_or_default();
+            }
+            other => out.push(*other),
+        }
+    }
+    out
+}
+
+/// A value that lies whole in the window.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Value<'a> {
+    Text(Text<'a>),
+    Number(&'a [u8]),
+    True,
+    False,
+    Null,
+    Array,
+    Object,
+}
+
+impl Value<'_> {
+    /// The value for a message.
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Value::Text(text) => format!("\"{}\"", text.shown()),
+            Value::Number(digits) => String::from_utf8_lossy(digits).chars().take(60).collect(),
+            Value::True => "true".to_owned(),
+            Value::False => "false".to_owned(),
+            Value::Null => "null".to_owned(),
+            Value::Array => "a list".to_owned(),
+            Value::Object => "an object".to_owned(),
+        }
+    }
+}
+
+/// A place in the window.
+pub(super) struct Cursor<'a> {
+    window: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(window: &'a [u8], at: usize) -> Cursor<'a> {
+        Cursor { window, at }
+    }
+
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(super) fn go_to_end(&mut self) {
+        self.at = self.window.len();
+    }
+
+    /// The next octet that is no white space, which stays.
+    pub(super) fn peek(&mut self) -> Result<u8, Stop> {
+        loop {
+            match self.window.get(self.at) {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                Some(octet) => return Ok(*octet),
+                None => return Err(Stop::Incomplete),
+            }
+        }
+    }
+
+    /// The next octet that is no white space.
+    pub(super) fn mark(&mut self) -> Result<u8, Stop> {
+        let octet = self.peek()?;
+        self.at += 1;
+        Ok(octet)
+    }
+
+    /// Passes over a byte order mark, which some editors leave.
+    pub(super) fn skip_mark(&mut self) {
+        if self.window.get(self.at..).unwrap_or_default().starts_with(b"\xEF\xBB\xBF") {
+            self.at += 3;
+        }
+    }
+
+    /// A syntax error at the mark that was just taken.
+    pub(super) fn refuse_last(&mut self, what: &'static str) -> Stop {
+        self.at -= 1;
+        Stop::Syntax(what)
+    }
+
+    /// A member's name and the colon behind it.
+    pub(super) fn name(&mut self) -> Result<Text<'a>, Stop> {
+        if self.peek()? != b'"' {
+            return Err(Stop::Syntax("expected a member's name in quotes"));
+        }
+        let name = self.string()?;
+        match self.mark()? {
+            b':' => Ok(name),
+            _ => Err(self.refuse_last("expected : after a member's name")),
+        }
+    }
+
+    /// A string, from its opening quote on.
+    fn string(&mut self) -> Result<Text<'a>, Stop> {
+        let start = self.at + 1;
+        let mut end = start;
+        let mut escaped = false;
+        loop {
+            end += plain_octets(self.window.get(end..).unwrap_or_default());
+            match self.window.get(end) {
+                None => return Err(Stop::Incomplete),
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    escaped = true;
+                    end += 2;
+                }
+                Some(_) => {
+                    self.at = end;
+                    return Err(Stop::Syntax("control character in a string"));
+                }
+            }
+        }
+        self.at = end + 1;
+        Ok(Text { raw: self.window.get(start..end).unwrap_or_default(), escaped })
+    }
+
+    /// Any value. Lists and objects are passed over.
+    pub(super) fn value(&mut self) -> Result<Value<'a>, Stop> {
+        match self.peek()? {
+            b'"' => self.string().map(Value::Text),
+            b'-' | b'0'..=b'9' => self.number(),
+            b't' => self.word(b"true", Value::True),
+            b'f' => self.word(b"false", Value::False),
+            b'n' => self.word(b"null", Value::Null),
+            b'[' => self.skip_whole().map(|()| Value::Array),
+            b'{' => self.skip_whole().map(|()| Value::Object),
+            _ => Err(Stop::Syntax("expected a value")),
+        }
+    }
+
+    fn word(&mut self, word: &'static [u8], value: Value<'a>) -> Result<Value<'a>, Stop> {
+        let rest = self.window.get(self.at..).unwrap_or_default();
+        if rest.starts_with(word) {
+            self.at += word.len();
+            Ok(value)
+        } else if word.starts_with(rest) {
+            Err(Stop::Incomplete)
+        } else {
+            Err(Stop::Syntax("expected a value"))
+        }
+    }
+
+    fn number(&mut self) -> Result<Value<'a>, Stop> {
+        let rest = self.window.get(self.at..).unwrap_or_default();
+        let octets = rest
+            .iter()
+            .position(|octet| !matches!(octet, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
+            .ok_or(Stop::Incomplete)?;
+        let number = rest.get(..octets).unwrap_or_default();
+        if !is_number(number) {
+            return Err(Stop::Syntax("malformed number"));
+        }
+        self.at += octets;
+        Ok(Value::Number(number))
+    }
+
+    fn skip_whole(&mut self) -> Result<(), Stop> {
+        let mut skip = Skip::default();
+        let start = self.at;
+        if self.skip(&mut skip)? {
+            Ok(())
+        } else {
+            self.at = start;
+            Err(Stop::Incomplete)
+        }
+    }
+
+    /// Passes over a list or an object, or as much of it as the window has; true at its end.
+    pub(super) fn skip(&mut self, skip: &mut Skip) -> Result<bool, Stop> {
+        while let Some(octet) = self.window.get(self.at) {
+            let ended = skip.take(*octet)?;
+            self.at += 1;
+            if ended {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads an object member by member; `each` has to take the value.
+    pub(super) fn object(
+        &mut self,
+        mut each: impl FnMut(&Text<'a>, &mut Cursor<'a>) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        if self.mark()? != b'{' {
+            return Err(self.refuse_last("expected {"));
+        }
+        if self.peek()? == b'}' {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            let name = self.name()?;
+            each(&name, self)?;
+            match self.mark()? {
+                b',' => {}
+                b'}' => return Ok(()),
+                _ => return Err(self.refuse_last("expected , or } after a member")),
+            }
+        }
+    }
+
+    /// Reads a list value by value.
+    pub(super) fn list(&mut self, mut each: impl FnMut(Value<'a>)) -> Result<(), Stop> {
+        if self.mark()? != b'[' {
+            return Err(self.refuse_last("expected ["));
+        }
+        if self.peek()? == b']' {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            each(self.value()?);
+            match self.mark()? {
+                b',' => {}
+                b']' => return Ok(()),
+                _ => return Err(self.refuse_last("expected , or ] in a list")),
+            }
+        }
+    }
+}
+
+/// How many octets there are before a quote, a backslash or a control character.
+fn plain_octets(octets: &[u8]) -> usize {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let (words, _) = octets.as_chunks::<8>();
+    for (place, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        // Eight octets at once: the high bit of each one that is zero after the subtraction of what is looked for.
+        let quote = word ^ (LOW * u64::from(b'"'));
+        let backslash = word ^ (LOW * u64::from(b'\\'));
+        let found = (quote.wrapping_sub(LOW) & !quote)
+            | (backslash.wrapping_sub(LOW) & !backslash)
+            | (word.wrapping_sub(LOW * 0x20) & !word);
+        let found = found & HIGH;
+        if found != 0 {
+            return place * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let done = words.len() * 8;
+    let rest = octets.get(done..).unwrap_or_default();
+    done + rest.iter().position(|octet| matches!(octet, b'"' | b'\\' | 0..0x20)).unwrap_or(rest.len())
+}
+
+fn is_number(text: &[u8]) -> bool {
+    let text = text.strip_prefix(b"-").unwrap_or(text);
+    let digits = |text: &[u8]| text.iter().take_while(|octet| octet.is_ascii_digit()).count();
+    let whole = digits(text);
+    if whole == 0 || (whole > 1 && text.first() == Some(&b'0')) {
+        return false;
+    }
+    let mut rest = text.get(whole..).unwrap_or_default();
+    if let Some(fraction) = rest.strip_prefix(b".") {
+        let count = digits(fraction);
+        if count == 0 {
+            return false;
+        }
+        rest = fraction.get(count..).unwrap_or_default();
+    }
+    if let [b'e' | b'E', exponent @ ..] = rest {
+        let exponent = exponent.strip_prefix(b"+").or(exponent.strip_prefix(b"-")).unwrap_or(exponent);
+        let count = digits(exponent);
+        if count == 0 {
+            return false;
+        }
+        rest = exponent.get(count..).unwrap_or_default();
+    }
+    rest.is_empty()
+}
+
+/// Passes over a list or an object. It checks that brackets match and that nothing stands there that JSON never has;
+/// values that nobody reads are not taken apart further.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Skip {
+    /// One bit for each open bracket, the innermost lowest: set for an object.
+    open: u64,
+    depth: u32,
+    in_string: bool,
+    escape: bool,
+}
+
+impl Skip {
+    /// Takes one octet; true if it closes the value.
+    fn take(&mut self, octet: u8) -> Result<bool, Stop> {
+        if self.in_string {
+            match octet {
+                _ if self.escape => self.escape = false,
+                b'\\' => self.escape = true,
+                b'"' => self.in_string = false,
+                0..0x20 => return Err(Stop::Syntax("control character in a string")),
+                _ => {}
+            }
+            return Ok(false);
+        }
+        match octet {
+            b'"' => self.in_string = true,
+            b'{' | b'[' => {
+                if self.depth == DEPTH_MAX {
+                    return Err(Stop::Syntax("nested too deeply"));
+                }
+                self.depth += 1;
+                self.open = self.open << 1 | u64::from(octet == b'{');
+            }
+            b'}' | b']' => {
+                if self.open & 1 != u64::from(octet == b'}') {
+                    return Err(Stop::Syntax("brackets do not match"));
+                }
+                self.depth -= 1;
+                self.open >>= 1;
+                return Ok(self.depth == 0);
+            }
+            b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' | b'0'..=b'9' | b'-' | b'+' | b'.' | b'E' | b'a'..=b'z' => {}
+            _ => return Err(Stop::Syntax("unexpected character")),
+        }
+        Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn numbers_are_those_of_json() {
+        for good in ["0", "-0", "10", "1.5", "1e3", "1E+3", "-1.25e-7"] {
+            assert!(is_number(good.as_bytes()), "{good}");
+        }
+        for bad in ["", "-", "01", "1.", ".5", "1e", "1e+", "--1", "1-2", "+1"] {
+            assert!(!is_number(bad.as_bytes()), "{bad}");
+        }
+    }
+
+    #[test]
+    fn escapes_are_undone() {
+        assert_eq!(unescape(br#"a\"\\\/\u0041\n\u00e9"#), "a\"\\/A\n\u{e9}".as_bytes());
+        assert!(Text { raw: br"\u0072oas", escaped: true }.is("roas"));
+    }
+
+    proptest! {
+        #[test]
+        fn eight_octets_at_once_find_what_one_at_a_time_finds(octets in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let slow = octets.iter().position(|octet| matches!(octet, b'"' | b'\\' | 0..0x20)).unwrap_or(octets.len());
+            prop_assert_eq!(plain_octets(&octets), slow);
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! What a reader accepted, in the order of the file, and how it becomes a sorted [`Table`].
+//!
+//! A VRP is packed into 16 octets (IPv4) or 32 (IPv6) whose numeric order is the order of an image reversed, so that
+//! sorting a million of them compares integers.
+
+use crate::table::{Beside, Table};
+use rtrcast_proto::{
+    ASPA_PROVIDERS_MAX, Asn, Aspa, Image, ImageSink, ImageWriter, Prefix, Providers, RouteOrigin, RouterKey, Version,
+};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// Entries that a file had and that are not served, each with its place and reason; more are only counted.
+const REFUSED_KEPT_MAX: usize = 10;
+
+/// Names of trust anchors that are kept; further ones all go by the last name, `other`.
+const TRUST_ANCHORS_MAX: usize = 255;
+
+/// An entry of a file that was passed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The array that it stands in.
+    pub member: &'static str,
+    /// Its place there, counted from 0.
+    pub place: usize,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}[{}]: {}", self.member, self.place, self.reason)
+    }
+}
+
+/// What was counted while a file was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Entries of all kinds.
+    pub entries: usize,
+    /// Entries that were passed over.
+    pub refused: usize,
+    /// The first few of them.
+    pub refused_first: Vec<Refused>,
+    /// VRPs that had bits beyond the prefix length, which are zero now.
+    pub masked: usize,
+}
+
+/// The entries of one source, in no order.
+#[derive(Default)]
+pub struct Rows {
+    ipv4: Vec<u128>,
+    ipv6: Vec<[u128; 2]>,
+    router_keys: Vec<RouterKeyRow>,
+    aspas: BTreeMap<u32, AspaRow>,
+    trust_anchors: Vec<String>,
+    tally: Tally,
+}
+
+struct RouterKeyRow {
+    ski: [u8; 20],
+    asn: Asn,
+    spki: Vec<u8>,
+    beside: Beside,
+}
+
+struct AspaRow {
+    providers: Providers,
+    expires: u32,
+    /// Where the customer first stood, to name it should its list be too long.
+    place: usize,
+}
+
+impl Rows {
+    /// What was counted.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// How many entries were accepted; equal ones count each.
+    pub fn accepted(&self) -> usize {
+        self.tally.entries - self.tally.refused
+    }
+
+    pub(crate) fn refuse(&mut self, member: &'static str, place: usize, reason: String) {
+        self.tally.refused += 1;
+        if self.tally.refused_first.len() < REFUSED_KEPT_MAX {
+            self.tally.refused_first.push(Refused { member, place, reason });
+        }
+    }
+
+    pub(crate) fn count_entry(&mut self) {
+        self.tally.entries += 1;
+    }
+
+    pub(crate) fn count_masked(&mut self) {
+        self.tally.masked += 1;
+    }
+
+    /// The number that stands for a trust anchor's name. There are five in the world, so a list is searched.
+    pub(crate) fn anchor(&mut self, name: &str) -> u8 {
+        let place = match self.trust_anchors.iter().position(|known| known == name) {
+            Some(place) => place,
+            None if self.trust_anchors.len() < TRUST_ANCHORS_MAX => {
+                self.trust_anchors.push(name.to_owned());
+                self.trust_anchors.len() - 1
+            }
+            None => {
+                self.trust_anchors.truncate(TRUST_ANCHORS_MAX);
+                self.trust_anchors.push("other".to_owned());
+                TRUST_ANCHORS_MAX
+            }
+        };
+        u8::try_from(place).unwrap_or(u8::MAX)
+    }
+
+    pub(crate) fn origin(&mut self, origin: &RouteOrigin, expires: u32, anchor: u8) {
+        let (prefix, max_len) = (origin.prefix(), u128::from(origin.max_len()));
+        let rest = max_len << 80
+            | u128::from(prefix.len()) << 72
+            | u128::from(origin.asn().0) << 40
+            | u128::from(expires) << 8
+            | u128::from(anchor);
+        match prefix.addr() {
+            IpAddr::V4(addr) => self.ipv4.push(u128::from(addr.to_bits()) << 88 | rest),
+            IpAddr::V6(addr) => self.ipv6.push([addr.to_bits(), rest]),
+        }
+    }
+
+    pub(crate) fn router_key(&mut self, ski: [u8; 20], asn: Asn, spki: Vec<u8>, expires: u32, anchor: u8) {
+        self.router_keys.push(RouterKeyRow { ski, asn, spki, beside: Beside { expires, anchor } });
+    }
+
+    /// Adds a customer's providers; a customer that comes again gets the union. [C-ASP-01]
+    pub(crate) fn aspa(&mut self, customer: Asn, providers: &[[u8; 4]], expires: u32, place: usize) {
+        let row =
+            self.aspas.entry(customer.0).or_insert_with(|| AspaRow { providers: Providers::new(), expires, place });
+        row.providers.extend(providers);
+        row.expires = row.expires.max(expires);
+    }
+
+    /// Sorts everything, drops duplicates (the one that expires last stays), and writes the image.
+    pub fn into_table<S: ImageSink>(self, version: Version, sink: S) -> Result<Table, S::Error> {
+        self.into_table_and_tally(version, sink).map(|(table, _)| table)
+    }
+
+    /// The same, with the tally, to which customers with too many providers have been added.
+    pub fn into_table_and_tally<S: ImageSink>(mut self, version: Version, sink: S) -> Result<(Table, Tally), S::Error> {
+        let mut writer = ImageWriter::new(version, sink);
+        let mut beside =
+            Vec::with_capacity(self.ipv4.len() + self.ipv6.len() + self.router_keys.len() + self.aspas.len());
+        self.write_ipv4(&mut writer, &mut beside)?;
+        self.write_ipv6(&mut writer, &mut beside)?;
+        self.write_router_keys(&mut writer, &mut beside)?;
+        self.write_aspas(&mut writer, &mut beside)?;
+        let image: Image = writer.finish()?;
+        Ok((Table::new(image, beside, self.trust_anchors), self.tally))
+    }
+
+    fn write_ipv4<S: ImageSink>(
+        &mut self,
+        writer: &mut ImageWriter<S>,
+        beside: &mut Vec<Beside>,
+    ) -> Result<(), S::Error> {
+        let mut rows = std::mem::take(&mut self.ipv4);
+        rows.sort_unstable_by(|a, b| b.cmp(a));
+        rows.dedup_by_key(|row| *row >> 40);
+        for row in rows {
+            let addr = u32::try_from(row >> 88 & u128::from(u32::MAX)).expect("32 bits");
+            write_origin(writer, beside, IpAddr::V4(addr.into()), row)?;
+        }
+        Ok(())
+    }
+
+    fn write_ipv6<S: ImageSink>(
+        &mut self,
+        writer: &mut ImageWriter<S>,
+        beside: &mut Vec<Beside>,
+    ) -> Result<(), S::Error> {
+        let mut rows = std::mem::take(&mut self.ipv6);
+        rows.sort_unstable_by(|a, b| b.cmp(a));
+        rows.dedup_by_key(|[addr, rest]| (*addr, *rest >> 40));
+        for [addr, rest] in rows {
+            write_origin(writer, beside, IpAddr::V6(addr.into()), rest)?;
+        }
+        Ok(())
+    }
+
+    /// Keys that differ in anything are different keys. [C-DEL-08]
+    fn write_router_keys<S: ImageSink>(
+        &mut self,
+        writer: &mut ImageWriter<S>,
+        beside: &mut Vec<Beside>,
+    ) -> Result<(), S::Error> {
+        let key = |row: &RouterKeyRow| (row.ski, row.spki.len(), row.spki.clone(), row.asn);
+        let mut rows = std::mem::take(&mut self.router_keys);
+        rows.sort_by_cached_key(|row| (key(row), std::cmp::Reverse(row.beside.expires)));
+        rows.dedup_by_key(|row| key(row));
+        for row in rows {
+            writer.router_key(&RouterKey::new(row.ski, row.asn, &row.spki).expect("checked when it was accepted"))?;
+            beside.push(row.beside);
+        }
+        Ok(())
+    }
+
+    fn write_aspas<S: ImageSink>(
+        &mut self,
+        writer: &mut ImageWriter<S>,
+        beside: &mut Vec<Beside>,
+    ) -> Result<(), S::Error> {
+        let rows = std::mem::take(&mut self.aspas);
+        let no_anchor = if rows.is_empty() { 0 } else { self.anchor("") };
+        for (customer, mut row) in rows {
+            match Aspa::new(Asn(customer), row.providers.union()) {
+                Ok(aspa) => {
+                    writer.aspa(&aspa)?;
+                    beside.push(Beside { expires: row.expires, anchor: no_anchor });
+                }
+                // [C-ASP-06] All of the customer's ASPAs, rather than a part of its providers.
+                Err(error) => self.refuse("aspas", row.place, format!("customer AS{customer}: {error}")),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes the VRP whose address is given, and whose lengths, AS and facts a row has in its lower 88 bits.
+fn write_origin<S: ImageSink>(
+    writer: &mut ImageWriter<S>,
+    beside: &mut Vec<Beside>,
+    addr: IpAddr,
+    row: u128,
+) -> Result<(), S::Error> {
+    let [.., max_len, len, s0, s1, s2, s3, e0, e1, e2, e3, anchor] = row.to_be_bytes();
+    let prefix = Prefix::new(addr, len).expect("checked when it was accepted");
+    let asn = Asn(u32::from_be_bytes([s0, s1, s2, s3]));
+    writer.origin(&RouteOrigin::new(prefix, max_len, asn).expect("checked when it was accepted"))?;
+    beside.push(Beside { expires: u32::from_be_bytes([e0, e1, e2, e3]), anchor });
+    Ok(())
+}
+
+// A union above the limit is found when the table is made, since it may come from several entries.
+const _: () = assert!(ASPA_PROVIDERS_MAX == 10_000);

@@ -1,0 +1,67 @@
+//! One source's data set: the image that routers are sent, and beside it what the wire does not carry.
+
+use rtrcast_proto::{Image, Section};
+
+/// A data set with, for each record of its image, when it expires and which trust anchor it comes from.
+#[derive(Clone, Debug)]
+pub struct Table {
+    image: Image,
+    /// In the order of the image's records, in seconds since 1970, or [`NEVER`].
+    expires: Vec<u32>,
+    /// In the order of the image's records; the place in `trust_anchors`.
+    anchors: Vec<u8>,
+    trust_anchors: Vec<String>,
+}
+
+/// What is known of a record beyond what routers are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts<'a> {
+    /// When it stops being valid, in seconds since 1970.
+    pub expires: Option<u32>,
+    /// The trust anchor's name as the file has it.
+    pub trust_anchor: Option<&'a str>,
+}
+
+/// The expiry of a record that has none: later than all others, so that the latest of two is always the larger.
+pub(crate) const NEVER: u32 = u32::MAX;
+
+/// What is kept beside one record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Beside {
+    pub(crate) expires: u32,
+    pub(crate) anchor: u8,
+}
+
+impl Table {
+    /// The arrays have one entry for each record of the image.
+    pub(crate) fn new(image: Image, beside: Vec<Beside>, trust_anchors: Vec<String>) -> Table {
+        assert_eq!(image.layout().records(), beside.len(), "each record has its facts");
+        let expires = beside.iter().map(|beside| beside.expires).collect();
+        let anchors = beside.iter().map(|beside| beside.anchor).collect();
+        Table { image, expires, anchors, trust_anchors }
+    }
+
+    /// The records.
+    pub fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// Only the records.
+    pub fn into_image(self) -> Image {
+        self.image
+    }
+
+    /// What is known of the record at a place of a section, counted from 0.
+    pub fn facts(&self, section: Section, place: usize) -> Option<Facts<'_>> {
+        let layout = self.image.layout();
+        if place >= layout.count(section) {
+            return None;
+        }
+        let before: usize = Section::ALL.iter().take(section.index()).map(|section| layout.count(*section)).sum();
+        let expires = self.expires.get(before + place).copied().filter(|expires| *expires != NEVER);
+        let anchor = self.anchors.get(before + place).copied()?;
+        let trust_anchor =
+            self.trust_anchors.get(usize::from(anchor)).map(String::as_str).filter(|name| !name.is_empty());
+        Some(Facts { expires, trust_anchor })
+    }
+}

@@ -1,0 +1,67 @@
+//! The checks that a person and CI run alike.
+
+use crate::conformance;
+use std::process::{Command, Stdio};
+
+/// What to test.
+#[derive(clap::Args)]
+pub(crate) struct TestArguments {
+    /// Only the tests whose names contain this
+    filter: Option<String>,
+}
+
+type Outcome = Result<(), String>;
+
+/// Every test of the workspace. nextest runs them in parallel where it is installed; it does not run those in
+/// documentation, so plain cargo does.
+pub(crate) fn test(arguments: &TestArguments) -> Outcome {
+    let filter: Vec<&str> = arguments.filter.iter().map(String::as_str).collect();
+    if has_nextest() {
+        cargo(&[&["nextest", "run", "--workspace", "--no-tests=warn"], filter.as_slice()].concat())?;
+        cargo(&[&["test", "--workspace", "--doc"], filter.as_slice()].concat())?;
+    } else {
+        cargo(&[&["test", "--workspace"], filter.as_slice()].concat())?;
+    }
+    if filter.is_empty() { conformance::check() } else { Ok(()) }
+}
+
+/// Formatting, lints, documentation, and what depends on what.
+pub(crate) fn check() -> Outcome {
+    cargo(&["fmt", "--all", "--check"])?;
+    cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"])?;
+    fence("rtrcast-proto", &["rtrcast-proto"])?;
+    fence("rtrcast-feed", &["rtrcast-feed", "rtrcast-proto"])?;
+    conformance::check()
+}
+
+/// Checks that a crate depends on these and nothing else.
+fn fence(package: &str, allowed: &[&str]) -> Outcome {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--package", package, "--edges", "normal", "--prefix", "none", "--format", "{p}"])
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cargo tree: {error}"))?;
+    let tree = String::from_utf8_lossy(&output.stdout);
+    let found: Vec<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    match found.iter().find(|name| !allowed.contains(name)) {
+        None if !found.is_empty() => Ok(()),
+        None => Err(format!("cargo tree says nothing of {package}")),
+        Some(stranger) => Err(format!("{package} depends on {stranger}; its fence allows {}", allowed.join(", "))),
+    }
+}
+
+fn has_nextest() -> bool {
+    let mut probe = Command::new(env!("CARGO"));
+    probe.args(["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
+    probe.status().is_ok_and(|status| status.success())
+}
+
+fn cargo(arguments: &[&str]) -> Outcome {
+    println!("$ cargo {}", arguments.join(" "));
+    let status = Command::new(env!("CARGO"))
+        .args(arguments)
+        .status()
+        .map_err(|error| format!("cargo {}: {error}", arguments.join(" ")))?;
+    if status.success() { Ok(()) } else { Err(format!("cargo {} failed", arguments.join(" "))) }
+}
