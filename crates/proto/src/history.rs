@@ -116,6 +116,12 @@ impl History {
         Publication::Changed(self.remember(from, delta))
     }
 
+    /// Holds the current data set in the form of this image, which is the same set in another version.
+    pub fn hold(&mut self, image: Image) {
+        debug_assert!(self.current.as_ref() == Some(&image), "another form is the same set");
+        self.current = Some(image);
+    }
+
     /// Adds a delta to the ring, and drops the oldest ones that no longer fit.
     fn remember(&mut self, from: Serial, delta: Delta) -> Arc<Delta> {
         self.octets += delta.octets();

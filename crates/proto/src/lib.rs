@@ -34,7 +34,7 @@
 //!     match session.next() {
 //!         Output::Write(chunk) => sent.extend_from_slice(chunk.octets()),
 //!         Output::Event(_) => {}
-//!         Output::Want(_) | Output::Close(_) => unreachable!("the image of version 1 is there"),
+//!         Output::Want(_) | Output::Close => unreachable!("the image of version 1 is there"),
 //!         Output::Wait(_) => break,
 //!     }
 //! }
@@ -73,7 +73,7 @@ pub use payload::{
 pub use profile::{Profile, SessionIds};
 pub use response::Chunk;
 pub use serial::{Serial, SessionId};
-pub use server::{Answer, Close, CloseReason, Event, Output, ServerPolicy, ServerSession, Stop};
+pub use server::{Answer, CloseReason, Event, Output, ServerPolicy, ServerSession, Stop};
 pub use time::{Moment, Timing, TimingError};
 pub use version::{HEADER_OCTETS, PDU_OCTETS_MAX, PduType, Version, VersionRange};
 pub use view::{View, Want};

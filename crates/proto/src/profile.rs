@@ -17,6 +17,17 @@ impl Profile {
     /// How many different profiles there are: one of version 0, two of version 1, four of version 2.
     pub const COUNT: usize = 7;
 
+    /// All profiles; the one of index n stands at place n.
+    pub const ALL: [Profile; Profile::COUNT] = [
+        Profile::full(Version::V0),
+        Profile::full(Version::V1),
+        Profile::full(Version::V1).without_router_keys(),
+        Profile::full(Version::V2),
+        Profile::full(Version::V2).without_router_keys(),
+        Profile::full(Version::V2).without_aspas(),
+        Profile::full(Version::V2).without_aspas().without_router_keys(),
+    ];
+
     /// All that a version can carry: router keys from version 1, ASPAs from version 2. [C-NEG-14]
     pub const fn full(version: Version) -> Profile {
         match version {
@@ -126,18 +137,7 @@ mod tests {
         assert_eq!(has(Version::V0), [4, 6]);
         assert_eq!(has(Version::V1), [4, 6, 9]);
         assert_eq!(has(Version::V2), [4, 6, 9, 11]);
-        let mut indices: Vec<usize> = [
-            Profile::full(Version::V0),
-            Profile::full(Version::V1),
-            Profile::full(Version::V1).without_router_keys(),
-            Profile::full(Version::V2),
-            Profile::full(Version::V2).without_router_keys(),
-            Profile::full(Version::V2).without_aspas(),
-            Profile::full(Version::V2).without_aspas().without_router_keys(),
-        ]
-        .map(Profile::index)
-        .to_vec();
-        indices.sort_unstable();
+        let indices: Vec<usize> = Profile::ALL.into_iter().map(Profile::index).collect();
         assert_eq!(indices, (0..Profile::COUNT).collect::<Vec<_>>());
     }
 }

@@ -1,6 +1,6 @@
 //! How sessions end: the last words go into the outbox, and `Close` stands behind it.
 
-use super::{Close, CloseReason, Event, Phase, ServerSession, Stop};
+use super::{CloseReason, Event, Phase, ServerSession, Stop};
 use crate::time::Moment;
 use crate::version::{PduType, Version};
 use crate::violation::{ErrorCode, Violation};
@@ -63,14 +63,10 @@ impl ServerSession {
 
     /// Closes in order, behind what is in the outbox.
     pub(super) fn close(&mut self, reason: CloseReason) {
-        self.close_as(Close::Ordered, reason);
-    }
-
-    fn close_as(&mut self, close: Close, reason: CloseReason) {
         self.response = None;
         self.pending = None;
         self.input = Vec::new();
-        self.phase = Phase::Closing(close);
+        self.phase = Phase::Closing;
         self.events.push_back(Event::Closing(reason));
     }
 
@@ -78,7 +74,7 @@ impl ServerSession {
     fn open_in_v2(&self) -> Option<Version> {
         match &self.phase {
             Phase::Open { profile, .. } => Some(profile.version()).filter(|version| *version == Version::V2),
-            Phase::New { .. } | Phase::Sentenced(_) | Phase::Closing(_) | Phase::Closed => None,
+            Phase::New { .. } | Phase::Sentenced(_) | Phase::Closing | Phase::Closed => None,
         }
     }
 
@@ -101,17 +97,10 @@ impl ServerSession {
         self.close(CloseReason::Stopped);
     }
 
-    /// The router takes nothing. In version 2 the reason is tried once, should the last chunk go out after all.
-    pub(super) fn abort(&mut self) {
-        if let Some(version) = self.open_in_v2() {
-            self.response = None;
-            self.report(version, ErrorCode::TransportFailure, None, &[], "the connection stalled");
-        }
-        match self.phase {
-            Phase::Closing(_) | Phase::Closed => self.phase = Phase::Closing(Close::Abort),
-            Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) => {
-                self.close_as(Close::Abort, CloseReason::Stalled);
-            }
+    /// The router takes nothing. [T-TCP-04]
+    pub(super) fn give_up_stalled(&mut self) {
+        if !self.is_closing() {
+            self.close_with_transport_failure(CloseReason::Stalled, "the connection stalled");
         }
     }
 
@@ -121,11 +110,16 @@ impl ServerSession {
         if !generation.is_some_and(|generation| self.view.cuts_off(generation)) {
             return;
         }
+        self.close_with_transport_failure(CloseReason::Overtaken, "read too slowly to keep up with the data");
+    }
+
+    /// Closes, and in version 2 says why with code 10, which the others do not know.
+    fn close_with_transport_failure(&mut self, reason: CloseReason, text: &str) {
         self.response = None;
         if let Some(version) = self.open_in_v2() {
-            self.report(version, ErrorCode::TransportFailure, None, &[], "read too slowly to keep up with the data");
+            self.report(version, ErrorCode::TransportFailure, None, &[], text);
         }
-        self.close(CloseReason::Overtaken);
+        self.close(reason);
     }
 }
 

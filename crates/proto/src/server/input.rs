@@ -57,7 +57,7 @@ impl ServerSession {
                 }
                 return complete;
             }
-            Phase::Closing(_) | Phase::Closed => {
+            Phase::Closing | Phase::Closed => {
                 self.input.clear();
                 return false;
             }
@@ -113,7 +113,7 @@ impl ServerSession {
                 }
                 session
             }
-            Phase::New { .. } | Phase::Sentenced(_) | Phase::Closing(_) | Phase::Closed => {
+            Phase::New { .. } | Phase::Sentenced(_) | Phase::Closing | Phase::Closed => {
                 match self.judge_first_version(header) {
                     Ok(version) => version,
                     Err(judgement) => return judgement,

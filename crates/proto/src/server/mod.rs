@@ -70,23 +70,15 @@ impl Default for ServerPolicy {
 pub enum Output {
     /// Write all of these octets, then call `next` again. Inputs may come meanwhile.
     Write(Chunk),
-    /// End the connection in this way; nothing is written after it.
-    Close(Close),
+    /// End the connection in order: flush, half-close, read and discard until the peer's end or a limit, close.
+    /// Nothing is written after it.
+    Close,
     /// Something that a person or a counter may want to know. It is the only origin of logs and metrics.
     Event(Event),
     /// Have this made, and hand in the view that has it as `data_changed`.
     Want(Want),
     /// Nothing to do until an input comes, or until this moment: then call `tick`.
     Wait(Option<Moment>),
-}
-
-/// How a connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Close {
-    /// Flush, half-close, read and discard until the peer's end or a limit, close.
-    Ordered,
-    /// The peer takes nothing any more: reset the connection.
-    Abort,
 }
 
 /// Why a cache stops (8210bis sections 8.5 and 8.6).
@@ -209,7 +201,7 @@ enum Phase {
     /// The session is lost, and waits for the rest of the PDU that cost it.
     Sentenced(Sentence),
     /// `Close` comes as soon as the last octets are out.
-    Closing(Close),
+    Closing,
     /// All is said.
     Closed,
 }
@@ -270,7 +262,7 @@ impl ServerSession {
                 self.input.extend_from_slice(octets);
                 self.read_input();
             }
-            Phase::Closing(_) | Phase::Closed => {}
+            Phase::Closing | Phase::Closed => {}
         }
     }
 
@@ -296,10 +288,11 @@ impl ServerSession {
         self.cut_off_if_overtaken();
     }
 
-    /// The router took nothing of what was written for longer than anybody should wait.
+    /// The router took nothing of what was written for longer than anybody should wait. If it takes the rest of the
+    /// chunk after all, it is told why the session ends.
     pub fn stalled(&mut self, now: Moment) {
         self.advance(now);
-        self.abort();
+        self.give_up_stalled();
     }
 
     /// The moment that `Wait` named has come; calling it earlier does no harm.
@@ -308,7 +301,7 @@ impl ServerSession {
         match &self.phase {
             Phase::New { deadline, .. } if *deadline <= now => self.close(CloseReason::NoQuery),
             Phase::Sentenced(sentence) if sentence.deadline() <= now => self.carry_out_sentence(),
-            Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) | Phase::Closing(_) | Phase::Closed => {}
+            Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) | Phase::Closing | Phase::Closed => {}
         }
     }
 
@@ -323,7 +316,7 @@ impl ServerSession {
     pub fn wants_input(&self) -> bool {
         let open = match self.phase {
             Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) => true,
-            Phase::Closing(_) | Phase::Closed => false,
+            Phase::Closing | Phase::Closed => false,
         };
         open && !self.ended && self.pending.is_none()
     }
@@ -333,7 +326,7 @@ impl ServerSession {
     pub fn is_closing(&self) -> bool {
         match self.phase {
             Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) => false,
-            Phase::Closing(_) | Phase::Closed => true,
+            Phase::Closing | Phase::Closed => true,
         }
     }
 
@@ -346,7 +339,7 @@ impl ServerSession {
                 Some(pending) => Some(pending.deadline(&self.view)),
                 None => self.notify_at().filter(|at| *at > self.now),
             },
-            Phase::Closing(_) | Phase::Closed => None,
+            Phase::Closing | Phase::Closed => None,
         }
     }
 
@@ -363,9 +356,9 @@ impl ServerSession {
                 return Output::Write(Chunk::own(std::mem::take(&mut self.outbox)));
             }
             match self.phase {
-                Phase::Closing(close) => {
+                Phase::Closing => {
                     self.phase = Phase::Closed;
-                    return Output::Close(close);
+                    return Output::Close;
                 }
                 Phase::Closed => return Output::Wait(None),
                 Phase::Sentenced(_) => return Output::Wait(self.deadline()),

@@ -1,0 +1,37 @@
+//! The ordered close: half-close, read and discard until the peer's end or a limit, close.
+//!
+//! Closing a socket with unread input makes the kernel send a reset, which destroys what the peer has not read yet
+//! (RFC 1122 section 4.2.2.13): an Error Report would be lost although it was written.
+
+use crate::transport::Tcp;
+use std::future::poll_fn;
+use std::io;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long the peer's end is waited for.
+pub const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+/// How much of what it still sends is read and discarded.
+pub const DRAIN_OCTETS_MAX: usize = 1024 * 1024;
+
+/// Whether the peer ended its side in time.
+pub(crate) async fn in_order(mut transport: Tcp, peer_ended: bool) -> io::Result<bool> {
+    transport.half_close()?;
+    if peer_ended {
+        return Ok(true);
+    }
+    timeout(DRAIN_MAX, drain(&mut transport)).await.unwrap_or(Ok(false))
+}
+
+async fn drain(transport: &mut Tcp) -> io::Result<bool> {
+    let mut discarded = 0;
+    while discarded < DRAIN_OCTETS_MAX {
+        let octets = poll_fn(|context| transport.poll_read(context, &mut [0; 16 * 1024])).await?;
+        if octets == 0 {
+            return Ok(true);
+        }
+        discarded += octets;
+    }
+    Ok(false)
+}

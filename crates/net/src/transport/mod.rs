@@ -1,0 +1,5 @@
+//! The ways in which octets travel.
+
+mod tcp;
+
+pub(crate) use tcp::Tcp;

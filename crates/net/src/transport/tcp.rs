@@ -1,0 +1,77 @@
+//! Plain TCP. A chunk of a data set in a memory file goes out by `sendfile`: no octet of it passes through the program.
+
+#[cfg(target_os = "linux")]
+use crate::memfd::Memfd;
+use rtrcast_proto::Chunk;
+use rustix::net::SendFlags;
+use socket2::SockRef;
+use std::io;
+use std::net::Shutdown;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+pub(crate) struct Tcp {
+    stream: TcpStream,
+}
+
+impl Tcp {
+    pub(crate) fn new(stream: TcpStream) -> Tcp {
+        Tcp { stream }
+    }
+
+    /// Reads what has come; 0 is the peer's end.
+    pub(crate) fn poll_read(&mut self, context: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.stream.poll_read_ready(context))?;
+            match self.stream.try_read(into) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// Writes a part of the chunk from the octet `from` on.
+    pub(crate) fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        chunk: &Chunk,
+        from: usize,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.stream.poll_write_ready(context))?;
+            match self.stream.try_io(Interest::WRITABLE, || self.write(chunk, from)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    fn write(&self, chunk: &Chunk, from: usize) -> io::Result<usize> {
+        #[cfg(target_os = "linux")]
+        {
+            let (octets, range) = chunk.source();
+            if let Some(memfd) = octets.as_any().downcast_ref::<Memfd>() {
+                let mut offset = u64::try_from(range.start + from).map_err(io::Error::other)?;
+                return Ok(rustix::fs::sendfile(&self.stream, memfd.file(), Some(&mut offset), range.len() - from)?);
+            }
+        }
+        // A Cache Response waits for the payload behind it, so that it is no packet of its own.
+        let flags = if chunk.more() { SendFlags::NOSIGNAL | SendFlags::MORE } else { SendFlags::NOSIGNAL };
+        let rest = chunk.octets().get(from..).unwrap_or_default();
+        Ok(rustix::net::send(&self.stream, rest, flags)?)
+    }
+
+    /// Ends our side; the other may still send.
+    pub(crate) fn half_close(&mut self) -> io::Result<()> {
+        SockRef::from(&self.stream).shutdown(Shutdown::Write)
+    }
+
+    /// Makes the end of the connection a reset.
+    pub(crate) fn abort(self) {
+        // Without it the kernel would go on trying to deliver what nobody takes.
+        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+    }
+}

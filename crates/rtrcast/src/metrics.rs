@@ -1,0 +1,230 @@
+//! Every metric, by name. StayRTR's name where the meaning is equal, so that its dashboards go on working; else
+//! `rtrcast_`.
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::metrics::{MetricType, TypedMetric};
+use prometheus_client::registry::Registry;
+use rtrcast_proto::{Profile, Version};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub(crate) struct VrpLabels {
+    pub(crate) ip_version: &'static str,
+    pub(crate) filtered: &'static str,
+    pub(crate) path: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub(crate) struct TypeLabel {
+    pub(crate) r#type: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub(crate) struct PathLabel {
+    pub(crate) path: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub(crate) struct RequestLabels {
+    pub(crate) path: String,
+    pub(crate) code: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub(crate) struct FailureLabels {
+    pub(crate) path: String,
+    pub(crate) reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub(crate) struct BindLabel {
+    pub(crate) bind: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub(crate) struct CodeLabel {
+    pub(crate) code: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub(crate) struct VersionLabel {
+    pub(crate) version: u8,
+}
+
+/// A counter whose name stays as it is. OpenMetrics adds `_total` to a counter's name, which StayRTR's do not have; for
+/// a type that is "unknown" it adds nothing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PlainCounter(std::sync::Arc<AtomicU64>);
+
+impl PlainCounter {
+    pub(crate) fn inc(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl TypedMetric for PlainCounter {
+    const TYPE: MetricType = MetricType::Unknown;
+}
+
+impl EncodeMetric for PlainCounter {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), std::fmt::Error> {
+        encoder.encode_gauge(&i64::try_from(self.0.load(Ordering::Relaxed)).unwrap_or(i64::MAX))
+    }
+
+    fn metric_type(&self) -> MetricType {
+        Self::TYPE
+    }
+}
+
+/// How many sessions speak what. The hub makes images and deltas for these.
+#[derive(Debug, Default)]
+pub(crate) struct Usage([AtomicUsize; Profile::COUNT]);
+
+impl Usage {
+    pub(crate) fn add(&self, profile: Profile) {
+        self.0[profile.index()].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn remove(&self, profile: Profile) {
+        self.0[profile.index()].fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn sessions(&self, profile: Profile) -> usize {
+        self.0[profile.index()].load(Ordering::Relaxed)
+    }
+}
+
+/// All metrics of the process.
+pub(crate) struct Metrics {
+    pub(crate) registry: Registry,
+    pub(crate) vrps: Family<VrpLabels, Gauge>,
+    pub(crate) objects: Family<TypeLabel, Gauge>,
+    pub(crate) change: Family<PathLabel, Gauge>,
+    pub(crate) refresh: Family<PathLabel, Gauge>,
+    pub(crate) requests: Family<RequestLabels, Counter>,
+    pub(crate) failures: Family<FailureLabels, Counter>,
+    pub(crate) refused_entries: Family<PathLabel, Gauge>,
+    pub(crate) healthy: Family<PathLabel, Gauge>,
+    pub(crate) clients: Family<BindLabel, Gauge>,
+    pub(crate) pdus: Family<TypeLabel, PlainCounter>,
+    pub(crate) serial: Gauge<u32, std::sync::atomic::AtomicU32>,
+    pub(crate) sessions: Family<VersionLabel, Gauge>,
+    pub(crate) responses: Family<TypeLabel, Counter>,
+    pub(crate) notifies: Counter,
+    pub(crate) reports_sent: Family<CodeLabel, Counter>,
+    pub(crate) reports_received: Family<CodeLabel, Counter>,
+    pub(crate) unclean_ends: Counter,
+    pub(crate) accept_failures: Counter,
+    pub(crate) history_deltas: Gauge,
+    pub(crate) history_octets: Gauge,
+    pub(crate) usage: Usage,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Metrics {
+        let mut metrics = Metrics {
+            registry: Registry::default(),
+            vrps: Family::default(),
+            objects: Family::default(),
+            change: Family::default(),
+            refresh: Family::default(),
+            requests: Family::default(),
+            failures: Family::default(),
+            refused_entries: Family::default(),
+            healthy: Family::default(),
+            clients: Family::default(),
+            pdus: Family::default(),
+            serial: Gauge::default(),
+            sessions: Family::default(),
+            responses: Family::default(),
+            notifies: Counter::default(),
+            reports_sent: Family::default(),
+            reports_received: Family::default(),
+            unclean_ends: Counter::default(),
+            accept_failures: Counter::default(),
+            history_deltas: Gauge::default(),
+            history_octets: Gauge::default(),
+            usage: Usage::default(),
+        };
+        metrics.register_names_of_stayrtr();
+        metrics.register_names_of_our_own();
+        metrics
+    }
+
+    fn register_names_of_stayrtr(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("rpki_vrps", "VRPs that a source has", self.vrps.clone());
+        registry.register("rpki_objects", "Records that are served, by type", self.objects.clone());
+        registry.register("rpki_change", "When a source last changed, in seconds since 1970", self.change.clone());
+        registry.register(
+            "rpki_refresh",
+            "When a source was last read well, in seconds since 1970",
+            self.refresh.clone(),
+        );
+        // The encoder adds `_total`.
+        registry.register("refresh_requests", "Attempts to read a source, by outcome", self.requests.clone());
+        registry.register("rtr_clients", "Routers connected, by our address", self.clients.clone());
+        registry.register("rtr_pdus", "PDUs received, by type", self.pdus.clone());
+        registry.register("rtr_serial", "Serial of the data that are served", self.serial.clone());
+    }
+
+    fn register_names_of_our_own(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("rtrcast_build", "This program", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
+        registry.register(
+            "rtrcast_source_failures",
+            "Times that a source could not be read, and why",
+            self.failures.clone(),
+        );
+        registry.register(
+            "rtrcast_source_healthy",
+            "1 if the last attempt to read a source went well",
+            self.healthy.clone(),
+        );
+        registry.register(
+            "rtrcast_source_refused_entries",
+            "Entries of a source's current file that make no sense",
+            self.refused_entries.clone(),
+        );
+        registry.register("rtrcast_sessions", "Sessions that have negotiated a version", self.sessions.clone());
+        registry.register("rtrcast_responses", "Queries answered, by kind of answer", self.responses.clone());
+        registry.register("rtrcast_notifies", "Serial Notify PDUs sent", self.notifies.clone());
+        registry.register("rtrcast_error_reports_sent", "Error Reports sent, by code", self.reports_sent.clone());
+        registry.register(
+            "rtrcast_error_reports_received",
+            "Error Reports received, by code",
+            self.reports_received.clone(),
+        );
+        registry.register("rtrcast_unclean_ends", "Connections that broke or were reset", self.unclean_ends.clone());
+        registry.register(
+            "rtrcast_accept_failures",
+            "Times that accepting a connection failed",
+            self.accept_failures.clone(),
+        );
+        registry.register("rtrcast_history_deltas", "Deltas kept for Serial Queries", self.history_deltas.clone());
+        registry.register("rtrcast_history_octets", "Octets that these deltas take", self.history_octets.clone());
+    }
+
+    /// Versions that sessions speak now, the most spoken first.
+    pub(crate) fn versions_in_use(&self) -> Vec<Version> {
+        let sessions = |version: Version| -> usize {
+            Profile::ALL
+                .into_iter()
+                .filter(|profile| profile.version() == version)
+                .map(|profile| self.usage.sessions(profile))
+                .sum()
+        };
+        let mut used: Vec<Version> = Version::ALL.into_iter().filter(|version| sessions(*version) > 0).collect();
+        used.sort_by_key(|version| std::cmp::Reverse(sessions(*version)));
+        used
+    }
+
+    /// What sessions are sent now.
+    pub(crate) fn profiles_in_use(&self) -> Vec<Profile> {
+        Profile::ALL.into_iter().filter(|profile| self.usage.sessions(*profile) > 0).collect()
+    }
+}

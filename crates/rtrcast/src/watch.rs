@@ -1,0 +1,135 @@
+//! What happens on connections, as log lines and metrics: the only place where one becomes the other.
+
+use crate::log::{Throttle, Verdict};
+use crate::metrics::{BindLabel, CodeLabel, Metrics, TypeLabel, VersionLabel};
+use rtrcast_net::{End, Observer, Peer, Trouble};
+use rtrcast_proto::{Answer, CloseReason, Event, PduType, Profile};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use tracing::{debug, info, warn};
+
+/// Watches all connections.
+pub(crate) struct Watch {
+    metrics: Arc<Metrics>,
+    throttle: Throttle,
+    /// What each session speaks, by the peer's number.
+    profiles: Mutex<BTreeMap<u64, Profile>>,
+}
+
+impl Watch {
+    pub(crate) fn new(metrics: Arc<Metrics>) -> Watch {
+        Watch { metrics, throttle: Throttle::new(Instant::now()), profiles: Mutex::default() }
+    }
+
+    fn profiles(&self) -> MutexGuard<'_, BTreeMap<u64, Profile>> {
+        self.profiles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Logs what a peer did unless there is too much of it.
+    fn warn(&self, line: impl FnOnce() -> String) {
+        match self.throttle.admit(Instant::now()) {
+            Verdict::Log { left_out: 0 } => warn!("{}", line()),
+            Verdict::Log { left_out } => warn!("{} ({left_out} lines like this were left out)", line()),
+            Verdict::LeaveOut => {}
+        }
+    }
+
+    fn negotiated(&self, peer: &Peer, profile: Profile) {
+        self.metrics.usage.add(profile);
+        self.metrics.sessions.get_or_create(&VersionLabel { version: profile.version().octet() }).inc();
+        self.profiles().insert(peer.id, profile);
+        info!("router {peer} speaks {profile}");
+    }
+}
+
+impl Observer for Watch {
+    fn connected(&self, peer: &Peer) {
+        self.metrics.clients.get_or_create(&BindLabel { bind: peer.local.to_string() }).inc();
+        debug!("router {peer} connected to {}", peer.local);
+    }
+
+    fn event(&self, peer: &Peer, event: &Event) {
+        match event {
+            Event::Received(pdu_type) => {
+                self.metrics.pdus.get_or_create(&TypeLabel { r#type: label(*pdu_type) }).inc();
+            }
+            Event::Negotiated(profile) => self.negotiated(peer, *profile),
+            Event::Answered { answer, serial } => {
+                let kind = match answer {
+                    Answer::Full => "full",
+                    Answer::Delta => "delta",
+                    Answer::CacheReset => "cache_reset",
+                };
+                self.metrics.responses.get_or_create(&TypeLabel { r#type: kind.to_owned() }).inc();
+                debug!("router {peer} was sent {kind} of serial {serial}");
+            }
+            Event::Notified(serial) => {
+                self.metrics.notifies.inc();
+                debug!("router {peer} was notified of serial {serial}");
+            }
+            Event::Reported { code, violation } => {
+                self.metrics.reports_sent.get_or_create(&CodeLabel { code: code.number() }).inc();
+                match violation {
+                    Some(violation) => self.warn(|| format!("router {peer} was sent error {code}: {violation}")),
+                    None => debug!("router {peer} was sent error {code}"),
+                }
+            }
+            Event::PeerReported { code: Some(code), text } => {
+                self.metrics.reports_received.get_or_create(&CodeLabel { code: *code }).inc();
+                self.warn(|| format!("router {peer} reports error {code}: \"{text}\""));
+            }
+            Event::PeerReported { code: None, .. } => {
+                self.warn(|| format!("router {peer} sent a malformed Error Report"))
+            }
+            Event::Closing(reason @ (CloseReason::Stalled | CloseReason::Overtaken | CloseReason::Internal)) => {
+                self.warn(|| format!("router {peer} is cut off: {reason}"));
+            }
+            Event::Closing(reason) => debug!("router {peer} is closed: {reason}"),
+        }
+    }
+
+    fn ended(&self, peer: &Peer, end: &End) {
+        self.metrics.clients.get_or_create(&BindLabel { bind: peer.local.to_string() }).dec();
+        let profile = self.profiles().remove(&peer.id);
+        if let Some(profile) = profile {
+            self.metrics.usage.remove(profile);
+            self.metrics.sessions.get_or_create(&VersionLabel { version: profile.version().octet() }).dec();
+        }
+        let how = match end {
+            End::Ordered { peer_ended: true } => "in order".to_owned(),
+            End::Ordered { peer_ended: false } => "in order, though the router did not end its side".to_owned(),
+            End::Aborted => "by a reset, since the router took nothing any more".to_owned(),
+            End::Lost(error) => format!("by a broken connection: {error}"),
+        };
+        if !matches!(end, End::Ordered { .. }) {
+            self.metrics.unclean_ends.inc();
+        }
+        match profile {
+            Some(_) => info!("router {peer} ended {how}"),
+            // Load balancers and monitors connect and go without a word.
+            None => debug!("connection {peer} ended {how} before it asked anything that is served"),
+        }
+    }
+
+    fn trouble(&self, local: SocketAddr, trouble: &Trouble) {
+        match trouble {
+            Trouble::Full => self.warn(|| {
+                format!(
+                    "{local}: as many routers are connected as may be (--connections-max); others wait until one ends"
+                )
+            }),
+            Trouble::Room => info!("{local}: there is room for routers again"),
+            Trouble::Accept(error) => {
+                self.metrics.accept_failures.inc();
+                self.warn(|| format!("{local}: can't accept a connection, trying again: {error}"));
+            }
+        }
+    }
+}
+
+/// The name that StayRTR's metric gives a PDU type: `serial_query`.
+fn label(pdu_type: PduType) -> String {
+    pdu_type.name().to_lowercase().replace(' ', "_")
+}
