@@ -6,7 +6,7 @@ use crate::limits::{HISTORY_DELTAS_MAX, HISTORY_OCTETS_MAX};
 use crate::profile::SessionIds;
 use crate::serial::Serial;
 use crate::time::Timing;
-use crate::view::{Edition, View};
+use crate::view::{Edition, Revision, View};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -150,7 +150,7 @@ impl History {
                 self.changed,
             )
         });
-        View::new(self.revision, self.sessions, self.timing, absent, edition)
+        View::new(Revision { published: self.revision, refined: 0 }, self.sessions, self.timing, absent, edition)
     }
 
     /// The generation of the current image: it counts the data sets since the start.

@@ -76,6 +76,6 @@ pub use serial::{Serial, SessionId};
 pub use server::{Answer, CloseReason, Event, Output, ServerPolicy, ServerSession, Stop};
 pub use time::{Moment, Timing, TimingError};
 pub use version::{HEADER_OCTETS, PDU_OCTETS_MAX, PduType, Version, VersionRange};
-pub use view::{View, Want};
+pub use view::{Revision, View, Want};
 pub use violation::{ErrorCode, Violation};
 pub use wire::{ErrorReport, Header, Pdu};

@@ -16,11 +16,18 @@ use std::sync::Arc;
 /// Queries folded so far.
 #[derive(Clone, Debug)]
 pub struct View {
-    revision: u64,
+    revision: Revision,
     sessions: SessionIds,
     timing: Timing,
     absent: Absent,
     edition: Option<Edition>,
+}
+
+/// Orders the views of one history: first by what the history published, then by what was added to that or left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Revision {
+    pub(crate) published: u64,
+    pub(crate) refined: u64,
 }
 
 /// The part of a view that exists once there are data.
@@ -146,7 +153,7 @@ impl fmt::Debug for Edition {
 
 impl View {
     pub(crate) fn new(
-        revision: u64,
+        revision: Revision,
         sessions: SessionIds,
         timing: Timing,
         absent: Absent,
@@ -155,8 +162,8 @@ impl View {
         View { revision, sessions, timing, absent, edition }
     }
 
-    /// Counts the views of one history: a later one has a higher number.
-    pub fn revision(&self) -> u64 {
+    /// Orders the views of one history: a later one is greater.
+    pub fn revision(&self) -> Revision {
         self.revision
     }
 
@@ -207,7 +214,7 @@ impl View {
     /// nothing: the session will see that.
     pub fn with<S: ImageSink>(&self, want: Want, sink: impl FnOnce() -> Result<S, S::Error>) -> Result<View, S::Error> {
         let mut view = self.clone();
-        view.revision += 1;
+        view.revision.refined += 1;
         if let Some(edition) = &mut view.edition {
             match want {
                 Want::Image(version) => {
@@ -233,7 +240,7 @@ impl View {
     /// The same view without the images of the other versions. The last image always stays.
     pub fn keep_images(&self, versions: &[Version]) -> View {
         let mut view = self.clone();
-        view.revision += 1;
+        view.revision.refined += 1;
         if let Some(edition) = &mut view.edition
             && versions.iter().any(|version| edition.image(*version).is_some())
         {
