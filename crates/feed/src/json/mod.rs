@@ -115,8 +115,8 @@ pub struct Reader {
     offset: u64,
     /// Line ends before the window.
     lines: u64,
-    /// The last octets of the window that may be the beginning of a character.
-    partial: usize,
+    /// The beginning of a character that the last piece cut, if it did.
+    partial: Vec<u8>,
     place: Place,
     /// How many entries of each known member were read; none for a member that has not come.
     seen: [Option<usize>; Member::ALL.len()],
@@ -138,7 +138,7 @@ impl Reader {
             at: 0,
             offset: 0,
             lines: 0,
-            partial: 0,
+            partial: Vec::new(),
             place: Place::Start,
             seen: [None; Member::ALL.len()],
             rows: Rows::default(),
@@ -150,7 +150,7 @@ impl Reader {
     pub fn push(&mut self, octets: &[u8]) -> Result<(), ReadError> {
         self.slide();
         self.window.extend_from_slice(octets);
-        self.check_utf8(octets.len())?;
+        self.check_utf8(octets)?;
         self.read()
     }
 
@@ -158,7 +158,7 @@ impl Reader {
     pub fn finish(mut self) -> Result<Rows, ReadError> {
         self.read()?;
         match self.place {
-            Place::End if self.partial == 0 => {}
+            Place::End if self.partial.is_empty() => {}
             Place::Start if self.window.get(self.at..).unwrap_or_default().trim_ascii().is_empty() => {
                 return Err(self.error(self.window.len(), Reason::Empty));
             }
@@ -186,17 +186,29 @@ impl Reader {
     }
 
     /// Checks the octets that were just pushed, together with a character that the last push may have cut.
-    fn check_utf8(&mut self, pushed: usize) -> Result<(), ReadError> {
-        let start = self.window.len() - pushed - self.partial;
-        let fresh = self.window.get(start..).unwrap_or_default();
-        if fresh.is_ascii() {
-            self.partial = 0;
+    fn check_utf8(&mut self, pushed: &[u8]) -> Result<(), ReadError> {
+        let mut rest = pushed;
+        while !self.partial.is_empty() {
+            let Some((octet, after)) = rest.split_first() else { return Ok(()) };
+            self.partial.push(*octet);
+            rest = after;
+            match std::str::from_utf8(&self.partial) {
+                Ok(_) => self.partial.clear(),
+                Err(error) if error.error_len().is_none() => {}
+                Err(_) => return Err(self.error(self.window.len() - rest.len() - 1, Reason::NotUtf8)),
+            }
+        }
+        if rest.is_ascii() {
             return Ok(());
         }
-        match std::str::from_utf8(fresh) {
-            Ok(_) => self.partial = 0,
-            Err(error) if error.error_len().is_none() => self.partial = fresh.len() - error.valid_up_to(),
-            Err(error) => return Err(self.error(start + error.valid_up_to(), Reason::NotUtf8)),
+        match std::str::from_utf8(rest) {
+            Ok(_) => {}
+            Err(error) if error.error_len().is_none() => {
+                self.partial.extend_from_slice(rest.get(error.valid_up_to()..).unwrap_or_default());
+            }
+            Err(error) => {
+                return Err(self.error(self.window.len() - rest.len() + error.valid_up_to(), Reason::NotUtf8));
+            }
         }
         Ok(())
     }

@@ -1,0 +1,481 @@
+//! rpki-client's JSON: what is accepted, what is refused with which words, and what makes a file no file.
+
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+use rtrcast_feed::json::{ReadError, Reader};
+use rtrcast_feed::{Rows, Table, Tally};
+use rtrcast_proto::{Pdu, Section, Version};
+use std::fmt::Write as _;
+
+fn read(document: &[u8]) -> Result<Rows, ReadError> {
+    let mut reader = Reader::new();
+    reader.push(document)?;
+    reader.finish()
+}
+
+fn table(rows: Rows) -> (Table, Tally) {
+    rows.into_table_and_tally(Version::V2, Vec::new()).unwrap()
+}
+
+/// The records with what is known of them, and what was refused.
+fn shown(document: &str) -> String {
+    let rows = match read(document.as_bytes()) {
+        Ok(rows) => rows,
+        Err(error) => return format!("error: {error}\n"),
+    };
+    let (table, tally) = table(rows);
+    let mut text = String::new();
+    for section in Section::ALL {
+        for (place, record) in table.image().records(section).enumerate() {
+            let facts = table.facts(section, place).unwrap();
+            let line = Pdu::decode(record).unwrap().line(Version::V2);
+            let expires = facts.expires.map_or("never".to_owned(), |expires| expires.to_string());
+            writeln!(text, "{} {} {expires}", &line[3..], facts.trust_anchor.unwrap_or("-")).unwrap();
+        }
+    }
+    for refused in &tally.refused_first {
+        writeln!(text, "refused {refused}").unwrap();
+    }
+    if tally.masked > 0 {
+        writeln!(text, "masked {}", tally.masked).unwrap();
+    }
+    text
+}
+
+fn check(document: &str, expect: Expect) {
+    expect.assert_eq(&shown(document));
+}
+
+const SPKI: &str = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEgFcjQ/g//LAQerAH2Mpp+GucoDAGBbhIqD33wNPsXxnAGb+mtZ7XQrVO9DQ6UlAShtig5+QfEKpTtFgiqfiAFQ==";
+
+#[test]
+fn all_kinds_with_what_is_known_of_them() {
+    check(
+        &format!(
+            r#"{{ "metadata": {{ "buildtime": "2026-09-16T00:00:00Z", "talfiles": ["a", {{"b": [1.5e3, null]}}] }},
+            "roas": [
+                {{ "asn": 64496, "prefix": "192.0.2.0/24", "maxLength": 26, "ta": "ripe", "expires": 1893456000 }},
+                {{ "expires": 5, "ta": "apnic", "maxLength": 48, "prefix": "2001:db8::/32", "asn": "AS64497" }},
+                {{ "asn": 0, "prefix": "0.0.0.0/0" }}
+            ],
+            "bgpsec_keys": [ {{ "asn": 15562, "ski": "5d4250e2d81d4448d8a29efce91d29ff075ec9e2", "pubkey": "{SPKI}", "ta": "ripe" }} ],
+            "aspas": [ {{ "customer_asid": 64496, "expires": 7, "providers": [64499, 64498, 64499] }} ],
+            "nonfunc_cas": [ {{ "x": "[{{\"" }} ] }}"#
+        ),
+        expect![[r#"
+            ipv4 + 192.0.2.0/24-26 AS64496 ripe 1893456000
+            ipv4 + 0.0.0.0/0-0 AS0 - never
+            ipv6 + 2001:db8::/32-48 AS64497 apnic 5
+            router-key + 5d4250e2d81d4448d8a29efce91d29ff075ec9e2 AS15562 3059301306072a8648ce3d020106082a8648ce3d0301070342000480572343f83ffcb0107ab007d8ca69f86b9ca0300605b848a83df7c0d3ec5f19c019bfa6b59ed742b54ef4343a52501286d8a0e7e41f10aa53b45822a9f88015 ripe never
+            aspa + AS64496 AS64498,AS64499 - 7
+        "#]],
+    );
+}
+
+#[test]
+fn c_del_02_equal_records_are_one_and_the_latest_expiry_stays() {
+    check(
+        r#"{"roas": [
+            {"asn": 1, "prefix": "10.0.0.0/8", "maxLength": 8, "ta": "a", "expires": 10},
+            {"asn": 1, "prefix": "10.0.0.0/8", "maxLength": 8, "ta": "b", "expires": 30},
+            {"asn": 1, "prefix": "10.0.0.0/8", "maxLength": 8, "ta": "c", "expires": 20},
+            {"asn": 1, "prefix": "11.0.0.0/8", "maxLength": 8, "ta": "a", "expires": 10},
+            {"asn": 1, "prefix": "11.0.0.0/8", "maxLength": 8, "ta": "b"}
+        ]}"#,
+        expect![[r#"
+            ipv4 + 11.0.0.0/8-8 AS1 b never
+            ipv4 + 10.0.0.0/8-8 AS1 b 30
+        "#]],
+    );
+}
+
+#[test]
+fn c_del_05_impossible_lengths_are_refused() {
+    check(
+        r#"{"roas": [
+            {"asn": 1, "prefix": "10.0.0.0/8", "maxLength": 7},
+            {"asn": 1, "prefix": "10.0.0.0/8", "maxLength": 33},
+            {"asn": 1, "prefix": "10.0.0.0/8", "maxLength": 300},
+            {"asn": 1, "prefix": "10.0.0.0/8", "maxLength": "8"},
+            {"asn": 1, "prefix": "10.0.0.0/33"},
+            {"asn": 1, "prefix": "2001:db8::/129"},
+            {"asn": 1, "prefix": "10.0.0.0/8", "maxLength": 8}
+        ]}"#,
+        expect![[r#"
+            ipv4 + 10.0.0.0/8-8 AS1 - never
+            refused roas[0]: maximum length 7 of 10.0.0.0/8 is not from 8 to 32
+            refused roas[1]: maximum length 33 of 10.0.0.0/8 is not from 8 to 32
+            refused roas[2]: maxLength is 300
+            refused roas[3]: maxLength is "8"
+            refused roas[4]: prefix is "10.0.0.0/33"
+            refused roas[5]: prefix is "2001:db8::/129"
+        "#]],
+    );
+}
+
+#[test]
+fn c_del_06_host_bits_are_masked_counted_and_merged() {
+    check(
+        r#"{"roas": [
+            {"asn": 1, "prefix": "10.1.2.3/8", "maxLength": 8},
+            {"asn": 1, "prefix": "10.0.0.0/8", "maxLength": 8},
+            {"asn": 1, "prefix": "2001:db8::1/32"}
+        ]}"#,
+        expect![[r#"
+            ipv4 + 10.0.0.0/8-8 AS1 - never
+            ipv6 + 2001:db8::/32-32 AS1 - never
+            masked 2
+        "#]],
+    );
+}
+
+#[test]
+fn c_del_08_keys_that_differ_in_their_key_are_two() {
+    let entry = |asn: u32, spki: &str| {
+        format!(r#"{{"asn": {asn}, "ski": "0000000000000000000000000000000000000001", "pubkey": "{spki}"}}"#)
+    };
+    let entries = [entry(1, "MAA="), entry(1, "MAEA"), entry(2, "MAA="), entry(1, "MAA=")].join(", ");
+    check(
+        &format!(r#"{{"bgpsec_keys": [{entries}]}}"#),
+        expect![[r#"
+        router-key + 0000000000000000000000000000000000000001 AS1 3000 - never
+        router-key + 0000000000000000000000000000000000000001 AS2 3000 - never
+        router-key + 0000000000000000000000000000000000000001 AS1 300100 - never
+    "#]],
+    );
+}
+
+#[test]
+fn c_asp_01_a_customer_in_two_entries_gets_the_union() {
+    check(
+        r#"{"aspas": [
+            {"customer_asid": 1, "providers": [5, 3]},
+            {"customer_asid": 2, "providers": [9]},
+            {"customer_asid": "AS1", "providers": ["AS4", 3]}
+        ]}"#,
+        expect![[r#"
+            aspa + AS1 AS3,AS4,AS5 - never
+            aspa + AS2 AS9 - never
+        "#]],
+    );
+}
+
+#[test]
+fn c_asp_03_entries_without_providers_are_refused() {
+    check(
+        r#"{"aspas": [ {"customer_asid": 1, "providers": []}, {"customer_asid": 2}, {"customer_asid": 3, "providers": [4]} ]}"#,
+        expect![[r#"
+            aspa + AS3 AS4 - never
+            refused aspas[0]: the ASPA has no providers
+            refused aspas[1]: no providers
+        "#]],
+    );
+}
+
+#[test]
+fn c_asp_04_as_0_beside_others_is_dropped() {
+    check(
+        r#"{"aspas": [
+            {"customer_asid": 1, "providers": [0, 5]},
+            {"customer_asid": 2, "providers": [0]},
+            {"customer_asid": 3, "providers": [0]},
+            {"customer_asid": 3, "providers": [7]}
+        ]}"#,
+        expect![[r#"
+            aspa + AS1 AS5 - never
+            aspa + AS2 AS0 - never
+            aspa + AS3 AS7 - never
+        "#]],
+    );
+}
+
+#[test]
+fn c_asp_06_a_customer_with_too_many_providers_is_left_out() {
+    let list = |range: std::ops::Range<u32>| range.map(|asn| asn.to_string()).collect::<Vec<_>>().join(",");
+    let document = format!(
+        r#"{{"aspas": [{{"customer_asid": 7, "providers": [8]}}, {{"customer_asid": 1, "providers": [{}]}}, {{"customer_asid": 1, "providers": [{}]}}]}}"#,
+        list(2..8_002),
+        list(8_002..10_003)
+    );
+    check(
+        &document,
+        expect![[r#"
+        aspa + AS7 AS8 - never
+        refused aspas[1]: customer AS1: the ASPA has 10001 providers, more than 10000
+    "#]],
+    );
+}
+
+#[test]
+fn c_frm_07_no_aspa_is_longer_than_a_pdu() {
+    let list = (2..10_002).map(|asn: u32| asn.to_string()).collect::<Vec<_>>().join(",");
+    let document = format!(r#"{{"aspas": [{{"customer_asid": 1, "providers": [{list}]}}]}}"#);
+    let (table, _) = table(read(document.as_bytes()).unwrap());
+    let longest = table.image().records(Section::Aspa).map(<[u8]>::len).max();
+    assert_eq!(longest, Some(12 + 4 * 10_000));
+}
+
+#[test]
+fn c_asp_07_a_customer_is_neither_as_0_nor_its_own_provider() {
+    check(
+        r#"{"aspas": [ {"customer_asid": 0, "providers": [1]}, {"customer_asid": 5, "providers": [4, 5]}, {"customer_asid": 6, "providers": [4]} ]}"#,
+        expect![[r#"
+            aspa + AS6 AS4 - never
+            refused aspas[0]: the customer of an ASPA can't be AS 0
+            refused aspas[1]: the customer AS5 is among its own providers
+        "#]],
+    );
+}
+
+#[test]
+fn a_bad_entry_is_refused_by_name_and_the_rest_counts() {
+    check(
+        r#"{"roas": [
+            {"asn": -1, "prefix": "10.0.0.0/8"},
+            {"asn": 4294967296, "prefix": "10.0.0.0/8"},
+            {"asn": 1.5, "prefix": "10.0.0.0/8"},
+            {"asn": null, "prefix": "10.0.0.0/8"},
+            {"prefix": "10.0.0.0/8"},
+            {"asn": 1, "prefix": 10},
+            {"asn": 1, "prefix": "10.0.0.0"},
+            {"asn": 1, "prefix": ["10.0.0.0/8"]},
+            null,
+            {"asn": 1, "prefix": "10.0.0.0/8", "expires": "soon"},
+            {"asn": {"a": 1}, "prefix": "10.0.0.0/8"},
+            {"asn": 64496, "prefix": "192.0.2.0/24"}
+        ]}"#,
+        expect![[r#"
+            ipv4 + 192.0.2.0/24-24 AS64496 - never
+            refused roas[0]: asn is -1
+            refused roas[1]: asn is 4294967296
+            refused roas[2]: asn is 1.5
+            refused roas[3]: asn is null
+            refused roas[4]: no asn
+            refused roas[5]: prefix is 10
+            refused roas[6]: prefix is "10.0.0.0"
+            refused roas[7]: prefix is a list
+            refused roas[8]: null instead of an object
+            refused roas[9]: expires is "soon"
+        "#]],
+    );
+}
+
+#[test]
+fn bad_keys_are_refused() {
+    check(
+        r#"{"bgpsec_keys": [
+            {"asn": 1, "ski": "00", "pubkey": "MAA="},
+            {"asn": 1, "ski": "0000000000000000000000000000000000000001", "pubkey": "AAAA"},
+            {"asn": 1, "ski": "0000000000000000000000000000000000000001", "pubkey": "!"},
+            {"asn": 1, "ski": "0000000000000000000000000000000000000001"},
+            {"asn": 1, "ski": "0000000000000000000000000000000000000001", "pubkey": "MAA"}
+        ]}"#,
+        expect![[r#"
+            router-key + 0000000000000000000000000000000000000001 AS1 3000 - never
+            refused bgpsec_keys[0]: ski is "00"
+            refused bgpsec_keys[1]: the key is not one DER SubjectPublicKeyInfo
+            refused bgpsec_keys[2]: pubkey is "!"
+            refused bgpsec_keys[3]: no pubkey
+        "#]],
+    );
+}
+
+#[test]
+fn c_del_07_an_empty_list_is_data() {
+    check(r#"{"roas": []}"#, expect![[""]]);
+}
+
+#[test]
+fn what_is_no_validator_s_file_is_an_error() {
+    for (document, expect) in [
+        (
+            "",
+            expect![[r#"
+            error: the file is empty
+        "#]],
+        ),
+        (
+            " \n\t",
+            expect![[r#"
+            error: the file is empty
+        "#]],
+        ),
+        (
+            "hello",
+            expect![[r#"
+            error: not JSON at byte 0 (line 1): a validator's file begins with {
+        "#]],
+        ),
+        (
+            "<html>",
+            expect![[r#"
+            error: not JSON at byte 0 (line 1): a validator's file begins with {
+        "#]],
+        ),
+        (
+            "[]",
+            expect![[r#"
+            error: not JSON at byte 0 (line 1): a validator's file begins with {
+        "#]],
+        ),
+        (
+            "{}",
+            expect![[r#"
+            error: JSON without "roas", "bgpsec_keys" or "aspas": not the output of a validator
+        "#]],
+        ),
+        (
+            r#"{"roa": []}"#,
+            expect![[r#"
+            error: JSON without "roas", "bgpsec_keys" or "aspas": not the output of a validator
+        "#]],
+        ),
+        (
+            r#"{"roas": {}}"#,
+            expect![[r#"
+            error: not JSON at byte 9 (line 1): expected [ : this member is a list
+        "#]],
+        ),
+        (
+            r#"{"roas": [], "roas": []}"#,
+            expect![[r#"
+            error: member "roas" stands twice, again at byte 12 (line 1)
+        "#]],
+        ),
+        (
+            r#"{"roas": []} {"roas": []}"#,
+            expect![[r#"
+            error: not JSON at byte 13 (line 1): something follows the closing }
+        "#]],
+        ),
+        (
+            r#"{"roas": [{"asn": 1 "prefix": "10.0.0.0/8"}]}"#,
+            expect![[r#"
+            error: not JSON at byte 20 (line 1): expected , or } after a member
+        "#]],
+        ),
+        (
+            "{\n\"roas\": [\n{\"asn\": 1,}\n]}",
+            expect![[r#"
+            error: not JSON at byte 22 (line 3): expected a member's name in quotes
+        "#]],
+        ),
+        (
+            r#"{"roas": [{"asn": 01, "prefix": "10.0.0.0/8"}]}"#,
+            expect![[r#"
+            error: not JSON at byte 18 (line 1): malformed number
+        "#]],
+        ),
+        (
+            r#"{"x": [}, "roas": []}"#,
+            expect![[r#"
+            error: not JSON at byte 7 (line 1): brackets do not match
+        "#]],
+        ),
+        (
+            r#"{"roas": [{"asn": 1}]}"#,
+            expect![[r#"
+            error: none of its 1 entries makes sense, the first is roas[0]: no prefix
+        "#]],
+        ),
+        (
+            "{\"roas\": [{\"asn\": 1, \"prefix\": \"10.0.0.0/8\", \"ta\": \"a\nb\"}]}",
+            expect![[r#"
+            error: not JSON at byte 53 (line 1): control character in a string
+        "#]],
+        ),
+        (
+            r#"{"roas": [{"asn": 1, "prefix": "10.0.0.0/8"}"#,
+            expect![[r#"
+            error: truncated: the file ends at byte 44 (line 1) before its JSON does
+        "#]],
+        ),
+    ] {
+        check(document, expect);
+    }
+}
+
+#[test]
+fn octets_that_are_no_utf_8_are_an_error_wherever_they_stand() {
+    let error = |document: &[u8]| read(document).err().map(|error| error.to_string());
+    assert_eq!(error(b"{\"roas\": [],\n \"x\": \"\xFF\"}").unwrap(), "not UTF-8 at byte 20 (line 2)");
+    assert_eq!(error(b"\xFE\xFF\x00{").unwrap(), "not UTF-8 at byte 0 (line 1)");
+    assert_eq!(error("{\"roas\": [], \"x\": \"Ü\"}".as_bytes()), None);
+    assert_eq!(error("\u{FEFF}{\"roas\": []}".as_bytes()), None, "a byte order mark is passed over");
+    assert!(error(b"{\"roas\": [], \"x\": \"\xC3\"}").unwrap().starts_with("not UTF-8"));
+}
+
+#[test]
+fn a_file_that_ends_anywhere_before_its_end_is_an_error() {
+    let document = r#"{"metadata": {"x": "é"}, "roas": [{"asn": 1, "prefix": "10.0.0.0/8", "maxLength": 8, "ta": "a"}, {"asn": 2, "prefix": "10.0.0.0/8"}], "n": 12 }"#;
+    assert!(read(document.as_bytes()).is_ok());
+    for end in 0..document.len() {
+        let text = read(&document.as_bytes()[..end]).err().expect("cut short").to_string();
+        assert!(text.starts_with("truncated: ") || end == 0 && text == "the file is empty", "{end}: {text}");
+    }
+}
+
+#[test]
+fn an_endless_entry_is_an_error_before_it_fills_the_memory() {
+    let mut reader = Reader::new();
+    reader.push(br#"{"roas": [{"asn": 1, "comment": ""#).unwrap();
+    let piece = [b'a'; 64 * 1024];
+    let error = (0..100).find_map(|_| reader.push(&piece).err()).expect("refused");
+    assert_eq!(error.to_string(), "the entry at byte 10 (line 1) is larger than 1048576 bytes");
+}
+
+#[test]
+fn an_unknown_member_may_be_larger_than_any_entry() {
+    let large = format!("{{\"x\": [\"{}\", {{}}], \"roas\": []}}", "a".repeat(3_000_000));
+    let mut reader = Reader::new();
+    for piece in large.as_bytes().chunks(100_000) {
+        reader.push(piece).unwrap();
+    }
+    assert!(reader.finish().is_ok());
+    let deep = format!("{{\"x\": {}{}, \"roas\": []}}", "[".repeat(65), "]".repeat(65));
+    assert!(read(deep.as_bytes()).err().unwrap().to_string().contains("nested too deeply"));
+}
+
+proptest! {
+    #[test]
+    fn any_pieces_of_a_file_give_the_same_as_the_whole(cuts in proptest::collection::vec(0..700_usize, 0..12)) {
+        let document = format!(
+            r#"{{ "metadata": {{ "a\"]": [{{}}, "é", {{"b": [1, true]}}], "n": -1.5e3 }}, "roas": [
+            {{ "asn": 64496, "prefix": "192.0.2.0/24", "maxLength": 26, "ta": "r\u0069pe", "expires": 1893456000, "q": [1, {{"z": null}}] }},
+            {{ "asn": 1, "prefix": "wrong" }},
+            {{ "asn": "AS5", "prefix": "2001:db8::/32", "ta": "ü" }} ], "t": true, "o": {{}},
+            "bgpsec_keys": [ {{ "asn": 15562, "ski": "5d4250e2d81d4448d8a29efce91d29ff075ec9e2", "pubkey": "{SPKI}" }} ],
+            "aspas": [ {{ "customer_asid": 1, "providers": [2, 3] }} ] }}  "#
+        );
+        let octets = document.as_bytes();
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(octets.len())).collect();
+        cuts.sort_unstable();
+        let mut reader = Reader::new();
+        let mut start = 0;
+        for cut in cuts.into_iter().chain([octets.len()]) {
+            reader.push(&octets[start..cut]).unwrap();
+            start = cut;
+        }
+        let (pieces, pieces_tally) = table(reader.finish().unwrap());
+        let (whole, whole_tally) = table(read(octets).unwrap());
+        prop_assert_eq!(pieces.image(), whole.image());
+        prop_assert_eq!(pieces_tally, whole_tally);
+        prop_assert_eq!(whole.image().layout().records(), 4);
+    }
+
+    #[test]
+    fn no_octets_make_the_reader_panic(
+        octets in proptest::collection::vec(prop_oneof![
+            Just(b'{'), Just(b'}'), Just(b'['), Just(b']'), Just(b'"'), Just(b':'), Just(b','), Just(b'1'), Just(b'\\'), Just(b'a'), any::<u8>(),
+        ], 0..60),
+        start in 0..4_u8,
+    ) {
+        let head: &[u8] = match start {
+            0 => b"",
+            1 => b"{\"roas\": [",
+            2 => b"{\"aspas\": [{\"customer_asid\": 1, \"providers\": [",
+            _ => b"{\"x\": ",
+        };
+        let _ = read(&[head, &octets].concat());
+    }
+}
