@@ -78,6 +78,9 @@ pub(crate) async fn drive(
     let mut peer_ended = false;
     let mut stopping = false;
     loop {
+        while let Some(event) = session.event() {
+            observe(event);
+        }
         if writing.is_none() {
             match session.next() {
                 Output::Write(chunk) => writing = Some(Writing { chunk, done: 0, progress: clock.now() }),

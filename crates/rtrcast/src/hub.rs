@@ -152,32 +152,24 @@ impl Hub {
         self.history = Some(advanced.history);
         let serial = self.history().serial();
         let took = took.as_secs_f32();
-        match &advanced.publication {
+        let change = match &advanced.publication {
             Publication::Same => {
                 debug!("{source}: read in {took:.2} s, the same set as serial {serial}");
                 return;
             }
-            Publication::First => info!("{source}: serial {serial} is {}, read in {took:.2} s", describe(&layout)),
-            Publication::Changed(delta) => {
-                info!(
-                    "{source}: serial {serial} is {}: {}, read in {took:.2} s",
-                    describe(&layout),
-                    describe_delta(delta)
-                );
-            }
-        }
-        match advanced.view {
-            Ok(view) => self.publish(before, view),
+            Publication::First => String::new(),
+            Publication::Changed(delta) => format!(": {}", describe_delta(delta)),
+        };
+        let view = advanced.view.unwrap_or_else(|error| {
             // The images of further versions could not be made; they are asked for again one by one.
-            Err(error) => {
-                error!("no memory for the data in all versions: {error}");
-                let oldest_readable = self.oldest_readable;
-                let absent = self.absent;
-                let view = self.history().view(absent, oldest_readable);
-                self.publish(before, view);
-            }
-        }
+            error!("no memory for the data in all versions: {error}");
+            let (absent, oldest_readable) = (self.absent, self.oldest_readable);
+            self.history().view(absent, oldest_readable)
+        });
+        self.publish(before, view);
         self.show(&source, &layout, serial);
+        // Said last: whoever reads it finds it true.
+        info!("{source}: serial {serial} is {}{change}, read in {took:.2} s", describe(&layout));
     }
 
     /// Compares, advances the serial, and makes what the sessions that are there will ask for.

@@ -145,6 +145,7 @@ impl ServerSession {
 
     /// End of Data is out: the router holds that serial, and other PDUs may follow.
     pub(super) fn response_ended(&mut self) {
+        self.deferred = false;
         let (Some(response), Phase::Open { profile, .. }) = (self.response.take(), &self.phase) else { return };
         let Labels { session, serial, .. } = response.labels();
         let answer = if response.generation().is_some() { Answer::Full } else { Answer::Delta };

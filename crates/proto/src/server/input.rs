@@ -2,6 +2,9 @@
 //!
 //! A PDU is judged by its header as soon as that is complete. The order of the questions is that of the state machine
 //! in section 7 of 8210bis: Error Report, version, type, direction, length. [C-NEG-13]
+//!
+//! PDUs count in the order in which they came, however they were cut: what was asked for before an error is answered
+//! to its end, and the report stands behind that. Only a router's own Error Report ends a response early.
 
 use super::answer::Query;
 use super::close::Sentence;
@@ -81,6 +84,10 @@ impl ServerSession {
                 self.refuse_version(violation, length, 0);
             }
             Judgement::RefusedPdu(violation) => self.refuse_version(violation, HEADER_OCTETS, length - HEADER_OCTETS),
+            Judgement::Fatal(..) if self.response.is_some() => {
+                self.deferred = true;
+                return false;
+            }
             Judgement::Fatal(violation, version, octets) => {
                 self.events.extend(PduType::from_octet(version, header.pdu_type).map(Event::Received));
                 let deadline = self.copy_deadline();

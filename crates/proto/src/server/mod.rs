@@ -225,6 +225,8 @@ pub struct ServerSession {
     /// Octets of a refused PDU that are still to come, and to be thrown away.
     skip: usize,
     ended: bool,
+    /// The input goes on with a fatal error, which is reported behind the response that is running.
+    deferred: bool,
     pending: Option<Pending>,
     response: Option<Box<Response>>,
     /// Small PDUs that go out before anything else.
@@ -245,6 +247,7 @@ impl ServerSession {
             input: Vec::new(),
             skip: 0,
             ended: false,
+            deferred: false,
             pending: None,
             response: None,
             outbox: Vec::new(),
@@ -311,14 +314,14 @@ impl ServerSession {
         self.stop_with(stop);
     }
 
-    /// Whether octets from the router are of use now. While a query waits they are not: then the router's window may
-    /// fill up.
+    /// Whether octets from the router are of use now. While a query waits, or an error behind a running response, they
+    /// are not: then the router's window may fill up.
     pub fn wants_input(&self) -> bool {
         let open = match self.phase {
             Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) => true,
             Phase::Closing | Phase::Closed => false,
         };
-        open && !self.ended && self.pending.is_none()
+        open && !self.ended && !self.deferred && self.pending.is_none()
     }
 
     /// Whether the session is about to close: what is being written is followed by the last words at most, so a
@@ -343,12 +346,18 @@ impl ServerSession {
         }
     }
 
+    /// The next thing that happened. `next` gives these out as well, before anything else; whoever is writing a chunk, and
+    /// so may not call `next`, learns them here.
+    pub fn event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
     /// What to do next. Call it after each input, and until it says to wait; after a `Write`, call it again when all
     /// of the chunk has been written.
     #[expect(clippy::should_implement_trait, reason = "the session goes on after Wait, which an Iterator would not")]
     pub fn next(&mut self) -> Output {
         loop {
-            if let Some(event) = self.events.pop_front() {
+            if let Some(event) = self.event() {
                 return Output::Event(event);
             }
             if !self.outbox.is_empty() {

@@ -319,7 +319,7 @@ fn c_err_10_one_report_for_one_cause() {
 }
 
 #[test]
-fn s_07_an_error_in_the_middle_of_a_response_is_the_last_pdu() {
+fn s_07_an_error_in_the_middle_of_a_response_is_reported_behind_it() {
     Story::new(VersionRange::ALL).tell(&crate::large_set()).tell("hold\n> v1 reset-query\nnext\nnext").run(
         "
         >> 01 4D 0000 00000008
@@ -328,10 +328,70 @@ fn s_07_an_error_in_the_middle_of_a_response_is_the_last_pdu() {
         expect![[r#"
             >> 01 4D 0000 00000008
             go
+            < 13107 prefixes
+            < 3786 prefixes
+            < v1 end-of-data session=4661 serial=7 refresh=3600 retry=600 expire=7200
             < v1 error 5 "version 1 has no PDU type 77" copy=014d000000000008
             = close
         "#]],
     );
+}
+
+#[test]
+fn c_frm_01_a_query_and_an_error_behind_it_get_the_same_in_one_piece_and_in_two() {
+    check(
+        ">> 01 02 0000 00000008 01 4D 0000 00000008",
+        expect![[r#"
+        >> 01 02 0000 00000008 01 4D 0000 00000008
+        < v1 cache-response session=4661
+        < v1 ipv4 + 10.0.0.0/8-24 AS64496
+        < v1 end-of-data session=4661 serial=7 refresh=3600 retry=600 expire=7200
+        < v1 error 5 "version 1 has no PDU type 77" copy=014d000000000008
+        = close
+    "#]],
+    );
+    check(
+        "hold\n> v1 reset-query\n>> 01 4D 0000 00000008\ngo",
+        expect![[r#"
+        hold
+        > v1 reset-query
+        >> 01 4D 0000 00000008
+        go
+        < v1 cache-response session=4661
+        < v1 ipv4 + 10.0.0.0/8-24 AS64496
+        < v1 end-of-data session=4661 serial=7 refresh=3600 retry=600 expire=7200
+        < v1 error 5 "version 1 has no PDU type 77" copy=014d000000000008
+        = close
+    "#]],
+    );
+}
+
+#[test]
+fn s_07_a_router_s_own_error_report_ends_a_response_early() {
+    Story::new(VersionRange::ALL).tell(&crate::large_set()).tell("hold\n> v1 reset-query\nnext\nnext").events().run(
+        "
+        > v1 error 7 \"\" copy=
+        go
+        ",
+        expect![[r#"
+            > v1 error 7 "" copy=
+            go
+            ! Received(ErrorReport)
+            ! PeerReported { code: Some(7), text: "" }
+            ! closing: the router reported an error
+            = close
+        "#]],
+    );
+}
+
+#[test]
+fn s_07_nothing_is_read_behind_an_error_while_a_response_runs() {
+    let mut story = Story::new(VersionRange::ALL).tell(&crate::large_set()).tell("hold\n> v1 reset-query\nnext");
+    assert!(story.wants_input());
+    story.receive("01 4D 0000");
+    assert!(story.wants_input(), "half a header says nothing");
+    story.receive("00000008");
+    assert!(!story.wants_input());
 }
 
 #[test]

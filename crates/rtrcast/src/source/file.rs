@@ -192,7 +192,8 @@ fn directory_of(path: &Path) -> PathBuf {
 fn concerns(event: &notify::Event, path: &Path, real: &std::sync::Mutex<Option<PathBuf>>) -> bool {
     let settled = match event.kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
-        EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both | RenameMode::Any)) => true,
+        // Where both names are told at once, the new one has been told before.
+        EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Any)) => true,
         // A new name of a complete file: a link. A plain file is complete when it is closed.
         EventKind::Create(_) => event.paths.iter().any(|path| is_link(path)),
         // Elsewhere than on Linux the end of writing is not told.

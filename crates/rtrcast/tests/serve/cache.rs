@@ -1,0 +1,241 @@
+//! A running cache: its addresses, its log lines as they come, its metrics.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Read, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Nothing here takes so long on any machine; it only keeps a broken test from hanging.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A folder of the test's own, gone with the value.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Folder {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("rtrcast-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Puts a file into place by a rename, as validators do.
+    pub(crate) fn put(&self, name: &str, content: &[u8]) -> PathBuf {
+        let (partial, path) = (self.path("partial"), self.path(name));
+        std::fs::write(&partial, content).unwrap();
+        std::fs::rename(partial, &path).unwrap();
+        path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A document with these VRPs: `(asn, prefix, maxLength)`.
+pub(crate) fn document(vrps: &[(u32, &str, u8)]) -> Vec<u8> {
+    let entries: Vec<String> = vrps
+        .iter()
+        .map(|(asn, prefix, max_len)| {
+            format!(r#"{{ "asn": {asn}, "prefix": "{prefix}", "maxLength": {max_len}, "ta": "test", "expires": 1956528000 }}"#)
+        })
+        .collect();
+    format!("{{ \"metadata\": {{}},\n\"roas\": [\n{}\n] }}", entries.join(",\n")).into_bytes()
+}
+
+/// A document with this many VRPs, the given AS in all of them.
+pub(crate) fn large_document(count: u32, asn: u32) -> Vec<u8> {
+    let mut text = String::from("{ \"roas\": [\n");
+    for n in 0..count {
+        let comma = if n + 1 < count { "," } else { "" };
+        let [_, a, b, c] = n.to_be_bytes();
+        writeln!(
+            text,
+            "{{ \"asn\": {asn}, \"prefix\": \"10{a}.{b}.{c}.0/24\", \"maxLength\": 24, \"ta\": \"test\" }}{comma}"
+        )
+        .unwrap();
+    }
+    text.push_str("] }");
+    text.into_bytes()
+}
+
+pub(crate) struct Cache {
+    child: Child,
+    pub(crate) rtr: SocketAddr,
+    pub(crate) http: SocketAddr,
+    lines: Receiver<String>,
+    /// Log lines that were seen.
+    pub(crate) seen: Vec<String>,
+    _folder: Option<Folder>,
+}
+
+impl Cache {
+    /// A cache of one VRP: 192.0.2.0/24-24 AS64496.
+    pub(crate) fn small(arguments: &[&str]) -> Cache {
+        Cache::of(&document(&[(64_496, "192.0.2.0/24", 24)]), arguments)
+    }
+
+    /// A cache of a document, ready to serve.
+    pub(crate) fn of(document: &[u8], arguments: &[&str]) -> Cache {
+        let folder = Folder::new();
+        let path = folder.put("rpki.json", document);
+        let mut cache = Cache::start(&path, arguments);
+        cache.wait_for("serial ");
+        cache._folder = Some(folder);
+        cache
+    }
+
+    /// A cache that follows a source; it may have no data yet.
+    pub(crate) fn start(source: impl AsRef<Path>, arguments: &[&str]) -> Cache {
+        Cache::run(Command::new(env!("CARGO_BIN_EXE_rtrcast")), source, arguments)
+    }
+
+    /// The same, with at most so many descriptors.
+    pub(crate) fn with_descriptors(limit: u32, source: impl AsRef<Path>, arguments: &[&str]) -> Cache {
+        let mut shell = Command::new("sh");
+        let run = format!("ulimit -n {limit}; exec \"$0\" \"$@\"");
+        shell.args(["-c", &run, env!("CARGO_BIN_EXE_rtrcast")]);
+        Cache::run(shell, source, arguments)
+    }
+
+    fn run(mut command: Command, source: impl AsRef<Path>, arguments: &[&str]) -> Cache {
+        command.arg("serve").arg(source.as_ref());
+        if !arguments.contains(&"--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
+        command.args(["--http", "127.0.0.1:0", "--log-level", "debug"]).args(arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (to_lines, lines) = channel();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        thread::spawn(move || stderr.lines().map_while(Result::ok).all(|line| to_lines.send(line).is_ok()));
+        let (mut rtr, mut http) = (None, None);
+        let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        for line in stdout.by_ref() {
+            let address =
+                |scheme: &str| line.split_once(scheme).and_then(|(_, rest)| rest.split(' ').next()?.parse().ok());
+            rtr = rtr.or_else(|| address("tcp://"));
+            http = http.or_else(|| address("http://"));
+            if line.contains("stop") {
+                break;
+            }
+        }
+        let (Some(rtr), Some(http)) = (rtr, http) else {
+            panic!("no addresses; it said {:?}", lines.try_iter().collect::<Vec<_>>())
+        };
+        Cache { child, rtr, http, lines, seen: Vec::new(), _folder: None }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The next log line that contains the text.
+    pub(crate) fn wait_for(&mut self, text: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => {
+                    self.seen.push(line.clone());
+                    if line.contains(text) {
+                        return line;
+                    }
+                }
+                Err(_) => panic!("no line with \"{text}\" among {:#?}", self.seen),
+            }
+        }
+    }
+
+    /// The lines so far.
+    pub(crate) fn log(&mut self) -> &[String] {
+        self.seen.extend(self.lines.try_iter());
+        &self.seen
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// The exit code, once it has ended.
+    pub(crate) fn exit_code(&mut self) -> i32 {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code().expect("an exit, not a signal");
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        panic!("it does not end");
+    }
+
+    /// Status and body of an HTTP answer.
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.http).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: cache\r\nConnection: close\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let status = text.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, text.split_once("\r\n\r\n").unwrap().1.to_owned())
+    }
+
+    /// A metric's value, by its name and labels as they are printed.
+    pub(crate) fn metric(&self, name: &str) -> Option<i64> {
+        let (status, text) = self.get("/metrics");
+        assert_eq!(status, 200);
+        text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+    }
+
+    /// Waits until a metric has a value.
+    pub(crate) fn wait_for_metric(&self, name: &str, value: i64) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.metric(name) != Some(value) {
+            assert!(Instant::now() < deadline, "{name} is {:?}, not {value}", self.metric(name));
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Its open descriptors.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Cache {
+    /// Waits until it has this many descriptors open.
+    pub(crate) fn wait_for_descriptors(&self, count: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.descriptors() != count {
+            assert!(Instant::now() < deadline, "{} descriptors, not {count}", self.descriptors());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs the program to its end: exit code, standard output, standard error.
+pub(crate) fn run(arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_rtrcast")).args(arguments).output().unwrap();
+    let text = |octets: Vec<u8>| String::from_utf8(octets).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}

@@ -1,0 +1,13 @@
+//! The program as a black box: started as an operator would, spoken to over loopback by a router that shares no code
+//! with it.
+
+mod cache;
+mod router;
+mod web;
+
+mod admission;
+mod data;
+mod files;
+mod last_words;
+mod startup;
+mod urls;

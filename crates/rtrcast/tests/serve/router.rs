@@ -1,0 +1,153 @@
+//! A router of a few lines: it sends octets and takes PDUs apart by their length, and knows nothing of our codec.
+
+use crate::cache::PATIENCE;
+use socket2::SockRef;
+use std::collections::BTreeSet;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+
+pub(crate) struct Router {
+    stream: TcpStream,
+    waiting: Vec<u8>,
+}
+
+/// Octets from hexadecimal with white space.
+pub(crate) fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+pub(crate) fn show(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// What a response said.
+#[derive(Debug)]
+pub(crate) struct Response {
+    pub(crate) session: u16,
+    pub(crate) serial: u32,
+    /// Payload PDUs in order.
+    pub(crate) payload: Vec<Vec<u8>>,
+}
+
+impl Response {
+    /// The payload without version and flags of prefixes, as a set.
+    pub(crate) fn prefixes(&self) -> BTreeSet<Vec<u8>> {
+        self.payload.iter().filter(|pdu| pdu[1] == 4 || pdu[1] == 6).map(|pdu| pdu[9..].to_vec()).collect()
+    }
+}
+
+impl Router {
+    pub(crate) fn connect(address: SocketAddr) -> Router {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Router { stream, waiting: Vec::new() }
+    }
+
+    /// A router whose receive buffer is small.
+    pub(crate) fn narrow(address: SocketAddr) -> Router {
+        let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        socket.connect(&address.into()).unwrap();
+        let stream: TcpStream = socket.into();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Router { stream, waiting: Vec::new() }
+    }
+
+    pub(crate) fn send(&mut self, octets: &str) {
+        self.stream.write_all(&hex(octets)).unwrap();
+    }
+
+    pub(crate) fn send_octets(&mut self, octets: &[u8]) {
+        self.stream.write_all(octets).unwrap();
+    }
+
+    pub(crate) fn half_close(&mut self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// The next whole PDU; none at a clean end. A reset is a failure.
+    pub(crate) fn pdu(&mut self) -> Option<Vec<u8>> {
+        loop {
+            if let Some(length) = self.waiting.get(4..8) {
+                let length = u32::from_be_bytes(length.try_into().unwrap()) as usize;
+                if self.waiting.len() >= length {
+                    return Some(self.waiting.drain(..length).collect());
+                }
+            }
+            let mut piece = [0; 64 * 1024];
+            let octets = self.stream.read(&mut piece).unwrap_or_else(|error| panic!("the connection broke: {error}"));
+            if octets == 0 {
+                assert!(self.waiting.is_empty(), "the stream ends in the middle of a PDU: {}", show(&self.waiting));
+                return None;
+            }
+            self.waiting.extend_from_slice(&piece[..octets]);
+        }
+    }
+
+    /// The next PDU, which there has to be.
+    pub(crate) fn next(&mut self) -> Vec<u8> {
+        self.pdu().expect("a PDU")
+    }
+
+    /// The end of the stream, after nothing else.
+    pub(crate) fn end(&mut self) {
+        if let Some(pdu) = self.pdu() {
+            panic!("{} instead of the end", show(&pdu));
+        }
+    }
+
+    /// A whole response, from Cache Response to End of Data.
+    pub(crate) fn response(&mut self) -> Response {
+        let first = self.next();
+        assert_eq!(first[1], 3, "not a Cache Response: {}", show(&first));
+        let session = u16::from_be_bytes([first[2], first[3]]);
+        let mut payload = Vec::new();
+        loop {
+            let pdu = self.next();
+            assert_eq!(pdu[0], first[0], "one version");
+            if pdu[1] == 7 {
+                assert_eq!(pdu[2..4], first[2..4], "one session");
+                let serial = u32::from_be_bytes(pdu[8..12].try_into().unwrap());
+                return Response { session, serial, payload };
+            }
+            assert!([4, 6, 9, 11].contains(&pdu[1]), "{} in a response", show(&pdu));
+            payload.push(pdu);
+        }
+    }
+
+    pub(crate) fn reset_query(&mut self, version: u8) -> Response {
+        self.send(&format!("{version:02x} 02 0000 00000008"));
+        self.response()
+    }
+
+    pub(crate) fn serial_query(&mut self, version: u8, session: u16, serial: u32) {
+        self.send(&format!("{version:02x} 01 {session:04x} 0000000c {serial:08x}"));
+    }
+
+    /// A Serial Notify: its session and serial.
+    pub(crate) fn notify(&mut self) -> (u16, u32) {
+        let pdu = self.next();
+        assert_eq!(pdu[1], 0, "not a Serial Notify: {}", show(&pdu));
+        (u16::from_be_bytes([pdu[2], pdu[3]]), u32::from_be_bytes(pdu[8..12].try_into().unwrap()))
+    }
+
+    /// Whether the cache has closed or reset the connection, whatever came before.
+    pub(crate) fn is_gone(&mut self) -> bool {
+        let mut piece = [0; 64 * 1024];
+        loop {
+            match self.stream.read(&mut piece) {
+                Ok(0) => return true,
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return true,
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// Ends with a reset instead of an orderly end.
+    pub(crate) fn reset(self) {
+        SockRef::from(&self.stream).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+    }
+}

@@ -1,0 +1,91 @@
+//! What ends the program before it serves, with which words and exit codes, and how it is stopped.
+
+use crate::cache::{Cache, run};
+use crate::router::Router;
+use std::net::TcpListener;
+
+#[test]
+fn a_port_in_use_is_exit_code_4() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let (code, _, error) = run(&["serve", "x.json", "--listen", &address, "--http", "off"]);
+    assert_eq!(code, 4);
+    assert_eq!(
+        error,
+        format!(
+            "rtrcast: --listen {address}: the address is in use; another program (perhaps another rtrcast) listens there\n"
+        )
+    );
+    let (code, _, error) = run(&["serve", "x.json", "--listen", "127.0.0.1:0", "--http", &address]);
+    assert_eq!(code, 4);
+    assert!(error.starts_with(&format!("rtrcast: --http {address}: the address is in use")), "{error}");
+}
+
+#[test]
+fn an_address_that_is_not_ours_is_exit_code_4() {
+    let (code, _, error) = run(&["serve", "x.json", "--listen", "192.0.2.1:8282", "--http", "off"]);
+    assert_eq!(code, 4);
+    assert!(error.contains("--listen 192.0.2.1:8282: the address is not one of this machine's"), "{error}");
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2_and_says_what_is_right() {
+    for (arguments, words) in [
+        (&["serve"][..], "<FILE-OR-URL>"),
+        (&["serve", "x", "--listne", "127.0.0.1:1"], "--listen"),
+        (&["serve", "x", "--listen", "8282"], "such as 127.0.0.1:8282"),
+        (&["serve", "x", "--max-version", "3"], "possible values: 0, 1, 2"),
+        (&["serve", "rsync://x/y"], "it reads files, http:// and https://"),
+        (&["serve", "x", "--rtr-refresh", "86401"], "refresh (86401 s) must be from 1 to 86400 seconds"),
+        (&["serve", "x", "--rtr-expire", "3600"], "expire (3600 s) must be larger than refresh (3600 s)"),
+    ] {
+        let (code, _, error) = run(arguments);
+        assert_eq!(code, 2, "{arguments:?}: {error}");
+        assert!(error.contains(words), "{arguments:?}: {error}");
+    }
+}
+
+#[test]
+fn c_neg_07_a_lowest_version_above_the_highest_is_refused() {
+    let (code, _, error) = run(&["serve", "x", "--min-version", "2", "--max-version", "1"]);
+    assert_eq!(code, 2);
+    assert_eq!(error, "rtrcast: --min-version 2 is above --max-version 1: no version is left\n");
+}
+
+#[test]
+fn help_teaches() {
+    let (code, help, _) = run(&["serve", "--help"]);
+    assert_eq!(code, 0);
+    for words in ["Examples:", "rtrcast serve /var/db/rpki-client/json", "SIGHUP refreshes now", "Exit codes:"] {
+        assert!(help.contains(words), "{help}");
+    }
+}
+
+#[test]
+fn c_rst_01_sigterm_and_sigint_end_it_in_order() {
+    for signal in ["TERM", "INT"] {
+        let mut cache = Cache::small(&[]);
+        let mut router = Router::connect(cache.rtr);
+        router.reset_query(2);
+        cache.signal(signal);
+        let report = router.next();
+        assert_eq!(report[..4], [2, 10, 0, 12]);
+        router.end();
+        drop(router);
+        assert_eq!(cache.exit_code(), 0);
+        assert!(cache.log().iter().any(|line| line.contains("all routers got their last words")), "{:#?}", cache.seen);
+    }
+}
+
+#[test]
+fn several_addresses_and_no_http() {
+    let taken: Vec<TcpListener> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let ports: Vec<u16> = taken.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
+    drop(taken);
+    let (first, second) = (format!("127.0.0.1:{}", ports[0]), format!("tcp://[::1]:{}", ports[1]));
+    let cache = Cache::small(&["--listen", &first, "--listen", &second]);
+    assert_eq!(cache.rtr.to_string(), first);
+    for address in [first.parse().unwrap(), format!("[::1]:{}", ports[1]).parse().unwrap()] {
+        assert_eq!(Router::connect(address).reset_query(1).payload.len(), 1);
+    }
+}
