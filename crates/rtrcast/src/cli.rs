@@ -179,6 +179,13 @@ mod tests {
     }
 
     #[test]
+    fn c_loc_02_beyond_loopback_only_what_is_asked_for() {
+        let Command::Serve(arguments) = Arguments::parse_from(["rtrcast", "serve", "x.json"]).command;
+        assert_eq!(arguments.listen, ["127.0.0.1:8282".parse().unwrap()]);
+        assert_eq!(arguments.http, HttpAddress::On("127.0.0.1:9847".parse().unwrap()));
+    }
+
+    #[test]
     fn addresses() {
         assert_eq!(listen_address("tcp://[::1]:323"), Ok("[::1]:323".parse().unwrap()));
         assert_eq!(listen_address("localhost:8282"), Ok("127.0.0.1:8282".parse().unwrap()));

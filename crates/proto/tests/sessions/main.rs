@@ -7,6 +7,7 @@ mod errors;
 mod framing;
 mod negotiation;
 mod notify;
+mod order;
 mod serials;
 mod session_ids;
 
