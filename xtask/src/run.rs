@@ -29,7 +29,9 @@ pub(crate) fn test(arguments: &TestArguments) -> Outcome {
 pub(crate) fn check() -> Outcome {
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
-    cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"])?;
+    // A link that leads nowhere is an error.
+    let strict = [("RUSTDOCFLAGS", "-D warnings")];
+    cargo_with(&["doc", "--workspace", "--no-deps", "--document-private-items"], &strict)?;
     fence("rtrcast-proto", &["rtrcast-proto"])?;
     fence("rtrcast-feed", &["rtrcast-feed", "rtrcast-proto"])?;
     conformance::check()
@@ -58,9 +60,14 @@ fn has_nextest() -> bool {
 }
 
 fn cargo(arguments: &[&str]) -> Outcome {
+    cargo_with(arguments, &[])
+}
+
+fn cargo_with(arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {
     println!("$ cargo {}", arguments.join(" "));
     let status = Command::new(env!("CARGO"))
         .args(arguments)
+        .envs(environment.iter().copied())
         .status()
         .map_err(|error| format!("cargo {}: {error}", arguments.join(" ")))?;
     if status.success() { Ok(()) } else { Err(format!("cargo {} failed", arguments.join(" "))) }

@@ -1,5 +1,7 @@
 //! rpki-client's JSON: what is accepted, what is refused with which words, and what makes a file no file.
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests that fails should fail the test")]
+
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 use rtrcast_feed::json::{ReadError, Reader};

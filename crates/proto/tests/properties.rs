@@ -1,5 +1,7 @@
 //! Properties of images, deltas and histories against a naive model: a set of records.
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests that fails should fail the test")]
+
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use rtrcast_proto::{

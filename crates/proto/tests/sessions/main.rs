@@ -1,5 +1,7 @@
 //! Server sessions as stories: what a router does, and all that the cache does about it.
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests that fails should fail the test")]
+
 mod story;
 
 mod ending;
