@@ -16,7 +16,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         reader.push(&piece[..octets])?;
     }
-    let (table, tally) = reader.finish()?.into_table_and_tally(Version::V2, Vec::new())?;
+    let rows = reader.finish()?;
+    let tally = rows.tally().clone();
+    let table = rows.into_table(Version::V2, Vec::new())?;
     for section in Section::ALL {
         println!("{:>9} {}", table.image().layout().count(section), section.pdu_type());
     }

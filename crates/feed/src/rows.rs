@@ -4,9 +4,7 @@
 //! sorting a million of them compares integers.
 
 use crate::table::{Beside, Table};
-use rtrcast_proto::{
-    ASPA_PROVIDERS_MAX, Asn, Aspa, Image, ImageSink, ImageWriter, Prefix, Providers, RouteOrigin, RouterKey, Version,
-};
+use rtrcast_proto::{Asn, Aspa, Image, ImageSink, ImageWriter, Prefix, Providers, RouteOrigin, RouterKey, Version};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -67,8 +65,10 @@ struct RouterKeyRow {
 struct AspaRow {
     providers: Providers,
     expires: u32,
-    /// Where the customer first stood, to name it should its list be too long.
+    /// Where the customer first stood, to name it should all its ASPAs be refused.
     place: usize,
+    /// Whether one of the customer's entries made no sense: the others would be a part of its providers.
+    partial: bool,
 }
 
 impl Rows {
@@ -133,19 +133,47 @@ impl Rows {
 
     /// Adds a customer's providers; a customer that comes again gets the union. [C-ASP-01]
     pub(crate) fn aspa(&mut self, customer: Asn, providers: &[[u8; 4]], expires: u32, place: usize) {
-        let row =
-            self.aspas.entry(customer.0).or_insert_with(|| AspaRow { providers: Providers::new(), expires, place });
+        let row = self.aspas.entry(customer.0).or_insert_with(|| AspaRow {
+            providers: Providers::new(),
+            expires,
+            place,
+            partial: false,
+        });
         row.providers.extend(providers);
         row.expires = row.expires.max(expires);
     }
 
-    /// Sorts everything, drops duplicates (the one that expires last stays), and writes the image.
-    pub fn into_table<S: ImageSink>(self, version: Version, sink: S) -> Result<Table, S::Error> {
-        self.into_table_and_tally(version, sink).map(|(table, _)| table)
+    /// Notes that an entry of a customer was refused: none of its ASPAs is served then. [C-ASP-06]
+    pub(crate) fn spoil_aspa(&mut self, customer: Asn, place: usize) {
+        self.aspa(customer, &[], 0, place);
+        if let Some(row) = self.aspas.get_mut(&customer.0) {
+            row.partial = true;
+        }
     }
 
-    /// The same, with the tally, to which customers with too many providers have been added.
-    pub fn into_table_and_tally<S: ImageSink>(mut self, version: Version, sink: S) -> Result<(Table, Tally), S::Error> {
+    /// Leaves out customers whose providers are too many, or known only in part: a partial list would make good routes
+    /// invalid. [C-ASP-06]
+    pub(crate) fn settle_aspas(&mut self) {
+        let mut refused = Vec::new();
+        self.aspas.retain(|customer, row| {
+            let count = row.providers.union().len();
+            // A customer of which nothing else came has been refused by its entry.
+            let reason = match count {
+                0 => None,
+                _ if row.partial => Some("another of its entries was refused".to_owned()),
+                _ => Aspa::new(Asn(*customer), row.providers.union()).err().map(|error| error.to_string()),
+            };
+            let keep = reason.is_none() && count > 0;
+            refused.extend(reason.map(|reason| (row.place, format!("customer AS{customer}: {reason}"))));
+            keep
+        });
+        for (place, reason) in refused {
+            self.refuse("aspas", place, reason);
+        }
+    }
+
+    /// Sorts everything, drops duplicates (the one that expires last stays), and writes the image.
+    pub fn into_table<S: ImageSink>(mut self, version: Version, sink: S) -> Result<Table, S::Error> {
         let mut writer = ImageWriter::new(version, sink);
         let mut beside =
             Vec::with_capacity(self.ipv4.len() + self.ipv6.len() + self.router_keys.len() + self.aspas.len());
@@ -154,7 +182,7 @@ impl Rows {
         self.write_router_keys(&mut writer, &mut beside)?;
         self.write_aspas(&mut writer, &mut beside)?;
         let image: Image = writer.finish()?;
-        Ok((Table::new(image, beside, self.trust_anchors), self.tally))
+        Ok(Table::new(image, beside, self.trust_anchors))
     }
 
     fn write_ipv4<S: ImageSink>(
@@ -211,14 +239,8 @@ impl Rows {
         let rows = std::mem::take(&mut self.aspas);
         let no_anchor = if rows.is_empty() { 0 } else { self.anchor("") };
         for (customer, mut row) in rows {
-            match Aspa::new(Asn(customer), row.providers.union()) {
-                Ok(aspa) => {
-                    writer.aspa(&aspa)?;
-                    beside.push(Beside { expires: row.expires, anchor: no_anchor });
-                }
-                // [C-ASP-06] All of the customer's ASPAs, rather than a part of its providers.
-                Err(error) => self.refuse("aspas", row.place, format!("customer AS{customer}: {error}")),
-            }
+            writer.aspa(&Aspa::new(Asn(customer), row.providers.union()).expect("settled when the reading ended"))?;
+            beside.push(Beside { expires: row.expires, anchor: no_anchor });
         }
         Ok(())
     }
@@ -238,6 +260,3 @@ fn write_origin<S: ImageSink>(
     beside.push(Beside { expires: u32::from_be_bytes([e0, e1, e2, e3]), anchor });
     Ok(())
 }
-
-// A union above the limit is found when the table is made, since it may come from several entries.
-const _: () = assert!(ASPA_PROVIDERS_MAX == 10_000);

@@ -16,7 +16,8 @@ fn read(document: &[u8]) -> Result<Rows, ReadError> {
 }
 
 fn table(rows: Rows) -> (Table, Tally) {
-    rows.into_table_and_tally(Version::V2, Vec::new()).unwrap()
+    let tally = rows.tally().clone();
+    (rows.into_table(Version::V2, Vec::new()).unwrap(), tally)
 }
 
 /// The records with what is known of them, and what was refused.
@@ -335,8 +336,8 @@ fn what_is_no_validator_s_file_is_an_error() {
         (
             r#"{"roas": {}}"#,
             expect![[r#"
-            error: not JSON at byte 9 (line 1): expected [ : this member is a list
-        "#]],
+                error: member "roas" at byte 1 (line 1) is not a list
+            "#]],
         ),
         (
             r#"{"roas": [], "roas": []}"#,
@@ -418,12 +419,79 @@ fn a_file_that_ends_anywhere_before_its_end_is_an_error() {
 }
 
 #[test]
-fn an_endless_entry_is_an_error_before_it_fills_the_memory() {
+fn an_endless_string_is_an_error_before_it_fills_the_memory() {
     let mut reader = Reader::new();
-    reader.push(br#"{"roas": [{"asn": 1, "comment": ""#).unwrap();
+    reader.push(br#"{"roas": [], "comment": ""#).unwrap();
     let piece = [b'a'; 64 * 1024];
     let error = (0..100).find_map(|_| reader.push(&piece).err()).expect("refused");
-    assert_eq!(error.to_string(), "the entry at byte 10 (line 1) is larger than 1048576 bytes");
+    assert_eq!(error.to_string(), "the value at byte 12 (line 1) is larger than 1048576 bytes");
+}
+
+#[test]
+fn an_entry_larger_than_any_is_passed_over_and_the_rest_counts() {
+    let filler = "a".repeat(1_500_000);
+    let document = format!(
+        r#"{{"roas": [{{"asn": 1, "prefix": "10.0.0.0/8"}}, {{"asn": 2, "x": "{filler}", "prefix": "11.0.0.0/8"}}, {{"asn": 3, "prefix": "12.0.0.0/8"}}]}}"#
+    );
+    for piece in [1_000, 100_000, document.len()] {
+        let mut reader = Reader::new();
+        for octets in document.as_bytes().chunks(piece) {
+            reader.push(octets).unwrap();
+        }
+        let rows = reader.finish().unwrap();
+        assert_eq!(rows.accepted(), 2, "in pieces of {piece}");
+        assert_eq!(rows.tally().refused_first[0].to_string(), "roas[1]: larger than 1048576 bytes");
+    }
+}
+
+#[test]
+fn a_megabyte_of_white_space_is_nothing() {
+    let mut reader = Reader::new();
+    reader.push(b"{\"roas\": [").unwrap();
+    for _ in 0..40 {
+        reader.push(&[b' '; 64 * 1024]).unwrap();
+    }
+    reader.push(b"]}").unwrap();
+    assert!(reader.finish().is_ok());
+}
+
+#[test]
+fn a_byte_order_mark_may_come_in_pieces() {
+    let mut reader = Reader::new();
+    for octet in "\u{FEFF}{\"roas\": []}".as_bytes() {
+        reader.push(&[*octet]).unwrap();
+    }
+    assert!(reader.finish().is_ok());
+}
+
+#[test]
+fn c_asp_06_a_customer_whose_providers_are_known_only_in_part_is_left_out() {
+    check(
+        r#"{"aspas": [
+            {"customer_asid": 1, "providers": [5]},
+            {"customer_asid": 1, "providers": [-6]},
+            {"customer_asid": 2, "providers": [2, 3]},
+            {"customer_asid": 2, "providers": [4]},
+            {"customer_asid": 3, "providers": [4]}
+        ]}"#,
+        expect![[r#"
+            aspa + AS3 AS4 - never
+            refused aspas[1]: provider is -6
+            refused aspas[2]: the customer AS2 is among its own providers
+            refused aspas[0]: customer AS1: another of its entries was refused
+            refused aspas[2]: customer AS2: another of its entries was refused
+        "#]],
+    );
+}
+
+#[test]
+fn a_file_of_which_nothing_is_left_is_an_error() {
+    let list = (2..10_003).map(|asn: u32| asn.to_string()).collect::<Vec<_>>().join(",");
+    let document = format!(r#"{{"aspas": [{{"customer_asid": 1, "providers": [{list}]}}]}}"#);
+    assert_eq!(
+        read(document.as_bytes()).err().unwrap().to_string(),
+        "none of its 1 entries makes sense, the first is aspas[0]: customer AS1: the ASPA has 10001 providers, more than 10000"
+    );
 }
 
 #[test]

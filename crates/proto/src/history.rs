@@ -101,6 +101,7 @@ impl History {
             return Publication::First;
         };
         let delta = Delta::between(old, &image);
+        debug_assert!(delta.apply(old, Vec::new()).is_ok_and(|applied| applied == image), "old and delta give new");
         if delta.is_empty() {
             return Publication::Same;
         }

@@ -90,9 +90,8 @@ impl Section {
         match self {
             Section::Ipv4Prefix => 20.min(octets.len()),
             Section::Ipv6Prefix => 32.min(octets.len()),
-            Section::RouterKey | Section::Aspa => {
-                Header::parse(octets).map_or(0, |header| (header.length as usize).min(octets.len()))
-            }
+            Section::RouterKey | Section::Aspa => Header::parse(octets)
+                .map_or(0, |header| usize::try_from(header.length).unwrap_or(usize::MAX).min(octets.len())),
         }
     }
 

@@ -31,7 +31,7 @@
 //! session.receive(Moment(0), &wire::parse_hex("01 02 0000 00000008").unwrap());
 //! let mut sent = Vec::new();
 //! loop {
-//!     match session.next() {
+//!     match session.next(Moment(0)) {
 //!         Output::Write(chunk) => sent.extend_from_slice(chunk.octets()),
 //!         Output::Event(_) => {}
 //!         Output::Want(_) | Output::Close => unreachable!("the image of version 1 is there"),

@@ -212,7 +212,7 @@ impl View {
     /// A view that also has what was wanted. It takes as long as a pass over the image, or over the changes: call it
     /// where waiting is allowed. A want that the data no longer allow (its serial has left the history) changes
     /// nothing: the session will see that.
-    pub fn with<S: ImageSink>(&self, want: Want, sink: impl FnOnce() -> Result<S, S::Error>) -> Result<View, S::Error> {
+    pub fn with<S: ImageSink>(&self, want: Want, sink: impl FnOnce() -> S) -> Result<View, S::Error> {
         let mut view = self.clone();
         view.revision.refined += 1;
         if let Some(edition) = &mut view.edition {
@@ -220,7 +220,7 @@ impl View {
                 Want::Image(version) => {
                     let other = edition.images.iter().flatten().next().cloned();
                     if let (None, Some(other)) = (edition.image(version), other) {
-                        edition.images[version.index()] = Some(other.to_version(version, sink()?)?);
+                        edition.images[version.index()] = Some(other.to_version(version, sink())?);
                     }
                 }
                 Want::Delta { profile, since } => {

@@ -198,11 +198,11 @@ fn answer(view: &Arc<View>, query: Pdu<'_>, version: Version, policy: ServerPoli
     session.receive(Moment(0), &octets);
     let mut sent = Vec::new();
     loop {
-        match session.next() {
+        match session.next(Moment(0)) {
             Output::Write(chunk) => sent.extend_from_slice(chunk.octets()),
             Output::Event(_) => {}
             Output::Want(want) => {
-                let made: Result<View, Infallible> = view.with(want, || Ok(Vec::new()));
+                let made: Result<View, Infallible> = view.with(want, Vec::new);
                 session.data_changed(Moment(0), Arc::new(made.unwrap()));
             }
             Output::Close | Output::Wait(_) => return sent,
@@ -379,7 +379,7 @@ proptest! {
                     session.receive(Moment(0), piece);
                     piece = &[];
                     loop {
-                        match session.next() {
+                        match session.next(Moment(0)) {
                             Output::Write(chunk) => sent.extend_from_slice(chunk.octets()),
                             Output::Close => closed = true,
                             Output::Event(_) => {}
@@ -410,7 +410,7 @@ proptest! {
         let mut session = ServerSession::new(Moment(0), ServerPolicy::default(), view);
         session.receive(Moment(0), &[&[head][..], &octets].concat());
         for now in 0..200_u64 {
-            match session.next() {
+            match session.next(Moment(now * 1_000)) {
                 Output::Close => return Ok(()),
                 Output::Wait(_) => session.tick(Moment(now * 1_000)),
                 Output::Write(chunk) => prop_assert!(chunk.octets().len() < 2_000),

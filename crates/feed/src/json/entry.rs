@@ -226,20 +226,30 @@ fn read_aspa(cursor: &mut Cursor<'_>, place: usize, rows: &mut Rows, scratch: &m
         }
         Ok(())
     })?;
-    let accept = || {
-        let customer: Asn = customer.required("customer_asid")?;
+    let customer: Asn = match customer.required("customer_asid") {
+        Ok(Asn(0)) => return Ok(Err(AspaError::CustomerZero.to_string())),
+        Ok(customer) => customer,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let check = || {
         providers.required("providers")?;
-        if customer == Asn(0) {
-            return Err(AspaError::CustomerZero.to_string());
-        }
+        let expires = expires.optional()?.unwrap_or(NEVER);
         if list.is_empty() {
             return Err(AspaError::NoProviders.to_string());
         }
         if list.contains(&customer.0.to_be_bytes()) {
             return Err(AspaError::CustomerAmongProviders(customer).to_string()); // [C-ASP-07]
         }
-        rows.aspa(customer, list, expires.optional()?.unwrap_or(NEVER), place);
-        Ok(())
+        Ok(expires)
     };
-    Ok(accept())
+    Ok(match check() {
+        Ok(expires) => {
+            rows.aspa(customer, list, expires, place);
+            Ok(())
+        }
+        Err(reason) => {
+            rows.spoil_aspa(customer, place);
+            Err(reason)
+        }
+    })
 }

@@ -40,8 +40,10 @@ pub enum Reason {
     NotJson(&'static str),
     /// It ends in the middle.
     Truncated,
-    /// An entry is larger than any can be.
-    EntryTooLarge,
+    /// A value that is neither a list nor an object is larger than any can be.
+    ValueTooLarge,
+    /// A member that should be a list is something else.
+    NotAList(&'static str),
     /// A member stands twice.
     MemberTwice(&'static str),
     /// It is JSON, and has none of the members of a validator's output.
@@ -65,9 +67,10 @@ impl fmt::Display for ReadError {
             Reason::Truncated => {
                 write!(f, "truncated: the file ends at byte {offset} (line {line}) before its JSON does")
             }
-            Reason::EntryTooLarge => {
-                write!(f, "the entry at byte {offset} (line {line}) is larger than {ENTRY_OCTETS_MAX} bytes")
+            Reason::ValueTooLarge => {
+                write!(f, "the value at byte {offset} (line {line}) is larger than {ENTRY_OCTETS_MAX} bytes")
             }
+            Reason::NotAList(name) => write!(f, "member \"{name}\" at byte {offset} (line {line}) is not a list"),
             Reason::MemberTwice(name) => {
                 write!(f, "member \"{name}\" stands twice, again at byte {offset} (line {line})")
             }
@@ -100,10 +103,18 @@ enum Place {
     FirstEntry(Member),
     /// After a comma between entries.
     NextEntry(Member),
+    /// In an entry that is larger than any can be: it is passed over and refused.
+    LargeEntry(Member, Skip),
     /// After an entry: a comma, or the end.
     AfterEntry(Member),
     /// After the closing brace: white space.
     End,
+}
+
+/// Whether a step may be followed by another in the octets that are there.
+enum More {
+    Perhaps,
+    No,
 }
 
 /// Reads one document.
@@ -167,6 +178,7 @@ impl Reader {
         if self.seen.iter().all(Option::is_none) {
             return Err(self.error(0, Reason::NothingKnown));
         }
+        self.rows.settle_aspas();
         if self.rows.accepted() == 0
             && let Some(first) = self.rows.tally().refused_first.first()
         {
@@ -227,39 +239,78 @@ impl Reader {
     }
 
     fn read_window(&mut self, window: &[u8]) -> Result<(), (usize, Reason)> {
-        let mut cursor = Cursor::new(window, self.at);
         loop {
-            let start = cursor.at();
-            match self.step(&mut cursor) {
-                Ok(true) => self.at = cursor.at(),
-                Ok(false) => {
+            let start = self.at;
+            // What a step may look at: so that the same entries are too large, however the document came in pieces.
+            let end = window.len().min(start + ENTRY_OCTETS_MAX);
+            let visible = window.get(..end).unwrap_or(window);
+            let mut cursor = Cursor::new(visible, start);
+            let more = match self.step(&mut cursor) {
+                Ok(More::Perhaps) => {
                     self.at = cursor.at();
-                    return Ok(());
+                    true
                 }
-                Err(Stop::Incomplete) if window.len() - start > ENTRY_OCTETS_MAX => {
-                    return Err((start, Reason::EntryTooLarge));
+                Ok(More::No) => {
+                    self.at = cursor.at();
+                    end < window.len()
                 }
-                Err(Stop::Incomplete) => return Ok(()),
+                Err(Stop::Incomplete) => self.incomplete(visible, end < window.len())?,
                 Err(Stop::Syntax(what)) => return Err((cursor.at(), Reason::NotJson(what))),
                 Err(Stop::Twice(name)) => return Err((start, Reason::MemberTwice(name))),
+                Err(Stop::NotAList(name)) => return Err((start, Reason::NotAList(name))),
+            };
+            if !more {
+                return Ok(());
             }
         }
     }
 
-    /// Takes one member's name, one entry, or one mark; false if the window has nothing more.
-    fn step(&mut self, cursor: &mut Cursor<'_>) -> Result<bool, Stop> {
+    /// A step came to the end of what it may look at. More octets will help it, unless they are there already.
+    fn incomplete(&mut self, visible: &[u8], more_octets: bool) -> Result<bool, (usize, Reason)> {
+        let start = self.at;
+        let rest = visible.get(start..).unwrap_or_default();
+        if rest.trim_ascii_start().is_empty() {
+            self.at = visible.len();
+            return Ok(more_octets);
+        }
+        if !more_octets {
+            return Ok(false);
+        }
+        match self.place {
+            Place::FirstEntry(member) | Place::NextEntry(member)
+                if matches!(rest.trim_ascii_start(), [b'{' | b'[', ..]) =>
+            {
+                self.at = visible.len() - rest.trim_ascii_start().len();
+                self.place = Place::LargeEntry(member, Skip::default());
+                Ok(true)
+            }
+            _ => Err((start, Reason::ValueTooLarge)),
+        }
+    }
+
+    /// Takes one member's name, one entry, or one mark.
+    fn step(&mut self, cursor: &mut Cursor<'_>) -> Result<More, Stop> {
         self.place = match self.place {
             Place::Unknown(mut skip) => {
                 let done = cursor.skip(&mut skip)?;
                 if !done {
                     // Resumes where the window ends, however large the value is.
                     self.place = Place::Unknown(skip);
-                    return Ok(false);
+                    return Ok(More::No);
                 }
                 Place::AfterMember
             }
+            Place::LargeEntry(member, mut skip) => {
+                let done = cursor.skip(&mut skip)?;
+                if !done {
+                    self.place = Place::LargeEntry(member, skip);
+                    return Ok(More::No);
+                }
+                self.took_entry(member, Err(format!("larger than {ENTRY_OCTETS_MAX} bytes")));
+                Place::AfterEntry(member)
+            }
             Place::Start => {
-                cursor.skip_mark();
+                cursor.skip_mark()?;
                 match cursor.mark()? {
                     b'{' => Place::FirstMember,
                     _ => return Err(cursor.refuse_last("a validator's file begins with {")),
@@ -291,12 +342,12 @@ impl Reader {
             Place::End => match cursor.peek() {
                 Err(Stop::Incomplete) => {
                     cursor.go_to_end();
-                    return Ok(false);
+                    return Ok(More::No);
                 }
                 _ => return Err(Stop::Syntax("something follows the closing }")),
             },
         };
-        Ok(true)
+        Ok(More::Perhaps)
     }
 
     fn member(&mut self, cursor: &mut Cursor<'_>) -> Result<Place, Stop> {
@@ -312,7 +363,7 @@ impl Reader {
                 cursor.mark()?;
                 Place::FirstEntry(member)
             }
-            (Some(_), _) => return Err(Stop::Syntax("expected [ : this member is a list")),
+            (Some(member), _) => return Err(Stop::NotAList(member.name())),
             (None, b'[' | b'{') => Place::Unknown(Skip::default()),
             (None, _) => {
                 cursor.value()?;
@@ -324,12 +375,17 @@ impl Reader {
     fn entry(&mut self, member: Member, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
         let place = self.seen[member.index()].unwrap_or(0);
         let outcome = member.read(cursor, place, &mut self.rows, &mut self.scratch)?;
+        self.took_entry(member, outcome);
+        Ok(())
+    }
+
+    fn took_entry(&mut self, member: Member, outcome: Result<(), String>) {
+        let place = self.seen[member.index()].unwrap_or(0);
         self.seen[member.index()] = Some(place + 1);
         self.rows.count_entry();
         if let Err(reason) = outcome {
             self.rows.refuse(member.name(), place, reason);
         }
-        Ok(())
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) enum Stop {
     Syntax(&'static str),
     /// A member that may stand once stands again.
     Twice(&'static str),
+    /// A member that should be a list is something else.
+    NotAList(&'static str),
 }
 
 /// A string as it lies in the file.
@@ -139,10 +141,15 @@ impl<'a> Cursor<'a> {
     }
 
     /// Passes over a byte order mark, which some editors leave.
-    pub(super) fn skip_mark(&mut self) {
-        if self.window.get(self.at..).unwrap_or_default().starts_with(b"\xEF\xBB\xBF") {
-            self.at += 3;
+    pub(super) fn skip_mark(&mut self) -> Result<(), Stop> {
+        const MARK: &[u8] = b"\xEF\xBB\xBF";
+        let rest = self.window.get(self.at..).unwrap_or_default();
+        if rest.starts_with(MARK) {
+            self.at += MARK.len();
+        } else if !rest.is_empty() && MARK.starts_with(rest) {
+            return Err(Stop::Incomplete);
         }
+        Ok(())
     }
 
     /// A syntax error at the mark that was just taken.

@@ -40,10 +40,10 @@ impl Query {
 impl Pending {
     /// When waiting ends.
     pub(super) fn deadline(&self, view: &View) -> Moment {
-        self.arrived.after(match view.edition() {
-            Ok(_) => limits::MAKING,
-            Err(_) => limits::HOLD,
-        })
+        match view.edition() {
+            Ok(_) => self.wanted_since.unwrap_or(self.arrived).after(limits::MAKING),
+            Err(_) => self.arrived.after(limits::HOLD),
+        }
     }
 }
 
@@ -64,12 +64,13 @@ impl ServerSession {
             Query::Reset(_) => self.answer_reset(profile),
             Query::Serial(octets) => self.answer_serial(profile, knows, &octets),
         }?;
+        let asked_before = pending.asked;
+        let pending = Pending { wanted_since: pending.wanted_since.or(Some(self.now)), asked: true, ..pending };
         if self.now >= pending.deadline(&self.view) {
             self.give_up(profile);
             return None;
         }
-        let asked_before = pending.wanted;
-        let wait = self.keep(Pending { wanted: true, ..pending });
+        let wait = self.keep(pending);
         Some(if asked_before { wait } else { Output::Want(want) })
     }
 
@@ -126,6 +127,10 @@ impl ServerSession {
             Lookup::Unfolded => return Some(Want::Delta { profile, since }),
             Lookup::Unknown | Lookup::Found(DeltaAnswer::TooLarge) => {
                 let serial = edition.serial;
+                if knows == Knowledge::NoData {
+                    // It has been told what to do, so there is nothing to notify it of.
+                    self.phase = Phase::Open { profile, knows: Knowledge::Nothing };
+                }
                 self.outbox.extend_from_slice(&wire::cache_reset(profile.version()));
                 self.events.push_back(Event::Answered { answer: Answer::CacheReset, serial });
             }

@@ -41,6 +41,10 @@ impl ServerSession {
         self.response = None;
         self.pending = None;
         self.phase = Phase::Sentenced(sentence);
+        if self.ended {
+            // Nothing more will come of it.
+            self.carry_out_sentence();
+        }
     }
 
     /// Says the last words with as much of the PDU as has come. [C-ERR-09] [C-ERR-10]
@@ -125,7 +129,12 @@ impl ServerSession {
 
 /// What a router's Error Report says, made safe to print.
 fn peer_report(octets: &[u8]) -> Event {
-    match Pdu::decode(octets) {
+    // All versions draw it alike, so one of a version that is not ours can be read as well.
+    let mut octets = octets.to_vec();
+    if let Some(version) = octets.first_mut() {
+        *version = Version::V2.octet();
+    }
+    match Pdu::decode(&octets) {
         Ok(Pdu::ErrorReport(report)) => {
             let text = report.text.strip_suffix(&[0]).unwrap_or(report.text);
             let text = text.get(..crate::wire::TEXT_OCTETS_MAX).unwrap_or(text);

@@ -191,6 +191,8 @@ impl ServerSession {
         let copy: Vec<u8> = self.input.drain(..copied).collect();
         self.skip = skip;
         let max = self.policy.versions().max();
+        let pdu_type = copy.get(1).and_then(|octet| PduType::from_octet(Version::V2, *octet));
+        self.events.extend(pdu_type.map(Event::Received));
         self.report(max, violation.code(max), Some(violation), &copy, &violation.to_string());
     }
 
@@ -202,6 +204,7 @@ impl ServerSession {
             self.phase = Phase::Open { profile, knows: Knowledge::Nothing };
             self.events.push_back(Event::Negotiated(profile));
         }
-        self.pending = Some(Pending { query: Query::from_octets(&octets), arrived: self.now, wanted: false });
+        self.pending =
+            Some(Pending { query: Query::from_octets(&octets), arrived: self.now, wanted_since: None, asked: false });
     }
 }

@@ -184,7 +184,7 @@ struct Told {
 /// What an answered router knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Knowledge {
-    /// Nothing yet, or it was told to start anew.
+    /// Nothing from this connection.
     Nothing,
     /// It was told that there are no data (code 2), and waits for a notify.
     NoData,
@@ -211,7 +211,10 @@ enum Phase {
 struct Pending {
     query: Query,
     arrived: Moment,
-    wanted: bool,
+    /// Since when something has to be made for it.
+    wanted_since: Option<Moment>,
+    /// Whether that has been asked for in the view that is held.
+    asked: bool,
 }
 
 /// The cache's side of one connection.
@@ -286,7 +289,7 @@ impl ServerSession {
         }
         self.view = view;
         if let Some(pending) = &mut self.pending {
-            pending.wanted = false;
+            pending.asked = false;
         }
         self.cut_off_if_overtaken();
     }
@@ -338,10 +341,13 @@ impl ServerSession {
         match &self.phase {
             Phase::New { deadline, .. } => Some(*deadline),
             Phase::Sentenced(sentence) => Some(sentence.deadline()),
+            // Behind a running response nothing is due before its end.
+            Phase::Open { .. } if self.response.is_some() => None,
             Phase::Open { .. } => match &self.pending {
                 Some(pending) => Some(pending.deadline(&self.view)),
-                None => self.notify_at().filter(|at| *at > self.now),
-            },
+                None => self.notify_at(),
+            }
+            .filter(|at| *at > self.now),
             Phase::Closing | Phase::Closed => None,
         }
     }
@@ -354,8 +360,8 @@ impl ServerSession {
 
     /// What to do next. Call it after each input, and until it says to wait; after a `Write`, call it again when all
     /// of the chunk has been written.
-    #[expect(clippy::should_implement_trait, reason = "the session goes on after Wait, which an Iterator would not")]
-    pub fn next(&mut self) -> Output {
+    pub fn next(&mut self, now: Moment) -> Output {
+        self.advance(now);
         loop {
             if let Some(event) = self.event() {
                 return Output::Event(event);

@@ -101,7 +101,7 @@ impl<'a> Pdu<'a> {
 
 /// Refuses a Length that no PDU can have, from the header alone. [C-FRM-03]
 pub(crate) fn check_length(length: u32) -> Result<(), Violation> {
-    if (length as usize) < HEADER_OCTETS {
+    if usize::try_from(length).is_ok_and(|octets| octets < HEADER_OCTETS) {
         Err(Violation::LengthBelowHeader(length))
     } else if length > PDU_OCTETS_MAX {
         Err(Violation::LengthAboveLimit(length))

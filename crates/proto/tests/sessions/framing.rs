@@ -206,3 +206,25 @@ fn c_frm_08_a_session_reads_no_further_while_a_query_waits() {
     "#]],
     );
 }
+
+#[test]
+fn c_frm_08_a_query_behind_a_long_response_is_not_late() {
+    let story = Story::new(VersionRange::ALL).tell(&crate::large_set()).tell(
+        "> v1 serial-query session=4661 serial=7
+        set ipv4 10.0.0.0/8-24 AS1
+        hold
+        > v1 reset-query
+        > v1 serial-query session=4661 serial=7
+        next",
+    );
+    assert_eq!(story.deadline(), None, "nothing is due while a response runs");
+    story.run(
+        "later 100000\ngo",
+        expect![[r#"
+        later 100000
+        go
+        = wants Delta { profile: Profile { version: V1, router_keys: true, aspas: false }, since: Serial(7) }
+        < v1 cache-reset
+    "#]],
+    );
+}

@@ -245,3 +245,52 @@ fn c_nda_02_old_data_stay_served_when_the_source_fails() {
     "#]],
     );
 }
+
+#[test]
+fn c_not_02_a_notify_behind_a_long_response_counts_from_when_it_is_sent() {
+    Story::new(VersionRange::ALL).tell(&crate::large_set()).tell("hold\n> v1 reset-query\nnext\nat 5000").run(
+        "
+        set ipv4 10.0.0.0/8-24 AS64497
+        later 100000
+        go
+        at 101000
+        set ipv4 10.0.0.0/8-24 AS64498
+        at 160000
+        ",
+        expect![[r#"
+            set ipv4 10.0.0.0/8-24 AS64497
+            later 100000
+            go
+            < 13107 prefixes
+            < 13107 prefixes
+            < 3786 prefixes
+            < v1 end-of-data session=4661 serial=7 refresh=3600 retry=600 expire=7200
+            < v1 serial-notify session=4661 serial=8
+            at 101000
+            set ipv4 10.0.0.0/8-24 AS64498
+            = waits 160000
+            at 160000
+            < v1 serial-notify session=4661 serial=9
+        "#]],
+    );
+}
+
+#[test]
+fn c_not_02_a_router_that_was_told_to_start_anew_is_not_notified_before_it_does() {
+    Story::new(VersionRange::ALL).tell("absent failed\n> v1 reset-query").run(
+        "
+        set ipv4 10.0.0.0/8-24 AS1
+        > v1 serial-query session=4661 serial=0
+        at 100000
+        set ipv4 10.0.0.0/8-24 AS2
+        ",
+        expect![[r#"
+            set ipv4 10.0.0.0/8-24 AS1
+            < v1 serial-notify session=4661 serial=7
+            > v1 serial-query session=4661 serial=0
+            < v1 cache-reset
+            at 100000
+            set ipv4 10.0.0.0/8-24 AS2
+        "#]],
+    );
+}

@@ -11,7 +11,8 @@
 //! >> 01 02 0000 00000008                     ... or octets
 //! drip v1 reset-query                        ... one octet at a time
 //! end | stop restart | stop shutdown | stalled
-//! at 60000                                   it is so many milliseconds after the start
+//! at 60000                                   it is so many milliseconds after the start, and the session is told
+//! later 60000                                ... and it is not: only its next input or output will tell
 //! hold                                       from here on, writes are not completed and wants not fulfilled ...
 //! next                                       ... but this many steps are: one
 //! go                                         ... and from here on all are again
@@ -144,6 +145,7 @@ impl Story {
                 self.now = Moment(rest.parse().unwrap());
                 self.session.tick(self.now);
             }
+            "later" => self.now = Moment(rest.parse().unwrap()),
             "hold" => self.holding = true,
             "next" => self.steps = 1,
             "go" => self.holding = false,
@@ -179,7 +181,7 @@ impl Story {
 
     fn drain(&mut self) {
         while !self.holding || self.steps > 0 {
-            match self.session.next() {
+            match self.session.next(self.now) {
                 Output::Write(chunk) => {
                     self.steps = self.steps.saturating_sub(1);
                     self.pending.extend_from_slice(chunk.octets());
@@ -192,14 +194,14 @@ impl Story {
                     self.steps = self.steps.saturating_sub(1);
                     writeln!(self.told, "= wants {want:?}").unwrap();
                     if !self.holding {
-                        let view: Result<View, Infallible> = self.view.with(want, || Ok(Vec::new()));
+                        let view: Result<View, Infallible> = self.view.with(want, Vec::new);
                         self.view = Arc::new(view.unwrap());
                         self.session.data_changed(self.now, Arc::clone(&self.view));
                     }
                 }
                 Output::Close => {
                     self.told.push_str("= close\n");
-                    assert!(matches!(self.session.next(), Output::Wait(None)), "nothing comes after the close");
+                    assert!(matches!(self.session.next(self.now), Output::Wait(None)), "nothing comes after the close");
                     return;
                 }
                 Output::Wait(until) => {
@@ -260,6 +262,10 @@ impl Story {
         self.sent().len()
     }
 
+    pub(crate) fn deadline(&self) -> Option<u64> {
+        self.session.deadline().map(|moment| moment.0)
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.closed
     }
@@ -267,11 +273,11 @@ impl Story {
     fn sent(&mut self) -> Vec<u8> {
         let mut sent = Vec::new();
         loop {
-            match self.session.next() {
+            match self.session.next(self.now) {
                 Output::Write(chunk) => sent.extend_from_slice(chunk.octets()),
                 Output::Event(_) => {}
                 Output::Want(want) => {
-                    let view: Result<View, Infallible> = self.view.with(want, || Ok(Vec::new()));
+                    let view: Result<View, Infallible> = self.view.with(want, Vec::new);
                     self.session.data_changed(self.now, Arc::new(view.unwrap()));
                 }
                 Output::Close => self.closed = true,
