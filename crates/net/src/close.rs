@@ -27,7 +27,11 @@ pub(crate) async fn in_order(mut transport: Tcp, peer_ended: bool) -> io::Result
 async fn drain(transport: &mut Tcp) -> io::Result<bool> {
     let mut discarded = 0;
     while discarded < DRAIN_OCTETS_MAX {
-        let octets = poll_fn(|context| transport.poll_read(context, &mut [0; 16 * 1024])).await?;
+        let octets = match poll_fn(|context| transport.poll_read(context, &mut [0; 16 * 1024])).await {
+            // It has read what it wanted, and goes without ceremony.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => 0,
+            result => result?,
+        };
         if octets == 0 {
             return Ok(true);
         }

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::close;
 use crate::service::{Published, Wanted};
 use crate::transport::Tcp;
-use rtrcast_proto::{Chunk, Event, Moment, Output, ServerSession, View, Want};
+use rtrcast_proto::{Chunk, Event, Moment, Output, ServerSession, Stop, View, Want};
 use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::pin::Pin;
@@ -64,110 +64,178 @@ enum Moved {
     Failed(io::Error),
 }
 
-/// Drives a session to the end of its connection.
-pub(crate) async fn drive(
-    mut transport: Tcp,
-    mut session: ServerSession,
-    mut lines: Lines,
-    mut observe: impl FnMut(Event),
-) -> End {
-    let clock = lines.clock;
-    let mut writing: Option<Writing> = None;
-    let mut closing_since: Option<Moment> = None;
-    let mut making: Option<Making> = None;
-    let mut peer_ended = false;
-    let mut stopping = false;
-    loop {
-        while let Some(event) = session.event() {
-            observe(event);
-        }
-        if writing.is_none() {
-            match session.next() {
-                Output::Write(chunk) => writing = Some(Writing { chunk, done: 0, progress: clock.now() }),
-                Output::Close => {
-                    return match close::in_order(transport, peer_ended).await {
-                        Ok(peer_ended) => End::Ordered { peer_ended },
-                        Err(error) => End::Lost(error),
-                    };
-                }
-                Output::Event(event) => {
-                    observe(event);
-                    continue;
-                }
-                Output::Want(want) => {
-                    making = Some(Box::pin(ask_for(lines.wants.clone(), want)));
-                    continue;
-                }
-                Output::Wait(_) => {}
-            }
-        }
-        let now = clock.now();
-        if session.is_closing() {
-            closing_since.get_or_insert(now);
-        }
-        let write_deadline = writing.as_ref().map(|writing| match closing_since {
-            Some(since) => writing.progress.after(close::DRAIN_MAX).min(since.after(LAST_WORDS_MAX)),
-            None => writing.progress.after(lines.stall_max),
-        });
-        let deadline = [session.deadline(), write_deadline].into_iter().flatten().min();
+/// A connection being driven.
+struct Drive<Observe> {
+    transport: Tcp,
+    session: ServerSession,
+    lines: Lines,
+    observe: Observe,
+    writing: Option<Writing>,
+    making: Option<Making>,
+    closing_since: Option<Moment>,
+    peer_ended: bool,
+    stopping: bool,
+}
 
-        tokio::select! {
-            moved = move_octets(&mut transport, &mut session, &mut writing, clock) => match moved {
-                Moved::Read => {}
-                Moved::Ended => {
-                    peer_ended = true;
-                    session.input_ended(clock.now());
-                }
-                Moved::Wrote(octets) => {
-                    if let Some(Writing { chunk, done, progress }) = &mut writing {
-                        *done += octets;
-                        *progress = clock.now();
-                        if *done >= chunk.octets().len() {
-                            writing = None;
-                        }
-                    }
-                }
-                Moved::Failed(error) => {
-                    hear_last_words(&mut transport, &mut session, clock, &mut observe).await;
-                    return End::Lost(error);
-                }
-            },
-            changed = lines.published.changed(), if !stopping => {
-                let Published { view, stop } = lines.published.borrow_and_update().clone();
-                match (changed, stop) {
-                    (Ok(()), None) => session.data_changed(clock.now(), view),
-                    (Ok(()), Some(stop)) => {
-                        stopping = true;
-                        session.stop(clock.now(), stop);
-                    }
-                    // Nobody publishes any more: as good as a restart.
-                    (Err(_), stop) => {
-                        stopping = true;
-                        session.stop(clock.now(), stop.unwrap_or(rtrcast_proto::Stop::Restart));
-                    }
-                }
+/// Whether a connection goes on.
+enum Onward {
+    /// It does.
+    Go,
+    /// All is said: close in order.
+    Close,
+    /// It is over.
+    End(End),
+}
+
+/// Drives a session to the end of its connection.
+pub(crate) async fn drive(transport: Tcp, session: ServerSession, lines: Lines, observe: impl FnMut(Event)) -> End {
+    let mut drive = Drive {
+        transport,
+        session,
+        lines,
+        observe,
+        writing: None,
+        making: None,
+        closing_since: None,
+        peer_ended: false,
+        stopping: false,
+    };
+    loop {
+        let onward = match drive.take_outputs() {
+            Onward::Go => drive.wait().await,
+            onward => onward,
+        };
+        match onward {
+            Onward::Go => {}
+            Onward::Close => {
+                return match close::in_order(drive.transport, drive.peer_ended).await {
+                    Ok(peer_ended) => End::Ordered { peer_ended },
+                    Err(error) => End::Lost(error),
+                };
             }
-            view = made(&mut making) => {
-                making = None;
+            Onward::End(End::Aborted) => {
+                drive.transport.abort();
+                return End::Aborted;
+            }
+            Onward::End(end) => return end,
+        }
+    }
+}
+
+impl<Observe: FnMut(Event)> Drive<Observe> {
+    /// Does what the session says until it waits or a chunk has to be written.
+    fn take_outputs(&mut self) -> Onward {
+        let now = self.lines.clock.now();
+        while let Some(event) = self.session.event() {
+            (self.observe)(event);
+        }
+        while self.writing.is_none() {
+            match self.session.next(now) {
+                Output::Write(chunk) => self.writing = Some(Writing { chunk, done: 0, progress: now }),
+                Output::Close => return Onward::Close,
+                Output::Event(event) => (self.observe)(event),
+                Output::Want(want) => self.making = Some(Box::pin(ask_for(self.lines.wants.clone(), want))),
+                Output::Wait(_) => break,
+            }
+        }
+        if self.session.is_closing() {
+            self.closing_since.get_or_insert(now);
+        }
+        Onward::Go
+    }
+
+    /// When what is being written has to have made progress.
+    fn write_deadline(&self) -> Option<Moment> {
+        self.writing.as_ref().map(|writing| match self.closing_since {
+            Some(since) => writing.progress.after(close::DRAIN_MAX).min(since.after(LAST_WORDS_MAX)),
+            None => writing.progress.after(self.lines.stall_max),
+        })
+    }
+
+    /// Waits for one thing to happen, and tells the session.
+    async fn wait(&mut self) -> Onward {
+        let clock = self.lines.clock;
+        let write_deadline = self.write_deadline();
+        let deadline = [self.session.deadline(), write_deadline].into_iter().flatten().min();
+        tokio::select! {
+            moved = move_octets(&mut self.transport, &mut self.session, &mut self.writing, clock) => {
+                return self.moved(moved);
+            }
+            changed = self.lines.published.changed(), if !self.stopping => self.published(changed.is_ok()),
+            view = made(&mut self.making) => {
+                self.making = None;
                 if let Some(view) = view {
-                    session.data_changed(clock.now(), view);
+                    self.session.data_changed(clock.now(), view);
                 }
             }
             () = sleep(clock, deadline) => {
                 let now = clock.now();
                 if write_deadline.is_some_and(|deadline| deadline <= now) {
-                    if closing_since.is_some() {
-                        transport.abort();
-                        return End::Aborted;
+                    if self.closing_since.is_some() {
+                        return Onward::End(End::Aborted);
                     }
-                    session.stalled(now);
+                    self.session.stalled(now);
                     // The last attempt counts from here.
-                    if let Some(writing) = &mut writing {
+                    if let Some(writing) = &mut self.writing {
                         writing.progress = now;
                     }
                 }
-                session.tick(now);
+                self.session.tick(now);
             }
+        }
+        Onward::Go
+    }
+
+    fn moved(&mut self, moved: Moved) -> Onward {
+        let now = self.lines.clock.now();
+        match moved {
+            Moved::Read => {}
+            Moved::Ended => {
+                self.peer_ended = true;
+                self.session.input_ended(now);
+            }
+            Moved::Wrote(octets) => {
+                if let Some(Writing { chunk, done, progress }) = &mut self.writing {
+                    *done += octets;
+                    *progress = now;
+                    if *done >= chunk.octets().len() {
+                        self.writing = None;
+                    }
+                }
+            }
+            Moved::Failed(error) => {
+                self.hear_last_words(now);
+                return Onward::End(End::Lost(error));
+            }
+        }
+        Onward::Go
+    }
+
+    /// There is a new view, or the cache stops. That nobody publishes any more is as good as a restart.
+    fn published(&mut self, is_alive: bool) {
+        let now = self.lines.clock.now();
+        let Published { view, stop } = self.lines.published.borrow_and_update().clone();
+        match stop.or((!is_alive).then_some(Stop::Restart)) {
+            None => self.session.data_changed(now, view),
+            Some(stop) => {
+                self.stopping = true;
+                self.session.stop(now, stop);
+            }
+        }
+    }
+
+    /// A router that resets the connection may have sent an Error Report before: it is heard before the loss is told.
+    fn hear_last_words(&mut self, now: Moment) {
+        let mut buffer = [0; READ_OCTETS];
+        while self.session.wants_input() {
+            match self.transport.read_now(&mut buffer) {
+                Ok(octets) if octets > 0 => self.session.receive(now, buffer.get(..octets).unwrap_or_default()),
+                Ok(_) | Err(_) => break,
+            }
+        }
+        self.session.input_ended(now);
+        while let Some(event) = self.session.event() {
+            (self.observe)(event);
         }
     }
 }
@@ -204,36 +272,6 @@ async fn move_octets(
         }
     })
     .await
-}
-
-/// A router that resets the connection may have sent an Error Report before: it is read and told before the loss is.
-async fn hear_last_words(
-    transport: &mut Tcp,
-    session: &mut ServerSession,
-    clock: Clock,
-    observe: &mut impl FnMut(Event),
-) {
-    poll_fn(|context| {
-        while session.wants_input() {
-            let mut buffer = [0; READ_OCTETS];
-            match transport.poll_read(context, &mut buffer) {
-                Poll::Ready(Ok(octets)) if octets > 0 => {
-                    session.receive(clock.now(), buffer.get(..octets).unwrap_or_default());
-                }
-                Poll::Ready(_) | Poll::Pending => break,
-            }
-        }
-        Poll::Ready(())
-    })
-    .await;
-    session.input_ended(clock.now());
-    loop {
-        match session.next() {
-            Output::Event(event @ (Event::PeerReported { .. } | Event::Received(_))) => observe(event),
-            Output::Event(_) | Output::Write(_) => {}
-            Output::Close | Output::Want(_) | Output::Wait(_) => return,
-        }
-    }
 }
 
 /// Asks for what is wanted, and waits for its turn if many do. Nothing comes back if nobody makes anything any more;

@@ -2,9 +2,11 @@
 
 use crate::service::{Service, Trouble};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -60,20 +62,22 @@ pub enum Ipv4Beside {
     No,
 }
 
-/// Accepts until the service stops, each connection against a permit of `room`. When there is none it does not accept:
-/// routers that are accepted and closed wait ten minutes, those in the backlog get in as soon as there is room.
-/// [T-TCP-06]
-pub async fn listen(listener: Listener, service: Arc<Service>, room: Arc<Semaphore>) {
+/// Accepts at all addresses until the service stops, each connection against a permit of `room`. When there is none
+/// nothing is accepted: routers that are accepted and closed wait ten minutes, those in the backlog get in as soon as
+/// there is room. [T-TCP-06]
+pub async fn listen(listeners: Vec<Listener>, service: Arc<Service>, room: Arc<Semaphore>) {
     let mut published = service.published.clone();
     tokio::select! {
-        () = accept_for_ever(&listener, &service, &room) => {}
+        () = accept_for_ever(&listeners, &service, &room) => {}
         _ = published.wait_for(|published| published.stop.is_some()) => {}
     }
 }
 
-async fn accept_for_ever(listener: &Listener, service: &Service, room: &Arc<Semaphore>) {
-    let trouble = |trouble: Trouble| service.observer.trouble(listener.local, &trouble);
+/// One loop for all listeners, so that no permit waits at an address where nobody comes.
+async fn accept_for_ever(listeners: &[Listener], service: &Service, room: &Arc<Semaphore>) {
+    let trouble = |trouble: Trouble| service.observer.trouble(&trouble);
     let mut retry = RETRY_MIN;
+    let mut turn = 0;
     loop {
         let permit = match Arc::clone(room).try_acquire_owned() {
             Ok(permit) => permit,
@@ -84,7 +88,9 @@ async fn accept_for_ever(listener: &Listener, service: &Service, room: &Arc<Sema
                 permit
             }
         };
-        match listener.socket.accept().await {
+        turn += 1;
+        let (listener, accepted) = accept_any(listeners, turn).await;
+        match accepted {
             Ok((stream, remote)) => {
                 retry = RETRY_MIN;
                 // A socket that takes no options still carries PDUs.
@@ -96,13 +102,27 @@ async fn accept_for_ever(listener: &Listener, service: &Service, room: &Arc<Sema
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 // Out of descriptors or memory: an attempt at once would fail again, and spin.
-                trouble(Trouble::Accept(error));
+                trouble(Trouble::Accept(listener.local, error));
                 drop(permit);
                 sleep(retry).await;
                 retry = (retry * 2).min(RETRY_MAX);
             }
         }
     }
+}
+
+/// The next connection at any of the addresses; another one is looked at first each time.
+async fn accept_any(listeners: &[Listener], turn: usize) -> (&Listener, io::Result<(TcpStream, SocketAddr)>) {
+    poll_fn(|context| {
+        let (before, first) = listeners.split_at(turn % listeners.len().max(1));
+        for listener in first.iter().chain(before) {
+            if let Poll::Ready(accepted) = listener.socket.poll_accept(context) {
+                return Poll::Ready((listener, accepted));
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 fn prepare(stream: &TcpStream) -> io::Result<()> {

@@ -83,12 +83,18 @@ enum Place {
 
 impl DataSink {
     /// A memory file if the system has them, else the heap.
-    pub fn new() -> io::Result<DataSink> {
+    pub fn new() -> DataSink {
         #[cfg(target_os = "linux")]
         if let Ok(unsealed) = linux::Unsealed::new() {
-            return Ok(DataSink(Place::Memfd(unsealed)));
+            return DataSink(Place::Memfd(unsealed));
         }
-        Ok(DataSink(Place::Heap(Vec::new())))
+        DataSink(Place::Heap(Vec::new()))
+    }
+}
+
+impl Default for DataSink {
+    fn default() -> DataSink {
+        DataSink::new()
     }
 }
 
@@ -125,7 +131,7 @@ mod tests {
     #[test]
     fn a_sealed_data_set_reads_back() {
         for empty in [true, false] {
-            let mut sink = DataSink::new().unwrap();
+            let mut sink = DataSink::new();
             let octets: Vec<u8> = if empty { Vec::new() } else { (0..=255).cycle().take(100_000).collect() };
             for piece in octets.chunks(4_097) {
                 sink.write(piece).unwrap();
@@ -137,7 +143,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_sealed_data_set_is_a_file_that_nobody_can_change() {
-        let mut sink = DataSink::new().unwrap();
+        let mut sink = DataSink::new();
         sink.write(b"payload").unwrap();
         let sealed = sink.seal().unwrap();
         let memfd = sealed.as_any().downcast_ref::<Memfd>().expect("a memory file");

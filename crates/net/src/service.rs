@@ -48,15 +48,15 @@ impl fmt::Display for Peer {
     }
 }
 
-/// What keeps a listener from accepting.
+/// What keeps connections from being accepted.
 #[derive(Debug)]
 pub enum Trouble {
     /// As many connections are open as may be; the next ones wait in the backlog.
     Full,
     /// There is room again.
     Room,
-    /// Accepting failed, for lack of file descriptors for instance; it is tried again.
-    Accept(io::Error),
+    /// Accepting at this address failed, for lack of file descriptors for instance; it is tried again.
+    Accept(SocketAddr, io::Error),
 }
 
 /// Whoever watches what happens on connections. All logs and metrics come from here. `()` watches nothing.
@@ -67,15 +67,15 @@ pub trait Observer: Send + Sync + 'static {
     fn event(&self, peer: &Peer, event: &Event);
     /// It is over.
     fn ended(&self, peer: &Peer, end: &End);
-    /// A listener has trouble.
-    fn trouble(&self, local: SocketAddr, trouble: &Trouble);
+    /// Connections can't be accepted, or can again.
+    fn trouble(&self, trouble: &Trouble);
 }
 
 impl Observer for () {
     fn connected(&self, _: &Peer) {}
     fn event(&self, _: &Peer, _: &Event) {}
     fn ended(&self, _: &Peer, _: &End) {}
-    fn trouble(&self, _: SocketAddr, _: &Trouble) {}
+    fn trouble(&self, _: &Trouble) {}
 }
 
 /// A cache as its connections see it.
@@ -111,9 +111,25 @@ impl Service {
         let lines = Lines { clock: self.clock, published, wants: self.wants.clone(), stall_max: self.stall_max };
         tokio::spawn(async move {
             observer.connected(&peer);
+            let mut watched = Watched { observer: &*observer, peer, end: None };
             let end = drive(Tcp::new(stream), session, lines, |event| observer.event(&peer, &event)).await;
-            observer.ended(&peer, &end);
+            watched.end = Some(end);
+            drop(watched);
             drop(permit);
         });
+    }
+}
+
+/// Tells the end of a connection, even if its task panics.
+struct Watched<'a> {
+    observer: &'a dyn Observer,
+    peer: Peer,
+    end: Option<End>,
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        let end = self.end.take().unwrap_or_else(|| End::Lost(io::Error::other("the session's task failed")));
+        self.observer.ended(&self.peer, &end);
     }
 }

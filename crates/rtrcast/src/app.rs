@@ -10,6 +10,7 @@ use crate::{http, log};
 use rtrcast_net::{Clock, Ipv4Beside, Listener, Published, Service, listen};
 use rtrcast_proto::{History, HistoryLimits, Serial, ServerPolicy, SessionIds, Stop, Timing, VersionRange};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::future::Future;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -65,6 +66,9 @@ fn plan(arguments: ServeArguments) -> Result<Plan, Failure> {
     })?;
     let timing = Timing::new(arguments.rtr_refresh, arguments.rtr_retry, arguments.rtr_expire)
         .map_err(|error| Failure::Usage(format!("--rtr-refresh, --rtr-retry, --rtr-expire: {error}")))?;
+    if let Some(twice) = (1..arguments.listen.len()).find(|n| arguments.listen[..*n].contains(&arguments.listen[*n])) {
+        return Err(Failure::Usage(format!("--listen {} is given twice", arguments.listen[twice])));
+    }
     let mut policy = ServerPolicy::new(versions);
     if arguments.no_router_keys {
         policy = policy.without_router_keys();
@@ -85,10 +89,11 @@ fn plan(arguments: ServeArguments) -> Result<Plan, Failure> {
 
 /// Raises the soft limit of descriptors as far as it goes, and sees how many connections that allows.
 fn connections_max(asked: Option<u32>) -> u32 {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let maximum = getrlimit(Resource::Nofile).maximum;
     // Where it may not be raised, the lower one holds.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
-    let limit = getrlimit(Resource::Nofile).current.or(current).unwrap_or(65_536);
+    // None is "no limit".
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let allowed = limit.saturating_sub(DESCRIPTORS_KEPT).max(limit / 4).max(1);
     let allowed = u32::try_from(allowed).unwrap_or(u32::MAX).min(1_000_000);
     match asked {
@@ -116,9 +121,48 @@ async fn run(plan: Plan) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(|error| Failure::Internal(format!("can't receive signals: {error}")))?;
     greet(&plan, &listeners, http.as_ref());
 
+    let mut parts = start(plan, listeners, http)?;
+
+    loop {
+        tokio::select! {
+            asked = signals.next() => match asked {
+                Asked::Refresh => {
+                    info!("SIGHUP: reading the source again");
+                    parts.bell.notify_one();
+                }
+                Asked::Stop(name) => {
+                    info!("{name}: stopping; routers get their last words within {} s", GRACE.as_secs());
+                    break;
+                }
+            },
+            ended = parts.tasks.join_next() => return Err(Failure::Internal(match ended {
+                Some(Ok(name)) => format!("the {name} ended"),
+                Some(Err(error)) => error.to_string(),
+                None => "no task is left".to_owned(),
+            })),
+        }
+    }
+    say_goodbye(&parts, &mut signals).await;
+    Ok(())
+}
+
+/// A running cache.
+struct Parts {
+    /// None of these ends by itself.
+    tasks: JoinSet<&'static str>,
+    /// Rung to read the source again.
+    bell: Arc<Notify>,
+    /// Where to say that the cache stops.
+    stop: Arc<watch::Sender<Published>>,
+    /// All permits are here when no router is connected.
+    room: Arc<Semaphore>,
+    connections_max: u32,
+}
+
+fn start(plan: Plan, listeners: Vec<Listener>, http: Option<TcpListener>) -> Result<Parts, Failure> {
     let metrics = Arc::new(Metrics::new());
     let history = History::new(HistoryLimits::default(), session_ids()?, plan.timing, Serial(random()?));
-    let (hub, published) = Hub::new(history, Arc::clone(&metrics));
+    let (hub, published) = Hub::new(history, plan.policy, Arc::clone(&metrics));
     let stop = hub.stopper();
     let (to_hub, inputs) = mpsc::channel(INPUTS_MAX);
     let (to_maker, wants) = mpsc::channel(WANTS_MAX);
@@ -132,13 +176,6 @@ async fn run(plan: Plan) -> Result<(), Failure> {
         stall_max: Duration::from_secs(u64::from(plan.timing.retry() * STALL_RETRIES)),
         observer: Arc::new(Watch::new(Arc::clone(&metrics))),
     });
-
-    // None of these ends by itself.
-    let mut tasks = JoinSet::new();
-    tasks.spawn(async move {
-        hub.run(inputs, wants).await;
-        "hub"
-    });
     let context = Context {
         name: plan.source.to_string().into(),
         hub: to_hub,
@@ -147,54 +184,28 @@ async fn run(plan: Plan) -> Result<(), Failure> {
         refresh: plan.refresh,
         version: plan.policy.versions().max(),
     };
-    let source = plan.source;
-    tasks.spawn(async move {
-        source::follow(source, context).await;
-        "source"
-    });
-    for listener in listeners {
-        let (service, room) = (Arc::clone(&service), Arc::clone(&room));
-        tasks.spawn(async move {
-            listen(listener, service, room).await;
-            "listener"
-        });
-    }
-    if let Some(listener) = http {
-        let (metrics, published) = (Arc::clone(&metrics), published.clone());
-        tasks.spawn(async move {
-            http::serve(listener, metrics, published).await;
-            "HTTP server"
-        });
-    }
 
-    loop {
-        tokio::select! {
-            asked = signals.next() => match asked {
-                Asked::Refresh => {
-                    info!("SIGHUP: reading the source again");
-                    bell.notify_one();
-                }
-                Asked::Stop(name) => {
-                    info!("{name}: stopping; routers get their last words within {} s", GRACE.as_secs());
-                    break;
-                }
-            },
-            ended = tasks.join_next() => return Err(Failure::Internal(match ended {
-                Some(Ok(name)) => format!("the {name} ended"),
-                Some(Err(error)) => error.to_string(),
-                None => "no task is left".to_owned(),
-            })),
-        }
+    let mut tasks = JoinSet::new();
+    tasks.spawn(named("hub", hub.run(inputs, wants)));
+    tasks.spawn(named("source", source::follow(plan.source, context)));
+    tasks.spawn(named("listener", listen(listeners, service, Arc::clone(&room))));
+    if let Some(listener) = http {
+        tasks.spawn(named("HTTP server", http::serve(listener, metrics, published)));
     }
-    say_goodbye(&stop, &room, plan.connections_max, &mut signals).await;
-    Ok(())
+    Ok(Parts { tasks, bell, stop, room, connections_max: plan.connections_max })
+}
+
+/// A task that says its name should it end.
+async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static str {
+    task.await;
+    name
 }
 
 /// Tells all sessions, and waits until they are over, or the grace time is, or the operator asks again.
-async fn say_goodbye(stop: &watch::Sender<Published>, room: &Semaphore, connections: u32, signals: &mut Signals) {
-    stop.send_modify(|published| published.stop = Some(Stop::Restart));
+async fn say_goodbye(parts: &Parts, signals: &mut Signals) {
+    parts.stop.send_modify(|published| published.stop = Some(Stop::Restart));
     tokio::select! {
-        _ = room.acquire_many(connections) => info!("stopped; all routers got their last words"),
+        _ = parts.room.acquire_many(parts.connections_max) => info!("stopped; all connections are closed"),
         () = tokio::time::sleep(GRACE) => warn!("stopped; some routers did not take their last words in time"),
         () = signals.next_stop() => warn!("stopped at once, as asked again"),
     }

@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::source::Source;
-use clap::builder::PossibleValue;
+use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rtrcast_proto::Version;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -39,10 +39,11 @@ Exit codes: 0 stopped as asked, 1 internal error, 2 wrong usage, 4 an address ca
 #[command(after_help = SERVE_EXAMPLES)]
 pub(crate) struct ServeArguments {
     /// Where a validator's JSON is: a file, read again whenever it is replaced or rewritten, or an http(s) URL
-    #[arg(value_name = "FILE-OR-URL")]
+    #[arg(value_name = "FILE-OR-URL", value_parser = OsStringValueParser::new().try_map(Source::parse))]
     pub(crate) source: Source,
 
-    /// Address for routers; may be given several times
+    /// Address for routers; may be given several times. [::] takes IPv4 as well, unless an IPv4 address is given for the
+    /// same port
     #[arg(long, value_name = "[tcp://]ADDRESS:PORT", default_value = "127.0.0.1:8282", value_parser = listen_address)]
     pub(crate) listen: Vec<SocketAddr>,
 

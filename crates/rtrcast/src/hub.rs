@@ -7,7 +7,8 @@ use rtrcast_feed::{Table, Tally};
 use rtrcast_net::{DataSink, Published, Wanted};
 use rtrcast_proto::limits::PINNED_IMAGES_MAX;
 use rtrcast_proto::{
-    Absent, Delta, History, Image, Layout, Octets, Profile, Publication, Section, Serial, Version, View, Want,
+    Absent, Delta, History, Image, Layout, Octets, Profile, Publication, Section, Serial, ServerPolicy, Version, View,
+    Want,
 };
 use std::collections::VecDeque;
 use std::io;
@@ -47,6 +48,10 @@ pub(crate) struct Hub {
     /// Images that were current once and that slow readers may still hold, the oldest first.
     superseded: VecDeque<Superseded>,
     oldest_readable: u64,
+    /// What routers can be sent at most: other records are read and not served.
+    served: Profile,
+    /// The last line about a failing source; the same one again is not news.
+    last_failure: String,
 }
 
 struct Superseded {
@@ -64,17 +69,32 @@ impl Superseded {
 struct Advanced {
     history: History,
     publication: Publication,
-    view: io::Result<View>,
+    /// None if nothing changed.
+    view: Option<io::Result<View>>,
 }
 
 impl Hub {
-    pub(crate) fn new(mut history: History, metrics: Arc<Metrics>) -> (Hub, watch::Receiver<Published>) {
+    pub(crate) fn new(
+        mut history: History,
+        policy: ServerPolicy,
+        metrics: Arc<Metrics>,
+    ) -> (Hub, watch::Receiver<Published>) {
         let absent = Absent::Loading;
         let view = Arc::new(history.view(absent, 0));
         let (published, receiver) = watch::channel(Published { view, stop: None });
         let published = Arc::new(published);
         let superseded = VecDeque::new();
-        (Hub { history: Some(history), absent, published, metrics, superseded, oldest_readable: 0 }, receiver)
+        let hub = Hub {
+            history: Some(history),
+            absent,
+            published,
+            metrics,
+            superseded,
+            oldest_readable: 0,
+            served: policy.most(),
+            last_failure: String::new(),
+        };
+        (hub, receiver)
     }
 
     /// Where to say that the cache stops.
@@ -126,16 +146,23 @@ impl Hub {
         let labels = FailureLabels { path: source.to_owned(), reason: failure.label() };
         self.metrics.failures.get_or_create(&labels).inc();
         self.metrics.healthy.get_or_create(&PathLabel { path: source.to_owned() }).set(0);
-        match self.view().serial() {
-            Some(serial) => warn!("{source}: {failure}; serial {serial} stays served"),
+        let line = match self.view().serial() {
+            Some(serial) => format!("{source}: {failure}; serial {serial} stays served"),
             None => {
-                warn!("{source}: {failure}; waiting for it, and routers are told that there are no data yet (code 2)")
+                format!("{source}: {failure}; waiting for it, and routers are told that there are no data yet (code 2)")
             }
+        };
+        if line == self.last_failure {
+            debug!("still: {line}");
+        } else {
+            warn!("{line}");
+            self.last_failure = line;
         }
         self.say_absent(Absent::Failed);
     }
 
-    fn count_success(&self, source: &str) {
+    fn count_success(&mut self, source: &str) {
+        self.last_failure.clear();
         let path = PathLabel { path: source.to_owned() };
         self.metrics.healthy.get_or_create(&path).set(1);
         self.metrics.refresh.get_or_create(&path).set(unix_now());
@@ -153,14 +180,14 @@ impl Hub {
         let serial = self.history().serial();
         let took = took.as_secs_f32();
         let change = match &advanced.publication {
-            Publication::Same => {
-                debug!("{source}: read in {took:.2} s, the same set as serial {serial}");
-                return;
-            }
-            Publication::First => String::new(),
-            Publication::Changed(delta) => format!(": {}", describe_delta(delta)),
+            Publication::Same | Publication::First => String::new(),
+            Publication::Changed(delta) => format!(": {}", describe_delta(delta, self.served)),
         };
-        let view = advanced.view.unwrap_or_else(|error| {
+        let Some(view) = advanced.view else {
+            debug!("{source}: read in {took:.2} s, the same set as serial {serial}");
+            return;
+        };
+        let view = view.unwrap_or_else(|error| {
             // The images of further versions could not be made; they are asked for again one by one.
             error!("no memory for the data in all versions: {error}");
             let (absent, oldest_readable) = (self.absent, self.oldest_readable);
@@ -169,7 +196,7 @@ impl Hub {
         self.publish(before, view);
         self.show(&source, &layout, serial);
         // Said last: whoever reads it finds it true.
-        info!("{source}: serial {serial} is {}{change}, read in {took:.2} s", describe(&layout));
+        info!("{source}: serial {serial} is {}{change}, read in {took:.2} s", describe(&layout, self.served));
     }
 
     /// Compares, advances the serial, and makes what the sessions that are there will ask for.
@@ -180,8 +207,13 @@ impl Hub {
         let advanced = spawn_blocking(move || {
             let previous = history.current().map(|_| history.serial());
             let publication = history.publish(image);
-            let view = history.view(absent, oldest_readable);
-            let view = with_all(view, &versions, &profiles, previous);
+            let view = match &publication {
+                Publication::Same => None,
+                Publication::First | Publication::Changed(_) => {
+                    let view = history.view(absent, oldest_readable);
+                    Some(with_all(view, &versions, &profiles, previous))
+                }
+            };
             Advanced { history, publication, view }
         });
         match advanced.await {
@@ -205,10 +237,12 @@ impl Hub {
     /// Lets the readers of at most so many superseded images go on; those of older ones are cut off.
     fn limit_pins(&mut self) -> u64 {
         self.superseded.retain(Superseded::is_held);
-        if let Some(excess) = self.superseded.len().checked_sub(PINNED_IMAGES_MAX).filter(|excess| *excess > 0)
-            && let Some(oldest) = self.superseded.get(excess)
+        // The current one is about to join them.
+        let kept = PINNED_IMAGES_MAX - 1;
+        if let Some(excess) = self.superseded.len().checked_sub(kept).filter(|excess| *excess > 0)
+            && let Some(last) = self.superseded.get(excess - 1)
         {
-            self.oldest_readable = oldest.generation;
+            self.oldest_readable = last.generation + 1;
         }
         self.oldest_readable
     }
@@ -251,6 +285,7 @@ impl Hub {
     fn show(&mut self, source: &str, layout: &Layout, serial: Serial) {
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let metrics = Arc::clone(&self.metrics);
+        let count = |section| if self.served.has(section) { layout.count(section) } else { 0 };
         let vrps = layout.count(Section::Ipv4Prefix) + layout.count(Section::Ipv6Prefix);
         for (ip_version, section) in [("ipv4", Section::Ipv4Prefix), ("ipv6", Section::Ipv6Prefix)] {
             let labels = VrpLabels { ip_version, filtered: "filtered", path: source.to_owned() };
@@ -259,8 +294,8 @@ impl Hub {
         let objects = [
             ("vrps", vrps),
             ("effective_vrps", vrps),
-            ("bgpsec_pubkeys", layout.count(Section::RouterKey)),
-            ("aspas", layout.count(Section::Aspa)),
+            ("bgpsec_pubkeys", count(Section::RouterKey)),
+            ("aspas", count(Section::Aspa)),
         ];
         for (name, count) in objects {
             metrics.objects.get_or_create(&TypeLabel { r#type: name.to_owned() }).set(gauge(count));
@@ -300,9 +335,9 @@ fn report_refused(source: &str, tally: &Tally, metrics: &Metrics) {
     }
 }
 
-/// A set in words.
-fn describe(layout: &Layout) -> String {
-    let count = |section| layout.count(section);
+/// What is served of a set, in words.
+fn describe(layout: &Layout, served: Profile) -> String {
+    let count = |section| if served.has(section) { layout.count(section) } else { 0 };
     let (ipv4, ipv6) = (count(Section::Ipv4Prefix), count(Section::Ipv6Prefix));
     format!(
         "{} VRPs ({ipv4} IPv4, {ipv6} IPv6), {} router keys, {} ASPAs",
@@ -312,8 +347,8 @@ fn describe(layout: &Layout) -> String {
     )
 }
 
-/// A change in words.
-fn describe_delta(delta: &Delta) -> String {
+/// What routers are told of a change, in words.
+fn describe_delta(delta: &Delta, served: Profile) -> String {
     let parts = [
         ("VRPs", [Section::Ipv4Prefix, Section::Ipv6Prefix].as_slice()),
         ("router keys", &[Section::RouterKey]),
@@ -322,14 +357,15 @@ fn describe_delta(delta: &Delta) -> String {
     let changed: Vec<String> = parts
         .into_iter()
         .map(|(name, sections)| {
-            let announced: usize = sections.iter().map(|section| delta.announced(*section)).sum();
-            let withdrawn: usize = sections.iter().map(|section| delta.withdrawn(*section)).sum();
+            let served = || sections.iter().filter(|section| served.has(**section));
+            let announced: usize = served().map(|section| delta.announced(*section)).sum();
+            let withdrawn: usize = served().map(|section| delta.withdrawn(*section)).sum();
             (name, announced, withdrawn)
         })
         .filter(|(_, announced, withdrawn)| announced + withdrawn > 0)
         .map(|(name, announced, withdrawn)| format!("+{announced} -{withdrawn} {name}"))
         .collect();
-    changed.join(", ")
+    if changed.is_empty() { "nothing that is served has changed".to_owned() } else { changed.join(", ") }
 }
 
 fn unix_now() -> i64 {

@@ -47,7 +47,7 @@ pub(crate) struct BindLabel {
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub(crate) struct CodeLabel {
-    pub(crate) code: u16,
+    pub(crate) code: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -192,8 +192,12 @@ impl Metrics {
         );
         registry.register("rtrcast_sessions", "Sessions that have negotiated a version", self.sessions.clone());
         registry.register("rtrcast_responses", "Queries answered, by kind of answer", self.responses.clone());
-        registry.register("rtrcast_notifies", "Serial Notify PDUs sent", self.notifies.clone());
-        registry.register("rtrcast_error_reports_sent", "Error Reports sent, by code", self.reports_sent.clone());
+        registry.register("rtrcast_notifies", "Serial Notify PDUs given out to be sent", self.notifies.clone());
+        registry.register(
+            "rtrcast_error_reports_sent",
+            "Error Reports given out to be sent, by code",
+            self.reports_sent.clone(),
+        );
         registry.register(
             "rtrcast_error_reports_received",
             "Error Reports received, by code",

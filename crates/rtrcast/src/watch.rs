@@ -3,12 +3,11 @@
 use crate::log::{Throttle, Verdict};
 use crate::metrics::{BindLabel, CodeLabel, Metrics, TypeLabel, VersionLabel};
 use rtrcast_net::{End, Observer, Peer, Trouble};
-use rtrcast_proto::{Answer, CloseReason, Event, PduType, Profile};
+use rtrcast_proto::{Answer, CloseReason, ErrorCode, Event, PduType, Profile};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-use tracing::{debug, info, warn};
+use tracing::{debug, info, trace, warn};
 
 /// Watches all connections.
 pub(crate) struct Watch {
@@ -53,6 +52,7 @@ impl Observer for Watch {
     fn event(&self, peer: &Peer, event: &Event) {
         match event {
             Event::Received(pdu_type) => {
+                trace!("router {peer} sent {pdu_type}");
                 self.metrics.pdus.get_or_create(&TypeLabel { r#type: label(*pdu_type) }).inc();
             }
             Event::Negotiated(profile) => self.negotiated(peer, *profile),
@@ -63,21 +63,24 @@ impl Observer for Watch {
                     Answer::CacheReset => "cache_reset",
                 };
                 self.metrics.responses.get_or_create(&TypeLabel { r#type: kind.to_owned() }).inc();
-                debug!("router {peer} was sent {kind} of serial {serial}");
+                debug!("router {peer} is sent {kind} of serial {serial}");
             }
             Event::Notified(serial) => {
                 self.metrics.notifies.inc();
-                debug!("router {peer} was notified of serial {serial}");
+                debug!("router {peer} is notified of serial {serial}");
             }
             Event::Reported { code, violation } => {
-                self.metrics.reports_sent.get_or_create(&CodeLabel { code: code.number() }).inc();
+                self.metrics.reports_sent.get_or_create(&CodeLabel { code: code.number().to_string() }).inc();
                 match violation {
-                    Some(violation) => self.warn(|| format!("router {peer} was sent error {code}: {violation}")),
-                    None => debug!("router {peer} was sent error {code}"),
+                    Some(violation) => self.warn(|| format!("router {peer} gets error {code}: {violation}")),
+                    None => debug!("router {peer} gets error {code}"),
                 }
             }
             Event::PeerReported { code: Some(code), text } => {
-                self.metrics.reports_received.get_or_create(&CodeLabel { code: *code }).inc();
+                // A router may write any code: those that nobody knows share a counter.
+                let known = ErrorCode::from_number(*code).map(|code| code.number().to_string());
+                let label = CodeLabel { code: known.unwrap_or("other".to_owned()) };
+                self.metrics.reports_received.get_or_create(&label).inc();
                 self.warn(|| format!("router {peer} reports error {code}: \"{text}\""));
             }
             Event::PeerReported { code: None, .. } => {
@@ -113,15 +116,14 @@ impl Observer for Watch {
         }
     }
 
-    fn trouble(&self, local: SocketAddr, trouble: &Trouble) {
+    fn trouble(&self, trouble: &Trouble) {
         match trouble {
             Trouble::Full => self.warn(|| {
-                format!(
-                    "{local}: as many routers are connected as may be (--connections-max); others wait until one ends"
-                )
+                "as many routers are connected as may be (--connections-max); further ones wait until one ends"
+                    .to_owned()
             }),
-            Trouble::Room => info!("{local}: there is room for routers again"),
-            Trouble::Accept(error) => {
+            Trouble::Room => debug!("there is room for routers again"),
+            Trouble::Accept(local, error) => {
                 self.metrics.accept_failures.inc();
                 self.warn(|| format!("{local}: can't accept a connection, trying again: {error}"));
             }

@@ -3,7 +3,7 @@
 #[cfg(target_os = "linux")]
 use crate::memfd::Memfd;
 use rtrcast_proto::Chunk;
-use rustix::net::SendFlags;
+use rustix::net::{RecvFlags, SendFlags};
 use socket2::SockRef;
 use std::io;
 use std::net::Shutdown;
@@ -26,10 +26,15 @@ impl Tcp {
         loop {
             ready!(self.stream.poll_read_ready(context))?;
             match self.stream.try_read(into) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if is_passing(&error) => {}
                 result => return Poll::Ready(result),
             }
         }
+    }
+
+    /// Reads what has come, whether or not the system has told of it.
+    pub(crate) fn read_now(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::net::recv(&self.stream, into, RecvFlags::DONTWAIT)?.0)
     }
 
     /// Writes a part of the chunk from the octet `from` on.
@@ -42,7 +47,7 @@ impl Tcp {
         loop {
             ready!(self.stream.poll_write_ready(context))?;
             match self.stream.try_io(Interest::WRITABLE, || self.write(chunk, from)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if is_passing(&error) => {}
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 result => return Poll::Ready(result),
             }
@@ -74,4 +79,9 @@ impl Tcp {
         // Without it the kernel would go on trying to deliver what nobody takes.
         let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
     }
+}
+
+/// Whether an attempt may just be made again, once the system says so or at once.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

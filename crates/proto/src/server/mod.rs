@@ -54,6 +54,11 @@ impl ServerPolicy {
         self.versions
     }
 
+    /// What a router of the highest version is sent: no other is sent more.
+    pub fn most(&self) -> Profile {
+        self.profile(self.versions.max())
+    }
+
     fn profile(&self, version: Version) -> Profile {
         self.profiles[version.index()]
     }

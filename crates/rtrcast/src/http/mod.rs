@@ -1,11 +1,14 @@
 //! The HTTP side: metrics, and whether the cache lives and has data.
 
+mod limits;
+
 use crate::metrics::Metrics;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use limits::Limited;
 use rtrcast_net::Published;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -33,7 +36,7 @@ pub(crate) async fn serve(listener: TcpListener, metrics: Arc<Metrics>, publishe
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .with_state(Shown { metrics, published });
-    if let Err(error) = axum::serve(listener, router).await {
+    if let Err(error) = axum::serve(Limited::new(listener), router).await {
         tracing::error!("the HTTP server ended: {error}");
     }
 }

@@ -1,7 +1,8 @@
 //! A file: read at the start, and again when it is moved into place or closed after writing.
 //!
 //! The system tells of that, so nothing is polled; only now and then the file's identity is compared, since network
-//! file systems tell nothing. A file that is still being written is left alone until it is closed.
+//! file systems tell nothing. Only such a look, or SIGHUP, may meet a file that is still being written: then it is
+//! refused as truncated, and read again when it is closed.
 
 use super::{Context, Failure, SOURCE_OCTETS_MAX, into_table};
 use crate::hub::Input;
@@ -10,7 +11,7 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use rtrcast_feed::json::Reader;
 use rtrcast_feed::{Table, Tally};
 use rtrcast_proto::Version;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -34,7 +35,8 @@ pub(super) async fn follow(path: PathBuf, context: Context) {
         // Watched and looked at before reading: what changes while it is read is read again.
         let told = watched.renew(&path);
         let seen = Identity::of(&path);
-        load(&path, &context).await;
+        // One that could not be read may be readable later without being another.
+        let seen = load(&path, &context).await.then_some(seen).flatten();
         wait_for_change(&path, seen, &context, &changed, &mut watched, told).await;
         context.tell(Input::Loading).await;
     }
@@ -50,9 +52,9 @@ async fn wait_for_change(
     mut told: Told,
 ) {
     loop {
-        let pause = match told {
-            Told::BySystem => context.refresh,
-            Told::Not => POLL.min(context.refresh),
+        let pause = match (told, &seen) {
+            (Told::BySystem, Some(_)) => context.refresh,
+            (Told::BySystem | Told::Not, _) => POLL.min(context.refresh),
         };
         tokio::select! {
             () = changed.notified() => return,
@@ -70,7 +72,8 @@ async fn wait_for_change(
     }
 }
 
-async fn load(path: &Path, context: &Context) {
+/// Reads the file and tells the hub; whether it could be read, whatever it says.
+async fn load(path: &Path, context: &Context) -> bool {
     let started = Instant::now();
     let (path, version) = (path.to_owned(), context.version());
     let outcome = match spawn_blocking(move || read(&path, version)).await {
@@ -78,7 +81,9 @@ async fn load(path: &Path, context: &Context) {
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     };
     let code = if outcome.is_ok() { "ok" } else { "error" };
+    let was_read = !matches!(outcome, Err(Failure::File(_) | Failure::Memory(_)));
     context.tell_outcome(started, code, outcome.map(Some)).await;
+    was_read
 }
 
 fn read(path: &Path, version: Version) -> Result<(Table, Tally), Failure> {
@@ -131,10 +136,11 @@ enum Told {
     Not,
 }
 
-/// The directories in which a change of the file would show: where its name is, and where it really lies.
+/// The directories in which a change of the file would show: where its name is, and where it really lies. Each has the
+/// number that tells it from another of the same name, for a directory that is replaced is no longer watched.
 struct Watched {
     watcher: Option<RecommendedWatcher>,
-    directories: BTreeSet<PathBuf>,
+    directories: BTreeMap<PathBuf, u64>,
 }
 
 impl Watched {
@@ -142,37 +148,51 @@ impl Watched {
         let path = path.to_owned();
         let real = std::sync::Mutex::new(fs::canonicalize(&path).ok());
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // An error means that events were lost: look.
-            if event.is_err() || event.is_ok_and(|event| concerns(&event, &path, &real)) {
+            // Events that were lost may have been about this file: look.
+            if event.is_err() || event.is_ok_and(|event| event.need_rescan() || concerns(&event, &path, &real)) {
                 changed.notify_one();
             }
         });
         let watcher = watcher
             .inspect_err(|error| warn!("the system does not tell of changes to files ({error}); looking often"))
             .ok();
-        Watched { watcher, directories: BTreeSet::new() }
+        Watched { watcher, directories: BTreeMap::new() }
     }
 
     /// Watches where the file is now.
     fn renew(&mut self, path: &Path) -> Told {
         let Some(watcher) = &mut self.watcher else { return Told::Not };
         let real = fs::canonicalize(path).ok();
-        let wanted: BTreeSet<PathBuf> = [Some(path), real.as_deref()].into_iter().flatten().map(directory_of).collect();
-        for gone in self.directories.difference(&wanted) {
-            let _ = watcher.unwatch(gone);
-        }
-        self.directories.retain(|directory| wanted.contains(directory));
         let mut told = Told::BySystem;
-        for fresh in wanted {
-            if self.directories.contains(&fresh) {
-                continue;
-            }
-            match watcher.watch(&fresh, RecursiveMode::NonRecursive) {
-                Ok(()) => {
-                    self.directories.insert(fresh);
+        let mut wanted = BTreeMap::new();
+        for path in [Some(path), real.as_deref()].into_iter().flatten() {
+            // By its real name: two watches of one directory would be one, and end together.
+            let directory = fs::canonicalize(directory_of(path));
+            match directory.and_then(|directory| Ok((number(&fs::metadata(&directory)?), directory))) {
+                Ok((number, directory)) => {
+                    wanted.insert(directory, number);
                 }
                 Err(error) => {
-                    debug!("can't watch {}: {error}", fresh.display());
+                    debug!("can't watch the directory of {}: {error}", path.display());
+                    told = Told::Not;
+                }
+            }
+        }
+        for gone in self.directories.iter().filter(|(directory, number)| wanted.get(*directory) != Some(number)) {
+            // The system may have forgotten it already.
+            let _ = watcher.unwatch(gone.0);
+        }
+        self.directories.retain(|directory, number| wanted.get(directory) == Some(number));
+        for (directory, number) in wanted {
+            if self.directories.contains_key(&directory) {
+                continue;
+            }
+            match watcher.watch(&directory, RecursiveMode::NonRecursive) {
+                Ok(()) => {
+                    self.directories.insert(directory, number);
+                }
+                Err(error) => {
+                    debug!("can't watch {}: {error}", directory.display());
                     told = Told::Not;
                 }
             }

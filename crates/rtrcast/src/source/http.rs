@@ -6,6 +6,7 @@
 use super::{Context, Failure, SOURCE_OCTETS_MAX, into_table};
 use crate::hub::Input;
 use reqwest::header::{ACCEPT, ETAG, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
+use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Client, Response, StatusCode, Url};
 use rtrcast_feed::json::Reader;
 use rtrcast_feed::{Table, Tally};
@@ -23,36 +24,49 @@ const SILENCE_MAX: Duration = Duration::from_secs(30);
 const TOTAL_MAX: Duration = Duration::from_secs(300);
 /// After a failure; doubled each time, up to the interval between refreshes.
 const RETRY_MIN: Duration = Duration::from_secs(10);
+const REDIRECTS_MAX: usize = 5;
 /// Pieces of a body on their way to the reader.
 const PIECES_MAX: usize = 16;
 
 pub(super) async fn follow(url: Url, context: Context) {
-    let client = Client::builder()
-        .user_agent(concat!("rtrcast/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(CONNECT_MAX)
-        .read_timeout(SILENCE_MAX)
-        .timeout(TOTAL_MAX)
-        .build();
-    let client = match client {
-        Ok(client) => client,
-        Err(error) => {
-            // Without certificates of authorities, for instance. Only a restart can help, and the routers keep theirs.
-            let failure = Failure::Transfer(with_causes(&error));
-            context.tell_outcome(Instant::now(), "none", Err(failure)).await;
-            return std::future::pending().await;
-        }
-    };
+    let mut client = None;
     let mut conditions = HeaderMap::new();
     let mut failures = 0;
     loop {
         let started = Instant::now();
-        let (code, outcome) = fetch(&client, &url, &mut conditions, &context).await;
+        let (code, outcome) = match client.take().map_or_else(new_client, Ok) {
+            Ok(fresh) => fetch(client.insert(fresh), &url, &mut conditions, &context).await,
+            // Without certificates of authorities, for instance.
+            Err(error) => ("none".to_owned(), Err(Failure::Transfer(with_causes(&error)))),
+        };
         failures = if context.tell_outcome(started, &code, outcome).await { 0 } else { failures + 1 };
         tokio::select! {
             () = sleep(pause(context.refresh, failures)) => {}
             () = context.bell.notified() => {}
         }
         context.tell(Input::Loading).await;
+    }
+}
+
+fn new_client() -> reqwest::Result<Client> {
+    Client::builder()
+        .user_agent(concat!("rtrcast/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_MAX)
+        .read_timeout(SILENCE_MAX)
+        .timeout(TOTAL_MAX)
+        .redirect(Policy::custom(redirect))
+        .build()
+}
+
+/// Follows redirects, but never from a protected channel to an unprotected one.
+fn redirect(attempt: Attempt<'_>) -> Action {
+    let was_protected = attempt.previous().iter().any(|url| url.scheme() == "https");
+    if was_protected && attempt.url().scheme() != "https" {
+        attempt.error("the server redirects from https to http")
+    } else if attempt.previous().len() > REDIRECTS_MAX {
+        attempt.error("the server redirects too often")
+    } else {
+        attempt.follow()
     }
 }
 

@@ -9,10 +9,10 @@ use rtrcast_feed::json::{ReadError, Reader, Reason};
 use rtrcast_feed::{Table, Tally};
 use rtrcast_net::DataSink;
 use rtrcast_proto::Version;
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
@@ -24,18 +24,18 @@ pub(crate) enum Source {
     Http(reqwest::Url),
 }
 
-impl FromStr for Source {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Source, String> {
-        match text.split_once("://") {
+impl Source {
+    /// A path need not be UTF-8; a URL has to be.
+    pub(crate) fn parse(text: OsString) -> Result<Source, String> {
+        let Some(words) = text.to_str() else { return Ok(Source::File(PathBuf::from(text))) };
+        match words.split_once("://") {
             Some(("http" | "https", _)) => {
-                text.parse().map(Source::Http).map_err(|error| format!("not a URL: {error}"))
+                words.parse().map(Source::Http).map_err(|error| format!("not a URL: {error}"))
             }
             Some((scheme, _)) => {
                 Err(format!("{scheme}:// is not a source of this version; it reads files, http:// and https://"))
             }
-            None if text.is_empty() => Err("a source is a file or an http(s) URL".to_owned()),
+            None if words.is_empty() => Err("a source is a file or an http(s) URL".to_owned()),
             None => Ok(Source::File(PathBuf::from(text))),
         }
     }
@@ -45,11 +45,13 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Source::File(path) => write!(f, "{}", path.display()),
-            // A URL may hold a password, and this goes into logs and metrics.
+            // User, password and query may be secrets, and this goes into logs and metrics.
             Source::Http(url) => {
                 let mut url = url.clone();
-                if url.password().is_some() {
-                    let _ = url.set_password(Some("..."));
+                let _ = url.set_username("");
+                let _ = url.set_password(None);
+                if url.query().is_some() {
+                    url.set_query(Some("..."));
                 }
                 write!(f, "{url}")
             }
@@ -85,7 +87,9 @@ impl Failure {
                 Reason::Truncated => "truncated",
                 Reason::NotUtf8 => "not_utf8",
                 Reason::NotJson(_) | Reason::MemberTwice(_) => "not_json",
-                Reason::EntryTooLarge | Reason::NothingKnown | Reason::AllRefused { .. } => "not_rpki",
+                Reason::NotAList(_) | Reason::ValueTooLarge | Reason::NothingKnown | Reason::AllRefused { .. } => {
+                    "not_rpki"
+                }
             },
             Failure::Transfer(_) => "transfer",
             Failure::Status(_) => "status",
@@ -143,7 +147,7 @@ impl Context {
         let _ = self.hub.send(input).await;
     }
 
-    /// Tells the hub what came of an attempt.
+    /// Tells the hub what came of an attempt; true if it went well.
     async fn tell_outcome(
         &self,
         started: Instant,
@@ -169,8 +173,9 @@ impl Context {
 /// Ends a reading: sorts, and writes the image where the kernel can send it from.
 fn into_table(reader: Reader, version: Version) -> Result<(Table, Tally), Failure> {
     let rows = reader.finish().map_err(Failure::Content)?;
-    let sink = DataSink::new().map_err(Failure::Memory)?;
-    rows.into_table_and_tally(version, sink).map_err(Failure::Memory)
+    let tally = rows.tally().clone();
+    let table = rows.into_table(version, DataSink::new()).map_err(Failure::Memory)?;
+    Ok((table, tally))
 }
 
 #[cfg(test)]
@@ -178,10 +183,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sources_are_recognised_and_shown_without_passwords() {
-        assert_eq!("a/b.json".parse(), Ok(Source::File("a/b.json".into())));
-        let source: Source = "https://me:secret@validator.example/rpki.json".parse().unwrap();
-        assert_eq!(source.to_string(), "https://me:...@validator.example/rpki.json");
-        assert!("rsync://x/y".parse::<Source>().unwrap_err().starts_with("rsync:// is not a source"));
+    fn sources_are_recognised_and_shown_without_secrets() {
+        assert_eq!(Source::parse("a/b.json".into()), Ok(Source::File("a/b.json".into())));
+        let source = Source::parse("https://me:secret@validator.example/rpki.json?token=secret".into()).unwrap();
+        assert_eq!(source.to_string(), "https://validator.example/rpki.json?...");
+        assert!(Source::parse("rsync://x/y".into()).unwrap_err().starts_with("rsync:// is not a source"));
     }
 }

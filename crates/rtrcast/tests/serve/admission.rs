@@ -35,6 +35,28 @@ fn a_lack_of_descriptors_is_survived() {
     assert_eq!(Router::connect(cache.rtr).reset_query(1).payload[0][19], 2);
 }
 
+#[test]
+fn a_place_is_not_kept_at_an_address_where_nobody_comes() {
+    let taken: Vec<std::net::TcpListener> =
+        (0..2).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let addresses: Vec<String> = taken.iter().map(|listener| listener.local_addr().unwrap().to_string()).collect();
+    drop(taken);
+    let _cache = Cache::small(&["--listen", &addresses[0], "--listen", &addresses[1], "--connections-max", "1"]);
+    for address in [&addresses[1], &addresses[0], &addresses[1]] {
+        assert_eq!(Router::connect(address.parse().unwrap()).reset_query(1).payload.len(), 1);
+    }
+}
+
+#[test]
+fn silent_http_connections_leave_routers_their_descriptors() {
+    let cache = Cache::small(&[]);
+    let silent: Vec<std::net::TcpStream> =
+        (0..200).map(|_| std::net::TcpStream::connect(cache.http).unwrap()).collect();
+    assert_eq!(Router::connect(cache.rtr).reset_query(1).payload.len(), 1);
+    drop(silent);
+    assert_eq!(cache.get("/healthz").0, 200);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn t_tcp_02_keep_alives_are_on() {

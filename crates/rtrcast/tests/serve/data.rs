@@ -147,7 +147,9 @@ fn c_ser_04_a_response_is_one_generation_even_if_the_data_change_meanwhile() {
 #[test]
 fn versions_and_kinds_can_be_left_out() {
     let mut cache = Cache::start(EXAMPLE, &["--no-router-keys", "--no-aspas"]);
-    cache.wait_for("serial ");
+    let line = cache.wait_for("serial ");
+    assert!(line.contains("11 VRPs (6 IPv4, 5 IPv6), 0 router keys, 0 ASPAs"), "{line}");
+    assert_eq!(cache.metric("rpki_objects{type=\"aspas\"}"), Some(0), "what is not served is not counted as served");
     assert_eq!(Router::connect(cache.rtr).reset_query(2).payload.len(), 11);
     let mut cache = Cache::start(
         EXAMPLE,

@@ -187,3 +187,35 @@ fn sighup_reads_again() {
     cache.wait_for("SIGHUP");
     cache.wait_for("the same set as serial");
 }
+
+#[test]
+fn a_file_that_can_be_read_only_later_is_read_then() {
+    let folder = Folder::new();
+    // A directory in the file's place: it can be looked at and not read.
+    fs::create_dir(folder.path("rpki.json")).unwrap();
+    let mut cache = Cache::start(folder.path("rpki.json"), &["--refresh", "1"]);
+    cache.wait_for("waiting for it");
+    cache.wait_for("still: ");
+    fs::remove_dir(folder.path("rpki.json")).unwrap();
+    folder.put("rpki.json", &one(2));
+    cache.wait_for("INFO");
+    assert_eq!(served(&cache), 2);
+    let warnings = cache.log().iter().filter(|line| line.contains("WARN") && line.contains("Is a directory")).count();
+    assert_eq!(warnings, 1, "{:#?}", cache.seen);
+}
+
+#[test]
+fn a_folder_that_is_replaced_is_watched_again() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("data")).unwrap();
+    fs::write(folder.path("data/rpki.json"), one(1)).unwrap();
+    let mut cache = Cache::start(folder.path("data/rpki.json"), &["--refresh", "1"]);
+    cache.wait_for("serial ");
+    fs::rename(folder.path("data"), folder.path("old")).unwrap();
+    fs::create_dir(folder.path("data")).unwrap();
+    fs::write(folder.path("data/rpki.json"), one(2)).unwrap();
+    cache.wait_for("+1 -1 VRPs");
+    folder.put("data/rpki.json", &one(3));
+    cache.wait_for("+1 -1 VRPs");
+    assert_eq!(served(&cache), 3);
+}

@@ -203,6 +203,18 @@ fn s_09_another_version_within_a_session_is_reported_with_its_octets() {
 }
 
 #[test]
+fn c_err_03_codes_that_nobody_knows_share_a_counter() {
+    let cache = Cache::small(&[]);
+    for code in ["0000", "1234", "FFFF", "000E"] {
+        let mut router = Router::connect(cache.rtr);
+        router.send(&format!("01 0A {code} 00000010 00000000 00000000"));
+        router.end();
+    }
+    assert_eq!(cache.metric("rtrcast_error_reports_received_total{code=\"0\"}"), Some(1));
+    assert_eq!(cache.metric("rtrcast_error_reports_received_total{code=\"other\"}"), Some(3));
+}
+
+#[test]
 fn c_err_03_a_report_that_is_followed_by_a_reset_is_still_heard() {
     let mut cache = Cache::of(&document(&[(1, "10.0.0.0/8", 8)]), &[]);
     let mut router = Router::connect(cache.rtr);

@@ -34,6 +34,10 @@ fn wrong_usage_is_exit_code_2_and_says_what_is_right() {
         (&["serve"][..], "<FILE-OR-URL>"),
         (&["serve", "x", "--listne", "127.0.0.1:1"], "--listen"),
         (&["serve", "x", "--listen", "8282"], "such as 127.0.0.1:8282"),
+        (
+            &["serve", "x", "--listen", "127.0.0.1:1", "--listen", "tcp://127.0.0.1:1"],
+            "--listen 127.0.0.1:1 is given twice",
+        ),
         (&["serve", "x", "--max-version", "3"], "possible values: 0, 1, 2"),
         (&["serve", "rsync://x/y"], "it reads files, http:// and https://"),
         (&["serve", "x", "--rtr-refresh", "86401"], "refresh (86401 s) must be from 1 to 86400 seconds"),
@@ -73,7 +77,7 @@ fn c_rst_01_sigterm_and_sigint_end_it_in_order() {
         router.end();
         drop(router);
         assert_eq!(cache.exit_code(), 0);
-        assert!(cache.log().iter().any(|line| line.contains("all routers got their last words")), "{:#?}", cache.seen);
+        assert!(cache.log().iter().any(|line| line.contains("all connections are closed")), "{:#?}", cache.seen);
     }
 }
 
