@@ -51,7 +51,7 @@ fn a_place_is_not_kept_at_an_address_where_nobody_comes() {
 fn silent_http_connections_leave_routers_their_descriptors() {
     let cache = Cache::small(&[]);
     let silent: Vec<std::net::TcpStream> =
-        (0..200).map(|_| std::net::TcpStream::connect(cache.http).unwrap()).collect();
+        (0..100).map(|_| std::net::TcpStream::connect(cache.http).unwrap()).collect();
     assert_eq!(Router::connect(cache.rtr).reset_query(1).payload.len(), 1);
     drop(silent);
     assert_eq!(cache.get("/healthz").0, 200);
