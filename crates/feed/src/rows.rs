@@ -66,7 +66,7 @@ struct AspaRow {
     providers: Providers,
     expires: u32,
     /// Where the customer first stood, to name it should all its ASPAs be refused.
-    place: usize,
+    place: (&'static str, usize),
     /// Whether one of the customer's entries made no sense: the others would be a part of its providers.
     partial: bool,
 }
@@ -132,7 +132,7 @@ impl Rows {
     }
 
     /// Adds a customer's providers; a customer that comes again gets the union. [C-ASP-01]
-    pub(crate) fn aspa(&mut self, customer: Asn, providers: &[[u8; 4]], expires: u32, place: usize) {
+    pub(crate) fn aspa(&mut self, customer: Asn, providers: &[[u8; 4]], expires: u32, place: (&'static str, usize)) {
         let row = self.aspas.entry(customer.0).or_insert_with(|| AspaRow {
             providers: Providers::new(),
             expires,
@@ -144,7 +144,7 @@ impl Rows {
     }
 
     /// Notes that an entry of a customer was refused: none of its ASPAs is served then. [C-ASP-06]
-    pub(crate) fn spoil_aspa(&mut self, customer: Asn, place: usize) {
+    pub(crate) fn spoil_aspa(&mut self, customer: Asn, place: (&'static str, usize)) {
         self.aspa(customer, &[], 0, place);
         if let Some(row) = self.aspas.get_mut(&customer.0) {
             row.partial = true;
@@ -167,8 +167,8 @@ impl Rows {
             refused.extend(reason.map(|reason| (row.place, format!("customer AS{customer}: {reason}"))));
             keep
         });
-        for (place, reason) in refused {
-            self.refuse("aspas", place, reason);
+        for ((member, place), reason) in refused {
+            self.refuse(member, place, reason);
         }
     }
 

@@ -128,8 +128,11 @@ fn hex_digit(octet: u8) -> Option<u8> {
     }
 }
 
-/// Twenty octets in hexadecimal, as rpki-client writes a Subject Key Identifier.
+/// A Subject Key Identifier: twenty octets in hexadecimal or in base64.
 pub(crate) fn ski(text: &[u8]) -> Option<[u8; 20]> {
+    if text.len() != 40 {
+        return base64(text)?.try_into().ok();
+    }
     let (pairs, rest) = text.as_chunks::<2>();
     let pairs: &[[u8; 2]; 20] = pairs.try_into().ok().filter(|_| rest.is_empty())?;
     let mut ski = [0; 20];
@@ -137,6 +140,40 @@ pub(crate) fn ski(text: &[u8]) -> Option<[u8; 20]> {
         *octet = hex_digit(*high)? << 4 | hex_digit(*low)?;
     }
     Some(ski)
+}
+
+/// A time as `2026-09-16T00:00:00Z` in seconds since 1970: RFC 3339 in UTC, with any fraction, and with a space for the
+/// `T` where Routinator's CSV has one.
+pub(crate) fn timestamp(text: &[u8]) -> Option<u64> {
+    let (head, rest) = text.split_first_chunk::<19>()?;
+    let [y0, y1, y2, y3, b'-', mo0, mo1, b'-', d0, d1, b'T' | b't' | b' ', h0, h1, b':', mi0, mi1, b':', s0, s1] =
+        *head
+    else {
+        return None;
+    };
+    let fraction = match rest {
+        [b'.', digits @ .., b'Z' | b'z'] if !digits.is_empty() => digits,
+        [] | [b'Z' | b'z'] => &[],
+        _ => return None,
+    };
+    if !fraction.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let number = |digits: &[u8]| {
+        digits.iter().try_fold(0_u64, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + u64::from(digit - b'0')))
+    };
+    let (year, month, day) = (number(&[y0, y1, y2, y3])?, number(&[mo0, mo1])?, number(&[d0, d1])?);
+    let (hour, minute, second) = (number(&[h0, h1])?, number(&[mi0, mi1])?, number(&[s0, s1])?);
+    if year < 1970 || !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60
+    {
+        return None;
+    }
+    // Years that begin in March have their leap day last, so that months before it all have the same length each year.
+    let (march_year, march_month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let leap_days = march_year / 4 - march_year / 100 + march_year / 400;
+    let days = march_year * 365 + leap_days + (153 * march_month + 2) / 5 + day - 1;
+    // 719,468 such days passed from the year 0 to 1970-01-01.
+    Some((days - 719_468) * 86_400 + hour * 3_600 + minute * 60 + second)
 }
 
 /// Base64 in either alphabet (RFC 4648 sections 4 and 5), with or without padding; unused bits have to be zero.
@@ -237,8 +274,30 @@ mod tests {
     }
 
     #[test]
+    fn times() {
+        assert_eq!(timestamp(b"1970-01-01T00:00:00Z"), Some(0));
+        assert_eq!(timestamp(b"2023-05-30T14:10:41Z"), Some(1_685_455_841));
+        assert_eq!(timestamp(b"2024-02-29 23:59:59"), Some(1_709_251_199));
+        assert_eq!(timestamp(b"2024-03-01T00:00:00.123Z"), Some(1_709_251_200));
+        assert_eq!(timestamp(b"2100-03-01T00:00:00Z"), Some(4_107_542_400));
+        for wrong in [
+            "",
+            "2024-02-29",
+            "2024-13-01T00:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "2024-02-29T24:00:00Z",
+            "2024-02-29T00:00:00+01:00",
+            "2024-02-29T00:00:00.Z",
+        ] {
+            assert_eq!(timestamp(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
+
+    #[test]
     fn key_identifiers() {
         assert_eq!(ski(b"00112233445566778899aabbCCDDEEFF00112233").unwrap()[10], 0xAA);
+        assert_eq!(ski(b"MTIzNDU2Nzg5MDEyMzQ1Njc4OTA").unwrap(), *b"12345678901234567890");
+        assert!(ski(b"MTIzNDU2Nzg5MDEyMzQ1Njc4").is_none());
         assert!(ski(b"00112233445566778899aabbCCDDEEFF0011223").is_none());
         assert!(ski(b"00112233445566778899aabbCCDDEEFF001122330").is_none());
         assert!(ski(b"0011223344556677889xaabbCCDDEEFF00112233").is_none());

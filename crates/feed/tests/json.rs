@@ -277,8 +277,8 @@ fn bad_keys_are_refused() {
             router-key + 0000000000000000000000000000000000000001 AS1 3000 - never
             refused bgpsec_keys[0]: ski is "00"
             refused bgpsec_keys[1]: the key is not one DER SubjectPublicKeyInfo
-            refused bgpsec_keys[2]: pubkey is "!"
-            refused bgpsec_keys[3]: no pubkey
+            refused bgpsec_keys[2]: key is "!"
+            refused bgpsec_keys[3]: no key
         "#]],
     );
 }
@@ -306,32 +306,32 @@ fn what_is_no_validator_s_file_is_an_error() {
         (
             "hello",
             expect![[r#"
-            error: not JSON at byte 0 (line 1): a validator's file begins with {
-        "#]],
+                error: not JSON at byte 0 (line 1): a validator's file begins with { or [
+            "#]],
         ),
         (
             "<html>",
             expect![[r#"
-            error: not JSON at byte 0 (line 1): a validator's file begins with {
-        "#]],
+                error: not JSON at byte 0 (line 1): a validator's file begins with { or [
+            "#]],
         ),
         (
             "[]",
             expect![[r#"
-            error: not JSON at byte 0 (line 1): a validator's file begins with {
+            error: JSON without VRPs ("roas"), router keys or ASPAs: not the output of a validator
         "#]],
         ),
         (
             "{}",
             expect![[r#"
-            error: JSON without "roas", "bgpsec_keys" or "aspas": not the output of a validator
-        "#]],
+                error: JSON without VRPs ("roas"), router keys or ASPAs: not the output of a validator
+            "#]],
         ),
         (
             r#"{"roa": []}"#,
             expect![[r#"
-            error: JSON without "roas", "bgpsec_keys" or "aspas": not the output of a validator
-        "#]],
+                error: JSON without VRPs ("roas"), router keys or ASPAs: not the output of a validator
+            "#]],
         ),
         (
             r#"{"roas": {}}"#,
@@ -348,8 +348,8 @@ fn what_is_no_validator_s_file_is_an_error() {
         (
             r#"{"roas": []} {"roas": []}"#,
             expect![[r#"
-            error: not JSON at byte 13 (line 1): something follows the closing }
-        "#]],
+                error: not JSON at byte 13 (line 1): something follows the end
+            "#]],
         ),
         (
             r#"{"roas": [{"asn": 1 "prefix": "10.0.0.0/8"}]}"#,
@@ -396,6 +396,133 @@ fn what_is_no_validator_s_file_is_an_error() {
     ] {
         check(document, expect);
     }
+}
+
+#[test]
+fn routinator_s_json() {
+    check(
+        &format!(
+            r#"{{ "metadata": {{ "generated": 1685455841, "generatedTime": "2023-05-30T14:10:41Z" }},
+            "roas": [ {{ "asn": "AS196615", "prefix": "93.175.147.0/24", "maxLength": 24, "ta": "ripe" }} ],
+            "routerKeys": [ {{ "asn": "AS211321", "SKI": "5D4250E2D81D4448D8A29EFCE91D29FF075EC9E2", "routerPublicKey": "{}", "ta": "ripe" }} ],
+            "aspas": [ {{ "customer": "AS64496", "providers": ["AS64499", "AS64497"], "ta": "ripe" }} ] }}"#,
+            SPKI.trim_end_matches('=').replace('/', "_").replace('+', "-"),
+        ),
+        expect![[r#"
+            ipv4 + 93.175.147.0/24-24 AS196615 ripe never
+            router-key + 5d4250e2d81d4448d8a29efce91d29ff075ec9e2 AS211321 3059301306072a8648ce3d020106082a8648ce3d0301070342000480572343f83ffcb0107ab007d8ca69f86b9ca0300605b848a83df7c0d3ec5f19c019bfa6b59ed742b54ef4343a52501286d8a0e7e41f10aa53b45822a9f88015 ripe never
+            aspa + AS64496 AS64497,AS64499 - never
+        "#]],
+    );
+}
+
+#[test]
+fn routinator_s_jsonext_holds_as_long_as_one_of_its_chains() {
+    check(
+        r#"{ "roas": [
+            { "asn": "AS1", "prefix": "10.0.0.0/8", "maxLength": 8, "source": [
+                { "type": "roa", "uri": "rsync://x/y.roa", "tal": "ripe",
+                  "validity": { "notBefore": "2023-01-01T00:00:00Z", "notAfter": "2026-01-01T00:00:00Z" },
+                  "chainValidity": { "notBefore": "2023-01-01T00:00:00Z", "notAfter": "2024-01-01T00:00:00Z" } },
+                { "type": "roa", "uri": null, "tal": "arin", "chainValidity": { "notAfter": "2025-01-01T00:00:00Z" } } ] },
+            { "asn": "AS2", "prefix": "10.0.0.0/8", "maxLength": 8, "source": [ { "type": "exception", "path": null } ] },
+            { "asn": "AS3", "prefix": "10.0.0.0/8", "maxLength": 8, "source": [] }
+        ] }"#,
+        expect![[r#"
+            ipv4 + 10.0.0.0/8-8 AS3 - never
+            ipv4 + 10.0.0.0/8-8 AS2 - never
+            ipv4 + 10.0.0.0/8-8 AS1 ripe 1735689600
+        "#]],
+    );
+}
+
+#[test]
+fn fort_s_three_files() {
+    check(
+        r#"{ "roas" : [ {"asn":"AS64496","prefix":"192.0.2.0/24","maxLength":24} ]}"#,
+        expect![[r#"
+        ipv4 + 192.0.2.0/24-24 AS64496 - never
+    "#]],
+    );
+    check(
+        r#"{ "router-keys" : [ {"asn":"AS1","ski":"MTIzNDU2Nzg5MDEyMzQ1Njc4OTA","spki":"MAA"} ]}"#,
+        expect![[r#"
+        router-key + 3132333435363738393031323334353637383930 AS1 3000 - never
+    "#]],
+    );
+    check(
+        r#"{ "aspa" : { "64496": [ 64500, 64501 ], "64497" : [ ], "x": [1], "64498": 7, "64499": [ 0 ] }}"#,
+        expect![[r#"
+            aspa + AS64496 AS64500,AS64501 - never
+            aspa + AS64499 AS0 - never
+            refused aspa[1]: the ASPA has no providers
+            refused aspa[2]: customer is "x"
+            refused aspa[3]: providers is 7
+        "#]],
+    );
+    check(r#"{ "aspa" : { }}"#, expect![[""]]);
+}
+
+#[test]
+fn rpki_prover_s_lists() {
+    check(
+        r#"[{"asn":"AS64496","prefix":"192.0.2.0/24","maxLength":24,"ta":"ripe"},{"prefix":"10.0.0.0/8","maxLength":32,"asn":"0"}]"#,
+        expect![[r#"
+            ipv4 + 192.0.2.0/24-24 AS64496 ripe never
+            ipv4 + 10.0.0.0/8-32 AS0 - never
+        "#]],
+    );
+    check(
+        r#"[{"customer":"AS64496","providers":["AS64497"]}]"#,
+        expect![[r#"
+        aspa + AS64496 AS64497 - never
+    "#]],
+    );
+    check(
+        r#"[{"ski":"5d4250e2d81d4448d8a29efce91d29ff075ec9e2","asns":["AS1","AS2"],"subjectPublicKeyInfo":"MAA="}]"#,
+        expect![[r#"
+            router-key + 5d4250e2d81d4448d8a29efce91d29ff075ec9e2 AS1 3000 - never
+            router-key + 5d4250e2d81d4448d8a29efce91d29ff075ec9e2 AS2 3000 - never
+        "#]],
+    );
+    check(
+        "[]",
+        expect![[r#"
+        error: JSON without VRPs ("roas"), router keys or ASPAs: not the output of a validator
+    "#]],
+    );
+    check(
+        r#"[{"x": 1}]"#,
+        expect![[r#"
+        error: none of its 1 entries makes sense, the first is list[0]: no asn
+    "#]],
+    );
+}
+
+#[test]
+fn rpki_client_8_0_s_provider_authorizations() {
+    check(
+        r#"{ "provider_authorizations": {
+            "ipv4": [ { "customer_asid": 1, "providers": [5, 3] }, { "customer_asid": 2, "providers": [] } ], "x": [[]],
+            "ipv6": [ { "customer_asid": 1, "providers": [3, 4] } ] },
+          "roas": [] }"#,
+        expect![[r#"
+            aspa + AS1 AS3,AS4,AS5 - never
+            refused provider_authorizations.ipv4[1]: the ASPA has no providers
+        "#]],
+    );
+    // The names of the inner lists mean nothing elsewhere, nor those of the outer ones inside.
+    check(r#"{ "ipv4": [ 1 ], "provider_authorizations": { "roas": [ 1 ] }, "roas": [] }"#, expect![[""]]);
+}
+
+#[test]
+fn rtrtr_s_export_may_have_either_member() {
+    check(
+        r#"{"aspas":[{"customer":42,"providers":[44,45]}]}"#,
+        expect![[r#"
+        aspa + AS42 AS44,AS45 - never
+    "#]],
+    );
 }
 
 #[test]

@@ -42,8 +42,8 @@ pub(crate) struct ServeArguments {
     #[arg(value_name = "FILE-OR-URL", value_parser = OsStringValueParser::new().try_map(Source::parse))]
     pub(crate) source: Source,
 
-    /// Address for routers; may be given several times. [::] takes IPv4 as well, unless an IPv4 address is given for the
-    /// same port
+    /// Address for routers; may be given several times. An IPv6 wildcard takes IPv4 as well, unless an IPv4 address is
+    /// given for the same port
     #[arg(long, value_name = "[tcp://]ADDRESS:PORT", default_value = "127.0.0.1:8282", value_parser = listen_address)]
     pub(crate) listen: Vec<SocketAddr>,
 

@@ -1,4 +1,5 @@
-//! JSON as validators write it: rpki-client's dialect.
+//! JSON as validators write it: rpki-client, Routinator (`json` and `jsonext`), FORT, OctoRPKI, rpki-prover, RTRTR,
+//! StayRTR. They differ in the names of members, so one reader knows them all.
 //!
 //! The reader is pushed a file in pieces and keeps a window: what has been pushed and not yet understood. Members that
 //! it does not know are passed over, in any order; an entry that makes no sense is refused and counted, and the rest
@@ -11,7 +12,7 @@ mod entry;
 mod scan;
 
 use crate::rows::Rows;
-use entry::Member;
+use entry::{AUTHORIZATIONS, Among, Member};
 use scan::{Cursor, Skip, Stop};
 use std::fmt;
 
@@ -42,7 +43,7 @@ pub enum Reason {
     Truncated,
     /// A value that is neither a list nor an object is larger than any can be.
     ValueTooLarge,
-    /// A member that should be a list is something else.
+    /// A member that should be a list (or with FORT an object) is something else.
     NotAList(&'static str),
     /// A member stands twice.
     MemberTwice(&'static str),
@@ -75,7 +76,7 @@ impl fmt::Display for ReadError {
                 write!(f, "member \"{name}\" stands twice, again at byte {offset} (line {line})")
             }
             Reason::NothingKnown => {
-                f.write_str("JSON without \"roas\", \"bgpsec_keys\" or \"aspas\": not the output of a validator")
+                f.write_str("JSON without VRPs (\"roas\"), router keys or ASPAs: not the output of a validator")
             }
             Reason::AllRefused { entries, first } => {
                 write!(f, "none of its {entries} entries makes sense, the first is {first}")
@@ -129,6 +130,7 @@ pub struct Reader {
     /// The beginning of a character that the last piece cut, if it did.
     partial: Vec<u8>,
     place: Place,
+    among: Among,
     /// How many entries of each known member were read; none for a member that has not come.
     seen: [Option<usize>; Member::ALL.len()],
     rows: Rows,
@@ -151,6 +153,7 @@ impl Reader {
             lines: 0,
             partial: Vec::new(),
             place: Place::Start,
+            among: Among::Document,
             seen: [None; Member::ALL.len()],
             rows: Rows::default(),
             scratch: entry::Scratch::default(),
@@ -175,7 +178,12 @@ impl Reader {
             }
             _ => return Err(self.error(self.window.len(), Reason::Truncated)),
         }
-        if self.seen.iter().all(Option::is_none) {
+        // An empty list that is the whole document does not say what there is none of.
+        let nothing = |(member, seen): (Member, Option<usize>)| match seen {
+            None => true,
+            Some(entries) => member == Member::Document && entries == 0,
+        };
+        if Member::ALL.into_iter().zip(self.seen).all(nothing) {
             return Err(self.error(0, Reason::NothingKnown));
         }
         self.rows.settle_aspas();
@@ -313,22 +321,26 @@ impl Reader {
                 cursor.skip_mark()?;
                 match cursor.mark()? {
                     b'{' => Place::FirstMember,
-                    _ => return Err(cursor.refuse_last("a validator's file begins with {")),
+                    b'[' => {
+                        self.seen[Member::Document.index()] = Some(0);
+                        Place::FirstEntry(Member::Document)
+                    }
+                    _ => return Err(cursor.refuse_last("a validator's file begins with { or [")),
                 }
             }
             Place::FirstMember if cursor.peek()? == b'}' => {
                 cursor.mark()?;
-                Place::End
+                self.end_of_object()
             }
             Place::FirstMember | Place::NextMember => self.member(cursor)?,
             Place::AfterMember => match cursor.mark()? {
                 b',' => Place::NextMember,
-                b'}' => Place::End,
+                b'}' => self.end_of_object(),
                 _ => return Err(cursor.refuse_last("expected , or } after a member")),
             },
-            Place::FirstEntry(_) if cursor.peek()? == b']' => {
+            Place::FirstEntry(member) if cursor.peek()? == member.brackets().1 => {
                 cursor.mark()?;
-                Place::AfterMember
+                end_of_list(member)
             }
             Place::FirstEntry(member) | Place::NextEntry(member) => {
                 self.entry(member, cursor)?;
@@ -336,25 +348,38 @@ impl Reader {
             }
             Place::AfterEntry(member) => match cursor.mark()? {
                 b',' => Place::NextEntry(member),
-                b']' => Place::AfterMember,
-                _ => return Err(cursor.refuse_last("expected , or ] after an entry")),
+                mark if mark == member.brackets().1 => end_of_list(member),
+                _ => return Err(cursor.refuse_last("expected , or the end of the list after an entry")),
             },
             Place::End => match cursor.peek() {
                 Err(Stop::Incomplete) => {
                     cursor.go_to_end();
                     return Ok(More::No);
                 }
-                _ => return Err(Stop::Syntax("something follows the closing }")),
+                _ => return Err(Stop::Syntax("something follows the end")),
             },
         };
         Ok(More::Perhaps)
     }
 
+    fn end_of_object(&mut self) -> Place {
+        match std::mem::replace(&mut self.among, Among::Document) {
+            Among::Document => Place::End,
+            Among::Authorizations => Place::AfterMember,
+        }
+    }
+
     fn member(&mut self, cursor: &mut Cursor<'_>) -> Result<Place, Stop> {
         let name = cursor.name()?;
-        let known = Member::ALL.into_iter().find(|member| name.is(member.name()));
-        Ok(match (known, cursor.peek()?) {
-            (Some(member), b'[') => {
+        let known = Member::named(self.among, &name);
+        let next = cursor.peek()?;
+        if self.among == Among::Document && next == b'{' && name.is(AUTHORIZATIONS) {
+            cursor.mark()?;
+            self.among = Among::Authorizations;
+            return Ok(Place::FirstMember);
+        }
+        Ok(match (known, next) {
+            (Some(member), mark) if mark == member.brackets().0 => {
                 let seen = &mut self.seen[member.index()];
                 if seen.is_some() {
                     return Err(Stop::Twice(member.name()));
@@ -387,6 +412,11 @@ impl Reader {
             self.rows.refuse(member.name(), place, reason);
         }
     }
+}
+
+/// Where a reader is behind a member's entries.
+fn end_of_list(member: Member) -> Place {
+    if member == Member::Document { Place::End } else { Place::AfterMember }
 }
 
 fn line_ends(octets: &[u8]) -> u64 {

@@ -104,6 +104,7 @@ impl Value<'_> {
 }
 
 /// A place in the window.
+#[derive(Clone)]
 pub(super) struct Cursor<'a> {
     window: &'a [u8],
     at: usize,
@@ -282,6 +283,14 @@ impl<'a> Cursor<'a> {
 
     /// Reads a list value by value.
     pub(super) fn list(&mut self, mut each: impl FnMut(Value<'a>)) -> Result<(), Stop> {
+        self.list_of(|cursor| {
+            each(cursor.value()?);
+            Ok(())
+        })
+    }
+
+    /// Reads a list; `each` has to take one value.
+    pub(super) fn list_of(&mut self, mut each: impl FnMut(&mut Cursor<'a>) -> Result<(), Stop>) -> Result<(), Stop> {
         if self.mark()? != b'[' {
             return Err(self.refuse_last("expected ["));
         }
@@ -290,7 +299,7 @@ impl<'a> Cursor<'a> {
             return Ok(());
         }
         loop {
-            each(self.value()?);
+            each(self)?;
             match self.mark()? {
                 b',' => {}
                 b']' => return Ok(()),
