@@ -1,6 +1,6 @@
-//! Reads a validator's JSON and says what is in it: `cargo run --release --example read -p rtrcast-feed -- FILE`.
+//! Reads a validator's file and says what is in it: `cargo run --release --example read -p rtrcast-feed -- FILE`.
 
-use rtrcast_feed::json::Reader;
+use rtrcast_feed::Reader;
 use rtrcast_proto::{Section, Version};
 use std::fs::File;
 use std::io::Read;

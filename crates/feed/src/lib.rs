@@ -1,26 +1,29 @@
 //! The files that RPKI validators write, read into sorted tables of RTR payload.
 //!
-//! This crate is pure: octets go in, values come out, with no I/O and no clock. A [`json::Reader`] is pushed a file in
+//! This crate is pure: octets go in, values come out, with no I/O and no clock. A [`Reader`] is pushed a file in
 //! pieces of any size and holds no more of it than a window; what it accepted are [`Rows`], and those become a
 //! [`Table`]: the image that routers are sent, and beside it what the wire does not carry.
 //!
 //! ```
 //! use rtrcast_proto::{Section, Version};
 //!
-//! let mut reader = rtrcast_feed::json::Reader::new();
+//! let mut reader = rtrcast_feed::Reader::new();
 //! reader.push(br#"{"roas": [{"asn": 64496, "prefix": "192.0.2.0/24", "#)?;
 //! reader.push(br#""maxLength": 24, "ta": "example", "expires": 1893456000}]}"#)?;
 //! let rows = reader.finish()?;
 //! let table = rows.into_table(Version::V1, Vec::new()).unwrap();
 //! assert_eq!(table.image().layout().count(Section::Ipv4Prefix), 1);
 //! assert_eq!(table.facts(Section::Ipv4Prefix, 0).unwrap().expires, Some(1_893_456_000));
-//! # Ok::<(), rtrcast_feed::json::ReadError>(())
+//! # Ok::<(), rtrcast_feed::ReadError>(())
 //! ```
 
-pub mod json;
+mod csv;
+mod json;
+mod reader;
 mod rows;
 mod scalar;
 mod table;
 
+pub use reader::{ReadError, Reader, Reason};
 pub use rows::{Refused, Rows, Tally};
 pub use table::{Facts, Table};

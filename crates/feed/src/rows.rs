@@ -17,9 +17,9 @@ const TRUST_ANCHORS_MAX: usize = 255;
 /// An entry of a file that was passed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// The array that it stands in.
+    /// The list that it stands in, or `line`.
     pub member: &'static str,
-    /// Its place there, counted from 0.
+    /// Its place there, counted from 0; of a line its number, counted from 1.
     pub place: usize,
     /// What is wrong with it.
     pub reason: String,

@@ -11,81 +11,10 @@
 mod entry;
 mod scan;
 
+use crate::reader::{ReadError, Reason, VALUE_OCTETS_MAX};
 use crate::rows::Rows;
 use entry::{AUTHORIZATIONS, Among, Member};
 use scan::{Cursor, Skip, Stop};
-use std::fmt;
-
-/// The most octets that one entry may have: an ASPA with 10,000 providers has 120 KB.
-const ENTRY_OCTETS_MAX: usize = 1024 * 1024;
-
-/// Why a document is not what it should be, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReadError {
-    /// The line, counted from 1.
-    pub line: u64,
-    /// The octet in the document, counted from 0.
-    pub offset: u64,
-    /// What is wrong there.
-    pub reason: Reason,
-}
-
-/// What is wrong with a document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// There is nothing in it.
-    Empty,
-    /// An octet that UTF-8 does not allow.
-    NotUtf8,
-    /// It breaks JSON's grammar.
-    NotJson(&'static str),
-    /// It ends in the middle.
-    Truncated,
-    /// A value that is neither a list nor an object is larger than any can be.
-    ValueTooLarge,
-    /// A member that should be a list (or with FORT an object) is something else.
-    NotAList(&'static str),
-    /// A member stands twice.
-    MemberTwice(&'static str),
-    /// It is JSON, and has none of the members of a validator's output.
-    NothingKnown,
-    /// Every entry was refused; the first for this reason.
-    AllRefused {
-        /// How many.
-        entries: usize,
-        /// The first one.
-        first: String,
-    },
-}
-
-impl fmt::Display for ReadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ReadError { line, offset, reason } = self;
-        match reason {
-            Reason::Empty => f.write_str("the file is empty"),
-            Reason::NotUtf8 => write!(f, "not UTF-8 at byte {offset} (line {line})"),
-            Reason::NotJson(what) => write!(f, "not JSON at byte {offset} (line {line}): {what}"),
-            Reason::Truncated => {
-                write!(f, "truncated: the file ends at byte {offset} (line {line}) before its JSON does")
-            }
-            Reason::ValueTooLarge => {
-                write!(f, "the value at byte {offset} (line {line}) is larger than {ENTRY_OCTETS_MAX} bytes")
-            }
-            Reason::NotAList(name) => write!(f, "member \"{name}\" at byte {offset} (line {line}) is not a list"),
-            Reason::MemberTwice(name) => {
-                write!(f, "member \"{name}\" stands twice, again at byte {offset} (line {line})")
-            }
-            Reason::NothingKnown => {
-                f.write_str("JSON without VRPs (\"roas\"), router keys or ASPAs: not the output of a validator")
-            }
-            Reason::AllRefused { entries, first } => {
-                write!(f, "none of its {entries} entries makes sense, the first is {first}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for ReadError {}
 
 /// Where in a document the reader is.
 #[derive(Clone, Copy, Debug)]
@@ -119,7 +48,7 @@ enum More {
 }
 
 /// Reads one document.
-pub struct Reader {
+pub(crate) struct Reader {
     window: Vec<u8>,
     /// How far into the window the document is understood.
     at: usize,
@@ -137,15 +66,9 @@ pub struct Reader {
     scratch: entry::Scratch,
 }
 
-impl Default for Reader {
-    fn default() -> Reader {
-        Reader::new()
-    }
-}
-
 impl Reader {
     /// A reader at the start of a document.
-    pub fn new() -> Reader {
+    pub(crate) fn new() -> Reader {
         Reader {
             window: Vec::new(),
             at: 0,
@@ -161,7 +84,7 @@ impl Reader {
     }
 
     /// The next octets of the document, any number of them. After an error the reader is of no further use.
-    pub fn push(&mut self, octets: &[u8]) -> Result<(), ReadError> {
+    pub(crate) fn push(&mut self, octets: &[u8]) -> Result<(), ReadError> {
         self.slide();
         self.window.extend_from_slice(octets);
         self.check_utf8(octets)?;
@@ -169,7 +92,7 @@ impl Reader {
     }
 
     /// The document is complete: what was accepted of it.
-    pub fn finish(mut self) -> Result<Rows, ReadError> {
+    pub(crate) fn finish(mut self) -> Result<Rows, ReadError> {
         self.read()?;
         match self.place {
             Place::End if self.partial.is_empty() => {}
@@ -185,13 +108,6 @@ impl Reader {
         };
         if Member::ALL.into_iter().zip(self.seen).all(nothing) {
             return Err(self.error(0, Reason::NothingKnown));
-        }
-        self.rows.settle_aspas();
-        if self.rows.accepted() == 0
-            && let Some(first) = self.rows.tally().refused_first.first()
-        {
-            let reason = Reason::AllRefused { entries: self.rows.tally().entries, first: first.to_string() };
-            return Err(self.error(0, reason));
         }
         Ok(self.rows)
     }
@@ -250,7 +166,7 @@ impl Reader {
         loop {
             let start = self.at;
             // What a step may look at: so that the same entries are too large, however the document came in pieces.
-            let end = window.len().min(start + ENTRY_OCTETS_MAX);
+            let end = window.len().min(start + VALUE_OCTETS_MAX);
             let visible = window.get(..end).unwrap_or(window);
             let mut cursor = Cursor::new(visible, start);
             let more = match self.step(&mut cursor) {
@@ -314,7 +230,7 @@ impl Reader {
                     self.place = Place::LargeEntry(member, skip);
                     return Ok(More::No);
                 }
-                self.took_entry(member, Err(format!("larger than {ENTRY_OCTETS_MAX} bytes")));
+                self.took_entry(member, Err(format!("larger than {VALUE_OCTETS_MAX} bytes")));
                 Place::AfterEntry(member)
             }
             Place::Start => {

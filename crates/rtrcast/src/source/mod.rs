@@ -5,8 +5,7 @@ mod http;
 
 use crate::hub::{Input, Loaded};
 use crate::metrics::{Metrics, RequestLabels};
-use rtrcast_feed::json::{ReadError, Reader, Reason};
-use rtrcast_feed::{Table, Tally};
+use rtrcast_feed::{ReadError, Reader, Reason, Table, Tally};
 use rtrcast_net::DataSink;
 use rtrcast_proto::Version;
 use std::ffi::OsString;
@@ -87,9 +86,11 @@ impl Failure {
                 Reason::Truncated => "truncated",
                 Reason::NotUtf8 => "not_utf8",
                 Reason::NotJson(_) | Reason::MemberTwice(_) => "not_json",
-                Reason::NotAList(_) | Reason::ValueTooLarge | Reason::NothingKnown | Reason::AllRefused { .. } => {
-                    "not_rpki"
-                }
+                Reason::Unrecognised(_)
+                | Reason::NotAList(_)
+                | Reason::ValueTooLarge
+                | Reason::NothingKnown
+                | Reason::AllRefused { .. } => "not_rpki",
             },
             Failure::Transfer(_) => "transfer",
             Failure::Status(_) => "status",

@@ -1,53 +1,10 @@
 //! rpki-client's JSON: what is accepted, what is refused with which words, and what makes a file no file.
 
-#![expect(clippy::unwrap_used, reason = "a helper of tests that fails should fail the test")]
-
-use expect_test::{Expect, expect};
+use crate::{check, read, table};
+use expect_test::expect;
 use proptest::prelude::*;
-use rtrcast_feed::json::{ReadError, Reader};
-use rtrcast_feed::{Rows, Table, Tally};
-use rtrcast_proto::{Pdu, Section, Version};
-use std::fmt::Write as _;
-
-fn read(document: &[u8]) -> Result<Rows, ReadError> {
-    let mut reader = Reader::new();
-    reader.push(document)?;
-    reader.finish()
-}
-
-fn table(rows: Rows) -> (Table, Tally) {
-    let tally = rows.tally().clone();
-    (rows.into_table(Version::V2, Vec::new()).unwrap(), tally)
-}
-
-/// The records with what is known of them, and what was refused.
-fn shown(document: &str) -> String {
-    let rows = match read(document.as_bytes()) {
-        Ok(rows) => rows,
-        Err(error) => return format!("error: {error}\n"),
-    };
-    let (table, tally) = table(rows);
-    let mut text = String::new();
-    for section in Section::ALL {
-        for (place, record) in table.image().records(section).enumerate() {
-            let facts = table.facts(section, place).unwrap();
-            let line = Pdu::decode(record).unwrap().line(Version::V2);
-            let expires = facts.expires.map_or("never".to_owned(), |expires| expires.to_string());
-            writeln!(text, "{} {} {expires}", &line[3..], facts.trust_anchor.unwrap_or("-")).unwrap();
-        }
-    }
-    for refused in &tally.refused_first {
-        writeln!(text, "refused {refused}").unwrap();
-    }
-    if tally.masked > 0 {
-        writeln!(text, "masked {}", tally.masked).unwrap();
-    }
-    text
-}
-
-fn check(document: &str, expect: Expect) {
-    expect.assert_eq(&shown(document));
-}
+use rtrcast_feed::Reader;
+use rtrcast_proto::Section;
 
 const SPKI: &str = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEgFcjQ/g//LAQerAH2Mpp+GucoDAGBbhIqD33wNPsXxnAGb+mtZ7XQrVO9DQ6UlAShtig5+QfEKpTtFgiqfiAFQ==";
 
@@ -306,13 +263,13 @@ fn what_is_no_validator_s_file_is_an_error() {
         (
             "hello",
             expect![[r#"
-                error: not JSON at byte 0 (line 1): a validator's file begins with { or [
+                error: neither a validator's JSON nor its CSV: it begins with "hello"
             "#]],
         ),
         (
             "<html>",
             expect![[r#"
-                error: not JSON at byte 0 (line 1): a validator's file begins with { or [
+                error: neither a validator's JSON nor its CSV: it begins with "<html>"
             "#]],
         ),
         (
@@ -390,8 +347,8 @@ fn what_is_no_validator_s_file_is_an_error() {
         (
             r#"{"roas": [{"asn": 1, "prefix": "10.0.0.0/8"}"#,
             expect![[r#"
-            error: truncated: the file ends at byte 44 (line 1) before its JSON does
-        "#]],
+                error: truncated: the file ends at byte 44 (line 1) before it is complete
+            "#]],
         ),
     ] {
         check(document, expect);

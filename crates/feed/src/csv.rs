@@ -1,0 +1,179 @@
+//! CSV as validators write it: rpki-client, Routinator (`csv`, `csvcompat`, `csvext`), FORT, OctoRPKI, rpki-prover.
+//!
+//! The first line names the columns, in any order. It has VRPs only, and no way to say that it is complete but a last
+//! line that ends.
+
+use crate::reader::{ReadError, Reason, unrecognised};
+use crate::rows::Rows;
+use crate::scalar;
+use crate::table::NEVER;
+use rtrcast_proto::RouteOrigin;
+
+/// The longest line: no validator's has 1,000 octets, but for the URI in `csvext`.
+const LINE_OCTETS_MAX: usize = 64 * 1024;
+
+/// The most columns that are looked at.
+const COLUMNS_MAX: usize = 16;
+
+/// Which column has what.
+struct Columns {
+    asn: usize,
+    prefix: usize,
+    max_len: Option<usize>,
+    anchor: Option<usize>,
+    /// In seconds since 1970.
+    expires: Option<usize>,
+    /// As a date and time.
+    not_after: Option<usize>,
+}
+
+impl Columns {
+    fn of(header: &[&[u8]]) -> Option<Columns> {
+        let at = |names: &[&str]| {
+            header.iter().position(|column| names.iter().any(|name| column.eq_ignore_ascii_case(name.as_bytes())))
+        };
+        Some(Columns {
+            asn: at(&["ASN"])?,
+            prefix: at(&["IP Prefix", "Prefix"])?,
+            max_len: at(&["Max Length", "Max prefix length"]),
+            anchor: at(&["Trust Anchor"]),
+            expires: at(&["Expires"]),
+            not_after: at(&["Not After"]),
+        })
+    }
+}
+
+/// Reads one document.
+pub(crate) struct Reader {
+    /// The beginning of a line whose end has not come.
+    line: Vec<u8>,
+    columns: Option<Columns>,
+    /// Lines that were read.
+    lines: u64,
+    /// The octets of those lines.
+    offset: u64,
+    rows: Rows,
+    /// The last trust anchor's name and its number.
+    anchor: Option<(Vec<u8>, u8)>,
+}
+
+impl Reader {
+    pub(crate) fn new() -> Reader {
+        Reader { line: Vec::new(), columns: None, lines: 0, offset: 0, rows: Rows::default(), anchor: None }
+    }
+
+    /// The next octets. After an error the reader is of no further use.
+    pub(crate) fn push(&mut self, octets: &[u8]) -> Result<(), ReadError> {
+        let mut rest = octets;
+        while let Some(end) = rest.iter().position(|octet| *octet == b'\n') {
+            let (line, after) = rest.split_at(end + 1);
+            rest = after;
+            if self.line.is_empty() {
+                self.read(line)?;
+            } else {
+                let mut whole = std::mem::take(&mut self.line);
+                whole.extend_from_slice(line);
+                self.read(&whole)?;
+            }
+        }
+        self.line.extend_from_slice(rest);
+        if self.line.len() > LINE_OCTETS_MAX {
+            return Err(match self.columns {
+                Some(_) => self.error(0, Reason::ValueTooLarge),
+                None => unrecognised(&self.line),
+            });
+        }
+        Ok(())
+    }
+
+    /// The document is complete.
+    pub(crate) fn finish(self) -> Result<Rows, ReadError> {
+        if !self.line.trim_ascii().is_empty() {
+            return Err(self.error(self.line.len(), Reason::Truncated));
+        }
+        Ok(self.rows)
+    }
+
+    fn error(&self, at: usize, reason: Reason) -> ReadError {
+        ReadError { line: 1 + self.lines, offset: self.offset + at as u64, reason }
+    }
+
+    /// Takes one line with its end.
+    fn read(&mut self, line: &[u8]) -> Result<(), ReadError> {
+        if !line.is_ascii()
+            && let Err(error) = std::str::from_utf8(line)
+        {
+            return Err(self.error(error.valid_up_to(), Reason::NotUtf8));
+        }
+        let text = line.strip_prefix(b"\xEF\xBB\xBF").filter(|_| self.lines == 0).unwrap_or(line).trim_ascii();
+        let mut fields: [&[u8]; COLUMNS_MAX] = [&[]; COLUMNS_MAX];
+        let mut count = 0;
+        for (field, value) in fields.iter_mut().zip(text.split(|octet| *octet == b',')) {
+            *field = unquoted(value);
+            count += 1;
+        }
+        let fields = fields.get(..count).unwrap_or_default();
+        match self.columns.take() {
+            columns if text.is_empty() => self.columns = columns,
+            None => self.columns = Some(Columns::of(fields).ok_or_else(|| unrecognised(line))?),
+            Some(columns) => {
+                self.rows.count_entry();
+                if let Err(reason) = self.read_vrp(&columns, fields) {
+                    let line = usize::try_from(self.lines + 1).unwrap_or(usize::MAX);
+                    self.rows.refuse("line", line, reason);
+                }
+                self.columns = Some(columns);
+            }
+        }
+        self.lines += 1;
+        self.offset += line.len() as u64;
+        Ok(())
+    }
+
+    fn read_vrp(&mut self, columns: &Columns, fields: &[&[u8]]) -> Result<(), String> {
+        let field =
+            |column: Option<usize>| column.and_then(|column| fields.get(column)).filter(|field| !field.is_empty());
+        let wrong = |name: &str, field: &[u8]| format!("{name} is \"{}\"", String::from_utf8_lossy(field));
+        let required = |name: &str, column: usize| field(Some(column)).ok_or_else(|| format!("no {name}"));
+        let asn = required("ASN", columns.asn)?;
+        let asn = scalar::asn(asn).ok_or_else(|| wrong("ASN", asn))?;
+        let prefix = required("prefix", columns.prefix)?;
+        let masked = scalar::prefix(prefix).ok_or_else(|| wrong("prefix", prefix))?;
+        let max_len = match field(columns.max_len) {
+            Some(text) => {
+                let len = scalar::unsigned(text).and_then(|len| u8::try_from(len).ok());
+                len.ok_or_else(|| wrong("maximum length", text))?
+            }
+            None => masked.prefix.len(),
+        };
+        let expires = match (field(columns.expires), field(columns.not_after)) {
+            (Some(text), _) => scalar::unsigned(text).ok_or_else(|| wrong("expiry", text))?,
+            (None, Some(text)) => scalar::timestamp(text).ok_or_else(|| wrong("expiry", text))?,
+            (None, None) => u64::MAX,
+        };
+        let origin = RouteOrigin::new(masked.prefix, max_len, asn).map_err(|error| error.to_string())?;
+        let anchor = self.anchor(field(columns.anchor).copied().unwrap_or_default());
+        self.rows.origin(&origin, u32::try_from(expires).unwrap_or(NEVER), anchor);
+        if masked.had_host_bits {
+            self.rows.count_masked();
+        }
+        Ok(())
+    }
+
+    fn anchor(&mut self, name: &[u8]) -> u8 {
+        match &self.anchor {
+            Some((last, number)) if last == name => *number,
+            _ => {
+                let number = self.rows.anchor(&String::from_utf8_lossy(name));
+                self.anchor = Some((name.to_vec(), number));
+                number
+            }
+        }
+    }
+}
+
+/// A field without white space and quotes around it. No validator writes a comma inside quotes.
+fn unquoted(field: &[u8]) -> &[u8] {
+    let field = field.trim_ascii();
+    field.strip_prefix(b"\"").and_then(|field| field.strip_suffix(b"\"")).unwrap_or(field)
+}

@@ -1,0 +1,51 @@
+//! The formats of validators: what is accepted, what is refused with which words, and what makes a file no file.
+
+#![expect(clippy::unwrap_used, reason = "a helper of tests that fails should fail the test")]
+
+mod csv;
+mod json;
+
+use expect_test::Expect;
+use rtrcast_feed::{ReadError, Reader, Rows, Table, Tally};
+use rtrcast_proto::{Pdu, Section, Version};
+use std::fmt::Write as _;
+
+pub(crate) fn read(document: &[u8]) -> Result<Rows, ReadError> {
+    let mut reader = Reader::new();
+    reader.push(document)?;
+    reader.finish()
+}
+
+pub(crate) fn table(rows: Rows) -> (Table, Tally) {
+    let tally = rows.tally().clone();
+    (rows.into_table(Version::V2, Vec::new()).unwrap(), tally)
+}
+
+/// The records with what is known of them, and what was refused.
+pub(crate) fn shown(document: &str) -> String {
+    let rows = match read(document.as_bytes()) {
+        Ok(rows) => rows,
+        Err(error) => return format!("error: {error}\n"),
+    };
+    let (table, tally) = table(rows);
+    let mut text = String::new();
+    for section in Section::ALL {
+        for (place, record) in table.image().records(section).enumerate() {
+            let facts = table.facts(section, place).unwrap();
+            let line = Pdu::decode(record).unwrap().line(Version::V2);
+            let expires = facts.expires.map_or("never".to_owned(), |expires| expires.to_string());
+            writeln!(text, "{} {} {expires}", &line[3..], facts.trust_anchor.unwrap_or("-")).unwrap();
+        }
+    }
+    for refused in &tally.refused_first {
+        writeln!(text, "refused {refused}").unwrap();
+    }
+    if tally.masked > 0 {
+        writeln!(text, "masked {}", tally.masked).unwrap();
+    }
+    text
+}
+
+pub(crate) fn check(document: &str, expect: Expect) {
+    expect.assert_eq(&shown(document));
+}
