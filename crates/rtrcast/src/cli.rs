@@ -38,7 +38,7 @@ Exit codes: 0 stopped as asked, 1 internal error, 2 wrong usage, 4 an address ca
 #[derive(Args, Debug)]
 #[command(after_help = SERVE_EXAMPLES)]
 pub(crate) struct ServeArguments {
-    /// Where a validator's JSON is: a file, read again whenever it is replaced or rewritten, or an http(s) URL
+    /// Where a validator's JSON or CSV is: a file, read again whenever it is replaced or rewritten, or an http(s) URL
     #[arg(value_name = "FILE-OR-URL", value_parser = OsStringValueParser::new().try_map(Source::parse))]
     pub(crate) source: Source,
 

@@ -88,7 +88,10 @@ type Outcome = Result<Option<(Table, Tally)>, Failure>;
 
 /// Asks once. The first part of what comes back is the status for the metric.
 async fn fetch(client: &Client, url: &Url, conditions: &mut HeaderMap, context: &Context) -> (String, Outcome) {
-    let request = client.get(url.clone()).header(ACCEPT, "application/json").headers(conditions.clone());
+    let request = client
+        .get(url.clone())
+        .header(ACCEPT, "application/json, text/csv;q=0.9, */*;q=0.8")
+        .headers(conditions.clone());
     let response = match request.send().await {
         Ok(response) => response,
         Err(error) => return ("none".to_owned(), Err(Failure::Transfer(with_causes(&error.without_url())))),

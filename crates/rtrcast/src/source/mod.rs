@@ -86,11 +86,10 @@ impl Failure {
                 Reason::Truncated => "truncated",
                 Reason::NotUtf8 => "not_utf8",
                 Reason::NotJson(_) | Reason::MemberTwice(_) => "not_json",
-                Reason::Unrecognised(_)
-                | Reason::NotAList(_)
-                | Reason::ValueTooLarge
-                | Reason::NothingKnown
-                | Reason::AllRefused { .. } => "not_rpki",
+                Reason::Unrecognised(_) => "unrecognised",
+                Reason::NotAList(_) | Reason::ValueTooLarge | Reason::NothingKnown | Reason::AllRefused { .. } => {
+                    "not_rpki"
+                }
             },
             Failure::Transfer(_) => "transfer",
             Failure::Status(_) => "status",

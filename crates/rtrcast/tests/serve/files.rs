@@ -111,7 +111,11 @@ fn a_broken_file_changes_nothing_and_says_so_once() {
     for (content, words, reason) in [
         (&whole[..whole.len() / 2], "truncated: the file ends at byte", "truncated"),
         (b"", "the file is empty", "empty"),
-        (b"<html>\n<body>Bad gateway", "neither a validator's JSON nor its CSV: it begins with \"<html>\"", "not_rpki"),
+        (
+            b"<html>\n<body>Bad gateway",
+            "neither a validator's JSON nor its CSV: it begins with \"<html>\"",
+            "unrecognised",
+        ),
         (
             b"{ \"roas\": [ { \"asn\": 1, \"prefix\": \"10.0.0.0/8\", \"ta\": \"\xFF\xFE\" } ] }",
             "not UTF-8 at byte 55",
