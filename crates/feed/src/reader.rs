@@ -75,7 +75,7 @@ impl fmt::Display for ReadError {
                 f.write_str("JSON without VRPs (\"roas\"), router keys or ASPAs: not the output of a validator")
             }
             Reason::AllRefused { entries, first } => {
-                write!(f, "none of its {entries} entries makes sense, the first is {first}")
+                write!(f, "none of its {entries} entries, or none of its VRPs, makes sense; the first is {first}")
             }
         }
     }
@@ -134,12 +134,19 @@ impl Reader {
             Format::Unknown(start) => return Err(unrecognised(&start)),
         };
         rows.settle_aspas();
-        match rows.tally().refused_first.first() {
-            Some(first) if rows.accepted() == 0 => {
+        // A list of VRPs of which none makes sense is no empty one: it must not withdraw them all.
+        let refused = &rows.tally().refused_first;
+        let refused_vrp = refused.iter().find(|refused| ["roas", "line"].contains(&refused.member));
+        let first = match rows.accepted() {
+            0 => refused.first(),
+            _ => refused_vrp.filter(|_| rows.has_no_vrps()),
+        };
+        match first {
+            Some(first) => {
                 let reason = Reason::AllRefused { entries: rows.tally().entries, first: first.to_string() };
                 Err(ReadError { line: 1, offset: 0, reason })
             }
-            Some(_) | None => Ok(rows),
+            None => Ok(rows),
         }
     }
 }

@@ -93,6 +93,11 @@ impl Rows {
         self.tally.entries += 1;
     }
 
+    /// Whether not a single VRP was accepted.
+    pub(crate) fn has_no_vrps(&self) -> bool {
+        self.ipv4.is_empty() && self.ipv6.is_empty()
+    }
+
     pub(crate) fn count_masked(&mut self) {
         self.tally.masked += 1;
     }

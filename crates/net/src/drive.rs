@@ -147,7 +147,8 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
     /// When what is being written has to have made progress.
     fn write_deadline(&self) -> Option<Moment> {
         self.writing.as_ref().map(|writing| match self.closing_since {
-            Some(since) => writing.progress.after(close::DRAIN_MAX).min(since.after(LAST_WORDS_MAX)),
+            // A stall from before does not count: a router that pauses for a while still gets its last words.
+            Some(since) => writing.progress.max(since).after(close::DRAIN_MAX).min(since.after(LAST_WORDS_MAX)),
             None => writing.progress.after(self.lines.stall_max),
         })
     }

@@ -3,7 +3,7 @@
 use crate::cli::{HttpAddress, ServeArguments};
 use crate::exit::Failure;
 use crate::hub::Hub;
-use crate::metrics::Metrics;
+use crate::metrics::{BindLabel, Metrics};
 use crate::source::{self, Context, Source};
 use crate::watch::Watch;
 use crate::{http, log};
@@ -14,6 +14,7 @@ use std::future::Future;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -42,12 +43,12 @@ struct Plan {
     policy: ServerPolicy,
     timing: Timing,
     refresh: Duration,
-    connections_max: u32,
+    room: Room,
 }
 
 pub(crate) fn serve(arguments: ServeArguments) -> Result<(), Failure> {
     log::start(arguments.log_level);
-    let plan = plan(arguments)?;
+    let plan = plan(arguments).inspect_err(|_| log::finish())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("rtrcast")
@@ -56,6 +57,7 @@ pub(crate) fn serve(arguments: ServeArguments) -> Result<(), Failure> {
     let outcome = runtime.block_on(run(plan));
     // A read that is still running is not waited for.
     runtime.shutdown_background();
+    log::finish();
     outcome
 }
 
@@ -83,12 +85,19 @@ fn plan(arguments: ServeArguments) -> Result<Plan, Failure> {
         policy,
         timing,
         refresh: Duration::from_secs(arguments.refresh.into()),
-        connections_max: connections_max(arguments.connections_max),
+        room: room(arguments.connections_max),
     })
 }
 
+/// How many routers there may be.
+struct Room {
+    connections_max: u32,
+    /// The same in words, with what raises it.
+    words: String,
+}
+
 /// Raises the soft limit of descriptors as far as it goes, and sees how many connections that allows.
-fn connections_max(asked: Option<u32>) -> u32 {
+fn room(asked: Option<u32>) -> Room {
     let maximum = getrlimit(Resource::Nofile).maximum;
     // Where it may not be raised, the lower one holds.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
@@ -97,14 +106,16 @@ fn connections_max(asked: Option<u32>) -> u32 {
     let allowed = limit.saturating_sub(DESCRIPTORS_KEPT).max(limit / 4).max(1);
     let allowed = u32::try_from(allowed).unwrap_or(u32::MAX).min(1_000_000);
     match asked {
-        Some(asked) if asked > allowed => {
-            warn!(
-                "--connections-max {asked}: the descriptor limit {limit} allows {allowed}; `ulimit -n` or LimitNOFILE= raise it"
-            );
-            allowed
+        Some(asked) if asked <= allowed => {
+            Room { connections_max: asked, words: format!("{asked}, by --connections-max") }
         }
-        Some(asked) => asked,
-        None => allowed,
+        Some(_) | None => {
+            let words = format!("{allowed}, by the descriptor limit {limit}, which `ulimit -n` or LimitNOFILE= raise");
+            if let Some(asked) = asked {
+                warn!("--connections-max {asked} is too many: {words}");
+            }
+            Room { connections_max: allowed, words }
+        }
     }
 }
 
@@ -128,6 +139,7 @@ async fn run(plan: Plan) -> Result<(), Failure> {
             asked = signals.next() => match asked {
                 Asked::Refresh => {
                     info!("SIGHUP: reading the source again");
+                    parts.metrics.answer_aloud.store(true, Ordering::Relaxed);
                     parts.bell.notify_one();
                 }
                 Asked::Stop(name) => {
@@ -157,24 +169,29 @@ struct Parts {
     /// All permits are here when no router is connected.
     room: Arc<Semaphore>,
     connections_max: u32,
+    metrics: Arc<Metrics>,
 }
 
 fn start(plan: Plan, listeners: Vec<Listener>, http: Option<TcpListener>) -> Result<Parts, Failure> {
     let metrics = Arc::new(Metrics::new());
+    for listener in &listeners {
+        // It is 0 and not missing: an alert may wait for that.
+        metrics.clients.get_or_create(&BindLabel { bind: listener.local().to_string() }).set(0);
+    }
     let history = History::new(HistoryLimits::default(), session_ids()?, plan.timing, Serial(random()?));
     let (hub, published) = Hub::new(history, plan.policy, Arc::clone(&metrics));
     let stop = hub.stopper();
     let (to_hub, inputs) = mpsc::channel(INPUTS_MAX);
     let (to_maker, wants) = mpsc::channel(WANTS_MAX);
     let bell = Arc::new(Notify::new());
-    let room = Arc::new(Semaphore::new(plan.connections_max as usize));
+    let room = Arc::new(Semaphore::new(plan.room.connections_max as usize));
     let service = Arc::new(Service {
         policy: plan.policy,
         clock: Clock::start(),
         published: published.clone(),
         wants: to_maker,
         stall_max: Duration::from_secs(u64::from(plan.timing.retry() * STALL_RETRIES)),
-        observer: Arc::new(Watch::new(Arc::clone(&metrics))),
+        observer: Arc::new(Watch::new(Arc::clone(&metrics), plan.room.words)),
     });
     let context = Context {
         name: plan.source.to_string().into(),
@@ -190,9 +207,9 @@ fn start(plan: Plan, listeners: Vec<Listener>, http: Option<TcpListener>) -> Res
     tasks.spawn(named("source", source::follow(plan.source, context)));
     tasks.spawn(named("listener", listen(listeners, service, Arc::clone(&room))));
     if let Some(listener) = http {
-        tasks.spawn(named("HTTP server", http::serve(listener, metrics, published)));
+        tasks.spawn(named("HTTP server", http::serve(listener, Arc::clone(&metrics), published)));
     }
-    Ok(Parts { tasks, bell, stop, room, connections_max: plan.connections_max })
+    Ok(Parts { tasks, bell, stop, room, connections_max: plan.room.connections_max, metrics })
 }
 
 /// A task that says its name should it end.
@@ -232,6 +249,7 @@ fn greet(plan: &Plan, listeners: &[Listener], http: Option<&TcpListener>) {
     for listener in listeners {
         text += &format!("  RTR     tcp://{} (protocol versions {})\n", listener.local(), plan.policy.versions());
     }
+    text += &format!("  room    {} routers at a time\n", plan.room.connections_max);
     match http.and_then(|listener| listener.local_addr().ok()) {
         Some(address) => {
             text += &format!("  HTTP    http://{address} (/metrics, /healthz, /readyz)\n");

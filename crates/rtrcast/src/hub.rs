@@ -12,6 +12,7 @@ use rtrcast_proto::{
 };
 use std::collections::VecDeque;
 use std::io;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, watch};
@@ -110,8 +111,8 @@ impl Hub {
                     Some(Input::Loading) => self.say_absent(Absent::Loading),
                     Some(Input::Loaded(loaded)) => self.loaded(*loaded).await,
                     Some(Input::Unchanged { source }) => {
-                        debug!("{source}: unchanged");
-                        self.count_success(&source);
+                        let is_news = self.count_success(&source);
+                        self.say_same(is_news, format!("{source}: unchanged"));
                     }
                     Some(Input::Failed { source, failure }) => self.failed(&source, &failure),
                     None => return,
@@ -152,7 +153,8 @@ impl Hub {
                 format!("{source}: {failure}; waiting for it, and routers are told that there are no data yet (code 2)")
             }
         };
-        if line == self.last_failure {
+        let aloud = self.metrics.answer_aloud.swap(false, Ordering::Relaxed);
+        if line == self.last_failure && !aloud {
             debug!("still: {line}");
         } else {
             warn!("{line}");
@@ -161,20 +163,29 @@ impl Hub {
         self.say_absent(Absent::Failed);
     }
 
-    fn count_success(&mut self, source: &str) {
+    /// Whether it is news that the source was read well: after a failure it is, and if the operator asked.
+    fn count_success(&mut self, source: &str) -> bool {
+        let aloud = self.metrics.answer_aloud.swap(false, Ordering::Relaxed);
+        let is_news = aloud || !self.last_failure.is_empty();
         self.last_failure.clear();
         let path = PathLabel { path: source.to_owned() };
         self.metrics.healthy.get_or_create(&path).set(1);
         self.metrics.refresh.get_or_create(&path).set(unix_now());
+        is_news
+    }
+
+    fn say_same(&self, is_news: bool, line: String) {
+        if is_news { info!("{line}") } else { debug!("{line}") }
     }
 
     async fn loaded(&mut self, loaded: Loaded) {
         let Loaded { source, table, tally, took } = loaded;
-        self.count_success(&source);
+        let is_news = self.count_success(&source);
         report_refused(&source, &tally, &self.metrics);
         let image = table.into_image();
         let layout = *image.layout();
         let before = self.view();
+        let before_vrps = before.images().next().map_or(0, |image| vrps(image.layout()));
         let Some(advanced) = self.advance(image).await else { return };
         self.history = Some(advanced.history);
         let serial = self.history().serial();
@@ -184,7 +195,7 @@ impl Hub {
             Publication::Changed(delta) => format!(": {}", describe_delta(delta, self.served)),
         };
         let Some(view) = advanced.view else {
-            debug!("{source}: read in {took:.2} s, the same set as serial {serial}");
+            self.say_same(is_news, format!("{source}: read in {took:.2} s, the same set as serial {serial}"));
             return;
         };
         let view = view.unwrap_or_else(|error| {
@@ -195,6 +206,9 @@ impl Hub {
         });
         self.publish(before, view);
         self.show(&source, &layout, serial);
+        if vrps(&layout) == 0 && before_vrps > 0 {
+            warn!("{source}: there are no VRPs any more; routers were told to withdraw all {before_vrps}");
+        }
         // Said last: whoever reads it finds it true.
         info!("{source}: serial {serial} is {}{change}, read in {took:.2} s", describe(&layout, self.served));
     }
@@ -286,7 +300,7 @@ impl Hub {
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         let metrics = Arc::clone(&self.metrics);
         let count = |section| if self.served.has(section) { layout.count(section) } else { 0 };
-        let vrps = layout.count(Section::Ipv4Prefix) + layout.count(Section::Ipv6Prefix);
+        let vrps = vrps(layout);
         for (ip_version, section) in [("ipv4", Section::Ipv4Prefix), ("ipv6", Section::Ipv6Prefix)] {
             let labels = VrpLabels { ip_version, filtered: "filtered", path: source.to_owned() };
             metrics.vrps.get_or_create(&labels).set(gauge(layout.count(section)));
@@ -333,6 +347,10 @@ fn report_refused(source: &str, tally: &Tally, metrics: &Metrics) {
     if tally.masked > 0 {
         warn!("{source}: {} VRPs had bits beyond their prefix length, which were set to zero", tally.masked);
     }
+}
+
+fn vrps(layout: &Layout) -> usize {
+    layout.count(Section::Ipv4Prefix) + layout.count(Section::Ipv6Prefix)
 }
 
 /// What is served of a set, in words.

@@ -15,6 +15,7 @@ mod source;
 mod watch;
 
 use clap::Parser;
+use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -24,7 +25,8 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("rtrcast: {failure}");
+            // Whoever started it may have closed standard error.
+            let _ = writeln!(std::io::stderr(), "rtrcast: {failure}");
             failure.exit_code()
         }
     }

@@ -9,7 +9,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::metrics::{MetricType, TypedMetric};
 use prometheus_client::registry::Registry;
 use rtrcast_proto::{Profile, Version};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub(crate) struct VrpLabels {
@@ -122,6 +122,8 @@ pub(crate) struct Metrics {
     pub(crate) history_deltas: Gauge,
     pub(crate) history_octets: Gauge,
     pub(crate) usage: Usage,
+    /// The operator asked by SIGHUP: the next outcome is said even if it is no news.
+    pub(crate) answer_aloud: AtomicBool,
 }
 
 impl Metrics {
@@ -149,9 +151,13 @@ impl Metrics {
             history_deltas: Gauge::default(),
             history_octets: Gauge::default(),
             usage: Usage::default(),
+            answer_aloud: AtomicBool::new(false),
         };
         metrics.register_names_of_stayrtr();
         metrics.register_names_of_our_own();
+        for version in Version::ALL {
+            metrics.sessions.get_or_create(&VersionLabel { version: version.octet() }).set(0);
+        }
         metrics
     }
 

@@ -6,20 +6,32 @@ use rtrcast_net::{End, Observer, Peer, Trouble};
 use rtrcast_proto::{Answer, CloseReason, ErrorCode, Event, PduType, Profile};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tracing::{debug, info, trace, warn};
 
 /// Watches all connections.
 pub(crate) struct Watch {
     metrics: Arc<Metrics>,
     throttle: Throttle,
+    /// For what does not get better by being said often.
+    rarely: Throttle,
+    /// How many routers there may be, and what sets the limit.
+    limit: String,
     /// What each session speaks, by the peer's number.
     profiles: Mutex<BTreeMap<u64, Profile>>,
 }
 
 impl Watch {
-    pub(crate) fn new(metrics: Arc<Metrics>) -> Watch {
-        Watch { metrics, throttle: Throttle::new(Instant::now()), profiles: Mutex::default() }
+    /// `limit` says how many routers there may be, and what raises that.
+    pub(crate) fn new(metrics: Arc<Metrics>, limit: String) -> Watch {
+        let now = Instant::now();
+        Watch {
+            metrics,
+            throttle: Throttle::new(10, Duration::from_secs(1), now),
+            rarely: Throttle::new(1, Duration::from_secs(60), now),
+            limit,
+            profiles: Mutex::default(),
+        }
     }
 
     fn profiles(&self) -> MutexGuard<'_, BTreeMap<u64, Profile>> {
@@ -28,7 +40,11 @@ impl Watch {
 
     /// Logs what a peer did unless there is too much of it.
     fn warn(&self, line: impl FnOnce() -> String) {
-        match self.throttle.admit(Instant::now()) {
+        Watch::warn_by(&self.throttle, line);
+    }
+
+    fn warn_by(throttle: &Throttle, line: impl FnOnce() -> String) {
+        match throttle.admit(Instant::now()) {
             Verdict::Log { left_out: 0 } => warn!("{}", line()),
             Verdict::Log { left_out } => warn!("{} ({left_out} lines like this were left out)", line()),
             Verdict::LeaveOut => {}
@@ -118,14 +134,13 @@ impl Observer for Watch {
 
     fn trouble(&self, trouble: &Trouble) {
         match trouble {
-            Trouble::Full => self.warn(|| {
-                "as many routers are connected as may be (--connections-max); further ones wait until one ends"
-                    .to_owned()
+            Trouble::Full => Watch::warn_by(&self.rarely, || {
+                format!("as many routers are connected as may be: {}; further ones wait until one ends", self.limit)
             }),
             Trouble::Room => debug!("there is room for routers again"),
             Trouble::Accept(local, error) => {
                 self.metrics.accept_failures.inc();
-                self.warn(|| format!("{local}: can't accept a connection, trying again: {error}"));
+                Watch::warn_by(&self.rarely, || format!("{local}: can't accept a connection, trying again: {error}"));
             }
         }
     }

@@ -221,6 +221,28 @@ fn a_bad_entry_is_refused_by_name_and_the_rest_counts() {
 }
 
 #[test]
+fn vrps_of_which_none_makes_sense_are_no_empty_list() {
+    check(
+        r#"{"roas": [{"asn": "x", "prefix": "10.0.0.0/8"}], "aspas": [{"customer_asid": 1, "providers": [2]}]}"#,
+        expect![[r#"
+            error: none of its 2 entries, or none of its VRPs, makes sense; the first is roas[0]: asn is "x"
+        "#]],
+    );
+    // A list of ASPAs has no VRPs, and need not have.
+    check(r#"[{"customer":"AS1","providers":[]},{"customer":"AS64496","providers":["AS64497"]}]"#, expect![[r#"
+        aspa + AS64496 AS64497 - never
+        refused list[0]: the ASPA has no providers
+    "#]]);
+    check(
+        r#"{"roas": [], "aspas": [{"customer_asid": 1, "providers": [-2]}, {"customer_asid": 3, "providers": [2]}]}"#,
+        expect![[r#"
+            aspa + AS3 AS2 - never
+            refused aspas[0]: provider is -2
+        "#]],
+    );
+}
+
+#[test]
 fn bad_keys_are_refused() {
     check(
         r#"{"bgpsec_keys": [
@@ -335,7 +357,7 @@ fn what_is_no_validator_s_file_is_an_error() {
         (
             r#"{"roas": [{"asn": 1}]}"#,
             expect![[r#"
-            error: none of its 1 entries makes sense, the first is roas[0]: no prefix
+            error: none of its 1 entries, or none of its VRPs, makes sense; the first is roas[0]: no prefix
         "#]],
         ),
         (
@@ -451,7 +473,7 @@ fn rpki_prover_s_lists() {
     check(
         r#"[{"x": 1}]"#,
         expect![[r#"
-        error: none of its 1 entries makes sense, the first is list[0]: no asn
+        error: none of its 1 entries, or none of its VRPs, makes sense; the first is list[0]: no asn
     "#]],
     );
 }
@@ -574,7 +596,7 @@ fn a_file_of_which_nothing_is_left_is_an_error() {
     let document = format!(r#"{{"aspas": [{{"customer_asid": 1, "providers": [{list}]}}]}}"#);
     assert_eq!(
         read(document.as_bytes()).err().unwrap().to_string(),
-        "none of its 1 entries makes sense, the first is aspas[0]: customer AS1: the ASPA has 10001 providers, more than 10000"
+        "none of its 1 entries, or none of its VRPs, makes sense; the first is aspas[0]: customer AS1: the ASPA has 10001 providers, more than 10000"
     );
 }
 

@@ -12,7 +12,7 @@ use rtrcast_feed::{Reader, Table, Tally};
 use rtrcast_proto::Version;
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -86,6 +86,11 @@ async fn load(path: &Path, context: &Context) -> bool {
 }
 
 fn read(path: &Path, version: Version) -> Result<(Table, Tally), Failure> {
+    let kind = fs::metadata(path).map_err(Failure::File)?.file_type();
+    if !kind.is_file() && !kind.is_dir() {
+        // Opening a FIFO would wait for a writer, for ever perhaps.
+        return Err(Failure::File(io::Error::other("not a regular file, but a FIFO, socket or device")));
+    }
     let mut file = File::open(path).map_err(Failure::File)?;
     let mut reader = Reader::new();
     let mut piece = vec![0; PIECE_OCTETS];

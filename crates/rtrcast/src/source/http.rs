@@ -34,7 +34,11 @@ pub(super) async fn follow(url: Url, context: Context) {
     loop {
         let started = Instant::now();
         let (code, outcome) = match client.take().map_or_else(new_client, Ok) {
-            Ok(fresh) => fetch(client.insert(fresh), &url, &mut conditions, &context).await,
+            Ok(fresh) => tokio::select! {
+                answer = fetch(client.insert(fresh), &url, &mut conditions, &context) => answer,
+                // The operator does not want to wait for a server that hangs.
+                () = context.bell.notified() => continue,
+            },
             // Without certificates of authorities, for instance.
             Err(error) => ("none".to_owned(), Err(Failure::Transfer(with_causes(&error)))),
         };

@@ -28,7 +28,7 @@ impl Source {
     pub(crate) fn parse(text: OsString) -> Result<Source, String> {
         let Some(words) = text.to_str() else { return Ok(Source::File(PathBuf::from(text))) };
         match words.split_once("://") {
-            Some(("http" | "https", _)) => {
+            Some((scheme, _)) if ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) => {
                 words.parse().map(Source::Http).map_err(|error| format!("not a URL: {error}"))
             }
             Some((scheme, _)) => {

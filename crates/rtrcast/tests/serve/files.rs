@@ -161,6 +161,8 @@ fn c_del_07_an_emptied_file_withdraws_everything() {
     let before = router.reset_query(1);
     folder.put("rpki.json", b"{ \"roas\": [] }");
     router.notify();
+    let line = cache.wait_for("WARN");
+    assert!(line.contains("no VRPs any more; routers were told to withdraw all 1"), "{line}");
     router.serial_query(1, before.session, before.serial);
     let delta = router.response();
     assert_eq!(
@@ -189,7 +191,29 @@ fn sighup_reads_again() {
     cache.wait_for("serial ");
     cache.signal("HUP");
     cache.wait_for("SIGHUP");
-    cache.wait_for("the same set as serial");
+    let line = cache.wait_for("the same set as serial");
+    assert!(line.contains("INFO"), "an operator who asked is answered: {line}");
+}
+
+#[test]
+fn a_source_that_reads_well_again_is_said() {
+    let folder = Folder::new();
+    let mut cache = Cache::start(folder.put("rpki.json", &one(1)), &[]);
+    cache.wait_for("serial ");
+    folder.put("rpki.json", b"{");
+    cache.wait_for("stays served");
+    folder.put("rpki.json", &one(1));
+    let line = cache.wait_for("the same set as serial");
+    assert!(line.contains("INFO"), "{line}");
+}
+
+#[test]
+fn a_fifo_is_refused_rather_than_waited_for() {
+    let folder = Folder::new();
+    assert!(std::process::Command::new("mkfifo").arg(folder.path("rpki.json")).status().unwrap().success());
+    let mut cache = Cache::start(folder.path("rpki.json"), &[]);
+    let line = cache.wait_for("WARN");
+    assert!(line.contains("not a regular file"), "{line}");
 }
 
 #[test]

@@ -191,6 +191,25 @@ fn s_08_at_a_stop_every_version_2_router_reads_code_12_before_the_end() {
 }
 
 #[test]
+fn s_08_a_router_that_pauses_before_the_stop_still_reads_code_12() {
+    let mut cache = Cache::of(&large_document(400_000, 1), &[]);
+    let mut router = Router::narrow(cache.rtr);
+    router.send("02 02 0000 00000008");
+    assert_eq!(router.next()[1], 3);
+    // Longer than the last words may take: the pause before the stop must not count.
+    thread::sleep(Duration::from_secs(6));
+    cache.signal("TERM");
+    cache.wait_for("gets error 12");
+    let mut last = Vec::new();
+    while let Some(pdu) = router.pdu() {
+        last = pdu;
+    }
+    assert_eq!(show(&last[..4]), "020a000c");
+    drop(router);
+    assert_eq!(cache.exit_code(), 0);
+}
+
+#[test]
 fn s_09_another_version_within_a_session_is_reported_with_its_octets() {
     let cache = Cache::small(&[]);
     let mut router = Router::connect(cache.rtr);

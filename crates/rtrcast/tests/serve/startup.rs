@@ -93,3 +93,32 @@ fn several_addresses_and_no_http() {
         assert_eq!(Router::connect(address).reset_query(1).payload.len(), 1);
     }
 }
+
+#[test]
+fn a_log_that_cannot_be_written_or_is_not_read_stops_nothing() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+    // /dev/full refuses every line; the pipe of the second has a reader that never reads.
+    for stderr in [Some("/dev/full"), None] {
+        let sink = match stderr {
+            Some(path) => Stdio::from(std::fs::OpenOptions::new().write(true).open(path).unwrap()),
+            None => Stdio::piped(),
+        };
+        let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/rpki.json");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_rtrcast"))
+            .args(["serve", example, "--listen", "127.0.0.1:0", "--http", "off", "--log-level", "trace"])
+            .stdout(Stdio::piped())
+            .stderr(sink)
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let line = stdout.lines().map_while(Result::ok).find(|line| line.contains("tcp://")).unwrap();
+        let address = line.split_once("tcp://").unwrap().1.split(' ').next().unwrap().parse().unwrap();
+        // More lines than a pipe holds.
+        for _ in 0..1_000 {
+            assert_eq!(Router::connect(address).reset_query(1).payload.len(), 13);
+        }
+        Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+}
