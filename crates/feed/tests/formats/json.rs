@@ -229,10 +229,13 @@ fn vrps_of_which_none_makes_sense_are_no_empty_list() {
         "#]],
     );
     // A list of ASPAs has no VRPs, and need not have.
-    check(r#"[{"customer":"AS1","providers":[]},{"customer":"AS64496","providers":["AS64497"]}]"#, expect![[r#"
+    check(
+        r#"[{"customer":"AS1","providers":[]},{"customer":"AS64496","providers":["AS64497"]}]"#,
+        expect![[r#"
         aspa + AS64496 AS64497 - never
         refused list[0]: the ASPA has no providers
-    "#]]);
+    "#]],
+    );
     check(
         r#"{"roas": [], "aspas": [{"customer_asid": 1, "providers": [-2]}, {"customer_asid": 3, "providers": [2]}]}"#,
         expect![[r#"
