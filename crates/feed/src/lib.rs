@@ -26,4 +26,4 @@ mod table;
 
 pub use reader::{ReadError, Reader, Reason};
 pub use rows::{Refused, Rows, Tally};
-pub use table::{Facts, Table};
+pub use table::{Facts, Stamp, Table};

@@ -3,7 +3,7 @@
 //! A VRP is packed into 16 octets (IPv4) or 32 (IPv6) whose numeric order is the order of an image reversed, so that
 //! sorting a million of them compares integers.
 
-use crate::table::{Beside, Table};
+use crate::table::{Beside, Stamp, Table};
 use rtrcast_proto::{Asn, Aspa, Image, ImageSink, ImageWriter, Prefix, Providers, RouteOrigin, RouterKey, Version};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -52,6 +52,7 @@ pub struct Rows {
     router_keys: Vec<RouterKeyRow>,
     aspas: BTreeMap<u32, AspaRow>,
     trust_anchors: Vec<String>,
+    stamp: Stamp,
     tally: Tally,
 }
 
@@ -96,6 +97,11 @@ impl Rows {
     /// Whether not a single VRP was accepted.
     pub(crate) fn has_no_vrps(&self) -> bool {
         self.ipv4.is_empty() && self.ipv6.is_empty()
+    }
+
+    /// What the file says of its own age.
+    pub(crate) fn set_stamp(&mut self, stamp: Stamp) {
+        self.stamp = stamp;
     }
 
     pub(crate) fn count_masked(&mut self) {
@@ -187,7 +193,7 @@ impl Rows {
         self.write_router_keys(&mut writer, &mut beside)?;
         self.write_aspas(&mut writer, &mut beside)?;
         let image: Image = writer.finish()?;
-        Ok(Table::new(image, beside, self.trust_anchors))
+        Ok(Table::new(image, beside, self.trust_anchors, self.stamp))
     }
 
     fn write_ipv4<S: ImageSink>(

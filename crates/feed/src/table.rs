@@ -11,6 +11,16 @@ pub struct Table {
     /// In the order of the image's records; the place in `trust_anchors`.
     anchors: Vec<u8>,
     trust_anchors: Vec<String>,
+    stamp: Stamp,
+}
+
+/// What a file says of its own age, in seconds since 1970.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamp {
+    /// When the data were made: `buildtime`, `generated`, `generatedTime` or `producedAt`, in this order.
+    pub made: Option<u32>,
+    /// Until when its author wants them to be used: OctoRPKI's `valid`.
+    pub valid_until: Option<u32>,
 }
 
 /// What is known of a record beyond what routers are sent.
@@ -34,11 +44,16 @@ pub(crate) struct Beside {
 
 impl Table {
     /// The arrays have one entry for each record of the image.
-    pub(crate) fn new(image: Image, beside: Vec<Beside>, trust_anchors: Vec<String>) -> Table {
+    pub(crate) fn new(image: Image, beside: Vec<Beside>, trust_anchors: Vec<String>, stamp: Stamp) -> Table {
         assert_eq!(image.layout().records(), beside.len(), "each record has its facts");
         let expires = beside.iter().map(|beside| beside.expires).collect();
         let anchors = beside.iter().map(|beside| beside.anchor).collect();
-        Table { image, expires, anchors, trust_anchors }
+        Table { image, expires, anchors, trust_anchors, stamp }
+    }
+
+    /// What the file says of its age.
+    pub fn stamp(&self) -> Stamp {
+        self.stamp
     }
 
     /// The records.

@@ -6,7 +6,7 @@
 use super::scan::{Cursor, Stop, Text, Value};
 use crate::rows::Rows;
 use crate::scalar;
-use crate::table::NEVER;
+use crate::table::{NEVER, Stamp};
 use rtrcast_proto::{Asn, AspaError, ProviderAsn, RouteOrigin, RouterKey};
 
 /// A member whose entries are read.
@@ -43,6 +43,9 @@ pub(super) enum Among {
 
 /// The object that held the ASPAs of rpki-client 8.0 to 8.4.
 pub(super) const AUTHORIZATIONS: &str = "provider_authorizations";
+
+/// The object that says when the document was made.
+pub(super) const METADATA: &str = "metadata";
 
 /// Memory that entries share, so that a million of them allocate nothing.
 #[derive(Default)]
@@ -149,6 +152,29 @@ fn kind_of(cursor: &Cursor<'_>) -> Result<Option<Member>, Stop> {
         cursor.value().map(|_| ())
     })?;
     Ok(kind)
+}
+
+/// Reads what the document says of its age. What makes no sense there counts as not said: the file's own time serves
+/// instead.
+pub(super) fn read_metadata(cursor: &mut Cursor<'_>) -> Result<Stamp, Stop> {
+    let (mut buildtime, mut generated, mut generated_time, mut valid_until) = (None, None, None, None);
+    cursor.object(|name, cursor| {
+        let value = cursor.value()?;
+        // Zero is how Go writes that a time is not known.
+        let seconds = || time_of(&value).filter(|seconds| (1..NEVER).contains(seconds));
+        let date = || text_of(&value, scalar::timestamp).and_then(|seconds| u32::try_from(seconds).ok());
+        if name.is("buildtime") {
+            buildtime = date().or_else(seconds);
+        } else if name.is("generated") {
+            generated = seconds().or_else(date);
+        } else if name.is("generatedTime") {
+            generated_time = date();
+        } else if name.is("valid") {
+            valid_until = seconds();
+        }
+        Ok(())
+    })?;
+    Ok(Stamp { made: buildtime.or(generated).or(generated_time), valid_until })
 }
 
 /// What one member of an entry said: nothing, something of use, or something that makes no sense.

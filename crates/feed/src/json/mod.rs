@@ -13,7 +13,7 @@ mod scan;
 
 use crate::reader::{ReadError, Reason, VALUE_OCTETS_MAX};
 use crate::rows::Rows;
-use entry::{AUTHORIZATIONS, Among, Member};
+use entry::{AUTHORIZATIONS, Among, METADATA, Member};
 use scan::{Cursor, Skip, Stop};
 
 /// Where in a document the reader is.
@@ -293,6 +293,11 @@ impl Reader {
             cursor.mark()?;
             self.among = Among::Authorizations;
             return Ok(Place::FirstMember);
+        }
+        if self.among == Among::Document && next == b'{' && name.is(METADATA) {
+            let stamp = entry::read_metadata(cursor)?;
+            self.rows.set_stamp(stamp);
+            return Ok(Place::AfterMember);
         }
         Ok(match (known, next) {
             (Some(member), mark) if mark == member.brackets().0 => {
