@@ -2,7 +2,8 @@
 //!
 //! This crate is pure: octets go in, values come out, with no I/O and no clock. A [`Reader`] is pushed a file in
 //! pieces of any size and holds no more of it than a window; what it accepted are [`Rows`], and those become a
-//! [`Table`]: the image that routers are sent, and beside it what the wire does not carry.
+//! [`Table`]: the image that routers are sent, and beside it what the wire does not carry. An operator's exceptions to
+//! that are [`SlurmFile`]s, read whole, and together one [`Slurm`].
 //!
 //! ```
 //! use rtrcast_proto::{Section, Version};
@@ -22,8 +23,14 @@ mod json;
 mod reader;
 mod rows;
 mod scalar;
+mod slurm;
 mod table;
 
 pub use reader::{ReadError, Reader, Reason};
 pub use rows::{Refused, Rows, Tally};
+pub use slurm::{
+    AspaAssertion, Assertion, BgpsecAssertion, BgpsecFilter, ConflictKind, Effect, Entry, Filter, Filters, Mention,
+    Outcome, Overlaps, PrefixFilter, Slurm, SlurmConflict, SlurmDialect, SlurmError, SlurmFile, SlurmList, SlurmReason,
+    SlurmVersion,
+};
 pub use table::{Facts, Stamp, Table};

@@ -54,6 +54,7 @@ mod image;
 pub mod limits;
 mod payload;
 mod profile;
+mod record;
 mod response;
 mod serial;
 mod server;
@@ -71,6 +72,7 @@ pub use payload::{
     RouteOrigin, RouterKey,
 };
 pub use profile::{Profile, SessionIds};
+pub use record::Record;
 pub use response::Chunk;
 pub use serial::{Serial, SessionId};
 pub use server::{Answer, CloseReason, Event, Output, ServerPolicy, ServerSession, Stop};

@@ -9,7 +9,7 @@
 //! `scan.rs` knows JSON, `entry.rs` knows the entries, and this file knows how a document hangs together.
 
 mod entry;
-mod scan;
+pub(crate) mod scan;
 
 use crate::reader::{ReadError, Reason, VALUE_OCTETS_MAX};
 use crate::rows::Rows;

@@ -10,7 +10,7 @@ const DEPTH_MAX: u32 = 64;
 
 /// Why reading stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stop {
+pub(crate) enum Stop {
     /// The window ends here.
     Incomplete,
     /// This is not JSON.
@@ -23,24 +23,37 @@ pub(super) enum Stop {
 
 /// A string as it lies in the file.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Text<'a> {
+pub(crate) struct Text<'a> {
     raw: &'a [u8],
     escaped: bool,
 }
 
 impl<'a> Text<'a> {
     /// Whether the string is this one.
-    pub(super) fn is(&self, other: &str) -> bool {
+    pub(crate) fn is(&self, other: &str) -> bool {
         if self.escaped { &*self.octets() == other.as_bytes() } else { self.raw == other.as_bytes() }
     }
 
     /// The string with escapes undone. A wrong escape gives nothing that equals anything known.
-    pub(super) fn octets(&self) -> Cow<'a, [u8]> {
+    pub(crate) fn octets(&self) -> Cow<'a, [u8]> {
         if self.escaped { Cow::Owned(unescape(self.raw)) } else { Cow::Borrowed(self.raw) }
     }
 
+    /// Whether each backslash begins an escape that JSON has. Readers that pass over what they do not know need not ask.
+    pub(crate) fn is_well_escaped(&self) -> bool {
+        let mut rest = self.raw;
+        while let Some(backslash) = rest.iter().position(|octet| *octet == b'\\') {
+            rest = match rest.get(backslash + 1..).unwrap_or_default() {
+                [b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', after @ ..] => after,
+                [b'u', a, b, c, d, after @ ..] if [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) => after,
+                _ => return false,
+            };
+        }
+        true
+    }
+
     /// The string for a message.
-    pub(super) fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         String::from_utf8_lossy(self.raw).chars().take(60).collect()
     }
 }
@@ -78,7 +91,7 @@ fn unescape(raw: &[u8]) -> Vec<u8> {
 
 /// A value that lies whole in the window.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Text(Text<'a>),
     Number(&'a [u8]),
     True,
@@ -90,7 +103,7 @@ pub(super) enum Value<'a> {
 
 impl Value<'_> {
     /// The value for a message.
-    pub(super) fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         match self {
             Value::Text(text) => format!("\"{}\"", text.shown()),
             Value::Number(digits) => String::from_utf8_lossy(digits).chars().take(60).collect(),
@@ -105,26 +118,26 @@ impl Value<'_> {
 
 /// A place in the window.
 #[derive(Clone)]
-pub(super) struct Cursor<'a> {
+pub(crate) struct Cursor<'a> {
     window: &'a [u8],
     at: usize,
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(window: &'a [u8], at: usize) -> Cursor<'a> {
+    pub(crate) fn new(window: &'a [u8], at: usize) -> Cursor<'a> {
         Cursor { window, at }
     }
 
-    pub(super) fn at(&self) -> usize {
+    pub(crate) fn at(&self) -> usize {
         self.at
     }
 
-    pub(super) fn go_to_end(&mut self) {
+    pub(crate) fn go_to_end(&mut self) {
         self.at = self.window.len();
     }
 
     /// The next octet that is no white space, which stays.
-    pub(super) fn peek(&mut self) -> Result<u8, Stop> {
+    pub(crate) fn peek(&mut self) -> Result<u8, Stop> {
         loop {
             match self.window.get(self.at) {
                 Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
@@ -135,14 +148,14 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next octet that is no white space.
-    pub(super) fn mark(&mut self) -> Result<u8, Stop> {
+    pub(crate) fn mark(&mut self) -> Result<u8, Stop> {
         let octet = self.peek()?;
         self.at += 1;
         Ok(octet)
     }
 
     /// Passes over a byte order mark, which some editors leave.
-    pub(super) fn skip_mark(&mut self) -> Result<(), Stop> {
+    pub(crate) fn skip_mark(&mut self) -> Result<(), Stop> {
         const MARK: &[u8] = b"\xEF\xBB\xBF";
         let rest = self.window.get(self.at..).unwrap_or_default();
         if rest.starts_with(MARK) {
@@ -154,13 +167,13 @@ impl<'a> Cursor<'a> {
     }
 
     /// A syntax error at the mark that was just taken.
-    pub(super) fn refuse_last(&mut self, what: &'static str) -> Stop {
+    pub(crate) fn refuse_last(&mut self, what: &'static str) -> Stop {
         self.at -= 1;
         Stop::Syntax(what)
     }
 
     /// A member's name and the colon behind it.
-    pub(super) fn name(&mut self) -> Result<Text<'a>, Stop> {
+    pub(crate) fn name(&mut self) -> Result<Text<'a>, Stop> {
         if self.peek()? != b'"' {
             return Err(Stop::Syntax("expected a member's name in quotes"));
         }
@@ -196,7 +209,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Any value. Lists and objects are passed over.
-    pub(super) fn value(&mut self) -> Result<Value<'a>, Stop> {
+    pub(crate) fn value(&mut self) -> Result<Value<'a>, Stop> {
         match self.peek()? {
             b'"' => self.string().map(Value::Text),
             b'-' | b'0'..=b'9' => self.number(),
@@ -247,7 +260,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Passes over a list or an object, or as much of it as the window has; true at its end.
-    pub(super) fn skip(&mut self, skip: &mut Skip) -> Result<bool, Stop> {
+    pub(crate) fn skip(&mut self, skip: &mut Skip) -> Result<bool, Stop> {
         while let Some(octet) = self.window.get(self.at) {
             let ended = skip.take(*octet)?;
             self.at += 1;
@@ -259,7 +272,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads an object member by member; `each` has to take the value.
-    pub(super) fn object(
+    pub(crate) fn object(
         &mut self,
         mut each: impl FnMut(&Text<'a>, &mut Cursor<'a>) -> Result<(), Stop>,
     ) -> Result<(), Stop> {
@@ -282,7 +295,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads a list value by value.
-    pub(super) fn list(&mut self, mut each: impl FnMut(Value<'a>)) -> Result<(), Stop> {
+    pub(crate) fn list(&mut self, mut each: impl FnMut(Value<'a>)) -> Result<(), Stop> {
         self.list_of(|cursor| {
             each(cursor.value()?);
             Ok(())
@@ -290,7 +303,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads a list; `each` has to take one value.
-    pub(super) fn list_of(&mut self, mut each: impl FnMut(&mut Cursor<'a>) -> Result<(), Stop>) -> Result<(), Stop> {
+    pub(crate) fn list_of(&mut self, mut each: impl FnMut(&mut Cursor<'a>) -> Result<(), Stop>) -> Result<(), Stop> {
         if self.mark()? != b'[' {
             return Err(self.refuse_last("expected ["));
         }
@@ -361,7 +374,7 @@ fn is_number(text: &[u8]) -> bool {
 /// Passes over a list or an object. It checks that brackets match and that nothing stands there that JSON never has;
 /// values that nobody reads are not taken apart further.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Skip {
+pub(crate) struct Skip {
     /// One bit for each open bracket, the innermost lowest: set for an object.
     open: u64,
     depth: u32,
@@ -425,6 +438,13 @@ mod tests {
     fn escapes_are_undone() {
         assert_eq!(unescape(br#"a\"\\\/\u0041\n\u00e9"#), "a\"\\/A\n\u{e9}".as_bytes());
         assert!(Text { raw: br"\u0072oas", escaped: true }.is("roas"));
+    }
+
+    #[test]
+    fn escapes_are_those_of_json() {
+        let good = |raw: &[u8]| Text { raw, escaped: true }.is_well_escaped();
+        assert!(good(br#"a\\\"\/\b\f\n\r\t\u00e9\ud83d\ude00z"#));
+        assert!([&br"\p"[..], br"\u12", br"\u12g4", br"\\\", br"\U0041"].into_iter().all(|raw| !good(raw)));
     }
 
     proptest! {

@@ -40,6 +40,14 @@ impl<'a> RouterKey<'a> {
     }
 }
 
+/// By what tells keys apart: the AS and the identifier in hexadecimal.
+impl fmt::Display for RouterKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.asn)?;
+        self.ski.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+    }
+}
+
 /// Whether the octets are a DER SEQUENCE whose length ends exactly where they end.
 fn is_one_sequence(octets: &[u8]) -> bool {
     let Some((0x30, rest)) = octets.split_first().map(|(tag, rest)| (*tag, rest)) else { return false };

@@ -1,0 +1,126 @@
+//! Each way in which a SLURM file can be wrong, and how it is said: the place first, then the way out.
+
+use rtrcast_proto::{Asn, AspaError, NotDer, OriginError, Prefix};
+use std::fmt;
+
+/// Why a file is refused, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlurmError {
+    /// The line, counted from 1.
+    pub line: u64,
+    /// The octet in the line, counted from 1.
+    pub column: u64,
+    /// The value, as `validationOutputFilters.prefixFilters[3].asn`; empty for the document itself.
+    pub place: String,
+    /// What is wrong there.
+    pub reason: SlurmReason,
+}
+
+/// What is wrong with a file. What a file has is quoted as far as it makes sense in a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SlurmReason {
+    /// There is nothing in it.
+    Empty,
+    /// An octet that UTF-8 does not allow.
+    NotUtf8,
+    /// It breaks JSON's grammar.
+    NotJson(&'static str),
+    /// It ends in the middle.
+    Truncated,
+    /// A member that the texts do not know.
+    UnknownMember {
+        /// Its name.
+        name: String,
+        /// The one that it looks like.
+        meant: Option<&'static str>,
+    },
+    /// A member of version 2 in a file that says version 1.
+    OfVersion2(&'static str),
+    /// A member stands twice, perhaps by two of its names.
+    MemberTwice(&'static str),
+    /// A member that has to be there is not.
+    Missing(&'static str),
+    /// A value of the wrong kind.
+    WrongKind {
+        /// What it should be.
+        wanted: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// A version other than 1 and 2.
+    Version(String),
+    /// A filter with none of the members that it could match by, which are these.
+    NamesNothing(&'static str),
+    /// Not a whole number that an AS can have.
+    NotAsn(String),
+    /// Not an address and a length that fits it.
+    NotPrefix(String),
+    /// Bits beyond the length are set; without them it would be this one.
+    HostBits(String, Prefix),
+    /// Not a whole number that a length can be.
+    NotLength(String),
+    /// A maximum length that its prefix can't have.
+    MaxLength(OriginError),
+    /// Neither of the alphabets, or an impossible length.
+    NotBase64,
+    /// A Subject Key Identifier of another length than 20 octets.
+    SkiOctets(usize),
+    /// A key that is none.
+    Key(NotDer),
+    /// A provider that is not above the one before it.
+    NotAscending(Asn, Asn),
+    /// A list that no ASPA can have.
+    Aspa(AspaError),
+}
+
+impl fmt::Display for SlurmError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let SlurmError { line, column, place, reason } = self;
+        match place.as_str() {
+            "" => write!(f, "line {line}, column {column}: {reason}"),
+            _ => write!(f, "line {line}: {place}: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for SlurmError {}
+
+impl fmt::Display for SlurmReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SlurmReason::Empty => f.write_str("the file is empty"),
+            SlurmReason::NotUtf8 => f.write_str("not UTF-8"),
+            SlurmReason::NotJson(what) => write!(f, "not JSON: {what}"),
+            SlurmReason::Truncated => f.write_str("truncated: the file ends before it is complete"),
+            SlurmReason::UnknownMember { name, meant: None } => write!(f, "unknown member \"{name}\""),
+            SlurmReason::UnknownMember { name, meant: Some(meant) } => {
+                write!(f, "unknown member \"{name}\"; did you mean \"{meant}\"?")
+            }
+            SlurmReason::OfVersion2(name) => {
+                write!(f, "member \"{name}\" is of version 2, and the file says \"slurmVersion\": 1")
+            }
+            SlurmReason::MemberTwice(name) => write!(f, "member \"{name}\" stands twice"),
+            SlurmReason::Missing(name) => write!(f, "no \"{name}\""),
+            SlurmReason::WrongKind { wanted, found } => write!(f, "{found} instead of {wanted}"),
+            SlurmReason::Version(found) => write!(f, "{found} is not a version of SLURM that is known: 1 or 2"),
+            SlurmReason::NamesNothing(members) => write!(f, "a filter without {members} names nothing to remove"),
+            SlurmReason::NotAsn(found) => write!(f, "{found} is not an AS number: a whole number up to 4294967295"),
+            SlurmReason::NotPrefix(found) => write!(f, "\"{found}\" is not an IPv4 or IPv6 prefix"),
+            SlurmReason::HostBits(found, prefix) => {
+                write!(f, "\"{found}\" has bits beyond its length; did you mean {prefix}?")
+            }
+            SlurmReason::NotLength(found) => write!(f, "{found} is not a prefix length"),
+            SlurmReason::MaxLength(error) => write!(f, "{error}"),
+            SlurmReason::NotBase64 => f.write_str("not base64"),
+            SlurmReason::SkiOctets(octets) => write!(f, "a key identifier of {octets} octets instead of 20"),
+            SlurmReason::Key(error) => write!(f, "{error}"),
+            SlurmReason::NotAscending(before, provider) if before == provider => {
+                write!(f, "provider {provider} stands twice")
+            }
+            SlurmReason::NotAscending(before, provider) => {
+                write!(f, "provider {provider} stands behind {before}; the list has to ascend")
+            }
+            SlurmReason::Aspa(error) => write!(f, "{error}"),
+        }
+    }
+}

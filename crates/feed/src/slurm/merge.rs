@@ -1,0 +1,109 @@
+//! Several files as one configuration: the union of what they say. [SL-07]
+
+use super::filters::Filters;
+use super::overlap::{self, ConflictKind, SlurmConflict, Use};
+use super::{Assertion, Entry, SlurmFile};
+use crate::rows::Rows;
+use crate::table::NEVER;
+use rtrcast_proto::{ASPA_PROVIDERS_MAX, Asn, Image, Providers, Version};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What is done about files that speak of the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overlaps {
+    /// All are refused, as RFC 8416 section 4.2 demands.
+    #[default]
+    Refuse,
+    /// The union counts: what any file filters goes, and what any file asserts is there.
+    Allow,
+}
+
+/// The exceptions of all files.
+#[derive(Clone, Debug)]
+pub struct Slurm {
+    files: Vec<(Arc<str>, Arc<SlurmFile>)>,
+    filters: Filters,
+    assertions: Image,
+}
+
+impl Default for Slurm {
+    fn default() -> Slurm {
+        Slurm::none()
+    }
+}
+
+impl Slurm {
+    /// No exceptions.
+    pub fn none() -> Slurm {
+        Slurm { files: Vec::new(), filters: Filters::default(), assertions: Image::empty(Version::V2) }
+    }
+
+    /// The union of files, each with the name that messages call it by. The assertions of one customer become one ASPA;
+    /// should that be larger than an ASPA can be, the files are refused. [C-ASP-01] [C-ASP-06]
+    pub fn merge(files: &[(Arc<str>, Arc<SlurmFile>)], overlaps: Overlaps) -> Result<Slurm, SlurmConflict> {
+        match overlaps {
+            Overlaps::Refuse => overlap::check(files)?,
+            Overlaps::Allow => {}
+        }
+        let filters = files.iter().flat_map(|(_, file)| file.filters()).map(|entry| &entry.value);
+        let filters = Filters::new(filters);
+        Ok(Slurm { files: files.to_vec(), filters, assertions: assertions(files)? })
+    }
+
+    /// What is removed from what validators say, before the assertions are added. [SL-03]
+    pub fn filters(&self) -> &Filters {
+        &self.filters
+    }
+
+    /// What is added then: an image of version 2, each record once. Filters do not touch it. [SL-03] [SL-04]
+    pub fn assertions(&self) -> &Image {
+        &self.assertions
+    }
+
+    /// The files.
+    pub fn files(&self) -> &[(Arc<str>, Arc<SlurmFile>)] {
+        &self.files
+    }
+}
+
+/// The asserted providers of one customer, and the first and the last entry that they come from.
+struct Union<'a> {
+    providers: Providers,
+    entries: [Use<'a>; 2],
+}
+
+fn assertions(files: &[(Arc<str>, Arc<SlurmFile>)]) -> Result<Image, SlurmConflict> {
+    let mut rows = Rows::default();
+    let mut unions = BTreeMap::new();
+    for (file, (_, slurm)) in files.iter().enumerate() {
+        for entry in slurm.assertions() {
+            assert(&mut rows, &mut unions, file, entry);
+        }
+    }
+    for (customer, Union { mut providers, entries }) in unions {
+        let union = providers.union();
+        if union.len() > ASPA_PROVIDERS_MAX {
+            let kind = ConflictKind::TooManyProviders(customer, union.len());
+            return Err(overlap::conflict(files, kind, entries));
+        }
+        rows.aspa(customer, union, NEVER, ("aspaAssertions", 0));
+    }
+    let Ok(table) = rows.into_table(Version::V2, Vec::new());
+    Ok(table.into_image())
+}
+
+fn assert<'a>(rows: &mut Rows, unions: &mut BTreeMap<Asn, Union<'a>>, file: usize, entry: &'a Entry<Assertion>) {
+    match &entry.value {
+        Assertion::Prefix(origin) => rows.origin(origin, NEVER, 0),
+        Assertion::Bgpsec(key) => rows.router_key(key.ski, key.asn, key.spki.clone(), NEVER, 0),
+        Assertion::Aspa(aspa) => {
+            let this = Use::assertion(file, entry);
+            let union = unions
+                .entry(aspa.customer)
+                .or_insert_with(|| Union { providers: Providers::new(), entries: [this, this] });
+            union.providers.extend(&aspa.providers);
+            union.entries[1] = this;
+        }
+    }
+}

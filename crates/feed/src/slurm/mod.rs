@@ -1,0 +1,223 @@
+//! SLURM: an operator's own exceptions to what validators say (RFC 8416, and its version 2 with ASPAs,
+//! draft-ietf-sidrops-aspa-slurm-04).
+//!
+//! A file is either accepted whole or refused with the place of its first mistake: a mistake that was passed over would
+//! remove routes that nobody named, or keep those that somebody did (`parse.rs`, over `walk.rs`, with the words of
+//! `error.rs`). Several files become one [`Slurm`] if they do not speak of the same (`merge.rs`, `overlap.rs`). That has
+//! [`Filters`], which judge records (`filters.rs`), and the assertions as an image; [`Effect`]s say which entries do
+//! something at all (`effects.rs`).
+
+mod effects;
+mod error;
+mod filters;
+mod merge;
+mod overlap;
+mod parse;
+mod spelling;
+mod walk;
+
+pub use effects::{Effect, Outcome};
+pub use error::{SlurmError, SlurmReason};
+pub use filters::Filters;
+pub use merge::{Overlaps, Slurm};
+pub use overlap::{ConflictKind, Mention, SlurmConflict};
+
+use rtrcast_proto::{Asn, Aspa, Prefix, ProviderAsn, RouteOrigin, RouterKey};
+use std::fmt;
+
+/// How strictly names are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SlurmDialect {
+    /// As the texts have them.
+    #[default]
+    Strict,
+    /// Also as files for Routinator 0.15 and RTRTR have them: `customerAsid` and `providers`, the latter in any order
+    /// and as often as they come.
+    Lenient,
+}
+
+/// The versions that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlurmVersion {
+    /// RFC 8416: prefixes and BGPsec keys.
+    V1,
+    /// draft-ietf-sidrops-aspa-slurm: ASPAs as well.
+    V2,
+}
+
+/// The six lists of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SlurmList {
+    /// Which VRPs are removed.
+    PrefixFilters,
+    /// Which router keys are removed.
+    BgpsecFilters,
+    /// Whose ASPAs are removed.
+    AspaFilters,
+    /// VRPs that are added.
+    PrefixAssertions,
+    /// Router keys that are added.
+    BgpsecAssertions,
+    /// ASPAs that are added.
+    AspaAssertions,
+}
+
+impl SlurmList {
+    /// The list's name in a file, with the object that it stands in.
+    pub const fn path(self) -> &'static str {
+        match self {
+            SlurmList::PrefixFilters => "validationOutputFilters.prefixFilters",
+            SlurmList::BgpsecFilters => "validationOutputFilters.bgpsecFilters",
+            SlurmList::AspaFilters => "validationOutputFilters.aspaFilters",
+            SlurmList::PrefixAssertions => "locallyAddedAssertions.prefixAssertions",
+            SlurmList::BgpsecAssertions => "locallyAddedAssertions.bgpsecAssertions",
+            SlurmList::AspaAssertions => "locallyAddedAssertions.aspaAssertions",
+        }
+    }
+}
+
+/// One file, accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlurmFile {
+    version: SlurmVersion,
+    filters: Vec<Entry<Filter>>,
+    assertions: Vec<Entry<Assertion>>,
+}
+
+impl SlurmFile {
+    /// The version that it says.
+    pub fn version(&self) -> SlurmVersion {
+        self.version
+    }
+
+    /// What it removes, in the order of the file.
+    pub fn filters(&self) -> &[Entry<Filter>] {
+        &self.filters
+    }
+
+    /// What it adds, in the order of the file.
+    pub fn assertions(&self) -> &[Entry<Assertion>] {
+        &self.assertions
+    }
+}
+
+/// One entry of a list, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry<T> {
+    /// Its list.
+    pub list: SlurmList,
+    /// Its place there, counted from 0.
+    pub index: usize,
+    /// The line where it begins, counted from 1.
+    pub line: u64,
+    /// What it says.
+    pub value: T,
+}
+
+/// What is removed from what validators say. [SL-01] [SL-02]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filter {
+    /// VRPs.
+    Prefix(PrefixFilter),
+    /// Router keys.
+    Bgpsec(BgpsecFilter),
+    /// The ASPA of a customer.
+    Aspa(Asn),
+}
+
+/// Which VRPs go. There is no filter that names nothing: whether it would match all or none, nobody can tell. [SL-05]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PrefixFilter {
+    /// Those whose prefix is this one or lies in it, whatever their maximum length.
+    Prefix(Prefix),
+    /// Those of an AS.
+    Asn(Asn),
+    /// Those for which both hold.
+    Both(Prefix, Asn),
+}
+
+/// Which router keys go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BgpsecFilter {
+    /// Those of an AS.
+    Asn(Asn),
+    /// Those with a Subject Key Identifier.
+    Ski([u8; 20]),
+    /// Those for which both hold.
+    Both(Asn, [u8; 20]),
+}
+
+/// What is added to what validators say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Assertion {
+    /// A VRP.
+    Prefix(RouteOrigin),
+    /// A router key.
+    Bgpsec(BgpsecAssertion),
+    /// An ASPA.
+    Aspa(AspaAssertion),
+}
+
+/// A router key that owns its octets; they are one DER SEQUENCE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BgpsecAssertion {
+    ski: [u8; 20],
+    asn: Asn,
+    spki: Vec<u8>,
+}
+
+impl BgpsecAssertion {
+    /// The key.
+    pub fn key(&self) -> RouterKey<'_> {
+        RouterKey::new(self.ski, self.asn, &self.spki).expect("checked when the file was read")
+    }
+}
+
+/// An ASPA that owns its list; it ascends and has what an ASPA has to have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AspaAssertion {
+    customer: Asn,
+    providers: Vec<ProviderAsn>,
+}
+
+impl AspaAssertion {
+    /// The ASPA.
+    pub fn aspa(&self) -> Aspa<'_> {
+        Aspa::new(self.customer, &self.providers).expect("checked when the file was read")
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Filter::Prefix(PrefixFilter::Prefix(prefix)) => write!(f, "VRPs in {prefix}"),
+            Filter::Prefix(PrefixFilter::Asn(asn)) => write!(f, "VRPs of {asn}"),
+            Filter::Prefix(PrefixFilter::Both(prefix, asn)) => write!(f, "VRPs in {prefix} of {asn}"),
+            Filter::Bgpsec(BgpsecFilter::Asn(asn)) => write!(f, "router keys of {asn}"),
+            Filter::Bgpsec(BgpsecFilter::Ski(ski)) => write!(f, "router keys with SKI {}", Hex(ski)),
+            Filter::Bgpsec(BgpsecFilter::Both(asn, ski)) => write!(f, "router keys of {asn} with SKI {}", Hex(ski)),
+            Filter::Aspa(customer) => write!(f, "the ASPA of {customer}"),
+        }
+    }
+}
+
+impl fmt::Display for Assertion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Assertion::Prefix(origin) => write!(f, "VRP {origin}"),
+            Assertion::Bgpsec(key) => write!(f, "router key {}", key.key()),
+            Assertion::Aspa(AspaAssertion { customer, providers }) => {
+                write!(f, "ASPA of {customer} with {} providers", providers.len())
+            }
+        }
+    }
+}
+
+/// Octets in hexadecimal.
+struct Hex<'a>(&'a [u8; 20]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+    }
+}

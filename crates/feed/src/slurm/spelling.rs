@@ -1,0 +1,58 @@
+//! Which name somebody meant who wrote another one.
+
+/// Names longer than this are like no name of SLURM, and are not compared.
+const NAME_OCTETS_MAX: usize = 40;
+
+/// The name that a wrong one looks like: capitals do not count, and two letters of five may be wrong.
+pub(super) fn meant(wrong: &[u8], names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    if wrong.len() > NAME_OCTETS_MAX {
+        return None;
+    }
+    let distances = names.map(|name| (distance(wrong, name.as_bytes()), name));
+    let (distance, name) = distances.min_by_key(|(distance, _)| *distance)?;
+    (distance * 5 <= name.len().max(wrong.len()) * 2).then_some(name)
+}
+
+/// How many letters have to be put in, taken out or exchanged to make one text of the other.
+fn distance(a: &[u8], b: &[u8]) -> usize {
+    // The distances of the beginnings of `b` from the part of `a` that was looked at.
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for letter in a {
+        let mut next = Vec::with_capacity(row.len());
+        for (place, above) in row.iter().enumerate() {
+            let left = next.last().map_or(usize::MAX, |left: &usize| left + 1);
+            let diagonal = place.checked_sub(1).and_then(|before| Some((row.get(before)?, b.get(before)?)));
+            let exchanged =
+                diagonal.map_or(usize::MAX, |(steps, other)| steps + usize::from(!letter.eq_ignore_ascii_case(other)));
+            next.push((above + 1).min(left).min(exchanged));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances() {
+        for (a, b, expected) in
+            [("", "", 0), ("", "abc", 3), ("prefx", "prefix", 1), ("ski", "SKI", 0), ("ans", "asn", 2), ("abc", "", 3)]
+        {
+            assert_eq!(distance(a.as_bytes(), b.as_bytes()), expected, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_meant_if_it_is_near() {
+        const NAMES: [&str; 4] = ["prefix", "asn", "maxPrefixLength", "comment"];
+        let meant = |wrong: &str| meant(wrong.as_bytes(), NAMES.into_iter());
+        assert_eq!(meant("Prefix"), Some("prefix"));
+        assert_eq!(meant("maxLength"), Some("maxPrefixLength"));
+        assert_eq!(meant("comments"), Some("comment"));
+        assert_eq!(meant("as"), Some("asn"));
+        assert_eq!(meant("origin"), None);
+        assert_eq!(meant(&"prefix".repeat(100)), None);
+    }
+}
