@@ -19,6 +19,7 @@
 //! ```
 
 mod csv;
+pub mod curator;
 mod json;
 mod reader;
 mod rows;

@@ -1,6 +1,7 @@
 //! One source's data set: the image that routers are sent, and beside it what the wire does not carry.
 
 use rtrcast_proto::{Image, Section};
+use std::cmp::Ordering;
 
 /// A data set with, for each record of its image, when it expires and which trust anchor it comes from.
 #[derive(Clone, Debug)]
@@ -35,6 +36,14 @@ pub struct Facts<'a> {
 /// The expiry of a record that has none: later than all others, so that the latest of two is always the larger.
 pub(crate) const NEVER: u32 = u32::MAX;
 
+/// A record and what is known of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row<'a> {
+    pub(crate) record: &'a [u8],
+    pub(crate) expires: u32,
+    pub(crate) anchor: u8,
+}
+
 /// What is kept beside one record.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Beside {
@@ -49,6 +58,70 @@ impl Table {
         let expires = beside.iter().map(|beside| beside.expires).collect();
         let anchors = beside.iter().map(|beside| beside.anchor).collect();
         Table { image, expires, anchors, trust_anchors, stamp }
+    }
+
+    /// The names of the trust anchors that records may have; an empty one stands for none.
+    pub(crate) fn trust_anchors(&self) -> &[String] {
+        &self.trust_anchors
+    }
+
+    /// How many VRPs there are.
+    pub(crate) fn count_vrps(&self) -> usize {
+        self.image.layout().count(Section::Ipv4Prefix) + self.image.layout().count(Section::Ipv6Prefix)
+    }
+
+    /// How many VRPs each trust anchor has.
+    pub(crate) fn count_by_anchor(&self) -> impl Iterator<Item = (&String, usize)> {
+        let mut counts = vec![0_usize; self.trust_anchors.len()];
+        for anchor in self.anchors.iter().take(self.count_vrps()) {
+            if let Some(count) = counts.get_mut(usize::from(*anchor)) {
+                *count += 1;
+            }
+        }
+        self.trust_anchors.iter().zip(counts)
+    }
+
+    /// When the records expire, in the order of the image.
+    pub(crate) fn expires(&self) -> &[u32] {
+        &self.expires
+    }
+
+    /// The records of a section with what is known of them.
+    pub(crate) fn rows(&self, section: Section) -> impl Iterator<Item = Row<'_>> {
+        let layout = self.image.layout();
+        let start: usize = Section::ALL.iter().take(section.index()).map(|section| layout.count(*section)).sum();
+        let expires = self.expires.iter().skip(start);
+        let anchors = self.anchors.iter().skip(start);
+        let beside = expires.zip(anchors);
+        self.image.records(section).zip(beside).map(|(record, (expires, anchor))| Row {
+            record,
+            expires: *expires,
+            anchor: *anchor,
+        })
+    }
+
+    /// Each row of a section, with the one of another table that is its equal in an order that both tables have.
+    pub(crate) fn paired<'a>(
+        &'a self,
+        other: &'a Table,
+        section: Section,
+        order: impl Fn(Section, &[u8], &[u8]) -> Ordering + 'a,
+    ) -> impl Iterator<Item = (Row<'a>, Option<Row<'a>>)> {
+        let mut others = other.rows(section).peekable();
+        self.rows(section).map(move |row| {
+            while others.next_if(|other| order(section, other.record, row.record) == Ordering::Less).is_some() {}
+            let equal = others.peek().filter(|other| order(section, other.record, row.record) == Ordering::Equal);
+            (row, equal.copied())
+        })
+    }
+
+    /// The same records; those that a later table has too expire as they do there, if that is later.
+    pub(crate) fn renewed_by(&self, later: &Table) -> Table {
+        let expires = Section::ALL.into_iter().flat_map(|section| {
+            self.paired(later, section, Section::announcement_order)
+                .map(|(row, later)| later.map_or(row.expires, |later| later.expires.max(row.expires)))
+        });
+        Table { expires: expires.collect(), ..self.clone() }
     }
 
     /// What the file says of its age.

@@ -121,7 +121,7 @@ impl Section {
     /// Prefixes descend by address, maximum length, prefix length and AS [C-ORD-03]; router keys ascend by SKI,
     /// length of the key, key and AS [C-ORD-05]; ASPAs ascend by customer [C-ORD-06] (and then, beyond the text, by
     /// their providers, which only matters between different sets).
-    pub(crate) fn announcement_order(self, a: &[u8], b: &[u8]) -> Ordering {
+    pub fn announcement_order(self, a: &[u8], b: &[u8]) -> Ordering {
         match self {
             Section::Ipv4Prefix => ipv4_key(b).cmp(&ipv4_key(a)),
             Section::Ipv6Prefix => ipv6_key(b).cmp(&ipv6_key(a)),

@@ -1,0 +1,226 @@
+//! The guard on sudden loss.
+
+use crate::{START, World, curation, document, vrps};
+use expect_test::expect;
+use rtrcast_feed::curator::{Curation, Guard};
+use std::time::Duration;
+
+fn aspas(count: usize) -> Vec<String> {
+    (1..=count).map(|customer| format!(r#"{{"customer":{customer},"providers":[65000]}}"#)).collect()
+}
+
+fn full() -> String {
+    document(&[vrps("arin", 10, 12_000), vrps("ripe", 20, 30_000)].concat(), &[])
+}
+
+#[test]
+fn a_trust_anchor_s_loss_is_held_and_taken_after_an_hour() {
+    let mut world = World::new(curation(1));
+    world.load(1, &full());
+    world.pass(100);
+    world.load(1, &document(&vrps("ripe", 20, 30_000), &[]));
+    world.pass(600);
+    world.load(1, &document(&vrps("ripe", 20, 29_999), &[]));
+    assert_eq!(world.served.as_ref().unwrap().len(), 42_000);
+    assert!(world.curator.status()[0].held.is_some());
+    world.pass(3_600);
+    world.check(expect![[r#"
+        0: serve 42000 by Source(SourceId(1)), 42000 changes
+        100: SourceId(1) held for 3600 s: 12000 of 12000 VRPs of trust anchor arin
+        3700: Released { source: SourceId(1), why: WaitedEnough }
+        3700: serve 29999 by Release(SourceId(1)), 12001 changes
+    "#]]);
+}
+
+#[test]
+fn a_held_table_is_taken_when_the_operator_says_so() {
+    let mut world = World::new(curation(1));
+    world.load(1, &full());
+    world.load(1, &document(&vrps("ripe", 20, 30_000), &[]));
+    world.story.clear();
+    world.curator.confirm(world.now(), None);
+    world.drain();
+    world.check(expect![[r#"
+        0: Released { source: SourceId(1), why: Confirmed }
+        0: serve 30000 by Release(SourceId(1)), 12000 changes
+    "#]]);
+}
+
+#[test]
+fn the_hold_ends_when_what_was_gone_is_back() {
+    let mut world = World::new(curation(1));
+    world.load(1, &full());
+    world.load(1, &document(&vrps("ripe", 20, 30_000), &[]));
+    world.load(1, &document(&[vrps("arin", 10, 11_999), vrps("ripe", 20, 30_000)].concat(), &[]));
+    world.check(expect![[r#"
+        0: serve 42000 by Source(SourceId(1)), 42000 changes
+        0: SourceId(1) held for 3600 s: 12000 of 12000 VRPs of trust anchor arin
+        0: Released { source: SourceId(1), why: LossIsGone }
+        0: serve 41999 by Source(SourceId(1))
+            - ipv4 + 10.46.223.0/24-24 AS64496
+    "#]]);
+}
+
+#[test]
+fn another_loss_starts_the_hour_again() {
+    let mut world = World::new(curation(1));
+    world.load(1, &full());
+    world.load(1, &document(&vrps("ripe", 20, 30_000), &[]));
+    world.pass(3_500);
+    world.load(1, &document(&vrps("ripe", 20, 10), &[]));
+    world.pass(3_500);
+    assert_eq!(world.served.as_ref().unwrap().len(), 42_000);
+    world.pass(200);
+    world.check(expect![[r#"
+        0: serve 42000 by Source(SourceId(1)), 42000 changes
+        0: SourceId(1) held for 3600 s: 12000 of 12000 VRPs of trust anchor arin
+        3500: SourceId(1) held for 3600 s: 41990 of 42000 VRPs, 12000 of 12000 VRPs of trust anchor arin, 29990 of 30000 VRPs of trust anchor ripe
+        7100: Released { source: SourceId(1), why: WaitedEnough }
+        7100: serve 10 by Release(SourceId(1)), 41990 changes
+    "#]]);
+}
+
+#[test]
+fn aspas_that_vanish_are_held_with_the_whole_table() {
+    let mut world = World::new(curation(1));
+    world.load(1, &document(&vrps("", 10, 5), &aspas(3_085)));
+    world.load(1, &document(&vrps("", 10, 6), &[]));
+    assert_eq!(world.served.as_ref().unwrap().len(), 3_090);
+    world.pass(3_601);
+    world.check(expect![[r#"
+        0: serve 3090 by Source(SourceId(1)), 3090 changes
+        0: SourceId(1) held for 3600 s: 3085 of 3085 ASPAs
+        3600: Released { source: SourceId(1), why: WaitedEnough }
+        3600: serve 6 by Release(SourceId(1)), 3086 changes
+    "#]]);
+}
+
+#[test]
+fn small_sets_and_small_losses_are_believed() {
+    let mut world = World::new(curation(1));
+    world.load(1, &document(&vrps("arin", 10, 9_999), &aspas(999)));
+    world.load(1, &document(&[], &[]));
+    world.load(1, &document(&vrps("arin", 10, 20_000), &aspas(2_000)));
+    world.load(1, &document(&vrps("arin", 10, 10_000), &aspas(1_000)));
+    world.check(expect![[r#"
+        0: serve 10998 by Source(SourceId(1)), 10998 changes
+        0: serve 0 by Source(SourceId(1)), 10998 changes
+        0: serve 22000 by Source(SourceId(1)), 22000 changes
+        0: serve 11000 by Source(SourceId(1)), 11000 changes
+    "#]]);
+}
+
+#[test]
+fn a_renamed_trust_anchor_has_lost_nothing() {
+    let mut world = World::new(curation(1));
+    world.load(1, &document(&vrps("arin", 10, 20_000), &[]));
+    world.load(1, &document(&vrps("ARIN", 10, 20_000), &[]));
+    world.check(expect![[r#"
+        0: serve 20000 by Source(SourceId(1)), 20000 changes
+        0: serve 20000 by Source(SourceId(1))
+    "#]]);
+}
+
+#[test]
+fn records_that_others_took_the_place_of_are_no_loss() {
+    let mut world = World::new(curation(1));
+    world.load(1, &document(&vrps("", 10, 20_000), &[]));
+    world.load(1, &document(&vrps("", 11, 20_000), &[]));
+    world.check(expect![[r#"
+        0: serve 20000 by Source(SourceId(1)), 20000 changes
+        0: serve 20000 by Source(SourceId(1)), 40000 changes
+    "#]]);
+}
+
+/// So many VRPs that all end at the same time after the beginning.
+fn ending(count: usize, end: u32) -> Vec<String> {
+    let ends = format!(r#","expires":{}}}"#, START + end);
+    vrps("arin", 10, count).into_iter().map(|vrp| vrp.replace('}', &ends)).collect()
+}
+
+#[test]
+fn what_has_expired_is_no_loss() {
+    let mut world = World::new(curation(1));
+    world.load(1, &document(&[ending(12_000, 100), vrps("", 20, 10)].concat(), &[]));
+    world.pass(200);
+    world.story.clear();
+    world.load(1, &document(&vrps("", 20, 10), &[]));
+    world.check(expect![[r#"
+        200: serve 10 by Source(SourceId(1))
+    "#]]);
+}
+
+#[test]
+fn what_is_served_while_another_is_held_expires() {
+    let mut world = World::new(curation(1));
+    world.load(1, &document(&[ending(12_000, 1_000), vrps("", 20, 10)].concat(), &[]));
+    world.load(1, &document(&vrps("", 20, 10), &[]));
+    world.pass(1_200);
+    world.check(expect![[r#"
+        0: serve 12010 by Source(SourceId(1)), 12010 changes
+        0: SourceId(1) held for 3600 s: 12000 of 12010 VRPs, 12000 of 12000 VRPs of trust anchor arin
+        998: serve 10 by Time, 12000 changes
+    "#]]);
+}
+
+#[test]
+fn what_the_held_table_still_has_does_not_expire_for_want_of_it() {
+    let mut world = World::new(curation(1));
+    world.load(1, &document(&ending(12_000, 1_000), &[]));
+    world.load(1, &document(&ending(100, 50_000), &[]));
+    world.pass(1_200);
+    world.check(expect![[r#"
+        0: serve 12000 by Source(SourceId(1)), 12000 changes
+        0: SourceId(1) held for 3600 s: 11900 of 12000 VRPs, 11900 of 12000 VRPs of trust anchor arin
+        0: serve 12000 by Source(SourceId(1))
+        998: serve 100 by Time, 11900 changes
+    "#]]);
+}
+
+#[test]
+fn a_held_table_is_taken_once_nothing_else_is_left() {
+    let mut world = World::new(curation(1));
+    world.load(1, &document(&ending(12_000, 1_000), &[]));
+    world.load(1, &document(&vrps("", 20, 10), &[]));
+    world.pass(1_200);
+    world.check(expect![[r#"
+        0: serve 12000 by Source(SourceId(1)), 12000 changes
+        0: SourceId(1) held for 3600 s: 11990 of 12000 VRPs, 12000 of 12000 VRPs of trust anchor arin
+        998: Released { source: SourceId(1), why: LastIsOver }
+        998: serve 10 by Release(SourceId(1)), 12010 changes
+    "#]]);
+}
+
+#[test]
+fn the_guard_can_be_switched_off_and_set() {
+    let off = Guard { hold: None, ..Guard::default() };
+    let mut world = World::new(Curation { guard: off, ..curation(1) });
+    world.load(1, &document(&vrps("", 10, 20_000), &[]));
+    world.load(1, &document(&[], &[]));
+    world.check(expect![[r#"
+        0: serve 20000 by Source(SourceId(1)), 20000 changes
+        0: serve 0 by Source(SourceId(1)), 20000 changes
+    "#]]);
+
+    let low = Guard { hold: Some(Duration::from_secs(60)), vrps_min: 2, aspas_min: 2 };
+    let mut world = World::new(Curation { guard: low, ..curation(1) });
+    world.load(1, &document(&vrps("", 10, 4), &[]));
+    world.load(1, &document(&vrps("", 10, 2), &[]));
+    world.load(1, &document(&[], &[]));
+    world.pass(60);
+    world.check(expect![[r#"
+        0: serve 4 by Source(SourceId(1))
+            + ipv4 + 10.0.0.0/24-24 AS64496
+            + ipv4 + 10.0.1.0/24-24 AS64496
+            + ipv4 + 10.0.2.0/24-24 AS64496
+            + ipv4 + 10.0.3.0/24-24 AS64496
+        0: serve 2 by Source(SourceId(1))
+            - ipv4 + 10.0.2.0/24-24 AS64496
+            - ipv4 + 10.0.3.0/24-24 AS64496
+        0: SourceId(1) held for 60 s: 2 of 2 VRPs
+        60: Released { source: SourceId(1), why: WaitedEnough }
+        60: serve 0 by Release(SourceId(1))
+            - ipv4 + 10.0.0.0/24-24 AS64496
+            - ipv4 + 10.0.1.0/24-24 AS64496
+    "#]]);
+}
