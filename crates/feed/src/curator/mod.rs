@@ -63,7 +63,7 @@ pub enum Choice {
     /// All that any of them has.
     #[default]
     Union,
-    /// What the first healthy one has, in the order of preference.
+    /// What the first healthy one has, in the order of preference. An empty set is the last to be chosen.
     First,
 }
 
@@ -233,6 +233,10 @@ struct Dated {
 impl Dated {
     fn is_same(&self, other: &Dated) -> bool {
         Arc::ptr_eq(&self.table, &other.table) && self.made == other.made
+    }
+
+    fn is_empty(&self) -> bool {
+        self.table.expires().is_empty()
     }
 
     fn horizon(&self, wall: u32, freshness: &Freshness) -> Horizon {
@@ -508,8 +512,10 @@ impl Curator {
             // One that is over adds nothing, and that it came to its end is expiry's business.
             Choice::Union => self.feeds.iter().collect(),
             Choice::First => {
-                let best = usable().find(|feed| feed.failures < FAILURES_MAX);
-                best.or_else(|| usable().next()).into_iter().collect()
+                // A validator that has only just started may have an empty set: that is the last to be switched to.
+                let full = || usable().filter(|feed| feed.last.as_ref().is_some_and(|last| !last.is_empty()));
+                let best = full().find(|feed| feed.failures < FAILURES_MAX);
+                best.or_else(|| full().next()).or_else(|| usable().next()).into_iter().collect()
             }
         };
         let chosen: Vec<(SourceId, Dated)> =
@@ -550,9 +556,15 @@ impl Curator {
         });
         let hold = self.curation.guard.hold;
         let held = self.feeds.iter().filter_map(|feed| Some(feed.held.as_ref()?.since.after(hold?))).min();
+        let freshness = &self.curation.freshness;
+        let too_old = |feed: &Feed| {
+            let last = feed.last.as_ref().filter(|_| !feed.is_too_old)?;
+            Some(at(withdrawn_at(freshness.too_old_from(last.made, last.table.stamp()))))
+        };
+        let ages = self.feeds.iter().filter_map(too_old).min();
         let has_data = self.feeds.iter().any(|feed| feed.last.is_some());
         let look = has_data.then(|| now.after(LOOK_MAX));
-        [expiry, held, self.settling.flatten(), self.clock.wait(), look].into_iter().flatten().min()
+        [expiry, held, ages, self.settling.flatten(), self.clock.wait(), look].into_iter().flatten().min()
     }
 }
 
