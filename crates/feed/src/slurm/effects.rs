@@ -208,7 +208,7 @@ impl fmt::Display for Outcome {
             Outcome::AddsProviders { added, total } => {
                 let first: Vec<String> = added.iter().take(PROVIDERS_NAMED_MAX).map(Asn::to_string).collect();
                 let count = added.len();
-                write!(f, "adds {count} providers to make {total}: {}", named(&first, count))
+                write!(f, "adds {count} of then {total} providers: {}", named(&first, count))
             }
         }
     }
