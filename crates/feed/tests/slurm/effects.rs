@@ -52,8 +52,8 @@ fn each_entry_of_each_file_says_what_it_does() {
         a.json:12: assertion of router key AS64496 4141414141414141414141414141414141414141: there already
         a.json:13: assertion of router key AS64496 4141414141414141414141414141414141414141: added
         a.json:14: assertion of ASPA of AS64496 with 1 provider: there already
-        a.json:15: assertion of ASPA of AS64496 with 3 providers: adds 2 of then 3 providers: AS64498, AS64499
-        a.json:15: assertion of ASPA of AS64500 with 1 provider: adds 1 of then 1 providers: AS5
+        a.json:15: assertion of ASPA of AS64496 with 3 providers: adds to the providers: AS64498, AS64499 (3 in all)
+        a.json:15: assertion of ASPA of AS64500 with 1 provider: adds to the providers: AS5 (1 in all)
         a.json:16: assertion of ASPA of AS64501 with 1 provider: added
         a.json:16: assertion of ASPA of AS64502 with 1 provider: added
         b.json:7: assertion of VRP 198.51.100.0/24-24 AS64498: there already
