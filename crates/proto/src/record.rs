@@ -53,7 +53,10 @@ impl fmt::Display for Record<'_> {
         match self {
             Record::Origin(origin) => write!(f, "{origin}"),
             Record::RouterKey(key) => write!(f, "{key}"),
-            Record::Aspa(aspa) => write!(f, "{} with {} providers", aspa.customer(), aspa.providers().len()),
+            Record::Aspa(aspa) => match aspa.providers().len() {
+                1 => write!(f, "{} with 1 provider", aspa.customer()),
+                count => write!(f, "{} with {count} providers", aspa.customer()),
+            },
         }
     }
 }

@@ -207,8 +207,7 @@ impl fmt::Display for Outcome {
             Outcome::ThereAlready => f.write_str("there already"),
             Outcome::AddsProviders { added, total } => {
                 let first: Vec<String> = added.iter().take(PROVIDERS_NAMED_MAX).map(Asn::to_string).collect();
-                let count = added.len();
-                write!(f, "adds {count} providers to make {total}: {}", named(&first, count))
+                write!(f, "adds to the providers: {} ({total} in all)", named(&first, added.len()))
             }
         }
     }

@@ -76,10 +76,14 @@ pub enum SlurmReason {
 impl fmt::Display for SlurmError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let SlurmError { line, column, place, reason } = self;
-        match place.as_str() {
-            "" => write!(f, "line {line}, column {column}: {reason}"),
-            _ => write!(f, "line {line}: {place}: {reason}"),
+        // Where a place says nothing, or a file may be one line, the column helps.
+        let grammar = matches!(reason, SlurmReason::NotJson(_) | SlurmReason::Truncated | SlurmReason::NotUtf8);
+        write!(f, "line {line}")?;
+        if grammar || place.is_empty() {
+            write!(f, ", column {column}")?;
         }
+        let colon = if place.is_empty() { "" } else { ": " };
+        write!(f, "{colon}{place}: {reason}")
     }
 }
 

@@ -22,7 +22,7 @@ pub use filters::Filters;
 pub use merge::{Overlaps, Slurm};
 pub use overlap::{ConflictKind, Mention, SlurmConflict};
 
-use rtrcast_proto::{Asn, Aspa, Prefix, ProviderAsn, RouteOrigin, RouterKey};
+use rtrcast_proto::{Asn, Aspa, Prefix, ProviderAsn, Record, RouteOrigin, RouterKey};
 use std::fmt;
 
 /// How strictly names are read.
@@ -206,9 +206,7 @@ impl fmt::Display for Assertion {
         match self {
             Assertion::Prefix(origin) => write!(f, "VRP {origin}"),
             Assertion::Bgpsec(key) => write!(f, "router key {}", key.key()),
-            Assertion::Aspa(AspaAssertion { customer, providers }) => {
-                write!(f, "ASPA of {customer} with {} providers", providers.len())
-            }
+            Assertion::Aspa(aspa) => write!(f, "ASPA of {}", Record::Aspa(aspa.aspa())),
         }
     }
 }

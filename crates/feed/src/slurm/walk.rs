@@ -145,7 +145,7 @@ impl<'a> Walk<'a> {
             let at = self.at()?;
             let text = self.cursor.name();
             let text = self.ok(text)?;
-            let name = self.known(names, &text, at)?;
+            let name = self.known(names, &seen, &text, at)?;
             if seen.contains(&name.member) {
                 return Err(self.wrong(at, SlurmReason::MemberTwice(name.name)));
             }
@@ -159,14 +159,22 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn known<'n, M>(&self, names: &'n [Name<M>], text: &Text<'a>, at: usize) -> Result<&'n Name<M>, SlurmError> {
+    /// The member that a name stands for. One that is there already is not what an unknown name was meant to be.
+    fn known<'n, M: PartialEq>(
+        &self,
+        names: &'n [Name<M>],
+        seen: &[M],
+        text: &Text<'a>,
+        at: usize,
+    ) -> Result<&'n Name<M>, SlurmError> {
         if !text.is_well_escaped() {
             return Err(self.wrong(at, SlurmReason::NotJson("malformed escape in a string")));
         }
         let allowed =
             || names.iter().filter(|name| name.dialect == SlurmDialect::Strict || name.dialect == self.dialect);
         allowed().find(|name| text.is(name.name)).ok_or_else(|| {
-            let meant = spelling::meant(&text.octets(), allowed().map(|name| name.name));
+            let unseen = allowed().filter(|name| !seen.contains(&name.member)).map(|name| name.name);
+            let meant = spelling::meant(&text.octets(), unseen);
             self.wrong(at, SlurmReason::UnknownMember { name: text.shown(), meant })
         })
     }
