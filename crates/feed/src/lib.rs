@@ -32,6 +32,6 @@ pub use rows::{Refused, Rows, Tally};
 pub use slurm::{
     AspaAssertion, Assertion, BgpsecAssertion, BgpsecFilter, ConflictKind, Effect, Entry, Filter, Filters, Mention,
     Outcome, Overlaps, PrefixFilter, Slurm, SlurmConflict, SlurmDialect, SlurmError, SlurmFile, SlurmList, SlurmReason,
-    SlurmVersion,
+    SlurmVersion, meant,
 };
 pub use table::{Facts, Stamp, Table};

@@ -21,6 +21,7 @@ pub use error::{SlurmError, SlurmReason};
 pub use filters::Filters;
 pub use merge::{Overlaps, Slurm};
 pub use overlap::{ConflictKind, Mention, SlurmConflict};
+pub use spelling::meant;
 
 use rtrcast_proto::{Asn, Aspa, Prefix, ProviderAsn, Record, RouteOrigin, RouterKey};
 use std::fmt;

@@ -1,10 +1,10 @@
 //! Which name somebody meant who wrote another one.
 
-/// Names longer than this are like no name of SLURM, and are not compared.
+/// Names longer than this are like no name that there is, and are not compared.
 const NAME_OCTETS_MAX: usize = 40;
 
 /// The name that a wrong one looks like: capitals do not count, and two letters of five may be wrong.
-pub(super) fn meant(wrong: &[u8], names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+pub fn meant<'a>(wrong: &[u8], names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if wrong.len() > NAME_OCTETS_MAX {
         return None;
     }
