@@ -1,8 +1,10 @@
 //! The files that RPKI validators write, read into sorted tables of RTR payload.
 //!
 //! This crate is pure: octets go in, values come out, with no I/O and no clock. A [`Reader`] is pushed a file in
-//! pieces of any size and holds no more of it than a window; what it accepted are [`Rows`], and those become a
-//! [`Table`]: the image that routers are sent, and beside it what the wire does not carry.
+//! pieces of any size and recognises by its content what it is: JSON or CSV, of which it holds no more than a window,
+//! or a Canonical Cache Representation, whose hashes ask for all of it; each plain, or compressed by gzip or zstd. What
+//! it accepted are [`Rows`], and those become a [`Table`]: the image that routers are sent, and beside it what the wire
+//! does not carry.
 //!
 //! ```
 //! use rtrcast_proto::{Section, Version};
@@ -17,6 +19,8 @@
 //! # Ok::<(), rtrcast_feed::ReadError>(())
 //! ```
 
+mod ccr;
+mod compressed;
 mod csv;
 mod json;
 mod reader;
@@ -24,6 +28,6 @@ mod rows;
 mod scalar;
 mod table;
 
-pub use reader::{ReadError, Reader, Reason};
+pub use reader::{Octets, ReadError, Reader, Reason};
 pub use rows::{Refused, Rows, Tally};
 pub use table::{Facts, Stamp, Table};
