@@ -97,7 +97,7 @@ impl fmt::Display for ReadError {
             }
             Reason::NotJson(what) => write!(f, "not JSON at {place}: {what}"),
             Reason::Truncated => write!(f, "truncated: the file ends at {place} before it is complete"),
-            Reason::Compression(what) => write!(f, "the compression is broken at {place}: {what}"),
+            Reason::Compression(what) => write!(f, "the compression is broken behind {place}: {what}"),
             Reason::TooLarge(octets_max) => write!(f, "larger than {octets_max} bytes"),
             Reason::Ccr(what) => write!(f, "CCR: {what} at {place}"),
             Reason::CcrWithoutVrps => f.write_str("the CCR has no VRPs element: it does not say that there are none"),
@@ -230,6 +230,9 @@ impl Plain {
     pub(crate) fn push(&mut self, octets: &[u8]) -> Result<(), ReadError> {
         self.format.push(octets)?;
         let Format::Unknown(start) = &self.format else { return Ok(()) };
+        if let compressed::Start::Compressed(_) = Compression::of(start) {
+            return Err(unrecognised(start));
+        }
         let Some(mut format) = recognise(start) else { return Ok(()) };
         let pushed = format.push(start);
         self.format = format;
@@ -265,7 +268,7 @@ impl Plain {
 /// The format, once it shows: JSON by its first mark, CCR by the first octets of its DER, CSV by its first line.
 fn recognise(start: &[u8]) -> Option<Format> {
     // A SEQUENCE with a long length, or with a short one and an OBJECT IDENTIFIER: no text has these octets.
-    if let [0x30, 0x81..=0x84, ..] | [0x30, 0x0E..=0x7F, 0x06, ..] = start {
+    if let [0x30, 0x80..=0xFF, ..] | [0x30, 0x0E..=0x7F, 0x06, ..] = start {
         return Some(Format::Ccr(ccr::Reader::new()));
     }
     let text = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);

@@ -149,10 +149,10 @@ impl<'a> Cursor<'a> {
         if element.content.is_empty() { Err(element.wrong(format!("{name} is empty"))) } else { Ok(element.content) }
     }
 
-    /// An OBJECT IDENTIFIER, which has to be this one.
-    pub(super) fn identifier(&mut self, content: &[u8], name: &str) -> Result<(), Wrong> {
+    /// An OBJECT IDENTIFIER, which has to be this one and then means that.
+    pub(super) fn identifier(&mut self, content: &[u8], name: &str, meaning: &str) -> Result<(), Wrong> {
         let element = self.take(OBJECT_IDENTIFIER, name)?;
-        if element.content.rest == content { Ok(()) } else { Err(element.wrong(format!("{name} is another"))) }
+        if element.content.rest == content { Ok(()) } else { Err(element.wrong(format!("{name} is not {meaning}"))) }
     }
 
     /// A whole number from 0, as octets without leading zeros; none for 0.

@@ -83,7 +83,7 @@ fn read(file: &[u8], rows: &mut Rows) -> Result<Vrps, Wrong> {
         });
     }
     let mut algorithm = ccr.sequence("hashAlg")?;
-    algorithm.identifier(&SHA_256, "hashAlg")?;
+    algorithm.identifier(&SHA_256, "hashAlg", "SHA-256")?;
     algorithm.end("hashAlg, which has no parameters,")?;
     let produced_at = ccr.time("producedAt")?;
     rows.set_stamp(Stamp { made: u32::try_from(produced_at).ok(), valid_until: None });
@@ -114,7 +114,7 @@ fn representation(file: &[u8]) -> Result<Cursor<'_>, Wrong> {
     let mut file = Cursor::new(file);
     let mut info = file.sequence("the ContentInfo")?;
     file.end("the ContentInfo")?;
-    info.identifier(&CONTENT_TYPE, "the contentType")?;
+    info.identifier(&CONTENT_TYPE, "the contentType", "that of a CCR")?;
     let mut content = info.take(explicit(0), "the content")?.content;
     info.end("the content")?;
     let ccr = content.sequence("the RpkiCanonicalCacheRepresentation")?;

@@ -106,8 +106,7 @@ fn max_len(address: &mut Cursor<'_>, len: u8, family: Family) -> Result<u8, Wron
     let value = address.unsigned_32("maxLength")?;
     match u8::try_from(value) {
         Ok(max_len) if max_len > len && max_len <= family.bits() => Ok(max_len),
-        _ => Err(at
-            .wrong(format!("maxLength {value} of a prefix of length {len} is not above that, or above its family's,"))),
+        _ => Err(at.wrong(format!("maxLength {value} is not from {} to {}", u16::from(len) + 1, family.bits()))),
     }
 }
 

@@ -71,13 +71,16 @@ impl Members {
             if let Part::Deflated = self.part {
                 break;
             }
-            self.part = self.framing(*octet)?;
+            match self.framing(*octet) {
+                Ok(part) => self.part = part,
+                // What came before is a step of its own, so that the next one says where it is wrong.
+                Err(_) if taken > 0 => break,
+                Err(what) => return Err(what),
+            }
             taken += 1;
         }
         match self.part {
-            Part::Deflated => self
-                .body(octets.get(taken..).unwrap_or_default(), piece)
-                .map(|step| Step { taken: taken + step.taken, ..step }),
+            Part::Deflated if taken == 0 => self.body(octets, piece),
             _ => Ok(Step { taken, made: 0 }),
         }
     }

@@ -7,7 +7,8 @@ use flate2::{Compression, GzBuilder};
 use proptest::prelude::*;
 use std::io::Write as _;
 
-const JSON: &[u8] = br#"{"roas": [{"asn": 64496, "prefix": "192.0.2.0/24"}, {"asn": 64497, "prefix": "2001:db8::/32"}]}"#;
+const JSON: &[u8] =
+    br#"{"roas": [{"asn": 64496, "prefix": "192.0.2.0/24"}, {"asn": 64497, "prefix": "2001:db8::/32"}]}"#;
 const CSV: &[u8] = b"ASN,IP Prefix\nAS64496,192.0.2.0/24\nAS64497,2001:db8::/32\n";
 
 fn gzip(octets: &[u8]) -> Vec<u8> {
@@ -114,14 +115,14 @@ fn broken_compression_is_refused_with_what_is_wrong() {
     assert!(length.ends_with("gzip: the length does not match"), "{length}");
     assert!(broken(|octets| octets[2] = 9).ends_with("gzip: the header is none of gzip's"));
     assert!(broken(|octets| octets[3] = 0x20).ends_with("gzip: the header has the unknown flags 0x20"));
-    assert!(broken(|octets| octets[10] = 0xFF).starts_with("the compression is broken at byte 10: gzip: "));
+    assert!(broken(|octets| octets[10] = 0xFF).starts_with("the compression is broken behind byte 10: gzip: "));
     let expected = "gzip: behind a member comes something that is none";
     assert!(broken(|octets| octets.push(0)).ends_with(expected));
     assert!(broken(|octets| octets.extend(b"\x1F\x8C")).ends_with("gzip: the header is none of gzip's"));
 
     let mut frame = zstd(JSON);
     frame.extend(b"something");
-    assert!(error(&frame).contains("the compression is broken at byte"), "{}", error(&frame));
+    assert!(error(&frame).contains("the compression is broken behind byte"), "{}", error(&frame));
     assert!(error(&frame).contains("zstd: "));
     // A frame that wants a window of 2^31 octets.
     let large_window = [0x28, 0xB5, 0x2F, 0xFD, 0x00, 21 << 3, 0x01, 0x00, 0x00];
