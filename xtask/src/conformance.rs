@@ -55,16 +55,15 @@ fn is_id(text: &str) -> bool {
     matches!(text.split('-').collect::<Vec<_>>().as_slice(), [_, .., number] if number.parse::<u8>().is_ok())
 }
 
-/// The id at the front of a test function's name: `fn c_err_01_...` is C-ERR-01, `fn s_01_...` is S-01.
+/// The id at the front of a test function's name: `fn c_err_01_...` is C-ERR-01, `fn s_01_...` is S-01,
+/// `fn cc_01_...` is CC-01.
 fn id_of_test(line: &str) -> Option<String> {
     let line = line.trim_start();
     let name = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ")?;
     let words: Vec<&str> = name.split('_').collect();
     let id = match words.as_slice() {
-        ["s", number, _, ..] => ["s", number].join("-"),
-        ["c" | "r" | "t" | "sl" | "cc", group, number, _, ..] if group.len() == 3 => {
-            [words[0], group, number].join("-")
-        }
+        [kind @ ("s" | "sl" | "cc"), number, _, ..] => [*kind, *number].join("-"),
+        ["c" | "r" | "t", group, number, _, ..] if group.len() == 3 => [words[0], group, number].join("-"),
         _ => return None,
     };
     is_id(&id).then(|| id.to_uppercase())

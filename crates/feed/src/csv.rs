@@ -95,7 +95,7 @@ impl Reader {
     }
 
     fn error(&self, at: usize, reason: Reason) -> ReadError {
-        ReadError { line: 1 + self.lines, offset: self.offset + at as u64, reason }
+        ReadError::new(1 + self.lines, self.offset + at as u64, reason)
     }
 
     /// Takes one line with its end.

@@ -1,9 +1,11 @@
 //! The files that RPKI validators write, read into sorted tables of RTR payload.
 //!
 //! This crate is pure: octets go in, values come out, with no I/O and no clock. A [`Reader`] is pushed a file in
-//! pieces of any size and holds no more of it than a window; what it accepted are [`Rows`], and those become a
-//! [`Table`]: the image that routers are sent, and beside it what the wire does not carry. An operator's exceptions to
-//! that are [`SlurmFile`]s, read whole, and together one [`Slurm`].
+//! pieces of any size and recognises by its content what it is: JSON or CSV, of which it holds no more than a window,
+//! or a Canonical Cache Representation, whose hashes ask for all of it; each plain, or compressed by gzip or zstd. What
+//! it accepted are [`Rows`], and those become a [`Table`]: the image that routers are sent, and beside it what the wire
+//! does not carry. An operator's exceptions to that are [`SlurmFile`]s, read whole, and together one [`Slurm`]. Which of
+//! all this counts at a time, the [`curator`] decides.
 //!
 //! ```
 //! use rtrcast_proto::{Section, Version};
@@ -18,6 +20,8 @@
 //! # Ok::<(), rtrcast_feed::ReadError>(())
 //! ```
 
+mod ccr;
+mod compressed;
 mod csv;
 pub mod curator;
 mod json;
@@ -27,7 +31,7 @@ mod scalar;
 mod slurm;
 mod table;
 
-pub use reader::{ReadError, Reader, Reason};
+pub use reader::{Octets, ReadError, Reader, Reason};
 pub use rows::{Refused, Rows, Tally};
 pub use slurm::{
     AspaAssertion, Assertion, BgpsecAssertion, BgpsecFilter, ConflictKind, Effect, Entry, Filter, Filters, Mention,

@@ -1,7 +1,8 @@
-//! Reads what a validator wrote, whatever its format: that is recognised by the content.
+//! Reads what a validator wrote, whatever its format and compression: both are recognised by the content.
 
+use crate::compressed::{self, Compression};
 use crate::rows::Rows;
-use crate::{csv, json};
+use crate::{ccr, csv, json};
 use std::fmt;
 
 /// The most octets that one value of a file may have: an ASPA with 10,000 providers has 120 KB.
@@ -13,12 +14,35 @@ const START_OCTETS_MAX: usize = 4 * 1024;
 /// Why a document is not what it should be, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadError {
-    /// The line, counted from 1.
+    /// The line, counted from 1; 0 where there are no lines.
     pub line: u64,
-    /// The octet in the document, counted from 0.
+    /// The octet, counted from 0.
     pub offset: u64,
+    /// What the two count.
+    pub of: Octets,
     /// What is wrong there.
     pub reason: Reason,
+}
+
+impl ReadError {
+    /// A place in the file as it came.
+    pub(crate) fn new(line: u64, offset: u64, reason: Reason) -> ReadError {
+        ReadError { line, offset, of: Octets::File, reason }
+    }
+
+    /// A place in a file that has no lines.
+    pub(crate) fn in_binary(offset: u64, reason: Reason) -> ReadError {
+        ReadError::new(0, offset, reason)
+    }
+}
+
+/// The octets among which an error has its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Octets {
+    /// Those of the file.
+    File,
+    /// Those that came of decompressing it.
+    Decompressed,
 }
 
 /// What is wrong with a document.
@@ -34,6 +58,14 @@ pub enum Reason {
     NotJson(&'static str),
     /// It ends in the middle.
     Truncated,
+    /// The compression is broken: which it is, and what is wrong with it.
+    Compression(String),
+    /// It has more octets than this.
+    TooLarge(u64),
+    /// It breaks a rule of the Canonical Cache Representation.
+    Ccr(String),
+    /// It is a Canonical Cache Representation that says nothing of VRPs, not even that there are none.
+    CcrWithoutVrps,
     /// A value that is neither a list nor an object is larger than any can be.
     ValueTooLarge,
     /// A member that should be a list (or with FORT an object) is something else.
@@ -53,24 +85,25 @@ pub enum Reason {
 
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ReadError { line, offset, reason } = self;
-        match reason {
+        if self.of == Octets::Decompressed {
+            f.write_str("after decompression: ")?;
+        }
+        let place = Place(self);
+        match &self.reason {
             Reason::Empty => f.write_str("the file is empty"),
-            Reason::NotUtf8 => write!(f, "not UTF-8 at byte {offset} (line {line})"),
+            Reason::NotUtf8 => write!(f, "not UTF-8 at {place}"),
             Reason::Unrecognised(start) => {
-                write!(f, "neither a validator's JSON nor its CSV: it begins with \"{start}\"")
+                write!(f, "neither a validator's JSON nor its CSV nor a CCR: it begins with \"{start}\"")
             }
-            Reason::NotJson(what) => write!(f, "not JSON at byte {offset} (line {line}): {what}"),
-            Reason::Truncated => {
-                write!(f, "truncated: the file ends at byte {offset} (line {line}) before it is complete")
-            }
-            Reason::ValueTooLarge => {
-                write!(f, "the value at byte {offset} (line {line}) is larger than {VALUE_OCTETS_MAX} bytes")
-            }
-            Reason::NotAList(name) => write!(f, "member \"{name}\" at byte {offset} (line {line}) is not a list"),
-            Reason::MemberTwice(name) => {
-                write!(f, "member \"{name}\" stands twice, again at byte {offset} (line {line})")
-            }
+            Reason::NotJson(what) => write!(f, "not JSON at {place}: {what}"),
+            Reason::Truncated => write!(f, "truncated: the file ends at {place} before it is complete"),
+            Reason::Compression(what) => write!(f, "the compression is broken behind {place}: {what}"),
+            Reason::TooLarge(octets_max) => write!(f, "larger than {octets_max} bytes"),
+            Reason::Ccr(what) => write!(f, "CCR: {what} at {place}"),
+            Reason::CcrWithoutVrps => f.write_str("the CCR has no VRPs element: it does not say that there are none"),
+            Reason::ValueTooLarge => write!(f, "the value at {place} is larger than {VALUE_OCTETS_MAX} bytes"),
+            Reason::NotAList(name) => write!(f, "member \"{name}\" at {place} is not a list"),
+            Reason::MemberTwice(name) => write!(f, "member \"{name}\" stands twice, again at {place}"),
             Reason::NothingKnown => {
                 f.write_str("JSON without VRPs (\"roas\"), router keys or ASPAs: not the output of a validator")
             }
@@ -81,18 +114,31 @@ impl fmt::Display for ReadError {
     }
 }
 
+/// Where an error is, in words.
+struct Place<'a>(&'a ReadError);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ReadError { line, offset, .. } = self.0;
+        match line {
+            0 => write!(f, "byte {offset}"),
+            _ => write!(f, "byte {offset} (line {line})"),
+        }
+    }
+}
+
 impl std::error::Error for ReadError {}
 
 /// Reads one file.
 pub struct Reader {
-    format: Format,
+    content: Content,
 }
 
-enum Format {
-    /// Not enough has come.
+enum Content {
+    /// Not enough has come to know whether it is compressed.
     Unknown(Vec<u8>),
-    Json(Box<json::Reader>),
-    Csv(Box<csv::Reader>),
+    Plain(Plain),
+    Compressed(Box<compressed::Reader>),
 }
 
 impl Default for Reader {
@@ -104,33 +150,101 @@ impl Default for Reader {
 impl Reader {
     /// A reader at the start of a file.
     pub fn new() -> Reader {
-        Reader { format: Format::Unknown(Vec::new()) }
+        Reader { content: Content::Unknown(Vec::new()) }
     }
 
     /// The next octets of the file, any number of them. After an error the reader is of no further use.
     pub fn push(&mut self, octets: &[u8]) -> Result<(), ReadError> {
-        match &mut self.format {
-            Format::Json(reader) => reader.push(octets),
-            Format::Csv(reader) => reader.push(octets),
-            Format::Unknown(start) => {
+        match &mut self.content {
+            Content::Plain(reader) => reader.push(octets),
+            Content::Compressed(reader) => reader.push(octets),
+            Content::Unknown(start) => {
                 start.extend_from_slice(octets);
-                let Some(mut format) = recognise(start) else { return Ok(()) };
-                let pushed = match &mut format {
-                    Format::Json(reader) => reader.push(start),
-                    Format::Csv(reader) => reader.push(start),
-                    Format::Unknown(_) => Ok(()),
-                };
-                self.format = format;
-                pushed
+                let start = std::mem::take(start);
+                match Compression::of(&start) {
+                    compressed::Start::TooShort => {
+                        self.content = Content::Unknown(start);
+                        Ok(())
+                    }
+                    compressed::Start::Plain => {
+                        let mut reader = Plain::new();
+                        let pushed = reader.push(&start);
+                        self.content = Content::Plain(reader);
+                        pushed
+                    }
+                    compressed::Start::Compressed(compression) => {
+                        let mut reader = Box::new(compressed::Reader::new(compression)?);
+                        let pushed = reader.push(&start);
+                        self.content = Content::Compressed(reader);
+                        pushed
+                    }
+                }
             }
         }
     }
 
     /// The file is complete: what was accepted of it.
     pub fn finish(self) -> Result<Rows, ReadError> {
+        match self.content {
+            Content::Plain(reader) => reader.finish(),
+            Content::Compressed(reader) => reader.finish(),
+            Content::Unknown(start) => Err(unrecognised(&start)),
+        }
+    }
+}
+
+/// Reads one file that is not compressed.
+pub(crate) struct Plain {
+    format: Format,
+}
+
+enum Format {
+    /// Not enough has come.
+    Unknown(Vec<u8>),
+    Json(Box<json::Reader>),
+    Csv(Box<csv::Reader>),
+    Ccr(ccr::Reader),
+}
+
+impl Format {
+    fn push(&mut self, octets: &[u8]) -> Result<(), ReadError> {
+        match self {
+            Format::Json(reader) => reader.push(octets),
+            Format::Csv(reader) => reader.push(octets),
+            Format::Ccr(reader) => reader.push(octets),
+            Format::Unknown(start) => {
+                start.extend_from_slice(octets);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Plain {
+    /// A reader at the start of a file.
+    pub(crate) fn new() -> Plain {
+        Plain { format: Format::Unknown(Vec::new()) }
+    }
+
+    /// The next octets of the file.
+    pub(crate) fn push(&mut self, octets: &[u8]) -> Result<(), ReadError> {
+        self.format.push(octets)?;
+        let Format::Unknown(start) = &self.format else { return Ok(()) };
+        if let compressed::Start::Compressed(_) = Compression::of(start) {
+            return Err(unrecognised(start));
+        }
+        let Some(mut format) = recognise(start) else { return Ok(()) };
+        let pushed = format.push(start);
+        self.format = format;
+        pushed
+    }
+
+    /// The file is complete: what was accepted of it.
+    pub(crate) fn finish(self) -> Result<Rows, ReadError> {
         let mut rows = match self.format {
             Format::Json(reader) => reader.finish()?,
             Format::Csv(reader) => reader.finish()?,
+            Format::Ccr(reader) => reader.finish()?,
             Format::Unknown(start) => return Err(unrecognised(&start)),
         };
         rows.settle_aspas();
@@ -144,15 +258,19 @@ impl Reader {
         match first {
             Some(first) => {
                 let reason = Reason::AllRefused { entries: rows.tally().entries, first: first.to_string() };
-                Err(ReadError { line: 1, offset: 0, reason })
+                Err(ReadError::new(1, 0, reason))
             }
             None => Ok(rows),
         }
     }
 }
 
-/// The format, once it shows: JSON by its first mark, CSV by its first line.
+/// The format, once it shows: JSON by its first mark, CCR by the first octets of its DER, CSV by its first line.
 fn recognise(start: &[u8]) -> Option<Format> {
+    // A SEQUENCE with a long length, or with a short one and an OBJECT IDENTIFIER: no text has these octets.
+    if let [0x30, 0x80..=0xFF, ..] | [0x30, 0x0E..=0x7F, 0x06, ..] = start {
+        return Some(Format::Ccr(ccr::Reader::new()));
+    }
     let text = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
     match text.trim_ascii_start() {
         [b'{' | b'[', ..] => Some(Format::Json(Box::new(json::Reader::new()))),
@@ -165,6 +283,10 @@ fn recognise(start: &[u8]) -> Option<Format> {
 
 /// Why a file whose format nobody knows is refused.
 pub(crate) fn unrecognised(start: &[u8]) -> ReadError {
+    if let compressed::Start::Compressed(compression) = Compression::of(start) {
+        // It stands within another one.
+        return ReadError::new(1, 0, Reason::Unrecognised(compression.to_string()));
+    }
     let (offset, reason) = match std::str::from_utf8(start.get(..START_OCTETS_MAX).unwrap_or(start)) {
         Err(error) if error.error_len().is_some() => (error.valid_up_to(), Reason::NotUtf8),
         _ if start.trim_ascii().is_empty() => (0, Reason::Empty),
@@ -174,5 +296,5 @@ pub(crate) fn unrecognised(start: &[u8]) -> ReadError {
             (0, Reason::Unrecognised(words.flat_map(char::escape_default).collect()))
         }
     };
-    ReadError { line: 1, offset: offset as u64, reason }
+    ReadError::new(1, offset as u64, reason)
 }

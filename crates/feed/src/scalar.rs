@@ -159,11 +159,23 @@ pub(crate) fn timestamp(text: &[u8]) -> Option<u64> {
     if !fraction.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let number = |digits: &[u8]| {
-        digits.iter().try_fold(0_u64, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + u64::from(digit - b'0')))
+    seconds([[y0, y1], [y2, y3], [mo0, mo1], [d0, d1], [h0, h1], [mi0, mi1], [s0, s1]])
+}
+
+/// A time as DER's GeneralizedTime has it, `20260916000000Z`, in seconds since 1970.
+pub(crate) fn generalized_time(text: &[u8]) -> Option<u64> {
+    let (pairs, [b'Z']) = text.as_chunks::<2>() else { return None };
+    seconds(pairs.try_into().ok()?)
+}
+
+/// The seconds from 1970 to a date and time, of whose digits two make a pair, from the century down to the seconds.
+fn seconds(pairs: [[u8; 2]; 7]) -> Option<u64> {
+    let number = |[high, low]: [u8; 2]| {
+        (high.is_ascii_digit() && low.is_ascii_digit()).then(|| u64::from(high - b'0') * 10 + u64::from(low - b'0'))
     };
-    let (year, month, day) = (number(&[y0, y1, y2, y3])?, number(&[mo0, mo1])?, number(&[d0, d1])?);
-    let (hour, minute, second) = (number(&[h0, h1])?, number(&[mi0, mi1])?, number(&[s0, s1])?);
+    let [century, year, month, day, hour, minute, second] = pairs.map(number);
+    let (year, month, day) = (century? * 100 + year?, month?, day?);
+    let (hour, minute, second) = (hour?, minute?, second?);
     if year < 1970 || !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60
     {
         return None;
@@ -290,6 +302,16 @@ mod tests {
             "2024-02-29T00:00:00.Z",
         ] {
             assert_eq!(timestamp(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn times_of_der() {
+        assert_eq!(generalized_time(b"20240229235959Z"), Some(1_709_251_199));
+        for wrong in
+            ["", "Z", "20240229235959", "202402292359Z", "20240229235959.5Z", "20240229235959z", "2024022923595xZ"]
+        {
+            assert_eq!(generalized_time(wrong.as_bytes()), None, "{wrong}");
         }
     }
 

@@ -151,7 +151,7 @@ impl Reader {
 
     fn error(&self, at: usize, reason: Reason) -> ReadError {
         let before = self.window.get(..at).unwrap_or(&self.window);
-        ReadError { line: 1 + self.lines + line_ends(before), offset: self.offset + before.len() as u64, reason }
+        ReadError::new(1 + self.lines + line_ends(before), self.offset + before.len() as u64, reason)
     }
 
     /// Understands as much of the window as is complete.

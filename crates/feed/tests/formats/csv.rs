@@ -75,7 +75,7 @@ fn what_is_no_csv_of_a_validator_is_an_error() {
     check(
         "name,value\n1,2\n",
         expect![[r#"
-        error: neither a validator's JSON nor its CSV: it begins with "name,value"
+        error: neither a validator's JSON nor its CSV nor a CCR: it begins with "name,value"
     "#]],
     );
     check(

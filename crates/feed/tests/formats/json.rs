@@ -288,13 +288,13 @@ fn what_is_no_validator_s_file_is_an_error() {
         (
             "hello",
             expect![[r#"
-                error: neither a validator's JSON nor its CSV: it begins with "hello"
+                error: neither a validator's JSON nor its CSV nor a CCR: it begins with "hello"
             "#]],
         ),
         (
             "<html>",
             expect![[r#"
-                error: neither a validator's JSON nor its CSV: it begins with "<html>"
+                error: neither a validator's JSON nor its CSV nor a CCR: it begins with "<html>"
             "#]],
         ),
         (

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests that fails should fail the test")]
 
+mod ccr;
+mod compressed;
 mod csv;
 mod json;
 
@@ -16,14 +18,27 @@ pub(crate) fn read(document: &[u8]) -> Result<Rows, ReadError> {
     reader.finish()
 }
 
+/// Reads a document that comes in pieces which end at these places, in any order.
+pub(crate) fn read_in_pieces(document: &[u8], cuts: &[usize]) -> Result<Rows, ReadError> {
+    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (document.len() + 1)).collect();
+    cuts.sort_unstable();
+    let mut reader = Reader::new();
+    let mut start = 0;
+    for cut in cuts.into_iter().chain([document.len()]) {
+        reader.push(&document[start..cut])?;
+        start = cut;
+    }
+    reader.finish()
+}
+
 pub(crate) fn table(rows: Rows) -> (Table, Tally) {
     let tally = rows.tally().clone();
     (rows.into_table(Version::V2, Vec::new()).unwrap(), tally)
 }
 
 /// The records with what is known of them, and what was refused.
-pub(crate) fn shown(document: &str) -> String {
-    let rows = match read(document.as_bytes()) {
+pub(crate) fn shown(document: &[u8]) -> String {
+    let rows = match read(document) {
         Ok(rows) => rows,
         Err(error) => return format!("error: {error}\n"),
     };
@@ -47,5 +62,5 @@ pub(crate) fn shown(document: &str) -> String {
 }
 
 pub(crate) fn check(document: &str, expect: Expect) {
-    expect.assert_eq(&shown(document));
+    expect.assert_eq(&shown(document.as_bytes()));
 }

@@ -113,7 +113,7 @@ fn a_broken_file_changes_nothing_and_says_so_once() {
         (b"", "the file is empty", "empty"),
         (
             b"<html>\n<body>Bad gateway",
-            "neither a validator's JSON nor its CSV: it begins with \"<html>\"",
+            "neither a validator's JSON nor its CSV nor a CCR: it begins with \"<html>\"",
             "unrecognised",
         ),
         (

@@ -1,14 +1,17 @@
-//! Made-up data with the shape of the global RPKI of September 2026, in the form of rpki-client's JSON.
+//! Made-up data with the shape of the global RPKI of September 2026, in each form that rpki-client writes.
 //!
 //! A generation differs from the one before by a given number of VRPs: half of them replaced slots' old VRPs, which
-//! go, half their new ones, which come. The same seed gives the same file.
+//! go, half their new ones, which come. The same seed gives the same file, and the same set in each form.
+
+mod ccr;
+mod csv;
+mod json;
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// VRPs of the whole world, and how many of them each trust anchor has.
 const WORLD_VRPS: u64 = 1_005_140;
@@ -27,7 +30,8 @@ const TURN_STRIDE: u64 = 2_147_483_647;
 /// What to write.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Where to write it; it is put there complete, by a rename
+    /// Where to write it, as CSV if the name ends in .csv, as CCR if it ends in .ccr, else as JSON; it is put there
+    /// complete, by a rename
     #[arg(long, default_value = "rpki.json")]
     out: PathBuf,
     /// How many VRPs
@@ -61,7 +65,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
     let context = |error: std::io::Error| format!("{}: {error}", partial.display());
     let vrps = vrps(arguments);
     let mut out = BufWriter::with_capacity(1 << 20, File::create(&partial).map_err(context)?);
-    write(arguments, &vrps, &mut out).and_then(|()| out.flush()).map_err(context)?;
+    let written = match Form::of(&arguments.out) {
+        Form::Json => json::write(arguments, &vrps, &mut out),
+        Form::Csv => csv::write(arguments, &vrps, &mut out),
+        Form::Ccr => ccr::write(arguments, &vrps, &mut out),
+    };
+    written.and_then(|()| out.flush()).map_err(context)?;
     drop(out);
     std::fs::rename(&partial, &arguments.out).map_err(|error| format!("{}: {error}", arguments.out.display()))?;
     println!(
@@ -76,6 +85,26 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
     Ok(())
 }
 
+/// How the set is written.
+#[derive(Clone, Copy)]
+enum Form {
+    Json,
+    /// VRPs only, as there is no more in it.
+    Csv,
+    /// Without trust anchors' names and expiries.
+    Ccr,
+}
+
+impl Form {
+    fn of(path: &Path) -> Form {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("csv") => Form::Csv,
+            Some("ccr") => Form::Ccr,
+            _ => Form::Json,
+        }
+    }
+}
+
 /// One VRP. Its fields stand in the order in which rpki-client sorts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Vrp {
@@ -85,6 +114,23 @@ struct Vrp {
     max_len: u8,
     asn: u32,
     anchor: u8,
+}
+
+impl Vrp {
+    /// The prefix as it is written.
+    fn prefix(&self) -> String {
+        let len = self.len;
+        if self.is_ipv6 {
+            format!("{}/{len}", Ipv6Addr::from_bits(self.addr))
+        } else {
+            format!("{}/{len}", Ipv4Addr::from_bits(u32::try_from(self.addr).expect("an IPv4 address")))
+        }
+    }
+
+    /// The name of its trust anchor.
+    fn anchor(&self) -> &'static str {
+        ANCHORS[usize::from(self.anchor)].0
+    }
 }
 
 /// A hash that serves as a random number with a name: splitmix64 over the parts.
@@ -162,73 +208,36 @@ fn anchor_of(slot: u64, count: u64) -> u8 {
     0
 }
 
-fn write(arguments: &Arguments, vrps: &[Vrp], out: &mut impl Write) -> std::io::Result<()> {
-    let expires = arguments.expires;
-    writeln!(out, "{{\n\t\"metadata\": {{\n\t\t\"buildmachine\": \"generated.example\",")?;
-    writeln!(
-        out,
-        "\t\t\"buildtime\": \"2026-09-16T{:02}:{:02}:00Z\",",
-        arguments.generation / 60 % 24,
-        arguments.generation % 60
-    )?;
-    writeln!(
-        out,
-        "\t\t\"elapsedtime\": 300,\n\t\t\"vrps\": {},\n\t\t\"uniquevrps\": {}\n\t}},\n",
-        vrps.len(),
-        vrps.len()
-    )?;
-    writeln!(out, "\t\"roas\": [")?;
-    for (place, vrp) in vrps.iter().enumerate() {
-        let prefix = if vrp.is_ipv6 {
-            Ipv6Addr::from_bits(vrp.addr).to_string()
-        } else {
-            Ipv4Addr::from_bits(u32::try_from(vrp.addr).expect("an IPv4 address")).to_string()
-        };
-        let (ta, comma) = (ANCHORS[usize::from(vrp.anchor)].0, comma(place, vrps.len()));
-        let Vrp { asn, len, max_len, .. } = vrp;
-        writeln!(
-            out,
-            "\t\t{{ \"asn\": {asn}, \"prefix\": \"{prefix}/{len}\", \"maxLength\": {max_len}, \"ta\": \"{ta}\", \"expires\": {expires} }}{comma}"
-        )?;
-    }
-    writeln!(out, "\t],\n\n\t\"bgpsec_keys\": [")?;
-    for key in 0..arguments.router_keys {
-        write_router_key(arguments, key, out)?;
-    }
-    writeln!(out, "\t],\n\n\t\"aspas\": [")?;
-    for place in 0..arguments.aspas {
-        write_aspa(arguments, place, out)?;
-    }
-    writeln!(out, "\t]\n}}")
+/// When a generation was made: the hour and the minute, of a day that is always the same.
+fn made(arguments: &Arguments) -> (u64, u64) {
+    (arguments.generation / 60 % 24, arguments.generation % 60)
 }
 
-fn comma(place: usize, count: usize) -> &'static str {
-    if place + 1 < count { "," } else { "" }
+/// One router key.
+struct RouterKey {
+    asn: u64,
+    ski: Vec<u8>,
+    spki: Vec<u8>,
 }
 
 /// A key with the frame of a P-256 SubjectPublicKeyInfo and random octets for the point.
-fn write_router_key(arguments: &Arguments, key: u64, out: &mut impl Write) -> std::io::Result<()> {
+fn router_key(arguments: &Arguments, key: u64) -> RouterKey {
     let point = (0..8).flat_map(|part| random(&[arguments.seed, key, 1_000 + part]).to_be_bytes());
     let mut spki = vec![0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x02, 0x01, 0x06, 0x08, 0x2A];
     spki.extend([0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04]);
     spki.extend(point);
-    let ski = (0..3).flat_map(|part| random(&[arguments.seed, key, 2_000 + part]).to_be_bytes()).take(20);
-    let ski = ski.fold(String::new(), |mut text, octet| {
-        write!(text, "{octet:02X}").expect("writing to a String does not fail");
-        text
-    });
-    let comma = if key + 1 < arguments.router_keys { "," } else { "" };
-    writeln!(
-        out,
-        "\t\t{{ \"asn\": {}, \"ski\": \"{ski}\", \"pubkey\": \"{}\", \"ta\": \"ripe\", \"expires\": {} }}{comma}",
-        15_562 + key,
-        base64(&spki),
-        arguments.expires
-    )
+    let ski = (0..3).flat_map(|part| random(&[arguments.seed, key, 2_000 + part]).to_be_bytes()).take(20).collect();
+    RouterKey { asn: 15_562 + key, ski, spki }
 }
 
-fn write_aspa(arguments: &Arguments, place: u64, out: &mut impl Write) -> std::io::Result<()> {
-    let customer = 1_001 + place * 5;
+/// One ASPA.
+struct Aspa {
+    customer: u64,
+    /// Ascending.
+    providers: Vec<u64>,
+}
+
+fn aspa(arguments: &Arguments, place: u64) -> Aspa {
     let count = match place {
         _ if place < ASPAS_OF_ZERO => 0,
         ASPAS_OF_ZERO => LONGEST_ASPA,
@@ -245,24 +254,5 @@ fn write_aspa(arguments: &Arguments, place: u64, out: &mut impl Write) -> std::i
         *provider = (*provider).max(next);
         next = *provider + 5;
     }
-    let providers: Vec<String> = providers.iter().map(u64::to_string).collect();
-    let comma = if place + 1 < arguments.aspas { "," } else { "" };
-    writeln!(
-        out,
-        "\t\t{{ \"customer_asid\": {customer}, \"expires\": {}, \"providers\": [{}] }}{comma}",
-        arguments.expires,
-        providers.join(", ")
-    )
-}
-
-fn base64(octets: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    octets.chunks(3).fold(String::new(), |mut text, chunk| {
-        let bits = chunk.iter().chain([0, 0].iter()).take(3).fold(0_u32, |bits, octet| bits << 8 | u32::from(*octet));
-        for place in 0..4 {
-            let digit = DIGITS[(bits >> (18 - 6 * place) & 63) as usize];
-            text.push(if place <= chunk.len() { char::from(digit) } else { '=' });
-        }
-        text
-    })
+    Aspa { customer: 1_001 + place * 5, providers }
 }

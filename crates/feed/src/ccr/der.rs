@@ -1,0 +1,262 @@
+//! The Distinguished Encoding Rules (X.690 section 10), read strictly: one value has one encoding.
+//!
+//! Nothing is copied: a [`Cursor`] stands somewhere in the octets and knows where in the file that is.
+
+use crate::scalar;
+
+/// An INTEGER.
+pub(super) const INTEGER: u8 = 0x02;
+/// A BIT STRING.
+pub(super) const BIT_STRING: u8 = 0x03;
+/// An OCTET STRING.
+pub(super) const OCTET_STRING: u8 = 0x04;
+/// An OBJECT IDENTIFIER.
+pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
+/// A GeneralizedTime.
+pub(super) const GENERALIZED_TIME: u8 = 0x18;
+/// A SEQUENCE, or a SEQUENCE OF.
+pub(super) const SEQUENCE: u8 = 0x30;
+
+/// The tag `[number] EXPLICIT`, for numbers up to 30.
+pub(super) const fn explicit(number: u8) -> u8 {
+    0xA0 | number
+}
+
+/// Whether a tag is one of a context, and not of ASN.1 itself.
+pub(super) fn is_of_context(tag: u8) -> bool {
+    tag & 0xC0 == 0x80
+}
+
+/// The number of a context's tag; 31 where it stands in further octets.
+pub(super) fn number(tag: u8) -> u8 {
+    tag & 0x1F
+}
+
+/// The most octets of a tag whose number is above 30.
+const LONG_TAG_OCTETS_MAX: usize = 4;
+
+/// A rule that the file breaks, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wrong {
+    /// The octet in the file, counted from 0.
+    pub(super) at: usize,
+    /// What is wrong, so that "at byte 5" may follow.
+    pub(super) what: String,
+}
+
+/// Whether the file ends before its outermost value does, as one that is still being written.
+pub(super) fn is_cut(file: &[u8]) -> bool {
+    let mut cursor = Cursor::new(file);
+    match cursor.octet("").and_then(|_| cursor.length("")) {
+        Ok(length) => length > cursor.rest.len(),
+        Err(wrong) => wrong.at == file.len(),
+    }
+}
+
+/// A place among the values of one frame.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cursor<'a> {
+    rest: &'a [u8],
+    at: usize,
+}
+
+/// One value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Element<'a> {
+    /// Its tag; of a long one the first octet.
+    pub(super) tag: u8,
+    /// Tag, length and content.
+    pub(super) whole: &'a [u8],
+    /// The values within, if it is a frame for values.
+    pub(super) content: Cursor<'a>,
+    /// Where it begins.
+    pub(super) at: usize,
+}
+
+impl Element<'_> {
+    /// That it breaks a rule.
+    pub(super) fn wrong(&self, what: impl Into<String>) -> Wrong {
+        Wrong { at: self.at, what: what.into() }
+    }
+}
+
+impl<'a> Cursor<'a> {
+    /// Before the first octet of a file.
+    pub(super) fn new(file: &'a [u8]) -> Cursor<'a> {
+        Cursor { rest: file, at: 0 }
+    }
+
+    /// Where the next value begins.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Whether there are no more values.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// The tag of the next value.
+    pub(super) fn tag(&self) -> Option<u8> {
+        self.rest.first().copied()
+    }
+
+    /// That something is wrong with the next value.
+    pub(super) fn wrong(&self, what: impl Into<String>) -> Wrong {
+        Wrong { at: self.at, what: what.into() }
+    }
+
+    /// That there are no more values.
+    pub(super) fn end(&self, frame: &str) -> Result<(), Wrong> {
+        if self.rest.is_empty() { Ok(()) } else { Err(self.wrong(format!("something follows the end of {frame}"))) }
+    }
+
+    /// The next value, whatever its tag.
+    pub(super) fn element(&mut self, name: &str) -> Result<Element<'a>, Wrong> {
+        let start = *self;
+        let tag = self.octet(name)?;
+        if tag & 0x1F == 0x1F {
+            self.rest_of_tag(name)?;
+        }
+        let length = self.length(name)?;
+        let Some((content, rest)) = self.rest.split_at_checked(length) else {
+            return Err(start.wrong(format!("{name} is longer than what it stands in")));
+        };
+        let content = Cursor { rest: content, at: self.at };
+        *self = Cursor { rest, at: self.at + length };
+        let whole = start.rest.get(..self.at - start.at).unwrap_or_default();
+        Ok(Element { tag, whole, content, at: start.at })
+    }
+
+    /// The next value, which has to have this tag.
+    pub(super) fn take(&mut self, tag: u8, name: &str) -> Result<Element<'a>, Wrong> {
+        match self.tag() {
+            Some(found) if found != tag => {
+                Err(self.wrong(format!("{name} should have tag {tag:#04x}, not {found:#04x},")))
+            }
+            _ => self.element(name),
+        }
+    }
+
+    /// The values within the next one, which is a SEQUENCE.
+    pub(super) fn sequence(&mut self, name: &str) -> Result<Cursor<'a>, Wrong> {
+        self.take(SEQUENCE, name).map(|element| element.content)
+    }
+
+    /// The next value, which has to be one or more others within a SEQUENCE.
+    pub(super) fn filled_sequence(&mut self, name: &str) -> Result<Cursor<'a>, Wrong> {
+        let element = self.take(SEQUENCE, name)?;
+        if element.content.is_empty() { Err(element.wrong(format!("{name} is empty"))) } else { Ok(element.content) }
+    }
+
+    /// An OBJECT IDENTIFIER, which has to be this one and then means that.
+    pub(super) fn identifier(&mut self, content: &[u8], name: &str, meaning: &str) -> Result<(), Wrong> {
+        let element = self.take(OBJECT_IDENTIFIER, name)?;
+        if element.content.rest == content { Ok(()) } else { Err(element.wrong(format!("{name} is not {meaning}"))) }
+    }
+
+    /// A whole number from 0, as octets without leading zeros; none for 0.
+    pub(super) fn unsigned(&mut self, name: &str) -> Result<&'a [u8], Wrong> {
+        let element = self.take(INTEGER, name)?;
+        match element.content.rest {
+            [] => Err(element.wrong(format!("{name} has no octets"))),
+            [0x80..=0xFF, ..] => Err(element.wrong(format!("{name} is negative"))),
+            [0, 0..=0x7F, ..] => Err(element.wrong(format!("{name} has needless octets"))),
+            [0, magnitude @ ..] | magnitude => Ok(magnitude),
+        }
+    }
+
+    /// A whole number from 0 to 4,294,967,295.
+    pub(super) fn unsigned_32(&mut self, name: &str) -> Result<u32, Wrong> {
+        let start = *self;
+        let octets = self.unsigned(name)?;
+        if octets.len() > 4 {
+            return Err(start.wrong(format!("{name} is above 4294967295")));
+        }
+        Ok(octets.iter().fold(0, |value, octet| value << 8 | u32::from(*octet)))
+    }
+
+    /// An OCTET STRING of a known size.
+    pub(super) fn octets<const SIZE: usize>(&mut self, name: &str) -> Result<[u8; SIZE], Wrong> {
+        let element = self.take(OCTET_STRING, name)?;
+        element.content.rest.try_into().map_err(|_| element.wrong(format!("{name} is not of {SIZE} octets")))
+    }
+
+    /// A GeneralizedTime in the form that DER and RFC 5280 leave, in seconds since 1970.
+    pub(super) fn time(&mut self, name: &str) -> Result<u64, Wrong> {
+        let element = self.take(GENERALIZED_TIME, name)?;
+        scalar::generalized_time(element.content.rest)
+            .ok_or_else(|| element.wrong(format!("{name} is no time as YYYYMMDDHHMMSSZ")))
+    }
+
+    /// A BIT STRING of at most 128 bits: the bits from the left, zeros behind them, and how many they are.
+    pub(super) fn bits_128(&mut self, name: &str) -> Result<(u128, u8), Wrong> {
+        let element = self.take(BIT_STRING, name)?;
+        let Some((unused @ 0..=7, octets)) = element.content.rest.split_first() else {
+            return Err(element.wrong(format!("{name} does not say how many of its bits are unused")));
+        };
+        let mut padded = [0; 16];
+        let Some(place) = padded.get_mut(..octets.len()) else {
+            return Err(element.wrong(format!("{name} has more than 128 bits")));
+        };
+        place.copy_from_slice(octets);
+        let last = octets.last().copied().unwrap_or(0);
+        if (octets.is_empty() && *unused > 0) || u16::from(last) & ((1 << unused) - 1) != 0 {
+            return Err(element.wrong(format!("{name} has unused bits that are not zero")));
+        }
+        let bits = u8::try_from(octets.len() * 8).unwrap_or(u8::MAX).saturating_sub(*unused);
+        Ok((u128::from_be_bytes(padded), bits))
+    }
+
+    fn octet(&mut self, name: &str) -> Result<u8, Wrong> {
+        let Some((octet, rest)) = self.rest.split_first() else {
+            return Err(self.wrong(format!("{name} is missing or cut short")));
+        };
+        *self = Cursor { rest, at: self.at + 1 };
+        Ok(*octet)
+    }
+
+    /// The octets of a tag whose number is above 30: seven bits each, all but the last with the highest bit set.
+    fn rest_of_tag(&mut self, name: &str) -> Result<(), Wrong> {
+        let start = *self;
+        let mut number = 0_u32;
+        for _ in 0..LONG_TAG_OCTETS_MAX {
+            let octet = self.octet(name)?;
+            number = number << 7 | u32::from(octet & 0x7F);
+            if number == 0 {
+                break;
+            }
+            if octet & 0x80 == 0 {
+                return if number > 30 {
+                    Ok(())
+                } else {
+                    Err(start.wrong(format!("{name} has a needlessly long tag")))
+                };
+            }
+        }
+        Err(start.wrong(format!("{name} has no tag of DER")))
+    }
+
+    /// A length in its shortest form; the indefinite one is not of DER.
+    fn length(&mut self, name: &str) -> Result<usize, Wrong> {
+        let start = *self;
+        let first = self.octet(name)?;
+        let (octets, least) = match first {
+            0..=0x7F => return Ok(usize::from(first)),
+            0x80 => return Err(start.wrong(format!("{name} has an indefinite length"))),
+            0x81 => (1, 0x80),
+            0x82 => (2, 0x100),
+            0x83 => (3, 0x1_0000),
+            0x84 => (4, 0x100_0000),
+            _ => return Err(start.wrong(format!("{name} has a length above all bounds"))),
+        };
+        let mut length = 0_u32;
+        for _ in 0..octets {
+            length = length << 8 | u32::from(self.octet(name)?);
+        }
+        if length < least {
+            return Err(start.wrong(format!("{name} has a length in more octets than it needs")));
+        }
+        usize::try_from(length).map_err(|_| start.wrong(format!("{name} has a length above all bounds")))
+    }
+}

@@ -1,0 +1,165 @@
+//! The Canonical Cache Representation (draft-ietf-sidrops-rpki-ccr-11): what a validator knows, in DER.
+//!
+//! Each list in it has a hash and one order only, and a file that breaks any rule is refused as a whole: what has been
+//! damaged or put together wrongly says nothing certain. Lists that hold no payload are checked like the others.
+//!
+//! It names no trust anchors and no expiry of single VRPs; when it was made is all that is known of its age. [CC-08]
+//!
+//! `der.rs` knows DER, `payload.rs` the lists that become payload, `provenance.rs` the others, and this file what holds
+//! them together.
+
+mod der;
+mod payload;
+mod provenance;
+
+use crate::reader::{ReadError, Reason};
+use crate::rows::Rows;
+use crate::table::Stamp;
+use der::{Cursor, Element, Wrong, explicit};
+use sha2::{Digest, Sha256};
+
+/// The most octets of a file, which is held as a whole: ten times the representation of the whole world.
+pub(crate) const CCR_OCTETS_MAX: usize = 256 * 1024 * 1024;
+
+/// The OBJECT IDENTIFIER 1.2.840.113549.1.9.16.1.54.
+const CONTENT_TYPE: [u8; 11] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x09, 0x10, 0x01, 0x36];
+
+/// The OBJECT IDENTIFIER 2.16.840.1.101.3.4.2.1.
+const SHA_256: [u8; 9] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
+
+/// The number of the last element that is known here.
+const LAST_STATE: u8 = 5;
+
+/// Reads one file.
+pub(crate) struct Reader {
+    file: Vec<u8>,
+}
+
+impl Reader {
+    /// A reader at the start of a file.
+    pub(crate) fn new() -> Reader {
+        Reader { file: Vec::new() }
+    }
+
+    /// The next octets of the file, any number of them. After an error the reader is of no further use.
+    pub(crate) fn push(&mut self, octets: &[u8]) -> Result<(), ReadError> {
+        if octets.len() > CCR_OCTETS_MAX - self.file.len() {
+            let reason = Reason::TooLarge(CCR_OCTETS_MAX as u64);
+            return Err(ReadError::in_binary(CCR_OCTETS_MAX as u64, reason));
+        }
+        self.file.extend_from_slice(octets);
+        Ok(())
+    }
+
+    /// The file is complete: what is in it.
+    pub(crate) fn finish(self) -> Result<Rows, ReadError> {
+        if der::is_cut(&self.file) {
+            return Err(ReadError::in_binary(self.file.len() as u64, Reason::Truncated));
+        }
+        let mut rows = Rows::default();
+        match read(&self.file, &mut rows) {
+            Ok(Vrps::Represented) => Ok(rows),
+            Ok(Vrps::NotRepresented) => Err(ReadError::in_binary(0, Reason::CcrWithoutVrps)),
+            Err(Wrong { at, what }) => Err(ReadError::in_binary(at as u64, Reason::Ccr(what))),
+        }
+    }
+}
+
+/// Whether the file says anything of VRPs. [CC-10]
+enum Vrps {
+    /// It says which there are, if any.
+    Represented,
+    /// It does not say whether there are any.
+    NotRepresented,
+}
+
+fn read(file: &[u8], rows: &mut Rows) -> Result<Vrps, Wrong> {
+    let mut ccr = representation(file)?;
+    if let Some(explicit_version) = ccr.tag().filter(|tag| *tag == explicit(0)) {
+        let mut version = ccr.take(explicit_version, "version")?.content;
+        return Err(match version.unsigned_32("version")? {
+            0 => version.wrong("version 0, which DER leaves out, stands"),
+            number => version.wrong(format!("unknown version {number}")),
+        });
+    }
+    let mut algorithm = ccr.sequence("hashAlg")?;
+    algorithm.identifier(&SHA_256, "hashAlg", "SHA-256")?;
+    algorithm.end("hashAlg, which has no parameters,")?;
+    let produced_at = ccr.time("producedAt")?;
+    rows.set_stamp(Stamp { made: u32::try_from(produced_at).ok(), valid_until: None });
+
+    let states_at = ccr.at();
+    let manifests = state(&mut ccr, 1, "mfts")?;
+    let vrps = state(&mut ccr, 2, "vrps")?;
+    let aspas = state(&mut ccr, 3, "vaps")?;
+    let trust_anchors = state(&mut ccr, 4, "tas")?;
+    let router_keys = state(&mut ccr, LAST_STATE, "rks")?;
+    read_extensions(ccr)?;
+    if [&manifests, &vrps, &aspas, &trust_anchors, &router_keys].into_iter().all(Option::is_none) {
+        return Err(Wrong { at: states_at, what: "there is no state".to_owned() });
+    }
+
+    manifests.map_or(Ok(()), |state| provenance::read_manifests(state, produced_at))?;
+    trust_anchors.map_or(Ok(()), provenance::read_trust_anchors)?;
+    aspas.map_or(Ok(()), |state| payload::read_aspas(state, rows))?;
+    router_keys.map_or(Ok(()), |state| payload::read_router_keys(state, rows))?;
+    match vrps {
+        Some(state) => payload::read_vrps(state, rows).map(|()| Vrps::Represented),
+        None => Ok(Vrps::NotRepresented),
+    }
+}
+
+/// Unpacks what the file holds, and nothing else. [CC-06]
+fn representation(file: &[u8]) -> Result<Cursor<'_>, Wrong> {
+    let mut file = Cursor::new(file);
+    let mut info = file.sequence("the ContentInfo")?;
+    file.end("the ContentInfo")?;
+    info.identifier(&CONTENT_TYPE, "the contentType", "that of a CCR")?;
+    let mut content = info.take(explicit(0), "the content")?.content;
+    info.end("the content")?;
+    let ccr = content.sequence("the RpkiCanonicalCacheRepresentation")?;
+    content.end("the RpkiCanonicalCacheRepresentation")?;
+    Ok(ccr)
+}
+
+/// Takes the state with a number, if it stands next.
+fn state<'a>(ccr: &mut Cursor<'a>, number: u8, name: &str) -> Result<Option<Cursor<'a>>, Wrong> {
+    if ccr.tag() != Some(explicit(number)) {
+        return Ok(None);
+    }
+    let mut tagged = ccr.take(explicit(number), name)?.content;
+    let state = tagged.sequence(name)?;
+    tagged.end(name)?;
+    Ok(Some(state))
+}
+
+/// Passes over what later versions of the structure may bring. [CC-07]
+fn read_extensions(mut ccr: Cursor<'_>) -> Result<(), Wrong> {
+    while let Some(tag) = ccr.tag() {
+        let element = ccr.element("an extension")?;
+        if !der::is_of_context(tag) {
+            return Err(element.wrong(format!("an extension has tag {tag:#04x}")));
+        }
+        if der::number(tag) <= LAST_STATE {
+            return Err(element.wrong(format!("element [{}] stands twice, too late or wrongly", der::number(tag))));
+        }
+    }
+    Ok(())
+}
+
+/// Takes the hash of a list, which covers tag, length and content, and compares it. [CC-01]
+fn check_hash(state: &mut Cursor<'_>, list: &Element<'_>, name: &str) -> Result<(), Wrong> {
+    let hash_at = *state;
+    let hash: [u8; 32] = state.octets("the hash")?;
+    state.end(name)?;
+    if Sha256::digest(list.whole).as_slice() == hash {
+        Ok(())
+    } else {
+        Err(hash_at.wrong(format!("the hash of {name} does not match its content")))
+    }
+}
+
+/// Whether a value is larger than the last one, which it then replaces.
+fn ascends<T: PartialOrd + Copy>(last: &mut Option<T>, value: T) -> bool {
+    last.replace(value).is_none_or(|last| last < value)
+}

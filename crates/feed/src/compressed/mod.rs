@@ -1,0 +1,208 @@
+//! Files that are compressed, by gzip or by zstd.
+//!
+//! What comes of a piece goes on to the reader of the format at once, so that memory is bounded however much a file
+//! grows by decompression; its whole size has a limit too. A compressed file within a compressed one is nothing that
+//! anybody writes, and not recognised.
+
+mod gzip;
+
+use crate::reader::{Octets, Plain, ReadError, Reason};
+use crate::rows::Rows;
+use std::fmt;
+use zstd::stream::raw::{DParameter, InBuffer, Operation, OutBuffer};
+
+/// The most octets that may come of decompressing a file: twenty times the JSON of the whole world.
+pub(crate) const DECOMPRESSED_OCTETS_MAX: u64 = 2 * 1024 * 1024 * 1024;
+
+/// How much is decompressed at a time.
+const PIECE_OCTETS: usize = 64 * 1024;
+
+/// zstd looks back over at most two to the power of this many octets, which have to be held: 128 MiB. A file that wants
+/// more is refused; no level of its program does unless asked to.
+const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+
+/// With what a file is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Compression {
+    /// RFC 1952.
+    Gzip,
+    /// RFC 8878.
+    Zstd,
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+        })
+    }
+}
+
+/// What the first octets of a file say of its compression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// Nothing: there are too few.
+    TooShort,
+    /// There is none.
+    Plain,
+    /// This one.
+    Compressed(Compression),
+}
+
+impl Compression {
+    /// Recognises the octets that a compressed file begins with.
+    pub(crate) fn of(start: &[u8]) -> Start {
+        match start {
+            [0x1F, 0x8B, ..] => Start::Compressed(Compression::Gzip),
+            // A frame, or one to be skipped (RFC 8878 sections 3.1.1 and 3.1.2).
+            [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => Start::Compressed(Compression::Zstd),
+            [] | [0x1F] | [0x28] | [0x28, 0xB5] | [0x28, 0xB5, 0x2F] => Start::TooShort,
+            [0x50..=0x5F] | [0x50..=0x5F, 0x2A] | [0x50..=0x5F, 0x2A, 0x4D] => Start::TooShort,
+            _ => Start::Plain,
+        }
+    }
+}
+
+/// What one step of decompressing did.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    /// Octets that it took.
+    taken: usize,
+    /// Octets that it made.
+    made: usize,
+}
+
+/// Reads one compressed file.
+pub(crate) struct Reader {
+    decoder: Decoder,
+    /// Where the decoder writes.
+    piece: Box<[u8]>,
+    /// Octets of the file that were taken.
+    taken: u64,
+    /// Octets that were made of them, and the most that may be.
+    made: u64,
+    made_max: u64,
+    content: Plain,
+}
+
+enum Decoder {
+    Gzip(Box<gzip::Members>),
+    Zstd(Zstd),
+}
+
+impl Reader {
+    /// A reader at the start of a file.
+    pub(crate) fn new(compression: Compression) -> Result<Reader, ReadError> {
+        let decoder = match compression {
+            Compression::Gzip => Decoder::Gzip(Box::new(gzip::Members::new())),
+            Compression::Zstd => Decoder::Zstd(Zstd::new().map_err(|what| broken(compression, 0, &what))?),
+        };
+        let piece = vec![0; PIECE_OCTETS].into_boxed_slice();
+        Ok(Reader { decoder, piece, taken: 0, made: 0, made_max: DECOMPRESSED_OCTETS_MAX, content: Plain::new() })
+    }
+
+    /// The next octets of the file. After an error the reader is of no further use.
+    pub(crate) fn push(&mut self, octets: &[u8]) -> Result<(), ReadError> {
+        let mut rest = octets;
+        loop {
+            let Step { taken, made } = self.step(rest)?;
+            rest = rest.get(taken..).unwrap_or_default();
+            self.taken += taken as u64;
+            self.made += made as u64;
+            let piece = self.piece.get(..made).unwrap_or_default();
+            if self.made > self.made_max {
+                let reason = Reason::TooLarge(self.made_max);
+                return Err(ReadError { of: Octets::Decompressed, ..ReadError::in_binary(self.made, reason) });
+            }
+            self.content.push(piece).map_err(decompressed)?;
+            // Where the piece is full, more may be waiting in the decoder.
+            if rest.is_empty() && made < self.piece.len() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The file is complete: what was accepted of it.
+    pub(crate) fn finish(self) -> Result<Rows, ReadError> {
+        let complete = match &self.decoder {
+            Decoder::Gzip(members) => members.is_complete(),
+            Decoder::Zstd(frames) => frames.is_complete(),
+        };
+        if !complete {
+            return Err(ReadError::in_binary(self.taken, Reason::Truncated));
+        }
+        self.content.finish().map_err(decompressed)
+    }
+
+    fn step(&mut self, octets: &[u8]) -> Result<Step, ReadError> {
+        let stuck = |step: &Step| step.taken == 0 && step.made == 0 && !octets.is_empty();
+        let (compression, step) = match &mut self.decoder {
+            Decoder::Gzip(members) => (Compression::Gzip, members.step(octets, &mut self.piece)),
+            Decoder::Zstd(frames) => (Compression::Zstd, frames.step(octets, &mut self.piece)),
+        };
+        match step {
+            Ok(step) if stuck(&step) => Err(broken(compression, self.taken, "it leads nowhere")),
+            Ok(step) => Ok(step),
+            Err(what) => Err(broken(compression, self.taken, &what)),
+        }
+    }
+}
+
+fn broken(compression: Compression, taken: u64, what: &str) -> ReadError {
+    ReadError::in_binary(taken, Reason::Compression(format!("{compression}: {what}")))
+}
+
+/// An error of the reader behind the decoder.
+fn decompressed(error: ReadError) -> ReadError {
+    ReadError { of: Octets::Decompressed, ..error }
+}
+
+/// The frames of a zstd file, one behind the other.
+struct Zstd {
+    decoder: zstd::stream::raw::Decoder<'static>,
+    /// Whether it stands between frames.
+    is_between: bool,
+}
+
+impl Zstd {
+    fn new() -> Result<Zstd, String> {
+        let mut decoder = zstd::stream::raw::Decoder::new().map_err(|error| error.to_string())?;
+        let window = DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX);
+        decoder.set_parameter(window).map_err(|error| error.to_string())?;
+        Ok(Zstd { decoder, is_between: true })
+    }
+
+    fn is_complete(&self) -> bool {
+        self.is_between
+    }
+
+    fn step(&mut self, octets: &[u8], piece: &mut [u8]) -> Result<Step, String> {
+        if octets.is_empty() && self.is_between {
+            // To ask for more of nothing would begin a frame.
+            return Ok(Step { taken: 0, made: 0 });
+        }
+        let (mut input, mut output) = (InBuffer::around(octets), OutBuffer::around(piece));
+        let hint = self.decoder.run(&mut input, &mut output).map_err(|error| error.to_string())?;
+        self.is_between = hint == 0;
+        Ok(Step { taken: input.pos(), made: output.pos() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_grows_beyond_the_limit_is_refused() {
+        let document = [br#"{"roas": []"#.as_slice(), &[b' '; 200_000], b"}"].concat();
+        let compressed = zstd::encode_all(document.as_slice(), 1).unwrap();
+        let read = |made_max| {
+            let mut reader = Reader { made_max, ..Reader::new(Compression::Zstd).unwrap() };
+            reader.push(&compressed).map(|()| reader.finish().map(|rows| rows.accepted()))
+        };
+        assert_eq!(read(document.len() as u64), Ok(Ok(0)));
+        let error = read(document.len() as u64 - 1).unwrap_err();
+        assert_eq!(error.to_string(), "after decompression: larger than 200011 bytes");
+    }
+}
