@@ -60,6 +60,12 @@ impl Table {
         Table { image, expires, anchors, trust_anchors, stamp }
     }
 
+    /// The same with this image, which is the same set in another version.
+    pub(crate) fn with_image(&self, image: Image) -> Table {
+        debug_assert!(self.image == image, "another form is the same set");
+        Table { image, ..self.clone() }
+    }
+
     /// The names of the trust anchors that records may have; an empty one stands for none.
     pub(crate) fn trust_anchors(&self) -> &[String] {
         &self.trust_anchors

@@ -87,6 +87,11 @@ impl History {
         self.current.as_ref()
     }
 
+    /// Sets what routers are told of when to ask again. It counts from the next view on.
+    pub fn set_timing(&mut self, timing: Timing) {
+        self.timing = timing;
+    }
+
     /// How many deltas are kept, and how many octets they take.
     pub fn retained(&self) -> (usize, usize) {
         (self.steps.len(), self.octets)

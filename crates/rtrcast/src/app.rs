@@ -1,26 +1,30 @@
 //! `rtrcast serve`: puts the parts together, starts their tasks, and stops them.
 
-use crate::cli::{HttpAddress, ServeArguments};
+use crate::cli::HttpAddress;
+use crate::config::CommandLine;
+use crate::control::{self, Control};
 use crate::exit::Failure;
-use crate::hub::Hub;
-use crate::metrics::{BindLabel, Metrics};
-use crate::source::{self, Context, Source};
+use crate::hub::{Hub, Input, Reconfiguration};
+use crate::metrics::{BindLabel, Metrics, OutcomeLabel};
+use crate::plan::Plan;
+use crate::roster::Roster;
 use crate::watch::Watch;
 use crate::{http, log};
+use rtrcast_feed::SlurmFile;
+use rtrcast_feed::curator::Curation;
 use rtrcast_net::{Clock, Ipv4Beside, Listener, Published, Service, listen};
-use rtrcast_proto::{History, HistoryLimits, Serial, ServerPolicy, SessionIds, Stop, Timing, VersionRange};
+use rtrcast_proto::{History, HistoryLimits, Serial, SessionIds, Stop};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::future::Future;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Notify, Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 /// How long routers may take for their last words when the cache stops. [C-RST-01]
 const GRACE: Duration = Duration::from_secs(10);
@@ -35,59 +39,30 @@ const DESCRIPTORS_KEPT: u64 = 64;
 const INPUTS_MAX: usize = 4;
 const WANTS_MAX: usize = 1_024;
 
-/// What the arguments say, checked.
-struct Plan {
-    source: Source,
-    listen: Vec<SocketAddr>,
-    http: HttpAddress,
-    policy: ServerPolicy,
-    timing: Timing,
-    refresh: Duration,
-    room: Room,
-}
+/// Orders from the control socket that wait.
+const COMMANDS_MAX: usize = 4;
 
-pub(crate) fn serve(arguments: ServeArguments) -> Result<(), Failure> {
-    log::start(arguments.log_level);
-    let plan = plan(arguments).inspect_err(|_| log::finish())?;
+pub(crate) fn serve(command_line: &CommandLine) -> Result<(), Failure> {
+    // What the file says of the log counts as well, and what is wrong with the file is told without a log.
+    let settings = command_line.settle()?;
+    let plan = Plan::new(&settings)?;
+    let slurm = plan.read_slurm()?;
+    log::start(settings.arguments.log_level);
+    let room = room(plan.connections_max);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("rtrcast")
         .build()
         .map_err(|error| Failure::Internal(format!("can't start threads: {error}")))?;
-    let outcome = runtime.block_on(run(plan));
+    let outcome = runtime.block_on(run(command_line, plan, slurm, room));
     // A read that is still running is not waited for.
     runtime.shutdown_background();
     log::finish();
     outcome
 }
 
-fn plan(arguments: ServeArguments) -> Result<Plan, Failure> {
-    let (min, max) = (arguments.min_version.0, arguments.max_version.0);
-    let versions = VersionRange::new(min, max).ok_or_else(|| {
-        Failure::Usage(format!("--min-version {min} is above --max-version {max}: no version is left"))
-    })?;
-    let timing = Timing::new(arguments.rtr_refresh, arguments.rtr_retry, arguments.rtr_expire)
-        .map_err(|error| Failure::Usage(format!("--rtr-refresh, --rtr-retry, --rtr-expire: {error}")))?;
-    if let Some(twice) = (1..arguments.listen.len()).find(|n| arguments.listen[..*n].contains(&arguments.listen[*n])) {
-        return Err(Failure::Usage(format!("--listen {} is given twice", arguments.listen[twice])));
-    }
-    let mut policy = ServerPolicy::new(versions);
-    if arguments.no_router_keys {
-        policy = policy.without_router_keys();
-    }
-    if arguments.no_aspas {
-        policy = policy.without_aspas();
-    }
-    Ok(Plan {
-        source: arguments.source,
-        listen: arguments.listen,
-        http: arguments.http,
-        policy,
-        timing,
-        refresh: Duration::from_secs(arguments.refresh.into()),
-        room: room(arguments.connections_max),
-    })
-}
+/// SLURM files in the order of the plan; what lies at URLs is not known yet.
+type SlurmFiles = Vec<Option<Arc<SlurmFile>>>;
 
 /// How many routers there may be.
 struct Room {
@@ -119,7 +94,7 @@ fn room(asked: Option<u32>) -> Room {
     }
 }
 
-async fn run(plan: Plan) -> Result<(), Failure> {
+async fn run(command_line: &CommandLine, plan: Plan, slurm: SlurmFiles, room: Room) -> Result<(), Failure> {
     let listeners = bind(&plan.listen)?;
     let http = match plan.http {
         HttpAddress::Off => None,
@@ -129,32 +104,36 @@ async fn run(plan: Plan) -> Result<(), Failure> {
             error,
         })?),
     };
+    let control = plan.control.as_deref().map(Control::bind).transpose()?;
     let mut signals = Signals::new().map_err(|error| Failure::Internal(format!("can't receive signals: {error}")))?;
-    greet(&plan, &listeners, http.as_ref());
+    greet(&plan, &room, &listeners, http.as_ref());
 
-    let mut parts = start(plan, listeners, http)?;
+    let mut parts = start(plan, slurm, room, listeners, http, control)?;
 
-    loop {
+    let stop = loop {
         tokio::select! {
             asked = signals.next() => match asked {
-                Asked::Refresh => {
-                    info!("SIGHUP: reading the source again");
-                    parts.metrics.answer_aloud.store(true, Ordering::Relaxed);
-                    parts.bell.notify_one();
-                }
+                Asked::Refresh => parts.reload(command_line, "SIGHUP").await,
                 Asked::Stop(name) => {
                     info!("{name}: stopping; routers get their last words within {} s", GRACE.as_secs());
-                    break;
+                    break Stop::Restart;
                 }
             },
-            ended = parts.tasks.join_next() => return Err(Failure::Internal(match ended {
-                Some(Ok(name)) => format!("the {name} ended"),
-                Some(Err(error)) => error.to_string(),
-                None => "no task is left".to_owned(),
-            })),
+            Some(command) = parts.commands.recv() => match command {
+                control::Command::Refresh => parts.refresh("control").await,
+                control::Command::Stop => break Stop::Restart,
+                control::Command::StopAndFlush => break Stop::Shutdown,
+            },
+            ended = parts.tasks.join_next() => match ended {
+                // A source that is not configured any more.
+                Some(Err(error)) if error.is_cancelled() => {}
+                Some(Ok(name)) => return Err(Failure::Internal(format!("the {name} ended"))),
+                Some(Err(error)) => return Err(Failure::Internal(error.to_string())),
+                None => return Err(Failure::Internal("no task is left".to_owned())),
+            },
         }
-    }
-    say_goodbye(&parts, &mut signals).await;
+    };
+    say_goodbye(&parts, stop, &mut signals).await;
     Ok(())
 }
 
@@ -162,8 +141,12 @@ async fn run(plan: Plan) -> Result<(), Failure> {
 struct Parts {
     /// None of these ends by itself.
     tasks: JoinSet<&'static str>,
-    /// Rung to read the source again.
-    bell: Arc<Notify>,
+    /// What the cache was started or reloaded with.
+    plan: Plan,
+    roster: Roster,
+    hub: mpsc::Sender<Input>,
+    /// From the control socket.
+    commands: mpsc::Receiver<control::Command>,
     /// Where to say that the cache stops.
     stop: Arc<watch::Sender<Published>>,
     /// All permits are here when no router is connected.
@@ -172,44 +155,113 @@ struct Parts {
     metrics: Arc<Metrics>,
 }
 
-fn start(plan: Plan, listeners: Vec<Listener>, http: Option<TcpListener>) -> Result<Parts, Failure> {
+impl Parts {
+    /// Reads the configuration again, and then all sources. What is wrong changes nothing.
+    async fn reload(&mut self, command_line: &CommandLine, asked_by: &str) {
+        let read = command_line.settle().and_then(|settings| {
+            let plan = Plan::new(&settings)?;
+            let slurm = plan.read_slurm()?;
+            Ok((plan, slurm))
+        });
+        let outcome = match read {
+            Ok((plan, slurm)) => {
+                self.apply(plan, slurm).await;
+                "applied"
+            }
+            Err(failure) => {
+                error!("{asked_by}: the configuration stays as it is: {failure}");
+                "refused"
+            }
+        };
+        self.metrics.reloads.get_or_create(&OutcomeLabel { outcome }).inc();
+        self.refresh(asked_by).await;
+    }
+
+    async fn apply(&mut self, plan: Plan, slurm: SlurmFiles) {
+        let fixed = plan.needs_restart_for(&self.plan);
+        if !fixed.is_empty() {
+            warn!("a restart is needed for what changed of: {}", fixed.join(", "));
+        }
+        self.plan.keep_fixed(plan);
+        let reconfiguration = reconfiguration(&self.plan, &mut self.roster, slurm);
+        self.tell(Input::Reconfigure(Box::new(reconfiguration))).await;
+        self.roster.start(&mut self.tasks);
+    }
+
+    async fn refresh(&self, asked_by: &str) {
+        info!("{asked_by}: reading all sources again");
+        self.tell(Input::AnswerAloud).await;
+        self.roster.ring();
+    }
+
+    async fn tell(&self, input: Input) {
+        // Should the hub be gone, the program is ending.
+        let _ = self.hub.send(input).await;
+    }
+}
+
+/// What the hub has to know of a plan.
+fn reconfiguration(plan: &Plan, roster: &mut Roster, files: SlurmFiles) -> Reconfiguration {
+    let (sources, slurm) = roster.assign(plan);
+    Reconfiguration {
+        curation: Curation {
+            sources: sources.iter().map(|(source, _)| *source).collect(),
+            choice: plan.choice,
+            freshness: plan.freshness,
+            guard: plan.guard,
+        },
+        timing: plan.timing,
+        overlaps: plan.overlaps,
+        sources,
+        slurm: slurm.into_iter().zip(files).map(|((id, name), file)| (id, name, file)).collect(),
+        control: plan.control.as_ref().map(|path| path.display().to_string()),
+    }
+}
+
+fn start(
+    plan: Plan,
+    slurm: SlurmFiles,
+    room: Room,
+    listeners: Vec<Listener>,
+    http: Option<TcpListener>,
+    control: Option<Control>,
+) -> Result<Parts, Failure> {
     let metrics = Arc::new(Metrics::new());
     for listener in &listeners {
         // It is 0 and not missing: an alert may wait for that.
         metrics.clients.get_or_create(&BindLabel { bind: listener.local().to_string() }).set(0);
     }
+    let clock = Clock::start();
     let history = History::new(HistoryLimits::default(), session_ids()?, plan.timing, Serial(random()?));
-    let (hub, published) = Hub::new(history, plan.policy, Arc::clone(&metrics));
-    let stop = hub.stopper();
     let (to_hub, inputs) = mpsc::channel(INPUTS_MAX);
     let (to_maker, wants) = mpsc::channel(WANTS_MAX);
-    let bell = Arc::new(Notify::new());
-    let room = Arc::new(Semaphore::new(plan.room.connections_max as usize));
+    let (to_app, commands) = mpsc::channel(COMMANDS_MAX);
+    let mut roster = Roster::new(to_hub.clone(), Arc::clone(&metrics), plan.policy.versions().max());
+    let first = reconfiguration(&plan, &mut roster, slurm);
+    let (hub, published) = Hub::new(history, plan.policy, clock, Arc::clone(&metrics), first);
+    let stop = hub.stopper();
+    let connections_max = room.connections_max;
+    let permits = Arc::new(Semaphore::new(connections_max as usize));
     let service = Arc::new(Service {
         policy: plan.policy,
-        clock: Clock::start(),
+        clock,
         published: published.clone(),
         wants: to_maker,
         stall_max: Duration::from_secs(u64::from(plan.timing.retry() * STALL_RETRIES)),
-        observer: Arc::new(Watch::new(Arc::clone(&metrics), plan.room.words)),
+        observer: Arc::new(Watch::new(Arc::clone(&metrics), room.words)),
     });
-    let context = Context {
-        name: plan.source.to_string().into(),
-        hub: to_hub,
-        metrics: Arc::clone(&metrics),
-        bell: Arc::clone(&bell),
-        refresh: plan.refresh,
-        version: plan.policy.versions().max(),
-    };
 
     let mut tasks = JoinSet::new();
     tasks.spawn(named("hub", hub.run(inputs, wants)));
-    tasks.spawn(named("source", source::follow(plan.source, context)));
-    tasks.spawn(named("listener", listen(listeners, service, Arc::clone(&room))));
+    tasks.spawn(named("listener", listen(listeners, service, Arc::clone(&permits))));
     if let Some(listener) = http {
         tasks.spawn(named("HTTP server", http::serve(listener, Arc::clone(&metrics), published)));
     }
-    Ok(Parts { tasks, bell, stop, room, connections_max: plan.room.connections_max, metrics })
+    if let Some(control) = control {
+        tasks.spawn(named("control socket", control.serve(to_hub.clone(), to_app)));
+    }
+    roster.start(&mut tasks);
+    Ok(Parts { tasks, plan, roster, hub: to_hub, commands, stop, room: permits, connections_max, metrics })
 }
 
 /// A task that says its name should it end.
@@ -219,8 +271,8 @@ async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static s
 }
 
 /// Tells all sessions, and waits until they are over, or the grace time is, or the operator asks again.
-async fn say_goodbye(parts: &Parts, signals: &mut Signals) {
-    parts.stop.send_modify(|published| published.stop = Some(Stop::Restart));
+async fn say_goodbye(parts: &Parts, stop: Stop, signals: &mut Signals) {
+    parts.stop.send_modify(|published| published.stop = Some(stop));
     tokio::select! {
         _ = parts.room.acquire_many(parts.connections_max) => info!("stopped; all connections are closed"),
         () = tokio::time::sleep(GRACE) => warn!("stopped; some routers did not take their last words in time"),
@@ -244,12 +296,18 @@ fn bind(addresses: &[SocketAddr]) -> Result<Vec<Listener>, Failure> {
 }
 
 /// Says what is served, where, and how to look at it.
-fn greet(plan: &Plan, listeners: &[Listener], http: Option<&TcpListener>) {
-    let mut text = format!("rtrcast {}\n  source  {}\n", env!("CARGO_PKG_VERSION"), plan.source);
+fn greet(plan: &Plan, room: &Room, listeners: &[Listener], http: Option<&TcpListener>) {
+    let mut text = format!("rtrcast {}\n", env!("CARGO_PKG_VERSION"));
+    for followed in &plan.sources {
+        text += &format!("  source  {}\n", followed.place);
+    }
+    for followed in &plan.slurm {
+        text += &format!("  SLURM   {}\n", followed.place);
+    }
     for listener in listeners {
         text += &format!("  RTR     tcp://{} (protocol versions {})\n", listener.local(), plan.policy.versions());
     }
-    text += &format!("  room    {} routers at a time\n", plan.room.connections_max);
+    text += &format!("  room    {} routers at a time\n", room.connections_max);
     match http.and_then(|listener| listener.local_addr().ok()) {
         Some(address) => {
             text += &format!("  HTTP    http://{address} (/metrics, /healthz, /readyz)\n");
@@ -257,7 +315,10 @@ fn greet(plan: &Plan, listeners: &[Listener], http: Option<&TcpListener>) {
         }
         None => text += "  HTTP    off\n",
     }
-    text += &format!("  stop    Ctrl-C; kill -HUP {} reads the source again\n", std::process::id());
+    if let Some(path) = &plan.control {
+        text += &format!("  control rtrcast ctl status --control {}\n", path.display());
+    }
+    text += &format!("  stop    Ctrl-C; kill -HUP {} reads configuration and sources again\n", std::process::id());
     // Whoever started it may not want to read it.
     let _ = std::io::stdout().write_all(text.as_bytes());
 }

@@ -5,6 +5,7 @@ use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rtrcast_proto::Version;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::str::FromStr;
 use tracing::level_filters::LevelFilter;
 
@@ -18,8 +19,12 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
-    /// Serve a validator's output to routers
-    Serve(ServeArguments),
+    /// Serve validators' output to routers
+    Serve(Box<ServeArguments>),
+    /// Check configuration, SLURM and data files without serving anything
+    Check(CheckArguments),
+    /// Tell a running cache something, over the socket of its --control
+    Ctl(CtlArguments),
 }
 
 const SERVE_EXAMPLES: &str = "\
@@ -28,69 +33,260 @@ Examples:
       serve rpki-client's output on 127.0.0.1:8282, and follow the file as it changes
   rtrcast serve https://validator.example.net/rpki.json --listen 192.0.2.1:323 --listen '[2001:db8::1]:323'
       fetch it every ten minutes, and serve routers on RTR's own port
+  rtrcast serve --merge first /var/db/rpki-client/rpki.ccr https://backup.example.net/json --slurm local.slurm
+      prefer the local validator, fall back to another, and apply exceptions of your own
+  rtrcast serve --config /etc/rtrcast.toml
+      the same from a file: each flag is a key there by its long name, and a flag overrides the file
   curl -s http://127.0.0.1:9847/readyz
       ask a running cache whether it has data
 
-Signals: SIGHUP refreshes now, SIGTERM and SIGINT stop (version 2 routers are told that the cache restarts).
-Exit codes: 0 stopped as asked, 1 internal error, 2 wrong usage, 4 an address can't be had.";
+Signals: SIGHUP reads the configuration again and refreshes; router connections stay up. SIGTERM and SIGINT stop
+(version 2 routers are told that the cache restarts).
+Exit codes: 0 stopped as asked, 1 internal error, 2 wrong usage, 3 wrong configuration or SLURM, 4 an address can't be
+had.";
 
 /// What `rtrcast serve` is told.
 #[derive(Args, Debug)]
 #[command(after_help = SERVE_EXAMPLES)]
 pub(crate) struct ServeArguments {
-    /// Where a validator's JSON or CSV is: a file, read again whenever it is replaced or rewritten, or an http(s) URL
+    /// Where validators' output is: files, read again whenever they are replaced or rewritten, or http(s) URLs. JSON, CSV
+    /// and CCR of all validators are recognised by their content, also compressed by gzip or zstd
     #[arg(value_name = "FILE-OR-URL", value_parser = OsStringValueParser::new().try_map(Source::parse))]
-    pub(crate) source: Source,
+    pub(crate) source: Vec<Source>,
 
-    /// Address for routers; may be given several times. An IPv6 wildcard takes IPv4 as well, unless an IPv4 address is
-    /// given for the same port
-    #[arg(long, value_name = "[tcp://]ADDRESS:PORT", default_value = "127.0.0.1:8282", value_parser = listen_address)]
-    pub(crate) listen: Vec<SocketAddr>,
+    /// TOML file with these flags as keys, and "source" for the sources; SIGHUP reads it again
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 
-    /// Address for /metrics, /healthz and /readyz, or "off"
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9847")]
-    pub(crate) http: HttpAddress,
-
-    /// Lowest protocol version that routers may ask for
-    #[arg(long, value_name = "VERSION", default_value = "0")]
-    pub(crate) min_version: VersionArgument,
-
-    /// Highest protocol version that routers may ask for; above it they are told this one
-    #[arg(long, value_name = "VERSION", default_value = "2")]
-    pub(crate) max_version: VersionArgument,
-
-    /// Send no BGPsec router keys
-    #[arg(long)]
-    pub(crate) no_router_keys: bool,
-
-    /// Send no ASPAs
-    #[arg(long)]
-    pub(crate) no_aspas: bool,
+    /// What becomes of several sources
+    #[arg(long, value_name = "HOW", default_value = "union", help_heading = SOURCES)]
+    pub(crate) merge: Merge,
 
     /// Seconds between two requests to a URL, a tenth more or less; a file is looked at that often in case the system
     /// did not tell of a change
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=86_400),
+        help_heading = SOURCES)]
     pub(crate) refresh: u32,
 
+    /// Certificates (PEM) of the authorities that the servers of URLs are checked by, instead of the system's
+    #[arg(long, value_name = "FILE", help_heading = SOURCES)]
+    pub(crate) fetch_ca: Option<PathBuf>,
+
+    /// Certificate chain (PEM) to show to the servers of URLs
+    #[arg(long, value_name = "FILE", help_heading = SOURCES)]
+    pub(crate) fetch_client_cert: Option<PathBuf>,
+
+    /// Private key (PEM) of that certificate
+    #[arg(long, value_name = "FILE", help_heading = SOURCES)]
+    pub(crate) fetch_client_key: Option<PathBuf>,
+
+    /// File with a bearer token for the servers of URLs, read at each request. Never sent without TLS but to this
+    /// machine itself
+    #[arg(long, value_name = "FILE", help_heading = SOURCES)]
+    pub(crate) fetch_token_file: Option<PathBuf>,
+
+    /// Proxy for all URLs, or "none" [default: what HTTP_PROXY, HTTPS_PROXY and NO_PROXY say]
+    #[arg(long, value_name = "URL", help_heading = SOURCES)]
+    pub(crate) fetch_proxy: Option<String>,
+
+    /// Seconds that a whole transfer may take; 10 of them for connecting, and 30 without any progress
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=86_400),
+        help_heading = SOURCES)]
+    pub(crate) fetch_timeout: u32,
+
+    /// SLURM file or URL with filters and assertions of your own; may be given several times. A file with a mistake is
+    /// refused whole
+    #[arg(long, value_name = "FILE-OR-URL", value_parser = OsStringValueParser::new().try_map(Source::parse),
+        help_heading = SLURM)]
+    pub(crate) slurm: Vec<Source>,
+
+    /// Read SLURM as Routinator 0.15 and RTRTR write it too: "customerAsid" and "providers"
+    #[arg(long, help_heading = SLURM)]
+    pub(crate) slurm_lenient: bool,
+
+    /// Allow SLURM files to speak of the same addresses, router keys' ASes or customers
+    #[arg(long, help_heading = SLURM)]
+    pub(crate) slurm_allow_overlaps: bool,
+
+    /// Seconds for which a set counts from when its validator made it
+    #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = clap::value_parser!(u32).range(60..),
+        help_heading = FRESHNESS)]
+    pub(crate) max_age: u32,
+
+    /// What becomes of a set that is older
+    #[arg(long, value_name = "WHAT", default_value = "withdraw", help_heading = FRESHNESS)]
+    pub(crate) too_old: TooOldArgument,
+
+    /// What becomes of payloads whose own expiry has passed
+    #[arg(long, value_name = "WHAT", default_value = "withdraw", help_heading = FRESHNESS)]
+    pub(crate) expired: ExpiredArgument,
+
+    /// Seconds for which a source's new set is held back that lost more than half of its VRPs, of those of one trust
+    /// anchor, or of its ASPAs; 0 believes every loss
+    #[arg(long, value_name = "SECONDS", default_value_t = 3_600, value_parser = clap::value_parser!(u32).range(..=604_800),
+        help_heading = FRESHNESS)]
+    pub(crate) guard_hold: u32,
+
+    /// Losses of less than so many VRPs are always believed
+    #[arg(long, value_name = "NUMBER", default_value_t = 10_000, help_heading = FRESHNESS)]
+    pub(crate) guard_vrps_min: u32,
+
+    /// Losses of less than so many ASPAs are always believed
+    #[arg(long, value_name = "NUMBER", default_value_t = 1_000, help_heading = FRESHNESS)]
+    pub(crate) guard_aspas_min: u32,
+
+    /// Address for routers; may be given several times. An IPv6 wildcard takes IPv4 as well, unless an IPv4 address is
+    /// given for the same port
+    #[arg(long, value_name = "[tcp://]ADDRESS:PORT", default_value = "127.0.0.1:8282", value_parser = listen_address,
+        help_heading = ROUTERS)]
+    pub(crate) listen: Vec<SocketAddr>,
+
+    /// Lowest protocol version that routers may ask for
+    #[arg(long, value_name = "VERSION", default_value = "0", help_heading = ROUTERS)]
+    pub(crate) min_version: VersionArgument,
+
+    /// Highest protocol version that routers may ask for; above it they are told this one
+    #[arg(long, value_name = "VERSION", default_value = "2", help_heading = ROUTERS)]
+    pub(crate) max_version: VersionArgument,
+
+    /// Send no BGPsec router keys
+    #[arg(long, help_heading = ROUTERS)]
+    pub(crate) no_router_keys: bool,
+
+    /// Send no ASPAs
+    #[arg(long, help_heading = ROUTERS)]
+    pub(crate) no_aspas: bool,
+
     /// Seconds after which routers ask again, told to them in End of Data (1 to 86400)
-    #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 3_600, help_heading = ROUTERS)]
     pub(crate) rtr_refresh: u32,
 
     /// Seconds after which routers ask again if a query failed (1 to 7200)
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, help_heading = ROUTERS)]
     pub(crate) rtr_retry: u32,
 
     /// Seconds for which routers keep data that they can't refresh (600 to 172800, larger than the other two)
-    #[arg(long, value_name = "SECONDS", default_value_t = 7_200)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 7_200, help_heading = ROUTERS)]
     pub(crate) rtr_expire: u32,
 
     /// Most router connections at a time; further ones wait until one ends [default: what the descriptor limit allows]
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+        help_heading = ROUTERS)]
     pub(crate) connections_max: Option<u32>,
 
+    /// Address for /metrics, /healthz and /readyz, or "off"
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9847", help_heading = OPERATION)]
+    pub(crate) http: HttpAddress,
+
+    /// Unix socket for `rtrcast ctl`, made with mode 0600 [default: none]
+    #[arg(long, value_name = "PATH", help_heading = OPERATION)]
+    pub(crate) control: Option<PathBuf>,
+
     /// How much is logged to standard error
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    #[arg(long, value_name = "LEVEL", default_value = "info", help_heading = OPERATION)]
     pub(crate) log_level: LogLevel,
+}
+
+const SOURCES: &str = "Sources";
+const SLURM: &str = "SLURM";
+const FRESHNESS: &str = "Freshness and sudden loss";
+const ROUTERS: &str = "Routers";
+const OPERATION: &str = "Operation";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  rtrcast check /etc/rtrcast.toml
+      the configuration and the SLURM files that it names
+  rtrcast check local.slurm more.slurm
+      SLURM files, each by itself and against each other
+  rtrcast check local.slurm --source /var/db/rpki-client/json
+      also what each filter and each assertion would do to these data
+  rtrcast check /var/db/rpki-client/rpki.ccr
+      a validator's output: what it has, and which entries make no sense
+
+Exit codes: 0 all well, 2 wrong usage, 3 something is wrong with a file.";
+
+/// What `rtrcast check` is told.
+#[derive(Args, Debug)]
+#[command(after_help = CHECK_EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct CheckArguments {
+    /// Files to check: a configuration (its name ends in .toml), SLURM, or a validator's output
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Data that the SLURM files would be applied to: a file or an http(s) URL; may be given several times
+    #[arg(long, value_name = "FILE-OR-URL", value_parser = OsStringValueParser::new().try_map(Source::parse))]
+    pub(crate) source: Vec<Source>,
+
+    /// Read SLURM as Routinator 0.15 and RTRTR write it too: "customerAsid" and "providers"
+    #[arg(long)]
+    pub(crate) slurm_lenient: bool,
+
+    /// Allow SLURM files to speak of the same addresses, router keys' ASes or customers
+    #[arg(long)]
+    pub(crate) slurm_allow_overlaps: bool,
+}
+
+/// What `rtrcast ctl` is told.
+#[derive(Args, Debug)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct CtlArguments {
+    #[command(subcommand)]
+    pub(crate) order: Order,
+
+    /// The socket of the cache: its --control
+    #[arg(long, value_name = "PATH", global = true, env = "RTRCAST_CONTROL")]
+    pub(crate) control: Option<PathBuf>,
+}
+
+/// What a running cache can be told.
+#[derive(Subcommand, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Show the sources, their age, and what is held back
+    Status,
+    /// Believe what is held back (a sudden loss, a clock that jumped), of one source or of all
+    Release {
+        /// The source as `status` shows it
+        #[arg(value_name = "SOURCE")]
+        source: Option<String>,
+    },
+    /// Read all sources and SLURM files again now
+    Refresh,
+    /// Stop; version 2 routers are told that the cache restarts, and keep the data until they expire
+    Stop {
+        /// Tell version 2 routers to forget the data at once: the cache will not be back
+        #[arg(long)]
+        flush: bool,
+    },
+}
+
+/// `--merge`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Merge {
+    /// All that any source has; the providers of a customer are their union
+    Union,
+    /// What the first healthy source has, in the order given; a preferred one is returned to
+    First,
+}
+
+/// `--too-old`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TooOldArgument {
+    /// Withdraw its payloads that have no expiry of their own
+    Withdraw,
+    /// Withdraw all its payloads
+    WithdrawAll,
+    /// Keep them, with a warning
+    Keep,
+}
+
+/// `--expired`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExpiredArgument {
+    /// Withdraw them within a minute
+    Withdraw,
+    /// Keep them
+    Keep,
 }
 
 /// `--http`: an address, or none.
@@ -181,7 +377,7 @@ mod tests {
 
     #[test]
     fn c_loc_02_beyond_loopback_only_what_is_asked_for() {
-        let Command::Serve(arguments) = Arguments::parse_from(["rtrcast", "serve", "x.json"]).command;
+        let Command::Serve(arguments) = Arguments::parse_from(["rtrcast", "serve", "x.json"]).command else { panic!() };
         assert_eq!(arguments.listen, ["127.0.0.1:8282".parse().unwrap()]);
         assert_eq!(arguments.http, HttpAddress::On("127.0.0.1:9847".parse().unwrap()));
     }

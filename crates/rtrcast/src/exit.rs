@@ -12,6 +12,12 @@ pub(crate) enum Failure {
     Internal(String),
     /// 2: the command line makes no sense.
     Usage(String),
+    /// 3: the configuration or SLURM is wrong.
+    Config(String),
+    /// 4: the control socket can't be had.
+    Socket { path: std::path::PathBuf, error: io::Error },
+    /// 10: there is no cache to talk to.
+    Unreachable(String),
     /// 4: an address can't be had.
     Address {
         /// What it was for.
@@ -26,7 +32,9 @@ impl Failure {
         ExitCode::from(match self {
             Failure::Internal(_) => 1,
             Failure::Usage(_) => 2,
-            Failure::Address { .. } => 4,
+            Failure::Config(_) => 3,
+            Failure::Address { .. } | Failure::Socket { .. } => 4,
+            Failure::Unreachable(_) => 10,
         })
     }
 }
@@ -35,7 +43,11 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Internal(what) => write!(f, "internal error: {what}"),
-            Failure::Usage(what) => f.write_str(what),
+            Failure::Usage(what) | Failure::Config(what) | Failure::Unreachable(what) => f.write_str(what),
+            Failure::Socket { path, error } if error.kind() == io::ErrorKind::AddrInUse => {
+                write!(f, "--control {}: another rtrcast listens there", path.display())
+            }
+            Failure::Socket { path, error } => write!(f, "--control {}: {error}", path.display()),
             Failure::Address { flag, address, error } => {
                 write!(f, "{flag} {address}: ")?;
                 match error.kind() {

@@ -1,48 +1,71 @@
-//! The hub: it alone advances the serial. Tables come in from sources, views go out to all sessions at once, and what
-//! sessions want made is made here, off the threads that serve them.
+//! The hub: it alone advances the serial. What sources say goes to the desk, views go out to all sessions at once, and
+//! what sessions want made is made here, off the threads that serve them.
 
-use crate::metrics::{FailureLabels, Metrics, PathLabel, TypeLabel, VrpLabels};
-use crate::source::Failure;
-use rtrcast_feed::{Table, Tally};
-use rtrcast_net::{DataSink, Published, Wanted};
+use crate::desk::{self, Act, Audience, Desk, Happened};
+use crate::metrics::Metrics;
+use crate::places::Places;
+use crate::source::{Content, Failure, Purpose, Read, SlurmId, unix_now};
+use crate::words::{describe, describe_delta, vrps};
+use rtrcast_feed::curator::{Cause, Curation, Curator, Event, Now, Report, SourceId};
+use rtrcast_feed::{Overlaps, Slurm, SlurmFile};
+use rtrcast_net::{Clock, DataSink, Published, Wanted};
 use rtrcast_proto::limits::PINNED_IMAGES_MAX;
-use rtrcast_proto::{
-    Absent, Delta, History, Image, Layout, Octets, Profile, Publication, Section, Serial, ServerPolicy, Version, View,
-    Want,
-};
+use rtrcast_proto::{Absent, History, Image, Moment, Octets, Profile, Publication, ServerPolicy, Timing, View, Want};
 use std::collections::VecDeque;
-use std::io;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::{mpsc, watch};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
-/// What a source tells the hub.
+/// What the hub is told.
 pub(crate) enum Input {
-    /// It begins to load.
-    Loading,
-    /// It has a table.
-    Loaded(Box<Loaded>),
-    /// It has the same as before, and did not need to read it.
-    Unchanged { source: Arc<str> },
-    /// It has nothing new, for this reason.
-    Failed { source: Arc<str>, failure: Failure },
+    /// By a source.
+    From(Purpose, News),
+    /// By the operator: the next outcome of each source is said even if it is no news.
+    AnswerAloud,
+    /// By the operator: another configuration.
+    Reconfigure(Box<Reconfiguration>),
+    /// By the operator: what is held back is believed, of the source of this name or of all. The answer says what was.
+    Release(Option<String>, oneshot::Sender<Result<String, String>>),
+    /// By the operator: how do things stand?
+    Status(oneshot::Sender<String>),
 }
 
-/// A table that was read well.
-pub(crate) struct Loaded {
-    pub(crate) source: Arc<str>,
-    pub(crate) table: Table,
-    pub(crate) tally: Tally,
-    pub(crate) took: Duration,
+/// What a source has to say.
+pub(crate) enum News {
+    /// It begins to load.
+    Loading,
+    /// It was read well.
+    Loaded { read: Read, took: Duration },
+    /// It has the same as before, and did not need to be read.
+    Unchanged,
+    /// It has nothing new, for this reason.
+    Failed(Failure),
+}
+
+/// All sources and exceptions, and what is done with them.
+pub(crate) struct Reconfiguration {
+    pub(crate) curation: Curation,
+    pub(crate) timing: Timing,
+    pub(crate) overlaps: Overlaps,
+    /// Sources with their names, in the order of the curation.
+    pub(crate) sources: Vec<(SourceId, Arc<str>)>,
+    /// SLURM files with their names, and what they say if that is known already.
+    pub(crate) slurm: Vec<(SlurmId, Arc<str>, Option<Arc<SlurmFile>>)>,
+    /// How the operator reaches the cache, for messages that ask to.
+    pub(crate) control: Option<String>,
 }
 
 /// The data set's line of serials, and everybody who sees it.
 pub(crate) struct Hub {
     /// Always there but while a blocking thread has it.
-    history: Option<History>,
+    desk: Option<Desk>,
+    places: Places,
+    overlaps: Overlaps,
+    clock: Clock,
+    /// When the desk wants to be asked again.
+    wait: Option<Moment>,
     absent: Absent,
     published: Arc<watch::Sender<Published>>,
     metrics: Arc<Metrics>,
@@ -51,8 +74,15 @@ pub(crate) struct Hub {
     oldest_readable: u64,
     /// What routers can be sent at most: other records are read and not served.
     served: Profile,
-    /// The last line about a failing source; the same one again is not news.
-    last_failure: String,
+}
+
+/// What came of something that the desk did.
+#[derive(Default)]
+struct Acted {
+    /// What was released, in words.
+    released: Vec<String>,
+    /// Whether what is served is the same as before.
+    is_same: bool,
 }
 
 struct Superseded {
@@ -66,34 +96,30 @@ impl Superseded {
     }
 }
 
-/// What a blocking thread gives back.
-struct Advanced {
-    history: History,
-    publication: Publication,
-    /// None if nothing changed.
-    view: Option<io::Result<View>>,
-}
-
 impl Hub {
     pub(crate) fn new(
         mut history: History,
         policy: ServerPolicy,
+        clock: Clock,
         metrics: Arc<Metrics>,
+        first: Reconfiguration,
     ) -> (Hub, watch::Receiver<Published>) {
         let absent = Absent::Loading;
         let view = Arc::new(history.view(absent, 0));
         let (published, receiver) = watch::channel(Published { view, stop: None });
-        let published = Arc::new(published);
-        let superseded = VecDeque::new();
+        let desk = Desk { curator: Curator::new(first.curation.clone()), history };
         let hub = Hub {
-            history: Some(history),
+            desk: Some(desk),
+            places: Places::new(Arc::clone(&metrics), &first),
+            overlaps: first.overlaps,
+            clock,
+            wait: None,
             absent,
-            published,
+            published: Arc::new(published),
             metrics,
-            superseded,
+            superseded: VecDeque::new(),
             oldest_readable: 0,
             served: policy.most(),
-            last_failure: String::new(),
         };
         (hub, receiver)
     }
@@ -105,22 +131,50 @@ impl Hub {
 
     /// Runs until both lines end, which they never do while the program runs.
     pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Input>, mut wants: mpsc::Receiver<Wanted>) {
+        self.apply_slurm().await;
         loop {
+            let now = self.clock.now();
+            let pause = self.wait.map(|wait| Duration::from_millis(wait.0.saturating_sub(now.0)));
             tokio::select! {
                 input = inputs.recv() => match input {
-                    Some(Input::Loading) => self.say_absent(Absent::Loading),
-                    Some(Input::Loaded(loaded)) => self.loaded(*loaded).await,
-                    Some(Input::Unchanged { source }) => {
-                        let is_news = self.count_success(&source);
-                        self.say_same(is_news, format!("{source}: unchanged"));
-                    }
-                    Some(Input::Failed { source, failure }) => self.failed(&source, &failure),
+                    Some(input) => self.take(input).await,
                     None => return,
                 },
                 wanted = wants.recv() => match wanted {
                     Some(wanted) => self.fulfil(wanted).await,
                     None => return,
                 },
+                () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {
+                    self.act(Act::Tick, "").await;
+                }
+            }
+        }
+    }
+
+    async fn take(&mut self, input: Input) {
+        match input {
+            Input::From(purpose, News::Loading) => {
+                self.places.set_loading(purpose, true);
+                self.say_absent();
+            }
+            Input::From(purpose, News::Loaded { read, took }) => self.loaded(purpose, read, took).await,
+            Input::From(purpose, News::Unchanged) => {
+                self.places.unchanged(purpose);
+                if let Purpose::Data(source) = purpose {
+                    self.act(Act::Report(source, Report::Unchanged), "").await;
+                }
+                self.say_absent();
+            }
+            Input::From(purpose, News::Failed(failure)) => self.failed(purpose, &failure).await,
+            Input::AnswerAloud => self.places.answer_aloud(),
+            Input::Reconfigure(reconfiguration) => self.reconfigure(*reconfiguration).await,
+            Input::Release(source, reply) => {
+                let outcome = self.release(source.as_deref()).await;
+                // Whoever asked may be gone.
+                let _ = reply.send(outcome);
+            }
+            Input::Status(reply) => {
+                let _ = reply.send(self.status());
             }
         }
     }
@@ -129,123 +183,196 @@ impl Hub {
         Arc::clone(&self.published.borrow().view)
     }
 
-    fn history(&mut self) -> &mut History {
-        self.history.as_mut().expect("the history is back whenever the hub goes on")
+    fn desk(&mut self) -> &mut Desk {
+        self.desk.as_mut().expect("the desk is back whenever the hub goes on")
     }
 
     /// Tells sessions what to say while there are no data.
-    fn say_absent(&mut self, absent: Absent) {
+    fn say_absent(&mut self) {
+        let absent = if self.places.is_loading() { Absent::Loading } else { Absent::Failed };
         if self.view().serial().is_some() || self.absent == absent {
             return;
         }
         self.absent = absent;
-        let view = Arc::new(self.history().view(absent, 0));
+        let view = Arc::new(self.desk().history.view(absent, 0));
         self.published.send_modify(|published| published.view = view);
     }
 
-    fn failed(&mut self, source: &str, failure: &Failure) {
-        let labels = FailureLabels { path: source.to_owned(), reason: failure.label() };
-        self.metrics.failures.get_or_create(&labels).inc();
-        self.metrics.healthy.get_or_create(&PathLabel { path: source.to_owned() }).set(0);
-        let line = match self.view().serial() {
-            Some(serial) => format!("{source}: {failure}; serial {serial} stays served"),
-            None => {
-                format!("{source}: {failure}; waiting for it, and routers are told that there are no data yet (code 2)")
-            }
-        };
-        let aloud = self.metrics.answer_aloud.swap(false, Ordering::Relaxed);
-        if line == self.last_failure && !aloud {
-            debug!("still: {line}");
-        } else {
-            warn!("{line}");
-            self.last_failure = line;
+    async fn failed(&mut self, purpose: Purpose, failure: &Failure) {
+        let serial = self.view().serial();
+        self.places.failed(purpose, failure, serial);
+        if let Purpose::Data(source) = purpose {
+            self.act(Act::Report(source, Report::Failed), "").await;
         }
-        self.say_absent(Absent::Failed);
+        self.say_absent();
     }
 
-    /// Whether it is news that the source was read well: after a failure it is, and if the operator asked.
-    fn count_success(&mut self, source: &str) -> bool {
-        let aloud = self.metrics.answer_aloud.swap(false, Ordering::Relaxed);
-        let is_news = aloud || !self.last_failure.is_empty();
-        self.last_failure.clear();
-        let path = PathLabel { path: source.to_owned() };
-        self.metrics.healthy.get_or_create(&path).set(1);
-        self.metrics.refresh.get_or_create(&path).set(unix_now());
-        is_news
+    async fn loaded(&mut self, purpose: Purpose, read: Read, took: Duration) {
+        let Read { content, written } = read;
+        match (purpose, content) {
+            (Purpose::Data(source), Content::Table(table, tally)) => {
+                let Some(name) = self.places.loaded(source, &table, &tally) else { return };
+                let serial = self.view().serial();
+                let took = format!("read in {:.2} s", took.as_secs_f32());
+                let acted = self.act(Act::Report(source, Report::Loaded { table, written }), &took).await;
+                let same = serial.filter(|_| acted.is_same);
+                let same = same.map(|serial| format!("{name}: {took}, the same set as serial {serial}"));
+                self.places.settle(source, same);
+            }
+            (Purpose::Slurm(id), Content::Slurm(file)) => {
+                if self.places.slurm_loaded(id, file) {
+                    self.apply_slurm().await;
+                }
+            }
+            (Purpose::Data(_), Content::Slurm(_)) | (Purpose::Slurm(_), Content::Table(..)) => {}
+        }
+        self.say_absent();
     }
 
-    fn say_same(&self, is_news: bool, line: String) {
-        if is_news { info!("{line}") } else { debug!("{line}") }
+    /// Joins the SLURM files if all are known; the last good ones stay if they do not go together. [SL-06] [SL-11]
+    async fn apply_slurm(&mut self) {
+        let Some(files) = self.places.slurm_files() else { return };
+        match Slurm::merge(&files, self.overlaps) {
+            Ok(slurm) => {
+                self.places.slurm_applied(&slurm);
+                self.act(Act::Slurm(Arc::new(slurm)), "").await;
+            }
+            Err(conflict) => self.places.slurm_refused(&conflict.to_string()),
+        }
     }
 
-    async fn loaded(&mut self, loaded: Loaded) {
-        let Loaded { source, table, tally, took } = loaded;
-        let is_news = self.count_success(&source);
-        report_refused(&source, &tally, &self.metrics);
-        let image = table.into_image();
-        let layout = *image.layout();
+    async fn reconfigure(&mut self, new: Reconfiguration) {
+        self.overlaps = new.overlaps;
+        let slurm_changed = self.places.reconfigure(&new);
+        if slurm_changed {
+            self.apply_slurm().await;
+        }
+        self.act(Act::Reconfigure(new.curation, new.timing), "").await;
+        self.say_absent();
+    }
+
+    async fn release(&mut self, name: Option<&str>) -> Result<String, String> {
+        let source = match name {
+            None => None,
+            Some(name) => Some(self.places.named(name).ok_or_else(|| {
+                format!("there is no source \"{name}\"; there are: {}", self.places.source_names().join(", "))
+            })?),
+        };
+        let released = self.act(Act::Confirm(source), "").await.released;
+        if released.is_empty() { Ok("nothing was held back".to_owned()) } else { Ok(released.join("\n")) }
+    }
+
+    fn status(&mut self) -> String {
+        let now = self.clock.now();
+        let (serial, statuses) = (self.view().serial(), self.desk().curator.status());
+        let head = match (serial, self.view().images().next()) {
+            (Some(serial), Some(image)) => format!("serial {serial}: {}", describe(image.layout(), self.served)),
+            _ => "no data yet".to_owned(),
+        };
+        format!("{head}\n{}", self.places.describe(&statuses, now))
+    }
+
+    /// Has the desk do something, and says what came of it. `took` says how long it took to come to that.
+    async fn act(&mut self, act: Act, took: &str) -> Acted {
+        let mut acted = Acted::default();
+        let Some(mut desk) = self.desk.take() else { return acted };
+        let now = Now { moment: self.clock.now(), unix: unix_now() };
+        let audience = Audience {
+            absent: self.absent,
+            oldest_readable: self.limit_pins(),
+            versions: self.metrics.versions_in_use(),
+            profiles: self.metrics.profiles_in_use(),
+            version: self.served.version(),
+        };
+        let work = spawn_blocking(move || {
+            let (happened, wait) = desk.act(now, act, &audience);
+            (desk, happened, wait)
+        });
+        let (desk, happened, wait) = match work.await {
+            Ok(done) => done,
+            // A panic there has lost the history: nothing sensible is left to do.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        self.desk = Some(desk);
+        self.wait = wait;
+        for happened in happened {
+            match happened {
+                Happened::Event(event) => {
+                    let words = self.places.tell(&event, self.view().serial());
+                    if matches!(event, Event::Released { .. } | Event::ClockAccepted { .. }) {
+                        acted.released.push(words);
+                    }
+                }
+                Happened::Published(published) => {
+                    acted.is_same = matches!(published.publication, Publication::Same);
+                    self.publish(*published, took);
+                }
+                Happened::NoMemory(error) => error!("no memory for the data, the last ones stay served: {error}"),
+            }
+        }
+        let statuses = self.desk().curator.status();
+        self.places.show(&statuses, self.clock.now());
+        acted
+    }
+
+    /// Shows all what is new, and says so.
+    fn publish(&mut self, published: desk::Published, took: &str) {
+        let desk::Published { cause, publication, view, left_out } = published;
+        if !left_out.is_empty() {
+            let customers: Vec<String> = left_out.iter().map(ToString::to_string).collect();
+            let line = format!("{}: left out, the sources together give too many providers", customers.join(", "));
+            self.places.warn_once("providers", line);
+        }
+        let Some(view) = view else { return };
         let before = self.view();
         let before_vrps = before.images().next().map_or(0, |image| vrps(image.layout()));
-        let Some(advanced) = self.advance(image).await else { return };
-        self.history = Some(advanced.history);
-        let serial = self.history().serial();
-        let took = took.as_secs_f32();
-        let change = match &advanced.publication {
-            Publication::Same | Publication::First => String::new(),
-            Publication::Changed(delta) => format!(": {}", describe_delta(delta, self.served)),
-        };
-        let Some(view) = advanced.view else {
-            self.say_same(is_news, format!("{source}: read in {took:.2} s, the same set as serial {serial}"));
-            return;
-        };
         let view = view.unwrap_or_else(|error| {
             // The images of further versions could not be made; they are asked for again one by one.
             error!("no memory for the data in all versions: {error}");
             let (absent, oldest_readable) = (self.absent, self.oldest_readable);
-            self.history().view(absent, oldest_readable)
+            self.desk().history.view(absent, oldest_readable)
         });
-        self.publish(before, view);
-        self.show(&source, &layout, serial);
-        if vrps(&layout) == 0 && before_vrps > 0 {
-            warn!("{source}: there are no VRPs any more; routers were told to withdraw all {before_vrps}");
-        }
-        // Said last: whoever reads it finds it true.
-        info!("{source}: serial {serial} is {}{change}, read in {took:.2} s", describe(&layout, self.served));
-    }
-
-    /// Compares, advances the serial, and makes what the sessions that are there will ask for.
-    async fn advance(&mut self, image: Image) -> Option<Advanced> {
-        let mut history = self.history.take()?;
-        let (absent, oldest_readable) = (self.absent, self.limit_pins());
-        let (versions, profiles) = (self.metrics.versions_in_use(), self.metrics.profiles_in_use());
-        let advanced = spawn_blocking(move || {
-            let previous = history.current().map(|_| history.serial());
-            let publication = history.publish(image);
-            let view = match &publication {
-                Publication::Same => None,
-                Publication::First | Publication::Changed(_) => {
-                    let view = history.view(absent, oldest_readable);
-                    Some(with_all(view, &versions, &profiles, previous))
-                }
-            };
-            Advanced { history, publication, view }
-        });
-        match advanced.await {
-            Ok(advanced) => Some(advanced),
-            // A panic there has lost the history: nothing sensible is left to do.
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
-    }
-
-    fn publish(&mut self, before: Arc<View>, view: View) {
-        let images: Vec<Weak<dyn Octets>> = before.images().map(|image| Arc::downgrade(image.shared())).collect();
-        if !images.is_empty() {
-            let generation = self.history().generation() - 1;
-            self.superseded.push_back(Superseded { generation, images });
+        let is_new = !matches!(publication, Publication::Same);
+        if !before.images().any(|old| view.images().any(|new| Arc::ptr_eq(old.shared(), new.shared()))) {
+            self.supersede(&before);
         }
         drop(before);
-        let view = Arc::new(view);
-        self.published.send_modify(|published| published.view = view);
+        let Some((serial, layout)) = view.serial().zip(view.images().next().map(|image| *image.layout())) else {
+            return;
+        };
+        self.published.send_modify(|published| published.view = Arc::new(view));
+        if !is_new {
+            return;
+        }
+        let retained = self.desk().history.retained();
+        self.metrics.show_served(&layout, self.served, serial, retained);
+        let origin = match cause {
+            Cause::Source(source) | Cause::Release(source) => {
+                self.places.changed(source);
+                self.places.name(source)
+            }
+            Cause::Time => "time".into(),
+            Cause::Slurm => "SLURM".into(),
+            Cause::Configuration => "configuration".into(),
+        };
+        let change = match &publication {
+            Publication::Changed(delta) => format!(": {}", describe_delta(delta, self.served)),
+            Publication::Same | Publication::First => String::new(),
+        };
+        if vrps(&layout) == 0 && before_vrps > 0 {
+            warn!("{origin}: there are no VRPs any more; routers were told to withdraw all {before_vrps}");
+        }
+        let took = if took.is_empty() { String::new() } else { format!(", {took}") };
+        // Said last: whoever reads it finds it true.
+        info!("{origin}: serial {serial} is {}{change}{took}", describe(&layout, self.served));
+    }
+
+    fn supersede(&mut self, before: &View) {
+        let images: Vec<Weak<dyn Octets>> = before.images().map(|image| Arc::downgrade(image.shared())).collect();
+        if !images.is_empty() {
+            let generation = self.desk().history.generation() - 1;
+            self.superseded.push_back(Superseded { generation, images });
+        }
     }
 
     /// Lets the readers of at most so many superseded images go on; those of older ones are cut off.
@@ -287,105 +414,12 @@ impl Hub {
         let Want::Image(version) = want else { return view };
         let mut used = self.metrics.versions_in_use();
         used.push(version);
-        let held = self.history().current().map(Image::version);
+        let held = self.desk().history.current().map(Image::version);
         if held.is_some_and(|held| !used.contains(&held))
             && let Some(image) = view.image(version).cloned()
         {
-            self.history().hold(image);
+            self.desk().hold(image);
         }
         view.keep_images(&used)
     }
-
-    fn show(&mut self, source: &str, layout: &Layout, serial: Serial) {
-        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-        let metrics = Arc::clone(&self.metrics);
-        let count = |section| if self.served.has(section) { layout.count(section) } else { 0 };
-        let vrps = vrps(layout);
-        for (ip_version, section) in [("ipv4", Section::Ipv4Prefix), ("ipv6", Section::Ipv6Prefix)] {
-            let labels = VrpLabels { ip_version, filtered: "filtered", path: source.to_owned() };
-            metrics.vrps.get_or_create(&labels).set(gauge(layout.count(section)));
-        }
-        let objects = [
-            ("vrps", vrps),
-            ("effective_vrps", vrps),
-            ("bgpsec_pubkeys", count(Section::RouterKey)),
-            ("aspas", count(Section::Aspa)),
-        ];
-        for (name, count) in objects {
-            metrics.objects.get_or_create(&TypeLabel { r#type: name.to_owned() }).set(gauge(count));
-        }
-        metrics.change.get_or_create(&PathLabel { path: source.to_owned() }).set(unix_now());
-        metrics.serial.set(serial.0);
-        let (deltas, octets) = self.history().retained();
-        metrics.history_deltas.set(gauge(deltas));
-        metrics.history_octets.set(gauge(octets));
-    }
-}
-
-/// Adds the images of all versions in use, and the deltas from the serial before.
-fn with_all(mut view: View, versions: &[Version], profiles: &[Profile], previous: Option<Serial>) -> io::Result<View> {
-    for version in versions {
-        view = view.with(Want::Image(*version), DataSink::new)?;
-    }
-    for profile in profiles {
-        if let Some(since) = previous {
-            view = view.with(Want::Delta { profile: *profile, since }, DataSink::new)?;
-        }
-    }
-    Ok(view)
-}
-
-fn report_refused(source: &str, tally: &Tally, metrics: &Metrics) {
-    let refused = i64::try_from(tally.refused).unwrap_or(i64::MAX);
-    metrics.refused_entries.get_or_create(&PathLabel { path: source.to_owned() }).set(refused);
-    if tally.refused > 0 {
-        let named: Vec<String> = tally.refused_first.iter().map(ToString::to_string).collect();
-        let more = tally.refused - named.len();
-        let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-        warn!("{source}: {} of {} entries left out: {}{more}", tally.refused, tally.entries, named.join("; "));
-    }
-    if tally.masked > 0 {
-        warn!("{source}: {} VRPs had bits beyond their prefix length, which were set to zero", tally.masked);
-    }
-}
-
-fn vrps(layout: &Layout) -> usize {
-    layout.count(Section::Ipv4Prefix) + layout.count(Section::Ipv6Prefix)
-}
-
-/// What is served of a set, in words.
-fn describe(layout: &Layout, served: Profile) -> String {
-    let count = |section| if served.has(section) { layout.count(section) } else { 0 };
-    let (ipv4, ipv6) = (count(Section::Ipv4Prefix), count(Section::Ipv6Prefix));
-    format!(
-        "{} VRPs ({ipv4} IPv4, {ipv6} IPv6), {} router keys, {} ASPAs",
-        ipv4 + ipv6,
-        count(Section::RouterKey),
-        count(Section::Aspa)
-    )
-}
-
-/// What routers are told of a change, in words.
-fn describe_delta(delta: &Delta, served: Profile) -> String {
-    let parts = [
-        ("VRPs", [Section::Ipv4Prefix, Section::Ipv6Prefix].as_slice()),
-        ("router keys", &[Section::RouterKey]),
-        ("ASPAs", &[Section::Aspa]),
-    ];
-    let changed: Vec<String> = parts
-        .into_iter()
-        .map(|(name, sections)| {
-            let served = || sections.iter().filter(|section| served.has(**section));
-            let announced: usize = served().map(|section| delta.announced(*section)).sum();
-            let withdrawn: usize = served().map(|section| delta.withdrawn(*section)).sum();
-            (name, announced, withdrawn)
-        })
-        .filter(|(_, announced, withdrawn)| announced + withdrawn > 0)
-        .map(|(name, announced, withdrawn)| format!("+{announced} -{withdrawn} {name}"))
-        .collect();
-    if changed.is_empty() { "nothing that is served has changed".to_owned() } else { changed.join(", ") }
-}
-
-fn unix_now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }

@@ -1,26 +1,45 @@
 //! `rtrcast`: an RPKI-to-Router (RTR) cache.
 //!
-//! `cli.rs` is what a person types; `app.rs` puts the parts together and stops them; `source/` fetches and reads the
-//! validators' output; `hub.rs` turns it into serials and views; `rtrcast-net` serves those to routers; `watch.rs`
-//! turns what happens on connections into log lines and metrics; `http/` shows them.
+//! `cli.rs` is what a person types, `config.rs` joins it with a file, `plan.rs` says what both mean; `app.rs` puts the
+//! parts together, reloads and stops them; `roster.rs` follows the places that `source/` fetches and reads; `hub.rs` and
+//! `desk.rs` turn what they say into serials and views; `rtrcast-net` serves those to routers; `watch.rs` and
+//! `places.rs` turn what happens into log lines and metrics; `http/` shows them, `control.rs` takes orders; `command/`
+//! has the commands that do not serve.
 
 mod app;
 mod cli;
+mod command;
+mod config;
+mod control;
+mod desk;
 mod exit;
 mod http;
 mod hub;
 mod log;
 mod metrics;
+mod places;
+mod plan;
+mod roster;
 mod source;
 mod watch;
+mod words;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let outcome = match cli::Arguments::parse().command {
-        cli::Command::Serve(arguments) => app::serve(arguments),
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let matches = cli::Arguments::command().get_matches_from(&words);
+    let arguments = cli::Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let outcome = match (arguments.command, matches.subcommand()) {
+        (cli::Command::Serve(serve), Some((_, matches))) => {
+            app::serve(&config::CommandLine::new(words, matches, &serve))
+        }
+        (cli::Command::Serve(_), None) => unreachable!("it was understood from these matches"),
+        (cli::Command::Check(check), _) => command::check::check(&check),
+        (cli::Command::Ctl(ctl), _) => command::ctl::ctl(&ctl),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,8 +8,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::metrics::{MetricType, TypedMetric};
 use prometheus_client::registry::Registry;
-use rtrcast_proto::{Profile, Version};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use rtrcast_proto::{Layout, Profile, Section, Serial, Version};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub(crate) struct VrpLabels {
@@ -38,6 +38,17 @@ pub(crate) struct RequestLabels {
 pub(crate) struct FailureLabels {
     pub(crate) path: String,
     pub(crate) reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub(crate) struct OutcomeLabel {
+    pub(crate) outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub(crate) struct LossLabels {
+    pub(crate) path: String,
+    pub(crate) of: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -109,6 +120,15 @@ pub(crate) struct Metrics {
     pub(crate) failures: Family<FailureLabels, Counter>,
     pub(crate) refused_entries: Family<PathLabel, Gauge>,
     pub(crate) healthy: Family<PathLabel, Gauge>,
+    pub(crate) is_served: Family<PathLabel, Gauge>,
+    pub(crate) made: Family<PathLabel, Gauge>,
+    pub(crate) is_too_old: Family<PathLabel, Gauge>,
+    pub(crate) held: Family<PathLabel, Gauge>,
+    pub(crate) held_until: Family<PathLabel, Gauge>,
+    pub(crate) held_lost: Family<LossLabels, Gauge>,
+    pub(crate) slurm_entries: Family<TypeLabel, Gauge>,
+    pub(crate) slurm_in_force: Gauge,
+    pub(crate) reloads: Family<OutcomeLabel, Counter>,
     pub(crate) clients: Family<BindLabel, Gauge>,
     pub(crate) pdus: Family<TypeLabel, PlainCounter>,
     pub(crate) serial: Gauge<u32, std::sync::atomic::AtomicU32>,
@@ -122,8 +142,6 @@ pub(crate) struct Metrics {
     pub(crate) history_deltas: Gauge,
     pub(crate) history_octets: Gauge,
     pub(crate) usage: Usage,
-    /// The operator asked by SIGHUP: the next outcome is said even if it is no news.
-    pub(crate) answer_aloud: AtomicBool,
 }
 
 impl Metrics {
@@ -138,6 +156,15 @@ impl Metrics {
             failures: Family::default(),
             refused_entries: Family::default(),
             healthy: Family::default(),
+            is_served: Family::default(),
+            made: Family::default(),
+            is_too_old: Family::default(),
+            held: Family::default(),
+            held_until: Family::default(),
+            held_lost: Family::default(),
+            slurm_entries: Family::default(),
+            slurm_in_force: Gauge::default(),
+            reloads: Family::default(),
             clients: Family::default(),
             pdus: Family::default(),
             serial: Gauge::default(),
@@ -151,10 +178,13 @@ impl Metrics {
             history_deltas: Gauge::default(),
             history_octets: Gauge::default(),
             usage: Usage::default(),
-            answer_aloud: AtomicBool::new(false),
         };
         metrics.register_names_of_stayrtr();
         metrics.register_names_of_our_own();
+        metrics.register_curation();
+        for outcome in ["applied", "refused"] {
+            metrics.reloads.get_or_create(&OutcomeLabel { outcome }).inc_by(0);
+        }
         for version in Version::ALL {
             metrics.sessions.get_or_create(&VersionLabel { version: version.octet() }).set(0);
         }
@@ -219,6 +249,73 @@ impl Metrics {
         registry.register("rtrcast_history_octets", "Octets that these deltas take", self.history_octets.clone());
     }
 
+    fn register_curation(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "rtrcast_source_served",
+            "1 if what is served has a part from the source",
+            self.is_served.clone(),
+        );
+        registry.register(
+            "rtrcast_source_made_timestamp_seconds",
+            "When a source's data were made, in seconds since 1970",
+            self.made.clone(),
+        );
+        registry.register("rtrcast_source_too_old", "1 if a source's data are too old", self.is_too_old.clone());
+        registry.register("rtrcast_held", "1 if a source's newer data are held back", self.held.clone());
+        registry.register(
+            "rtrcast_held_until_timestamp_seconds",
+            "When data that are held back will be taken at the latest, in seconds since 1970",
+            self.held_until.clone(),
+        );
+        registry.register("rtrcast_held_lost", "Records that are gone in data held back", self.held_lost.clone());
+        registry.register("rtrcast_slurm_entries", "SLURM entries in force, by type", self.slurm_entries.clone());
+        registry.register(
+            "rtrcast_slurm_in_force",
+            "1 if the SLURM files are in force as they were read last",
+            self.slurm_in_force.clone(),
+        );
+        registry.register("rtrcast_reloads", "Configurations read again, by outcome", self.reloads.clone());
+    }
+
+    /// Shows what is served.
+    pub(crate) fn show_served(&self, layout: &Layout, served: Profile, serial: Serial, retained: (usize, usize)) {
+        let count = |section| if served.has(section) { layout.count(section) } else { 0 };
+        let vrps = layout.count(Section::Ipv4Prefix) + layout.count(Section::Ipv6Prefix);
+        let objects = [
+            ("vrps", vrps),
+            ("effective_vrps", vrps),
+            ("bgpsec_pubkeys", count(Section::RouterKey)),
+            ("aspas", count(Section::Aspa)),
+        ];
+        for (name, count) in objects {
+            self.objects.get_or_create(&TypeLabel { r#type: name.to_owned() }).set(gauge(count));
+        }
+        self.serial.set(serial.0);
+        let (deltas, octets) = retained;
+        self.history_deltas.set(gauge(deltas));
+        self.history_octets.set(gauge(octets));
+    }
+
+    /// Shows how much SLURM is in force.
+    pub(crate) fn show_slurm(&self, filters: usize, assertions: usize) {
+        for (name, count) in [("filters", filters), ("assertions", assertions)] {
+            self.slurm_entries.get_or_create(&TypeLabel { r#type: name.to_owned() }).set(gauge(count));
+        }
+    }
+
+    /// Shows nothing any more of a place that is not configured any more. What was counted stays.
+    pub(crate) fn forget_place(&self, name: &str) {
+        let path = PathLabel { path: name.to_owned() };
+        let gauges = [&self.healthy, &self.refresh, &self.change, &self.refused_entries, &self.is_served, &self.made];
+        for gauge in gauges.into_iter().chain([&self.is_too_old, &self.held, &self.held_until]) {
+            gauge.remove(&path);
+        }
+        for ip_version in ["ipv4", "ipv6"] {
+            self.vrps.remove(&VrpLabels { ip_version, filtered: "filtered", path: name.to_owned() });
+        }
+    }
+
     /// Versions that sessions speak now, the most spoken first.
     pub(crate) fn versions_in_use(&self) -> Vec<Version> {
         let sessions = |version: Version| -> usize {
@@ -237,4 +334,8 @@ impl Metrics {
     pub(crate) fn profiles_in_use(&self) -> Vec<Profile> {
         Profile::ALL.into_iter().filter(|profile| self.usage.sessions(*profile) > 0).collect()
     }
+}
+
+fn gauge(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -49,14 +49,20 @@ pub enum LossOf {
     Aspas,
 }
 
+impl fmt::Display for LossOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LossOf::Vrps => f.write_str("VRPs"),
+            LossOf::TrustAnchor(name) => write!(f, "VRPs of trust anchor {name}"),
+            LossOf::Aspas => f.write_str("ASPAs"),
+        }
+    }
+}
+
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Loss { of, had, lost } = self;
-        match of {
-            LossOf::Vrps => write!(f, "{lost} of {had} VRPs"),
-            LossOf::TrustAnchor(name) => write!(f, "{lost} of {had} VRPs of trust anchor {name}"),
-            LossOf::Aspas => write!(f, "{lost} of {had} ASPAs"),
-        }
+        write!(f, "{lost} of {had} {of}")
     }
 }
 

@@ -24,7 +24,7 @@ use crate::table::{NEVER, Table};
 use fresh::{Horizon, WallClock, withdrawn_at};
 use guard::is_same_loss;
 use merge::Part;
-use rtrcast_proto::{Layout, Moment};
+use rtrcast_proto::{Image, Layout, Moment};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -398,7 +398,20 @@ impl Curator {
         self.review(now, wall, Cause::Configuration);
     }
 
+    /// Holds a table whose image is this one as another image, which is the same set in another version: so that it is
+    /// in memory once.
+    pub fn hold(&mut self, before: &Image, now: &Image) {
+        let served = self.served.iter_mut().map(|(_, dated)| dated);
+        let all = self.feeds.iter_mut().filter_map(|feed| feed.last.as_mut()).chain(served);
+        let mut held: Option<Arc<Table>> = None;
+        for dated in all.filter(|dated| Arc::ptr_eq(dated.table.image().shared(), before.shared())) {
+            let table = held.get_or_insert_with(|| Arc::new(dated.table.with_image(now.clone())));
+            dated.table = Arc::clone(table);
+        }
+    }
+
     /// What to do next.
+    #[expect(clippy::should_implement_trait, reason = "it never ends: it waits")]
     pub fn next(&mut self) -> Output {
         self.outputs.pop_front().unwrap_or(Output::Wait(self.wait))
     }

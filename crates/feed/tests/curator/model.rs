@@ -229,16 +229,20 @@ impl Loaded {
     }
 }
 
+/// Of what, of how many, how many.
+type Losses = Vec<(String, usize, usize)>;
+
 #[derive(Clone, Debug, Default)]
 struct Source {
     last: Option<Loaded>,
-    held: Option<(Loaded, Vec<(String, usize, usize)>, u64)>,
+    /// What waits, what is lost in it, and since when.
+    held: Option<(Loaded, Losses, u64)>,
     failures: u32,
     has_reported: bool,
 }
 
 /// What is lost of what, of how many: too much to be believed.
-fn losses(last: &Loaded, new: &Loaded, at: u32) -> Vec<(String, usize, usize)> {
+fn losses(last: &Loaded, new: &Loaded, at: u32) -> Losses {
     let mut found = Vec::new();
     let alive = last.alive(at);
     let mut judge = |name: &str, belongs: &dyn Fn(&Record, &str) -> bool, min: usize| {

@@ -4,15 +4,13 @@
 //! file systems tell nothing. Only such a look, or SIGHUP, may meet a file that is still being written: then it is
 //! refused as truncated, and read again when it is closed.
 
-use super::{Context, Failure, SOURCE_OCTETS_MAX, into_table};
-use crate::hub::Input;
+use super::{Context, Failure, Read, Reading, SOURCE_OCTETS_MAX, unix_of};
+use crate::hub::News;
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use rtrcast_feed::{Reader, Table, Tally};
-use rtrcast_proto::Version;
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,7 +35,7 @@ pub(super) async fn follow(path: PathBuf, context: Context) {
         // One that could not be read may be readable later without being another.
         let seen = load(&path, &context).await.then_some(seen).flatten();
         wait_for_change(&path, seen, &context, &changed, &mut watched, told).await;
-        context.tell(Input::Loading).await;
+        context.tell(News::Loading).await;
     }
 }
 
@@ -52,8 +50,8 @@ async fn wait_for_change(
 ) {
     loop {
         let pause = match (told, &seen) {
-            (Told::BySystem, Some(_)) => context.refresh,
-            (Told::BySystem | Told::Not, _) => POLL.min(context.refresh),
+            (Told::BySystem, Some(_)) => context.habits.refresh,
+            (Told::BySystem | Told::Not, _) => POLL.min(context.habits.refresh),
         };
         tokio::select! {
             () = changed.notified() => return,
@@ -74,8 +72,8 @@ async fn wait_for_change(
 /// Reads the file and tells the hub; whether it could be read, whatever it says.
 async fn load(path: &Path, context: &Context) -> bool {
     let started = Instant::now();
-    let (path, version) = (path.to_owned(), context.version());
-    let outcome = match spawn_blocking(move || read(&path, version)).await {
+    let (path, reading) = (path.to_owned(), context.reading());
+    let outcome = match spawn_blocking(move || read(&path, reading)).await {
         Ok(outcome) => outcome,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     };
@@ -85,14 +83,14 @@ async fn load(path: &Path, context: &Context) -> bool {
     was_read
 }
 
-fn read(path: &Path, version: Version) -> Result<(Table, Tally), Failure> {
+pub(super) fn read(path: &Path, mut reading: Reading) -> Result<Read, Failure> {
     let kind = fs::metadata(path).map_err(Failure::File)?.file_type();
     if !kind.is_file() && !kind.is_dir() {
         // Opening a FIFO would wait for a writer, for ever perhaps.
         return Err(Failure::File(io::Error::other("not a regular file, but a FIFO, socket or device")));
     }
     let mut file = File::open(path).map_err(Failure::File)?;
-    let mut reader = Reader::new();
+    let written = file.metadata().and_then(|metadata| metadata.modified()).ok().and_then(unix_of);
     let mut piece = vec![0; PIECE_OCTETS];
     let mut total = 0_u64;
     loop {
@@ -100,12 +98,12 @@ fn read(path: &Path, version: Version) -> Result<(Table, Tally), Failure> {
         let Some(fresh) = piece.get(..octets).filter(|fresh| !fresh.is_empty()) else { break };
         total += fresh.len() as u64;
         if total > SOURCE_OCTETS_MAX {
-            return Err(Failure::TooLarge);
+            return Err(Failure::TooLarge(SOURCE_OCTETS_MAX));
         }
-        reader.push(fresh).map_err(Failure::Content)?;
+        reading.push(fresh)?;
     }
     drop(piece);
-    into_table(reader, version)
+    Ok(Read { content: reading.finish()?, written })
 }
 
 /// What tells one state of a file from another.

@@ -3,75 +3,68 @@
 //! What a later request is conditional on (ETag, Last-Modified) counts only once the body that came with it has been
 //! read well: a body that was cut short must not be answered with "not modified" for ever.
 
-use super::{Context, Failure, SOURCE_OCTETS_MAX, into_table};
-use crate::hub::Input;
+use super::fetch::{client, with_causes};
+use super::{Content, Context, Failure, Habits, Read, Reading, SOURCE_OCTETS_MAX, unix_now, unix_of};
+use crate::hub::News;
 use reqwest::header::{ACCEPT, ETAG, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
-use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Client, Response, StatusCode, Url};
-use rtrcast_feed::{Reader, Table, Tally};
-use rtrcast_proto::Version;
-use std::error::Error;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
-use tracing::warn;
 
-const CONNECT_MAX: Duration = Duration::from_secs(10);
-/// Without a single octet, the headers included.
-const SILENCE_MAX: Duration = Duration::from_secs(30);
-const TOTAL_MAX: Duration = Duration::from_secs(300);
 /// After a failure; doubled each time, up to the interval between refreshes.
 const RETRY_MIN: Duration = Duration::from_secs(10);
-const REDIRECTS_MAX: usize = 5;
 /// Pieces of a body on their way to the reader.
 const PIECES_MAX: usize = 16;
 
 pub(super) async fn follow(url: Url, context: Context) {
-    let mut client = None;
+    // What is renewed on disk (certificates, say) is looked at again after a failure.
+    let mut kept: Option<Client> = None;
     let mut conditions = HeaderMap::new();
     let mut failures = 0;
     loop {
         let started = Instant::now();
-        let (code, outcome) = match client.take().map_or_else(new_client, Ok) {
-            Ok(fresh) => tokio::select! {
-                answer = fetch(client.insert(fresh), &url, &mut conditions, &context) => answer,
-                // The operator does not want to wait for a server that hangs.
-                () = context.bell.notified() => continue,
-            },
-            // Without certificates of authorities, for instance.
-            Err(error) => ("none".to_owned(), Err(Failure::Transfer(with_causes(&error)))),
+        let attempt = async {
+            let client = match kept.take() {
+                Some(client) => client,
+                None => client(&context.habits).map_err(|failure| (NO_STATUS.to_owned(), failure))?,
+            };
+            let answer = fetch(&client, &url, &mut conditions, &context).await?;
+            kept = Some(client);
+            Ok(answer)
+        };
+        let outcome = tokio::select! {
+            outcome = attempt => outcome,
+            // The operator does not want to wait for a server that hangs.
+            () = context.bell.notified() => continue,
+        };
+        let (code, outcome) = match outcome {
+            Ok((code, read)) => (code, Ok(read)),
+            Err((code, failure)) => (code, Err(failure)),
         };
         failures = if context.tell_outcome(started, &code, outcome).await { 0 } else { failures + 1 };
         tokio::select! {
-            () = sleep(pause(context.refresh, failures)) => {}
+            () = sleep(pause(context.habits.refresh, failures)) => {}
             () = context.bell.notified() => {}
         }
-        context.tell(Input::Loading).await;
+        context.tell(News::Loading).await;
     }
 }
 
-fn new_client() -> reqwest::Result<Client> {
-    Client::builder()
-        .user_agent(concat!("rtrcast/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(CONNECT_MAX)
-        .read_timeout(SILENCE_MAX)
-        .timeout(TOTAL_MAX)
-        .redirect(Policy::custom(redirect))
-        .build()
-}
-
-/// Follows redirects, but never from a protected channel to an unprotected one.
-fn redirect(attempt: Attempt<'_>) -> Action {
-    let was_protected = attempt.previous().iter().any(|url| url.scheme() == "https");
-    if was_protected && attempt.url().scheme() != "https" {
-        attempt.error("the server redirects from https to http")
-    } else if attempt.previous().len() > REDIRECTS_MAX {
-        attempt.error("the server redirects too often")
-    } else {
-        attempt.follow()
+/// Fetches once.
+pub(super) async fn read_once(url: &Url, habits: &Habits, reading: Reading) -> Result<Read, Failure> {
+    let client = client(habits)?;
+    let headers = habits.fetch.headers()?;
+    let response = client.get(url.clone()).headers(headers).send().await.map_err(broken)?;
+    match response.status() {
+        StatusCode::OK => read(response, reading).await,
+        status => Err(Failure::Status(status.as_u16())),
     }
 }
+
+/// The status for the metric where there was no answer.
+const NO_STATUS: &str = "none";
 
 /// How long to wait: the interval a tenth more or less, or after failures less than that. [C-LOC-01]
 fn pause(refresh: Duration, failures: u32) -> Duration {
@@ -88,30 +81,35 @@ fn jitter(from: f64, to: f64) -> f64 {
     from + (to - from) * random
 }
 
-type Outcome = Result<Option<(Table, Tally)>, Failure>;
-
-/// Asks once. The first part of what comes back is the status for the metric.
-async fn fetch(client: &Client, url: &Url, conditions: &mut HeaderMap, context: &Context) -> (String, Outcome) {
+/// Asks once. Beside what came of it stands the status for the metric; nothing is read if nothing is new.
+async fn fetch(
+    client: &Client,
+    url: &Url,
+    conditions: &mut HeaderMap,
+    context: &Context,
+) -> Result<(String, Option<Read>), (String, Failure)> {
+    let headers = context.habits.fetch.headers().map_err(|failure| (NO_STATUS.to_owned(), failure))?;
     let request = client
         .get(url.clone())
         .header(ACCEPT, "application/json, text/csv;q=0.9, */*;q=0.8")
-        .headers(conditions.clone());
-    let response = match request.send().await {
-        Ok(response) => response,
-        Err(error) => return ("none".to_owned(), Err(Failure::Transfer(with_causes(&error.without_url())))),
-    };
+        .headers(conditions.clone())
+        .headers(headers);
+    let response = request.send().await.map_err(|error| (NO_STATUS.to_owned(), broken(error)))?;
     let code = response.status().as_str().to_owned();
-    let outcome = match response.status() {
-        StatusCode::NOT_MODIFIED if !conditions.is_empty() => Ok(None),
+    match response.status() {
+        StatusCode::NOT_MODIFIED if !conditions.is_empty() => Ok((code, None)),
         StatusCode::OK => {
             let fresh = conditions_of(response.headers());
-            let outcome = read(response, context).await;
+            let outcome = read(response, context.reading()).await;
             *conditions = if outcome.is_ok() { fresh } else { HeaderMap::new() };
-            outcome.map(Some)
+            outcome.map(|read| (code.clone(), Some(read))).map_err(|failure| (code, failure))
         }
-        status => Err(Failure::Status(status.as_u16())),
-    };
-    (code, outcome)
+        status => Err((code, Failure::Status(status.as_u16()))),
+    }
+}
+
+fn broken(error: reqwest::Error) -> Failure {
+    Failure::Transfer(with_causes(&error.without_url()))
 }
 
 fn conditions_of(headers: &HeaderMap) -> HeaderMap {
@@ -123,18 +121,17 @@ fn conditions_of(headers: &HeaderMap) -> HeaderMap {
 }
 
 /// Reads the body on a blocking thread while it comes in.
-async fn read(mut response: Response, context: &Context) -> Result<(Table, Tally), Failure> {
-    let version = context.version();
+async fn read(mut response: Response, reading: Reading) -> Result<Read, Failure> {
+    let written = response.headers().get(LAST_MODIFIED).and_then(|value| value.to_str().ok());
+    let written = written.and_then(|date| unix_of(httpdate::parse_http_date(date).ok()?));
     let (pieces, incoming) = mpsc::channel(PIECES_MAX);
-    let reading = spawn_blocking(move || read_pieces(incoming, version));
+    let reader = spawn_blocking(move || read_pieces(incoming, reading));
     let transfer = async {
         let mut total = 0_u64;
-        while let Some(octets) =
-            response.chunk().await.map_err(|error| Failure::Transfer(with_causes(&error.without_url())))?
-        {
+        while let Some(octets) = response.chunk().await.map_err(broken)? {
             total += octets.len() as u64;
             if total > SOURCE_OCTETS_MAX {
-                return Err(Failure::TooLarge);
+                return Err(Failure::TooLarge(SOURCE_OCTETS_MAX));
             }
             if pieces.send(Piece::Octets(octets)).await.is_err() {
                 // The reader has seen enough to refuse it.
@@ -146,25 +143,23 @@ async fn read(mut response: Response, context: &Context) -> Result<(Table, Tally
     };
     let transferred = transfer.await;
     drop(pieces);
-    let outcome = match reading.await {
+    let outcome = match reader.await {
         Ok(outcome) => outcome,
-        Err(error) => {
-            warn!("{}: reading failed: {error}", context.name);
-            std::panic::resume_unwind(error.into_panic())
-        }
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     };
-    transferred.and(outcome)
+    transferred?;
+    // A server that does not say when it was written has only just said it.
+    outcome.map(|content| Read { content, written: written.or_else(|| Some(unix_now())) })
 }
 
 fn read_pieces<Octets: AsRef<[u8]>>(
     mut incoming: mpsc::Receiver<Piece<Octets>>,
-    version: Version,
-) -> Result<(Table, Tally), Failure> {
-    let mut reader = Reader::new();
+    mut reading: Reading,
+) -> Result<Content, Failure> {
     loop {
         match incoming.blocking_recv() {
-            Some(Piece::Octets(octets)) => reader.push(octets.as_ref()).map_err(Failure::Content)?,
-            Some(Piece::End) => return into_table(reader, version),
+            Some(Piece::Octets(octets)) => reading.push(octets.as_ref())?,
+            Some(Piece::End) => return reading.finish(),
             // Whoever noticed that says why.
             None => return Err(Failure::Transfer("the transfer broke off".to_owned())),
         }
@@ -175,20 +170,6 @@ fn read_pieces<Octets: AsRef<[u8]>>(
 enum Piece<Octets> {
     Octets(Octets),
     End,
-}
-
-/// An error with all that caused it: the outermost says little.
-fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let inner = error.to_string();
-        if !text.ends_with(&inner) {
-            text = format!("{text}: {inner}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

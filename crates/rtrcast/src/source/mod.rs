@@ -1,23 +1,27 @@
-//! Where data come from: a task for each source, which fetches, reads, and tells the hub.
+//! Where data and SLURM come from: a task for each place, which fetches, reads, and tells the hub.
 
+mod fetch;
 mod file;
 mod http;
 
-use crate::hub::{Input, Loaded};
+pub(crate) use fetch::FetchOptions;
+
+use crate::hub::{Input, News};
 use crate::metrics::{Metrics, RequestLabels};
-use rtrcast_feed::{ReadError, Reader, Reason, Table, Tally};
+use rtrcast_feed::curator::SourceId;
+use rtrcast_feed::{ReadError, Reader, Reason, SlurmDialect, SlurmError, SlurmFile, Table, Tally};
 use rtrcast_net::DataSink;
 use rtrcast_proto::Version;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, mpsc};
 
 /// A source as it is named on the command line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Source {
     File(PathBuf),
     Http(reqwest::Url),
@@ -65,12 +69,16 @@ pub(crate) enum Failure {
     File(io::Error),
     /// The content makes no sense.
     Content(ReadError),
+    /// It is no SLURM.
+    Slurm(SlurmError),
+    /// A certificate, key, token or proxy can't be used.
+    Options(String),
     /// The server could not be asked, or broke off.
     Transfer(String),
     /// The server answered with this.
     Status(u16),
-    /// More octets than any validator writes.
-    TooLarge,
+    /// More octets than that, which is more than any validator writes.
+    TooLarge(u64),
     /// There was no memory for the data.
     Memory(io::Error),
 }
@@ -96,7 +104,9 @@ impl Failure {
             },
             Failure::Transfer(_) => "transfer",
             Failure::Status(_) => "status",
-            Failure::TooLarge => "too_large",
+            Failure::Slurm(_) => "slurm",
+            Failure::Options(_) => "options",
+            Failure::TooLarge(_) => "too_large",
             Failure::Memory(_) => "memory",
         }
     }
@@ -109,7 +119,9 @@ impl fmt::Display for Failure {
             Failure::Content(error) => write!(f, "{error}"),
             Failure::Transfer(what) => f.write_str(what),
             Failure::Status(status) => write!(f, "the server answered with status {status}"),
-            Failure::TooLarge => write!(f, "larger than {SOURCE_OCTETS_MAX} bytes"),
+            Failure::Slurm(error) => write!(f, "{error}"),
+            Failure::Options(what) => f.write_str(what),
+            Failure::TooLarge(limit) => write!(f, "larger than {limit} bytes"),
             Failure::Memory(error) => write!(f, "no memory for the data: {error}"),
         }
     }
@@ -118,67 +130,161 @@ impl fmt::Display for Failure {
 /// The most octets that a source may have: the world's JSON has 105 MB.
 const SOURCE_OCTETS_MAX: u64 = 2 * 1024 * 1024 * 1024;
 
+/// The most octets that a SLURM file may have.
+const SLURM_OCTETS_MAX: usize = 64 * 1024 * 1024;
+
+/// What a place is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Purpose {
+    /// Payloads.
+    Data(SourceId),
+    /// Exceptions to them.
+    Slurm(SlurmId),
+}
+
+/// Names a SLURM file or URL for as long as the program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SlurmId(pub(crate) u32);
+
+/// What was read at a place.
+pub(crate) enum Content {
+    Table(Arc<Table>, Tally),
+    Slurm(Arc<SlurmFile>),
+}
+
+/// A content that was read well, and when it was written, in seconds since 1970.
+pub(crate) struct Read {
+    pub(crate) content: Content,
+    pub(crate) written: Option<u32>,
+}
+
+/// A reading under way: pieces go in, a content comes out.
+enum Reading {
+    Table(Reader, Version),
+    Slurm(Vec<u8>, SlurmDialect),
+}
+
+impl Reading {
+    fn push(&mut self, octets: &[u8]) -> Result<(), Failure> {
+        match self {
+            Reading::Table(reader, _) => reader.push(octets).map_err(Failure::Content),
+            Reading::Slurm(whole, _) if whole.len() + octets.len() > SLURM_OCTETS_MAX => {
+                Err(Failure::TooLarge(SLURM_OCTETS_MAX as u64))
+            }
+            Reading::Slurm(whole, _) => {
+                whole.extend_from_slice(octets);
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends it: sorts, and writes the image where the kernel can send it from.
+    fn finish(self) -> Result<Content, Failure> {
+        match self {
+            Reading::Table(reader, version) => {
+                let rows = reader.finish().map_err(Failure::Content)?;
+                let tally = rows.tally().clone();
+                let table = rows.into_table(version, DataSink::new()).map_err(Failure::Memory)?;
+                Ok(Content::Table(Arc::new(table), tally))
+            }
+            Reading::Slurm(whole, dialect) => {
+                let file = SlurmFile::parse(&whole, dialect).map_err(Failure::Slurm)?;
+                Ok(Content::Slurm(Arc::new(file)))
+            }
+        }
+    }
+}
+
 /// What a source's task works with.
+#[derive(Clone)]
 pub(crate) struct Context {
+    pub(crate) purpose: Purpose,
     pub(crate) name: Arc<str>,
     pub(crate) hub: mpsc::Sender<Input>,
     pub(crate) metrics: Arc<Metrics>,
     /// Rung to refresh now.
     pub(crate) bell: Arc<Notify>,
-    /// Between two looks at the source.
-    pub(crate) refresh: Duration,
+    pub(crate) habits: Habits,
     /// The version to read in if no router has asked yet.
     pub(crate) version: Version,
 }
 
-/// Follows a source for ever.
-pub(crate) async fn follow(source: Source, context: Context) {
-    match source {
+/// How a place is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Habits {
+    /// Between two looks at it.
+    pub(crate) refresh: Duration,
+    /// The longest that a transfer may take.
+    pub(crate) timeout: Duration,
+    pub(crate) fetch: FetchOptions,
+    pub(crate) dialect: SlurmDialect,
+}
+
+/// Follows a place for ever.
+pub(crate) async fn follow(place: Source, context: Context) {
+    match place {
         Source::File(path) => file::follow(path, context).await,
         Source::Http(url) => http::follow(url, context).await,
     }
 }
 
+/// Reads a place once, for commands that do not serve.
+pub(crate) async fn read_once(place: &Source, habits: &Habits) -> Result<Read, Failure> {
+    let reading = Reading::Table(Reader::new(), Version::V2);
+    match place {
+        Source::File(path) => file::read(path, reading),
+        Source::Http(url) => http::read_once(url, habits, reading).await,
+    }
+}
+
+/// Reads a SLURM file now.
+pub(crate) fn read_slurm(path: &Path, dialect: SlurmDialect) -> Result<Arc<SlurmFile>, Failure> {
+    match file::read(path, Reading::Slurm(Vec::new(), dialect))?.content {
+        Content::Slurm(file) => Ok(file),
+        Content::Table(..) => unreachable!("it was read as SLURM"),
+    }
+}
+
 impl Context {
-    /// The version that most routers speak: an image of it needs no second one.
-    fn version(&self) -> Version {
-        self.metrics.versions_in_use().first().copied().unwrap_or(self.version)
+    /// A reading that begins. Tables are read in the version that most routers speak: an image of it needs no second
+    /// one.
+    fn reading(&self) -> Reading {
+        match self.purpose {
+            Purpose::Data(_) => {
+                let version = self.metrics.versions_in_use().first().copied().unwrap_or(self.version);
+                Reading::Table(Reader::new(), version)
+            }
+            Purpose::Slurm(_) => Reading::Slurm(Vec::new(), self.habits.dialect),
+        }
     }
 
-    async fn tell(&self, input: Input) {
+    async fn tell(&self, news: News) {
         // The hub outlives its sources; should it be gone, the program is ending.
-        let _ = self.hub.send(input).await;
+        let _ = self.hub.send(Input::From(self.purpose, news)).await;
     }
 
     /// Tells the hub what came of an attempt; true if it went well.
-    async fn tell_outcome(
-        &self,
-        started: Instant,
-        code: &str,
-        outcome: Result<Option<(Table, Tally)>, Failure>,
-    ) -> bool {
+    async fn tell_outcome(&self, started: Instant, code: &str, outcome: Result<Option<Read>, Failure>) -> bool {
         let labels = RequestLabels { path: self.name.to_string(), code: code.to_owned() };
         self.metrics.requests.get_or_create(&labels).inc();
-        let source = Arc::clone(&self.name);
         let good = outcome.is_ok();
         self.tell(match outcome {
-            Ok(Some((table, tally))) => {
-                Input::Loaded(Box::new(Loaded { source, table, tally, took: started.elapsed() }))
-            }
-            Ok(None) => Input::Unchanged { source },
-            Err(failure) => Input::Failed { source, failure },
+            Ok(Some(read)) => News::Loaded { read, took: started.elapsed() },
+            Ok(None) => News::Unchanged,
+            Err(failure) => News::Failed(failure),
         })
         .await;
         good
     }
 }
 
-/// Ends a reading: sorts, and writes the image where the kernel can send it from.
-fn into_table(reader: Reader, version: Version) -> Result<(Table, Tally), Failure> {
-    let rows = reader.finish().map_err(Failure::Content)?;
-    let tally = rows.tally().clone();
-    let table = rows.into_table(version, DataSink::new()).map_err(Failure::Memory)?;
-    Ok((table, tally))
+/// The time of day in seconds since 1970.
+pub(crate) fn unix_now() -> u32 {
+    unix_of(SystemTime::now()).unwrap_or(0)
+}
+
+fn unix_of(time: SystemTime) -> Option<u32> {
+    u32::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()
 }
 
 #[cfg(test)]

@@ -88,7 +88,7 @@ fn c_frm_03_a_huge_length_costs_nothing() {
 fn c_not_05_a_router_that_never_reads_delays_nobody() {
     let folder = Folder::new();
     let path = folder.put("rpki.json", &large_document(400_000, 1));
-    let mut cache = Cache::start(&path, &[]);
+    let mut cache = Cache::start(&path, &["--guard-hold", "0"]);
     cache.wait_for("serial ");
     let mut stuck: Vec<Router> = (0..5).map(|_| Router::narrow(cache.rtr)).collect();
     for router in &mut stuck {
@@ -119,7 +119,7 @@ fn c_ser_04_a_response_is_one_generation_even_if_the_data_change_meanwhile() {
     let folder = Folder::new();
     // More than the kernel takes at once.
     let path = folder.put("rpki.json", &large_document(400_000, 1));
-    let mut cache = Cache::start(&path, &[]);
+    let mut cache = Cache::start(&path, &["--guard-hold", "0"]);
     cache.wait_for("serial ");
     let mut router = Router::narrow(cache.rtr);
     router.send("01 02 0000 00000008");

@@ -31,12 +31,12 @@ fn an_address_that_is_not_ours_is_exit_code_4() {
 #[test]
 fn wrong_usage_is_exit_code_2_and_says_what_is_right() {
     for (arguments, words) in [
-        (&["serve"][..], "<FILE-OR-URL>"),
+        (&["serve"][..], "there is no source: name a file or a URL, or a --config with one"),
         (&["serve", "x", "--listne", "127.0.0.1:1"], "--listen"),
         (&["serve", "x", "--listen", "8282"], "such as 127.0.0.1:8282"),
         (
             &["serve", "x", "--listen", "127.0.0.1:1", "--listen", "tcp://127.0.0.1:1"],
-            "--listen 127.0.0.1:1 is given twice",
+            "--listen: 127.0.0.1:1 is given twice",
         ),
         (&["serve", "x", "--max-version", "3"], "possible values: 0, 1, 2"),
         (&["serve", "rsync://x/y"], "it reads files, http:// and https://"),
@@ -53,14 +53,16 @@ fn wrong_usage_is_exit_code_2_and_says_what_is_right() {
 fn c_neg_07_a_lowest_version_above_the_highest_is_refused() {
     let (code, _, error) = run(&["serve", "x", "--min-version", "2", "--max-version", "1"]);
     assert_eq!(code, 2);
-    assert_eq!(error, "rtrcast: --min-version 2 is above --max-version 1: no version is left\n");
+    assert_eq!(error, "rtrcast: --min-version, --max-version: 2 is above 1, so that no version is left\n");
 }
 
 #[test]
 fn help_teaches() {
     let (code, help, _) = run(&["serve", "--help"]);
     assert_eq!(code, 0);
-    for words in ["Examples:", "rtrcast serve /var/db/rpki-client/json", "SIGHUP refreshes now", "Exit codes:"] {
+    for words in
+        ["Examples:", "rtrcast serve /var/db/rpki-client/json", "SIGHUP reads the configuration again", "Exit codes:"]
+    {
         assert!(help.contains(words), "{help}");
     }
 }

@@ -1,0 +1,206 @@
+//! `rtrcast check`: says what is wrong with configuration, SLURM and data files, and what SLURM would do.
+
+use crate::cli::CheckArguments;
+use crate::config::CommandLine;
+use crate::exit::Failure;
+use crate::plan::Plan;
+use crate::source::{self, Content, FetchOptions, Habits, Read, Source, unix_now};
+use crate::words::{age, describe, describe_masked, describe_refused};
+use rtrcast_feed::curator::{
+    Choice, Curation, Curator, Expired, Freshness, Guard, Now, Output, Report, SourceId, TooOld,
+};
+use rtrcast_feed::{Overlaps, ReadError, Reason, Slurm, SlurmDialect, SlurmFile, Table};
+use rtrcast_proto::{Image, Moment, Profile, ServerPolicy, Version, VersionRange};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How much of a file is looked at to see whether it is meant as SLURM.
+const START_OCTETS: usize = 64 * 1024;
+
+/// How long a transfer may take.
+const TRANSFER_MAX: Duration = Duration::from_secs(300);
+
+pub(crate) fn check(arguments: &CheckArguments) -> Result<(), Failure> {
+    let mut checker = Checker {
+        dialect: if arguments.slurm_lenient { SlurmDialect::Lenient } else { SlurmDialect::Strict },
+        overlaps: if arguments.slurm_allow_overlaps { Overlaps::Allow } else { Overlaps::Refuse },
+        slurm: Vec::new(),
+        complaints: 0,
+    };
+    for path in &arguments.files {
+        checker.file(path);
+    }
+    checker.together(&arguments.source);
+    match checker.complaints {
+        0 => Ok(()),
+        1 => Err(Failure::Config("1 complaint".to_owned())),
+        more => Err(Failure::Config(format!("{more} complaints"))),
+    }
+}
+
+struct Checker {
+    dialect: SlurmDialect,
+    overlaps: Overlaps,
+    /// SLURM files that are fine by themselves.
+    slurm: Vec<(Arc<str>, Arc<SlurmFile>)>,
+    complaints: usize,
+}
+
+impl Checker {
+    /// Says a line. Whoever asked may not want to read it.
+    fn say(line: &str) {
+        let _ = writeln!(std::io::stdout(), "{line}");
+    }
+
+    fn complain(&mut self, line: &str) {
+        self.complaints += 1;
+        Checker::say(line);
+    }
+
+    fn file(&mut self, path: &Path) {
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            return self.configuration(path);
+        }
+        match is_slurm(path) {
+            Ok(true) => self.slurm_file(path),
+            Ok(false) => self.data(path),
+            Err(error) => self.complain(&format!("{}: {error}", path.display())),
+        }
+    }
+
+    fn configuration(&mut self, path: &Path) {
+        let outcome = CommandLine::of_file(path).settle().and_then(|settings| {
+            let plan = Plan::new(&settings)?;
+            plan.read_slurm()?;
+            Ok(plan)
+        });
+        match outcome {
+            Ok(plan) => Checker::say(&format!(
+                "{}: a configuration with {} and {}, all well",
+                path.display(),
+                count(plan.sources.len(), "source"),
+                count(plan.slurm.len(), "SLURM file")
+            )),
+            Err(failure) => self.complain(&failure.to_string()),
+        }
+    }
+
+    fn slurm_file(&mut self, path: &Path) {
+        match source::read_slurm(path, self.dialect) {
+            Ok(file) => {
+                let (filters, assertions) = (file.filters().len(), file.assertions().len());
+                let (filters, assertions) = (count(filters, "filter"), count(assertions, "assertion"));
+                Checker::say(&format!("{}: SLURM with {filters} and {assertions}, all well", path.display()));
+                self.slurm.push((path.display().to_string().into(), file));
+            }
+            Err(failure) => self.complain(&format!("{}: {failure}", path.display())),
+        }
+    }
+
+    fn data(&mut self, path: &Path) {
+        self.load(&Source::File(path.to_owned()));
+    }
+
+    /// Reads data, and says what they have.
+    fn load(&mut self, place: &Source) -> Option<Arc<Table>> {
+        let habits = Habits {
+            refresh: Duration::MAX,
+            timeout: TRANSFER_MAX,
+            fetch: FetchOptions::default(),
+            dialect: self.dialect,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let read = match runtime {
+            Ok(runtime) => runtime.block_on(source::read_once(place, &habits)),
+            Err(error) => Err(source::Failure::Memory(error)),
+        };
+        match read {
+            Ok(Read { content: Content::Table(table, tally), written }) => {
+                let made = table.stamp().made.or(written);
+                let made = made.map_or(String::new(), |made| format!(", made {}", age(made, unix_now())));
+                Checker::say(&format!("{place}: {}{made}", describe(table.image().layout(), everything())));
+                if let Some(line) = describe_refused(&tally) {
+                    self.complain(&format!("{place}: {line}"));
+                }
+                if let Some(line) = describe_masked(&tally) {
+                    Checker::say(&format!("{place}: {line}"));
+                }
+                Some(table)
+            }
+            Ok(Read { content: Content::Slurm(_), .. }) => None,
+            Err(source::Failure::Content(ReadError { reason: Reason::NothingKnown, .. }))
+                if matches!(place, Source::File(_)) =>
+            {
+                // Whatever it is, it is no validator's: perhaps SLURM that went wrong from the start.
+                if let Source::File(path) = place {
+                    self.slurm_file(path);
+                }
+                None
+            }
+            Err(failure) => {
+                self.complain(&format!("{place}: {failure}"));
+                None
+            }
+        }
+    }
+
+    /// Sees whether all SLURM files go together, and what they would do to the data.
+    fn together(&mut self, sources: &[Source]) {
+        let slurm = match Slurm::merge(&self.slurm, self.overlaps) {
+            Ok(slurm) => slurm,
+            Err(conflict) => return self.complain(&conflict.to_string()),
+        };
+        let tables: Vec<Arc<Table>> = sources.iter().filter_map(|source| self.load(source)).collect();
+        if tables.is_empty() {
+            return;
+        }
+        for effect in slurm.effects(&union(tables)) {
+            Checker::say(&effect.to_string());
+        }
+    }
+}
+
+/// A number of things.
+fn count(number: usize, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
+fn everything() -> Profile {
+    ServerPolicy::new(VersionRange::new(Version::V0, Version::V2).expect("0 is not above 2")).most()
+}
+
+/// Whether a file is meant as SLURM: it has one of the members that only SLURM has, or is no validator's output at all.
+fn is_slurm(path: &Path) -> std::io::Result<bool> {
+    use std::io::Read;
+    let mut start = Vec::new();
+    std::fs::File::open(path)?.take(START_OCTETS as u64).read_to_end(&mut start)?;
+    let start = String::from_utf8_lossy(&start);
+    let members = ["slurmVersion", "validationOutputFilters", "locallyAddedAssertions"];
+    Ok(members.iter().any(|member| start.contains(member)) || path.extension().is_some_and(|kind| kind == "slurm"))
+}
+
+/// What all sources have together, whatever has expired of it.
+fn union(tables: Vec<Arc<Table>>) -> Image {
+    let now = Now { moment: Moment(0), unix: unix_now() };
+    let sources: Vec<SourceId> = (0..).map(SourceId).take(tables.len()).collect();
+    let freshness = Freshness { expired: Expired::Keep, too_old: TooOld::Keep, ..Freshness::default() };
+    let guard = Guard { hold: None, ..Guard::default() };
+    let curation = Curation { sources: sources.clone(), choice: Choice::Union, freshness, guard };
+    let mut curator = Curator::new(curation);
+    curator.slurm(now, Arc::default());
+    for (source, table) in sources.into_iter().zip(tables) {
+        curator.source(now, source, Report::Loaded { table, written: None });
+    }
+    loop {
+        match curator.next() {
+            Output::Publish(recipe, _) => {
+                let Ok(composed) = recipe.compose(Version::V2, Vec::new());
+                return composed.image;
+            }
+            Output::Event(_) => {}
+            Output::Wait(_) => return Image::empty(Version::V2),
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Commands that do not serve.
+
+pub(crate) mod check;
+pub(crate) mod ctl;

@@ -1,0 +1,177 @@
+//! The control socket: an operator on this machine asks how things stand, releases what is held back, refreshes, stops.
+//!
+//! One line in, then `ok` or `error` on a line and any text behind it, then the end. One asker at a time, each for a
+//! bounded time.
+
+use crate::cli::Order;
+use crate::exit::Failure;
+use crate::hub::Input;
+use rustix::fs::Mode;
+use socket2::{Domain, SockAddr, Socket, Type};
+use std::io;
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::UnixStream as BlockingStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{sleep, timeout};
+use tracing::{debug, info, warn};
+
+/// The longest order: a word and the name of a source.
+const ORDER_OCTETS_MAX: u64 = 8 * 1024;
+
+/// How long an asker may take, all in all.
+const ASKER_MAX: Duration = Duration::from_secs(10);
+
+/// What only the whole program can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    Refresh,
+    Stop,
+    StopAndFlush,
+}
+
+/// The socket, which goes with the value.
+pub(crate) struct Control {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        // Somebody may have removed it before.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+impl Control {
+    /// Makes the socket, for its owner only. One that a cache left that is gone is replaced.
+    pub(crate) fn bind(path: &Path) -> Result<Control, Failure> {
+        let failure = |error: io::Error| Failure::Socket { path: path.to_owned(), error };
+        if let Ok(metadata) = std::fs::symlink_metadata(path) {
+            if !metadata.file_type().is_socket() {
+                return Err(failure(io::Error::new(
+                    io::ErrorKind::AlreadyExists,
+                    "there is something that is no socket",
+                )));
+            }
+            if BlockingStream::connect(path).is_ok() {
+                return Err(failure(io::ErrorKind::AddrInUse.into()));
+            }
+            std::fs::remove_file(path).map_err(failure)?;
+        }
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(failure)?;
+        // Set before there is a name: nobody else can ever open it.
+        rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR).map_err(|error| failure(error.into()))?;
+        socket.bind(&SockAddr::unix(path).map_err(failure)?).map_err(failure)?;
+        // Elsewhere than on Linux the socket's own mode does not count.
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).map_err(failure)?;
+        socket.listen(16).map_err(failure)?;
+        socket.set_nonblocking(true).map_err(failure)?;
+        let listener = UnixListener::from_std(std::os::fd::OwnedFd::from(socket).into()).map_err(failure)?;
+        Ok(Control { listener, path: path.to_owned() })
+    }
+
+    /// Answers until the program ends.
+    pub(crate) async fn serve(self, hub: mpsc::Sender<Input>, commands: mpsc::Sender<Command>) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) => match timeout(ASKER_MAX, answer(stream, &hub, &commands)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => debug!("control: {error}"),
+                    Err(_) => debug!("control: somebody asked too slowly"),
+                },
+                Err(error) => {
+                    warn!("control: can't accept: {error}");
+                    sleep(Duration::from_secs(1)).await;
+                }
+            }
+        }
+    }
+}
+
+async fn answer(mut stream: UnixStream, hub: &mpsc::Sender<Input>, commands: &mpsc::Sender<Command>) -> io::Result<()> {
+    let (reader, mut writer) = stream.split();
+    let mut line = String::new();
+    BufReader::new(reader.take(ORDER_OCTETS_MAX)).read_line(&mut line).await?;
+    let outcome = match parse(&line) {
+        Some(order) => {
+            info!("control: {}", line.trim_end());
+            obey(order, hub, commands).await
+        }
+        None => Err("not an order".to_owned()),
+    };
+    let text = match outcome {
+        Ok(text) => format!("ok\n{text}\n"),
+        Err(text) => format!("error\n{text}\n"),
+    };
+    writer.write_all(text.as_bytes()).await?;
+    writer.shutdown().await
+}
+
+async fn obey(order: Order, hub: &mpsc::Sender<Input>, commands: &mpsc::Sender<Command>) -> Result<String, String> {
+    let gone = || "the cache is ending".to_owned();
+    let command = match order {
+        Order::Status => {
+            let (reply, answer) = oneshot::channel();
+            hub.send(Input::Status(reply)).await.map_err(|_| gone())?;
+            return answer.await.map_err(|_| gone());
+        }
+        Order::Release { source } => {
+            let (reply, answer) = oneshot::channel();
+            hub.send(Input::Release(source, reply)).await.map_err(|_| gone())?;
+            return answer.await.map_err(|_| gone())?;
+        }
+        Order::Refresh => (Command::Refresh, "reading all sources again"),
+        Order::Stop { flush: false } => (Command::Stop, "stopping"),
+        Order::Stop { flush: true } => (Command::StopAndFlush, "stopping; routers of version 2 forget the data"),
+    };
+    commands.send(command.0).await.map_err(|_| gone())?;
+    Ok(command.1.to_owned())
+}
+
+/// An order as it travels.
+pub(crate) fn spell(order: &Order) -> String {
+    match order {
+        Order::Status => "status\n".to_owned(),
+        Order::Release { source: None } => "release\n".to_owned(),
+        Order::Release { source: Some(source) } => format!("release {source}\n"),
+        Order::Refresh => "refresh\n".to_owned(),
+        Order::Stop { flush: false } => "stop\n".to_owned(),
+        Order::Stop { flush: true } => "stop flush\n".to_owned(),
+    }
+}
+
+fn parse(line: &str) -> Option<Order> {
+    match line.strip_suffix('\n')? {
+        "status" => Some(Order::Status),
+        "release" => Some(Order::Release { source: None }),
+        "refresh" => Some(Order::Refresh),
+        "stop" => Some(Order::Stop { flush: false }),
+        "stop flush" => Some(Order::Stop { flush: true }),
+        other => other.strip_prefix("release ").map(|source| Order::Release { source: Some(source.to_owned()) }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_travel() {
+        for order in [
+            Order::Status,
+            Order::Release { source: None },
+            Order::Release { source: Some("/a b".to_owned()) },
+            Order::Refresh,
+            Order::Stop { flush: false },
+            Order::Stop { flush: true },
+        ] {
+            assert_eq!(parse(&spell(&order)), Some(order));
+        }
+        assert_eq!(parse("stop"), None, "cut short");
+        assert_eq!(parse("stopp\n"), None);
+    }
+}

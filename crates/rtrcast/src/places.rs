@@ -1,0 +1,371 @@
+//! The places that data and SLURM come from, by name: how each one stands, and what is said of it in the log, in metrics
+//! and to the operator. The same complaint twice in a row is said once.
+
+use crate::hub::Reconfiguration;
+use crate::metrics::{FailureLabels, LossLabels, Metrics, PathLabel, VrpLabels};
+use crate::source::{Failure, Purpose, SlurmId, unix_now};
+use crate::words::{age, describe_losses, describe_masked, describe_refused, describe_too_old, span};
+use rtrcast_feed::curator::{Event, Release, SourceId, Status};
+use rtrcast_feed::{Slurm, SlurmFile, Table, Tally};
+use rtrcast_proto::{Moment, Section, Serial};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::{debug, error, info, warn};
+
+/// All places.
+pub(crate) struct Places {
+    metrics: Arc<Metrics>,
+    /// In the order of the configuration, sources first.
+    places: Vec<Place>,
+    /// The command that releases what is held.
+    release: String,
+    /// Complaints that are not about one place, by their kind.
+    complaints: BTreeMap<&'static str, String>,
+}
+
+struct Place {
+    purpose: Purpose,
+    name: Arc<str>,
+    is_loading: bool,
+    /// The last complaint; the same one again is not news.
+    complaint: String,
+    /// The next outcome is said even if it is no news.
+    aloud: bool,
+    /// What it says, if it is SLURM that was read well.
+    slurm: Option<Arc<SlurmFile>>,
+}
+
+impl Place {
+    fn new(purpose: Purpose, name: &Arc<str>, slurm: Option<Arc<SlurmFile>>) -> Place {
+        Place { purpose, name: Arc::clone(name), is_loading: true, complaint: String::new(), aloud: false, slurm }
+    }
+
+    fn path(&self) -> PathLabel {
+        PathLabel { path: self.name.to_string() }
+    }
+
+    /// Says something that operators should look at, unless that is what was said last.
+    fn complain(&mut self, line: String) {
+        let aloud = std::mem::take(&mut self.aloud);
+        if line == self.complaint && !aloud {
+            debug!("still: {line}");
+        } else {
+            warn!("{line}");
+            self.complaint = line;
+        }
+    }
+
+    /// Whether it is news that all is well: after a complaint it is, and if the operator asked.
+    fn is_well(&mut self) -> bool {
+        let aloud = std::mem::take(&mut self.aloud);
+        aloud || !std::mem::take(&mut self.complaint).is_empty()
+    }
+
+    fn say_same(&mut self, line: String) {
+        if self.is_well() { info!("{line}") } else { debug!("{line}") }
+    }
+}
+
+impl Places {
+    pub(crate) fn new(metrics: Arc<Metrics>, first: &Reconfiguration) -> Places {
+        let mut places = Places { metrics, places: Vec::new(), release: String::new(), complaints: BTreeMap::new() };
+        places.reconfigure(first);
+        places
+    }
+
+    /// Takes over another configuration; true if SLURM has to be joined again.
+    pub(crate) fn reconfigure(&mut self, new: &Reconfiguration) -> bool {
+        self.release = match &new.control {
+            Some(path) => format!("`rtrcast ctl release --control {path}`"),
+            None => "`rtrcast ctl release`, for which it has to be started with --control".to_owned(),
+        };
+        let mut before = std::mem::take(&mut self.places);
+        let mut keep = |purpose: Purpose, name: &Arc<str>, slurm: Option<Arc<SlurmFile>>| match before
+            .iter()
+            .position(|place| place.purpose == purpose)
+        {
+            Some(at) => {
+                let place = before.swap_remove(at);
+                Place { slurm: slurm.or(place.slurm.clone()), ..place }
+            }
+            None => Place::new(purpose, name, slurm),
+        };
+        for (source, name) in &new.sources {
+            self.places.push(keep(Purpose::Data(*source), name, None));
+        }
+        for (id, name, file) in &new.slurm {
+            self.places.push(keep(Purpose::Slurm(*id), name, file.clone()));
+        }
+        for gone in before {
+            self.metrics.forget_place(&gone.name);
+        }
+        true
+    }
+
+    fn find(&mut self, purpose: Purpose) -> Option<&mut Place> {
+        self.places.iter_mut().find(|place| place.purpose == purpose)
+    }
+
+    pub(crate) fn name(&self, source: SourceId) -> Arc<str> {
+        let place = self.places.iter().find(|place| place.purpose == Purpose::Data(source));
+        place.map_or_else(|| "a source that is gone".into(), |place| Arc::clone(&place.name))
+    }
+
+    pub(crate) fn named(&self, name: &str) -> Option<SourceId> {
+        self.places.iter().find_map(|place| match place.purpose {
+            Purpose::Data(source) if &*place.name == name => Some(source),
+            Purpose::Data(_) | Purpose::Slurm(_) => None,
+        })
+    }
+
+    pub(crate) fn source_names(&self) -> Vec<&str> {
+        let is_source = |place: &&Place| matches!(place.purpose, Purpose::Data(_));
+        self.places.iter().filter(is_source).map(|place| &*place.name).collect()
+    }
+
+    /// Whether any place is being read for which there is nothing else: a router may wait for it for a moment.
+    pub(crate) fn is_loading(&self) -> bool {
+        self.places.iter().any(|place| place.is_loading)
+    }
+
+    pub(crate) fn set_loading(&mut self, purpose: Purpose, is_loading: bool) {
+        if let Some(place) = self.find(purpose) {
+            place.is_loading = is_loading;
+        }
+    }
+
+    pub(crate) fn answer_aloud(&mut self) {
+        self.places.iter_mut().for_each(|place| place.aloud = true);
+    }
+
+    fn count_success(metrics: &Metrics, place: &mut Place) {
+        place.is_loading = false;
+        metrics.healthy.get_or_create(&place.path()).set(1);
+        metrics.refresh.get_or_create(&place.path()).set(unix_now().into());
+    }
+
+    pub(crate) fn unchanged(&mut self, purpose: Purpose) {
+        let metrics = Arc::clone(&self.metrics);
+        let Some(place) = self.find(purpose) else { return };
+        Places::count_success(&metrics, place);
+        place.say_same(format!("{}: unchanged", place.name));
+    }
+
+    pub(crate) fn failed(&mut self, purpose: Purpose, failure: &Failure, serial: Option<Serial>) {
+        let metrics = Arc::clone(&self.metrics);
+        let Some(place) = self.find(purpose) else { return };
+        place.is_loading = false;
+        metrics.failures.get_or_create(&FailureLabels { path: place.name.to_string(), reason: failure.label() }).inc();
+        metrics.healthy.get_or_create(&place.path()).set(0);
+        let then = match (purpose, serial, &place.slurm) {
+            (Purpose::Slurm(_), _, Some(_)) => "its last good content stays in force".to_owned(),
+            (Purpose::Slurm(_), ..) => {
+                "nothing is served without it, and routers are told that there are no data yet (code 2)".to_owned()
+            }
+            (Purpose::Data(_), Some(serial), _) => format!("serial {serial} stays served"),
+            (Purpose::Data(_), None, _) => {
+                "waiting for it, and routers are told that there are no data yet (code 2)".to_owned()
+            }
+        };
+        place.complain(format!("{}: {failure}; {then}", place.name));
+    }
+
+    /// A source has a table; its name, unless it is not configured any more.
+    pub(crate) fn loaded(&mut self, source: SourceId, table: &Table, tally: &Tally) -> Option<Arc<str>> {
+        let metrics = Arc::clone(&self.metrics);
+        let place = self.find(Purpose::Data(source))?;
+        Places::count_success(&metrics, place);
+        let refused = i64::try_from(tally.refused).unwrap_or(i64::MAX);
+        metrics.refused_entries.get_or_create(&place.path()).set(refused);
+        for line in describe_refused(tally).into_iter().chain(describe_masked(tally)) {
+            warn!("{}: {line}", place.name);
+        }
+        let layout = table.image().layout();
+        for (ip_version, section) in [("ipv4", Section::Ipv4Prefix), ("ipv6", Section::Ipv6Prefix)] {
+            let labels = VrpLabels { ip_version, filtered: "filtered", path: place.name.to_string() };
+            metrics.vrps.get_or_create(&labels).set(i64::try_from(layout.count(section)).unwrap_or(i64::MAX));
+        }
+        Some(Arc::clone(&place.name))
+    }
+
+    /// Says how a table went that changed nothing, or only notes that all is well.
+    pub(crate) fn settle(&mut self, source: SourceId, same: Option<String>) {
+        let Some(place) = self.find(Purpose::Data(source)) else { return };
+        match same {
+            Some(line) => place.say_same(line),
+            None => {
+                place.is_well();
+            }
+        }
+    }
+
+    /// What is served changed by a source.
+    pub(crate) fn changed(&self, source: SourceId) {
+        let path = PathLabel { path: self.name(source).to_string() };
+        self.metrics.change.get_or_create(&path).set(unix_now().into());
+    }
+
+    /// A SLURM file was read well; true if it says something else than before.
+    pub(crate) fn slurm_loaded(&mut self, id: SlurmId, file: Arc<SlurmFile>) -> bool {
+        let metrics = Arc::clone(&self.metrics);
+        let Some(place) = self.find(Purpose::Slurm(id)) else { return false };
+        Places::count_success(&metrics, place);
+        if place.slurm.as_ref() == Some(&file) {
+            place.say_same(format!("{}: unchanged", place.name));
+            return false;
+        }
+        place.is_well();
+        let (filters, assertions) = (file.filters().len(), file.assertions().len());
+        info!("{}: SLURM with {filters} filters and {assertions} assertions", place.name);
+        place.slurm = Some(file);
+        true
+    }
+
+    /// All SLURM files, if each has been read well.
+    pub(crate) fn slurm_files(&self) -> Option<Vec<(Arc<str>, Arc<SlurmFile>)>> {
+        let places = self.places.iter().filter(|place| matches!(place.purpose, Purpose::Slurm(_)));
+        places.map(|place| Some((Arc::clone(&place.name), Arc::clone(place.slurm.as_ref()?)))).collect()
+    }
+
+    pub(crate) fn slurm_applied(&mut self, slurm: &Slurm) {
+        self.complaints.remove("slurm");
+        self.metrics.slurm_in_force.set(1);
+        let (mut filters, mut assertions) = (0, 0);
+        for (_, file) in slurm.files() {
+            filters += file.filters().len();
+            assertions += file.assertions().len();
+        }
+        self.metrics.show_slurm(filters, assertions);
+    }
+
+    pub(crate) fn slurm_refused(&mut self, why: &str) {
+        self.metrics.slurm_in_force.set(0);
+        let line = format!("the SLURM files are not applied, the last good ones stay in force: {why}");
+        self.warn_once("slurm", line);
+    }
+
+    /// A complaint that is not about one place.
+    pub(crate) fn warn_once(&mut self, kind: &'static str, line: String) {
+        if self.complaints.get(kind) != Some(&line) {
+            warn!("{line}");
+            self.complaints.insert(kind, line);
+        }
+    }
+
+    /// Says what the curator has to say; in these words.
+    pub(crate) fn tell(&mut self, event: &Event, serial: Option<Serial>) -> String {
+        let stays = serial.map_or(String::new(), |serial| format!("; serial {serial} stays served"));
+        let words = match event {
+            Event::Held { source, losses, wait } => {
+                let (name, losses) = (self.name(*source), describe_losses(losses));
+                format!(
+                    "{name}: held back for {}: {losses} are gone{stays}. If that is right, release it: {}",
+                    span(*wait),
+                    self.release
+                )
+            }
+            Event::Released { source, why } => {
+                let name = self.name(*source);
+                match why {
+                    Release::Confirmed => format!("{name}: released, as asked"),
+                    Release::WaitedEnough => format!("{name}: released; the same was gone for long enough"),
+                    Release::LossIsGone => format!("{name}: what was gone is back; nothing is held back any more"),
+                    Release::LastIsOver => format!("{name}: released; nothing of the set before it counts any more"),
+                }
+            }
+            Event::TooOld { source, made, then } => {
+                let (name, then) = (self.name(*source), describe_too_old(*then));
+                format!("{name}: too old, made {}; {then}", age(*made, unix_now()))
+            }
+            Event::OldNews { source, made } => {
+                let (name, made) = (self.name(*source), age(*made, unix_now()));
+                let line = format!(
+                    "{name}: made {made}, and nothing in it counts any more: expired, or too old (--max-age, --expired){stays}"
+                );
+                if let Some(place) = self.find(Purpose::Data(*source)) {
+                    place.complain(line.clone());
+                }
+                return line;
+            }
+            Event::FreshAgain(source) => format!("{}: not too old any more", self.name(*source)),
+            Event::Switched { from, to } => format!("serving {} instead of {}", self.name(*to), self.name(*from)),
+            Event::ClockStepped { seconds, waits } => format!(
+                "the clock went ahead by {seconds} s at once; nothing expires by it for {}, or until {}",
+                span(*waits),
+                self.release
+            ),
+            Event::ClockAccepted { seconds } => format!("the clock stayed ahead by {seconds} s, and is believed now"),
+            Event::ClockIsBack => "the clock is back where it was expected".to_owned(),
+        };
+        match event {
+            Event::Held { .. } | Event::ClockStepped { .. } => error!("{words}"),
+            Event::TooOld { .. } | Event::Switched { .. } | Event::OldNews { .. } => warn!("{words}"),
+            Event::Released { .. } | Event::FreshAgain(_) | Event::ClockAccepted { .. } | Event::ClockIsBack => {
+                info!("{words}");
+            }
+        }
+        words
+    }
+
+    /// Shows in metrics how sources stand.
+    pub(crate) fn show(&self, statuses: &[Status], now: Moment) {
+        let metrics = &self.metrics;
+        metrics.held_lost.clear();
+        for status in statuses {
+            let name = self.name(status.source).to_string();
+            let path = PathLabel { path: name.clone() };
+            metrics.is_served.get_or_create(&path).set(status.is_served.into());
+            metrics.is_too_old.get_or_create(&path).set(status.is_too_old.into());
+            if let Some(made) = status.made {
+                metrics.made.get_or_create(&path).set(made.into());
+            }
+            metrics.held.get_or_create(&path).set(status.held.is_some().into());
+            let Some(held) = &status.held else { continue };
+            let left = Duration::from_millis(held.until.0.saturating_sub(now.0)).as_secs();
+            metrics.held_until.get_or_create(&path).set(i64::from(unix_now()) + i64::try_from(left).unwrap_or(0));
+            for loss in &held.losses {
+                let labels = LossLabels { path: name.clone(), of: loss.of.to_string() };
+                metrics.held_lost.get_or_create(&labels).set(i64::try_from(loss.lost).unwrap_or(i64::MAX));
+            }
+        }
+        for status in statuses.iter().filter(|status| status.held.is_none()) {
+            metrics.held_until.remove(&PathLabel { path: self.name(status.source).to_string() });
+        }
+    }
+
+    /// How all places stand, a line each.
+    pub(crate) fn describe(&self, statuses: &[Status], now: Moment) -> String {
+        let mut text = String::new();
+        for status in statuses {
+            let Some(place) = self.places.iter().find(|place| place.purpose == Purpose::Data(status.source)) else {
+                continue;
+            };
+            let served = if status.is_served { "served" } else { "not served" };
+            let made =
+                status.made.map_or("nothing read yet".to_owned(), |made| format!("made {}", age(made, unix_now())));
+            let too_old = if status.is_too_old { ", too old" } else { "" };
+            text += &format!("source {}: {served}, {made}{too_old}\n", place.name);
+            if let Some(held) = &status.held {
+                let since = Duration::from_millis(now.0.saturating_sub(held.since.0));
+                let left = Duration::from_millis(held.until.0.saturating_sub(now.0));
+                let losses = describe_losses(&held.losses);
+                text += &format!("  held back for {} now, for {} more: {losses} are gone\n", span(since), span(left));
+            }
+            if !place.complaint.is_empty() {
+                text += &format!("  {}\n", place.complaint);
+            }
+        }
+        for place in self.places.iter().filter(|place| matches!(place.purpose, Purpose::Slurm(_))) {
+            let state = if place.slurm.is_some() { "read" } else { "not read yet" };
+            text += &format!("slurm {}: {state}\n", place.name);
+            if !place.complaint.is_empty() {
+                text += &format!("  {}\n", place.complaint);
+            }
+        }
+        for complaint in self.complaints.values() {
+            text += &format!("{complaint}\n");
+        }
+        text
+    }
+}

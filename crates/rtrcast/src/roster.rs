@@ -1,0 +1,124 @@
+//! Which places are followed: a task for each, that comes and goes with the configuration.
+
+use crate::hub::Input;
+use crate::metrics::Metrics;
+use crate::plan::{Followed, Plan};
+use crate::source::{self, Context, Purpose, SlurmId};
+use rtrcast_feed::curator::SourceId;
+use rtrcast_proto::Version;
+use std::sync::Arc;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::{AbortHandle, JoinSet};
+
+/// What a kind of place is numbered by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Data,
+    Slurm,
+}
+
+/// Places by their numbers, each with its name.
+type Named<Id> = Vec<(Id, Arc<str>)>;
+
+/// All places, and their tasks.
+pub(crate) struct Roster {
+    hub: mpsc::Sender<Input>,
+    metrics: Arc<Metrics>,
+    version: Version,
+    entries: Vec<Entry>,
+    next: u32,
+}
+
+struct Entry {
+    purpose: Purpose,
+    followed: Followed,
+    bell: Arc<Notify>,
+    task: Option<AbortHandle>,
+}
+
+impl Entry {
+    fn kind(&self) -> Kind {
+        match self.purpose {
+            Purpose::Data(_) => Kind::Data,
+            Purpose::Slurm(_) => Kind::Slurm,
+        }
+    }
+
+    fn stop(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.abort();
+        }
+    }
+}
+
+impl Roster {
+    pub(crate) fn new(hub: mpsc::Sender<Input>, metrics: Arc<Metrics>, version: Version) -> Roster {
+        Roster { hub, metrics, version, entries: Vec::new(), next: 1 }
+    }
+
+    /// Takes over the places of a plan. Those that stay keep their numbers; tasks of those that go, or are to be read in
+    /// another way, end. The hub has to know of the numbers before [`Roster::start`].
+    pub(crate) fn assign(&mut self, plan: &Plan) -> (Named<SourceId>, Named<SlurmId>) {
+        let mut before = std::mem::take(&mut self.entries);
+        let data = plan.sources.iter().map(|followed| (Kind::Data, followed));
+        for (kind, followed) in data.chain(plan.slurm.iter().map(|followed| (Kind::Slurm, followed))) {
+            let is_it = |entry: &Entry| entry.kind() == kind && entry.followed.place == followed.place;
+            let entry = match before.iter().position(is_it) {
+                Some(at) => {
+                    let mut entry = before.swap_remove(at);
+                    if entry.followed != *followed {
+                        entry.stop();
+                        entry.followed = followed.clone();
+                    }
+                    entry
+                }
+                None => self.new_entry(kind, followed),
+            };
+            self.entries.push(entry);
+        }
+        before.iter_mut().for_each(Entry::stop);
+        let (mut sources, mut slurm) = (Vec::new(), Vec::new());
+        for entry in &self.entries {
+            let name: Arc<str> = entry.followed.place.to_string().into();
+            match entry.purpose {
+                Purpose::Data(source) => sources.push((source, name)),
+                Purpose::Slurm(id) => slurm.push((id, name)),
+            }
+        }
+        (sources, slurm)
+    }
+
+    fn new_entry(&mut self, kind: Kind, followed: &Followed) -> Entry {
+        let purpose = match kind {
+            Kind::Data => Purpose::Data(SourceId(self.next)),
+            Kind::Slurm => Purpose::Slurm(SlurmId(self.next)),
+        };
+        self.next += 1;
+        Entry { purpose, followed: followed.clone(), bell: Arc::default(), task: None }
+    }
+
+    /// Starts the tasks that do not run.
+    pub(crate) fn start(&mut self, tasks: &mut JoinSet<&'static str>) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.task.is_none()) {
+            let context = Context {
+                purpose: entry.purpose,
+                name: entry.followed.place.to_string().into(),
+                hub: self.hub.clone(),
+                metrics: Arc::clone(&self.metrics),
+                bell: Arc::clone(&entry.bell),
+                habits: entry.followed.habits.clone(),
+                version: self.version,
+            };
+            let follow = source::follow(entry.followed.place.clone(), context);
+            entry.task = Some(tasks.spawn(async move {
+                follow.await;
+                "source"
+            }));
+        }
+    }
+
+    /// Has all places read now.
+    pub(crate) fn ring(&self) {
+        self.entries.iter().for_each(|entry| entry.bell.notify_one());
+    }
+}
