@@ -274,8 +274,8 @@ impl Places {
                     Release::LastIsOver => format!("{name}: released; nothing of the set before it counts any more"),
                 }
             }
-            Event::TooOld { source, made, then } => {
-                let (name, then) = (self.name(*source), describe_too_old(*then));
+            Event::TooOld { source, made, then, records } => {
+                let (name, then) = (self.name(*source), describe_too_old(*then, *records));
                 format!("{name}: too old, made {}; {then}", age(*made, unix_now()))
             }
             Event::OldNews { source, made } => {

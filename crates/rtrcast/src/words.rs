@@ -48,11 +48,12 @@ pub(crate) fn describe_losses(losses: &[Loss]) -> String {
 }
 
 /// What is done about a set that is too old.
-pub(crate) fn describe_too_old(then: TooOld) -> &'static str {
+pub(crate) fn describe_too_old(then: TooOld, records: usize) -> String {
     match then {
-        TooOld::Withdraw => "its payloads without an expiry of their own are withdrawn",
-        TooOld::WithdrawAll => "all its payloads are withdrawn",
-        TooOld::Keep => "it stays served, as --too-old keep says",
+        TooOld::Withdraw if records == 0 => "its payloads stay until they expire one by one".to_owned(),
+        TooOld::Withdraw => format!("its {records} payloads without an expiry of their own are withdrawn"),
+        TooOld::WithdrawAll => format!("all its {records} payloads are withdrawn"),
+        TooOld::Keep => "it stays served, as --too-old keep says".to_owned(),
     }
 }
 

@@ -113,6 +113,15 @@ impl Freshness {
         Horizon { at: now.saturating_add(EXPIRY_LEAD_SECONDS), set_ends, freshness: *self }
     }
 
+    /// How many records of a table end when their set is too old.
+    pub(crate) fn ended_by_age(&self, table: &Table) -> usize {
+        match self.too_old {
+            TooOld::Keep => 0,
+            TooOld::WithdrawAll => table.expires().len(),
+            TooOld::Withdraw => table.expires().iter().filter(|expires| **expires == NEVER).count(),
+        }
+    }
+
     /// When a set becomes too old.
     pub(crate) fn too_old_from(&self, made: u32, stamp: Stamp) -> u32 {
         stamp.valid_until.unwrap_or_else(|| made.saturating_add(self.age_seconds_max))

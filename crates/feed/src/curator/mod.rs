@@ -149,6 +149,8 @@ pub enum Event {
         made: u32,
         /// What is done about it.
         then: TooOld,
+        /// How many of its records this concerns: others end by their own expiry.
+        records: usize,
     },
     /// A source's new set has nothing that still counts: if the one before has, that stays.
     OldNews {
@@ -496,7 +498,10 @@ impl Curator {
             if is_too_old != feed.is_too_old {
                 feed.is_too_old = is_too_old;
                 let event = match is_too_old {
-                    true => Event::TooOld { source: feed.source, made: last.made, then: freshness.too_old },
+                    true => {
+                        let records = freshness.ended_by_age(&last.table);
+                        Event::TooOld { source: feed.source, made: last.made, then: freshness.too_old, records }
+                    }
                     false => Event::FreshAgain(feed.source),
                 };
                 self.outputs.push_back(Output::Event(event));

@@ -108,7 +108,7 @@ fn a_set_that_is_too_old_loses_what_has_no_expiry() {
         0: serve 2 by Source(SourceId(1))
             + ipv4 + 10.0.0.0/8-8 AS1
             + ipv4 + 10.0.0.0/8-8 AS2
-        86398: SourceId(1) too old, made at 0: Withdraw
+        86398: SourceId(1) too old, made at 0: Withdraw 1
         86398: serve 1 by Time
             - ipv4 + 10.0.0.0/8-8 AS1
     "#]]);
@@ -130,7 +130,7 @@ fn or_all() {
         0: serve 2 by Source(SourceId(1))
             + ipv4 + 10.0.0.0/8-8 AS1
             + ipv4 + 10.0.0.0/8-8 AS2
-        3598: SourceId(1) too old, made at 0: WithdrawAll
+        3598: SourceId(1) too old, made at 0: WithdrawAll 2
         3598: serve 0 by Time
             - ipv4 + 10.0.0.0/8-8 AS1
             - ipv4 + 10.0.0.0/8-8 AS2
@@ -147,7 +147,7 @@ fn or_nothing() {
         0: serve 2 by Source(SourceId(1))
             + ipv4 + 10.0.0.0/8-8 AS1
             + ipv4 + 10.0.0.0/8-8 AS2
-        86400: SourceId(1) too old, made at 0: Keep
+        86398: SourceId(1) too old, made at 0: Keep 0
     "#]]);
 }
 
@@ -160,7 +160,7 @@ fn the_age_is_that_of_the_file_s_own_word_else_of_the_file() {
     world.check(expect![[r#"
         0: serve 1 by Source(SourceId(1))
             + ipv4 + 10.0.0.0/8-8 AS1
-        398: SourceId(1) too old, made at -86000: Withdraw
+        398: SourceId(1) too old, made at -86000: Withdraw 1
         398: serve 0 by Time
             - ipv4 + 10.0.0.0/8-8 AS1
     "#]]);
@@ -170,7 +170,7 @@ fn the_age_is_that_of_the_file_s_own_word_else_of_the_file() {
         500: FreshAgain(SourceId(1))
         500: serve 1 by Source(SourceId(1))
             + ipv4 + 10.0.0.0/8-8 AS1
-        6398: SourceId(1) too old, made at -80000: Withdraw
+        6398: SourceId(1) too old, made at -80000: Withdraw 1
         6398: serve 0 by Time
             - ipv4 + 10.0.0.0/8-8 AS1
     "#]]);
@@ -185,7 +185,7 @@ fn octorpki_s_valid_ends_a_set() {
     world.check(expect![[r#"
         0: serve 1 by Source(SourceId(1))
             + ipv4 + 10.0.0.0/8-8 AS1
-        998: SourceId(1) too old, made at 0: Withdraw
+        998: SourceId(1) too old, made at 0: Withdraw 1
         998: serve 0 by Time
             - ipv4 + 10.0.0.0/8-8 AS1
     "#]]);
@@ -200,7 +200,7 @@ fn a_set_from_the_future_is_of_today() {
     world.check(expect![[r#"
         0: serve 1 by Source(SourceId(1))
             + ipv4 + 10.0.0.0/8-8 AS1
-        86398: SourceId(1) too old, made at 0: Withdraw
+        86398: SourceId(1) too old, made at 0: Withdraw 1
         86398: serve 0 by Time
             - ipv4 + 10.0.0.0/8-8 AS1
     "#]]);

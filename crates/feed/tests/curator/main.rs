@@ -179,7 +179,9 @@ fn shown(event: &Event) -> String {
             let losses: Vec<String> = losses.iter().map(ToString::to_string).collect();
             format!("{source:?} held for {} s: {}", wait.as_secs(), losses.join(", "))
         }
-        Event::TooOld { source, made, then } => format!("{source:?} too old, made at {}: {then:?}", from_start(*made)),
+        Event::TooOld { source, made, then, records } => {
+            format!("{source:?} too old, made at {}: {then:?} {records}", from_start(*made))
+        }
         Event::OldNews { source, made } => format!("{source:?} has only old news, made at {}", from_start(*made)),
         other => format!("{other:?}"),
     }

@@ -64,8 +64,8 @@ fn sources_that_fail_change_nothing_until_their_data_are_too_old() {
     world.check(expect![[""]]);
     world.pass(600);
     world.check(expect![[r#"
-        86398: SourceId(1) too old, made at 0: Withdraw
-        86398: SourceId(2) too old, made at 0: Withdraw
+        86398: SourceId(1) too old, made at 0: Withdraw 2
+        86398: SourceId(2) too old, made at 0: Withdraw 2
         86398: serve 0 by Time
             - ipv4 + 10.0.0.0/8-8 AS1
             - ipv4 + 10.0.0.0/8-8 AS2

@@ -102,6 +102,11 @@ impl Cache {
         Cache::run(Command::new(env!("CARGO_BIN_EXE_rtrcast")), source, arguments)
     }
 
+    /// A cache whose sources stand in a configuration file.
+    pub(crate) fn configured(config: &str, arguments: &[&str]) -> Cache {
+        Cache::run(Command::new(env!("CARGO_BIN_EXE_rtrcast")), "--config", &[&[config], arguments].concat())
+    }
+
     /// The same, with at most so many descriptors.
     pub(crate) fn with_descriptors(limit: u32, source: impl AsRef<Path>, arguments: &[&str]) -> Cache {
         let mut shell = Command::new("sh");
@@ -111,11 +116,11 @@ impl Cache {
     }
 
     fn run(mut command: Command, source: impl AsRef<Path>, arguments: &[&str]) -> Cache {
-        command.arg("serve").arg(source.as_ref());
+        command.arg("serve").arg(source.as_ref()).args(arguments);
         if !arguments.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
         }
-        command.args(["--http", "127.0.0.1:0", "--log-level", "debug"]).args(arguments);
+        command.args(["--http", "127.0.0.1:0", "--log-level", "debug"]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (to_lines, lines) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
@@ -178,6 +183,11 @@ impl Cache {
             thread::sleep(Duration::from_millis(5));
         }
         panic!("it does not end");
+    }
+
+    /// Waits until it has ended, in whatever way.
+    pub(crate) fn wait_for_end(&mut self) {
+        self.child.wait().unwrap();
     }
 
     /// Status and body of an HTTP answer.

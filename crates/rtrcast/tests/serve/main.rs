@@ -8,8 +8,13 @@ mod router;
 mod web;
 
 mod admission;
+mod check;
+mod control;
 mod data;
 mod files;
 mod last_words;
+mod reload;
+mod slurm;
+mod sources;
 mod startup;
 mod urls;

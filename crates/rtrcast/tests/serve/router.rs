@@ -28,6 +28,8 @@ pub(crate) struct Response {
     pub(crate) serial: u32,
     /// Payload PDUs in order.
     pub(crate) payload: Vec<Vec<u8>>,
+    /// End of Data.
+    pub(crate) end: Vec<u8>,
 }
 
 impl Response {
@@ -110,7 +112,7 @@ impl Router {
             if pdu[1] == 7 {
                 assert_eq!(pdu[2..4], first[2..4], "one session");
                 let serial = u32::from_be_bytes(pdu[8..12].try_into().unwrap());
-                return Response { session, serial, payload };
+                return Response { session, serial, payload, end: pdu };
             }
             assert!([4, 6, 9, 11].contains(&pdu[1]), "{} in a response", show(&pdu));
             payload.push(pdu);

@@ -1,0 +1,124 @@
+//! The configuration file: read again at SIGHUP, while routers stay.
+
+use crate::cache::{Cache, Folder, document, run};
+use crate::router::Router;
+
+fn asns(router: &mut Router) -> Vec<u8> {
+    let mut asns: Vec<u8> = router.reset_query(1).payload.iter().map(|pdu| pdu[19]).collect();
+    asns.sort_unstable();
+    asns
+}
+
+/// Two sources, and a configuration with the first.
+fn setting() -> (Folder, String) {
+    let folder = Folder::new();
+    folder.put("a.json", &document(&[(1, "10.0.0.0/8", 8)]));
+    folder.put("b.json", &document(&[(2, "10.0.0.0/8", 8)]));
+    let path = configure(&folder, "source = \"DIR/a.json\"\n");
+    (folder, path)
+}
+
+fn configure(folder: &Folder, text: &str) -> String {
+    let text = text.replace("DIR", folder.path("").to_str().unwrap().trim_end_matches('/'));
+    folder.put("rtrcast.toml", text.as_bytes()).to_str().unwrap().to_owned()
+}
+
+#[test]
+fn sighup_reads_the_file_again_and_routers_stay_connected() {
+    let (folder, path) = setting();
+    let mut cache = Cache::configured(&path, &[]);
+    cache.wait_for("serial ");
+    let mut router = Router::connect(cache.rtr);
+    assert_eq!(asns(&mut router), [1]);
+
+    configure(&folder, "source = [\"DIR/a.json\", \"DIR/b.json\"]\nrtr-expire = 9000\n");
+    cache.signal("HUP");
+    cache.wait_for(": +1 -0 VRPs");
+    router.notify();
+    let response = router.reset_query(1);
+    assert_eq!(response.payload.len(), 2);
+    assert_eq!(response.end[20..24], 9_000_u32.to_be_bytes(), "the new Expire Interval, on the old connection");
+
+    // Another source takes the place of both: the data stay until it has some.
+    configure(&folder, "source = \"DIR/b.json\"\n");
+    cache.signal("HUP");
+    cache.wait_for("configuration: serial");
+    assert_eq!(asns(&mut router), [2]);
+    let (status, text) = cache.get("/metrics");
+    assert_eq!(status, 200);
+    assert!(
+        !text.contains(
+            "rtrcast_source_served{path=\"DIR/a.json\"}"
+                .replace("DIR", folder.path("").to_str().unwrap().trim_end_matches('/'))
+                .as_str()
+        )
+    );
+    assert_eq!(cache.metric("rtrcast_reloads_total{outcome=\"applied\"}"), Some(2));
+}
+
+#[test]
+fn a_wrong_file_changes_nothing() {
+    let (folder, path) = setting();
+    let mut cache = Cache::configured(&path, &[]);
+    cache.wait_for("serial ");
+    let mut router = Router::connect(cache.rtr);
+    assert_eq!(asns(&mut router), [1]);
+    for (text, complaint) in [
+        (
+            "source = \"DIR/b.json\"\nmergee = \"first\"\n",
+            "rtrcast.toml:2: unknown key \"mergee\"; did you mean \"merge\"?",
+        ),
+        ("source = [\n", "not TOML"),
+        ("", "there is no source"),
+        ("source = \"DIR/b.json\"\nslurm = \"DIR/none.slurm\"\n", "none.slurm: No such file"),
+        (
+            "source = \"DIR/b.json\"\nrtr-expire = 700\n",
+            "rtrcast.toml:2: rtr-refresh, rtr-retry, rtr-expire: expire (700 s)",
+        ),
+    ] {
+        configure(&folder, text);
+        cache.signal("HUP");
+        let line = cache.wait_for("ERROR");
+        assert!(line.contains("the configuration stays as it is") && line.contains(complaint), "{line}");
+    }
+    std::fs::remove_file(&path).unwrap();
+    cache.signal("HUP");
+    cache.wait_for("ERROR");
+    cache.wait_for("a.json: read in");
+    assert_eq!(asns(&mut router), [1]);
+    assert_eq!(cache.metric("rtrcast_reloads_total{outcome=\"refused\"}"), Some(6));
+}
+
+#[test]
+fn what_needs_a_restart_is_said() {
+    let (folder, path) = setting();
+    let mut cache = Cache::configured(&path, &[]);
+    cache.wait_for("serial ");
+    configure(&folder, "source = \"DIR/b.json\"\nmax-version = 1\nconnections-max = 7\n");
+    cache.signal("HUP");
+    let line = cache.wait_for("WARN");
+    assert!(line.ends_with("a restart is needed for what changed of: max-version, connections-max"), "{line}");
+    cache.wait_for(": +1 -1 VRPs");
+    assert_eq!(Router::connect(cache.rtr).reset_query(2).payload.len(), 1);
+}
+
+#[test]
+fn a_flag_overrides_the_file() {
+    let (folder, path) = setting();
+    let other = folder.path("b.json");
+    let mut cache = Cache::configured(&path, &[other.to_str().unwrap()]);
+    cache.wait_for("serial ");
+    assert_eq!(asns(&mut Router::connect(cache.rtr)), [2]);
+}
+
+#[test]
+fn a_wrong_file_at_the_start_is_exit_code_3() {
+    let (folder, path) = setting();
+    configure(&folder, "source = \"DIR/a.json\"\n\nlisten = \"8282\"\n");
+    let (code, _, error) = run(&["serve", "--config", &path]);
+    assert_eq!(code, 3);
+    assert!(error.starts_with(&format!("rtrcast: {path}:3: invalid value '8282' for '--listen")), "{error}");
+    let (code, text, error) = run(&["check", &path]);
+    assert_eq!((code, error.as_str()), (3, "rtrcast: 1 complaint\n"));
+    assert!(text.starts_with(&format!("{path}:3: invalid value")), "{text}");
+}
