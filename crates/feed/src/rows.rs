@@ -3,7 +3,7 @@
 //! A VRP is packed into 16 octets (IPv4) or 32 (IPv6) whose numeric order is the order of an image reversed, so that
 //! sorting a million of them compares integers.
 
-use crate::table::{Beside, Stamp, Table};
+use crate::table::{Beside, Columns, Stamp, Table};
 use rtrcast_proto::{Asn, Aspa, Image, ImageSink, ImageWriter, Prefix, Providers, RouteOrigin, RouterKey, Version};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -187,7 +187,7 @@ impl Rows {
     pub fn into_table<S: ImageSink>(mut self, version: Version, sink: S) -> Result<Table, S::Error> {
         let mut writer = ImageWriter::new(version, sink);
         let mut beside =
-            Vec::with_capacity(self.ipv4.len() + self.ipv6.len() + self.router_keys.len() + self.aspas.len());
+            Columns::with_capacity(self.ipv4.len() + self.ipv6.len() + self.router_keys.len() + self.aspas.len());
         self.write_ipv4(&mut writer, &mut beside)?;
         self.write_ipv6(&mut writer, &mut beside)?;
         self.write_router_keys(&mut writer, &mut beside)?;
@@ -196,11 +196,7 @@ impl Rows {
         Ok(Table::new(image, beside, self.trust_anchors, self.stamp))
     }
 
-    fn write_ipv4<S: ImageSink>(
-        &mut self,
-        writer: &mut ImageWriter<S>,
-        beside: &mut Vec<Beside>,
-    ) -> Result<(), S::Error> {
+    fn write_ipv4<S: ImageSink>(&mut self, writer: &mut ImageWriter<S>, beside: &mut Columns) -> Result<(), S::Error> {
         let mut rows = std::mem::take(&mut self.ipv4);
         rows.sort_unstable_by(|a, b| b.cmp(a));
         rows.dedup_by_key(|row| *row >> 40);
@@ -211,11 +207,7 @@ impl Rows {
         Ok(())
     }
 
-    fn write_ipv6<S: ImageSink>(
-        &mut self,
-        writer: &mut ImageWriter<S>,
-        beside: &mut Vec<Beside>,
-    ) -> Result<(), S::Error> {
+    fn write_ipv6<S: ImageSink>(&mut self, writer: &mut ImageWriter<S>, beside: &mut Columns) -> Result<(), S::Error> {
         let mut rows = std::mem::take(&mut self.ipv6);
         rows.sort_unstable_by(|a, b| b.cmp(a));
         rows.dedup_by_key(|[addr, rest]| (*addr, *rest >> 40));
@@ -229,7 +221,7 @@ impl Rows {
     fn write_router_keys<S: ImageSink>(
         &mut self,
         writer: &mut ImageWriter<S>,
-        beside: &mut Vec<Beside>,
+        beside: &mut Columns,
     ) -> Result<(), S::Error> {
         let key = |row: &RouterKeyRow| (row.ski, row.spki.len(), row.spki.clone(), row.asn);
         let mut rows = std::mem::take(&mut self.router_keys);
@@ -242,11 +234,7 @@ impl Rows {
         Ok(())
     }
 
-    fn write_aspas<S: ImageSink>(
-        &mut self,
-        writer: &mut ImageWriter<S>,
-        beside: &mut Vec<Beside>,
-    ) -> Result<(), S::Error> {
+    fn write_aspas<S: ImageSink>(&mut self, writer: &mut ImageWriter<S>, beside: &mut Columns) -> Result<(), S::Error> {
         let rows = std::mem::take(&mut self.aspas);
         let no_anchor = if rows.is_empty() { 0 } else { self.anchor("") };
         for (customer, mut row) in rows {
@@ -260,7 +248,7 @@ impl Rows {
 /// Writes the VRP whose address is given, and whose lengths, AS and facts a row has in its lower 88 bits.
 fn write_origin<S: ImageSink>(
     writer: &mut ImageWriter<S>,
-    beside: &mut Vec<Beside>,
+    beside: &mut Columns,
     addr: IpAddr,
     row: u128,
 ) -> Result<(), S::Error> {

@@ -51,12 +51,32 @@ pub(crate) struct Beside {
     pub(crate) anchor: u8,
 }
 
+/// What is kept beside all records, a column each.
+#[derive(Debug)]
+pub(crate) struct Columns {
+    expires: Vec<u32>,
+    anchors: Vec<u8>,
+}
+
+impl Columns {
+    pub(crate) fn with_capacity(records: usize) -> Columns {
+        Columns { expires: Vec::with_capacity(records), anchors: Vec::with_capacity(records) }
+    }
+
+    pub(crate) fn push(&mut self, beside: Beside) {
+        self.expires.push(beside.expires);
+        self.anchors.push(beside.anchor);
+    }
+}
+
 impl Table {
-    /// The arrays have one entry for each record of the image.
-    pub(crate) fn new(image: Image, beside: Vec<Beside>, trust_anchors: Vec<String>, stamp: Stamp) -> Table {
-        assert_eq!(image.layout().records(), beside.len(), "each record has its facts");
-        let expires = beside.iter().map(|beside| beside.expires).collect();
-        let anchors = beside.iter().map(|beside| beside.anchor).collect();
+    /// The columns have one entry for each record of the image.
+    pub(crate) fn new(image: Image, columns: Columns, trust_anchors: Vec<String>, stamp: Stamp) -> Table {
+        let Columns { mut expires, mut anchors } = columns;
+        assert_eq!(image.layout().records(), expires.len(), "each record has its facts");
+        // Of many duplicates nothing is kept.
+        expires.shrink_to_fit();
+        anchors.shrink_to_fit();
         Table { image, expires, anchors, trust_anchors, stamp }
     }
 
@@ -123,11 +143,12 @@ impl Table {
 
     /// The same records; those that a later table has too expire as they do there, if that is later.
     pub(crate) fn renewed_by(&self, later: &Table) -> Table {
-        let expires = Section::ALL.into_iter().flat_map(|section| {
-            self.paired(later, section, Section::announcement_order)
-                .map(|(row, later)| later.map_or(row.expires, |later| later.expires.max(row.expires)))
-        });
-        Table { expires: expires.collect(), ..self.clone() }
+        let mut expires = Vec::with_capacity(self.expires.len());
+        for section in Section::ALL {
+            let pairs = self.paired(later, section, Section::announcement_order);
+            expires.extend(pairs.map(|(row, later)| later.map_or(row.expires, |later| later.expires.max(row.expires))));
+        }
+        Table { expires, ..self.clone() }
     }
 
     /// What the file says of its age.

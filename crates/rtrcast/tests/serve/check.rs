@@ -80,3 +80,16 @@ fn a_configuration_is_checked_with_its_slurm_files() {
         (0, format!("{}: a configuration with 1 source and 0 SLURM files, all well\n", path.display()))
     );
 }
+
+#[test]
+fn the_examples_are_well() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_rtrcast"))
+        .args(["check", "examples/rtrcast.toml", "examples/local.slurm", "--source", "examples/rpki.json"])
+        .current_dir(root)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("removes 1: 203.0.113.0/24-24 AS64499"), "{text}");
+}
