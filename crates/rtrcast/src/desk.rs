@@ -20,7 +20,8 @@ pub(crate) enum Act {
     Slurm(Arc<Slurm>),
     Tick,
     Confirm(Option<SourceId>),
-    Reconfigure(Curation, Timing),
+    /// With other SLURM files, if there are any here.
+    Reconfigure(Curation, Timing, Option<Arc<Slurm>>),
 }
 
 /// What a view is made for.
@@ -60,9 +61,9 @@ impl Desk {
             Act::Slurm(slurm) => self.curator.slurm(now, slurm),
             Act::Tick => self.curator.tick(now),
             Act::Confirm(source) => self.curator.confirm(now, source),
-            Act::Reconfigure(curation, timing) => {
+            Act::Reconfigure(curation, timing, slurm) => {
                 self.history.set_timing(timing);
-                self.curator.reconfigure(now, curation);
+                self.curator.reconfigure(now, curation, slurm);
             }
         }
         let mut happened = Vec::new();

@@ -229,25 +229,32 @@ impl Hub {
         self.say_absent();
     }
 
-    /// Joins the SLURM files if all are known; the last good ones stay if they do not go together. [SL-06] [SL-11]
+    /// Has the SLURM files as they are now applied.
     async fn apply_slurm(&mut self) {
-        let Some(files) = self.places.slurm_files() else { return };
-        match Slurm::merge(&files, self.overlaps) {
+        if let Some(slurm) = self.join_slurm() {
+            self.act(Act::Slurm(slurm), "").await;
+        }
+    }
+
+    /// Joins the SLURM files if all are known and go together; else the last good ones stay. [SL-06] [SL-11]
+    fn join_slurm(&mut self) -> Option<Arc<Slurm>> {
+        match Slurm::merge(&self.places.slurm_files()?, self.overlaps) {
             Ok(slurm) => {
                 self.places.slurm_applied(&slurm);
-                self.act(Act::Slurm(Arc::new(slurm)), "").await;
+                Some(Arc::new(slurm))
             }
-            Err(conflict) => self.places.slurm_refused(&conflict.to_string()),
+            Err(conflict) => {
+                self.places.slurm_refused(&conflict.to_string());
+                None
+            }
         }
     }
 
     async fn reconfigure(&mut self, new: Reconfiguration) {
         self.overlaps = new.overlaps;
-        let slurm_changed = self.places.reconfigure(&new);
-        if slurm_changed {
-            self.apply_slurm().await;
-        }
-        self.act(Act::Reconfigure(new.curation, new.timing), "").await;
+        self.places.reconfigure(&new);
+        let slurm = self.join_slurm();
+        self.act(Act::Reconfigure(new.curation, new.timing, slurm), "").await;
         self.say_absent();
     }
 

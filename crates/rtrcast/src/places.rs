@@ -74,8 +74,8 @@ impl Places {
         places
     }
 
-    /// Takes over another configuration; true if SLURM has to be joined again.
-    pub(crate) fn reconfigure(&mut self, new: &Reconfiguration) -> bool {
+    /// Takes over another configuration.
+    pub(crate) fn reconfigure(&mut self, new: &Reconfiguration) {
         self.release = match &new.control {
             Some(path) => format!("`rtrcast ctl release --control {path}`"),
             None => "`rtrcast ctl release`, for which it has to be started with --control".to_owned(),
@@ -100,7 +100,6 @@ impl Places {
         for gone in before {
             self.metrics.forget_place(&gone.name);
         }
-        true
     }
 
     fn find(&mut self, purpose: Purpose) -> Option<&mut Place> {
@@ -270,6 +269,7 @@ impl Places {
                 match why {
                     Release::Confirmed => format!("{name}: released, as asked"),
                     Release::WaitedEnough => format!("{name}: released; the same was gone for long enough"),
+                    Release::GuardIsOff => format!("{name}: released; the guard is off"),
                     Release::LossIsGone => format!("{name}: what was gone is back; nothing is held back any more"),
                     Release::LastIsOver => format!("{name}: released; nothing of the set before it counts any more"),
                 }

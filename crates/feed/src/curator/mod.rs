@@ -191,6 +191,8 @@ pub enum Release {
     Confirmed,
     /// The same was gone for long enough; it was taken.
     WaitedEnough,
+    /// The guard was switched off; it was taken.
+    GuardIsOff,
     /// A newer table has what was gone.
     LossIsGone,
     /// Nothing of the table before it counts any more; it was taken.
@@ -378,21 +380,17 @@ impl Curator {
         self.review(now, wall, cause);
     }
 
-    /// The operator wants something else. Sources that stay keep what they have; data of those that go are served until
-    /// new ones have had their turn.
-    pub fn reconfigure(&mut self, now: Now, curation: Curation) {
+    /// The operator wants something else, and other SLURM files if there are any here. Sources that stay keep what they
+    /// have; data of those that go are served until new ones have had their turn.
+    pub fn reconfigure(&mut self, now: Now, curation: Curation, slurm: Option<Arc<Slurm>>) {
         let wall = self.wall(now);
         let mut known = std::mem::take(&mut self.feeds);
         for source in &curation.sources {
             let place = known.iter().position(|feed| feed.source == *source);
             self.feeds.push(place.map_or_else(|| Feed::new(*source), |place| known.swap_remove(place)));
         }
-        if curation.guard.hold.is_none() {
-            self.feeds.iter_mut().for_each(|feed| {
-                feed.take_held();
-            });
-        }
         self.curation = curation;
+        self.slurm = slurm.or(self.slurm.take());
         if self.settling.is_none() && self.feeds.iter().any(|feed| !feed.has_reported) {
             self.settling = Some(Some(now.moment.after(CHANGE_WAIT_MAX)));
         }
@@ -472,7 +470,10 @@ impl Curator {
         for feed in &mut self.feeds {
             let Some(held) = &feed.held else { continue };
             let freshness = &self.curation.freshness;
-            let why = if self.curation.guard.hold.is_none_or(|hold| held.since.after(hold) <= now) {
+            let hold = self.curation.guard.hold;
+            let why = if hold.is_none() {
+                Release::GuardIsOff
+            } else if hold.is_some_and(|hold| held.since.after(hold) <= now) {
                 Release::WaitedEnough
             } else if feed.last.as_ref().is_some_and(|last| last.is_over(wall, freshness))
                 && !held.new.is_over(wall, freshness)

@@ -224,3 +224,18 @@ fn the_guard_can_be_switched_off_and_set() {
             - ipv4 + 10.0.1.0/24-24 AS64496
     "#]]);
 }
+
+#[test]
+fn what_is_held_is_taken_when_the_guard_is_switched_off() {
+    let mut world = World::new(curation(1));
+    world.load(1, &full());
+    world.load(1, &document(&vrps("ripe", 20, 30_000), &[]));
+    world.story.clear();
+    let off = Guard { hold: None, ..Guard::default() };
+    world.curator.reconfigure(world.now(), Curation { guard: off, ..curation(1) }, None);
+    world.drain();
+    world.check(expect![[r#"
+        0: Released { source: SourceId(1), why: GuardIsOff }
+        0: serve 30000 by Configuration, 12000 changes
+    "#]]);
+}

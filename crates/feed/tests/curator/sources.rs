@@ -191,7 +191,7 @@ fn a_new_configuration_keeps_the_old_data_until_new_sources_have_had_their_turn(
     let mut world = World::new(curation(1));
     world.load(1, A);
     world.story.clear();
-    world.curator.reconfigure(world.now(), Curation { sources: vec![SourceId(7)], ..curation(1) });
+    world.curator.reconfigure(world.now(), Curation { sources: vec![SourceId(7)], ..curation(1) }, None);
     world.drain();
     world.pass(100);
     world.fail(7);
@@ -215,7 +215,7 @@ fn a_source_that_goes_takes_its_data_along() {
     world.load(1, &document(&vrps("", 10, 3), &[]));
     world.load(2, B);
     world.story.clear();
-    world.curator.reconfigure(world.now(), curation(1));
+    world.curator.reconfigure(world.now(), curation(1), None);
     world.drain();
     world.check(expect![[r#"
         0: serve 3 by Configuration
