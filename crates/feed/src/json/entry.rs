@@ -265,24 +265,26 @@ impl Common {
     /// Takes a member if it is one of these.
     fn take<'a>(
         &mut self,
-        name: &Text<'a>,
+        name: &[u8],
         cursor: &mut Cursor<'a>,
         rows: &mut Rows,
         scratch: &mut Scratch,
     ) -> Result<bool, Stop> {
-        if name.is("asn") {
-            let value = cursor.value()?;
-            self.asn = Field::of("asn", &value, asn_of(&value));
-        } else if name.is("ta") {
-            let value = cursor.value()?;
-            self.anchor = Field::of("ta", &value, anchor_of(&value, rows, scratch));
-        } else if name.is("expires") {
-            let value = cursor.value()?;
-            self.expires = Field::of("expires", &value, time_of(&value));
-        } else if name.is("source") && cursor.peek()? == b'[' {
-            self.take_sources(cursor, rows, scratch)?;
-        } else {
-            return Ok(false);
+        match name {
+            b"asn" => {
+                let value = cursor.value()?;
+                self.asn = Field::of("asn", &value, asn_of(&value));
+            }
+            b"ta" => {
+                let value = cursor.value()?;
+                self.anchor = Field::of("ta", &value, anchor_of(&value, rows, scratch));
+            }
+            b"expires" => {
+                let value = cursor.value()?;
+                self.expires = Field::of("expires", &value, time_of(&value));
+            }
+            b"source" if cursor.peek()? == b'[' => self.take_sources(cursor, rows, scratch)?,
+            _ => return Ok(false),
         }
         Ok(true)
     }
@@ -335,14 +337,20 @@ impl Common {
 fn read_roa(cursor: &mut Cursor<'_>, rows: &mut Rows, scratch: &mut Scratch) -> Result<Outcome, Stop> {
     let (mut common, mut prefix, mut max_len) = (Common::new(), Field::Missing, Field::Missing);
     cursor.object(|name, cursor| {
-        if common.take(name, cursor, rows, scratch)? {
-            return Ok(());
-        }
-        let value = cursor.value()?;
-        if name.is("prefix") {
-            prefix = Field::of("prefix", &value, text_of(&value, scalar::prefix));
-        } else if name.is("maxLength") {
-            max_len = Field::of("maxLength", &value, number_of(&value).and_then(|len| u8::try_from(len).ok()));
+        // A million of these are read: names are matched, not tried one by one.
+        match &*name.octets() {
+            b"prefix" => {
+                let value = cursor.value()?;
+                prefix = Field::of("prefix", &value, text_of(&value, scalar::prefix));
+            }
+            b"maxLength" => {
+                let value = cursor.value()?;
+                max_len = Field::of("maxLength", &value, number_of(&value).and_then(|len| u8::try_from(len).ok()));
+            }
+            other if common.take(other, cursor, rows, scratch)? => {}
+            _ => {
+                cursor.value()?;
+            }
         }
         Ok(())
     })?;
@@ -367,7 +375,7 @@ fn read_router_key(cursor: &mut Cursor<'_>, rows: &mut Rows, scratch: &mut Scrat
     let mut asns = std::mem::take(&mut scratch.asns);
     asns.clear();
     let read = cursor.object(|name, cursor| {
-        if common.take(name, cursor, rows, scratch)? {
+        if common.take(&name.octets(), cursor, rows, scratch)? {
             return Ok(());
         }
         if name.is("asns") && cursor.peek()? == b'[' {
@@ -414,7 +422,7 @@ fn read_aspa(
     let (mut common, mut customer, mut providers) = (Common::new(), Field::Missing, Field::Missing);
     let mut list = std::mem::take(&mut scratch.providers);
     let read = cursor.object(|name, cursor| {
-        if common.take(name, cursor, rows, scratch)? {
+        if common.take(&name.octets(), cursor, rows, scratch)? {
             return Ok(());
         }
         if name.is("providers") && cursor.peek()? == b'[' {
