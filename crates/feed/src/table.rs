@@ -91,22 +91,6 @@ impl Table {
         &self.trust_anchors
     }
 
-    /// How many VRPs there are.
-    pub(crate) fn count_vrps(&self) -> usize {
-        self.image.layout().count(Section::Ipv4Prefix) + self.image.layout().count(Section::Ipv6Prefix)
-    }
-
-    /// How many VRPs each trust anchor has.
-    pub(crate) fn count_by_anchor(&self) -> impl Iterator<Item = (&String, usize)> {
-        let mut counts = vec![0_usize; self.trust_anchors.len()];
-        for anchor in self.anchors.iter().take(self.count_vrps()) {
-            if let Some(count) = counts.get_mut(usize::from(*anchor)) {
-                *count += 1;
-            }
-        }
-        self.trust_anchors.iter().zip(counts)
-    }
-
     /// When the records expire, in the order of the image.
     pub(crate) fn expires(&self) -> &[u32] {
         &self.expires

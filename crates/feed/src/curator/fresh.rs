@@ -144,8 +144,7 @@ pub(crate) struct WallClock {
 impl WallClock {
     /// The time that counts, in seconds since 1970.
     pub(crate) fn read(&mut self, now: Now, events: &mut impl FnMut(Event)) -> u32 {
-        let seconds = i64::try_from(now.moment.0 / 1_000).unwrap_or(i64::MAX);
-        let told = i64::from(now.unix) - seconds;
+        let told = told(now);
         let offset = *self.offset.get_or_insert(told);
         let step = told - offset;
         let accepted = match (step > STEP_SECONDS_MAX, self.stepped) {
@@ -168,13 +167,14 @@ impl WallClock {
             }
         };
         self.offset = Some(accepted);
-        u32::try_from((seconds + accepted).max(0)).unwrap_or(NEVER - 1)
+        u32::try_from((seconds(now) + accepted).max(0)).unwrap_or(NEVER - 1)
     }
 
     /// Believes whatever the clock says now.
-    pub(crate) fn accept(&mut self) {
+    pub(crate) fn accept(&mut self, now: Now, events: &mut impl FnMut(Event)) {
         if self.stepped.take().is_some() {
-            self.offset = None;
+            let seconds = told(now) - self.offset.take().unwrap_or_default();
+            events(Event::ClockAccepted { seconds });
         }
     }
 
@@ -182,4 +182,13 @@ impl WallClock {
     pub(crate) fn wait(&self) -> Option<Moment> {
         self.stepped.map(|since| since.after(STEP_HOLD))
     }
+}
+
+fn seconds(now: Now) -> i64 {
+    i64::try_from(now.moment.0 / 1_000).unwrap_or(i64::MAX)
+}
+
+/// What the system's clock says has to be added to the moment.
+fn told(now: Now) -> i64 {
+    i64::from(now.unix) - seconds(now)
 }

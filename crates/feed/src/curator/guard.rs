@@ -4,7 +4,7 @@
 
 use super::fresh::Horizon;
 use super::merge::customer;
-use crate::table::Table;
+use crate::table::{Row, Table};
 use rtrcast_proto::Section;
 use std::fmt;
 use std::time::Duration;
@@ -89,36 +89,38 @@ impl Tally {
 }
 
 impl Guard {
-    /// What is too much of a loss in a new table; nothing if it may be taken.
-    pub(crate) fn judge(&self, last: &Table, horizon: &Horizon, new: &Table) -> Vec<Loss> {
+    /// What is too much of a loss in a new table; nothing if it may be taken. Of both only what still counts does.
+    pub(crate) fn judge(&self, (last, horizon): (&Table, &Horizon), (new, newer): (&Table, &Horizon)) -> Vec<Loss> {
         if self.hold.is_none() {
             return Vec::new();
         }
         let mut anchors = vec![Tally::default(); last.trust_anchors().len()];
         let (mut vrps, mut aspas) = (Tally::default(), Tally::default());
+        let is_gone = |other: Option<Row<'_>>| !other.is_some_and(|other| newer.counts(other.expires));
         for section in [Section::Ipv4Prefix, Section::Ipv6Prefix] {
             for (row, other) in last.paired(new, section, Section::announcement_order) {
                 if horizon.counts(row.expires) {
-                    vrps.count(other.is_none());
+                    vrps.count(is_gone(other));
                     if let Some(anchor) = anchors.get_mut(usize::from(row.anchor)) {
-                        anchor.count(other.is_none());
+                        anchor.count(is_gone(other));
                     }
+                }
+            }
+            for row in new.rows(section).filter(|row| newer.counts(row.expires)) {
+                vrps.has += 1;
+                let name = new.trust_anchors().get(usize::from(row.anchor));
+                let place = last.trust_anchors().iter().position(|last| Some(last) == name);
+                if let Some(anchor) = place.and_then(|place| anchors.get_mut(place)) {
+                    anchor.has += 1;
                 }
             }
         }
         for (row, other) in last.paired(new, Section::Aspa, |_, a, b| customer(a).cmp(customer(b))) {
             if horizon.counts(row.expires) {
-                aspas.count(other.is_none());
+                aspas.count(is_gone(other));
             }
         }
-        vrps.has = new.count_vrps();
-        aspas.has = new.image().layout().count(Section::Aspa);
-        for (name, has) in new.count_by_anchor() {
-            let place = last.trust_anchors().iter().position(|last| last == name);
-            if let Some(anchor) = place.and_then(|place| anchors.get_mut(place)) {
-                anchor.has = has;
-            }
-        }
+        aspas.has = new.rows(Section::Aspa).filter(|row| newer.counts(row.expires)).count();
         let of_anchor = |(name, tally): (&String, Tally)| {
             if name.is_empty() { None } else { tally.loss(LossOf::TrustAnchor(name.clone()), self.vrps_min) }
         };

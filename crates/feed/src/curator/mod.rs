@@ -3,28 +3,33 @@
 //! It is a plain value. Sources' tables and failures come in with the time, and out come recipes of what to serve
 //! ([`Recipe`]), events for whoever watches, and until when to wait. It never asks the time, and it fetches nothing.
 //!
+//! * `feed.rs`: what is known of one source, and what becomes of its new table;
 //! * `merge.rs`: several sources, SLURM and expiry become one image;
 //! * `fresh.rs`: when a payload stops counting, and which clock is believed;
-//! * `guard.rs`: a sudden loss is held back for a while.
+//! * `guard.rs`: what is too sudden a loss;
+//! * `event.rs`: what the curator says.
 //!
-//! What it promises: a source that fails counts with its last good data until those are too old; all sources failing
-//! changes nothing; and nothing is served before every source has had its turn, or a start with two sources would
-//! withdraw from routers what the slower one has.
+//! What it promises: a source that fails counts with its last good data until those are too old, and all sources failing
+//! changes nothing. A start with several sources waits for each for a moment, and a change of sources for longer, or
+//! routers would be told to withdraw what the slower ones have.
 
+mod event;
+mod feed;
 mod fresh;
 mod guard;
 mod merge;
 
+pub use event::{Cause, Event, HeldStatus, Output, Release, Status};
 pub use fresh::{Expired, Freshness, TooOld};
 pub use guard::{Guard, Loss, LossOf};
 pub use merge::{Composed, Recipe};
 
 use crate::slurm::Slurm;
-use crate::table::{NEVER, Table};
-use fresh::{Horizon, WallClock, withdrawn_at};
-use guard::is_same_loss;
+use crate::table::Table;
+use feed::{Dated, Feed, Time};
+use fresh::{WallClock, withdrawn_at};
 use merge::Part;
-use rtrcast_proto::{Image, Layout, Moment};
+use rtrcast_proto::{Image, Moment};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,8 +46,8 @@ const CHANGE_WAIT_MAX: Duration = Duration::from_secs(300);
 /// The longest time without a look: the wall clock may have moved.
 const LOOK_MAX: Duration = Duration::from_secs(60);
 
-/// A preferred source is passed over once it has failed this many times in a row: a single failure is soon repaired.
-const FAILURES_MAX: u32 = 2;
+/// After there was no memory for a set.
+const RETRY: Duration = Duration::from_secs(10);
 
 /// Names a source for as long as the program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -96,199 +101,6 @@ pub enum Report {
     Failed,
 }
 
-/// What the curator wants done.
-#[derive(Clone, Debug)]
-pub enum Output {
-    /// Serve this from now on, because of that. It may be the same as before.
-    Publish(Recipe, Cause),
-    /// Something happened that people want to know.
-    Event(Event),
-    /// Nothing, until an input comes or this moment.
-    Wait(Option<Moment>),
-}
-
-/// What a publication comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// A source's new table, or its failure.
-    Source(SourceId),
-    /// Time passed: payloads expired, or it was long enough to wait for a source.
-    Time,
-    /// A held table was taken.
-    Release(SourceId),
-    /// SLURM files changed.
-    Slurm,
-    /// The configuration changed.
-    Configuration,
-}
-
-/// What people want to know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A source's new table is not taken, because too much is gone.
-    Held {
-        /// Which source.
-        source: SourceId,
-        /// What is gone.
-        losses: Vec<Loss>,
-        /// How long it waits at most.
-        wait: Duration,
-    },
-    /// The wait is over.
-    Released {
-        /// Which source.
-        source: SourceId,
-        /// Why.
-        why: Release,
-    },
-    /// A source's set is too old.
-    TooOld {
-        /// Which source.
-        source: SourceId,
-        /// When it was made, in seconds since 1970.
-        made: u32,
-        /// What is done about it.
-        then: TooOld,
-        /// How many of its records this concerns: others end by their own expiry.
-        records: usize,
-    },
-    /// A source's new set has nothing that still counts: if the one before has, that stays.
-    OldNews {
-        /// Which source.
-        source: SourceId,
-        /// When it was made, in seconds since 1970.
-        made: u32,
-    },
-    /// A source's set is not too old any more.
-    FreshAgain(SourceId),
-    /// Another source is served than before.
-    Switched {
-        /// Which one was.
-        from: SourceId,
-        /// Which one is.
-        to: SourceId,
-    },
-    /// The clock went ahead at once; nothing expires by it for a while.
-    ClockStepped {
-        /// By so much.
-        seconds: i64,
-        /// For how long.
-        waits: Duration,
-    },
-    /// The clock stayed ahead, and is believed now.
-    ClockAccepted {
-        /// By so much.
-        seconds: i64,
-    },
-    /// The clock went back to where it was expected.
-    ClockIsBack,
-}
-
-/// Why a held table is not held any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Release {
-    /// The operator said so.
-    Confirmed,
-    /// The same was gone for long enough; it was taken.
-    WaitedEnough,
-    /// The guard was switched off; it was taken.
-    GuardIsOff,
-    /// A newer table has what was gone.
-    LossIsGone,
-    /// Nothing of the table before it counts any more; it was taken.
-    LastIsOver,
-}
-
-/// How a source stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Status {
-    /// Which source.
-    pub source: SourceId,
-    /// Whether what is served has a part from it.
-    pub is_served: bool,
-    /// What its table has, whether it counts or not; none before its first one.
-    pub layout: Option<Layout>,
-    /// When that was made, in seconds since 1970.
-    pub made: Option<u32>,
-    /// Whether it is too old.
-    pub is_too_old: bool,
-    /// The table that waits, if one does.
-    pub held: Option<HeldStatus>,
-}
-
-/// A table that waits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeldStatus {
-    /// What is gone in it.
-    pub losses: Vec<Loss>,
-    /// Since when.
-    pub since: Moment,
-    /// When it will be taken.
-    pub until: Moment,
-}
-
-/// A table, and when its set was made.
-#[derive(Clone, Debug)]
-struct Dated {
-    table: Arc<Table>,
-    made: u32,
-}
-
-impl Dated {
-    fn is_same(&self, other: &Dated) -> bool {
-        Arc::ptr_eq(&self.table, &other.table) && self.made == other.made
-    }
-
-    fn is_empty(&self) -> bool {
-        self.table.expires().is_empty()
-    }
-
-    fn horizon(&self, wall: u32, freshness: &Freshness) -> Horizon {
-        freshness.horizon(wall, self.made, self.table.stamp())
-    }
-
-    fn is_over(&self, wall: u32, freshness: &Freshness) -> bool {
-        self.horizon(wall, freshness).is_over(&self.table)
-    }
-}
-
-/// A table that waits, and why.
-#[derive(Clone, Debug)]
-struct Held {
-    new: Dated,
-    losses: Vec<Loss>,
-    since: Moment,
-}
-
-/// What is known of one source.
-#[derive(Clone, Debug)]
-struct Feed {
-    source: SourceId,
-    last: Option<Dated>,
-    held: Option<Held>,
-    /// In a row.
-    failures: u32,
-    /// Whether it has loaded or failed yet.
-    has_reported: bool,
-    is_too_old: bool,
-    /// Whether nothing that it has counts any more, or it never had anything.
-    is_over: bool,
-}
-
-impl Feed {
-    fn new(source: SourceId) -> Feed {
-        Feed { source, last: None, held: None, failures: 0, has_reported: false, is_too_old: false, is_over: true }
-    }
-
-    /// Takes the table that waits.
-    fn take_held(&mut self) -> bool {
-        let held = self.held.take();
-        let was_held = held.is_some();
-        self.last = held.map(|held| held.new).or(self.last.take());
-        was_held
-    }
-}
-
 /// Decides what is served.
 #[derive(Clone, Debug)]
 pub struct Curator {
@@ -308,6 +120,10 @@ pub struct Curator {
     last_expiry: Option<Moment>,
     /// When the next record that is served ends, in seconds since 1970.
     next_end: Option<u32>,
+    /// What could not be published is tried again then.
+    retry: Option<(Moment, Cause)>,
+    /// When everything was last looked at.
+    reviewed: Option<Time>,
     outputs: VecDeque<Output>,
     wait: Option<Moment>,
 }
@@ -326,6 +142,8 @@ impl Curator {
             published_at: None,
             last_expiry: None,
             next_end: None,
+            retry: None,
+            reviewed: None,
             outputs: VecDeque::new(),
             wait: None,
         }
@@ -336,16 +154,13 @@ impl Curator {
         let wall = self.wall(now);
         let Some(place) = self.feeds.iter().position(|feed| feed.source == source) else { return };
         let Some(feed) = self.feeds.get_mut(place) else { return };
-        feed.has_reported = true;
+        let time = Time { moment: now.moment, wall };
         match report {
-            Report::Failed => feed.failures = feed.failures.saturating_add(1),
-            Report::Unchanged => feed.failures = 0,
+            Report::Failed => feed.failed(now.moment),
+            Report::Unchanged => feed.confirmed(now.moment),
             Report::Loaded { table, written } => {
-                feed.failures = 0;
-                // A set from the future would count for too long.
-                let made = table.stamp().made.or(written).unwrap_or(wall).min(wall);
-                let events = consider(feed, Dated { table, made }, now.moment, wall, &self.curation);
-                self.outputs.extend(events.into_iter().map(Output::Event));
+                let event = feed.consider(Dated::new(table, written, now.moment), time, &self.curation);
+                self.outputs.extend(event.map(Output::Event));
             }
         }
         self.review(now, wall, Cause::Source(source));
@@ -365,9 +180,12 @@ impl Curator {
         self.review(now, wall, Cause::Time);
     }
 
-    /// The operator believes what is held, of one source or of all, and what the clock says.
+    /// The operator believes what is held of one source; or of all, and what the clock says.
     pub fn confirm(&mut self, now: Now, source: Option<SourceId>) {
-        self.clock.accept();
+        if source.is_none() {
+            let outputs = &mut self.outputs;
+            self.clock.accept(now, &mut |event| outputs.push_back(Output::Event(event)));
+        }
         let wall = self.wall(now);
         let mut cause = Cause::Time;
         for feed in self.feeds.iter_mut().filter(|feed| source.is_none_or(|source| source == feed.source)) {
@@ -378,6 +196,22 @@ impl Curator {
             }
         }
         self.review(now, wall, cause);
+    }
+
+    /// There was no memory for what should be served: it is tried again soon.
+    pub fn not_published(&mut self, now: Now, cause: Cause) {
+        self.retry = Some((now.moment.after(RETRY), cause));
+        let wall = self.wall(now);
+        self.wait = self.earliest_wait(Time { moment: now.moment, wall });
+    }
+
+    /// Whether a table that it keeps has this image.
+    pub fn keeps(&self, image: &Image) -> bool {
+        let held = self.feeds.iter().filter_map(|feed| feed.held.as_ref()).map(|held| &held.new);
+        let last = self.feeds.iter().filter_map(|feed| feed.last.as_ref());
+        let served = self.served.iter().map(|(_, dated)| dated);
+        let mut all = held.chain(last).chain(served);
+        all.any(|dated| Arc::ptr_eq(dated.table.image().shared(), image.shared()))
     }
 
     /// The operator wants something else, and other SLURM files if there are any here. Sources that stay keep what they
@@ -391,7 +225,7 @@ impl Curator {
         }
         self.curation = curation;
         self.slurm = slurm.or(self.slurm.take());
-        if self.settling.is_none() && self.feeds.iter().any(|feed| !feed.has_reported) {
+        if self.settling.is_none() && self.feeds.iter().any(|feed| !feed.had_its_turn(now.moment)) {
             self.settling = Some(Some(now.moment.after(CHANGE_WAIT_MAX)));
         }
         self.due = self.published_at.map(|_| Cause::Configuration);
@@ -424,12 +258,12 @@ impl Curator {
                 && self.published_at.is_some()
                 && self.served.iter().any(|(source, _)| *source == feed.source),
             layout: feed.last.as_ref().map(|last| *last.table.image().layout()),
-            made: feed.last.as_ref().map(|last| last.made),
+            made: feed.last.as_ref().and_then(|last| Some(last.made(self.reviewed?))),
             is_too_old: feed.is_too_old,
             held: feed.held.as_ref().zip(self.curation.guard.hold).map(|(held, hold)| HeldStatus {
                 losses: held.losses.clone(),
                 since: held.since,
-                until: held.since.after(hold),
+                until: held.until(hold),
             }),
         };
         self.feeds.iter().map(of_feed).collect()
@@ -442,15 +276,23 @@ impl Curator {
 
     /// Sees what has changed, whatever the input was, and publishes if something has.
     fn review(&mut self, now: Now, wall: u32, cause: Cause) {
-        let cause = self.release(now.moment, wall).map_or(cause, Cause::Release);
-        self.judge_ages(wall);
-        self.settle(now.moment);
-        if self.settling.is_none() && self.slurm.is_some() {
-            self.choose(cause);
+        let time = Time { moment: now.moment, wall };
+        self.reviewed = Some(time);
+        let cause = self.release(time).map_or(cause, Cause::Release);
+        self.judge_ages(time);
+        let cause = if self.settle(now.moment) && self.published_at.is_some() { Cause::Configuration } else { cause };
+        if self.slurm.is_some() {
+            match self.settling {
+                None => self.choose(now.moment, cause),
+                Some(_) => self.renew(cause),
+            }
         }
         // What had ended may count again if the clock was set back.
         if self.published_at.is_some_and(|at| wall.saturating_add(60) < at) {
             self.due.get_or_insert(Cause::Time);
+        }
+        if let Some((_, cause)) = self.retry.take_if(|(at, _)| *at <= now.moment) {
+            self.due.get_or_insert(cause);
         }
         let has_ended = self.next_end.is_some_and(|end| withdrawn_at(end) <= wall);
         let may_expire = self.last_expiry.is_none_or(|last| last.after(EXPIRY_PUBLICATIONS_APART) <= now.moment);
@@ -459,73 +301,65 @@ impl Curator {
             self.due = Some(Cause::Time);
         }
         if let Some(cause) = self.due.take() {
-            self.publish(wall, cause);
+            self.publish(time, cause);
         }
-        self.wait = self.earliest_wait(now.moment, wall);
+        self.wait = self.earliest_wait(time);
     }
 
     /// Takes held tables that have waited long enough, or that are all that is left.
-    fn release(&mut self, now: Moment, wall: u32) -> Option<SourceId> {
+    fn release(&mut self, time: Time) -> Option<SourceId> {
         let mut released = None;
         for feed in &mut self.feeds {
-            let Some(held) = &feed.held else { continue };
-            let freshness = &self.curation.freshness;
-            let hold = self.curation.guard.hold;
-            let why = if hold.is_none() {
-                Release::GuardIsOff
-            } else if hold.is_some_and(|hold| held.since.after(hold) <= now) {
-                Release::WaitedEnough
-            } else if feed.last.as_ref().is_some_and(|last| last.is_over(wall, freshness))
-                && !held.new.is_over(wall, freshness)
-            {
-                Release::LastIsOver
-            } else {
-                continue;
-            };
-            feed.take_held();
-            released = Some(feed.source);
-            self.outputs.push_back(Output::Event(Event::Released { source: feed.source, why }));
+            if let Some(why) = feed.release_due(time, &self.curation) {
+                feed.take_held();
+                released = Some(feed.source);
+                self.outputs.push_back(Output::Event(Event::Released { source: feed.source, why }));
+            }
         }
         released
     }
 
     /// Notes which sets have become too old, or are not any more, and which are over.
-    fn judge_ages(&mut self, wall: u32) {
+    fn judge_ages(&mut self, time: Time) {
         let freshness = self.curation.freshness;
         for feed in &mut self.feeds {
+            feed.judge_age(time, &freshness);
             let Some(last) = &feed.last else { continue };
-            feed.is_over = last.is_over(wall, &freshness);
-            let is_too_old = withdrawn_at(freshness.too_old_from(last.made, last.table.stamp())) <= wall;
+            let is_too_old = withdrawn_at(last.too_old_from(time, &freshness)) <= time.wall;
             if is_too_old != feed.is_too_old {
-                feed.is_too_old = is_too_old;
                 let event = match is_too_old {
                     true => {
-                        let records = freshness.ended_by_age(&last.table);
-                        Event::TooOld { source: feed.source, made: last.made, then: freshness.too_old, records }
+                        let (made, records) = (last.made(time), freshness.ended_by_age(&last.table));
+                        Event::TooOld { source: feed.source, made, then: freshness.too_old, records }
                     }
                     false => Event::FreshAgain(feed.source),
                 };
+                feed.is_too_old = is_too_old;
                 self.outputs.push_back(Output::Event(event));
             }
         }
     }
 
-    /// Ends the wait for sources that have not had their turn, if they had it or it has been long enough.
-    fn settle(&mut self, now: Moment) {
-        let Some(until) = &mut self.settling else { return };
+    /// Ends the wait for sources that have not had their turn, if they had it or it has been long enough; true if it
+    /// ended.
+    fn settle(&mut self, now: Moment) -> bool {
+        let Some(until) = &mut self.settling else { return false };
         if until.is_none() && self.feeds.iter().any(|feed| !feed.is_over) {
             *until = Some(now.after(FIRST_WAIT_MAX));
         }
-        if self.feeds.iter().all(|feed| feed.has_reported) || until.is_some_and(|until| until <= now) {
+        let all_had = self.feeds.iter().all(|feed| feed.had_its_turn(now));
+        let ends = all_had || until.is_some_and(|until| until <= now);
+        if ends {
             self.settling = None;
         }
+        ends
     }
 
     /// Chooses whose data are served. If nobody has any that count, those that were served stay, and end in their time.
-    fn choose(&mut self, cause: Cause) {
+    fn choose(&mut self, now: Moment, cause: Cause) {
         let usable = || self.feeds.iter().filter(|feed| !feed.is_over);
         if usable().next().is_none() {
-            return;
+            return self.renew(cause);
         }
         let chosen: Vec<&Feed> = match self.curation.choice {
             // One that is over adds nothing, and that it came to its end is expiry's business.
@@ -533,87 +367,77 @@ impl Curator {
             Choice::First => {
                 // A validator that has only just started may have an empty set: that is the last to be switched to.
                 let full = || usable().filter(|feed| feed.last.as_ref().is_some_and(|last| !last.is_empty()));
-                let best = full().find(|feed| feed.failures < FAILURES_MAX);
-                best.or_else(|| full().next()).or_else(|| usable().next()).into_iter().collect()
+                let is_served = |feed: &&Feed| self.served.first().is_some_and(|(source, _)| *source == feed.source);
+                let best = full().find(|feed| feed.is_healthy(now));
+                // If none is well, a change would make nothing better.
+                let best = best.or_else(|| full().find(is_served)).or_else(|| full().next());
+                best.or_else(|| usable().next()).into_iter().collect()
             }
         };
         let chosen: Vec<(SourceId, Dated)> =
             chosen.into_iter().filter_map(|feed| Some((feed.source, feed.last.clone()?))).collect();
-        let is_same = chosen.len() == self.served.len()
-            && chosen.iter().zip(&self.served).all(|(new, old)| new.0 == old.0 && new.1.is_same(&old.1));
-        if is_same && self.published_at.is_some() {
-            return;
-        }
         if let (Choice::First, [(from, _)], [(to, _)]) =
             (self.curation.choice, self.served.as_slice(), chosen.as_slice())
             && from != to
         {
             self.outputs.push_back(Output::Event(Event::Switched { from: *from, to: *to }));
         }
+        self.serve(chosen, cause);
+    }
+
+    /// Of the sources that are served, serves what they have now.
+    fn renew(&mut self, cause: Cause) {
+        let newest = |(source, dated): &(SourceId, Dated)| {
+            let feed = self.feeds.iter().find(|feed| feed.source == *source);
+            (*source, feed.and_then(|feed| feed.last.clone()).unwrap_or_else(|| dated.clone()))
+        };
+        let renewed = self.served.iter().map(newest).collect();
+        self.serve(renewed, cause);
+    }
+
+    fn serve(&mut self, chosen: Vec<(SourceId, Dated)>, cause: Cause) {
+        let is_same = chosen.len() == self.served.len()
+            && chosen.iter().zip(&self.served).all(|(new, old)| new.0 == old.0 && new.1.is_same(&old.1));
+        if chosen.is_empty() || (is_same && self.published_at.is_some()) {
+            return;
+        }
         self.served = chosen;
         self.due.get_or_insert(cause);
     }
 
-    fn publish(&mut self, wall: u32, cause: Cause) {
+    fn publish(&mut self, time: Time, cause: Cause) {
         let Some(slurm) = &self.slurm else { return };
         let freshness = &self.curation.freshness;
         let part = |(_, dated): &(SourceId, Dated)| Part {
             table: Arc::clone(&dated.table),
-            horizon: dated.horizon(wall, freshness),
+            horizon: dated.horizon(time, freshness),
         };
         let parts: Vec<Part> = self.served.iter().map(part).collect();
         self.next_end = parts.iter().filter_map(|part| part.horizon.next_end(&part.table)).min();
-        self.published_at = Some(wall);
+        self.published_at = Some(time.wall);
         self.outputs.push_back(Output::Publish(Recipe { parts, slurm: Arc::clone(slurm) }, cause));
     }
 
-    fn earliest_wait(&self, now: Moment, wall: u32) -> Option<Moment> {
+    fn earliest_wait(&self, time: Time) -> Option<Moment> {
+        let Time { moment: now, wall } = time;
         let at = |unix: u32| now.after(Duration::from_secs(unix.saturating_sub(wall).into()));
         let expiry = self.next_end.map(|end| {
             let allowed = self.last_expiry.map_or(now, |last| last.after(EXPIRY_PUBLICATIONS_APART));
             at(withdrawn_at(end)).max(allowed)
         });
         let hold = self.curation.guard.hold;
-        let held = self.feeds.iter().filter_map(|feed| Some(feed.held.as_ref()?.since.after(hold?))).min();
-        let freshness = &self.curation.freshness;
-        let too_old = |feed: &Feed| {
-            let last = feed.last.as_ref().filter(|_| !feed.is_too_old)?;
-            Some(at(withdrawn_at(freshness.too_old_from(last.made, last.table.stamp()))))
+        let of_feed = |feed: &Feed| {
+            // What is past has been seen, or waits for something else.
+            let held = feed.held.as_ref().zip(hold).map(|(held, hold)| held.until(hold)).filter(|until| *until > now);
+            let failing = feed.fails_from().filter(|from| *from > now);
+            let last = feed.last.as_ref().filter(|_| !feed.is_too_old);
+            let age = last.map(|last| at(withdrawn_at(last.too_old_from(time, &self.curation.freshness))));
+            [held, failing, age].into_iter().flatten().min()
         };
-        let ages = self.feeds.iter().filter_map(too_old).min();
-        let has_data = self.feeds.iter().any(|feed| feed.last.is_some());
+        let feeds = self.feeds.iter().filter_map(of_feed).min();
+        let has_data = !self.served.is_empty() || self.feeds.iter().any(|feed| feed.last.is_some());
         let look = has_data.then(|| now.after(LOOK_MAX));
-        [expiry, held, ages, self.settling.flatten(), self.clock.wait(), look].into_iter().flatten().min()
+        let retry = self.retry.map(|(at, _)| at);
+        [expiry, feeds, self.settling.flatten(), self.clock.wait(), look, retry].into_iter().flatten().min()
     }
-}
-
-/// Takes a source's new table, or holds it back, or leaves it.
-fn consider(feed: &mut Feed, new: Dated, now: Moment, wall: u32, curation: &Curation) -> Option<Event> {
-    let source = feed.source;
-    let old_news = new.is_over(wall, &curation.freshness).then_some(Event::OldNews { source, made: new.made });
-    let Some(last) = &mut feed.last else {
-        feed.last = Some(new);
-        return old_news;
-    };
-    let horizon = last.horizon(wall, &curation.freshness);
-    if old_news.is_some() && !horizon.is_over(&last.table) {
-        return old_news;
-    }
-    let losses = curation.guard.judge(&last.table, &horizon, &new.table);
-    if losses.is_empty() {
-        feed.last = Some(new);
-        return feed.held.take().map(|_| Event::Released { source, why: Release::LossIsGone });
-    }
-    // What the new table still has must not expire for want of it.
-    if new.table.expires().iter().any(|expires| *expires != NEVER) {
-        last.table = Arc::new(last.table.renewed_by(&new.table));
-    }
-    let waiting = feed.held.as_ref().filter(|held| is_same_loss(&held.losses, &losses));
-    let since = waiting.map_or(now, |held| held.since);
-    let is_news = waiting.is_none();
-    // What is compared with later is the loss that the wait began with, or it could grow bit by bit.
-    let known = waiting.map(|held| held.losses.clone());
-    feed.held = Some(Held { new, losses: known.unwrap_or_else(|| losses.clone()), since });
-    let wait = curation.guard.hold.unwrap_or_default();
-    is_news.then_some(Event::Held { source, losses, wait })
 }

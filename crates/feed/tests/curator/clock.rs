@@ -2,6 +2,7 @@
 
 use crate::{START, World, curation};
 use expect_test::expect;
+use rtrcast_feed::curator::SourceId;
 
 fn expiring(end: u32) -> String {
     format!(r#"{{"roas":[{{"asn":1,"prefix":"10.0.0.0/8","expires":{}}}]}}"#, START + end)
@@ -53,6 +54,7 @@ fn the_operator_may_say_that_the_clock_is_right() {
         0: serve 1 by Source(SourceId(1))
             + ipv4 + 10.0.0.0/8-8 AS1
         60: ClockStepped { seconds: 20000, waits: 600s }
+        100: ClockAccepted { seconds: 20000 }
         100: serve 0 by Time
             - ipv4 + 10.0.0.0/8-8 AS1
     "#]]);
@@ -89,4 +91,39 @@ fn a_clock_that_is_set_back_brings_back_what_had_expired() {
         120: serve 2 by Time
             + ipv4 + 10.0.0.0/8-8 AS1
     "#]]);
+}
+
+#[test]
+fn a_clock_that_was_wrong_at_the_start_makes_nothing_old() {
+    let mut world = World::new(curation(1));
+    let document = |made: u32| {
+        format!(r#"{{"metadata":{{"generated":{}}},"roas":[{{"asn":1,"prefix":"10.0.0.0/8"}}]}}"#, START + made)
+    };
+    world.clock_error = -200_000;
+    world.load(1, &document(0));
+    world.pass(30);
+    world.clock_error = 0;
+    world.pass(60);
+    world.load(1, &document(90));
+    world.pass(1_000);
+    world.check(expect![[r#"
+        0: serve 1 by Source(SourceId(1))
+            + ipv4 + 10.0.0.0/8-8 AS1
+        60: ClockStepped { seconds: 200000, waits: 600s }
+        90: serve 1 by Source(SourceId(1))
+        660: ClockAccepted { seconds: 200000 }
+        660: serve 1 by Time
+    "#]]);
+}
+
+#[test]
+fn a_release_of_one_source_says_nothing_of_the_clock() {
+    let mut world = World::new(curation(1));
+    world.load(1, &expiring(10_000));
+    world.clock_error = 20_000;
+    world.pass(100);
+    world.story.clear();
+    world.curator.confirm(world.now(), Some(SourceId(1)));
+    world.drain();
+    world.check(expect![[""]]);
 }

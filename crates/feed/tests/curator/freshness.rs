@@ -2,7 +2,7 @@
 
 use crate::{START, World, curation};
 use expect_test::expect;
-use rtrcast_feed::curator::{Curation, Expired, Freshness, TooOld};
+use rtrcast_feed::curator::{Curation, Expired, Freshness, Report, SourceId, TooOld};
 
 /// VRPs that expire so many seconds after the beginning.
 fn expiring(ends: &[u32]) -> String {
@@ -202,6 +202,27 @@ fn a_set_from_the_future_is_of_today() {
             + ipv4 + 10.0.0.0/8-8 AS1
         86398: SourceId(1) too old, made at 0: Withdraw 1
         86398: serve 0 by Time
+            - ipv4 + 10.0.0.0/8-8 AS1
+    "#]]);
+}
+
+#[test]
+fn a_set_without_a_date_is_renewed_by_being_confirmed() {
+    let mut world = World::new(curation(1));
+    world.load_written(1, r#"{"roas":[{"asn":1,"prefix":"10.0.0.0/8"}]}"#, None);
+    world.pass(80_000);
+    world.curator.source(world.now(), SourceId(1), Report::Unchanged);
+    world.drain();
+    world.pass(80_000);
+    world.check(expect![[r#"
+        0: serve 1 by Source(SourceId(1))
+            + ipv4 + 10.0.0.0/8-8 AS1
+        80000: serve 1 by Source(SourceId(1))
+    "#]]);
+    world.pass(10_000);
+    world.check(expect![[r#"
+        166398: SourceId(1) too old, made at 80000: Withdraw 1
+        166398: serve 0 by Time
             - ipv4 + 10.0.0.0/8-8 AS1
     "#]]);
 }

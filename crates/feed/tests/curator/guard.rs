@@ -239,3 +239,75 @@ fn what_is_held_is_taken_when_the_guard_is_switched_off() {
         0: serve 30000 by Configuration, 12000 changes
     "#]]);
 }
+
+#[test]
+fn records_that_have_expired_in_the_new_table_are_gone_from_it() {
+    let mut world = World::new(curation(1));
+    world.load(1, &document(&ending(12_000, 50_000), &[]));
+    world.pass(100);
+    let stale = [ending(11_999, 50), vrps("arin", 11, 1)].concat();
+    world.load(1, &document(&stale, &[]));
+    world.check(expect![[r#"
+        0: serve 12000 by Source(SourceId(1)), 12000 changes
+        100: SourceId(1) held for 3600 s: 11999 of 12000 VRPs, 11999 of 12000 VRPs of trust anchor arin
+        100: serve 12000 by Source(SourceId(1))
+    "#]]);
+}
+
+#[test]
+fn the_hour_does_not_end_while_the_source_fails() {
+    let mut world = World::new(curation(1));
+    world.load(1, &full());
+    world.load(1, &document(&vrps("ripe", 20, 30_000), &[]));
+    world.story.clear();
+    for _ in 0..40 {
+        world.pass(100);
+        world.fail(1);
+    }
+    assert_eq!(world.served.as_ref().unwrap().len(), 42_000);
+    world.load(1, &document(&vrps("ripe", 20, 30_000), &[]));
+    world.check(expect![[r#"
+        4000: Released { source: SourceId(1), why: WaitedEnough }
+        4000: serve 30000 by Release(SourceId(1)), 12000 changes
+    "#]]);
+}
+
+#[test]
+fn losses_that_take_turns_are_held_for_three_hours_at_most() {
+    let mut world = World::new(curation(1));
+    let (arin, ripe) = (vrps("arin", 10, 10_000), vrps("ripe", 20, 10_000));
+    world.load(1, &document(&[arin.clone(), ripe.clone()].concat(), &[]));
+    for lost in [&arin, &ripe].into_iter().cycle().take(8) {
+        world.pass(1_800);
+        world.load(1, &document(lost, &[]));
+    }
+    world.check(expect![[r#"
+        0: serve 20000 by Source(SourceId(1)), 20000 changes
+        1800: SourceId(1) held for 3600 s: 10000 of 10000 VRPs of trust anchor ripe
+        3600: SourceId(1) held for 3600 s: 10000 of 10000 VRPs of trust anchor arin
+        5400: SourceId(1) held for 3600 s: 10000 of 10000 VRPs of trust anchor ripe
+        7200: SourceId(1) held for 3600 s: 10000 of 10000 VRPs of trust anchor arin
+        9000: SourceId(1) held for 3600 s: 10000 of 10000 VRPs of trust anchor ripe
+        10800: SourceId(1) held for 1800 s: 10000 of 10000 VRPs of trust anchor arin
+        12600: Released { source: SourceId(1), why: WaitedEnough }
+        12600: serve 10000 by Release(SourceId(1)), 10000 changes
+        12600: SourceId(1) held for 3600 s: 10000 of 10000 VRPs of trust anchor ripe
+        14400: Released { source: SourceId(1), why: LossIsGone }
+        14400: serve 10000 by Source(SourceId(1))
+    "#]]);
+}
+
+#[test]
+fn a_held_table_is_not_dropped_for_one_in_which_nothing_counts() {
+    let mut world = World::new(curation(1));
+    world.load(1, &full());
+    world.load(1, &document(&vrps("ripe", 20, 30_000), &[]));
+    world.pass(10);
+    world.load(1, &document(&ending(12_000, 5), &[]));
+    world.check(expect![[r#"
+        0: serve 42000 by Source(SourceId(1)), 42000 changes
+        0: SourceId(1) held for 3600 s: 12000 of 12000 VRPs of trust anchor arin
+        10: SourceId(1) has only old news, made at 10
+    "#]]);
+    assert!(world.curator.status()[0].held.is_some());
+}

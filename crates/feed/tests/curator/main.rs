@@ -59,6 +59,8 @@ pub(crate) struct World {
     /// What was served last.
     pub(crate) served: Option<BTreeSet<String>>,
     pub(crate) wait: Option<Moment>,
+    /// How often the curator was woken.
+    pub(crate) ticks: usize,
     pub(crate) story: String,
 }
 
@@ -87,6 +89,7 @@ impl World {
             clock_error: 0,
             served: None,
             wait: None,
+            ticks: 0,
             story: String::new(),
         }
     }
@@ -122,6 +125,7 @@ impl World {
         while let Some(wait) = self.wait.filter(|wait| *wait <= end) {
             assert!(wait > self.moment, "it wants to be asked again at once, for ever");
             self.moment = wait;
+            self.ticks += 1;
             self.curator.tick(self.now());
             self.drain();
         }
