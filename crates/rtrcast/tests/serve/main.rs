@@ -3,12 +3,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests that fails should fail the test")]
 
+mod authority;
 mod cache;
 mod router;
 mod web;
 
 mod admission;
 mod data;
+mod fetch;
 mod files;
 mod last_words;
 mod startup;
