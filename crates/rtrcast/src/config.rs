@@ -280,7 +280,7 @@ impl FromFile {
         let at =
             at.ok_or_else(|| file.error(start, "no \"at\", the file or URL that the options are for".to_owned()))?;
         let place = Source::parse(OsString::from(&at)).map_err(|reason| file.error(start, reason))?;
-        options.check(&place).map_err(|reason| file.error(start, reason))?;
+        options.check(&place).map_err(|senseless| file.error(start, senseless.reason))?;
         self.fetch.insert(place, options);
         Ok(at)
     }

@@ -150,7 +150,7 @@ fn followed(settings: &Settings, places: &[Source]) -> Result<Vec<Followed>, Fai
     let arguments = &settings.arguments;
     let habits = |place: &Source| {
         let fetch = settings.fetch_options(place);
-        fetch.check(place).map_err(|reason| settings.complaint(&["fetch-..."], &reason))?;
+        fetch.check(place).map_err(|senseless| settings.complaint(senseless.flags, &senseless.reason))?;
         Ok(Habits {
             refresh: Duration::from_secs(arguments.refresh.into()),
             timeout: Duration::from_secs(arguments.fetch_timeout.into()),

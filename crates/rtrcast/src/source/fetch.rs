@@ -3,16 +3,20 @@
 use super::{Failure, Habits, Source};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::{Action, Attempt, Policy};
-use reqwest::{Certificate, Client, Identity, Proxy, Url};
+use reqwest::{Certificate, Client, ClientBuilder, Identity, Proxy, Url};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tracing::debug;
 
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// Without a single octet, the headers included.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 const REDIRECTS_MAX: usize = 5;
+
+/// Instead of a proxy's URL.
+const NO_PROXY: &str = "none";
 
 /// The options of a fetch. Files are read when they are used, so that they may be renewed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,24 +29,46 @@ pub(crate) struct FetchOptions {
     pub(crate) proxy: Option<String>,
 }
 
+/// Options that make no sense, or not for a place.
+#[derive(Debug)]
+pub(crate) struct Senseless {
+    /// The flags that say them for all URLs.
+    pub(crate) flags: &'static [&'static str],
+    pub(crate) reason: String,
+}
+
 impl FetchOptions {
     /// Whether these options make sense for a place.
-    pub(crate) fn check(&self, place: &Source) -> Result<(), String> {
+    pub(crate) fn check(&self, place: &Source) -> Result<(), Senseless> {
+        let senseless =
+            |flags: &'static [&'static str], reason: &str| Err(Senseless { flags, reason: reason.to_owned() });
         match (&self.client_cert, &self.client_key) {
-            (Some(_), None) => return Err("a client certificate needs its key".to_owned()),
-            (None, Some(_)) => return Err("a client key needs its certificate".to_owned()),
+            (Some(_), None) => return senseless(&["fetch-client-cert"], "a client certificate needs its key"),
+            (None, Some(_)) => return senseless(&["fetch-client-key"], "a client key needs its certificate"),
             (Some(_), Some(_)) | (None, None) => {}
         }
-        if let Some(proxy) = self.proxy.as_deref().filter(|proxy| *proxy != "none") {
-            Proxy::all(proxy).map_err(|error| format!("proxy {proxy}: {}", with_causes(&error)))?;
+        let proxy = self.proxy.as_deref().filter(|proxy| *proxy != NO_PROXY);
+        if let Some(Err(error)) = proxy.map(Proxy::all) {
+            // It is not repeated: it may have a password.
+            return senseless(&["fetch-proxy"], &format!("not the URL of a proxy: {}", with_causes(&error)));
         }
         match place {
-            Source::File(_) if *self != FetchOptions::default() => Err("only URLs have such options".to_owned()),
+            Source::File(_) if *self != FetchOptions::default() => senseless(&[], "only URLs have such options"),
             Source::Http(url) if self.token_file.is_some() && !is_protected(url) => {
-                Err(format!("a token for {place} would travel in the open; use https"))
+                let reason = format!("a token for {place} would travel in the open; use https");
+                senseless(&["fetch-token-file"], &reason)
+            }
+            Source::Http(url) if self.has_open_token(url) && proxy.is_some() => {
+                let reason = format!("a token for {place} would travel to the proxy in the open; use https");
+                senseless(&["fetch-token-file", "fetch-proxy"], &reason)
             }
             Source::File(_) | Source::Http(_) => Ok(()),
         }
+    }
+
+    /// Whether a token goes with requests that everybody on their way can read.
+    fn has_open_token(&self, url: &Url) -> bool {
+        self.token_file.is_some() && url.scheme() != "https"
     }
 
     /// Those of them that concern a place: what is said for all URLs does not concern files.
@@ -59,8 +85,10 @@ impl FetchOptions {
         if let Some(path) = &self.token_file {
             let token = read("the token", path)?;
             let token = String::from_utf8_lossy(&token);
-            let mut value = HeaderValue::from_str(&format!("Bearer {}", token.trim()))
-                .map_err(|_| Failure::Options(format!("{}: not a token, which is one line", path.display())))?;
+            let token = Some(token.trim()).filter(|token| !token.is_empty());
+            let mut value = token
+                .and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok())
+                .ok_or_else(|| Failure::Options(format!("{}: not a token, which is one line", path.display())))?;
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
@@ -75,18 +103,33 @@ fn is_protected(url: &Url) -> bool {
     url.scheme() == "https" || is_here
 }
 
-/// A client that fetches as it is wanted.
-pub(super) fn client(habits: &Habits) -> Result<Client, Failure> {
+/// A client that fetches from a URL as it is wanted.
+pub(super) fn client(url: &Url, habits: &Habits) -> Result<Client, Failure> {
+    let FetchOptions { ca, client_cert, client_key, .. } = &habits.fetch;
+    let broken = |error: reqwest::Error| unusable(&[ca, client_cert, client_key], &error);
+    match builder(url, habits)?.build() {
+        Err(error) if url.scheme() != "https" && habits.fetch.ca.is_none() => {
+            // A system without any authorities, as containers are, can fetch what needs none.
+            debug!("{}; trusting no authority", with_causes(&error));
+            builder(url, habits)?.tls_certs_only([]).build().map_err(broken)
+        }
+        built => built.map_err(broken),
+    }
+}
+
+fn builder(url: &Url, habits: &Habits) -> Result<ClientBuilder, Failure> {
     let FetchOptions { ca, client_cert, client_key, token_file: _, proxy } = &habits.fetch;
     let mut builder = Client::builder()
         .user_agent(concat!("rtrcast/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_MAX)
         .read_timeout(SILENCE_MAX)
         .timeout(habits.timeout)
+        // The URL that redirects may have secrets, which are not for where it leads to.
+        .referer(false)
         .redirect(Policy::custom(redirect));
     if let Some(path) = ca {
         let pem = read("the authorities' certificates", path)?;
-        let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(path, &error))?;
+        let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(&[ca], &error))?;
         if certificates.is_empty() {
             return Err(Failure::Options(format!("{}: there is no certificate in it", path.display())));
         }
@@ -96,22 +139,28 @@ pub(super) fn client(habits: &Habits) -> Result<Client, Failure> {
         let mut pem = read("the client's certificate", cert)?;
         pem.push(b'\n');
         pem.extend(read("the client's key", key)?);
-        builder = builder.identity(Identity::from_pem(&pem).map_err(|error| unusable(cert, &error))?);
+        let identity = Identity::from_pem(&pem).map_err(|error| unusable(&[client_cert, client_key], &error))?;
+        builder = builder.identity(identity);
     }
     builder = match proxy.as_deref() {
+        // The environment's proxy is not this machine itself.
+        None if habits.fetch.has_open_token(url) => builder.no_proxy(),
         None => builder,
-        Some("none") => builder.no_proxy(),
+        Some(NO_PROXY) => builder.no_proxy(),
         Some(proxy) => builder.proxy(Proxy::all(proxy).map_err(|error| Failure::Options(with_causes(&error)))?),
     };
-    builder.build().map_err(|error| Failure::Transfer(with_causes(&error)))
+    Ok(builder)
 }
 
 fn read(what: &str, path: &Path) -> Result<Vec<u8>, Failure> {
     fs::read(path).map_err(|error| Failure::Options(format!("can't read {what}: {}: {error}", path.display())))
 }
 
-fn unusable(path: &Path, error: &reqwest::Error) -> Failure {
-    Failure::Options(format!("{}: {}", path.display(), with_causes(error)))
+/// What is wrong with what was read from one of these files.
+fn unusable(files: &[&Option<PathBuf>], error: &reqwest::Error) -> Failure {
+    let files: Vec<String> = files.iter().filter_map(|path| Some(path.as_ref()?.display().to_string())).collect();
+    let place = if files.is_empty() { String::new() } else { format!("{}: ", files.join(", ")) };
+    Failure::Options(format!("{place}{}", with_causes(error)))
 }
 
 /// Follows redirects, but never from a protected channel to an unprotected one.
@@ -153,9 +202,9 @@ mod tests {
         assert!(check("http://[::1]:8080/").is_ok());
         assert!(check("http://localhost/").is_ok());
         assert_eq!(
-            check("http://validator.example/x").unwrap_err(),
+            check("http://validator.example/x").unwrap_err().reason,
             "a token for http://validator.example/x would travel in the open; use https"
         );
-        assert_eq!(check("x.json").unwrap_err(), "only URLs have such options");
+        assert_eq!(check("x.json").unwrap_err().reason, "only URLs have such options");
     }
 }

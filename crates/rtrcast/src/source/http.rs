@@ -28,7 +28,7 @@ pub(super) async fn follow(url: Url, context: Context) {
         let attempt = async {
             let client = match kept.take() {
                 Some(client) => client,
-                None => client(&context.habits).map_err(|failure| (NO_STATUS.to_owned(), failure))?,
+                None => client(&url, &context.habits).map_err(|failure| (NO_STATUS.to_owned(), failure))?,
             };
             let answer = fetch(&client, &url, &mut conditions, &context).await?;
             kept = Some(client);
@@ -54,7 +54,7 @@ pub(super) async fn follow(url: Url, context: Context) {
 
 /// Fetches once.
 pub(super) async fn read_once(url: &Url, habits: &Habits, reading: Reading) -> Result<Read, Failure> {
-    let client = client(habits)?;
+    let client = client(url, habits)?;
     let headers = habits.fetch.headers()?;
     let response = client.get(url.clone()).headers(headers).send().await.map_err(broken)?;
     match response.status() {

@@ -99,7 +99,14 @@ impl Cache {
 
     /// A cache that follows a source; it may have no data yet.
     pub(crate) fn start(source: impl AsRef<Path>, arguments: &[&str]) -> Cache {
-        Cache::run(Command::new(env!("CARGO_BIN_EXE_rtrcast")), source, arguments)
+        Cache::run(program(), source, arguments)
+    }
+
+    /// The same, with these variables in its environment.
+    pub(crate) fn start_with(variables: &[(&str, &str)], source: impl AsRef<Path>, arguments: &[&str]) -> Cache {
+        let mut command = program();
+        command.envs(variables.iter().copied());
+        Cache::run(command, source, arguments)
     }
 
     /// A cache whose sources stand in a configuration file.
@@ -120,7 +127,10 @@ impl Cache {
         if !arguments.contains(&"--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
         }
-        command.args(["--http", "127.0.0.1:0", "--log-level", "debug"]);
+        if !arguments.contains(&"--log-level") {
+            command.args(["--log-level", "debug"]);
+        }
+        command.args(["--http", "127.0.0.1:0"]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (to_lines, lines) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
@@ -243,9 +253,18 @@ impl Drop for Cache {
     }
 }
 
+/// The program, whatever proxies those who test it have.
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rtrcast"));
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
+        command.env_remove(name).env_remove(name.to_lowercase());
+    }
+    command
+}
+
 /// Runs the program to its end: exit code, standard output, standard error.
 pub(crate) fn run(arguments: &[&str]) -> (i32, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_rtrcast")).args(arguments).output().unwrap();
+    let output = program().args(arguments).output().unwrap();
     let text = |octets: Vec<u8>| String::from_utf8(octets).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests that fails should fail the test")]
 
+mod authority;
 mod cache;
 mod router;
 mod web;
@@ -11,6 +12,7 @@ mod admission;
 mod check;
 mod control;
 mod data;
+mod fetch;
 mod files;
 mod last_words;
 mod reload;

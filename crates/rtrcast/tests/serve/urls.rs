@@ -2,7 +2,7 @@
 
 use crate::cache::{Cache, document};
 use crate::router::Router;
-use crate::web::{Reply, Web, ok};
+use crate::web::{Reply, Web, not_modified, ok};
 
 fn one(asn: u32) -> Vec<u8> {
     document(&[(asn, "10.0.0.0/8", 8)])
@@ -22,7 +22,7 @@ fn conditions_count_only_after_a_body_that_was_read_well() {
     assert!(first.starts_with("get /rpki.json "), "{first}");
     assert!(!first.contains("if-none-match") && first.contains("user-agent: rtrcast/"), "{first}");
 
-    web.reply(Reply::Answer { head: "HTTP/1.1 304 Not Modified\r\n".to_owned(), body: Vec::new() });
+    web.reply(not_modified());
     cache.signal("HUP");
     cache.wait_for("unchanged");
     let second = web.request();
@@ -69,7 +69,7 @@ fn a_server_that_fails_is_said_and_asked_again() {
     web.reply(Reply::HangUp);
     cache.wait_for("WARN");
     // An answer that is no answer to what was asked: there is nothing that it could be unchanged from.
-    web.reply(Reply::Answer { head: "HTTP/1.1 304 Not Modified\r\n".to_owned(), body: Vec::new() });
+    web.reply(not_modified());
     assert!(cache.wait_for("WARN").contains("status 304"));
     web.reply(ok("", &one(8)));
     cache.wait_for("INFO");
