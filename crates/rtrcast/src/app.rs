@@ -23,7 +23,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tracing::{error, info, warn};
 
 /// How long routers may take for their last words when the cache stops. [C-RST-01]
@@ -110,19 +110,35 @@ async fn run(command_line: &CommandLine, plan: Plan, slurm: SlurmFiles, room: Ro
 
     let mut parts = start(plan, slurm, room, listeners, http, control)?;
 
+    // The configuration while it is read: a file system that hangs does not keep anybody from stopping the cache.
+    let mut reading: Option<JoinHandle<Result<(Plan, SlurmFiles), Failure>>> = None;
     let stop = loop {
         tokio::select! {
             asked = signals.next() => match asked {
-                Asked::Refresh => parts.reload(command_line, "SIGHUP").await,
+                Asked::Refresh if reading.is_none() => {
+                    let command_line = command_line.clone();
+                    reading = Some(spawn_blocking(move || read_configuration(&command_line)));
+                }
+                Asked::Refresh => warn!("SIGHUP: the configuration is still being read"),
                 Asked::Stop(name) => {
                     info!("{name}: stopping; routers get their last words within {} s", GRACE.as_secs());
                     break Stop::Restart;
                 }
             },
+            read = finished(&mut reading) => {
+                reading = None;
+                parts.reload(read).await;
+            }
             Some(command) = parts.commands.recv() => match command {
                 control::Command::Refresh => parts.refresh("control").await,
-                control::Command::Stop => break Stop::Restart,
-                control::Command::StopAndFlush => break Stop::Shutdown,
+                control::Command::Stop => {
+                    info!("control: stopping; routers get their last words within {} s", GRACE.as_secs());
+                    break Stop::Restart;
+                }
+                control::Command::StopAndFlush => {
+                    info!("control: stopping; routers that can be told forget the data");
+                    break Stop::Shutdown;
+                }
             },
             ended = parts.tasks.join_next() => match ended {
                 // A source that is not configured any more.
@@ -135,6 +151,23 @@ async fn run(command_line: &CommandLine, plan: Plan, slurm: SlurmFiles, room: Ro
     };
     say_goodbye(&parts, stop, &mut signals).await;
     Ok(())
+}
+
+/// What the command line, the file that it names, and the SLURM files that both name say now.
+fn read_configuration(command_line: &CommandLine) -> Result<(Plan, SlurmFiles), Failure> {
+    let plan = Plan::new(&command_line.settle()?)?;
+    let slurm = plan.read_slurm()?;
+    Ok((plan, slurm))
+}
+
+/// What was read, once it is; without a reading never.
+async fn finished(
+    reading: &mut Option<JoinHandle<Result<(Plan, SlurmFiles), Failure>>>,
+) -> Result<(Plan, SlurmFiles), Failure> {
+    match reading {
+        None => std::future::pending().await,
+        Some(reading) => reading.await.unwrap_or_else(|error| Err(Failure::Internal(error.to_string()))),
+    }
 }
 
 /// A running cache.
@@ -156,25 +189,20 @@ struct Parts {
 }
 
 impl Parts {
-    /// Reads the configuration again, and then all sources. What is wrong changes nothing.
-    async fn reload(&mut self, command_line: &CommandLine, asked_by: &str) {
-        let read = command_line.settle().and_then(|settings| {
-            let plan = Plan::new(&settings)?;
-            let slurm = plan.read_slurm()?;
-            Ok((plan, slurm))
-        });
+    /// Takes over a configuration, and reads all sources. What is wrong changes nothing.
+    async fn reload(&mut self, read: Result<(Plan, SlurmFiles), Failure>) {
         let outcome = match read {
             Ok((plan, slurm)) => {
                 self.apply(plan, slurm).await;
                 "applied"
             }
             Err(failure) => {
-                error!("{asked_by}: the configuration stays as it is: {failure}");
+                error!("SIGHUP: the configuration stays as it is: {failure}");
                 "refused"
             }
         };
         self.metrics.reloads.get_or_create(&OutcomeLabel { outcome }).inc();
-        self.refresh(asked_by).await;
+        self.refresh("SIGHUP").await;
     }
 
     async fn apply(&mut self, plan: Plan, slurm: SlurmFiles) {
@@ -188,7 +216,7 @@ impl Parts {
         self.roster.start(&mut self.tasks);
     }
 
-    async fn refresh(&self, asked_by: &str) {
+    async fn refresh(&mut self, asked_by: &str) {
         info!("{asked_by}: reading all sources again");
         self.tell(Input::AnswerAloud).await;
         self.roster.ring();

@@ -54,7 +54,8 @@ pub(crate) struct ServeArguments {
     #[arg(value_name = "FILE-OR-URL", value_parser = OsStringValueParser::new().try_map(Source::parse))]
     pub(crate) source: Vec<Source>,
 
-    /// TOML file with these flags as keys, and "source" for the sources; SIGHUP reads it again
+    /// TOML file with these flags as keys, and "source" for the sources; SIGHUP reads it again. Relative paths in it are
+    /// to the working directory, as on the command line
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
@@ -108,7 +109,8 @@ pub(crate) struct ServeArguments {
     #[arg(long, help_heading = SLURM)]
     pub(crate) slurm_allow_overlaps: bool,
 
-    /// Seconds for which a set counts from when its validator made it
+    /// Seconds for which a set counts from when its validator made it, at least 60; where the file does not say that, from
+    /// when it was written
     #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = clap::value_parser!(u32).range(60..),
         help_heading = FRESHNESS)]
     pub(crate) max_age: u32,
@@ -229,7 +231,10 @@ pub(crate) struct CheckArguments {
 
 /// What `rtrcast ctl` is told.
 #[derive(Args, Debug)]
-#[command(arg_required_else_help = true)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 done, 2 wrong usage or no such source, 10 no cache answers."
+)]
 pub(crate) struct CtlArguments {
     #[command(subcommand)]
     pub(crate) order: Order,
@@ -265,14 +270,15 @@ pub(crate) enum Order {
 pub(crate) enum Merge {
     /// All that any source has; the providers of a customer are their union
     Union,
-    /// What the first healthy source has, in the order given; a preferred one is returned to
+    /// What the first healthy source has, in the order given. One is passed over after two failures or a minute of
+    /// failing, when it is too old, or when a tenth of its payloads has expired; a preferred one is returned to
     First,
 }
 
 /// `--too-old`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TooOldArgument {
-    /// Withdraw its payloads that have no expiry of their own
+    /// Withdraw its payloads that have no expiry of their own; those of rpki-client's JSON and CSV all have one
     Withdraw,
     /// Withdraw all its payloads
     WithdrawAll,

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -123,6 +124,7 @@ impl Settings {
                 };
                 Failure::Config(error.to_string())
             }
+            None if flags == ["source"] => Failure::Usage(reason.to_owned()),
             None => Failure::Usage(format!("--{}: {reason}", flags.join(", --"))),
         }
     }
@@ -166,11 +168,7 @@ impl FromFile {
     /// Reads a file but for what is given otherwise; that is checked as well.
     fn read(path: &Path, given: &[String]) -> Result<FromFile, ConfigError> {
         let error = |reason: String| ConfigError { file: path.to_owned(), line: None, reason };
-        let octets = fs::metadata(path).map_err(|cause| error(cause.to_string()))?.len();
-        if octets > CONFIG_OCTETS_MAX {
-            return Err(error(format!("larger than {CONFIG_OCTETS_MAX} bytes: not a configuration")));
-        }
-        let text = fs::read_to_string(path).map_err(|cause| error(cause.to_string()))?;
+        let text = read_text(path).map_err(|cause| error(cause.to_string()))?;
         let file = File { path, text: &text };
         let document = DeTable::parse(&text).map_err(|cause| {
             file.error(cause.span().map(|span| span.start), format!("not TOML: {}", cause.message()))
@@ -222,6 +220,9 @@ impl FromFile {
             };
         }
         let values = match (value.get_ref(), flag.get_action()) {
+            (DeValue::Array(values), ArgAction::Append) if values.is_empty() && key == "listen" => {
+                return Err(error(value, "a list of addresses, and an empty one can't be served from"));
+            }
             (DeValue::Array(values), ArgAction::Append) => values.iter().collect(),
             (DeValue::Array(_), _) => return Err(error(value, "one value")),
             _ => vec![value],
@@ -230,7 +231,9 @@ impl FromFile {
         for value in values {
             let word = match value.get_ref() {
                 DeValue::String(text) => text.to_string(),
-                DeValue::Integer(number) if number.radix() == 10 => number.as_str().to_owned(),
+                DeValue::Integer(number) if number.radix() == 10 && !PLACES.contains(&key) => {
+                    number.as_str().to_owned()
+                }
                 DeValue::Table(table) if PLACES.contains(&key) => self.place(file, value, table)?,
                 _ if PLACES.contains(&key) => {
                     return Err(error(
@@ -259,9 +262,8 @@ impl FromFile {
         for (key, value) in pairs {
             let name: &str = key.get_ref();
             if !KEYS.contains(&name) {
-                let like = meant(name.as_bytes(), KEYS.into_iter());
-                let hint = like.map_or(String::new(), |like| format!("; did you mean \"{like}\"?"));
-                return Err(file.error(Some(key.span().start), format!("unknown key \"{name}\"{hint}")));
+                let known = KEYS.join(", ");
+                return Err(file.error(Some(key.span().start), format!("unknown key \"{name}\"; there are {known}")));
             }
             let DeValue::String(text) = value.get_ref() else {
                 return Err(file.error(Some(value.span().start), format!("{name} is a text")));
@@ -286,6 +288,19 @@ impl FromFile {
     }
 }
 
+/// Reads a file that is one: opening a FIFO would wait for a writer.
+fn read_text(path: &Path) -> io::Result<String> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let mut text = String::new();
+    fs::File::open(path)?.take(CONFIG_OCTETS_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > CONFIG_OCTETS_MAX {
+        return Err(io::Error::other(format!("larger than {CONFIG_OCTETS_MAX} bytes: not a configuration")));
+    }
+    Ok(text)
+}
+
 /// A flag's name in a file.
 fn key_of(flag: &Arg) -> &str {
     flag.get_long().unwrap_or(flag.get_id().as_str())
@@ -301,7 +316,22 @@ fn check(words: &[OsString]) -> Result<(), String> {
 fn first_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let lines = text.lines().take_while(|line| !line.trim().is_empty());
-    lines.map(str::trim).collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_owned()
+    without_secrets(lines.map(str::trim).collect::<Vec<_>>().join(" ").trim_start_matches("error: "))
+}
+
+/// A text in which URLs do not show whom they log in as.
+fn without_secrets(text: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        shown += before;
+        shown += "://";
+        let end = after.find(['/', ' ', '\'', '"']).unwrap_or(after.len());
+        let (authority, behind) = after.split_at(end);
+        shown += authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        rest = behind;
+    }
+    shown + rest
 }
 
 #[cfg(test)]
@@ -405,7 +435,9 @@ slurm = "local.slurm"
         check_error(
             "option",
             "source = [\n  { at = \"https://x\", tokenfile = \"x\" },\n]\n",
-            expect![[r#"rtrcast.toml:2: unknown key "tokenfile"; did you mean "token-file"?"#]],
+            expect![[
+                r#"rtrcast.toml:2: unknown key "tokenfile"; there are at, ca, client-cert, client-key, token-file, proxy"#
+            ]],
         );
         check_error(
             "pair",
@@ -419,7 +451,30 @@ slurm = "local.slurm"
                 "rtrcast.toml:1: invalid value 'rsync://x/y' for '[FILE-OR-URL]...': rsync:// is not a source of this version; it reads files, http:// and https://"
             ],
         );
+        check_error(
+            "empty",
+            "source = \"a\"\nlisten = []\n",
+            expect![
+                "rtrcast.toml:2: listen is a list of addresses, and an empty one can't be served from, and this is of type array"
+            ],
+        );
+        check_error(
+            "number",
+            "source = 3\n",
+            expect![[
+                r#"rtrcast.toml:1: source is a file or URL, or a list of those, or of tables with "at" and options, and this is of type integer"#
+            ]],
+        );
         check_error("table", "[freshness]\nmax-age = 1\n", expect![[r#"rtrcast.toml:1: unknown key "freshness""#]]);
+    }
+
+    #[test]
+    fn urls_in_messages_have_no_secrets() {
+        assert_eq!(
+            without_secrets("invalid value 'https://me:se@cret@host/x' for '--x': no http://u@h"),
+            "invalid value 'https://host/x' for '--x': no http://h"
+        );
+        assert_eq!(without_secrets("nothing"), "nothing");
     }
 
     #[test]

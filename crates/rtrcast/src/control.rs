@@ -9,8 +9,7 @@ use crate::hub::Input;
 use rustix::fs::Mode;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io;
-use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::UnixStream as BlockingStream;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -25,6 +24,9 @@ const ORDER_OCTETS_MAX: u64 = 8 * 1024;
 /// How long an asker may take, all in all.
 const ASKER_MAX: Duration = Duration::from_secs(10);
 
+/// How long an asker may take to say what it wants.
+const ORDER_MAX: Duration = Duration::from_secs(2);
+
 /// What only the whole program can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
@@ -37,12 +39,16 @@ pub(crate) enum Command {
 pub(crate) struct Control {
     listener: UnixListener,
     path: PathBuf,
+    /// The number of the socket's file.
+    inode: u64,
 }
 
 impl Drop for Control {
     fn drop(&mut self) {
-        // Somebody may have removed it before.
-        let _ = std::fs::remove_file(&self.path);
+        // Somebody may have removed it before, and another cache may have taken its place.
+        if std::fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.ino() == self.inode) {
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -57,7 +63,7 @@ impl Control {
                     "there is something that is no socket",
                 )));
             }
-            if BlockingStream::connect(path).is_ok() {
+            if is_served(path).map_err(failure)? {
                 return Err(failure(io::ErrorKind::AddrInUse.into()));
             }
             std::fs::remove_file(path).map_err(failure)?;
@@ -71,7 +77,8 @@ impl Control {
         socket.listen(16).map_err(failure)?;
         socket.set_nonblocking(true).map_err(failure)?;
         let listener = UnixListener::from_std(std::os::fd::OwnedFd::from(socket).into()).map_err(failure)?;
-        Ok(Control { listener, path: path.to_owned() })
+        let inode = std::fs::symlink_metadata(path).map_err(failure)?.ino();
+        Ok(Control { listener, path: path.to_owned(), inode })
     }
 
     /// Answers until the program ends.
@@ -92,13 +99,24 @@ impl Control {
     }
 }
 
+/// Whether somebody listens at a socket, however busy.
+fn is_served(path: &Path) -> io::Result<bool> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(&SockAddr::unix(path)?) {
+        Ok(()) => Ok(true),
+        Err(error) => Ok(error.kind() == io::ErrorKind::WouldBlock),
+    }
+}
+
 async fn answer(mut stream: UnixStream, hub: &mpsc::Sender<Input>, commands: &mpsc::Sender<Command>) -> io::Result<()> {
     let (reader, mut writer) = stream.split();
     let mut line = String::new();
-    BufReader::new(reader.take(ORDER_OCTETS_MAX)).read_line(&mut line).await?;
+    let mut order = BufReader::new(reader.take(ORDER_OCTETS_MAX));
+    timeout(ORDER_MAX, order.read_line(&mut line)).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     let outcome = match parse(&line) {
         Some(order) => {
-            info!("control: {}", line.trim_end());
+            info!("control: {:?}", line.trim_end());
             obey(order, hub, commands).await
         }
         None => Err("not an order".to_owned()),

@@ -70,7 +70,13 @@ impl Desk {
         loop {
             match self.curator.next() {
                 Output::Event(event) => happened.push(Happened::Event(event)),
-                Output::Publish(recipe, cause) => happened.push(self.publish(&recipe, cause, audience)),
+                Output::Publish(recipe, cause) => {
+                    let outcome = self.publish(&recipe, cause, audience);
+                    if matches!(outcome, Happened::NoMemory(_)) {
+                        self.curator.not_published(now, cause);
+                    }
+                    happened.push(outcome);
+                }
                 Output::Wait(wait) => return (happened, wait),
             }
         }

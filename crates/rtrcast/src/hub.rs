@@ -4,9 +4,9 @@
 use crate::desk::{self, Act, Audience, Desk, Happened};
 use crate::metrics::Metrics;
 use crate::places::Places;
-use crate::source::{Content, Failure, Purpose, Read, SlurmId, unix_now};
+use crate::source::{Content, Failure, Purpose, Read, SlurmId, blocking, unix_now};
 use crate::words::{describe, describe_delta, vrps};
-use rtrcast_feed::curator::{Cause, Curation, Curator, Event, Now, Report, SourceId};
+use rtrcast_feed::curator::{Cause, Curation, Curator, Event, Now, Report, SourceId, Status};
 use rtrcast_feed::{Overlaps, Slurm, SlurmFile};
 use rtrcast_net::{Clock, DataSink, Published, Wanted};
 use rtrcast_proto::limits::PINNED_IMAGES_MAX;
@@ -15,8 +15,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::spawn_blocking;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 /// What the hub is told.
 pub(crate) enum Input {
@@ -83,6 +82,8 @@ struct Acted {
     released: Vec<String>,
     /// Whether what is served is the same as before.
     is_same: bool,
+    /// Whether a new table was not taken.
+    is_left: bool,
 }
 
 struct Superseded {
@@ -187,6 +188,10 @@ impl Hub {
         self.desk.as_mut().expect("the desk is back whenever the hub goes on")
     }
 
+    fn desk_ref(&self) -> &Desk {
+        self.desk.as_ref().expect("the desk is back whenever the hub goes on")
+    }
+
     /// Tells sessions what to say while there are no data.
     fn say_absent(&mut self) {
         let absent = if self.places.is_loading() { Absent::Loading } else { Absent::Failed };
@@ -211,13 +216,13 @@ impl Hub {
         let Read { content, written } = read;
         match (purpose, content) {
             (Purpose::Data(source), Content::Table(table, tally)) => {
-                let Some(name) = self.places.loaded(source, &table, &tally) else { return };
+                let Some((name, is_news)) = self.places.loaded(source, &table, &tally) else { return };
                 let serial = self.view().serial();
                 let took = format!("read in {:.2} s", took.as_secs_f32());
                 let acted = self.act(Act::Report(source, Report::Loaded { table, written }), &took).await;
-                let same = serial.filter(|_| acted.is_same);
-                let same = same.map(|serial| format!("{name}: {took}, the same set as serial {serial}"));
-                self.places.settle(source, same);
+                if let Some(serial) = serial.filter(|_| acted.is_same && !acted.is_left) {
+                    say_same(is_news, &format!("{name}: {took}, the same set as serial {serial}"));
+                }
             }
             (Purpose::Slurm(id), Content::Slurm(file)) => {
                 if self.places.slurm_loaded(id, file) {
@@ -238,13 +243,18 @@ impl Hub {
 
     /// Joins the SLURM files if all are known and go together; else the last good ones stay. [SL-06] [SL-11]
     fn join_slurm(&mut self) -> Option<Arc<Slurm>> {
-        match Slurm::merge(&self.places.slurm_files()?, self.overlaps) {
+        let serial = self.view().serial();
+        let Some(files) = self.places.slurm_files() else {
+            self.places.slurm_waits(serial);
+            return None;
+        };
+        match Slurm::merge(&files, self.overlaps) {
             Ok(slurm) => {
                 self.places.slurm_applied(&slurm);
                 Some(Arc::new(slurm))
             }
             Err(conflict) => {
-                self.places.slurm_refused(&conflict.to_string());
+                self.places.slurm_refused(&conflict.to_string(), serial);
                 None
             }
         }
@@ -291,23 +301,22 @@ impl Hub {
             profiles: self.metrics.profiles_in_use(),
             version: self.served.version(),
         };
-        let work = spawn_blocking(move || {
+        // A panic there has lost the history: nothing sensible is left to do.
+        let (desk, happened, wait) = blocking(move || {
             let (happened, wait) = desk.act(now, act, &audience);
             (desk, happened, wait)
-        });
-        let (desk, happened, wait) = match work.await {
-            Ok(done) => done,
-            // A panic there has lost the history: nothing sensible is left to do.
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        };
+        })
+        .await;
         self.desk = Some(desk);
         self.wait = wait;
         for happened in happened {
             match happened {
                 Happened::Event(event) => {
                     let words = self.places.tell(&event, self.view().serial());
-                    if matches!(event, Event::Released { .. } | Event::ClockAccepted { .. }) {
-                        acted.released.push(words);
+                    match event {
+                        Event::Released { .. } | Event::ClockAccepted { .. } => acted.released.push(words),
+                        Event::Held { .. } | Event::OldNews { .. } => acted.is_left = true,
+                        _ => {}
                     }
                 }
                 Happened::Published(published) => {
@@ -325,11 +334,7 @@ impl Hub {
     /// Shows all what is new, and says so.
     fn publish(&mut self, published: desk::Published, took: &str) {
         let desk::Published { cause, publication, view, left_out } = published;
-        if !left_out.is_empty() {
-            let customers: Vec<String> = left_out.iter().map(ToString::to_string).collect();
-            let line = format!("{}: left out, the sources together give too many providers", customers.join(", "));
-            self.places.warn_once("providers", line);
-        }
+        self.places.tell_left_out(&left_out);
         let Some(view) = view else { return };
         let before = self.view();
         let before_vrps = before.images().next().map_or(0, |image| vrps(image.layout()));
@@ -355,10 +360,15 @@ impl Hub {
         self.metrics.show_served(&layout, self.served, serial, retained);
         let origin = match cause {
             Cause::Source(source) | Cause::Release(source) => {
+                // It may have been what was waited for, and not what is served.
+                let statuses = self.desk().curator.status();
+                let is_served = |status: &&Status| status.is_served && status.source == source;
+                let served = statuses.iter().find(is_served).or(statuses.iter().find(|status| status.is_served));
+                let source = served.map_or(source, |status| status.source);
                 self.places.changed(source);
                 self.places.name(source)
             }
-            Cause::Time => "time".into(),
+            Cause::Time => "expiry".into(),
             Cause::Slurm => "SLURM".into(),
             Cause::Configuration => "configuration".into(),
         };
@@ -375,7 +385,9 @@ impl Hub {
     }
 
     fn supersede(&mut self, before: &View) {
-        let images: Vec<Weak<dyn Octets>> = before.images().map(|image| Arc::downgrade(image.shared())).collect();
+        // What the curator keeps anyway costs nothing more while it is read.
+        let images: Vec<&Image> = before.images().filter(|image| !self.desk_ref().curator.keeps(image)).collect();
+        let images: Vec<Weak<dyn Octets>> = images.into_iter().map(|image| Arc::downgrade(image.shared())).collect();
         if !images.is_empty() {
             let generation = self.desk().history.generation() - 1;
             self.superseded.push_back(Superseded { generation, images });
@@ -399,9 +411,8 @@ impl Hub {
     async fn fulfil(&mut self, wanted: Wanted) {
         let Wanted { want, reply } = wanted;
         let view = self.view();
-        let made = spawn_blocking(move || view.with(want, DataSink::new)).await;
-        match made {
-            Ok(Ok(view)) => {
+        match blocking(move || view.with(want, DataSink::new)).await {
+            Ok(view) => {
                 let view = Arc::new(self.drop_unused(want, view));
                 // Only who asked has to look again: sessions that wait for new data are not woken.
                 self.published.send_if_modified(|published| {
@@ -411,8 +422,7 @@ impl Hub {
                 // It may have gone away meanwhile.
                 let _ = reply.send(view);
             }
-            Ok(Err(error)) => error!("can't make {want:?}: {error}"),
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
+            Err(error) => error!("can't make {want:?}: {error}"),
         }
     }
 
@@ -429,4 +439,8 @@ impl Hub {
         }
         view.keep_images(&used)
     }
+}
+
+fn say_same(is_news: bool, line: &str) {
+    if is_news { info!("{line}") } else { debug!("{line}") }
 }

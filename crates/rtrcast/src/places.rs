@@ -7,19 +7,24 @@ use crate::source::{Failure, Purpose, SlurmId, unix_now};
 use crate::words::{age, describe_losses, describe_masked, describe_refused, describe_too_old, span};
 use rtrcast_feed::curator::{Event, Release, SourceId, Status};
 use rtrcast_feed::{Slurm, SlurmFile, Table, Tally};
-use rtrcast_proto::{Moment, Section, Serial};
+use rtrcast_proto::{Asn, Moment, Section, Serial};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{debug, error, info, warn};
+
+/// Customers that are named in a line; more are only counted.
+const LEFT_OUT_NAMED_MAX: usize = 10;
 
 /// All places.
 pub(crate) struct Places {
     metrics: Arc<Metrics>,
     /// In the order of the configuration, sources first.
     places: Vec<Place>,
-    /// The command that releases what is held.
-    release: String,
+    /// The path of the control socket.
+    control: Option<String>,
+    /// The names of all sources that there ever were: what they said may outlive them.
+    names: BTreeMap<SourceId, Arc<str>>,
     /// Complaints that are not about one place, by their kind.
     complaints: BTreeMap<&'static str, String>,
 }
@@ -30,6 +35,8 @@ struct Place {
     is_loading: bool,
     /// The last complaint; the same one again is not news.
     complaint: String,
+    /// What is wrong now, in short.
+    trouble: String,
     /// The next outcome is said even if it is no news.
     aloud: bool,
     /// What it says, if it is SLURM that was read well.
@@ -38,7 +45,15 @@ struct Place {
 
 impl Place {
     fn new(purpose: Purpose, name: &Arc<str>, slurm: Option<Arc<SlurmFile>>) -> Place {
-        Place { purpose, name: Arc::clone(name), is_loading: true, complaint: String::new(), aloud: false, slurm }
+        Place {
+            purpose,
+            name: Arc::clone(name),
+            is_loading: true,
+            complaint: String::new(),
+            trouble: String::new(),
+            aloud: false,
+            slurm,
+        }
     }
 
     fn path(&self) -> PathLabel {
@@ -46,7 +61,8 @@ impl Place {
     }
 
     /// Says something that operators should look at, unless that is what was said last.
-    fn complain(&mut self, line: String) {
+    fn complain(&mut self, trouble: String, line: String) {
+        self.trouble = trouble;
         let aloud = std::mem::take(&mut self.aloud);
         if line == self.complaint && !aloud {
             debug!("still: {line}");
@@ -59,27 +75,26 @@ impl Place {
     /// Whether it is news that all is well: after a complaint it is, and if the operator asked.
     fn is_well(&mut self) -> bool {
         let aloud = std::mem::take(&mut self.aloud);
-        aloud || !std::mem::take(&mut self.complaint).is_empty()
+        self.trouble.clear();
+        !std::mem::take(&mut self.complaint).is_empty() || aloud
     }
 
-    fn say_same(&mut self, line: String) {
+    fn say_same(&mut self, line: &str) {
         if self.is_well() { info!("{line}") } else { debug!("{line}") }
     }
 }
 
 impl Places {
     pub(crate) fn new(metrics: Arc<Metrics>, first: &Reconfiguration) -> Places {
-        let mut places = Places { metrics, places: Vec::new(), release: String::new(), complaints: BTreeMap::new() };
+        let (names, complaints) = (BTreeMap::new(), BTreeMap::new());
+        let mut places = Places { metrics, places: Vec::new(), control: None, names, complaints };
         places.reconfigure(first);
         places
     }
 
     /// Takes over another configuration.
     pub(crate) fn reconfigure(&mut self, new: &Reconfiguration) {
-        self.release = match &new.control {
-            Some(path) => format!("`rtrcast ctl release --control {path}`"),
-            None => "`rtrcast ctl release`, for which it has to be started with --control".to_owned(),
-        };
+        self.control.clone_from(&new.control);
         let mut before = std::mem::take(&mut self.places);
         let mut keep = |purpose: Purpose, name: &Arc<str>, slurm: Option<Arc<SlurmFile>>| match before
             .iter()
@@ -91,6 +106,7 @@ impl Places {
             }
             None => Place::new(purpose, name, slurm),
         };
+        self.names.extend(new.sources.iter().map(|(source, name)| (*source, Arc::clone(name))));
         for (source, name) in &new.sources {
             self.places.push(keep(Purpose::Data(*source), name, None));
         }
@@ -102,13 +118,21 @@ impl Places {
         }
     }
 
+    /// The command that releases what is held of a source, or of all.
+    fn release_command(&self, source: Option<&str>) -> String {
+        let source = source.map_or(String::new(), |source| format!(" {}", quoted(source)));
+        match &self.control {
+            Some(path) => format!("`rtrcast ctl release --control {}{source}`", quoted(path)),
+            None => "`rtrcast ctl release`, for which it has to be started with --control".to_owned(),
+        }
+    }
+
     fn find(&mut self, purpose: Purpose) -> Option<&mut Place> {
         self.places.iter_mut().find(|place| place.purpose == purpose)
     }
 
     pub(crate) fn name(&self, source: SourceId) -> Arc<str> {
-        let place = self.places.iter().find(|place| place.purpose == Purpose::Data(source));
-        place.map_or_else(|| "a source that is gone".into(), |place| Arc::clone(&place.name))
+        self.names.get(&source).map_or_else(|| "a source".into(), Arc::clone)
     }
 
     pub(crate) fn named(&self, name: &str) -> Option<SourceId> {
@@ -123,7 +147,7 @@ impl Places {
         self.places.iter().filter(is_source).map(|place| &*place.name).collect()
     }
 
-    /// Whether any place is being read for which there is nothing else: a router may wait for it for a moment.
+    /// Whether any place is being read: a router that finds no data yet may wait for a moment.
     pub(crate) fn is_loading(&self) -> bool {
         self.places.iter().any(|place| place.is_loading)
     }
@@ -148,7 +172,8 @@ impl Places {
         let metrics = Arc::clone(&self.metrics);
         let Some(place) = self.find(purpose) else { return };
         Places::count_success(&metrics, place);
-        place.say_same(format!("{}: unchanged", place.name));
+        let line = format!("{}: unchanged", place.name);
+        place.say_same(&line);
     }
 
     pub(crate) fn failed(&mut self, purpose: Purpose, failure: &Failure, serial: Option<Serial>) {
@@ -159,7 +184,8 @@ impl Places {
         metrics.healthy.get_or_create(&place.path()).set(0);
         let then = match (purpose, serial, &place.slurm) {
             (Purpose::Slurm(_), _, Some(_)) => "its last good content stays in force".to_owned(),
-            (Purpose::Slurm(_), ..) => {
+            (Purpose::Slurm(_), Some(_), None) => "SLURM stays as it was until it is read".to_owned(),
+            (Purpose::Slurm(_), None, None) => {
                 "nothing is served without it, and routers are told that there are no data yet (code 2)".to_owned()
             }
             (Purpose::Data(_), Some(serial), _) => format!("serial {serial} stays served"),
@@ -167,11 +193,12 @@ impl Places {
                 "waiting for it, and routers are told that there are no data yet (code 2)".to_owned()
             }
         };
-        place.complain(format!("{}: {failure}; {then}", place.name));
+        place.complain(failure.to_string(), format!("{}: {failure}; {then}", place.name));
+        self.show_slurm_in_force();
     }
 
-    /// A source has a table; its name, unless it is not configured any more.
-    pub(crate) fn loaded(&mut self, source: SourceId, table: &Table, tally: &Tally) -> Option<Arc<str>> {
+    /// A source has a table; its name, and whether that is news, unless it is not configured any more.
+    pub(crate) fn loaded(&mut self, source: SourceId, table: &Table, tally: &Tally) -> Option<(Arc<str>, bool)> {
         let metrics = Arc::clone(&self.metrics);
         let place = self.find(Purpose::Data(source))?;
         Places::count_success(&metrics, place);
@@ -185,18 +212,7 @@ impl Places {
             let labels = VrpLabels { ip_version, filtered: "filtered", path: place.name.to_string() };
             metrics.vrps.get_or_create(&labels).set(i64::try_from(layout.count(section)).unwrap_or(i64::MAX));
         }
-        Some(Arc::clone(&place.name))
-    }
-
-    /// Says how a table went that changed nothing, or only notes that all is well.
-    pub(crate) fn settle(&mut self, source: SourceId, same: Option<String>) {
-        let Some(place) = self.find(Purpose::Data(source)) else { return };
-        match same {
-            Some(line) => place.say_same(line),
-            None => {
-                place.is_well();
-            }
-        }
+        Some((Arc::clone(&place.name), place.is_well()))
     }
 
     /// What is served changed by a source.
@@ -211,7 +227,9 @@ impl Places {
         let Some(place) = self.find(Purpose::Slurm(id)) else { return false };
         Places::count_success(&metrics, place);
         if place.slurm.as_ref() == Some(&file) {
-            place.say_same(format!("{}: unchanged", place.name));
+            let line = format!("{}: unchanged", place.name);
+            place.say_same(&line);
+            self.show_slurm_in_force();
             return false;
         }
         place.is_well();
@@ -229,7 +247,7 @@ impl Places {
 
     pub(crate) fn slurm_applied(&mut self, slurm: &Slurm) {
         self.complaints.remove("slurm");
-        self.metrics.slurm_in_force.set(1);
+        self.show_slurm_in_force();
         let (mut filters, mut assertions) = (0, 0);
         for (_, file) in slurm.files() {
             filters += file.filters().len();
@@ -238,14 +256,50 @@ impl Places {
         self.metrics.show_slurm(filters, assertions);
     }
 
-    pub(crate) fn slurm_refused(&mut self, why: &str) {
+    /// Shows whether what is in force is what the files say now.
+    fn show_slurm_in_force(&self) {
+        let is_well = |place: &Place| {
+            matches!(place.purpose, Purpose::Data(_)) || (place.slurm.is_some() && place.trouble.is_empty())
+        };
+        let in_force = self.places.iter().all(is_well) && !self.complaints.contains_key("slurm");
+        self.metrics.slurm_in_force.set(in_force.into());
+    }
+
+    /// Not all of them are known yet.
+    pub(crate) fn slurm_waits(&mut self, serial: Option<Serial>) {
         self.metrics.slurm_in_force.set(0);
-        let line = format!("the SLURM files are not applied, the last good ones stay in force: {why}");
-        self.warn_once("slurm", line);
+        let unread = |place: &&Place| matches!(place.purpose, Purpose::Slurm(_)) && place.slurm.is_none();
+        let names: Vec<&str> = self.places.iter().filter(unread).map(|place| &*place.name).collect();
+        if serial.is_some() {
+            let line = format!("SLURM stays as it was until all of it is read; missing: {}", names.join(", "));
+            self.warn_once("slurm", line);
+        }
+    }
+
+    pub(crate) fn slurm_refused(&mut self, why: &str, serial: Option<Serial>) {
+        self.metrics.slurm_in_force.set(0);
+        let then = match serial {
+            Some(_) => "the last good ones stay in force",
+            None => "nothing is served before they do",
+        };
+        self.warn_once("slurm", format!("the SLURM files do not go together, {then}: {why}"));
+    }
+
+    /// Customers that are left out because all sources together give them too many providers.
+    pub(crate) fn tell_left_out(&mut self, customers: &[Asn]) {
+        if customers.is_empty() {
+            self.complaints.remove("providers");
+            return;
+        }
+        let named: Vec<String> = customers.iter().take(LEFT_OUT_NAMED_MAX).map(ToString::to_string).collect();
+        let more = customers.len() - named.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let line = format!("{}{more}: left out, all sources together give too many providers", named.join(", "));
+        self.warn_once("providers", line);
     }
 
     /// A complaint that is not about one place.
-    pub(crate) fn warn_once(&mut self, kind: &'static str, line: String) {
+    fn warn_once(&mut self, kind: &'static str, line: String) {
         if self.complaints.get(kind) != Some(&line) {
             warn!("{line}");
             self.complaints.insert(kind, line);
@@ -261,7 +315,7 @@ impl Places {
                 format!(
                     "{name}: held back for {}: {losses} are gone{stays}. If that is right, release it: {}",
                     span(*wait),
-                    self.release
+                    self.release_command(Some(&name))
                 )
             }
             Event::Released { source, why } => {
@@ -284,7 +338,7 @@ impl Places {
                     "{name}: made {made}, and nothing in it counts any more: expired, or too old (--max-age, --expired){stays}"
                 );
                 if let Some(place) = self.find(Purpose::Data(*source)) {
-                    place.complain(line.clone());
+                    place.complain("nothing in its newest file counts any more".to_owned(), line.clone());
                 }
                 return line;
             }
@@ -293,14 +347,17 @@ impl Places {
             Event::ClockStepped { seconds, waits } => format!(
                 "the clock went ahead by {seconds} s at once; nothing expires by it for {}, or until {}",
                 span(*waits),
-                self.release
+                self.release_command(None)
             ),
             Event::ClockAccepted { seconds } => format!("the clock stayed ahead by {seconds} s, and is believed now"),
             Event::ClockIsBack => "the clock is back where it was expected".to_owned(),
         };
         match event {
             Event::Held { .. } | Event::ClockStepped { .. } => error!("{words}"),
-            Event::TooOld { .. } | Event::Switched { .. } | Event::OldNews { .. } => warn!("{words}"),
+            Event::TooOld { .. }
+            | Event::Switched { .. }
+            | Event::OldNews { .. }
+            | Event::Released { why: Release::WaitedEnough | Release::LastIsOver, .. } => warn!("{words}"),
             Event::Released { .. } | Event::FreshAgain(_) | Event::ClockAccepted { .. } | Event::ClockIsBack => {
                 info!("{words}");
             }
@@ -352,20 +409,47 @@ impl Places {
                 let losses = describe_losses(&held.losses);
                 text += &format!("  held back for {} now, for {} more: {losses} are gone\n", span(since), span(left));
             }
-            if !place.complaint.is_empty() {
-                text += &format!("  {}\n", place.complaint);
+            if !place.trouble.is_empty() {
+                text += &format!("  {}\n", place.trouble);
             }
         }
         for place in self.places.iter().filter(|place| matches!(place.purpose, Purpose::Slurm(_))) {
-            let state = if place.slurm.is_some() { "read" } else { "not read yet" };
+            let state = match (&place.slurm, place.trouble.is_empty()) {
+                (Some(_), true) => "read",
+                (Some(_), false) => "as it was read last",
+                (None, _) => "not read yet",
+            };
             text += &format!("slurm {}: {state}\n", place.name);
-            if !place.complaint.is_empty() {
-                text += &format!("  {}\n", place.complaint);
+            if !place.trouble.is_empty() {
+                text += &format!("  {}\n", place.trouble);
             }
         }
         for complaint in self.complaints.values() {
             text += &format!("{complaint}\n");
         }
         text
+    }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "_./:@%+=,-".contains(character);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        assert_eq!(quoted("/var/db/rpki-client/json"), "/var/db/rpki-client/json");
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted("https://x/y?..."), "'https://x/y?...'");
     }
 }

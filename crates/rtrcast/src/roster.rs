@@ -27,13 +27,19 @@ pub(crate) struct Roster {
     version: Version,
     entries: Vec<Entry>,
     next: u32,
+    /// Whether tasks were started before.
+    is_running: bool,
 }
 
 struct Entry {
     purpose: Purpose,
     followed: Followed,
+    /// What it is called: no two are called the same.
+    name: Arc<str>,
     bell: Arc<Notify>,
     task: Option<AbortHandle>,
+    /// Whether its task was only just started by a reload, and reads anyway.
+    is_fresh: bool,
 }
 
 impl Entry {
@@ -53,7 +59,7 @@ impl Entry {
 
 impl Roster {
     pub(crate) fn new(hub: mpsc::Sender<Input>, metrics: Arc<Metrics>, version: Version) -> Roster {
-        Roster { hub, metrics, version, entries: Vec::new(), next: 1 }
+        Roster { hub, metrics, version, entries: Vec::new(), next: 1, is_running: false }
     }
 
     /// Takes over the places of a plan. Those that stay keep their numbers; tasks of those that go, or are to be read in
@@ -65,21 +71,21 @@ impl Roster {
             let is_it = |entry: &Entry| entry.kind() == kind && entry.followed.place == followed.place;
             let entry = match before.iter().position(is_it) {
                 Some(at) => {
-                    let mut entry = before.swap_remove(at);
+                    let mut entry = before.remove(at);
                     if entry.followed != *followed {
                         entry.stop();
                         entry.followed = followed.clone();
                     }
                     entry
                 }
-                None => self.new_entry(kind, followed),
+                None => self.new_entry(kind, followed, &before),
             };
             self.entries.push(entry);
         }
         before.iter_mut().for_each(Entry::stop);
         let (mut sources, mut slurm) = (Vec::new(), Vec::new());
         for entry in &self.entries {
-            let name: Arc<str> = entry.followed.place.to_string().into();
+            let name = Arc::clone(&entry.name);
             match entry.purpose {
                 Purpose::Data(source) => sources.push((source, name)),
                 Purpose::Slurm(id) => slurm.push((id, name)),
@@ -88,13 +94,19 @@ impl Roster {
         (sources, slurm)
     }
 
-    fn new_entry(&mut self, kind: Kind, followed: &Followed) -> Entry {
+    fn new_entry(&mut self, kind: Kind, followed: &Followed, before: &[Entry]) -> Entry {
         let purpose = match kind {
             Kind::Data => Purpose::Data(SourceId(self.next)),
             Kind::Slurm => Purpose::Slurm(SlurmId(self.next)),
         };
         self.next += 1;
-        Entry { purpose, followed: followed.clone(), bell: Arc::default(), task: None }
+        // What is secret of a URL is not shown, and may be all that tells two of them apart.
+        let plain = followed.place.to_string();
+        let numbered = (2..).map(|number| format!("{plain} ({number})"));
+        let is_taken = |name: &String| self.entries.iter().chain(before).any(|entry| *entry.name == **name);
+        let name = std::iter::once(plain.clone()).chain(numbered).find(|name| !is_taken(name)).unwrap_or(plain);
+        let (bell, followed) = (Arc::default(), followed.clone());
+        Entry { purpose, followed, name: name.into(), bell, task: None, is_fresh: false }
     }
 
     /// Starts the tasks that do not run.
@@ -102,7 +114,7 @@ impl Roster {
         for entry in self.entries.iter_mut().filter(|entry| entry.task.is_none()) {
             let context = Context {
                 purpose: entry.purpose,
-                name: entry.followed.place.to_string().into(),
+                name: Arc::clone(&entry.name),
                 hub: self.hub.clone(),
                 metrics: Arc::clone(&self.metrics),
                 bell: Arc::clone(&entry.bell),
@@ -110,15 +122,21 @@ impl Roster {
                 version: self.version,
             };
             let follow = source::follow(entry.followed.place.clone(), context);
+            entry.is_fresh = self.is_running;
             entry.task = Some(tasks.spawn(async move {
                 follow.await;
                 "source"
             }));
         }
+        self.is_running = true;
     }
 
     /// Has all places read now.
-    pub(crate) fn ring(&self) {
-        self.entries.iter().for_each(|entry| entry.bell.notify_one());
+    pub(crate) fn ring(&mut self) {
+        for entry in &mut self.entries {
+            if !std::mem::take(&mut entry.is_fresh) {
+                entry.bell.notify_one();
+            }
+        }
     }
 }

@@ -51,8 +51,8 @@ pub(crate) fn describe_losses(losses: &[Loss]) -> String {
 pub(crate) fn describe_too_old(then: TooOld, records: usize) -> String {
     match then {
         TooOld::Withdraw if records == 0 => "its payloads stay until they expire one by one".to_owned(),
-        TooOld::Withdraw => format!("its {records} payloads without an expiry of their own are withdrawn"),
-        TooOld::WithdrawAll => format!("all its {records} payloads are withdrawn"),
+        TooOld::Withdraw => format!("its {records} payloads without an expiry of their own do not count any more"),
+        TooOld::WithdrawAll => format!("none of its {records} payloads counts any more"),
         TooOld::Keep => "it stays served, as --too-old keep says".to_owned(),
     }
 }
@@ -81,6 +81,8 @@ pub(crate) fn span(duration: Duration) -> String {
         (0, 0, _) => format!("{minutes} min"),
         (0, _, 0) => format!("{hours} h"),
         (0, ..) => format!("{hours} h {minutes} min"),
+        (1, 0, _) => "1 day".to_owned(),
+        (1, ..) => format!("1 day {hours} h"),
         (_, 0, _) => format!("{days} days"),
         (..) => format!("{days} days {hours} h"),
     }
@@ -103,8 +105,8 @@ mod tests {
             (60, "1 min"),
             (3_600, "1 h"),
             (3_660, "1 h 1 min"),
-            (86_400, "1 days"),
-            (90_000, "1 days 1 h"),
+            (86_400, "1 day"),
+            (90_000, "1 day 1 h"),
             (864_061, "10 days"),
         ] {
             assert_eq!(span(Duration::from_secs(seconds)), words);

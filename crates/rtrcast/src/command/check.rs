@@ -77,13 +77,33 @@ impl Checker {
             Ok(plan)
         });
         match outcome {
-            Ok(plan) => Checker::say(&format!(
-                "{}: a configuration with {} and {}, all well",
-                path.display(),
-                count(plan.sources.len(), "source"),
-                count(plan.slurm.len(), "SLURM file")
-            )),
+            Ok(plan) => {
+                let (sources, slurm) = (count(plan.sources.len(), "source"), count(plan.slurm.len(), "SLURM file"));
+                let before = self.complaints;
+                self.surroundings(path, &plan);
+                let verdict = if self.complaints == before { ", all well" } else { "" };
+                Checker::say(&format!("{}: a configuration with {sources} and {slurm}{verdict}", path.display()));
+            }
             Err(failure) => self.complain(&failure.to_string()),
+        }
+    }
+
+    /// Looks at what the configuration names on this machine. A source that is not there yet may come.
+    fn surroundings(&mut self, path: &Path, plan: &Plan) {
+        let path = path.display();
+        for followed in plan.sources.iter().chain(&plan.slurm) {
+            if let Err(failure) = followed.habits.fetch.try_out(&followed.place, TRANSFER_MAX) {
+                self.complain(&format!("{path}: {}: {failure}", followed.place));
+            }
+            if let Source::File(file) = &followed.place
+                && !file.exists()
+            {
+                Checker::say(&format!("{path}: note: {} is not there yet", followed.place));
+            }
+        }
+        let folder = plan.control.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            self.complain(&format!("{path}: control: there is no directory {}", folder.display()));
         }
     }
 
@@ -174,6 +194,10 @@ fn everything() -> Profile {
 /// Whether a file is meant as SLURM: it has one of the members that only SLURM has, or is no validator's output at all.
 fn is_slurm(path: &Path) -> std::io::Result<bool> {
     use std::io::Read;
+    if !std::fs::metadata(path)?.is_file() {
+        // What else it is, reading it as data will say.
+        return Ok(false);
+    }
     let mut start = Vec::new();
     std::fs::File::open(path)?.take(START_OCTETS as u64).read_to_end(&mut start)?;
     let start = String::from_utf8_lossy(&start);

@@ -4,6 +4,7 @@ use super::{Failure, Habits, Source};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Certificate, Client, ClientBuilder, Identity, Proxy, Url};
+use rtrcast_feed::SlurmDialect;
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,9 @@ const REDIRECTS_MAX: usize = 5;
 
 /// Instead of a proxy's URL.
 const NO_PROXY: &str = "none";
+
+/// What the URL of a proxy begins with.
+const PROXY_SCHEMES: [&str; 2] = ["http", "https"];
 
 /// The options of a fetch. Files are read when they are used, so that they may be renewed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,9 +52,14 @@ impl FetchOptions {
             (Some(_), Some(_)) | (None, None) => {}
         }
         let proxy = self.proxy.as_deref().filter(|proxy| *proxy != NO_PROXY);
+        // It is not repeated: it may have a password.
         if let Some(Err(error)) = proxy.map(Proxy::all) {
-            // It is not repeated: it may have a password.
             return senseless(&["fetch-proxy"], &format!("not the URL of a proxy: {}", with_causes(&error)));
+        }
+        let scheme = proxy.and_then(|proxy| proxy.split_once("://")).map(|(scheme, _)| scheme);
+        if proxy.is_some() && !scheme.is_some_and(|scheme| PROXY_SCHEMES.contains(&scheme)) {
+            let known = PROXY_SCHEMES.join("://, ");
+            return senseless(&["fetch-proxy"], &format!("not the URL of a proxy, which begins with {known}://"));
         }
         match place {
             Source::File(_) if *self != FetchOptions::default() => senseless(&[], "only URLs have such options"),
@@ -77,6 +86,15 @@ impl FetchOptions {
             Source::File(_) => FetchOptions::default(),
             Source::Http(_) => self.clone(),
         }
+    }
+
+    /// Whether what it needs of the disk is there and makes sense now.
+    pub(crate) fn try_out(&self, place: &Source, timeout: Duration) -> Result<(), Failure> {
+        let Source::Http(url) = place else { return Ok(()) };
+        let dialect = SlurmDialect::Strict;
+        let habits = Habits { refresh: timeout, timeout, fetch: self.clone(), dialect };
+        self.headers()?;
+        client(url, &habits).map(|_| ())
     }
 
     /// The headers of a request.

@@ -4,7 +4,7 @@
 //! file systems tell nothing. Only such a look, or SIGHUP, may meet a file that is still being written: then it is
 //! refused as truncated, and read again when it is closed.
 
-use super::{Context, Failure, Read, Reading, SOURCE_OCTETS_MAX, unix_of};
+use super::{Context, Failure, Read, Reading, SOURCE_OCTETS_MAX, blocking, unix_of};
 use crate::hub::News;
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -14,8 +14,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::Notify;
-use tokio::task::spawn_blocking;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
@@ -24,6 +23,13 @@ const PIECE_OCTETS: usize = 256 * 1024;
 
 /// Between two looks where the system does not tell of changes.
 const POLL: Duration = Duration::from_secs(5);
+
+/// How often a file that was removed is looked for before that is said, and how long between two looks.
+const REPLACEMENT_LOOKS: u32 = 20;
+const REPLACEMENT_LOOK: Duration = Duration::from_millis(100);
+
+/// Files that are read at a time: each takes the memory of its entries.
+static READERS: Semaphore = Semaphore::const_new(2);
 
 pub(super) async fn follow(path: PathBuf, context: Context) {
     let changed = Arc::new(Notify::new());
@@ -54,11 +60,11 @@ async fn wait_for_change(
             (Told::BySystem | Told::Not, _) => POLL.min(context.habits.refresh),
         };
         tokio::select! {
-            () = changed.notified() => return,
+            () = changed.notified() => return wait_for_replacement(path).await,
             () = context.bell.notified() => return,
             () = sleep(pause) => {
                 let now = Identity::of(path);
-                if now.is_some() && now != seen {
+                if now != seen {
                     debug!("{}: changed, as a look shows", context.name);
                     return;
                 }
@@ -69,14 +75,23 @@ async fn wait_for_change(
     }
 }
 
+/// Gives whoever removed a file, to put another in its place, a moment to do so.
+async fn wait_for_replacement(path: &Path) {
+    for _ in 0..REPLACEMENT_LOOKS {
+        if Identity::of(path).is_some() {
+            return;
+        }
+        sleep(REPLACEMENT_LOOK).await;
+    }
+}
+
 /// Reads the file and tells the hub; whether it could be read, whatever it says.
 async fn load(path: &Path, context: &Context) -> bool {
-    let started = Instant::now();
     let (path, reading) = (path.to_owned(), context.reading());
-    let outcome = match spawn_blocking(move || read(&path, reading)).await {
-        Ok(outcome) => outcome,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    };
+    let permit = READERS.acquire().await;
+    let started = Instant::now();
+    let outcome = blocking(move || read(&path, reading)).await;
+    drop(permit);
     let code = if outcome.is_ok() { "ok" } else { "error" };
     let was_read = !matches!(outcome, Err(Failure::File(_) | Failure::Memory(_)));
     context.tell_outcome(started, code, outcome.map(Some)).await;
@@ -216,6 +231,8 @@ fn concerns(event: &notify::Event, path: &Path, real: &std::sync::Mutex<Option<P
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
         // Where both names are told at once, the new one has been told before.
         EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Any)) => true,
+        // Gone: whether another takes its place, a look will tell.
+        EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From)) => true,
         // A new name of a complete file: a link. A plain file is complete when it is closed.
         EventKind::Create(_) => event.paths.iter().any(|path| is_link(path)),
         // Elsewhere than on Linux the end of writing is not told.

@@ -4,17 +4,21 @@
 //! read well: a body that was cut short must not be answered with "not modified" for ever.
 
 use super::fetch::{client, with_causes};
-use super::{Content, Context, Failure, Habits, Read, Reading, SOURCE_OCTETS_MAX, unix_now, unix_of};
+use super::{Content, Context, Failure, Habits, Read, Reading, SOURCE_OCTETS_MAX, blocking, unix_of};
 use crate::hub::News;
-use reqwest::header::{ACCEPT, ETAG, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    LAST_MODIFIED,
+};
 use reqwest::{Client, Response, StatusCode, Url};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
 
 /// After a failure; doubled each time, up to the interval between refreshes.
 const RETRY_MIN: Duration = Duration::from_secs(10);
+/// An attempt that is younger goes on when the operator asks for a refresh.
+const IMPATIENCE_MIN: Duration = Duration::from_secs(5);
 /// Pieces of a body on their way to the reader.
 const PIECES_MAX: usize = 16;
 
@@ -36,8 +40,7 @@ pub(super) async fn follow(url: Url, context: Context) {
         };
         let outcome = tokio::select! {
             outcome = attempt => outcome,
-            // The operator does not want to wait for a server that hangs.
-            () = context.bell.notified() => continue,
+            () = impatience(started, &context.bell) => continue,
         };
         let (code, outcome) = match outcome {
             Ok((code, read)) => (code, Ok(read)),
@@ -52,11 +55,23 @@ pub(super) async fn follow(url: Url, context: Context) {
     }
 }
 
+/// Waits until the operator asks for data while an attempt has been running for so long that its server may hang. One
+/// that has just begun is what was asked for.
+async fn impatience(started: Instant, bell: &Notify) {
+    loop {
+        bell.notified().await;
+        if started.elapsed() >= IMPATIENCE_MIN {
+            return;
+        }
+    }
+}
+
 /// Fetches once.
 pub(super) async fn read_once(url: &Url, habits: &Habits, reading: Reading) -> Result<Read, Failure> {
     let client = client(url, habits)?;
     let headers = habits.fetch.headers()?;
-    let response = client.get(url.clone()).headers(headers).send().await.map_err(broken)?;
+    let request = client.get(url.clone()).header(ACCEPT_ENCODING, reading.encodings()).headers(headers);
+    let response = request.send().await.map_err(broken)?;
     match response.status() {
         StatusCode::OK => read(response, reading).await,
         status => Err(Failure::Status(status.as_u16())),
@@ -89,9 +104,11 @@ async fn fetch(
     context: &Context,
 ) -> Result<(String, Option<Read>), (String, Failure)> {
     let headers = context.habits.fetch.headers().map_err(|failure| (NO_STATUS.to_owned(), failure))?;
+    let reading = context.reading();
     let request = client
         .get(url.clone())
         .header(ACCEPT, "application/json, text/csv;q=0.9, */*;q=0.8")
+        .header(ACCEPT_ENCODING, reading.encodings())
         .headers(conditions.clone())
         .headers(headers);
     let response = request.send().await.map_err(|error| (NO_STATUS.to_owned(), broken(error)))?;
@@ -100,7 +117,7 @@ async fn fetch(
         StatusCode::NOT_MODIFIED if !conditions.is_empty() => Ok((code, None)),
         StatusCode::OK => {
             let fresh = conditions_of(response.headers());
-            let outcome = read(response, context.reading()).await;
+            let outcome = read(response, reading).await;
             *conditions = if outcome.is_ok() { fresh } else { HeaderMap::new() };
             outcome.map(|read| (code.clone(), Some(read))).map_err(|failure| (code, failure))
         }
@@ -120,13 +137,26 @@ fn conditions_of(headers: &HeaderMap) -> HeaderMap {
         .collect()
 }
 
+/// Whether the reader can undo what the transfer is compressed by: it sees that by the content.
+fn check_encoding(response: &Response, reading: &Reading) -> Result<(), Failure> {
+    let Some(encoding) = response.headers().get(CONTENT_ENCODING) else { return Ok(()) };
+    let encoding = encoding.to_str().unwrap_or("something unreadable").trim().to_ascii_lowercase();
+    let mut known = ["identity"].into_iter().chain(reading.encodings().split(", "));
+    if known.any(|known| known == encoding) {
+        Ok(())
+    } else {
+        Err(Failure::Transfer(format!("the server compresses by {encoding}, which it was not asked to")))
+    }
+}
+
 /// Reads the body on a blocking thread while it comes in.
 async fn read(mut response: Response, reading: Reading) -> Result<Read, Failure> {
+    check_encoding(&response, &reading)?;
     let written = response.headers().get(LAST_MODIFIED).and_then(|value| value.to_str().ok());
     let written = written.and_then(|date| unix_of(httpdate::parse_http_date(date).ok()?));
     let (pieces, incoming) = mpsc::channel(PIECES_MAX);
-    let reader = spawn_blocking(move || read_pieces(incoming, reading));
-    let transfer = async {
+    let reader = blocking(move || read_pieces(incoming, reading));
+    let transfer = async move {
         let mut total = 0_u64;
         while let Some(octets) = response.chunk().await.map_err(broken)? {
             total += octets.len() as u64;
@@ -141,15 +171,9 @@ async fn read(mut response: Response, reading: Reading) -> Result<Read, Failure>
         let _ = pieces.send(Piece::End).await;
         Ok(())
     };
-    let transferred = transfer.await;
-    drop(pieces);
-    let outcome = match reader.await {
-        Ok(outcome) => outcome,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    };
+    let (transferred, outcome) = tokio::join!(transfer, reader);
     transferred?;
-    // A server that does not say when it was written has only just said it.
-    outcome.map(|content| Read { content, written: written.or_else(|| Some(unix_now())) })
+    outcome.map(|content| Read { content, written })
 }
 
 fn read_pieces<Octets: AsRef<[u8]>>(

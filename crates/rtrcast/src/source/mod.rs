@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, mpsc};
+use tokio::task::spawn_blocking;
 
 /// A source as it is named on the command line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -165,6 +166,14 @@ enum Reading {
 }
 
 impl Reading {
+    /// What a transfer may be compressed by, as a header says it.
+    fn encodings(&self) -> &'static str {
+        match self {
+            Reading::Table(..) => "gzip, zstd",
+            Reading::Slurm(..) => "identity",
+        }
+    }
+
     fn push(&mut self, octets: &[u8]) -> Result<(), Failure> {
         match self {
             Reading::Table(reader, _) => reader.push(octets).map_err(Failure::Content),
@@ -275,6 +284,18 @@ impl Context {
         })
         .await;
         good
+    }
+}
+
+/// Does something that blocks on a thread for that. A panic there goes on here.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The program is ending.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 

@@ -75,10 +75,25 @@ fn a_configuration_is_checked_with_its_slurm_files() {
     assert!(text.contains("local.slurm: line 1, column 1: no \"validationOutputFilters\""), "{text}");
     let path = folder.put("rtrcast.toml", b"source = \"rpki.json\"\n");
     let (code, text, _) = run(&["check", path.to_str().unwrap()]);
+    let name = path.display();
     assert_eq!(
         (code, text),
-        (0, format!("{}: a configuration with 1 source and 0 SLURM files, all well\n", path.display()))
+        (
+            0,
+            format!(
+                "{name}: note: rpki.json is not there yet\n\
+                 {name}: a configuration with 1 source and 0 SLURM files, all well\n"
+            )
+        )
     );
+    let path = folder.put(
+        "rtrcast.toml",
+        b"source = [{ at = \"https://x.example/\", ca = \"/nowhere/ca.pem\" }]\ncontrol = \"/nowhere/socket\"\n",
+    );
+    let (code, text, _) = run(&["check", path.to_str().unwrap()]);
+    assert_eq!(code, 3);
+    assert!(text.contains("https://x.example/: can't read the authorities' certificates: /nowhere/ca.pem"), "{text}");
+    assert!(text.contains("control: there is no directory /nowhere\n"), "{text}");
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn files_that_speak_of_the_same_are_refused_unless_that_is_wanted() {
     let mut cache = Cache::start(&source, &both);
     cache.wait_for("serial ");
     folder.put("a.slurm", &slurm(r#"{ "prefix": "10.0.0.0/8" }"#, ""));
-    let line = cache.wait_for("the SLURM files are not applied");
+    let line = cache.wait_for("the SLURM files do not go together");
     assert!(line.contains("the last good ones stay in force"), "{line}");
     assert_eq!(cache.metric("rtrcast_slurm_in_force"), Some(0));
     assert_eq!(asns(&Router::connect(cache.rtr).reset_query(1).payload), [1, 2, 9]);
@@ -141,4 +141,29 @@ fn aspas_are_filtered_and_added() {
     assert_eq!((code, error.as_str()), (3, "rtrcast: 1 complaint\n"));
     let (code, text, _) = run(&["check", path, "--slurm-lenient"]);
     assert_eq!((code, text), (0, format!("{path}: SLURM with 1 filter and 1 assertion, all well\n")));
+}
+
+#[test]
+fn sl_06_of_several_files_none_counts_before_all_are_read() {
+    let folder = Folder::new();
+    let source = data(&folder);
+    let first = folder.put("a.slurm", &slurm(r#"{ "asn": 1 }"#, ""));
+    let nowhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let config = |slurm: &str| format!("source = \"{source}\"\nslurm = [{slurm}]\n");
+    let path = folder.put("rtrcast.toml", config("").as_bytes());
+    let mut cache = Cache::configured(path.to_str().unwrap(), &[]);
+    cache.wait_for(" is 3 VRPs");
+    let both = format!("\"{}\", \"http://{nowhere}/b.slurm\"", first.display());
+    folder.put("rtrcast.toml", config(&both).as_bytes());
+    cache.signal("HUP");
+    let line = cache.wait_for("SLURM stays as it was until all of it is read");
+    assert!(line.ends_with(&format!("missing: http://{nowhere}/b.slurm")), "{line}");
+    cache.wait_for("SLURM stays as it was until it is read");
+    assert_eq!(cache.metric("rtrcast_slurm_in_force"), Some(0));
+    assert_eq!(asns(&Router::connect(cache.rtr).reset_query(1).payload), [1, 2, 3]);
+    // Without the URL the file counts.
+    folder.put("rtrcast.toml", config(&format!("\"{}\"", first.display())).as_bytes());
+    cache.signal("HUP");
+    cache.wait_for(" is 2 VRPs");
+    assert_eq!(cache.metric("rtrcast_slurm_in_force"), Some(1));
 }
