@@ -21,3 +21,4 @@ pub use drive::{End, LAST_WORDS_MAX};
 pub use listen::{BACKLOG, Ipv4Beside, Listener, listen};
 pub use memfd::DataSink;
 pub use service::{Observer, Peer, Published, Service, Trouble, Wanted};
+pub use sys::give_memory_back;

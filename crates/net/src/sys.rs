@@ -1,6 +1,6 @@
-//! The only unsafe code: a read-only mapping of a sealed memory file.
+//! The only unsafe code: a read-only mapping of a sealed memory file, and a setting of the system's allocator.
 
-#![expect(unsafe_code, reason = "mapping memory is unsafe; all of it is in this file")]
+#![expect(unsafe_code, reason = "mapping memory is unsafe, and so is every function of C; all of it is in this file")]
 
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use std::os::fd::AsFd;
@@ -49,5 +49,20 @@ impl Drop for Mapping {
             let unmapped = unsafe { munmap(self.start.as_ptr().cast(), self.octets) };
             debug_assert!(unmapped.is_ok(), "a mapping can be unmapped");
         }
+    }
+}
+
+/// From this size on memory is taken from the system and given back to it piece by piece.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const MAPPED_OCTETS_MIN: i32 = 1024 * 1024;
+
+/// Has the allocator give large memory back as soon as it is free. glibc learns from the first large piece that is freed
+/// to keep the next ones, and reading a set of a million VRPs takes and frees some of 16 MB: it would keep twice what
+/// the cache needs. Elsewhere nothing is done.
+pub fn give_memory_back() {
+    // SAFETY: the function takes two numbers, and may be called at any time. If it refuses, nothing has changed.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_OCTETS_MIN);
     }
 }

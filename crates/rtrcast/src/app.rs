@@ -47,6 +47,7 @@ pub(crate) fn serve(command_line: &CommandLine) -> Result<(), Failure> {
     let settings = command_line.settle()?;
     let plan = Plan::new(&settings)?;
     let slurm = plan.read_slurm()?;
+    rtrcast_net::give_memory_back();
     log::start(settings.arguments.log_level);
     let room = room(plan.connections_max);
     let runtime = tokio::runtime::Builder::new_multi_thread()
