@@ -105,29 +105,30 @@ async fn run(command_line: &CommandLine, plan: Plan, slurm: SlurmFiles, room: Ro
             error,
         })?),
     };
-    let control = plan.control.as_deref().map(Control::bind).transpose()?;
+    // The name goes when this function ends, whatever becomes of the task that has the socket.
+    let (control, _name) = plan.control.as_deref().map(Control::bind).transpose()?.unzip();
     let mut signals = Signals::new().map_err(|error| Failure::Internal(format!("can't receive signals: {error}")))?;
     greet(&plan, &room, &listeners, http.as_ref());
 
     let mut parts = start(plan, slurm, room, listeners, http, control)?;
 
     // The configuration while it is read: a file system that hangs does not keep anybody from stopping the cache.
-    let mut reading: Option<JoinHandle<Result<(Plan, SlurmFiles), Failure>>> = None;
+    let (mut reading, mut again): (Option<Aside>, bool) = (None, false);
     let stop = loop {
         tokio::select! {
             asked = signals.next() => match asked {
-                Asked::Refresh if reading.is_none() => {
-                    let command_line = command_line.clone();
-                    reading = Some(spawn_blocking(move || read_configuration(&command_line)));
+                Asked::Refresh if reading.is_none() => reading = Some(read_aside(command_line)),
+                Asked::Refresh => {
+                    warn!("SIGHUP: the configuration is still being read, and will be once more");
+                    again = true;
                 }
-                Asked::Refresh => warn!("SIGHUP: the configuration is still being read"),
                 Asked::Stop(name) => {
                     info!("{name}: stopping; routers get their last words within {} s", GRACE.as_secs());
                     break Stop::Restart;
                 }
             },
             read = finished(&mut reading) => {
-                reading = None;
+                reading = std::mem::take(&mut again).then(|| read_aside(command_line));
                 parts.reload(read).await;
             }
             Some(command) = parts.commands.recv() => match command {
@@ -161,10 +162,16 @@ fn read_configuration(command_line: &CommandLine) -> Result<(Plan, SlurmFiles), 
     Ok((plan, slurm))
 }
 
+/// A configuration that is being read on a thread of its own.
+type Aside = JoinHandle<Result<(Plan, SlurmFiles), Failure>>;
+
+fn read_aside(command_line: &CommandLine) -> Aside {
+    let command_line = command_line.clone();
+    spawn_blocking(move || read_configuration(&command_line))
+}
+
 /// What was read, once it is; without a reading never.
-async fn finished(
-    reading: &mut Option<JoinHandle<Result<(Plan, SlurmFiles), Failure>>>,
-) -> Result<(Plan, SlurmFiles), Failure> {
+async fn finished(reading: &mut Option<Aside>) -> Result<(Plan, SlurmFiles), Failure> {
     match reading {
         None => std::future::pending().await,
         Some(reading) => reading.await.unwrap_or_else(|error| Err(Failure::Internal(error.to_string()))),

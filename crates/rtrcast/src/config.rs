@@ -319,16 +319,16 @@ fn first_line(error: &clap::Error) -> String {
     without_secrets(lines.map(str::trim).collect::<Vec<_>>().join(" ").trim_start_matches("error: "))
 }
 
-/// A text in which URLs do not show whom they log in as.
+/// A text in which URLs show neither whom they log in as nor what they ask for.
 fn without_secrets(text: &str) -> String {
     let mut shown = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("://") {
-        shown += before;
-        shown += "://";
-        let end = after.find(['/', ' ', '\'', '"']).unwrap_or(after.len());
-        let (authority, behind) = after.split_at(end);
-        shown += authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let end = after.find([' ', '\'', '"']).unwrap_or(after.len());
+        let (url, behind) = after.split_at(end);
+        let url = url.rsplit_once('@').map_or(url, |(_, host)| host);
+        let (url, query) = url.split_once('?').map_or((url, ""), |(url, _)| (url, "?..."));
+        shown += &format!("{before}://{url}{query}");
         rest = behind;
     }
     shown + rest
@@ -471,8 +471,8 @@ slurm = "local.slurm"
     #[test]
     fn urls_in_messages_have_no_secrets() {
         assert_eq!(
-            without_secrets("invalid value 'https://me:se@cret@host/x' for '--x': no http://u@h"),
-            "invalid value 'https://host/x' for '--x': no http://h"
+            without_secrets("invalid value 'https://me:se/c@ret@host/x?key=1' for '--x': no http://u@h"),
+            "invalid value 'https://host/x?...' for '--x': no http://h"
         );
         assert_eq!(without_secrets("nothing"), "nothing");
     }

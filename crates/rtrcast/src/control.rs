@@ -35,15 +35,19 @@ pub(crate) enum Command {
     StopAndFlush,
 }
 
-/// The socket, which goes with the value.
+/// The socket.
 pub(crate) struct Control {
     listener: UnixListener,
+}
+
+/// The socket's name, which goes with the value.
+pub(crate) struct SocketName {
     path: PathBuf,
     /// The number of the socket's file.
     inode: u64,
 }
 
-impl Drop for Control {
+impl Drop for SocketName {
     fn drop(&mut self) {
         // Somebody may have removed it before, and another cache may have taken its place.
         if std::fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.ino() == self.inode) {
@@ -54,7 +58,7 @@ impl Drop for Control {
 
 impl Control {
     /// Makes the socket, for its owner only. One that a cache left that is gone is replaced.
-    pub(crate) fn bind(path: &Path) -> Result<Control, Failure> {
+    pub(crate) fn bind(path: &Path) -> Result<(Control, SocketName), Failure> {
         let failure = |error: io::Error| Failure::Socket { path: path.to_owned(), error };
         if let Ok(metadata) = std::fs::symlink_metadata(path) {
             if !metadata.file_type().is_socket() {
@@ -78,7 +82,7 @@ impl Control {
         socket.set_nonblocking(true).map_err(failure)?;
         let listener = UnixListener::from_std(std::os::fd::OwnedFd::from(socket).into()).map_err(failure)?;
         let inode = std::fs::symlink_metadata(path).map_err(failure)?.ino();
-        Ok(Control { listener, path: path.to_owned(), inode })
+        Ok((Control { listener }, SocketName { path: path.to_owned(), inode }))
     }
 
     /// Answers until the program ends.

@@ -5,7 +5,7 @@ use crate::desk::{self, Act, Audience, Desk, Happened};
 use crate::metrics::Metrics;
 use crate::places::Places;
 use crate::source::{Content, Failure, Purpose, Read, SlurmId, blocking, unix_now};
-use crate::words::{describe, describe_delta, vrps};
+use crate::words::{describe, describe_delta, describe_losses, vrps};
 use rtrcast_feed::curator::{Cause, Curation, Curator, Event, Now, Report, SourceId, Status};
 use rtrcast_feed::{Overlaps, Slurm, SlurmFile};
 use rtrcast_net::{Clock, DataSink, Published, Wanted};
@@ -82,8 +82,8 @@ struct Acted {
     released: Vec<String>,
     /// Whether what is served is the same as before.
     is_same: bool,
-    /// Whether a new table was not taken.
-    is_left: bool,
+    /// Whether nothing of a new table counts.
+    is_old: bool,
 }
 
 struct Superseded {
@@ -92,8 +92,14 @@ struct Superseded {
 }
 
 impl Superseded {
-    fn is_held(&self) -> bool {
-        self.images.iter().any(|image| image.strong_count() > 0)
+    /// Whether a reader may still hold it, and nobody else does.
+    fn is_pinned(&self, curator: &Curator) -> bool {
+        let mut held = self.images.iter().filter_map(Weak::upgrade);
+        held.any(|octets| !curator.keeps(&octets))
+    }
+
+    fn is_gone(&self) -> bool {
+        self.images.iter().all(|image| image.strong_count() == 0)
     }
 }
 
@@ -216,12 +222,25 @@ impl Hub {
         let Read { content, written } = read;
         match (purpose, content) {
             (Purpose::Data(source), Content::Table(table, tally)) => {
-                let Some((name, is_news)) = self.places.loaded(source, &table, &tally) else { return };
+                let Some(name) = self.places.loaded(source, &table, &tally) else { return };
                 let serial = self.view().serial();
                 let took = format!("read in {:.2} s", took.as_secs_f32());
                 let acted = self.act(Act::Report(source, Report::Loaded { table, written }), &took).await;
-                if let Some(serial) = serial.filter(|_| acted.is_same && !acted.is_left) {
-                    say_same(is_news, &format!("{name}: {took}, the same set as serial {serial}"));
+                if !acted.is_old {
+                    let is_news = self.places.counts(source);
+                    let statuses = self.desk().curator.status();
+                    let held =
+                        statuses.into_iter().find(|status| status.source == source).and_then(|status| status.held);
+                    match (held, serial) {
+                        (Some(held), _) => {
+                            let losses = describe_losses(&held.losses);
+                            say_same(is_news, &format!("{name}: {took}, and held back: {losses} are gone"));
+                        }
+                        (None, Some(serial)) if acted.is_same => {
+                            say_same(is_news, &format!("{name}: {took}, the same set as serial {serial}"));
+                        }
+                        (None, _) => {}
+                    }
                 }
             }
             (Purpose::Slurm(id), Content::Slurm(file)) => {
@@ -292,11 +311,12 @@ impl Hub {
     /// Has the desk do something, and says what came of it. `took` says how long it took to come to that.
     async fn act(&mut self, act: Act, took: &str) -> Acted {
         let mut acted = Acted::default();
+        let oldest_readable = self.limit_pins();
         let Some(mut desk) = self.desk.take() else { return acted };
         let now = Now { moment: self.clock.now(), unix: unix_now() };
         let audience = Audience {
             absent: self.absent,
-            oldest_readable: self.limit_pins(),
+            oldest_readable,
             versions: self.metrics.versions_in_use(),
             profiles: self.metrics.profiles_in_use(),
             version: self.served.version(),
@@ -315,7 +335,7 @@ impl Hub {
                     let words = self.places.tell(&event, self.view().serial());
                     match event {
                         Event::Released { .. } | Event::ClockAccepted { .. } => acted.released.push(words),
-                        Event::Held { .. } | Event::OldNews { .. } => acted.is_left = true,
+                        Event::OldNews { .. } => acted.is_old = true,
                         _ => {}
                     }
                 }
@@ -368,6 +388,9 @@ impl Hub {
                 self.places.changed(source);
                 self.places.name(source)
             }
+            Cause::Time if matches!(publication, Publication::First) => {
+                self.places.first_served(&self.desk_ref().curator.status())
+            }
             Cause::Time => "expiry".into(),
             Cause::Slurm => "SLURM".into(),
             Cause::Configuration => "configuration".into(),
@@ -385,24 +408,26 @@ impl Hub {
     }
 
     fn supersede(&mut self, before: &View) {
-        // What the curator keeps anyway costs nothing more while it is read.
-        let images: Vec<&Image> = before.images().filter(|image| !self.desk_ref().curator.keeps(image)).collect();
-        let images: Vec<Weak<dyn Octets>> = images.into_iter().map(|image| Arc::downgrade(image.shared())).collect();
+        let images: Vec<Weak<dyn Octets>> = before.images().map(|image| Arc::downgrade(image.shared())).collect();
+        // A source that takes turns with another is superseded more than once.
+        self.superseded.retain(|old| !old.images.iter().any(|old| images.iter().any(|new| old.ptr_eq(new))));
         if !images.is_empty() {
             let generation = self.desk().history.generation() - 1;
             self.superseded.push_back(Superseded { generation, images });
         }
     }
 
-    /// Lets the readers of at most so many superseded images go on; those of older ones are cut off.
+    /// Lets the readers of at most so many superseded images go on; those of older ones are cut off. What the curator
+    /// keeps anyway costs nothing more while it is read.
     fn limit_pins(&mut self) -> u64 {
-        self.superseded.retain(Superseded::is_held);
+        self.superseded.retain(|superseded| !superseded.is_gone());
+        let Some(desk) = &self.desk else { return self.oldest_readable };
+        let is_pinned = |superseded: &&Superseded| superseded.is_pinned(&desk.curator);
+        let pinned: Vec<u64> = self.superseded.iter().filter(is_pinned).map(|pinned| pinned.generation).collect();
         // The current one is about to join them.
-        let kept = PINNED_IMAGES_MAX - 1;
-        if let Some(excess) = self.superseded.len().checked_sub(kept).filter(|excess| *excess > 0)
-            && let Some(last) = self.superseded.get(excess - 1)
-        {
-            self.oldest_readable = last.generation + 1;
+        let excess = pinned.len().saturating_sub(PINNED_IMAGES_MAX - 1);
+        if let Some(last) = excess.checked_sub(1).and_then(|last| pinned.get(last)) {
+            self.oldest_readable = self.oldest_readable.max(last + 1);
         }
         self.oldest_readable
     }

@@ -37,6 +37,8 @@ struct Place {
     complaint: String,
     /// What is wrong now, in short.
     trouble: String,
+    /// Whether nothing of what it has counts: being confirmed makes that no better.
+    is_stale: bool,
     /// The next outcome is said even if it is no news.
     aloud: bool,
     /// What it says, if it is SLURM that was read well.
@@ -51,6 +53,7 @@ impl Place {
             is_loading: true,
             complaint: String::new(),
             trouble: String::new(),
+            is_stale: false,
             aloud: false,
             slurm,
         }
@@ -135,6 +138,12 @@ impl Places {
         self.names.get(&source).map_or_else(|| "a source".into(), Arc::clone)
     }
 
+    /// The name of the first source that is served.
+    pub(crate) fn first_served(&self, statuses: &[Status]) -> Arc<str> {
+        let served = statuses.iter().find(|status| status.is_served);
+        served.map_or_else(|| "all sources".into(), |status| self.name(status.source))
+    }
+
     pub(crate) fn named(&self, name: &str) -> Option<SourceId> {
         self.places.iter().find_map(|place| match place.purpose {
             Purpose::Data(source) if &*place.name == name => Some(source),
@@ -172,6 +181,10 @@ impl Places {
         let metrics = Arc::clone(&self.metrics);
         let Some(place) = self.find(purpose) else { return };
         Places::count_success(&metrics, place);
+        if place.is_stale {
+            debug!("{}: unchanged, and nothing of it counts", place.name);
+            return;
+        }
         let line = format!("{}: unchanged", place.name);
         place.say_same(&line);
     }
@@ -197,8 +210,8 @@ impl Places {
         self.show_slurm_in_force();
     }
 
-    /// A source has a table; its name, and whether that is news, unless it is not configured any more.
-    pub(crate) fn loaded(&mut self, source: SourceId, table: &Table, tally: &Tally) -> Option<(Arc<str>, bool)> {
+    /// A source has a table; its name, unless it is not configured any more.
+    pub(crate) fn loaded(&mut self, source: SourceId, table: &Table, tally: &Tally) -> Option<Arc<str>> {
         let metrics = Arc::clone(&self.metrics);
         let place = self.find(Purpose::Data(source))?;
         Places::count_success(&metrics, place);
@@ -212,7 +225,15 @@ impl Places {
             let labels = VrpLabels { ip_version, filtered: "filtered", path: place.name.to_string() };
             metrics.vrps.get_or_create(&labels).set(i64::try_from(layout.count(section)).unwrap_or(i64::MAX));
         }
-        Some((Arc::clone(&place.name), place.is_well()))
+        Some(Arc::clone(&place.name))
+    }
+
+    /// A source's table counts; whether that is news.
+    pub(crate) fn counts(&mut self, source: SourceId) -> bool {
+        self.find(Purpose::Data(source)).is_some_and(|place| {
+            place.is_stale = false;
+            place.is_well()
+        })
     }
 
     /// What is served changed by a source.
@@ -338,6 +359,7 @@ impl Places {
                     "{name}: made {made}, and nothing in it counts any more: expired, or too old (--max-age, --expired){stays}"
                 );
                 if let Some(place) = self.find(Purpose::Data(*source)) {
+                    place.is_stale = true;
                     place.complain("nothing in its newest file counts any more".to_owned(), line.clone());
                 }
                 return line;
@@ -407,7 +429,11 @@ impl Places {
                 let since = Duration::from_millis(now.0.saturating_sub(held.since.0));
                 let left = Duration::from_millis(held.until.0.saturating_sub(now.0));
                 let losses = describe_losses(&held.losses);
-                text += &format!("  held back for {} now, for {} more: {losses} are gone\n", span(since), span(left));
+                let until = match left {
+                    Duration::ZERO => "until the source is read well again".to_owned(),
+                    left => format!("for {} more", span(left)),
+                };
+                text += &format!("  held back for {} now, {until}: {losses} are gone\n", span(since));
             }
             if !place.trouble.is_empty() {
                 text += &format!("  {}\n", place.trouble);

@@ -223,7 +223,8 @@ impl Feed {
         let losses = curation.guard.judge((&last.table, &horizon), (&new.table, &new_horizon));
         if losses.is_empty() {
             self.last = Some(new);
-            return self.held.take().map(|_| Event::Released { source, why: Release::LossIsGone });
+            let released = self.held.take().map(|_| Event::Released { source, why: Release::LossIsGone });
+            return old_news.or(released);
         }
         // What the new table still has must not expire for want of it.
         if new.table.expires().iter().any(|expires| *expires != NEVER) {

@@ -29,7 +29,7 @@ use crate::table::Table;
 use feed::{Dated, Feed, Time};
 use fresh::{WallClock, withdrawn_at};
 use merge::Part;
-use rtrcast_proto::{Image, Moment};
+use rtrcast_proto::{Image, Moment, Octets};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -205,13 +205,13 @@ impl Curator {
         self.wait = self.earliest_wait(Time { moment: now.moment, wall });
     }
 
-    /// Whether a table that it keeps has this image.
-    pub fn keeps(&self, image: &Image) -> bool {
+    /// Whether a table that it keeps has these octets as its image.
+    pub fn keeps(&self, image: &Arc<dyn Octets>) -> bool {
         let held = self.feeds.iter().filter_map(|feed| feed.held.as_ref()).map(|held| &held.new);
         let last = self.feeds.iter().filter_map(|feed| feed.last.as_ref());
         let served = self.served.iter().map(|(_, dated)| dated);
         let mut all = held.chain(last).chain(served);
-        all.any(|dated| Arc::ptr_eq(dated.table.image().shared(), image.shared()))
+        all.any(|dated| Arc::ptr_eq(dated.table.image().shared(), image))
     }
 
     /// The operator wants something else, and other SLURM files if there are any here. Sources that stay keep what they
@@ -283,8 +283,8 @@ impl Curator {
         let cause = if self.settle(now.moment) && self.published_at.is_some() { Cause::Configuration } else { cause };
         if self.slurm.is_some() {
             match self.settling {
-                None => self.choose(now.moment, cause),
-                Some(_) => self.renew(cause),
+                Some(_) if !self.has_to_switch(now.moment) => self.renew(cause),
+                Some(_) | None => self.choose(now.moment, cause),
             }
         }
         // What had ended may count again if the clock was set back.
@@ -355,6 +355,12 @@ impl Curator {
         ends
     }
 
+    /// Whether the one source that is served is not well: then others are looked at, even if some are waited for.
+    fn has_to_switch(&self, now: Moment) -> bool {
+        let served = self.served.first().and_then(|(source, _)| self.feeds.iter().find(|feed| feed.source == *source));
+        self.curation.choice == Choice::First && served.is_some_and(|feed| feed.is_over || !feed.is_healthy(now))
+    }
+
     /// Chooses whose data are served. If nobody has any that count, those that were served stay, and end in their time.
     fn choose(&mut self, now: Moment, cause: Cause) {
         let usable = || self.feeds.iter().filter(|feed| !feed.is_over);
@@ -376,11 +382,12 @@ impl Curator {
         };
         let chosen: Vec<(SourceId, Dated)> =
             chosen.into_iter().filter_map(|feed| Some((feed.source, feed.last.clone()?))).collect();
-        if let (Choice::First, [(from, _)], [(to, _)]) =
+        if let (Choice::First, [(from, _)], [(to, dated)]) =
             (self.curation.choice, self.served.as_slice(), chosen.as_slice())
             && from != to
         {
             self.outputs.push_back(Output::Event(Event::Switched { from: *from, to: *to }));
+            return self.serve(vec![(*to, dated.clone())], Cause::Source(*to));
         }
         self.serve(chosen, cause);
     }

@@ -110,7 +110,7 @@ fn the_preferred_source_is_left_after_two_failures_and_returned_to() {
     world.fail(1);
     world.check(expect![[r#"
         0: Switched { from: SourceId(1), to: SourceId(2) }
-        0: serve 2 by Source(SourceId(1))
+        0: serve 2 by Source(SourceId(2))
             + ipv4 + 10.0.0.0/8-8 AS3
             - ipv4 + 10.0.0.0/8-8 AS1
     "#]]);
@@ -133,7 +133,7 @@ fn a_failure_that_lasts_is_no_mishap() {
     world.pass(100);
     world.check(expect![[r#"
         60: Switched { from: SourceId(1), to: SourceId(2) }
-        60: serve 2 by Time
+        60: serve 2 by Source(SourceId(2))
             + ipv4 + 10.0.0.0/8-8 AS3
             - ipv4 + 10.0.0.0/8-8 AS1
     "#]]);
@@ -153,7 +153,7 @@ fn if_no_source_is_well_the_one_that_is_served_stays() {
             + ipv4 + 10.0.0.0/8-8 AS1
             + ipv4 + 10.0.0.0/8-8 AS2
         20: Switched { from: SourceId(1), to: SourceId(2) }
-        20: serve 2 by Source(SourceId(1))
+        20: serve 2 by Source(SourceId(2))
             + ipv4 + 10.0.0.0/8-8 AS3
             - ipv4 + 10.0.0.0/8-8 AS1
     "#]]);

@@ -7,6 +7,7 @@ use reqwest::{Certificate, Client, ClientBuilder, Identity, Proxy, Url};
 use rtrcast_feed::SlurmDialect;
 use std::error::Error;
 use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tracing::debug;
@@ -18,6 +19,9 @@ const REDIRECTS_MAX: usize = 5;
 
 /// Instead of a proxy's URL.
 const NO_PROXY: &str = "none";
+
+/// The most that is read of a certificate, key or token: the authorities of the world have 300 KB.
+const OPTION_OCTETS_MAX: u64 = 4 * 1024 * 1024;
 
 /// What the URL of a proxy begins with.
 const PROXY_SCHEMES: [&str; 2] = ["http", "https"];
@@ -57,7 +61,9 @@ impl FetchOptions {
             return senseless(&["fetch-proxy"], &format!("not the URL of a proxy: {}", with_causes(&error)));
         }
         let scheme = proxy.and_then(|proxy| proxy.split_once("://")).map(|(scheme, _)| scheme);
-        if proxy.is_some() && !scheme.is_some_and(|scheme| PROXY_SCHEMES.contains(&scheme)) {
+        if proxy.is_some()
+            && !scheme.is_some_and(|scheme| PROXY_SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known)))
+        {
             let known = PROXY_SCHEMES.join("://, ");
             return senseless(&["fetch-proxy"], &format!("not the URL of a proxy, which begins with {known}://"));
         }
@@ -171,7 +177,16 @@ fn builder(url: &Url, habits: &Habits) -> Result<ClientBuilder, Failure> {
 }
 
 fn read(what: &str, path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| Failure::Options(format!("can't read {what}: {}: {error}", path.display())))
+    let read = || {
+        if !fs::metadata(path)?.is_file() {
+            // Opening a FIFO would wait for a writer.
+            return Err(io::Error::other("not a regular file"));
+        }
+        let mut octets = Vec::new();
+        fs::File::open(path)?.take(OPTION_OCTETS_MAX).read_to_end(&mut octets)?;
+        Ok(octets)
+    };
+    read().map_err(|error| Failure::Options(format!("can't read {what}: {}: {error}", path.display())))
 }
 
 /// What is wrong with what was read from one of these files.

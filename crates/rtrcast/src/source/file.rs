@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, Semaphore};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 /// How much is read at once.
@@ -30,6 +30,9 @@ const REPLACEMENT_LOOK: Duration = Duration::from_millis(100);
 
 /// Files that are read at a time: each takes the memory of its entries.
 static READERS: Semaphore = Semaphore::const_new(2);
+
+/// How long a file waits for the others before it is read beside them.
+const READERS_WAIT_MAX: Duration = Duration::from_secs(5);
 
 pub(super) async fn follow(path: PathBuf, context: Context) {
     let changed = Arc::new(Notify::new());
@@ -88,7 +91,8 @@ async fn wait_for_replacement(path: &Path) {
 /// Reads the file and tells the hub; whether it could be read, whatever it says.
 async fn load(path: &Path, context: &Context) -> bool {
     let (path, reading) = (path.to_owned(), context.reading());
-    let permit = READERS.acquire().await;
+    // Files that hang, on a network file system say, must not keep others from being read.
+    let permit = timeout(READERS_WAIT_MAX, READERS.acquire()).await;
     let started = Instant::now();
     let outcome = blocking(move || read(&path, reading)).await;
     drop(permit);

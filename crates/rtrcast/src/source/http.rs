@@ -32,7 +32,7 @@ pub(super) async fn follow(url: Url, context: Context) {
         let attempt = async {
             let client = match kept.take() {
                 Some(client) => client,
-                None => client(&url, &context.habits).map_err(|failure| (NO_STATUS.to_owned(), failure))?,
+                None => prepared(&url, &context.habits).await.map_err(|failure| (NO_STATUS.to_owned(), failure))?,
             };
             let answer = fetch(&client, &url, &mut conditions, &context).await?;
             kept = Some(client);
@@ -66,10 +66,22 @@ async fn impatience(started: Instant, bell: &Notify) {
     }
 }
 
+/// A client, for which certificates may have to be read.
+async fn prepared(url: &Url, habits: &Habits) -> Result<Client, Failure> {
+    let (url, habits) = (url.clone(), habits.clone());
+    blocking(move || client(&url, &habits)).await
+}
+
+/// The headers of a request, for which a token may have to be read.
+async fn headers(habits: &Habits) -> Result<HeaderMap, Failure> {
+    let fetch = habits.fetch.clone();
+    blocking(move || fetch.headers()).await
+}
+
 /// Fetches once.
 pub(super) async fn read_once(url: &Url, habits: &Habits, reading: Reading) -> Result<Read, Failure> {
-    let client = client(url, habits)?;
-    let headers = habits.fetch.headers()?;
+    let client = prepared(url, habits).await?;
+    let headers = headers(habits).await?;
     let request = client.get(url.clone()).header(ACCEPT_ENCODING, reading.encodings()).headers(headers);
     let response = request.send().await.map_err(broken)?;
     match response.status() {
@@ -103,7 +115,7 @@ async fn fetch(
     conditions: &mut HeaderMap,
     context: &Context,
 ) -> Result<(String, Option<Read>), (String, Failure)> {
-    let headers = context.habits.fetch.headers().map_err(|failure| (NO_STATUS.to_owned(), failure))?;
+    let headers = headers(&context.habits).await.map_err(|failure| (NO_STATUS.to_owned(), failure))?;
     let reading = context.reading();
     let request = client
         .get(url.clone())
@@ -126,7 +138,21 @@ async fn fetch(
 }
 
 fn broken(error: reqwest::Error) -> Failure {
-    Failure::Transfer(with_causes(&error.without_url()))
+    let error = error.without_url();
+    let all = with_causes(&error);
+    // The outer causes say where in the library, the innermost says what.
+    let innermost = all.rsplit(": ").next().unwrap_or(&all);
+    Failure::Transfer(match (error.is_timeout(), error.is_connect(), error.is_body() || error.is_decode()) {
+        (true, true, _) => "connecting takes too long".to_owned(),
+        (true, _, true) => "the transfer takes too long".to_owned(),
+        (true, ..) => "the server does not answer in time".to_owned(),
+        (false, true, _) if all.contains("invalid peer certificate") => {
+            format!("can't connect: the server's certificate is not trusted: {innermost}")
+        }
+        (false, true, _) => format!("can't connect: {innermost}"),
+        (false, false, true) => format!("the transfer broke off: {innermost}"),
+        (false, false, false) => all,
+    })
 }
 
 fn conditions_of(headers: &HeaderMap) -> HeaderMap {
@@ -141,7 +167,9 @@ fn conditions_of(headers: &HeaderMap) -> HeaderMap {
 fn check_encoding(response: &Response, reading: &Reading) -> Result<(), Failure> {
     let Some(encoding) = response.headers().get(CONTENT_ENCODING) else { return Ok(()) };
     let encoding = encoding.to_str().unwrap_or("something unreadable").trim().to_ascii_lowercase();
-    let mut known = ["identity"].into_iter().chain(reading.encodings().split(", "));
+    // RFC 9110 section 8.4.1.3 has an old name for gzip.
+    let encoding = encoding.trim_start_matches("x-");
+    let mut known = ["identity", ""].into_iter().chain(reading.encodings().split(", "));
     if known.any(|known| known == encoding) {
         Ok(())
     } else {

@@ -119,6 +119,9 @@ impl fmt::Display for Failure {
             Failure::File(error) => write!(f, "{error}"),
             Failure::Content(error) => write!(f, "{error}"),
             Failure::Transfer(what) => f.write_str(what),
+            Failure::Status(304) => {
+                f.write_str("the server says \"not modified\" (304) of what it was not asked to compare")
+            }
             Failure::Status(status) => write!(f, "the server answered with status {status}"),
             Failure::Slurm(error) => write!(f, "{error}"),
             Failure::Options(what) => f.write_str(what),

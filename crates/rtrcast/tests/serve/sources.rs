@@ -130,6 +130,10 @@ fn a_sudden_loss_is_held_shown_and_released_by_the_command_that_the_log_names() 
     let status = ctl(&socket, &["status"]);
     assert!(status.contains("12000 of 12000 VRPs of trust anchor arin are gone"), "{status}");
 
+    // Who asks again is told the same.
+    cache.signal("HUP");
+    cache.wait_for("and held back: 12000 of 12000 VRPs of trust anchor arin are gone");
+
     assert!(obey(&line).contains("released, as asked"));
     cache.wait_for("-12000 VRPs");
     cache.wait_for_metric(&format!("rtrcast_held{{path=\"{name}\"}}"), 0);
@@ -184,6 +188,9 @@ fn data_that_are_too_old_at_the_start_are_no_data() {
     let mut cache = Cache::start(&path, &[]);
     let line = cache.wait_for("nothing in it counts any more");
     assert!(line.contains("--max-age"), "{line}");
+    // It is no better for being read again.
+    cache.signal("HUP");
+    cache.wait_for("nothing in it counts any more");
     let mut router = Router::connect(cache.rtr);
     router.send("01 02 0000 00000008");
     assert_eq!(router.next()[..4], [1, 10, 0, 2], "no data yet");

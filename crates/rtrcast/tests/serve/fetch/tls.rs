@@ -14,7 +14,7 @@ fn a_private_authority_has_to_be_named() {
     let mut cache = Cache::start(web.url(), &[]);
     let line = cache.wait_for("WARN");
     assert!(line.contains(&format!("{}: ", web.url())) && line.contains("code 2"), "{line}");
-    assert!(line.contains("invalid peer certificate: UnknownIssuer"), "{line}");
+    assert!(line.contains("the server's certificate is not trusted: UnknownIssuer"), "{line}");
     assert_nothing_is_served(&cache);
     assert_eq!(cache.metric(&healthy(&web.url())), Some(0));
     assert_eq!(web.more_requests(), [""; 0]);
@@ -22,7 +22,7 @@ fn a_private_authority_has_to_be_named() {
     let stranger = folder.put("stranger.pem", Authority::new().pem().as_bytes());
     let mut cache = Cache::start(web.url(), &["--fetch-ca", stranger.to_str().unwrap()]);
     let line = cache.wait_for("WARN");
-    assert!(line.contains("invalid peer certificate"), "{line}");
+    assert!(line.contains("the server's certificate is not trusted"), "{line}");
     assert_eq!(web.more_requests(), [""; 0]);
 
     // One of several in the file.
