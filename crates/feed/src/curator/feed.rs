@@ -109,6 +109,8 @@ pub(super) struct Feed {
     /// In a row, and since when.
     failures: u32,
     failing_since: Option<Moment>,
+    /// Whether it has loaded, confirmed, or failed yet.
+    pub(super) has_reported: bool,
     /// Whether it has loaded or confirmed anything yet.
     has_loaded: bool,
     pub(super) is_too_old: bool,
@@ -126,6 +128,7 @@ impl Feed {
             held: None,
             failures: 0,
             failing_since: None,
+            has_reported: false,
             has_loaded: false,
             is_too_old: false,
             is_over: true,

@@ -10,8 +10,8 @@
 //! * `event.rs`: what the curator says.
 //!
 //! What it promises: a source that fails counts with its last good data until those are too old, and all sources failing
-//! changes nothing. A start with several sources waits for each for a moment, and a change of sources for longer, or
-//! routers would be told to withdraw what the slower ones have.
+//! changes nothing. A start with several sources waits for the slower ones for a moment, and a change of sources for
+//! longer, or routers would be told to withdraw what those have.
 
 mod event;
 mod feed;
@@ -154,6 +154,7 @@ impl Curator {
         let wall = self.wall(now);
         let Some(place) = self.feeds.iter().position(|feed| feed.source == source) else { return };
         let Some(feed) = self.feeds.get_mut(place) else { return };
+        feed.has_reported = true;
         let time = Time { moment: now.moment, wall };
         match report {
             Report::Failed => feed.failed(now.moment),
@@ -347,7 +348,11 @@ impl Curator {
         if until.is_none() && self.feeds.iter().any(|feed| !feed.is_over) {
             *until = Some(now.after(FIRST_WAIT_MAX));
         }
-        let all_had = self.feeds.iter().all(|feed| feed.had_its_turn(now));
+        // At the start routers wait for data, and a source that fails as a rule goes on to. After that they have some, and
+        // a mishap of a new source would withdraw what it takes over.
+        let is_start = self.published_at.is_none();
+        let had = |feed: &Feed| feed.had_its_turn(now) || (is_start && feed.has_reported);
+        let all_had = self.feeds.iter().all(had);
         let ends = all_had || until.is_some_and(|until| until <= now);
         if ends {
             self.settling = None;

@@ -241,12 +241,12 @@ struct Source {
     held_first: u64,
     failures: u32,
     failing_since: Option<u64>,
-    has_loaded: bool,
+    has_reported: bool,
 }
 
 impl Source {
     fn succeeded(&mut self) {
-        (self.failures, self.failing_since, self.has_loaded) = (0, None, true);
+        (self.failures, self.failing_since, self.has_reported) = (0, None, true);
     }
 
     fn is_failing(&self, moment: u64) -> bool {
@@ -355,8 +355,7 @@ impl Model {
         if self.sources.values().any(|source| usable(&source)) {
             self.settled_at.get_or_insert(moment + 10);
         }
-        let had_turn = |source: &Source| source.has_loaded || source.is_failing(moment);
-        if self.sources.values().all(had_turn) {
+        if self.sources.values().all(|source| source.has_reported) {
             self.settled_at = Some(0);
         }
         if self.settled_at.is_none_or(|at| at > moment) {
@@ -491,6 +490,7 @@ fn run(choice: Choice, steps: &[Step]) -> Result<(), TestCaseError> {
             }
             Step::Fail { source } => {
                 let state = model.sources.get_mut(source).unwrap();
+                state.has_reported = true;
                 state.failures += 1;
                 state.failing_since.get_or_insert(moment);
                 model.look(moment, unix);
