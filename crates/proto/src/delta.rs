@@ -68,6 +68,27 @@ impl Delta {
         delta
     }
 
+    /// Adds the change of one record, behind all records before it in the order of an image.
+    pub(crate) fn change(&mut self, section: Section, before: Option<&[u8]>, after: Option<&[u8]>) {
+        if let Some(before) = before {
+            self.removed.push(section, before);
+        }
+        if let Some(after) = after {
+            self.added.push(section, after);
+        }
+    }
+
+    /// The records of a section that only the newer set has, as announcements, in order.
+    pub fn added(&self, section: Section) -> Records<'_> {
+        self.added.records(section)
+    }
+
+    /// The records of a section that only the older set has, as they were announced. A customer whose providers changed
+    /// is among both.
+    pub fn removed(&self, section: Section) -> Records<'_> {
+        self.removed.records(section)
+    }
+
     /// The change from the data set before the first of `steps` to the one after the last: the cost is that of the
     /// changes, whatever the size of the sets.
     pub fn fold<'a>(steps: impl IntoIterator<Item = &'a Delta>) -> Delta {

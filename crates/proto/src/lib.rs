@@ -48,6 +48,7 @@
 //! );
 //! ```
 
+mod client;
 mod delta;
 mod history;
 mod image;
@@ -64,6 +65,10 @@ mod view;
 mod violation;
 pub mod wire;
 
+pub use client::{
+    Again, Applied, Changes, ClientEvent, ClientOutput, ClientPolicy, ClientSession, ConnectionEnd, Data, FlushReason,
+    Update,
+};
 pub use delta::{ApplyError, Delta};
 pub use history::{Absent, History, HistoryLimits, Publication};
 pub use image::{Image, ImageSink, ImageWriter, Layout, Octets, Records, Section};

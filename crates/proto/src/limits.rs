@@ -46,3 +46,22 @@ pub const DELTA_OCTETS_ALWAYS: usize = 64 * 1024;
 
 /// Superseded images that slow readers may pin; beyond it the readers of the oldest are cut off.
 pub const PINNED_IMAGES_MAX: usize = 3;
+
+/// How long a router waits for a cache that owes it an answer and sends nothing. Responses take milliseconds; a cache
+/// that is still loading may hold a query for some seconds.
+pub const SILENCE: Duration = Duration::from_secs(60);
+
+/// How long a response may take in all, however much keeps coming. [R-SYN-03]
+pub const RESPONSE: Duration = Duration::from_secs(3_600);
+
+/// A cache that owes an answer for so many Retry intervals has stalled, which version 2 has a code for. [R-TMO-01]
+pub const STALL_RETRIES: u32 = 3;
+
+/// Between two queries of version 2 to a cache without data (8210bis section 8.4). [R-SYN-06]
+pub const NO_DATA: Duration = Duration::from_secs(60);
+
+/// How soon a lost connection is tried again; twice as long each time. [R-TMO-02]
+pub const RECONNECT_MIN: Duration = Duration::from_secs(1);
+
+/// The most octets of payload that a router collects: the world has 23 MB.
+pub const RESPONSE_OCTETS_MAX: usize = 1024 * 1024 * 1024;

@@ -39,6 +39,14 @@ impl Timing {
         Ok(Timing { refresh, retry, expire })
     }
 
+    /// The timers nearest to three values in seconds that break the rules: each within its range, and refresh and retry
+    /// below expire, beyond which nothing may be kept. [R-SYN-10]
+    pub fn nearest(refresh: u32, retry: u32, expire: u32) -> Timing {
+        let expire = expire.clamp(600, 172_800);
+        let below = |value: u32, max: u32| value.clamp(1, max).min(expire - 1);
+        Timing { refresh: below(refresh, 86_400), retry: below(retry, 7_200), expire }
+    }
+
     /// Seconds after which a router asks again.
     pub fn refresh(self) -> u32 {
         self.refresh

@@ -163,7 +163,7 @@ pub enum Violation {
         /// What the PDU says.
         got: u8,
     },
-    /// A Serial Query names another session than the one told on this connection.
+    /// A PDU names another session than the one that cache and router are in.
     SessionMismatch,
     /// An Error Report whose lengths contradict each other. It is never answered.
     MalformedErrorReport,
@@ -181,6 +181,16 @@ pub enum Violation {
     AspaZeroBesideOthers,
     /// An ASPA withdrawal with providers in it.
     AspaWithdrawalWithProviders,
+    /// A record was announced that is there already, or twice in one response.
+    DuplicateAnnouncement,
+    /// A record was withdrawn that is not there.
+    UnknownWithdrawal,
+    /// A PDU that only a router may send came from a cache.
+    NotFromCache(PduType),
+    /// A PDU that a cache may send came where it has no place: payload without a Cache Response before it, say.
+    OutOfPlace(PduType),
+    /// A response has more octets than anybody can have payload for.
+    ResponseTooLarge,
 }
 
 impl Violation {
@@ -204,7 +214,13 @@ impl Violation {
             | Violation::PrefixLengths
             | Violation::HostBits
             | Violation::KeyNotDer
-            | Violation::AspaWithdrawalWithProviders => ErrorCode::CorruptData,
+            | Violation::AspaWithdrawalWithProviders
+            // Code 3 is a cache's word: what a router finds in the wrong place is corrupt to it.
+            | Violation::NotFromCache(_)
+            | Violation::OutOfPlace(_) => ErrorCode::CorruptData,
+            Violation::DuplicateAnnouncement => ErrorCode::DuplicateAnnouncement,
+            Violation::UnknownWithdrawal => ErrorCode::WithdrawalOfUnknownRecord,
+            Violation::ResponseTooLarge => ErrorCode::InternalError,
             Violation::AspaWithoutProviders | Violation::AspaProvidersUnsorted | Violation::AspaZeroBesideOthers => {
                 ErrorCode::AspaProviderListError
             }
@@ -236,6 +252,11 @@ impl fmt::Display for Violation {
             Violation::AspaProvidersUnsorted => f.write_str("ASPA providers do not ascend"),
             Violation::AspaZeroBesideOthers => f.write_str("ASPA with AS 0 beside other providers"),
             Violation::AspaWithdrawalWithProviders => f.write_str("ASPA withdrawal with providers"),
+            Violation::DuplicateAnnouncement => f.write_str("the record was announced before"),
+            Violation::UnknownWithdrawal => f.write_str("the withdrawn record is not there"),
+            Violation::NotFromCache(pdu) => write!(f, "a cache does not send {pdu}"),
+            Violation::OutOfPlace(pdu) => write!(f, "{pdu} was not expected here"),
+            Violation::ResponseTooLarge => f.write_str("the response is too large"),
         }
     }
 }

@@ -148,7 +148,7 @@ pub(crate) mod record {
         aspa_parts(version, Action::Withdraw, customer, &[], out);
     }
 
-    pub(super) fn aspa_parts(
+    pub(crate) fn aspa_parts(
         version: Version,
         action: Action,
         customer: Asn,

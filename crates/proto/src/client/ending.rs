@@ -1,0 +1,215 @@
+//! What the end of a connection means: for the data, and for when to connect again.
+
+use super::{ClientEvent, ClientSession, Connection, Exchange, Link, NEVER};
+use crate::limits;
+use crate::time::{Moment, Timing};
+use crate::version::Version;
+use crate::violation::{ErrorCode, Violation};
+use std::fmt;
+use std::time::Duration;
+
+/// Why a connection ended, or was not to be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionEnd {
+    /// There was none.
+    NotConnected,
+    /// The cache ended it without having answered anything.
+    Unanswered,
+    /// The cache ended it, or it broke, between responses.
+    Lost,
+    /// The cache ended it, or it broke, in the middle of a response.
+    CutShort,
+    /// The cache owed an answer and was silent for too long.
+    Silent,
+    /// The cache and this router have no version in common.
+    VersionRefused,
+    /// The cache sent an Error Report with this code; none if it was malformed.
+    PeerReported(Option<u16>),
+    /// The cache knows nothing of the session that the router wanted to go on from, and said so by code 0 as old
+    /// caches do: everything is asked for on a new connection. [R-ERR-04]
+    SessionForgotten,
+    /// The cache restarts (code 12).
+    Restarting,
+    /// The cache shuts down (code 13).
+    ShutDown,
+    /// The cache broke the protocol.
+    Violation(Violation),
+    /// There was no memory for the data.
+    NoMemory,
+    /// The router was told to stop.
+    Stopped,
+}
+
+impl fmt::Display for ConnectionEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConnectionEnd::NotConnected => f.write_str("there is no connection"),
+            ConnectionEnd::Unanswered => f.write_str("the cache closed the connection without an answer"),
+            ConnectionEnd::Lost => f.write_str("the cache closed the connection"),
+            ConnectionEnd::CutShort => f.write_str("the connection ended in the middle of a response"),
+            ConnectionEnd::Silent => f.write_str("the cache is silent"),
+            ConnectionEnd::VersionRefused => f.write_str("the cache speaks none of our versions"),
+            ConnectionEnd::PeerReported(Some(code)) => match ErrorCode::from_number(*code) {
+                Some(code) => write!(f, "the cache reported error {code}"),
+                None => write!(f, "the cache reported error {code}, which no text defines"),
+            },
+            ConnectionEnd::PeerReported(None) => f.write_str("the cache sent a malformed Error Report"),
+            ConnectionEnd::SessionForgotten => f.write_str("the cache does not know our session any more"),
+            ConnectionEnd::Restarting => f.write_str("the cache restarts"),
+            ConnectionEnd::ShutDown => f.write_str("the cache shuts down"),
+            ConnectionEnd::Violation(violation) => write!(f, "the cache broke the protocol: {violation}"),
+            ConnectionEnd::NoMemory => f.write_str("there is no memory for the data"),
+            ConnectionEnd::Stopped => f.write_str("stopped"),
+        }
+    }
+}
+
+/// When the next connection is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// Now, in another way than before.
+    AtOnce,
+    /// Then.
+    At(Moment),
+    /// The router was told to stop.
+    Never,
+}
+
+/// Why data may not be used any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlushReason {
+    /// Their Expire interval has passed. [R-SYN-08]
+    Expired,
+    /// The cache broke the protocol in a way that makes its data doubtful. [R-SID-01] [R-ERR-01]
+    Violation(Violation),
+    /// The cache sent a fatal Error Report with this code; none if it was malformed. [R-ERR-01] [R-ERR-02]
+    PeerReported(Option<u16>),
+    /// This fatal error was reported to the cache.
+    Reported(ErrorCode),
+    /// The cache shuts down (code 13). [R-ERR-03]
+    ShutDown,
+}
+
+impl fmt::Display for FlushReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FlushReason::Expired => f.write_str("they have expired"),
+            FlushReason::Violation(violation) => write!(f, "the cache broke the protocol: {violation}"),
+            FlushReason::PeerReported(code) => fmt::Display::fmt(&ConnectionEnd::PeerReported(*code), f),
+            FlushReason::Reported(code) => write!(f, "error {code} was reported"),
+            FlushReason::ShutDown => fmt::Display::fmt(&ConnectionEnd::ShutDown, f),
+        }
+    }
+}
+
+impl ClientSession {
+    /// The cache broke the protocol: it is told so, and the connection ends.
+    pub(super) fn violated(&mut self, violation: Violation, copy: &[u8]) {
+        let Link::Up(connection) = &self.link else { return };
+        let (version, settled) = (connection.speech.version(), connection.speech.settled());
+        self.report(version, violation.code(version), Some(violation), copy, &violation.to_string());
+        if violation == Violation::SessionMismatch || settled == Some(Version::V2) {
+            self.flush(FlushReason::Violation(violation));
+        }
+        self.end(ConnectionEnd::Violation(violation));
+    }
+
+    /// The cache sent an Error Report that is not about versions or missing data. It is never answered.
+    pub(super) fn peer_reported(&mut self, code: Option<u16>) {
+        let Link::Up(connection) = &self.link else { return };
+        let settled = connection.speech.settled();
+        // [R-ERR-04] Nothing but the first query of this connection can have been wrong.
+        let asked_since = matches!(connection.exchange, Exchange::Asked(Some(_)));
+        if code == Some(0) && asked_since && connection.told.is_none() && !self.is_probe {
+            self.memory = None;
+            return self.end(ConnectionEnd::SessionForgotten);
+        }
+        let why = match code.and_then(ErrorCode::from_number) {
+            Some(ErrorCode::CacheRestart) => ConnectionEnd::Restarting,
+            Some(ErrorCode::CacheShutdown) => {
+                self.flush(FlushReason::ShutDown);
+                ConnectionEnd::ShutDown
+            }
+            _ => {
+                if settled == Some(Version::V2) {
+                    self.flush(FlushReason::PeerReported(code));
+                }
+                ConnectionEnd::PeerReported(code)
+            }
+        };
+        self.end(why);
+    }
+
+    /// Behind all input: if the cache has ended its side, so does the router.
+    pub(super) fn conclude(&mut self) {
+        let Link::Up(Connection { ended: true, exchange, input, speech, .. }) = &self.link else { return };
+        match exchange {
+            Exchange::Received { .. } | Exchange::Applying(_) => {}
+            // A report that was cut short says at least its code.
+            Exchange::Idle(_) | Exchange::Asked(_) | Exchange::Receiving { .. }
+                if input.get(1) == Some(&crate::PduType::ErrorReport.octet())
+                    && input.len() >= crate::HEADER_OCTETS =>
+            {
+                self.read_cut_report();
+            }
+            Exchange::Receiving { .. } => self.end(ConnectionEnd::CutShort),
+            Exchange::Idle(_) | Exchange::Asked(_) if speech.settled().is_none() => self.ended_unanswered(),
+            Exchange::Idle(_) | Exchange::Asked(_) => self.end(ConnectionEnd::Lost),
+        }
+    }
+
+    /// Ends the connection, or the attempt at one, and decides when the next one comes.
+    pub(super) fn end(&mut self, why: ConnectionEnd) {
+        let again = match why {
+            ConnectionEnd::NotConnected => {
+                self.next_version = None;
+                Again::At(self.back_off())
+            }
+            ConnectionEnd::Stopped => Again::Never,
+            ConnectionEnd::SessionForgotten => Again::AtOnce,
+            _ if self.next_version.is_some() => Again::AtOnce,
+            ConnectionEnd::Unanswered
+            | ConnectionEnd::Lost
+            | ConnectionEnd::CutShort
+            | ConnectionEnd::Silent
+            | ConnectionEnd::NoMemory => Again::At(self.back_off()),
+            ConnectionEnd::VersionRefused
+            | ConnectionEnd::PeerReported(_)
+            | ConnectionEnd::Violation(_)
+            | ConnectionEnd::Restarting => Again::At(self.in_about(self.timing().retry())),
+            // 8210bis section 8.6: the default interval, whatever the cache had said.
+            ConnectionEnd::ShutDown => Again::At(self.in_about(Timing::default().retry())),
+        };
+        let until = match again {
+            Again::AtOnce => self.now,
+            Again::At(at) => at,
+            Again::Never => NEVER,
+        };
+        self.link = match &self.link {
+            Link::Up(_) => Link::Closing(until),
+            Link::Down(_) | Link::Connecting | Link::Closing(_) | Link::Stopped => Link::Down(until),
+        };
+        self.events.push_back(ClientEvent::Ended { why, again });
+    }
+
+    /// When to connect again after something that may be over soon: a second at first, twice as long each time, up to
+    /// the Retry interval. [R-TMO-02]
+    fn back_off(&mut self) -> Moment {
+        let retry = Duration::from_secs(self.timing().retry().into());
+        let doubled = limits::RECONNECT_MIN * 2_u32.saturating_pow(self.failures.min(16));
+        self.failures = self.failures.saturating_add(1);
+        let pause = doubled.min(retry.max(limits::RECONNECT_MIN));
+        let at = self.now.after(pause.mul_f64(0.75 + 0.5 * self.random()));
+        match &self.link {
+            // It was said that there are no data: asking earlier is no use.
+            Link::Up(Connection { no_data: true, exchange: Exchange::Idle(next), .. }) => at.max(*next),
+            _ => at,
+        }
+    }
+
+    /// In so many seconds, or up to a tenth more, so that not all routers come at once. [R-SYN-09]
+    fn in_about(&mut self, seconds: u32) -> Moment {
+        let share = self.random();
+        self.now.after(Duration::from_secs(seconds.into()).mul_f64(1.0 + 0.1 * share))
+    }
+}

@@ -1,0 +1,260 @@
+//! From octets to what the cache said, and the judgement of everything that it should not have said.
+//!
+//! The order of the questions is the one of the cache's side: Error Report, length, version, type, and only then whether
+//! the PDU has its place here.
+
+use super::negotiate::Speech;
+use super::update::Changes;
+use super::{ClientEvent, ClientSession, Complete, Connection, ConnectionEnd, Exchange, Link};
+use crate::version::{HEADER_OCTETS, PduType, Version};
+use crate::violation::{ErrorCode, Violation};
+use crate::wire::{COPY_OCTETS_MAX, Header, Pdu, check_length};
+
+/// What a header means in the connection's state.
+enum Judgement {
+    /// A PDU of this version that may be read.
+    Read(Version),
+    /// A PDU that counts for nothing.
+    PassOver,
+    /// An Error Report of whatever version.
+    PeerReport,
+    /// Fatal.
+    Wrong(Violation),
+}
+
+impl ClientSession {
+    /// Takes what can be taken from the input.
+    pub(super) fn read_input(&mut self) {
+        let Link::Up(connection) = &mut self.link else { return };
+        let mut input = std::mem::take(&mut connection.input);
+        let mut at = 0;
+        while let Some(rest) = input.get(at..)
+            && let Some(octets) = self.read_one(rest)
+        {
+            at += octets;
+        }
+        if let Link::Up(connection) = &mut self.link {
+            input.drain(..at);
+            // A connection between responses keeps no buffer.
+            connection.input = if input.is_empty() { Vec::new() } else { input };
+        }
+    }
+
+    /// Reads one PDU, and says how long it was; none if it is not all there, or must wait.
+    fn read_one(&mut self, input: &[u8]) -> Option<usize> {
+        let Link::Up(connection) = &self.link else { return None };
+        match connection.exchange {
+            Exchange::Idle(_) | Exchange::Asked(_) | Exchange::Receiving { .. } => {}
+            Exchange::Received { .. } | Exchange::Applying(_) => return None,
+        }
+        let header = Header::parse(input)?;
+        let length = usize::try_from(header.length).unwrap_or(usize::MAX);
+        match self.judge(connection, header) {
+            Judgement::Wrong(violation) => {
+                // What is there of it is copied; nobody waits for the rest of something wrong.
+                let copied = match check_length(header.length) {
+                    Ok(()) => length.min(COPY_OCTETS_MAX).min(input.len()),
+                    Err(_) => HEADER_OCTETS,
+                };
+                self.violated(violation, input.get(..copied).unwrap_or_default());
+                Some(input.len())
+            }
+            Judgement::PeerReport => {
+                // The lengths of a report may contradict each other; its code is in the header all the same. [R-ERR-02]
+                let is_sane = PduType::ErrorReport.allows_length(Version::V2, header.length);
+                let octets = if is_sane { input.get(..length)? } else { input };
+                self.take_report(header, octets);
+                Some(octets.len())
+            }
+            Judgement::PassOver => input.get(..length).map(<[u8]>::len),
+            Judgement::Read(version) => {
+                let octets = input.get(..length)?;
+                match Pdu::decode(octets) {
+                    Ok(pdu) => self.take(version, &pdu, octets),
+                    Err(violation) => self.violated(violation, octets),
+                }
+                Some(length)
+            }
+        }
+    }
+
+    fn judge(&self, connection: &Connection, header: Header) -> Judgement {
+        if header.pdu_type == PduType::ErrorReport.octet() {
+            return Judgement::PeerReport;
+        }
+        if let Err(violation) = check_length(header.length) {
+            return Judgement::Wrong(violation);
+        }
+        let spoken = connection.speech.version();
+        let version = match connection.speech {
+            // [R-NEG-06] [R-TMO-03] Of any version, it counts for nothing before the first answer.
+            Speech::Asking { .. } if header.pdu_type == PduType::SerialNotify.octet() => return Judgement::PassOver,
+            // [R-NEG-05] The first answer may be in a lower version.
+            Speech::Asking { .. } => Version::from_octet(header.version)
+                .filter(|version| *version <= spoken && *version >= self.policy.versions.min()),
+            // [R-NEG-07]
+            Speech::Settled(_) => Version::from_octet(header.version).filter(|version| *version == spoken),
+        };
+        let Some(version) = version else {
+            return Judgement::Wrong(Violation::VersionChanged { session: spoken, got: header.version });
+        };
+        // [R-DAT-09]
+        match PduType::from_octet(version, header.pdu_type) {
+            None => Judgement::Wrong(Violation::UnknownType(version, header.pdu_type)),
+            Some(pdu) if !pdu.allows_length(version, header.length) => {
+                Judgement::Wrong(Violation::WrongLength(pdu, header.length))
+            }
+            Some(_) => Judgement::Read(version),
+        }
+    }
+
+    fn take(&mut self, version: Version, pdu: &Pdu<'_>, octets: &[u8]) {
+        let Link::Up(connection) = &mut self.link else { return };
+        let exchange = &mut connection.exchange;
+        match (pdu, exchange) {
+            (Pdu::Prefix { .. } | Pdu::RouterKey { .. } | Pdu::Aspa { .. }, Exchange::Receiving { changes, .. }) => {
+                match changes.push(pdu) {
+                    Ok(()) => {}
+                    Err(Violation::ResponseTooLarge) => self.violated(Violation::ResponseTooLarge, &[]),
+                    Err(violation) => self.violated(violation, octets),
+                }
+            }
+            (Pdu::CacheResponse { session }, Exchange::Asked(since)) => {
+                let (session, since) = (*session, *since);
+                self.settle(version);
+                match since {
+                    // [R-SID-02] It went on from a session that this version does not have.
+                    Some(memory) if memory.version != version => {
+                        self.memory = None;
+                        self.begin_elsewhere(Some(version), ConnectionEnd::SessionForgotten);
+                    }
+                    // What it would change has expired since it was asked.
+                    Some(_) if self.data.is_none() && !self.is_probe => {
+                        self.memory = None;
+                        self.begin_elsewhere(Some(version), ConnectionEnd::SessionForgotten);
+                    }
+                    // [R-SID-01]
+                    Some(memory) if memory.session != session => self.violated(Violation::SessionMismatch, octets),
+                    Some(_) | None => {
+                        let changes = Box::new(Changes::new(self.base(since), version));
+                        let now = self.now;
+                        if let Link::Up(connection) = &mut self.link {
+                            connection.told = Some(session);
+                            connection.begun = now;
+                            connection.exchange = Exchange::Receiving { session, changes };
+                        }
+                    }
+                }
+            }
+            (Pdu::CacheReset, Exchange::Asked(Some(_))) => {
+                self.settle(version);
+                self.cache_reset();
+            }
+            (Pdu::EndOfData { session, .. }, Exchange::Receiving { session: told, .. }) if session != told => {
+                self.violated(Violation::SessionMismatch, octets); // [R-SID-01]
+            }
+            (Pdu::EndOfData { session, serial, timers }, exchange @ Exchange::Receiving { .. }) => {
+                let received = std::mem::replace(exchange, Exchange::Idle(super::NEVER));
+                let timing = self.take_timers(*timers);
+                let complete = Complete { session: *session, serial: *serial, timing, at: self.now };
+                if let (Link::Up(connection), Exchange::Receiving { changes, .. }) = (&mut self.link, received) {
+                    connection.exchange = Exchange::Received { complete, changes };
+                }
+            }
+            (Pdu::SerialNotify { session, serial }, _) => {
+                let known = connection.told.or(self.memory.map(|memory| memory.session));
+                if known.is_some_and(|known| known != *session) && !connection.no_data {
+                    self.violated(Violation::SessionMismatch, octets); // [R-SID-01]
+                } else {
+                    self.notified(*serial);
+                }
+            }
+            (Pdu::SerialQuery { .. } | Pdu::ResetQuery, _) => {
+                self.violated(Violation::NotFromCache(type_of(octets)), octets);
+            }
+            (
+                Pdu::Prefix { .. }
+                | Pdu::RouterKey { .. }
+                | Pdu::Aspa { .. }
+                | Pdu::CacheResponse { .. }
+                | Pdu::CacheReset
+                | Pdu::EndOfData { .. },
+                _,
+            ) => self.violated(Violation::OutOfPlace(type_of(octets)), octets),
+            (Pdu::ErrorReport(_), _) => unreachable!("Error Reports are judged by their header"),
+        }
+    }
+
+    /// The cache has answered in this version, and has to stay with it.
+    fn settle(&mut self, version: Version) {
+        let Link::Up(connection) = &mut self.link else { return };
+        if connection.speech.settled().is_none() {
+            connection.speech = Speech::Settled(version);
+            self.events.push_back(ClientEvent::Negotiated(version));
+        }
+    }
+
+    /// An Error Report, whole or as much as its cache managed to send.
+    fn take_report(&mut self, header: Header, octets: &[u8]) {
+        let (code, text) = match Pdu::decode(octets) {
+            Ok(Pdu::ErrorReport(report)) => (Some(report.code), report.text.escape_ascii().to_string()),
+            // Of a version that nobody knows, or malformed. The code stands in the header in all of them.
+            _ => match error_text(octets) {
+                Some(text) => (Some(header.field), text),
+                None => (None, String::new()),
+            },
+        };
+        self.events.push_back(ClientEvent::PeerReported { code, text });
+        self.act_on_report(header.version, code);
+    }
+
+    /// The connection ended within an Error Report.
+    pub(super) fn read_cut_report(&mut self) {
+        let Link::Up(connection) = &mut self.link else { return };
+        let input = std::mem::take(&mut connection.input);
+        let Some(header) = Header::parse(&input) else { return };
+        self.events.push_back(ClientEvent::PeerReported { code: Some(header.field), text: String::new() });
+        self.act_on_report(header.version, Some(header.field));
+        // A code that leaves the connection open does not help: it is gone.
+        self.conclude();
+    }
+
+    fn act_on_report(&mut self, octet: u8, code: Option<u16>) {
+        let Link::Up(connection) = &mut self.link else { return };
+        match (code.and_then(ErrorCode::from_number), &connection.exchange) {
+            (Some(ErrorCode::UnsupportedProtocolVersion), _) => self.version_refused(octet),
+            (Some(ErrorCode::NoDataAvailable), Exchange::Asked(_)) => {
+                let spoken = connection.speech.version();
+                let version = Version::from_octet(octet).filter(|version| *version <= spoken);
+                self.settle(version.unwrap_or(spoken));
+                self.no_data();
+            }
+            (Some(ErrorCode::CacheRestart | ErrorCode::CacheShutdown), _) => self.peer_reported(code),
+            // It does not know the version that it was asked in, and says so in the one that it knows.
+            _ if connection.speech.settled().is_none() && self.memory.is_none() => {
+                let asked = connection.speech.version();
+                let lower = Version::from_octet(octet).filter(|version| *version < asked);
+                let lower = lower.filter(|version| *version >= self.policy.versions.min());
+                self.begin_elsewhere(lower, ConnectionEnd::PeerReported(code));
+            }
+            _ => self.peer_reported(code),
+        }
+    }
+}
+
+/// The text of an Error Report whose lengths agree; its version may be any.
+fn error_text(octets: &[u8]) -> Option<String> {
+    let mut known = octets.to_vec();
+    if let Some(version) = known.first_mut() {
+        *version = Version::V2.octet();
+    }
+    match Pdu::decode(&known) {
+        Ok(Pdu::ErrorReport(report)) => Some(report.text.escape_ascii().to_string()),
+        _ => None,
+    }
+}
+
+fn type_of(octets: &[u8]) -> PduType {
+    let known = octets.get(1).and_then(|octet| PduType::from_octet(Version::V2, *octet));
+    known.expect("it was decoded from these octets")
+}

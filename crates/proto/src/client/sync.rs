@@ -1,0 +1,177 @@
+//! What to ask, and when: timers, notifies, and what becomes of a response.
+
+use super::update::{Applied, Base, Refusal};
+use super::{
+    ClientEvent, ClientSession, Complete, Connection, ConnectionEnd, Exchange, FlushReason, Link, Memory, NEVER, Update,
+};
+use crate::limits;
+use crate::time::{Moment, Timing};
+use crate::version::Version;
+use crate::violation::ErrorCode;
+use crate::wire::Pdu;
+use std::time::Duration;
+
+impl Connection {
+    /// When something is due that the cache does not bring about.
+    pub(super) fn deadline(&self, session: &ClientSession) -> Option<Moment> {
+        match &self.exchange {
+            Exchange::Idle(at) => Some(*at),
+            Exchange::Asked(_) => Some(self.silence_ends(session).0),
+            Exchange::Receiving { .. } => Some(self.silence_ends(session).0.min(self.begun.after(limits::RESPONSE))),
+            Exchange::Received { .. } | Exchange::Applying(_) => None,
+        }
+    }
+
+    /// When a silent cache is given up, and whether that is the stall that version 2 has a code for. [R-TMO-01]
+    fn silence_ends(&self, session: &ClientSession) -> (Moment, bool) {
+        let patience = session.policy.silence_max;
+        let retry = Duration::from_secs(session.timing().retry().into());
+        let stall = retry * limits::STALL_RETRIES;
+        (self.progress.after(patience.min(stall)), stall <= patience)
+    }
+}
+
+impl ClientSession {
+    /// The cache's timers, or the policy's while there are none.
+    pub(super) fn timing(&self) -> Timing {
+        self.data.as_ref().map_or(self.policy.timing, |data| data.timing)
+    }
+
+    /// Sends a query: from where the router is, if it can be gone on from there. [R-SYN-01] [R-SID-02]
+    pub(super) fn ask(&mut self) {
+        let Link::Up(connection) = &mut self.link else { return };
+        let version = connection.speech.version();
+        let since = self.memory.filter(|memory| memory.version == version);
+        let query = match since {
+            Some(Memory { session, serial, .. }) => Pdu::SerialQuery { session, serial },
+            None => Pdu::ResetQuery,
+        };
+        query.encode(version, &mut self.outbox);
+        connection.exchange = Exchange::Asked(since);
+        connection.progress = self.now;
+        connection.no_data = false;
+        connection.notified = None;
+        let since = since.map(|memory| (memory.session, memory.serial));
+        self.events.push_back(ClientEvent::Asked { version, since });
+    }
+
+    /// What a response to the query that was sent will change.
+    pub(super) fn base(&self, since: Option<Memory>) -> Base {
+        match (since, &self.data) {
+            (None, data) => Base::Replace(data.as_ref().map(|data| data.image.clone())),
+            (Some(_), Some(data)) => Base::Change(data.image.clone()),
+            (Some(_), None) => Base::ChangeUnknown,
+        }
+    }
+
+    /// Does what the time demands.
+    pub(super) fn check_time(&mut self) {
+        if self.data.as_ref().is_some_and(|data| data.expires() <= self.now) {
+            self.flush(FlushReason::Expired); // [R-SYN-08]
+        }
+        let Link::Up(connection) = &self.link else { return };
+        if connection.deadline(self).is_none_or(|at| at > self.now || at == NEVER) {
+            return;
+        }
+        match &connection.exchange {
+            // [R-SYN-07]
+            Exchange::Idle(_) => self.ask(),
+            Exchange::Asked(_) | Exchange::Receiving { .. } => {
+                let (at, is_stall) = connection.silence_ends(self);
+                let version = connection.speech.version();
+                if is_stall && at <= self.now && connection.speech.settled() == Some(Version::V2) {
+                    self.report(version, ErrorCode::TransportFailure, None, &[], "nothing came for too long");
+                    self.flush(FlushReason::Reported(ErrorCode::TransportFailure));
+                }
+                self.end(ConnectionEnd::Silent);
+            }
+            Exchange::Received { .. } | Exchange::Applying(_) => {}
+        }
+    }
+
+    /// The cache says that it has another serial. [R-NEG-06] has been seen to.
+    pub(super) fn notified(&mut self, serial: crate::Serial) {
+        let held = self.memory.map(|memory| memory.serial);
+        let Link::Up(connection) = &mut self.link else { return };
+        match &connection.exchange {
+            Exchange::Idle(_) if held != Some(serial) => {
+                self.events.push_back(ClientEvent::Notified(serial));
+                self.ask();
+            }
+            Exchange::Idle(_) => {}
+            Exchange::Asked(_) | Exchange::Receiving { .. } | Exchange::Received { .. } | Exchange::Applying(_) => {
+                connection.notified = Some(serial);
+            }
+        }
+    }
+
+    /// There are no data: what is held stays, and the cache is asked again. [R-SYN-06]
+    pub(super) fn no_data(&mut self) {
+        let retry = Duration::from_secs(self.timing().retry().into());
+        let Link::Up(connection) = &mut self.link else { return };
+        let pause = match connection.speech.version() {
+            // 8210bis section 8.4: about once a minute.
+            Version::V2 => limits::NO_DATA.min(retry),
+            Version::V0 | Version::V1 => retry,
+        };
+        connection.no_data = true;
+        connection.exchange = Exchange::Idle(self.now.after(pause));
+        // Periodic Reset Queries are what the texts ask for, whatever the router held.
+        self.memory = None;
+        self.events.push_back(ClientEvent::NoData);
+    }
+
+    /// The serial is too old or of another line: everything is asked for, and what is held stays until then. [R-SYN-05]
+    pub(super) fn cache_reset(&mut self) {
+        self.memory = None;
+        self.events.push_back(ClientEvent::CacheReset);
+        self.ask();
+    }
+
+    /// The timers of an End of Data: those of the policy where it has none, and within the rules. [R-SYN-10]
+    pub(super) fn take_timers(&mut self, timers: Option<[u32; 3]>) -> Timing {
+        let Some([refresh, retry, expire]) = timers else { return self.policy.timing };
+        Timing::new(refresh, retry, expire).unwrap_or_else(|_| {
+            let used = Timing::nearest(refresh, retry, expire);
+            self.events.push_back(ClientEvent::TimersAdjusted { got: [refresh, retry, expire], used });
+            used
+        })
+    }
+
+    /// A response was applied, or can't be.
+    pub(super) fn take_applied(&mut self, applied: Applied) {
+        let Link::Up(Connection { exchange: Exchange::Applying(complete), speech, .. }) = &self.link else { return };
+        let (complete, version): (Complete, Version) = (*complete, speech.version());
+        match applied.outcome {
+            Ok(update) => self.updated(complete, version, update),
+            Err(Refusal { violation, copy }) => self.violated(violation, &copy),
+        }
+    }
+
+    fn updated(&mut self, complete: Complete, version: Version, update: Update) {
+        let Complete { session, serial, timing, at } = complete;
+        self.failures = 0;
+        // [R-SYN-02] Only here is the serial taken over.
+        self.memory = Some(Memory { version, session, serial });
+        self.data = update.image.clone().map(|image| complete.into_data(image));
+        self.is_probe &= self.data.is_none();
+        self.events.push_back(ClientEvent::Updated(update));
+        let Link::Up(connection) = &mut self.link else { return };
+        let notified = connection.notified.take().filter(|notified| *notified != serial);
+        connection.exchange = Exchange::Idle(at.after(Duration::from_secs(timing.refresh().into())));
+        connection.progress = self.now;
+        if let Some(serial) = notified {
+            self.notified(serial);
+        }
+        self.read_input();
+        self.conclude();
+    }
+
+    /// Lets go of the data, and of where they could be gone on from.
+    pub(super) fn flush(&mut self, reason: FlushReason) {
+        self.memory = None;
+        if self.data.take().is_some() {
+            self.events.push_back(ClientEvent::Flushed(reason));
+        }
+    }
+}
