@@ -47,17 +47,29 @@ pub(crate) struct Lines {
 }
 
 /// A chunk on its way.
-struct Writing {
+pub(crate) struct Writing {
     chunk: Chunk,
     done: usize,
-    progress: Moment,
+    pub(crate) progress: Moment,
+}
+
+impl Writing {
+    pub(crate) fn new(chunk: Chunk, now: Moment) -> Writing {
+        Writing { chunk, done: 0, progress: now }
+    }
+
+    /// What is left once so many octets more have been written; none if that is nothing.
+    pub(crate) fn further(self, octets: usize, now: Moment) -> Option<Writing> {
+        let done = self.done + octets;
+        (done < self.chunk.octets().len()).then_some(Writing { done, progress: now, ..self })
+    }
 }
 
 /// Something is being made for the session. It is rare, so an idle connection has no room for it.
 type Making = Pin<Box<dyn Future<Output = Option<Arc<View>>> + Send>>;
 
 /// What the transport did.
-enum Moved {
+pub(crate) enum Moved {
     Read,
     Ended,
     Wrote(usize),
@@ -131,7 +143,7 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
         }
         while self.writing.is_none() {
             match self.session.next(now) {
-                Output::Write(chunk) => self.writing = Some(Writing { chunk, done: 0, progress: now }),
+                Output::Write(chunk) => self.writing = Some(Writing::new(chunk, now)),
                 Output::Close => return Onward::Close,
                 Output::Event(event) => (self.observe)(event),
                 Output::Want(want) => self.making = Some(Box::pin(ask_for(self.lines.wants.clone(), want))),
@@ -159,7 +171,12 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
         let write_deadline = self.write_deadline();
         let deadline = [self.session.deadline(), write_deadline].into_iter().flatten().min();
         tokio::select! {
-            moved = move_octets(&mut self.transport, &mut self.session, &mut self.writing, clock) => {
+            moved = {
+                let session = &mut self.session;
+                let wants_input = session.wants_input();
+                let receive = |octets: &[u8]| session.receive(clock.now(), octets);
+                move_octets::<READ_OCTETS>(&mut self.transport, wants_input, receive, self.writing.as_ref())
+            } => {
                 return self.moved(moved);
             }
             changed = self.lines.published.changed(), if !self.stopping => self.published(changed.is_ok()),
@@ -196,13 +213,7 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
                 self.session.input_ended(now);
             }
             Moved::Wrote(octets) => {
-                if let Some(Writing { chunk, done, progress }) = &mut self.writing {
-                    *done += octets;
-                    *progress = now;
-                    if *done >= chunk.octets().len() {
-                        self.writing = None;
-                    }
-                }
+                self.writing = self.writing.take().and_then(|writing| writing.further(octets, now));
             }
             Moved::Failed(error) => {
                 self.hear_last_words(now);
@@ -241,21 +252,21 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
     }
 }
 
-/// Reads if the session wants input, and writes if there is a chunk, whichever can be done. Reading comes first: it is
-/// rare and short, and an error of the peer has to be seen in the middle of a response.
-async fn move_octets(
+/// Reads if input is wanted, and writes if there is a chunk, whichever can be done. Reading comes first: it is rare and
+/// short for a cache, and an error of the peer has to be seen in the middle of a response.
+pub(crate) async fn move_octets<const OCTETS: usize>(
     transport: &mut Tcp,
-    session: &mut ServerSession,
-    writing: &mut Option<Writing>,
-    clock: Clock,
+    wants_input: bool,
+    mut receive: impl FnMut(&[u8]),
+    writing: Option<&Writing>,
 ) -> Moved {
     poll_fn(|context| {
-        if session.wants_input() {
-            let mut buffer = [0; READ_OCTETS];
+        if wants_input {
+            let mut buffer = [0; OCTETS];
             match transport.poll_read(context, &mut buffer) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Moved::Ended),
                 Poll::Ready(Ok(octets)) => {
-                    session.receive(clock.now(), buffer.get(..octets).unwrap_or_default());
+                    receive(buffer.get(..octets).unwrap_or_default());
                     return Poll::Ready(Moved::Read);
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Moved::Failed(error)),
@@ -290,7 +301,8 @@ async fn made(making: &mut Option<Making>) -> Option<Arc<View>> {
     }
 }
 
-async fn sleep(clock: Clock, deadline: Option<Moment>) {
+/// Until a moment; for ever if there is none.
+pub(crate) async fn sleep(clock: Clock, deadline: Option<Moment>) {
     match deadline {
         Some(deadline) => sleep_until(clock.instant(deadline)).await,
         None => pending().await,

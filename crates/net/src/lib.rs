@@ -8,17 +8,21 @@
 
 mod clock;
 mod close;
+mod connect;
 mod drive;
 mod listen;
 mod memfd;
 mod service;
 mod sys;
+mod target;
 mod transport;
 
 pub use clock::Clock;
 pub use close::{DRAIN_MAX, DRAIN_OCTETS_MAX};
+pub use connect::{CONNECT_MAX, Direction, Follower, follow};
 pub use drive::{End, LAST_WORDS_MAX};
 pub use listen::{BACKLOG, Ipv4Beside, Listener, listen};
 pub use memfd::DataSink;
 pub use service::{Observer, Peer, Published, Service, Trouble, Wanted};
 pub use sys::give_memory_back;
+pub use target::{Target, TargetError};

@@ -1,7 +1,8 @@
 //! Listeners: they accept while there is room, survive whatever accepting may fail with, and never die.
 
 use crate::service::{Service, Trouble};
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use crate::transport::tcp;
+use socket2::{Domain, Protocol, Socket, Type};
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
@@ -14,12 +15,6 @@ use tokio::time::sleep;
 
 /// Connections that the kernel holds for a listener that does not accept them yet.
 pub const BACKLOG: i32 = 1_024;
-
-/// Keep-alives [T-TCP-02]: the first after this much silence, then one each interval, and this many unanswered ones
-/// end the connection.
-const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
-const KEEPALIVE_RETRIES: u32 = 6;
 
 /// Between two attempts to accept while that fails.
 const RETRY_MIN: Duration = Duration::from_millis(50);
@@ -94,7 +89,7 @@ async fn accept_for_ever(listeners: &[Listener], service: &Service, room: &Arc<S
             Ok((stream, remote)) => {
                 retry = RETRY_MIN;
                 // A socket that takes no options still carries PDUs.
-                let _ = prepare(&stream);
+                let _ = tcp::prepare(&stream);
                 let local = stream.local_addr().unwrap_or(listener.local);
                 service.serve(stream, remote, local, permit);
             }
@@ -123,11 +118,4 @@ async fn accept_any(listeners: &[Listener], turn: usize) -> (&Listener, io::Resu
         Poll::Pending
     })
     .await
-}
-
-fn prepare(stream: &TcpStream) -> io::Result<()> {
-    // [T-TCP-05] A lone End of Data or Notify goes out at once; larger responses are packed by MSG_MORE.
-    stream.set_nodelay(true)?;
-    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL);
-    SockRef::from(stream).set_tcp_keepalive(&keepalive.with_retries(KEEPALIVE_RETRIES))
 }

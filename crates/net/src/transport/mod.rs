@@ -1,5 +1,5 @@
 //! The ways in which octets travel.
 
-mod tcp;
+pub(crate) mod tcp;
 
 pub(crate) use tcp::Tcp;

@@ -4,13 +4,27 @@
 use crate::memfd::Memfd;
 use rtrcast_proto::Chunk;
 use rustix::net::{RecvFlags, SendFlags};
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 use std::io;
 use std::net::Shutdown;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
+
+/// Keep-alives [T-TCP-02]: the first after this much silence, then one each interval, and this many unanswered ones
+/// end the connection.
+const KEEPALIVE_TIME: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
+const KEEPALIVE_RETRIES: u32 = 6;
+
+/// Sets what every connection has, whichever side opened it.
+pub(crate) fn prepare(stream: &TcpStream) -> io::Result<()> {
+    // [T-TCP-05] A lone End of Data or Notify goes out at once; larger responses are packed by MSG_MORE.
+    stream.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive.with_retries(KEEPALIVE_RETRIES))
+}
 
 pub(crate) struct Tcp {
     stream: TcpStream,

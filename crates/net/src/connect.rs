@@ -1,0 +1,286 @@
+//! The router's side over real connections: connects, drives a [`ClientSession`], connects again.
+//!
+//! As on the cache's side nothing is cancelled halfway, and what came before a connection broke is heard before its end.
+
+use crate::clock::Clock;
+use crate::close;
+use crate::drive::{Moved, Writing, move_octets, sleep};
+use crate::memfd::DataSink;
+use crate::target::Target;
+use crate::transport::{Tcp, tcp};
+use rtrcast_proto::{Applied, ClientEvent, ClientOutput, ClientSession, Moment};
+use std::future::{Future, pending};
+use std::io;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::time::Duration;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::sync::Notify;
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tokio::time::timeout;
+
+/// How long a name may take to resolve, and each of its addresses to answer.
+pub const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// How long a cache may take nothing of a query.
+const WRITE_STALL_MAX: Duration = Duration::from_secs(60);
+
+/// The most octets that are read at once.
+const READ_OCTETS: usize = 64 * 1024;
+
+/// Which way octets went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the router to the cache.
+    Sent,
+    /// From the cache to the router.
+    Received,
+}
+
+/// Whoever follows a cache. A closure over events is one.
+pub trait Follower {
+    /// Something happened; the session is as it is after that. `Break` ends the following.
+    fn event(&mut self, session: &ClientSession, event: ClientEvent) -> ControlFlow<()>;
+
+    /// There is no connection, for this reason. The session says when it tries again.
+    fn not_connected(&mut self, _error: &io::Error) {}
+
+    /// Octets went by.
+    fn octets(&mut self, _direction: Direction, _octets: &[u8]) {}
+}
+
+impl<Observe: FnMut(&ClientSession, ClientEvent) -> ControlFlow<()>> Follower for Observe {
+    fn event(&mut self, session: &ClientSession, event: ClientEvent) -> ControlFlow<()> {
+        self(session, event)
+    }
+}
+
+/// Follows a cache, over as many connections as it takes, until the follower has had enough. Ring `bell` to have the
+/// cache asked now. Data sets are put together on a blocking thread, and lie in memory files as a cache's do.
+pub async fn follow(
+    target: &Target,
+    clock: Clock,
+    session: ClientSession,
+    bell: &Notify,
+    follower: &mut impl Follower,
+) {
+    let following = Following {
+        target,
+        clock,
+        session,
+        bell,
+        follower,
+        connecting: None,
+        transport: None,
+        writing: None,
+        applying: None,
+        has_last_words: false,
+        peer_ended: false,
+        has_left: false,
+    };
+    following.run().await;
+}
+
+type Connecting = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
+type Applying = JoinHandle<io::Result<Applied>>;
+
+struct Following<'a, F> {
+    target: &'a Target,
+    clock: Clock,
+    session: ClientSession,
+    bell: &'a Notify,
+    follower: &'a mut F,
+    connecting: Option<Connecting>,
+    transport: Option<Tcp>,
+    writing: Option<Writing>,
+    applying: Option<Applying>,
+    /// Whether an Error Report is on its way, which the cache should get.
+    has_last_words: bool,
+    peer_ended: bool,
+    /// The follower has had enough.
+    has_left: bool,
+}
+
+impl<F: Follower> Following<'_, F> {
+    async fn run(mut self) {
+        loop {
+            self.take_outputs().await;
+            if self.session.is_stopped() {
+                return;
+            }
+            self.wait().await;
+        }
+    }
+
+    /// Does what the session says until it waits or a chunk has to be written.
+    async fn take_outputs(&mut self) {
+        while self.writing.is_none() {
+            let now = self.clock.now();
+            match self.session.next(now) {
+                ClientOutput::Event(event) => self.tell(event),
+                ClientOutput::Write(chunk) => {
+                    self.follower.octets(Direction::Sent, chunk.octets());
+                    self.writing = Some(Writing::new(chunk, now));
+                }
+                ClientOutput::Connect => self.connecting = Some(Box::pin(connect(self.target.clone()))),
+                ClientOutput::Close => self.close().await,
+                ClientOutput::Apply(changes) => {
+                    self.applying = Some(spawn_blocking(move || changes.apply(DataSink::new())));
+                }
+                ClientOutput::Wait(_) => return,
+            }
+        }
+    }
+
+    fn tell(&mut self, event: ClientEvent) {
+        self.has_last_words |= matches!(event, ClientEvent::Reported { .. });
+        if !self.has_left && self.follower.event(&self.session, event).is_break() {
+            self.has_left = true;
+            self.session.stop(self.clock.now());
+        }
+    }
+
+    /// Ends the connection: with patience if the cache is still to read why.
+    async fn close(&mut self) {
+        let Some(mut transport) = self.transport.take() else { return };
+        // Whatever goes wrong here, the connection is over.
+        let _ = match self.has_last_words {
+            true => close::in_order(transport, self.peer_ended).await.map(|_| ()),
+            false => transport.half_close(),
+        };
+        self.has_last_words = false;
+    }
+
+    /// Waits for one thing to happen, and tells the session.
+    async fn wait(&mut self) {
+        let clock = self.clock;
+        let write_deadline = self.writing.as_ref().map(|writing| writing.progress.after(WRITE_STALL_MAX));
+        let deadline = [self.session.deadline(), write_deadline].into_iter().flatten().min();
+        tokio::select! {
+            connected = made(&mut self.connecting) => self.connected(connected),
+            moved = {
+                let (session, follower) = (&mut self.session, &mut *self.follower);
+                let wants_input = session.wants_input();
+                let receive = |octets: &[u8]| {
+                    follower.octets(Direction::Received, octets);
+                    session.receive(clock.now(), octets);
+                };
+                move_if_connected(&mut self.transport, wants_input, receive, self.writing.as_ref())
+            } => self.moved(moved),
+            applied = made(&mut self.applying) => self.applied(applied),
+            () = self.bell.notified() => self.session.refresh(clock.now()),
+            () = sleep(clock, deadline) => {
+                let now = clock.now();
+                if write_deadline.is_some_and(|deadline| deadline <= now) {
+                    self.writing = None;
+                    self.session.stalled(now);
+                }
+                self.session.tick(now);
+            }
+        }
+    }
+
+    fn connected(&mut self, connected: io::Result<TcpStream>) {
+        self.connecting = None;
+        let now = self.clock.now();
+        match connected {
+            Ok(stream) => {
+                self.transport = Some(Tcp::new(stream));
+                self.peer_ended = false;
+                self.session.connected(now);
+            }
+            Err(error) => {
+                self.follower.not_connected(&error);
+                self.session.not_connected(now);
+            }
+        }
+    }
+
+    fn moved(&mut self, moved: Moved) {
+        let now = self.clock.now();
+        match moved {
+            Moved::Read => {}
+            Moved::Ended => {
+                self.peer_ended = true;
+                self.session.input_ended(now);
+            }
+            Moved::Wrote(octets) => {
+                self.writing = self.writing.take().and_then(|writing| writing.further(octets, now));
+            }
+            Moved::Failed(_) => {
+                self.hear_last_words(now);
+                self.writing = None;
+                self.peer_ended = true;
+                self.session.input_ended(now);
+            }
+        }
+    }
+
+    /// A cache that resets the connection may have sent an Error Report before: it is read before the loss is told.
+    fn hear_last_words(&mut self, now: Moment) {
+        let Some(transport) = &mut self.transport else { return };
+        let mut buffer = [0; 4 * 1024];
+        while self.session.wants_input()
+            && let Ok(octets @ 1..) = transport.read_now(&mut buffer)
+        {
+            let octets = buffer.get(..octets).unwrap_or_default();
+            self.follower.octets(Direction::Received, octets);
+            self.session.receive(now, octets);
+        }
+    }
+
+    fn applied(&mut self, applied: Result<io::Result<Applied>, JoinError>) {
+        self.applying = None;
+        let now = self.clock.now();
+        match applied {
+            Ok(Ok(applied)) => self.session.applied(now, applied),
+            Ok(Err(_)) => self.session.not_applied(now),
+            // A panic there goes on here; or the program is ending.
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => self.session.not_applied(now),
+            },
+        }
+    }
+}
+
+/// Tries all addresses of a name, one after another.
+async fn connect(target: Target) -> io::Result<TcpStream> {
+    let too_long = |what: &str| io::Error::new(io::ErrorKind::TimedOut, format!("{what} takes too long"));
+    let addresses = timeout(CONNECT_MAX, lookup_host((target.host(), target.port())))
+        .await
+        .unwrap_or_else(|_| Err(too_long("looking up the name")))?;
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in addresses {
+        match timeout(CONNECT_MAX, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                // A socket that takes no options still carries PDUs.
+                let _ = tcp::prepare(&stream);
+                return Ok(stream);
+            }
+            Ok(Err(error)) => last = error,
+            Err(_) => last = too_long("connecting"),
+        }
+    }
+    Err(last)
+}
+
+/// Moves octets while there is a connection.
+async fn move_if_connected(
+    transport: &mut Option<Tcp>,
+    wants_input: bool,
+    receive: impl FnMut(&[u8]),
+    writing: Option<&Writing>,
+) -> Moved {
+    match transport {
+        Some(transport) => move_octets::<READ_OCTETS>(transport, wants_input, receive, writing).await,
+        None => pending().await,
+    }
+}
+
+async fn made<Making: Future + Unpin>(making: &mut Option<Making>) -> Making::Output {
+    match making {
+        Some(making) => making.await,
+        None => pending().await,
+    }
+}
