@@ -80,6 +80,13 @@ impl Table {
         Table { image, expires, anchors, trust_anchors, stamp }
     }
 
+    /// A set of which nothing is known beyond what routers are sent: what another cache sent.
+    pub fn of_image(image: Image, stamp: Stamp) -> Table {
+        let records = image.layout().records();
+        let columns = Columns { expires: vec![NEVER; records], anchors: vec![0; records] };
+        Table::new(image, columns, vec![String::new()], stamp)
+    }
+
     /// The same with this image, which is the same set in another version.
     pub(crate) fn with_image(&self, image: Image) -> Table {
         debug_assert!(self.image == image, "another form is the same set");

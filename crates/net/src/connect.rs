@@ -43,7 +43,7 @@ pub trait Follower {
     fn event(&mut self, session: &ClientSession, event: ClientEvent) -> ControlFlow<()>;
 
     /// There is no connection, for this reason. The session says when it tries again.
-    fn not_connected(&mut self, _error: &io::Error) {}
+    fn not_connected(&mut self, _error: io::Error) {}
 
     /// Octets went by.
     fn octets(&mut self, _direction: Direction, _octets: &[u8]) {}
@@ -190,7 +190,7 @@ impl<F: Follower> Following<'_, F> {
                 self.session.connected(now);
             }
             Err(error) => {
-                self.follower.not_connected(&error);
+                self.follower.not_connected(error);
                 self.session.not_connected(now);
             }
         }

@@ -11,6 +11,7 @@ use crate::version::Version;
 use crate::wire::record;
 use std::cmp::Ordering;
 use std::iter::Peekable;
+use std::sync::Arc;
 
 /// Records in the order of an image, on the heap.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +57,9 @@ impl Delta {
     /// What has to change in `old` to give `new`, by one pass over both. Their versions need not be equal.
     pub fn between(old: &Image, new: &Image) -> Delta {
         let mut delta = Delta::default();
+        if Arc::ptr_eq(old.shared(), new.shared()) {
+            return delta;
+        }
         for section in Section::ALL {
             merge(section, old.records(section), new.records(section), |side, record| match side {
                 Side::Left => delta.removed.push(section, record),

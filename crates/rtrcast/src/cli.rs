@@ -35,6 +35,8 @@ Examples:
       fetch it every ten minutes, and serve routers on RTR's own port
   rtrcast serve --merge first /var/db/rpki-client/rpki.ccr https://backup.example.net/json --slurm local.slurm
       prefer the local validator, fall back to another, and apply exceptions of your own
+  rtrcast serve --merge first tcp://cache1.example.net:323 tcp://cache2.example.net:323
+      follow two other caches over RTR, and serve the data of the first one that is well
   rtrcast serve --config /etc/rtrcast.toml
       the same from a file: each flag is a key there by its long name, and a flag overrides the file
   curl -s http://127.0.0.1:9847/readyz
@@ -50,7 +52,8 @@ had.";
 #[command(after_help = SERVE_EXAMPLES)]
 pub(crate) struct ServeArguments {
     /// Where validators' output is: files, read again whenever they are replaced or rewritten, or http(s) URLs. JSON, CSV
-    /// and CCR of all validators are recognised by their content, also compressed by gzip or zstd
+    /// and CCR of all validators are recognised by their content, also compressed by gzip or zstd. Or another cache,
+    /// which is followed over RTR: tcp://host:port
     #[arg(value_name = "FILE-OR-URL", value_parser = OsStringValueParser::new().try_map(Source::parse))]
     pub(crate) source: Vec<Source>,
 

@@ -39,6 +39,10 @@ pub(crate) enum News {
     Loaded { read: Read, took: Duration },
     /// It has the same as before, and did not need to be read.
     Unchanged,
+    /// It has the same as before, and wants it to be used until then, in seconds since 1970.
+    Renewed { valid_until: u32 },
+    /// It takes what it had with it, for this reason.
+    Withdrawn(String),
     /// It has nothing new, for this reason.
     Failed(Failure),
 }
@@ -171,6 +175,19 @@ impl Hub {
                     self.act(Act::Report(source, Report::Unchanged), "").await;
                 }
                 self.say_absent();
+            }
+            Input::From(purpose, News::Renewed { valid_until }) => {
+                self.places.unchanged(purpose);
+                if let Purpose::Data(source) = purpose {
+                    self.act(Act::Report(source, Report::Renewed { valid_until }), "").await;
+                }
+                self.say_absent();
+            }
+            Input::From(purpose, News::Withdrawn(why)) => {
+                self.places.withdrawn(purpose, &why);
+                if let Purpose::Data(source) = purpose {
+                    self.act(Act::Report(source, Report::Withdrawn), "").await;
+                }
             }
             Input::From(purpose, News::Failed(failure)) => self.failed(purpose, &failure).await,
             Input::AnswerAloud => self.places.answer_aloud(),

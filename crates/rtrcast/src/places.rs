@@ -210,6 +210,15 @@ impl Places {
         self.show_slurm_in_force();
     }
 
+    /// A source takes what it had with it.
+    pub(crate) fn withdrawn(&mut self, purpose: Purpose, why: &str) {
+        let metrics = Arc::clone(&self.metrics);
+        let Some(place) = self.find(purpose) else { return };
+        place.is_loading = false;
+        metrics.healthy.get_or_create(&place.path()).set(0);
+        place.complain(why.to_owned(), format!("{}: {why}", place.name));
+    }
+
     /// A source has a table; its name, unless it is not configured any more.
     pub(crate) fn loaded(&mut self, source: SourceId, table: &Table, tally: &Tally) -> Option<Arc<str>> {
         let metrics = Arc::clone(&self.metrics);

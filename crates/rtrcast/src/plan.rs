@@ -59,6 +59,9 @@ impl Plan {
         once(settings, "listen", &arguments.listen)?;
         once(settings, "source", &arguments.source)?;
         once(settings, "slurm", &arguments.slurm)?;
+        if let Some(cache) = arguments.slurm.iter().find(|place| matches!(place, Source::Rtr(_))) {
+            return Err(settings.complaint(&["slurm"], &format!("{cache}: SLURM is a file or an http(s) URL")));
+        }
         Ok(Plan {
             sources: followed(settings, &arguments.source)?,
             slurm: followed(settings, &arguments.slurm)?,
@@ -90,7 +93,7 @@ impl Plan {
         let mut known = Vec::new();
         for Followed { place, habits } in &self.slurm {
             files.push(match place {
-                Source::Http(_) => None,
+                Source::Http(_) | Source::Rtr(_) => None,
                 Source::File(path) => {
                     let file = source::read_slurm(path, habits.dialect)
                         .map_err(|failure| Failure::Config(format!("{place}: {failure}")))?;

@@ -4,7 +4,7 @@ use super::event::{Event, Release};
 use super::fresh::{Freshness, Horizon};
 use super::guard::{Loss, is_same_loss};
 use super::{Curation, SourceId};
-use crate::table::{NEVER, Table};
+use crate::table::{NEVER, Stamp, Table};
 use rtrcast_proto::Moment;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,15 +38,18 @@ pub(super) struct Dated {
     said: Option<u32>,
     /// When it came, or was confirmed.
     received: Moment,
+    /// Until when its source wants it to be used by a word that came later, in seconds since 1970.
+    valid_until: Option<u32>,
 }
 
 impl Dated {
     pub(super) fn new(table: Arc<Table>, written: Option<u32>, received: Moment) -> Dated {
-        Dated { said: table.stamp().made.or(written), table, received }
+        Dated { said: table.stamp().made.or(written), table, received, valid_until: None }
     }
 
     pub(super) fn is_same(&self, other: &Dated) -> bool {
-        Arc::ptr_eq(&self.table, &other.table) && self.said == other.said && self.received == other.received
+        Arc::ptr_eq(&self.table, &other.table)
+            && (self.said, self.received, self.valid_until) == (other.said, other.received, other.valid_until)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -61,13 +64,18 @@ impl Dated {
         self.said.map_or(came, |said| said.min(came))
     }
 
+    fn stamp(&self) -> Stamp {
+        let stamp = self.table.stamp();
+        Stamp { valid_until: self.valid_until.or(stamp.valid_until), ..stamp }
+    }
+
     pub(super) fn horizon(&self, time: Time, freshness: &Freshness) -> Horizon {
-        freshness.horizon(time.wall, self.made(time), self.table.stamp())
+        freshness.horizon(time.wall, self.made(time), self.stamp())
     }
 
     /// When it becomes too old, in seconds since 1970.
     pub(super) fn too_old_from(&self, time: Time, freshness: &Freshness) -> u32 {
-        freshness.too_old_from(self.made(time), self.table.stamp())
+        freshness.too_old_from(self.made(time), self.stamp())
     }
 
     pub(super) fn is_over(&self, time: Time, freshness: &Freshness) -> bool {
@@ -153,6 +161,24 @@ impl Feed {
         let held = self.held.as_mut().map(|held| &mut held.new);
         if let Some(newest) = held.or(self.last.as_mut()).filter(|dated| dated.said.is_none()) {
             newest.received = now;
+        }
+    }
+
+    /// It has what it had, and wants it to be used until then.
+    pub(super) fn renewed(&mut self, now: Moment, valid_until: u32) {
+        self.confirmed(now);
+        // What is served while a newer set waits has no other source to live by.
+        for dated in self.held.iter_mut().map(|held| &mut held.new).chain(&mut self.last) {
+            dated.valid_until = Some(valid_until);
+        }
+    }
+
+    /// It wants what it had to be used no longer.
+    pub(super) fn withdrawn(&mut self, time: Time) {
+        self.failed(time.moment);
+        self.held = None;
+        if let Some(last) = &mut self.last {
+            last.valid_until = Some(time.wall);
         }
     }
 

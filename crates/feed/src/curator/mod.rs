@@ -97,6 +97,13 @@ pub enum Report {
     },
     /// It has the same as before.
     Unchanged,
+    /// It has the same as before, and wants it to be used until then, in seconds since 1970.
+    Renewed {
+        /// Until when.
+        valid_until: u32,
+    },
+    /// It wants what it had to be used no longer.
+    Withdrawn,
     /// It could not be read.
     Failed,
 }
@@ -159,6 +166,8 @@ impl Curator {
         match report {
             Report::Failed => feed.failed(now.moment),
             Report::Unchanged => feed.confirmed(now.moment),
+            Report::Renewed { valid_until } => feed.renewed(now.moment, valid_until),
+            Report::Withdrawn => feed.withdrawn(time),
             Report::Loaded { table, written } => {
                 let event = feed.consider(Dated::new(table, written, now.moment), time, &self.curation);
                 self.outputs.extend(event.map(Output::Event));

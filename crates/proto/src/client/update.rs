@@ -337,4 +337,9 @@ impl Update {
     pub fn is_change(&self) -> bool {
         self.delta.as_ref().is_none_or(|delta| !delta.is_empty())
     }
+
+    /// Whether the cache sent everything.
+    pub fn is_full(&self) -> bool {
+        self.answer == Answer::Full
+    }
 }

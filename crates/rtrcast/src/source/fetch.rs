@@ -68,7 +68,9 @@ impl FetchOptions {
             return senseless(&["fetch-proxy"], &format!("not the URL of a proxy, which begins with {known}://"));
         }
         match place {
-            Source::File(_) if *self != FetchOptions::default() => senseless(&[], "only URLs have such options"),
+            Source::File(_) | Source::Rtr(_) if *self != FetchOptions::default() => {
+                senseless(&[], "only URLs have such options")
+            }
             Source::Http(url) if self.token_file.is_some() && !is_protected(url) => {
                 let reason = format!("a token for {place} would travel in the open; use https");
                 senseless(&["fetch-token-file"], &reason)
@@ -77,7 +79,7 @@ impl FetchOptions {
                 let reason = format!("a token for {place} would travel to the proxy in the open; use https");
                 senseless(&["fetch-token-file", "fetch-proxy"], &reason)
             }
-            Source::File(_) | Source::Http(_) => Ok(()),
+            Source::File(_) | Source::Http(_) | Source::Rtr(_) => Ok(()),
         }
     }
 
@@ -89,7 +91,7 @@ impl FetchOptions {
     /// Those of them that concern a place: what is said for all URLs does not concern files.
     pub(crate) fn of_all_for(&self, place: &Source) -> FetchOptions {
         match place {
-            Source::File(_) => FetchOptions::default(),
+            Source::File(_) | Source::Rtr(_) => FetchOptions::default(),
             Source::Http(_) => self.clone(),
         }
     }

@@ -3,6 +3,7 @@
 mod fetch;
 mod file;
 mod http;
+mod rtr;
 
 pub(crate) use fetch::FetchOptions;
 
@@ -10,7 +11,7 @@ use crate::hub::{Input, News};
 use crate::metrics::{Metrics, RequestLabels};
 use rtrcast_feed::curator::SourceId;
 use rtrcast_feed::{ReadError, Reader, Reason, SlurmDialect, SlurmError, SlurmFile, Table, Tally};
-use rtrcast_net::DataSink;
+use rtrcast_net::{DataSink, Target, TargetError};
 use rtrcast_proto::Version;
 use std::ffi::OsString;
 use std::fmt;
@@ -26,6 +27,8 @@ use tokio::task::spawn_blocking;
 pub(crate) enum Source {
     File(PathBuf),
     Http(reqwest::Url),
+    /// Another cache.
+    Rtr(Target),
 }
 
 impl Source {
@@ -36,10 +39,13 @@ impl Source {
             Some((scheme, _)) if ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) => {
                 words.parse().map(Source::Http).map_err(|error| format!("not a URL: {error}"))
             }
-            Some((scheme, _)) => {
-                Err(format!("{scheme}:// is not a source of this version; it reads files, http:// and https://"))
+            Some((scheme, _)) if scheme.eq_ignore_ascii_case("tcp") => {
+                words.parse().map(Source::Rtr).map_err(|error: TargetError| error.to_string())
             }
-            None if words.is_empty() => Err("a source is a file or an http(s) URL".to_owned()),
+            Some((scheme, _)) => Err(format!(
+                "{scheme}:// is not a source of this version; it reads files, http://, https:// and tcp://"
+            )),
+            None if words.is_empty() => Err("a source is a file, an http(s) URL or tcp://host:port".to_owned()),
             None => Ok(Source::File(PathBuf::from(text))),
         }
     }
@@ -49,6 +55,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Source::File(path) => write!(f, "{}", path.display()),
+            Source::Rtr(target) => write!(f, "{target}"),
             // User, password and query may be secrets, and this goes into logs and metrics.
             Source::Http(url) => {
                 let mut url = url.clone();
@@ -76,6 +83,8 @@ pub(crate) enum Failure {
     Options(String),
     /// The server could not be asked, or broke off.
     Transfer(String),
+    /// Another cache could not be asked, or has nothing.
+    Upstream(String),
     /// The server answered with this.
     Status(u16),
     /// More octets than that, which is more than any validator writes.
@@ -104,6 +113,7 @@ impl Failure {
                 }
             },
             Failure::Transfer(_) => "transfer",
+            Failure::Upstream(_) => "upstream",
             Failure::Status(_) => "status",
             Failure::Slurm(_) => "slurm",
             Failure::Options(_) => "options",
@@ -118,7 +128,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::File(error) => write!(f, "{error}"),
             Failure::Content(error) => write!(f, "{error}"),
-            Failure::Transfer(what) => f.write_str(what),
+            Failure::Transfer(what) | Failure::Upstream(what) => f.write_str(what),
             Failure::Status(304) => {
                 f.write_str("the server says \"not modified\" (304) of what it was not asked to compare")
             }
@@ -237,6 +247,7 @@ pub(crate) async fn follow(place: Source, context: Context) {
     match place {
         Source::File(path) => file::follow(path, context).await,
         Source::Http(url) => http::follow(url, context).await,
+        Source::Rtr(target) => rtr::follow(target, context).await,
     }
 }
 
@@ -246,6 +257,7 @@ pub(crate) async fn read_once(place: &Source, habits: &Habits) -> Result<Read, F
     match place {
         Source::File(path) => file::read(path, reading),
         Source::Http(url) => http::read_once(url, habits, reading).await,
+        Source::Rtr(target) => rtr::read_once(target, habits).await,
     }
 }
 
@@ -275,10 +287,15 @@ impl Context {
         let _ = self.hub.send(Input::From(self.purpose, news)).await;
     }
 
-    /// Tells the hub what came of an attempt; true if it went well.
-    async fn tell_outcome(&self, started: Instant, code: &str, outcome: Result<Option<Read>, Failure>) -> bool {
+    /// Counts an attempt.
+    fn count_request(&self, code: &str) {
         let labels = RequestLabels { path: self.name.to_string(), code: code.to_owned() };
         self.metrics.requests.get_or_create(&labels).inc();
+    }
+
+    /// Tells the hub what came of an attempt; true if it went well.
+    async fn tell_outcome(&self, started: Instant, code: &str, outcome: Result<Option<Read>, Failure>) -> bool {
+        self.count_request(code);
         let good = outcome.is_ok();
         self.tell(match outcome {
             Ok(Some(read)) => News::Loaded { read, took: started.elapsed() },

@@ -1,0 +1,226 @@
+//! Another cache, followed over RTR as a router would: incrementally, across lost connections, and by its timers.
+//!
+//! What it sent last stays until its Expire interval has passed, whatever happens to the connection: a cache in the
+//! middle of a chain that let go of its data at a neighbour's mistake would make an outage of it. Only a cache that says
+//! it shuts down (code 13) takes its data with it.
+
+use super::{Content, Context, Failure, Habits, Read, blocking, unix_now};
+use crate::hub::News;
+use rtrcast_feed::{Stamp, Table, Tally};
+use rtrcast_net::{Clock, Follower, Target};
+use rtrcast_proto::{
+    Again, ClientEvent, ClientPolicy, ClientSession, ConnectionEnd, Data, FlushReason, Moment, SessionId, Update,
+};
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
+use tracing::{debug, info, warn};
+
+pub(super) async fn follow(target: Target, context: Context) {
+    let clock = Clock::start();
+    let seed = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
+    let session = ClientSession::new(clock.now(), ClientPolicy::default(), seed);
+    let (shown, seen) = watch::channel(Standing::default());
+    let bell = Arc::clone(&context.bell);
+    let mut upstream = Upstream { name: Arc::clone(&context.name), shown, asked: Instant::now(), error: None };
+    tokio::join!(rtrcast_net::follow(&target, clock, session, &bell, &mut upstream), relay(seen, clock, context));
+}
+
+/// How the cache stands now. The hub is told of the newest state only, however often that changes meanwhile.
+#[derive(Clone, Debug, Default)]
+struct Standing {
+    /// What it sent last.
+    data: Option<Data>,
+    /// How long that took.
+    took: Duration,
+    /// Counts what went wrong, the last of which stands beside it.
+    failures: u64,
+    failure: Option<String>,
+    /// Whether it took its data with it.
+    is_withdrawn: bool,
+    /// Whether an answer is waited for.
+    is_loading: bool,
+}
+
+/// Turns what happens on the connection into how the cache stands.
+struct Upstream {
+    name: Arc<str>,
+    shown: watch::Sender<Standing>,
+    asked: Instant,
+    /// Why there was no connection.
+    error: Option<io::Error>,
+}
+
+impl Follower for Upstream {
+    fn event(&mut self, session: &ClientSession, event: ClientEvent) -> ControlFlow<()> {
+        let name = &self.name;
+        match event {
+            ClientEvent::Asked { version, since } => {
+                self.asked = Instant::now();
+                debug!("{name}: asking in version {version}{}", since_words(since));
+                self.shown.send_modify(|standing| standing.is_loading = true);
+            }
+            ClientEvent::SteppedDown(version) => info!("{name}: the cache is asked in version {version} now"),
+            ClientEvent::Negotiated(version) => info!("{name}: the cache speaks version {version}"),
+            ClientEvent::Notified(serial) => debug!("{name}: the cache has serial {serial}"),
+            ClientEvent::Updated(update) => self.updated(session, &update),
+            ClientEvent::CacheReset => debug!("{name}: the cache can't go on from there, and sends everything"),
+            ClientEvent::NoData => self.failed(NO_DATA.to_owned()),
+            ClientEvent::TimersAdjusted { got: [refresh, retry, expire], used } => warn!(
+                "{name}: refresh {refresh} s, retry {retry} s and expire {expire} s break the rules; used are {}, {} and {}",
+                used.refresh(),
+                used.retry(),
+                used.expire()
+            ),
+            ClientEvent::PeerReported { code, text } => {
+                debug!(
+                    "{name}: the cache reported error {}: \"{text}\"",
+                    code.map_or("?".to_owned(), |c| c.to_string())
+                );
+            }
+            ClientEvent::Reported { code, violation } => match violation {
+                Some(violation) => warn!("{name}: error {code} reported to the cache: {violation}"),
+                None => warn!("{name}: error {code} reported to the cache"),
+            },
+            ClientEvent::Flushed(FlushReason::ShutDown) => {
+                self.shown.send_modify(|standing| (standing.data, standing.is_withdrawn) = (None, true));
+            }
+            // They stay until they expire, which the curator sees to.
+            ClientEvent::Flushed(reason) => debug!("{name}: the session's data are void: {reason}"),
+            ClientEvent::Ended { why, again: Again::AtOnce } => debug!("{name}: {why}; connecting again"),
+            ClientEvent::Ended { why, .. } => {
+                let why = ended(why, self.error.take());
+                self.failed(why);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn not_connected(&mut self, error: io::Error) {
+        self.error = Some(error);
+    }
+}
+
+impl Upstream {
+    fn updated(&mut self, session: &ClientSession, update: &Update) {
+        let Some(data) = session.data() else { return };
+        let (Data { session, serial, .. }, name) = (data, &self.name);
+        debug!(
+            "{name}: session {session} serial {serial}, {} {}",
+            if update.is_change() { "changed" } else { "unchanged" },
+            if update.is_full() { "as a whole" } else { "since the last one" }
+        );
+        let took = self.asked.elapsed();
+        self.shown.send_modify(|standing| {
+            *standing = Standing { data: Some(data.clone()), took, failures: standing.failures, ..Standing::default() };
+        });
+    }
+
+    fn failed(&mut self, why: String) {
+        self.shown.send_modify(|standing| {
+            standing.failures += 1;
+            standing.failure = Some(why);
+            standing.is_loading = false;
+        });
+    }
+}
+
+fn since_words(since: Option<(SessionId, rtrcast_proto::Serial)>) -> String {
+    since
+        .map_or(" for everything".to_owned(), |(session, serial)| format!(" from session {session} serial {serial} on"))
+}
+
+/// Tells the hub how the cache stands, as often as that changes and the hub can take it.
+async fn relay(mut seen: watch::Receiver<Standing>, clock: Clock, context: Context) {
+    let mut told = Standing { is_loading: true, ..Standing::default() };
+    while seen.changed().await.is_ok() {
+        let standing = seen.borrow_and_update().clone();
+        if standing.is_loading && !told.is_loading && told.data.is_none() {
+            context.tell(News::Loading).await;
+        }
+        if let Some(data) = &standing.data {
+            tell_data(data, told.data.as_ref(), standing.took, clock, &context).await;
+        }
+        if standing.is_withdrawn && !told.is_withdrawn {
+            context
+                .tell(News::Withdrawn("the cache shuts down, and takes its data with it (code 13)".to_owned()))
+                .await;
+        } else if standing.failures > told.failures
+            && let Some(why) = &standing.failure
+        {
+            context.tell_outcome(Instant::now(), "error", Err(Failure::Upstream(why.clone()))).await;
+        }
+        told = standing;
+    }
+}
+
+/// Tells of a new set, or that the one before counts for longer.
+async fn tell_data(data: &Data, told: Option<&Data>, took: Duration, clock: Clock, context: &Context) {
+    if told.is_some_and(|told| told.received == data.received) {
+        return;
+    }
+    let valid_until = unix_of_moment(data.expires(), clock.now());
+    if told.is_some_and(|told| Arc::ptr_eq(told.image.shared(), data.image.shared())) {
+        context.count_request("ok");
+        return context.tell(News::Renewed { valid_until }).await;
+    }
+    let image = data.image.clone();
+    let table = blocking(move || Table::of_image(image, Stamp { made: None, valid_until: Some(valid_until) })).await;
+    let read = Read { content: Content::Table(Arc::new(table), Tally::default()), written: None };
+    context.count_request("ok");
+    context.tell(News::Loaded { read, took }).await;
+}
+
+/// A moment to come, in seconds since 1970.
+fn unix_of_moment(moment: Moment, now: Moment) -> u32 {
+    let seconds = moment.0.saturating_sub(now.0) / 1_000;
+    unix_now().saturating_add(u32::try_from(seconds).unwrap_or(u32::MAX))
+}
+
+/// What a cache has now, for commands that do not serve: the first complete set, or the first failure.
+pub(super) async fn read_once(target: &Target, habits: &Habits) -> Result<Read, Failure> {
+    let clock = Clock::start();
+    let session = ClientSession::new(clock.now(), ClientPolicy::default(), 0);
+    let (bell, mut once) = (Notify::new(), Once { outcome: None, error: None });
+    let following = rtrcast_net::follow(target, clock, session, &bell, &mut once);
+    if timeout(habits.timeout, following).await.is_err() {
+        return Err(Failure::Upstream("the cache takes too long".to_owned()));
+    }
+    let data = once.outcome.unwrap_or_else(|| Err("the cache sent nothing".to_owned())).map_err(Failure::Upstream)?;
+    let table = Table::of_image(data.image, Stamp::default());
+    Ok(Read { content: Content::Table(Arc::new(table), Tally::default()), written: Some(unix_now()) })
+}
+
+/// Has enough after one outcome.
+struct Once {
+    outcome: Option<Result<Data, String>>,
+    error: Option<io::Error>,
+}
+
+impl Follower for Once {
+    fn event(&mut self, session: &ClientSession, event: ClientEvent) -> ControlFlow<()> {
+        self.outcome = match event {
+            ClientEvent::Updated(_) => session.data().cloned().map(Ok),
+            ClientEvent::NoData => Some(Err(NO_DATA.to_owned())),
+            ClientEvent::Ended { again: Again::At(_) | Again::Never, why } => Some(Err(ended(why, self.error.take()))),
+            _ => None,
+        };
+        if self.outcome.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn not_connected(&mut self, error: io::Error) {
+        self.error = Some(error);
+    }
+}
+
+const NO_DATA: &str = "the cache has no data yet (code 2)";
+
+fn ended(why: ConnectionEnd, error: Option<io::Error>) -> String {
+    match (why, error) {
+        (ConnectionEnd::NotConnected, Some(error)) => format!("can't connect: {error}"),
+        (why, _) => why.to_string(),
+    }
+}
