@@ -8,7 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::metrics::{MetricType, TypedMetric};
 use prometheus_client::registry::Registry;
-use rtrcast_proto::{Layout, Profile, Section, Serial, Version};
+use rtrcast_proto::{Layout, Profile, Section, Serial, SessionId, Version};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -121,6 +121,9 @@ pub(crate) struct Metrics {
     pub(crate) refused_entries: Family<PathLabel, Gauge>,
     pub(crate) healthy: Family<PathLabel, Gauge>,
     pub(crate) is_served: Family<PathLabel, Gauge>,
+    pub(crate) upstream_version: Family<PathLabel, Gauge>,
+    pub(crate) upstream_session: Family<PathLabel, Gauge>,
+    pub(crate) upstream_serial: Family<PathLabel, Gauge>,
     pub(crate) made: Family<PathLabel, Gauge>,
     pub(crate) is_too_old: Family<PathLabel, Gauge>,
     pub(crate) held: Family<PathLabel, Gauge>,
@@ -157,6 +160,9 @@ impl Metrics {
             refused_entries: Family::default(),
             healthy: Family::default(),
             is_served: Family::default(),
+            upstream_version: Family::default(),
+            upstream_session: Family::default(),
+            upstream_serial: Family::default(),
             made: Family::default(),
             is_too_old: Family::default(),
             held: Family::default(),
@@ -226,6 +232,14 @@ impl Metrics {
             "Entries of a source's current file that make no sense",
             self.refused_entries.clone(),
         );
+        let upstream = "of another cache that is a source, at its last End of Data";
+        for (name, what, gauge) in [
+            ("rtrcast_upstream_version", "Protocol version", &self.upstream_version),
+            ("rtrcast_upstream_session", "Session id", &self.upstream_session),
+            ("rtrcast_upstream_serial", "Serial", &self.upstream_serial),
+        ] {
+            registry.register(name, format!("{what} {upstream}"), gauge.clone());
+        }
         registry.register("rtrcast_sessions", "Sessions that have negotiated a version", self.sessions.clone());
         registry.register("rtrcast_responses", "Queries answered, by kind of answer", self.responses.clone());
         registry.register("rtrcast_notifies", "Serial Notify PDUs given out to be sent", self.notifies.clone());
@@ -304,11 +318,20 @@ impl Metrics {
         }
     }
 
+    /// Shows where another cache stands that is a source.
+    pub(crate) fn show_upstream(&self, name: &str, version: Version, session: SessionId, serial: Serial) {
+        let path = PathLabel { path: name.to_owned() };
+        self.upstream_version.get_or_create(&path).set(version.octet().into());
+        self.upstream_session.get_or_create(&path).set(session.0.into());
+        self.upstream_serial.get_or_create(&path).set(serial.0.into());
+    }
+
     /// Shows nothing any more of a place that is not configured any more. What was counted stays.
     pub(crate) fn forget_place(&self, name: &str) {
         let path = PathLabel { path: name.to_owned() };
         let gauges = [&self.healthy, &self.refresh, &self.change, &self.refused_entries, &self.is_served, &self.made];
-        for gauge in gauges.into_iter().chain([&self.is_too_old, &self.held, &self.held_until]) {
+        let upstream = [&self.upstream_version, &self.upstream_session, &self.upstream_serial];
+        for gauge in gauges.into_iter().chain([&self.is_too_old, &self.held, &self.held_until]).chain(upstream) {
             gauge.remove(&path);
         }
         for ip_version in ["ipv4", "ipv6"] {

@@ -7,6 +7,7 @@ mod freshness;
 mod guard;
 mod model;
 mod sources;
+mod upstream;
 
 use expect_test::Expect;
 use rtrcast_feed::curator::{Cause, Curation, Curator, Event, Freshness, Guard, Now, Output, Report, SourceId};

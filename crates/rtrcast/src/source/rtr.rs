@@ -162,6 +162,7 @@ async fn tell_data(data: &Data, told: Option<&Data>, took: Duration, clock: Cloc
     if told.is_some_and(|told| told.received == data.received) {
         return;
     }
+    context.metrics.show_upstream(&context.name, data.image.version(), data.session, data.serial);
     let valid_until = unix_of_moment(data.expires(), clock.now());
     if told.is_some_and(|told| Arc::ptr_eq(told.image.shared(), data.image.shared())) {
         context.count_request("ok");

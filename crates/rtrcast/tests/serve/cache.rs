@@ -140,8 +140,12 @@ impl Cache {
         for line in stdout.by_ref() {
             let address =
                 |scheme: &str| line.split_once(scheme).and_then(|(_, rest)| rest.split(' ').next()?.parse().ok());
-            rtr = rtr.or_else(|| address("tcp://"));
-            http = http.or_else(|| address("http://"));
+            // A source may be another cache.
+            match line.trim_start().split(' ').next() {
+                Some("RTR") => rtr = rtr.or_else(|| address("tcp://")),
+                Some("HTTP") => http = http.or_else(|| address("http://")),
+                _ => {}
+            }
             if line.contains("stop") {
                 break;
             }

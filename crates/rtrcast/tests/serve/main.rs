@@ -19,4 +19,5 @@ mod reload;
 mod slurm;
 mod sources;
 mod startup;
+mod upstream;
 mod urls;

@@ -1,0 +1,133 @@
+//! Another cache as a source: its data count until it says, whatever happens to the connection.
+
+use crate::{START, World, curation, lines, table, vrps};
+use expect_test::expect;
+use rtrcast_feed::curator::{Curation, Freshness, Report, SourceId, TooOld};
+use rtrcast_feed::{Stamp, Table};
+use std::sync::Arc;
+
+const A: &str = r#"{"roas":[{"asn":1,"prefix":"10.0.0.0/8"},{"asn":2,"prefix":"10.0.0.0/8"}]}"#;
+
+impl World {
+    /// End of Data with another set, which expires so many seconds from now.
+    fn synchronise(&mut self, document: &str, expire: u32) {
+        let valid_until = Some(self.now().unix + expire);
+        let table = Table::of_image(table(document).image().clone(), Stamp { made: None, valid_until });
+        let report = Report::Loaded { table: Arc::new(table), written: None };
+        self.curator.source(self.now(), SourceId(1), report);
+        self.drain();
+    }
+
+    /// End of Data with nothing new.
+    fn renew(&mut self, expire: u32) {
+        let valid_until = self.now().unix + expire;
+        self.curator.source(self.now(), SourceId(1), Report::Renewed { valid_until });
+        self.drain();
+    }
+
+    fn withdraw(&mut self) {
+        self.curator.source(self.now(), SourceId(1), Report::Withdrawn);
+        self.drain();
+    }
+}
+
+#[test]
+fn its_data_count_until_their_expire_interval_has_passed() {
+    let mut world = World::new(curation(1));
+    world.synchronise(A, 7_200);
+    world.pass(7_000);
+    world.renew(7_200);
+    world.story.clear();
+    world.fail(1);
+    world.pass(7_190);
+    world.check(expect![[""]]);
+    assert_eq!(world.at(), 14_190);
+    world.pass(60);
+    world.check(expect![[r#"
+        14198: SourceId(1) too old, made at 7000: Withdraw 2
+        14198: serve 0 by Time
+            - ipv4 + 10.0.0.0/8-8 AS1
+            - ipv4 + 10.0.0.0/8-8 AS2
+    "#]]);
+}
+
+#[test]
+fn what_is_renewed_is_the_same_set() {
+    let mut world = World::new(curation(1));
+    world.synchronise(A, 600);
+    world.story.clear();
+    world.pass(100);
+    world.renew(600);
+    // It is published once more, since until when it counts has changed; nothing in it has.
+    world.check(expect![[r#"
+        100: serve 2 by Source(SourceId(1))
+    "#]]);
+    assert_eq!(world.curator.status()[0].made, Some(START + 100));
+}
+
+#[test]
+fn a_cache_that_shuts_down_takes_its_data_with_it() {
+    let mut world = World::new(curation(2));
+    world.synchronise(A, 7_200);
+    world.load(2, r#"{"roas":[{"asn":2,"prefix":"10.0.0.0/8"},{"asn":3,"prefix":"10.0.0.0/8"}]}"#);
+    world.story.clear();
+    world.withdraw();
+    world.check(expect![[r#"
+        0: SourceId(1) too old, made at 0: Withdraw 2
+        0: serve 2 by Source(SourceId(1))
+            - ipv4 + 10.0.0.0/8-8 AS1
+    "#]]);
+    world.synchronise(A, 7_200);
+    world.check(expect![[r#"
+        0: FreshAgain(SourceId(1))
+        0: serve 3 by Source(SourceId(1))
+            + ipv4 + 10.0.0.0/8-8 AS1
+    "#]]);
+}
+
+#[test]
+fn a_cache_that_shuts_down_takes_what_is_held_with_it() {
+    let mut world = World::new(curation(1));
+    world.synchronise(&crate::document(&vrps("", 10, 20_000), &[]), 7_200);
+    world.pass(10);
+    world.story.clear();
+    world.synchronise(&crate::document(&vrps("", 10, 5_000), &[]), 7_200);
+    world.check(expect![[r#"
+        10: SourceId(1) held for 3600 s: 15000 of 20000 VRPs
+    "#]]);
+    world.withdraw();
+    world.check(expect![[r#"
+        10: SourceId(1) too old, made at 0: Withdraw 20000
+        10: serve 0 by Source(SourceId(1)), 20000 changes
+    "#]]);
+    assert_eq!(world.served.as_ref().map(std::collections::BTreeSet::len), Some(0));
+}
+
+#[test]
+fn what_is_served_while_a_newer_set_is_held_does_not_expire_for_it() {
+    let mut world = World::new(curation(1));
+    world.synchronise(&crate::document(&vrps("", 10, 20_000), &[]), 600);
+    world.pass(10);
+    world.synchronise(&crate::document(&vrps("", 10, 5_000), &[]), 600);
+    for _ in 0..10 {
+        world.pass(300);
+        world.renew(600);
+    }
+    assert_eq!(world.served.as_ref().map(std::collections::BTreeSet::len), Some(20_000));
+    // An hour after the loss it is believed.
+    for _ in 0..3 {
+        world.pass(300);
+        world.renew(600);
+    }
+    assert_eq!(world.served.as_ref().map(std::collections::BTreeSet::len), Some(5_000));
+}
+
+#[test]
+fn an_operator_may_keep_what_a_cache_left() {
+    let freshness = Freshness { too_old: TooOld::Keep, ..Freshness::default() };
+    let mut world = World::new(Curation { freshness, ..curation(1) });
+    world.synchronise(A, 600);
+    world.fail(1);
+    world.pass(100_000);
+    assert_eq!(world.served, Some(lines(table(A).image())));
+}
