@@ -6,6 +6,7 @@
 //!
 //! The one `unsafe` module is `sys.rs`: it maps those files.
 
+mod cache;
 mod clock;
 mod close;
 mod connect;
@@ -17,6 +18,7 @@ mod sys;
 mod target;
 mod transport;
 
+pub use cache::{Cache, CacheOptions};
 pub use clock::Clock;
 pub use close::{DRAIN_MAX, DRAIN_OCTETS_MAX};
 pub use connect::{CONNECT_MAX, Direction, Follower, follow};

@@ -48,6 +48,7 @@
 //! );
 //! ```
 
+mod builder;
 mod client;
 mod delta;
 mod history;
@@ -65,6 +66,7 @@ mod view;
 mod violation;
 pub mod wire;
 
+pub use builder::ImageBuilder;
 pub use client::{
     Again, Applied, Changes, ClientEvent, ClientOutput, ClientPolicy, ClientSession, ConnectionEnd, Data, FlushReason,
     Update,

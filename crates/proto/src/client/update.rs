@@ -4,8 +4,9 @@
 //! million records takes a while, so [`Changes::apply`] is called by whoever drives the session, on a thread that may
 //! block, and the session is given the outcome.
 
+use crate::builder::Unsorted;
 use crate::delta::Delta;
-use crate::image::{Image, ImageSink, ImageWriter, Section};
+use crate::image::{Image, ImageSink, ImageWriter, Records, Section};
 use crate::limits::RESPONSE_OCTETS_MAX;
 use crate::payload::Action;
 use crate::server::Answer;
@@ -36,16 +37,12 @@ pub struct Changes {
     octets: usize,
 }
 
-/// The payload of one section in the order of its arrival, each record as an announcement PDU.
+/// The payload of one section.
 #[derive(Debug, Default)]
 struct Collected {
-    octets: Vec<u8>,
+    records: Unsorted,
     /// Where the records lie, and what they do; empty for a whole set, which only announces.
     steps: Vec<(Action, Range<usize>)>,
-    /// Where the last record begins.
-    last: usize,
-    /// Whether some record does not come behind the one before it.
-    disordered: bool,
 }
 
 /// What a response made of the set.
@@ -80,7 +77,7 @@ impl Changes {
     /// How many payload PDUs there are.
     pub fn records(&self) -> usize {
         let of = |(section, collected): (Section, &Collected)| match self.base {
-            Base::Replace(_) => collected.records(section).count(),
+            Base::Replace(_) => collected.records.count(section),
             Base::Change(_) | Base::ChangeUnknown => collected.steps.len(),
         };
         Section::ALL.into_iter().zip(&self.sections).map(of).sum()
@@ -107,17 +104,14 @@ impl Changes {
             return Err(Violation::UnknownWithdrawal);
         }
         let collected = &mut self.sections[section.index()];
-        let start = collected.octets.len();
-        write_record(self.version, pdu, &mut collected.octets);
-        let end = collected.octets.len();
-        self.octets += end - start;
+        let octets = collected.records.push(section, |out| write_record(self.version, pdu, out));
+        self.octets += octets;
         if self.octets > RESPONSE_OCTETS_MAX {
             return Err(Violation::ResponseTooLarge);
         }
-        if is_whole {
-            collected.note_order(section, start);
-        } else {
-            collected.steps.push((action, start..end));
+        if !is_whole {
+            let end = collected.records.octets().len();
+            collected.steps.push((action, end - octets..end));
         }
         Ok(())
     }
@@ -169,7 +163,7 @@ impl Changes {
     fn difference(&self, old: Option<&Image>) -> Result<Delta, Refusal> {
         let mut delta = Delta::default();
         for (section, collected) in Section::ALL.into_iter().zip(&self.sections) {
-            let record = |range: &Range<usize>| collected.octets.get(range.clone()).unwrap_or_default();
+            let record = |range: &Range<usize>| collected.records.octets().get(range.clone()).unwrap_or_default();
             let mut steps: Vec<(Action, &[u8])> =
                 collected.steps.iter().map(|(action, range)| (*action, record(range))).collect();
             // Stable: what happens to one record stays in its order.
@@ -267,40 +261,14 @@ fn as_sent(section: Section, action: Action, record: &[u8]) -> Vec<u8> {
 }
 
 impl Collected {
-    fn records(&self, section: Section) -> impl Iterator<Item = &[u8]> {
-        crate::image::Records::new(section, &self.octets)
-    }
-
-    /// Notes whether the record that begins at `start` comes behind the one before it.
-    fn note_order(&mut self, section: Section, start: usize) {
-        if start > 0 && !self.disordered {
-            let (before, record) = self.octets.split_at(start);
-            let last = before.get(self.last..).unwrap_or_default();
-            // Equal ones are found when they are next to each other.
-            self.disordered = section.announcement_order(last, record).is_gt();
-        }
-        self.last = start;
-    }
-
     /// Writes all records of a whole set, each of which may be there once.
     fn write<S: ImageSink>(
         &mut self,
         section: Section,
         writer: &mut ImageWriter<S>,
     ) -> Result<Result<(), Refusal>, S::Error> {
-        let sorted: Vec<&[u8]>;
-        let mut in_order;
-        let mut out_of_order;
-        let records: &mut dyn Iterator<Item = &[u8]> = if self.disordered {
-            sorted = self.sort(section);
-            out_of_order = sorted.into_iter();
-            &mut out_of_order
-        } else {
-            in_order = self.records(section);
-            &mut in_order
-        };
         let mut last: Option<&[u8]> = None;
-        for record in records {
+        for record in self.records.sorted(section) {
             if last.is_some_and(|last| is_same_key(section, last, record)) {
                 return Ok(Err(Refusal { violation: Violation::DuplicateAnnouncement, copy: record.to_vec() }));
             }
@@ -309,33 +277,26 @@ impl Collected {
         }
         Ok(Ok(()))
     }
-
-    /// The records in the order of an image. Version 2 sends them so; older caches need not.
-    fn sort(&mut self, section: Section) -> Vec<&[u8]> {
-        match section {
-            Section::Ipv4Prefix => {
-                let (records, _) = self.octets.as_chunks_mut::<20>();
-                records.sort_unstable_by(|a, b| section.announcement_order(a, b));
-                records.iter().map(<[u8; 20]>::as_slice).collect()
-            }
-            Section::Ipv6Prefix => {
-                let (records, _) = self.octets.as_chunks_mut::<32>();
-                records.sort_unstable_by(|a, b| section.announcement_order(a, b));
-                records.iter().map(<[u8; 32]>::as_slice).collect()
-            }
-            Section::RouterKey | Section::Aspa => {
-                let mut records: Vec<&[u8]> = crate::image::Records::new(section, &self.octets).collect();
-                records.sort_unstable_by(|a, b| section.announcement_order(a, b));
-                records
-            }
-        }
-    }
 }
 
 impl Update {
     /// Whether the set is another one than before.
     pub fn is_change(&self) -> bool {
         self.delta.as_ref().is_none_or(|delta| !delta.is_empty())
+    }
+
+    /// The records of a section that are new, as announcements, in the order of an image.
+    pub fn added(&self, section: Section) -> Records<'_> {
+        match (&self.delta, &self.image) {
+            (Some(delta), _) => delta.added(section),
+            (None, Some(image)) => image.records(section),
+            (None, None) => Records::new(section, &[]),
+        }
+    }
+
+    /// The records of a section that are gone, as they were announced; a customer whose providers changed is among both.
+    pub fn removed(&self, section: Section) -> Records<'_> {
+        self.delta.as_ref().map_or(Records::new(section, &[]), |delta| delta.removed(section))
     }
 
     /// Whether the cache sent everything.

@@ -1,0 +1,29 @@
+//! A minimal cache: `cargo run -p rtrcast-net --example cache -- 127.0.0.1:8282` serves two VRPs and an ASPA.
+
+use rtrcast_net::{Cache, CacheOptions, DataSink, Ipv4Beside, Listener};
+use rtrcast_proto::{Asn, Image, ImageBuilder, Prefix, RouteOrigin, Version};
+use std::error::Error;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:8282".to_owned()).parse()?;
+    let listener = Listener::bind(address, Ipv4Beside::No)?;
+    println!("serving on tcp://{}", listener.local());
+    let seed = RandomState::new().hash_one(address);
+    let cache = Cache::new(CacheOptions::default(), seed);
+    cache.publish(data()?);
+    cache.serve(vec![listener], Arc::new(())).await;
+    Ok(())
+}
+
+/// What a validator would have found.
+pub fn data() -> Result<Image, Box<dyn Error>> {
+    let mut builder = ImageBuilder::new();
+    for (addr, len, max_len, asn) in [("192.0.2.0", 24, 24, 64496), ("2001:db8::", 32, 48, 64497)] {
+        builder.origin(&RouteOrigin::new(Prefix::new(addr.parse()?, len)?, max_len, Asn(asn))?);
+    }
+    builder.aspa(Asn(64496), [Asn(64499), Asn(64498)])?;
+    Ok(builder.finish(Version::V2, DataSink::new())?)
+}
