@@ -7,7 +7,12 @@
 //! * the data set as the sorted records that a router is sent, [`Image`], and what differs between two, [`Delta`];
 //! * [`History`], which alone advances the [`Serial`], and [`View`], what sessions see of it;
 //! * [`ServerSession`], the cache's side of one connection, as a plain value that is given octets and a time and says
-//!   what to write, when to wake it, and when to close.
+//!   what to write, when to wake it, and when to close;
+//! * [`ClientSession`], the router's side of one cache over all connections to it, as a plain value likewise: it
+//!   negotiates the version, applies responses as a whole, keeps the timers, and says when to connect again.
+//!
+//! `rtrcast-net` drives both over real connections; whoever has an event loop of their own can do so with this crate
+//! alone.
 //!
 //! # A tour: answering a Reset Query by hand
 //!
@@ -46,6 +51,41 @@
 //!     Pdu::decode(end_of_data).unwrap().line(Version::V1),
 //!     "v1 end-of-data session=4661 serial=7 refresh=3600 retry=600 expire=7200",
 //! );
+//! ```
+//!
+//! # The other side: a router that reads this
+//!
+//! ```
+//! use rtrcast_proto::*;
+//!
+//! let mut router = ClientSession::new(Moment(0), ClientPolicy::default(), 0x5EED);
+//! let mut sent = Vec::new();
+//! let mut step = |router: &mut ClientSession| loop {
+//!     match router.next(Moment(0)) {
+//!         ClientOutput::Connect => router.connected(Moment(0)),
+//!         ClientOutput::Write(chunk) => sent.extend_from_slice(chunk.octets()),
+//!         // A large response takes a while: a program would do this on another thread.
+//!         ClientOutput::Apply(changes) => {
+//!             let applied = changes.apply(Vec::new()).unwrap();
+//!             router.applied(Moment(0), applied);
+//!         }
+//!         ClientOutput::Event(_) => {}
+//!         ClientOutput::Close => unreachable!("all is well"),
+//!         ClientOutput::Wait(until) => break until,
+//!     }
+//! };
+//! step(&mut router);
+//! router.receive(Moment(0), &wire::parse_hex(
+//!     "02 03 1234 00000008
+//!      02 04 0000 00000014 01 18 18 00 C0000200 0000FBF0
+//!      02 07 1234 00000018 00000007 00000E10 00000258 00001C20",
+//! ).unwrap());
+//! let until = step(&mut router);
+//! assert_eq!(sent, [2, 2, 0, 0, 0, 0, 0, 8], "it asked for everything, in version 2");
+//! let data = router.data().expect("a complete response");
+//! let first = data.image.records(Section::Ipv4Prefix).next().unwrap();
+//! assert_eq!(Record::read(Section::Ipv4Prefix, first).unwrap().to_string(), "192.0.2.0/24-24 AS64496");
+//! assert_eq!(until, Some(Moment(3_600_000)), "it asks again after an hour");
 //! ```
 
 mod builder;
