@@ -7,7 +7,8 @@
 //! * the data set as the sorted records that a router is sent, [`Image`], and what differs between two, [`Delta`];
 //! * [`History`], which alone advances the [`Serial`], and [`View`], what sessions see of it;
 //! * [`ServerSession`], the cache's side of one connection, as a plain value that is given octets and a time and says
-//!   what to write, when to wake it, and when to close.
+//!   what to write, when to wake it, and when to close;
+//! * [`Caches`], the router's side of several caches: whose data count, and their [`Union`].
 //!
 //! # A tour: answering a Reset Query by hand
 //!
@@ -48,6 +49,7 @@
 //! );
 //! ```
 
+mod caches;
 mod delta;
 mod history;
 mod image;
@@ -59,11 +61,13 @@ mod response;
 mod serial;
 mod server;
 mod time;
+mod union;
 mod version;
 mod view;
 mod violation;
 pub mod wire;
 
+pub use caches::{CacheId, Caches, Preference};
 pub use delta::{ApplyError, Delta};
 pub use history::{Absent, History, HistoryLimits, Publication};
 pub use image::{Image, ImageSink, ImageWriter, Layout, Octets, Records, Section};
@@ -77,6 +81,7 @@ pub use response::Chunk;
 pub use serial::{Serial, SessionId};
 pub use server::{Answer, CloseReason, Event, Output, ServerPolicy, ServerSession, Stop};
 pub use time::{Moment, Timing, TimingError};
+pub use union::Union;
 pub use version::{HEADER_OCTETS, PDU_OCTETS_MAX, PduType, Version, VersionRange};
 pub use view::{Revision, View, Want};
 pub use violation::{ErrorCode, Violation};
