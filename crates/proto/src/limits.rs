@@ -57,6 +57,9 @@ pub const RESPONSE: Duration = Duration::from_secs(3_600);
 /// A cache that owes an answer for so many Retry intervals has stalled, which version 2 has a code for. [R-TMO-01]
 pub const STALL_RETRIES: u32 = 3;
 
+/// The most seconds between two queries of version 0, which has no timers (RFC 6810 section 8.1). [R-SYN-07]
+pub const POLL_V0: u32 = 3_600;
+
 /// Between two queries of version 2 to a cache without data (8210bis section 8.4). [R-SYN-06]
 pub const NO_DATA: Duration = Duration::from_secs(60);
 

@@ -338,8 +338,13 @@ impl ClientSession {
     pub fn not_applied(&mut self, now: Moment) {
         self.advance(now);
         if let Link::Up(Connection { exchange: Exchange::Applying(_), speech, .. }) = &self.link {
-            let version = speech.version();
-            self.report(version, ErrorCode::InternalError, None, &[], "out of memory");
+            match speech.version() {
+                version @ (Version::V0 | Version::V1) => {
+                    self.report(version, ErrorCode::InternalError, None, &[], "out of memory");
+                }
+                // A router that reports a fatal error has to flush its data, and these are good. [R-ERR-01]
+                Version::V2 => {}
+            }
             self.end(ConnectionEnd::NoMemory);
         }
     }

@@ -115,6 +115,8 @@ impl ClientSession {
             Version::V0 | Version::V1 => retry,
         };
         connection.no_data = true;
+        // With data it may begin another session.
+        connection.told = None;
         connection.exchange = Exchange::Idle(self.now.after(pause));
         // Periodic Reset Queries are what the texts ask for, whatever the router held.
         self.memory = None;
@@ -130,7 +132,11 @@ impl ClientSession {
 
     /// The timers of an End of Data: those of the policy where it has none, and within the rules. [R-SYN-10]
     pub(super) fn take_timers(&mut self, timers: Option<[u32; 3]>) -> Timing {
-        let Some([refresh, retry, expire]) = timers else { return self.policy.timing };
+        let Some([refresh, retry, expire]) = timers else {
+            // [R-SYN-07] Version 0 is asked at least once an hour.
+            let timing = self.policy.timing;
+            return Timing::nearest(timing.refresh().min(limits::POLL_V0), timing.retry(), timing.expire());
+        };
         Timing::new(refresh, retry, expire).unwrap_or_else(|_| {
             let used = Timing::nearest(refresh, retry, expire);
             self.events.push_back(ClientEvent::TimersAdjusted { got: [refresh, retry, expire], used });
