@@ -53,11 +53,7 @@ fn r_tmo_02_a_lost_connection_is_made_again_soon_and_then_later_and_later() {
 
 #[test]
 fn r_tmo_02_at_most_after_about_the_retry_interval() {
-    let mut lines = Vec::new();
-    for _ in 0..40 {
-        lines.push("refuse\nwait");
-    }
-    let told = Story::new(up_to(Version::V2)).told_of(&lines.join("\n"));
+    let told = Story::new(up_to(Version::V2)).told_of(&"refuse\nwait\n".repeat(40));
     let moments: Vec<u64> = told
         .lines()
         .filter_map(|line| line.strip_prefix("! ended: there is no connection; again at "))

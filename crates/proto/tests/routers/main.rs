@@ -8,5 +8,7 @@ mod data;
 mod errors;
 mod loss;
 mod negotiation;
+mod octets;
+mod pipes;
 mod sync;
 mod timers;

@@ -24,7 +24,7 @@
 use expect_test::Expect;
 use rtrcast_proto::{
     Again, Answer, Changes, ClientEvent, ClientOutput, ClientPolicy, ClientSession, Data, Delta, Header, Image, Moment,
-    Pdu, Section, Serial, SessionId, Timing, Update, Version, VersionRange, wire,
+    Pdu, PduType, Section, Serial, SessionId, Timing, Update, Version, VersionRange, wire,
 };
 use std::fmt::Write as _;
 
@@ -107,6 +107,20 @@ impl Story {
         }
         self.told.clear();
         self
+    }
+
+    /// Octets come from the cache.
+    pub(crate) fn receive(&mut self, octets: &[u8]) {
+        self.session.receive(self.now, octets);
+        self.drain();
+    }
+
+    pub(crate) fn session(&self) -> &ClientSession {
+        &self.session
+    }
+
+    pub(crate) fn told(&self) -> &str {
+        &self.told
     }
 
     pub(crate) fn run(self, story: &str, expect: Expect) {
@@ -219,10 +233,11 @@ impl Story {
 
     fn write_down(&mut self, mut octets: &[u8]) {
         assert!(self.connected, "nothing is written without a connection");
-        assert!(!self.was_reported, "an Error Report is never answered");
         while let Some(header) = Header::parse(octets) {
             let (pdu, rest) = octets.split_at(header.length as usize);
             let version = Version::from_octet(header.version).expect("a version of ours");
+            let is_report = header.pdu_type == PduType::ErrorReport.octet();
+            assert!(!(is_report && self.was_reported), "an Error Report is never answered");
             writeln!(self.told, "< {}", Pdu::decode(pdu).expect("a PDU").line(version)).unwrap();
             octets = rest;
         }
@@ -286,10 +301,8 @@ pub(crate) fn response(line: &str) -> Vec<u8> {
 
 /// The records of a set in the text form of PDUs, without version and sign.
 pub(crate) fn shown_image(image: &Image) -> String {
-    let records: Vec<String> = Section::ALL
-        .into_iter()
-        .flat_map(|section| image.records(section).map(|record| shown_record(record)))
-        .collect();
+    let records: Vec<String> =
+        Section::ALL.into_iter().flat_map(|section| image.records(section).map(shown_record)).collect();
     records.join("; ")
 }
 
