@@ -200,6 +200,11 @@ impl ClientSession {
     /// When to connect again after something that may be over soon: a second at first, twice as long each time, up to
     /// the Retry interval. [R-TMO-02]
     fn back_off(&mut self) -> Moment {
+        if let Link::Up(Connection { lasting: Some(from), .. }) = &self.link
+            && *from <= self.now
+        {
+            self.failures = 0;
+        }
         let retry = Duration::from_secs(self.timing().retry().into());
         let doubled = limits::RECONNECT_MIN * 2_u32.saturating_pow(self.failures.min(16));
         self.failures = self.failures.saturating_add(1);

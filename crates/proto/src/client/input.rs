@@ -137,10 +137,8 @@ impl ClientSession {
                     Some(memory) if memory.session != session => self.violated(Violation::SessionMismatch, octets),
                     Some(_) | None => {
                         let changes = Box::new(Changes::new(self.base(since), version));
-                        let now = self.now;
                         if let Link::Up(connection) = &mut self.link {
                             connection.told = Some(session);
-                            connection.begun = now;
                             connection.exchange = Exchange::Receiving { session, changes };
                         }
                     }

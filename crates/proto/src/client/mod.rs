@@ -178,8 +178,10 @@ struct Connection {
     told: Option<SessionId>,
     /// A notify that came while something else was going on.
     notified: Option<Serial>,
-    /// Since when a response has been running.
+    /// When the running exchange began.
     begun: Moment,
+    /// From when on this is a connection that lasted: some time after its first update.
+    lasting: Option<Moment>,
     /// Whether the last answer was that there are no data.
     no_data: bool,
 }
@@ -220,7 +222,7 @@ pub struct ClientSession {
     is_probe: bool,
     /// The version to begin the next connection with, if the last one ended only for that.
     next_version: Option<Version>,
-    /// Connections in a row that brought nothing.
+    /// Connections in a row that were not to be had or did not last.
     failures: u32,
     outbox: Vec<u8>,
     events: VecDeque<ClientEvent>,
@@ -287,6 +289,7 @@ impl ClientSession {
                 told: None,
                 notified: None,
                 begun: self.now,
+                lasting: None,
                 no_data: false,
             });
             // [R-NEG-01]

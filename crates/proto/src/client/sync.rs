@@ -16,8 +16,9 @@ impl Connection {
     pub(super) fn deadline(&self, session: &ClientSession) -> Option<Moment> {
         match &self.exchange {
             Exchange::Idle(at) => Some(*at),
-            Exchange::Asked(_) => Some(self.silence_ends(session).0),
-            Exchange::Receiving { .. } => Some(self.silence_ends(session).0.min(self.begun.after(limits::RESPONSE))),
+            Exchange::Asked(_) | Exchange::Receiving { .. } => {
+                Some(self.silence_ends(session).0.min(self.begun.after(limits::RESPONSE)))
+            }
             Exchange::Received { .. } | Exchange::Applying(_) => None,
         }
     }
@@ -49,6 +50,7 @@ impl ClientSession {
         query.encode(version, &mut self.outbox);
         connection.exchange = Exchange::Asked(since);
         connection.progress = self.now;
+        connection.begun = self.now;
         connection.no_data = false;
         connection.notified = None;
         let since = since.map(|memory| (memory.session, memory.serial));
@@ -156,7 +158,6 @@ impl ClientSession {
 
     fn updated(&mut self, complete: Complete, version: Version, update: Update) {
         let Complete { session, serial, timing, at } = complete;
-        self.failures = 0;
         // [R-SYN-02] Only here is the serial taken over.
         self.memory = Some(Memory { version, session, serial });
         self.data = update.image.clone().map(|image| complete.into_data(image));
@@ -166,6 +167,7 @@ impl ClientSession {
         let notified = connection.notified.take().filter(|notified| *notified != serial);
         connection.exchange = Exchange::Idle(at.after(Duration::from_secs(timing.refresh().into())));
         connection.progress = self.now;
+        connection.lasting.get_or_insert(at.after(limits::LASTING));
         if let Some(serial) = notified {
             self.notified(serial);
         }

@@ -10,44 +10,44 @@ fn r_tmo_02_a_lost_connection_is_made_again_soon_and_then_later_and_later() {
         Version::V2,
         "end\nwait\nrefuse\nwait\nrefuse\nwait\nrefuse\nwait\nconnect\n>= v2 7 5\nend",
         expect![[r#"
-        end
-        ! ended: the cache closed the connection; again at 1191
-        = close
-        = waits 1191
-        wait
-        = connect
-        = waits 7200000
-        refuse
-        ! ended: there is no connection; again at 3122
-        = waits 3122
-        wait
-        = connect
-        = waits 7200000
-        refuse
-        ! ended: there is no connection; again at 6174
-        = waits 6174
-        wait
-        = connect
-        = waits 7200000
-        refuse
-        ! ended: there is no connection; again at 16057
-        = waits 16057
-        wait
-        = connect
-        = waits 7200000
-        connect
-        < v2 serial-query session=7 serial=5
-        = waits 76057
-        >= v2 7 5
-        ! speaks v2
-        ! updated by a delta, the same as before
-        = data v2 7 5 ipv4 10.0.0.0/8-24 AS64496 until 7216057
-        = waits 3616057
-        end
-        ! ended: the cache closed the connection; again at 16860
-        = close
-        = waits 16860
-    "#]],
+            end
+            ! ended: the cache closed the connection; again at 1191
+            = close
+            = waits 1191
+            wait
+            = connect
+            = waits 7200000
+            refuse
+            ! ended: there is no connection; again at 3122
+            = waits 3122
+            wait
+            = connect
+            = waits 7200000
+            refuse
+            ! ended: there is no connection; again at 6174
+            = waits 6174
+            wait
+            = connect
+            = waits 7200000
+            refuse
+            ! ended: there is no connection; again at 16057
+            = waits 16057
+            wait
+            = connect
+            = waits 7200000
+            connect
+            < v2 serial-query session=7 serial=5
+            = waits 76057
+            >= v2 7 5
+            ! speaks v2
+            ! updated by a delta, the same as before
+            = data v2 7 5 ipv4 10.0.0.0/8-24 AS64496 until 7216057
+            = waits 3616057
+            end
+            ! ended: the cache closed the connection; again at 28907
+            = close
+            = waits 28907
+        "#]],
     );
 }
 
@@ -65,6 +65,42 @@ fn r_tmo_02_at_most_after_about_the_retry_interval() {
         let pause_max = (1_000 << (place + 1).min(20)).min(600_000);
         assert!((pause_max * 3 / 4..=pause_max * 5 / 4).contains(pause), "{place}: {pause}");
     }
+}
+
+#[test]
+fn r_tmo_02_a_cache_that_closes_behind_each_response_is_not_asked_each_second() {
+    let round = "end\nwait\nconnect\n>= v2 7 5\n";
+    let told = Story::synced(Version::V2).told_of(&round.repeat(12));
+    let last = told.lines().rfind(|line| line.starts_with("! ended: ")).unwrap();
+    let at: u64 = last.rsplit(' ').next().unwrap().parse().unwrap();
+    assert!(at > 1_000_000, "twelve times within {at} ms");
+    // One that lasts is different.
+    check_synced(
+        Version::V2,
+        "end\nwait\nconnect\n>= v2 7 5\nat 70000\nend",
+        expect![[r#"
+        end
+        ! ended: the cache closed the connection; again at 1191
+        = close
+        = waits 1191
+        wait
+        = connect
+        = waits 7200000
+        connect
+        < v2 serial-query session=7 serial=5
+        = waits 61191
+        >= v2 7 5
+        ! speaks v2
+        ! updated by a delta, the same as before
+        = data v2 7 5 ipv4 10.0.0.0/8-24 AS64496 until 7201191
+        = waits 3601191
+        at 70000
+        end
+        ! ended: the cache closed the connection; again at 70965
+        = close
+        = waits 70965
+    "#]],
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use rtrcast_proto::{
     ImageWriter, Moment, Output, PduType, Profile, Section, Serial, ServerPolicy, ServerSession, SessionId, SessionIds,
     Timing, Version, VersionRange, View, Violation, wire,
 };
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -88,8 +88,8 @@ struct Cache {
     history: History,
     view: Arc<View>,
     starts: u16,
-    /// All that was ever said: the set of each serial of each session.
-    published: HashMap<(Version, SessionId, Serial), Set>,
+    /// All that was ever said: the set of each serial of each session of each version.
+    published: BTreeMap<(Version, u16, u32), Set>,
 }
 
 impl Cache {
@@ -100,7 +100,7 @@ impl Cache {
             view: Arc::new(history.view(Absent::Failed, 0)),
             history,
             starts: 0,
-            published: HashMap::new(),
+            published: BTreeMap::new(),
         }
     }
 
@@ -117,8 +117,8 @@ impl Cache {
         self.view = Arc::new(self.history.view(Absent::Failed, 0));
         let set = self.current().unwrap();
         for version in Version::ALL {
-            let session = self.view.session(Profile::full(version));
-            let before = self.published.insert((version, session, self.history.serial()), seen_by(&set, version));
+            let SessionId(session) = self.view.session(Profile::full(version));
+            let before = self.published.insert((version, session, self.history.serial().0), seen_by(&set, version));
             assert!(before.is_none_or(|before| before == seen_by(&set, version)), "a serial is one set");
         }
     }
@@ -206,7 +206,7 @@ impl Hop {
                 }
                 ClientOutput::Event(ClientEvent::Updated(update)) => {
                     let data = self.client.data().expect("what was updated is there");
-                    let said = (data.image.version(), data.session, data.serial);
+                    let said = (data.image.version(), data.session.0, data.serial.0);
                     assert_eq!(Some(&set_of(&data.image)), cache.published.get(&said), "{said:?}");
                     assert_eq!(Some(&data.image), update.image.as_ref());
                     self.held.push(data.image.clone());

@@ -467,6 +467,17 @@ fn r_tmo_01_or_after_three_retry_intervals_which_version_2_has_a_code_for() {
 }
 
 #[test]
+fn r_tmo_01_a_cache_that_only_notifies_is_given_up_after_an_hour() {
+    let notifies: Vec<String> =
+        (1..100).map(|n| format!("at {}\n> v2 serial-notify session=7 serial={n}", n * 50_000)).collect();
+    for story in [Story::new(up_to(Version::V2)).tell("connect"), Story::synced(Version::V2).tell("refresh")] {
+        let told = story.told_of(&notifies.join("\n"));
+        let (before, _) = told.split_once("! ended: the cache is silent; again at ").unwrap();
+        assert!(before.ends_with("at 3600000\n"), "{before}");
+    }
+}
+
+#[test]
 fn r_tmo_01_half_a_pdu_is_no_answer() {
     check_synced(
         Version::V2,
