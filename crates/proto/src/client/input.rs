@@ -227,6 +227,10 @@ impl ClientSession {
             (Some(ErrorCode::UnsupportedProtocolVersion), _) => self.version_refused(octet),
             // [R-NEG-07]
             _ if is_settled && version != Some(asked) => self.peer_reported(code),
+            // Nobody asked since it said so: it could go on for ever.
+            (Some(ErrorCode::NoDataAvailable), _) if connection.no_data => {
+                self.end(ConnectionEnd::PeerReported(code));
+            }
             (Some(ErrorCode::NoDataAvailable), _) => {
                 if let Some(version) = version {
                     self.settle(version);

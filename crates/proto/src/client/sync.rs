@@ -164,7 +164,7 @@ impl ClientSession {
         self.is_probe &= self.data.is_none();
         self.events.push_back(ClientEvent::Updated(update));
         let Link::Up(connection) = &mut self.link else { return };
-        let notified = connection.notified.take().filter(|notified| *notified != serial);
+        let notified = connection.notified.take();
         connection.exchange = Exchange::Idle(at.after(Duration::from_secs(timing.refresh().into())));
         connection.progress = self.now;
         connection.lasting.get_or_insert(at.after(limits::LASTING));

@@ -2,7 +2,7 @@
 
 use crate::story::{Story, check, check_again, check_synced, check_up_to, up_to};
 use expect_test::expect;
-use rtrcast_proto::{Version, VersionRange};
+use rtrcast_proto::{ClientPolicy, Timing, Version, VersionRange};
 
 #[test]
 fn r_err_01_a_fatal_error_that_is_sent_flushes_the_data_of_version_2_only() {
@@ -442,6 +442,32 @@ fn r_err_03_a_cache_that_shuts_down_is_tried_after_600_s_and_its_data_are_gone()
         = close
         = waits 627082
     "#]],
+    );
+}
+
+#[test]
+fn r_err_03_these_600_s_are_nobody_s_choice() {
+    let timing = Timing::new(86_400, 7_200, 172_800).unwrap();
+    Story::with_policy(ClientPolicy { timing, ..ClientPolicy::default() }).run(
+        "connect\n>= v2 7 5\n> v2 error 13 \"\" copy=",
+        expect![[r#"
+            = connect
+            connect
+            < v2 reset-query
+            = waits 60000
+            >= v2 7 5
+            ! speaks v2
+            ! updated by the whole set
+            = data v2 7 5 until 7200000
+            = waits 3600000
+            > v2 error 13 "" copy=
+            ! told of error 13 ""
+            ! flushed: the cache shuts down
+            = data none
+            ! ended: the cache shuts down; again at 652998
+            = close
+            = waits 652998
+        "#]],
     );
 }
 

@@ -841,6 +841,30 @@ fn r_neg_05_and_says_so_again_on_each_connection() {
 }
 
 #[test]
+fn r_neg_05_but_not_to_a_router_that_knows_better() {
+    check_again(
+        Version::V2,
+        "connect\n> v1 error 3 \"\" copy=\nwait\nconnect",
+        expect![[r#"
+        connect
+        < v2 serial-query session=7 serial=5
+        = waits 61191
+        > v1 error 3 "" copy=
+        ! told of error 3 ""
+        ! ended: the cache reported error 3 (Invalid Request); again at 627082
+        = close
+        = waits 627082
+        wait
+        = connect
+        = waits 7200000
+        connect
+        < v2 reset-query
+        = waits 687082
+    "#]],
+    );
+}
+
+#[test]
 fn r_neg_06_a_notify_of_any_version_before_the_first_answer_counts_for_nothing() {
     for first in ["02", "01", "00", "03", "FF"] {
         let told = Story::new(VersionRange::ALL)

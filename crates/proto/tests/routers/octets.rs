@@ -39,6 +39,8 @@ fn lines(version: Version) -> Vec<Vec<u8>> {
 #[derive(Clone, Debug)]
 struct Talk {
     version: Version,
+    /// Whether the router speaks that version with the cache already, or has asked in version 2 on its first connection.
+    is_synced: bool,
     chosen: Vec<Index>,
     mutations: Vec<(Index, u8)>,
     cuts: Vec<Index>,
@@ -61,8 +63,15 @@ fn talk(mutations_max: usize) -> impl Strategy<Value = Talk> {
         proptest::collection::vec(any::<Index>(), 1..6),
         proptest::collection::vec((any::<Index>(), prop_oneof![0..16_u8, any::<u8>()]), 0..=mutations_max),
         proptest::collection::vec(any::<Index>(), 0..8),
+        any::<bool>(),
     )
-        .prop_map(|(version, chosen, mutations, cuts)| Talk { version, chosen, mutations, cuts })
+        .prop_map(|(version, chosen, mutations, cuts, is_synced)| Talk {
+            version,
+            is_synced,
+            chosen,
+            mutations,
+            cuts,
+        })
 }
 
 /// What the router says and what it writes, each in its order. Of Error Reports the copies are left out: they hold as much
@@ -78,9 +87,13 @@ fn asked(version: Version) -> Story {
 }
 
 fn assert_same_in_pieces<'a>(talk: &Talk, octets: &[u8], pieces: impl Iterator<Item = &'a [u8]>) {
-    let mut whole = asked(talk.version);
+    let start = || match talk.is_synced {
+        true => asked(talk.version),
+        false => Story::new(up_to(Version::V2)).tell("connect"),
+    };
+    let mut whole = start();
     whole.receive(octets);
-    let mut cut = asked(talk.version);
+    let mut cut = start();
     for piece in pieces {
         cut.receive(piece);
     }

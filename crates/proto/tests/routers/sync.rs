@@ -678,6 +678,33 @@ fn r_syn_06_no_data_is_never_fatal() {
 }
 
 #[test]
+fn r_syn_06_but_said_again_unasked_it_ends_the_connection() {
+    check_synced(
+        Version::V2,
+        "refresh\n> v2 error 2 \"\" copy=\n> v2 error 2 \"\" copy=\nwait\nconnect",
+        expect![[r#"
+        refresh
+        < v2 serial-query session=7 serial=5
+        = waits 60000
+        > v2 error 2 "" copy=
+        ! told of error 2 ""
+        ! no data
+        > v2 error 2 "" copy=
+        ! told of error 2 ""
+        ! ended: the cache reported error 2 (No Data Available); again at 652998
+        = close
+        = waits 652998
+        wait
+        = connect
+        = waits 7200000
+        connect
+        < v2 reset-query
+        = waits 712998
+    "#]],
+    );
+}
+
+#[test]
 fn a_notify_is_followed_by_a_serial_query() {
     for version in Version::ALL {
         let told = Story::synced(version).told_of(&format!("> v{version} serial-notify session=7 serial=6"));
