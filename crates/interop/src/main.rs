@@ -12,7 +12,7 @@ mod world;
 use clap::Parser;
 use report::{Group, Row};
 use router::Peer;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,15 +26,18 @@ type Outcome<T = ()> = Result<T, String>;
 /// Runs rtrcast against the RTR implementations of others
 #[derive(Parser)]
 struct Arguments {
-    /// The program under test
+    /// The program under test [default: the one beside this program]
     #[arg(long, value_name = "PATH")]
-    rtrcast: PathBuf,
+    rtrcast: Option<PathBuf>,
     /// Take a missing peer for a failure, instead of leaving it out
     #[arg(long)]
     peers: bool,
     /// Only the peers whose names contain this
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
+    /// Say which of Debian's packages are missing, and do nothing else
+    #[arg(long)]
+    missing: bool,
     /// Write what came of it to this file
     #[arg(long, value_name = "PATH", requires = "peers", conflicts_with = "only")]
     write: Option<PathBuf>,
@@ -58,10 +61,10 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Outcome {
-    let program = arguments
-        .rtrcast
-        .canonicalize()
-        .map_err(|error| format!("{}: {error}; `cargo build -p rtrcast` makes it", arguments.rtrcast.display()))?;
+    if arguments.missing {
+        return say_missing();
+    }
+    let program = program(arguments)?;
     let (rows, missing) = routers(arguments, &program)?;
     let groups = [Group { title: "Routers", introduction: ROUTERS, rows }];
     println!();
@@ -73,6 +76,20 @@ fn run(arguments: &Arguments) -> Outcome {
         return Err("a step failed; what it said is above".to_owned());
     }
     if arguments.peers && missing { Err("a peer is missing".to_owned()) } else { Ok(()) }
+}
+
+fn program(arguments: &Arguments) -> Outcome<PathBuf> {
+    let beside = || std::env::current_exe().map(|path| path.with_file_name("rtrcast"));
+    let path = arguments.rtrcast.clone().map_or_else(beside, Ok);
+    let path = path.map_err(|error| format!("no --rtrcast, and where this program lies is not known: {error}"))?;
+    path.canonicalize().map_err(|error| format!("{}: {error}; `cargo build -p rtrcast` makes it", path.display()))
+}
+
+fn say_missing() -> Outcome {
+    let missing = router::ALL.iter().filter(|peer| (peer.version)().is_none()).map(|peer| peer.package);
+    let packages: BTreeSet<&str> = missing.flat_map(str::split_whitespace).collect();
+    packages.iter().for_each(|package| println!("{package}"));
+    Ok(())
 }
 
 /// What came of each router that is there, and whether one is not.
@@ -87,7 +104,7 @@ fn routers(arguments: &Arguments, program: &Path) -> Outcome<(Vec<Row>, bool)> {
     for &peer in &wanted {
         match (peer.version)() {
             Some(version) => here.push((peer, version)),
-            None => println!("{}: not here, left out; Debian's package {} has it", peer.name, peer.package),
+            None => println!("{}: not installed, left out; Debian has it in {}", peer.name, peer.package),
         }
     }
     let missing = here.len() < wanted.len();

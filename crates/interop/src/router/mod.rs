@@ -26,7 +26,7 @@ pub(crate) const ALL: &[&Peer] =
 /// What is known of a peer before it runs.
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
-    /// Debian's package, or nothing where the peer is a library that this program is built with.
+    /// Debian's packages, with spaces between them, or nothing where the peer is a library that this program is built with.
     pub(crate) package: &'static str,
     /// Its version, or none where it is not installed.
     pub(crate) version: fn() -> Option<String>,
