@@ -76,7 +76,7 @@ fn run(arguments: &Arguments) -> Outcome {
     let (rows, missing) = routers(arguments, &program)?;
     let groups = [Group { title: "Routers", introduction: ROUTERS, rows }];
     println!();
-    groups.iter().for_each(|group| println!("{}", group.text()));
+    groups.iter().for_each(|group| println!("{}\n\n{}", group.title, group.table()));
     if let Some(path) = &arguments.write {
         std::fs::write(path, report::document(&groups)).map_err(|error| format!("{}: {error}", path.display()))?;
     }
@@ -102,7 +102,8 @@ fn say_missing() -> Outcome {
 
 /// What came of each router that is there, and whether one is not.
 fn routers(arguments: &Arguments, program: &Path) -> Outcome<(Vec<Row>, bool)> {
-    let wanted = |name: &str| arguments.only.as_ref().is_none_or(|only| name.contains(only.as_str()));
+    let only = arguments.only.as_deref().unwrap_or_default().to_lowercase();
+    let wanted = |name: &str| name.to_lowercase().contains(&only);
     let wanted: Vec<&Peer> = router::ALL.iter().copied().filter(|peer| wanted(peer.name)).collect();
     if wanted.is_empty() {
         let names: Vec<&str> = router::ALL.iter().map(|peer| peer.name).collect();

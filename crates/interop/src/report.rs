@@ -84,9 +84,15 @@ impl Row {
 
 impl Group {
     /// The group as Markdown.
-    pub(crate) fn text(&self) -> String {
-        let mut text = format!("## {}\n\n{}\n\n", self.title, self.introduction);
-        text.push_str("| Peer | Version | Speaks | Full load | Notify | Restart | Downgrade | Held and compared |\n");
+    fn text(&self) -> String {
+        format!("## {}\n\n{}\n\n{}", self.title, self.introduction, self.table())
+    }
+
+    /// The table, and what is to be said of its cells.
+    pub(crate) fn table(&self) -> String {
+        let mut text = String::from(
+            "| Peer | Version | Speaks | Full load | Notify | Restart | Downgrade | Held and compared |\n",
+        );
         text.push_str("|---|---|---|---|---|---|---|---|\n");
         for row in &self.rows {
             let _ = writeln!(text, "| {} |", row.cells().join(" | "));
