@@ -11,8 +11,15 @@ mod world;
 
 use clap::Parser;
 use report::{Group, Row};
+use router::Peer;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// How many peers run at a time. They wait more than they work.
+const AT_A_TIME: usize = 3;
 
 type Outcome<T = ()> = Result<T, String>;
 
@@ -55,7 +62,7 @@ fn run(arguments: &Arguments) -> Outcome {
         .rtrcast
         .canonicalize()
         .map_err(|error| format!("{}: {error}; `cargo build -p rtrcast` makes it", arguments.rtrcast.display()))?;
-    let (rows, missing) = routers(arguments, &program);
+    let (rows, missing) = routers(arguments, &program)?;
     let groups = [Group { title: "Routers", introduction: ROUTERS, rows }];
     println!();
     groups.iter().for_each(|group| println!("{}", group.text()));
@@ -69,18 +76,38 @@ fn run(arguments: &Arguments) -> Outcome {
 }
 
 /// What came of each router that is there, and whether one is not.
-fn routers(arguments: &Arguments, program: &Path) -> (Vec<Row>, bool) {
+fn routers(arguments: &Arguments, program: &Path) -> Outcome<(Vec<Row>, bool)> {
     let wanted = |name: &str| arguments.only.as_ref().is_none_or(|only| name.contains(only.as_str()));
-    let mut rows = Vec::new();
-    let mut missing = false;
-    for peer in router::ALL.iter().filter(|peer| wanted(peer.name)) {
+    let wanted: Vec<&Peer> = router::ALL.iter().copied().filter(|peer| wanted(peer.name)).collect();
+    if wanted.is_empty() {
+        let names: Vec<&str> = router::ALL.iter().map(|peer| peer.name).collect();
+        return Err(format!("--only fits none of {}", names.join(", ")));
+    }
+    let mut here = Vec::new();
+    for &peer in &wanted {
         match (peer.version)() {
-            Some(version) => rows.push(router::run(peer, version, program)),
-            None => {
-                println!("{}: not here, left out; Debian's package {} has it", peer.name, peer.package.unwrap_or("–"));
-                missing = true;
-            }
+            Some(version) => here.push((peer, version)),
+            None => println!("{}: not here, left out; Debian's package {} has it", peer.name, peer.package),
         }
     }
-    (rows, missing)
+    let missing = here.len() < wanted.len();
+    Ok((in_threads(&here, |(peer, version)| router::run(peer, version.clone(), program)), missing))
+}
+
+/// Does something with all items, a few at a time; what comes of them has their order.
+fn in_threads<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(place) else { break };
+                    let result = work(item);
+                    done.lock().unwrap_or_else(PoisonError::into_inner).insert(place, result);
+                }
+            });
+        }
+    });
+    done.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
 }

@@ -31,6 +31,8 @@ pub(crate) enum Verdict {
     Works,
     /// The peer deviates, as is known, for this reason.
     Deviates(&'static str),
+    /// It got there by another way.
+    Otherwise(&'static str),
     NotApplicable(&'static str),
     Failed,
 }
@@ -65,8 +67,7 @@ impl Row {
     fn cells(&self) -> Vec<String> {
         let spoken: Vec<String> = self.spoken.iter().map(u8::to_string).collect();
         let mut cells = vec![self.name.to_owned(), self.version.clone(), spoken.join(", ")];
-        let columns = Step::ALL.iter().filter(|step| **step != Step::Versions);
-        cells.extend(columns.map(|step| self.cell(*step).to_owned()));
+        cells.extend(Step::COLUMNS.iter().map(|step| self.cell(*step).to_owned()));
         cells.push(self.records.clone());
         cells
     }
@@ -75,6 +76,7 @@ impl Row {
         match self.verdicts.get(&step) {
             Some(Verdict::Works) => "yes",
             Some(Verdict::Deviates(_)) => "deviates",
+            Some(Verdict::Otherwise(_)) => "otherwise",
             Some(Verdict::NotApplicable(_)) => "–",
             Some(Verdict::Failed) => "**no**",
             None => "not run",
@@ -84,6 +86,7 @@ impl Row {
     fn remarks(&self) -> Vec<String> {
         let said = self.verdicts.iter().filter_map(|(step, verdict)| match verdict {
             Verdict::Deviates(reason) => Some(format!("{}, deviates: {reason}", step.title())),
+            Verdict::Otherwise(reason) => Some(format!("{}, otherwise: {reason}", step.title())),
             Verdict::NotApplicable(reason) => Some(format!("{}, not applicable: {reason}", step.title())),
             Verdict::Failed => Some(format!("{}: failed", step.title())),
             Verdict::Works => None,

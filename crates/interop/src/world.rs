@@ -104,19 +104,23 @@ impl World {
         &self.records
     }
 
-    /// Takes some VRPs away and adds others; of the rest, a few change, come and go.
+    /// Takes some VRPs away and adds others; of the rest, a few change, come and go. No ASPA goes.
     pub(crate) fn change(&mut self, removed: usize, added: usize) {
         self.random.take_from(&mut self.records.vrps, removed);
         self.add_vrps(added * 3 / 4, Random::ipv4_vrp);
         self.add_vrps(added - added * 3 / 4, Random::ipv6_vrp);
         self.random.take_from(&mut self.records.router_keys, 5);
         self.records.router_keys.extend((0..5).map(|_| self.random.router_key()));
-        self.random.take_from(&mut self.records.aspas, 5);
         for Aspa { customer, .. } in self.random.take_from(&mut self.records.aspas, 5) {
             let providers = self.random.providers(customer);
             self.records.aspas.insert(Aspa { customer, providers });
         }
         self.add_aspas(7);
+    }
+
+    /// Takes some ASPAs away.
+    pub(crate) fn withdraw_aspas(&mut self, count: usize) {
+        self.random.take_from(&mut self.records.aspas, count);
     }
 
     fn add_vrps(&mut self, count: usize, make: fn(&mut Random) -> Vrp) {

@@ -9,7 +9,7 @@ use std::process::Command;
 
 pub(crate) const PEER: Peer = Peer {
     name: "BIRD",
-    package: Some("bird2"),
+    package: "bird2",
     version: || package_version("bird2", "bird"),
     speaks: &[1, 0],
     asks: Asks::HighestOnly,

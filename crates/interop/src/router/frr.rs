@@ -9,7 +9,7 @@ use std::process::Command;
 
 pub(crate) const PEER: Peer = Peer {
     name: "FRRouting",
-    package: Some("frr-rpki-rtrlib"),
+    package: "frr-rpki-rtrlib",
     version: || package_version("frr-rpki-rtrlib", "vtysh"),
     speaks: &[1, 0],
     asks: Asks::HighestOnly,

@@ -8,7 +8,7 @@ use std::process::Command;
 
 pub(crate) const PEER: Peer = Peer {
     name: "GoBGP",
-    package: Some("gobgpd"),
+    package: "gobgpd",
     version: || package_version("gobgpd", "gobgpd"),
     speaks: &[0],
     asks: Asks::HighestOnly,

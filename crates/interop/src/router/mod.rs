@@ -4,10 +4,16 @@ mod bgp;
 mod bird;
 mod frr;
 mod gobgp;
+mod library;
 mod openbgpd;
 mod routes;
+mod rpki_rs;
 mod rtrclient;
+mod rtrdump;
+mod rtrmon;
+mod rustbgpd;
 mod scenario;
+mod tables;
 
 use crate::Outcome;
 use crate::world::{Aspa, Records, RouterKey, Vrp};
@@ -19,13 +25,23 @@ use std::path::Path;
 pub(crate) use scenario::run;
 
 /// In the order of the table.
-pub(crate) const ALL: &[&Peer] = &[&bird::PEER, &rtrclient::PEER, &frr::PEER, &openbgpd::PEER, &gobgp::PEER];
+pub(crate) const ALL: &[&Peer] = &[
+    &bird::PEER,
+    &frr::PEER,
+    &openbgpd::PEER,
+    &gobgp::PEER,
+    &rtrclient::PEER,
+    &rtrdump::PEER,
+    &rtrmon::PEER,
+    &rpki_rs::PEER,
+    &rustbgpd::PEER,
+];
 
 /// What is known of a peer before it runs.
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
-    /// Debian's package; none where the peer is a library that this program is built with.
-    pub(crate) package: Option<&'static str>,
+    /// Debian's package, or nothing where the peer is a library that this program is built with.
+    pub(crate) package: &'static str,
     /// Its version, or none where it is not installed.
     pub(crate) version: fn() -> Option<String>,
     /// The protocol versions that it speaks, the one that it begins with first.
@@ -131,14 +147,18 @@ pub(crate) enum Kind {
     NotApplicable,
     /// The peer does otherwise than the texts say. It is tried nevertheless: a later version may do better.
     Deviates,
+    /// It has to get there, but by another way than the step is about.
+    Otherwise,
 }
 
-/// The columns of the matrix.
+/// What a peer goes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Step {
     FullLoad,
     Notify,
     Restart,
+    /// ASPAs go, at version 2.
+    AspaWithdrawal,
     /// The peer begins with each of its versions.
     Versions,
     /// The peer begins with its highest, and the cache speaks only lower ones.
@@ -146,13 +166,15 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    pub(crate) const ALL: [Step; 5] = [Step::FullLoad, Step::Notify, Step::Restart, Step::Versions, Step::Downgrade];
+    /// Those that have a column.
+    pub(crate) const COLUMNS: [Step; 4] = [Step::FullLoad, Step::Notify, Step::Restart, Step::Downgrade];
 
     pub(crate) fn title(self) -> &'static str {
         match self {
             Step::FullLoad => "full load",
             Step::Notify => "update by notify",
             Step::Restart => "restart of the cache",
+            Step::AspaWithdrawal => "withdrawal of ASPAs",
             Step::Versions => "versions",
             Step::Downgrade => "downgrade",
         }

@@ -16,7 +16,7 @@ use std::process::Command;
 
 pub(crate) const PEER: Peer = Peer {
     name: "OpenBGPD",
-    package: Some("openbgpd"),
+    package: "openbgpd",
     version: || package_version("openbgpd", "bgpctl"),
     speaks: &[1],
     asks: Asks::HighestOnly,

@@ -1,18 +1,17 @@
 //! rtrlib's `rtrclient`: stays connected and prints each change of its tables, which is summed up here.
 
+use super::tables::{Change, Shared, Tables};
 use super::{Asks, Held, Peer, Router, Start};
 use crate::Outcome;
 use crate::process::{Process, package_version};
 use crate::world::{RouterKey, Vrp};
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) const PEER: Peer = Peer {
     name: "rtrclient (rtrlib)",
-    package: Some("rtr-tools"),
+    package: "rtr-tools",
     version: || package_version("rtr-tools", "rtrclient"),
     speaks: &[1, 0],
     asks: Asks::HighestOnly,
@@ -24,7 +23,7 @@ pub(crate) const PEER: Peer = Peer {
 
 struct RtrClient {
     _process: Process,
-    tables: Arc<Mutex<Tables>>,
+    tables: Shared,
 }
 
 fn start(start: &Start) -> Outcome<Box<dyn Router>> {
@@ -36,49 +35,37 @@ fn start(start: &Start) -> Outcome<Box<dyn Router>> {
     command.args([start.cache.ip().to_string(), start.cache.port().to_string()]).stdout(Stdio::piped()).stderr(log);
     let mut process = Process::spawn(&mut command)?;
     let stdout = process.child().stdout.take().ok_or("rtrclient has no standard output")?;
-    let tables = Arc::new(Mutex::new(Tables::default()));
-    let shared = Arc::clone(&tables);
+    let tables = Shared::default();
+    let shared = tables.clone();
     std::thread::spawn(move || {
         let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
         while let Some(line) = lines.next() {
-            shared.lock().unwrap_or_else(PoisonError::into_inner).take(&line, &mut lines);
+            take(&mut shared.tables(), &line, &mut lines);
         }
     });
     Ok(Box::new(RtrClient { _process: process, tables }))
 }
 
-/// What the changes come to.
-#[derive(Default)]
-struct Tables {
-    vrps: BTreeSet<Vrp>,
-    router_keys: BTreeSet<RouterKey>,
-    /// The first line that can't be right.
-    wrong: Option<String>,
-}
-
 impl Router for RtrClient {
     fn held(&mut self) -> Outcome<Held> {
-        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        match &tables.wrong {
-            Some(wrong) => Err(wrong.clone()),
-            None => Ok(Held { vrps: tables.vrps.clone(), router_keys: Some(tables.router_keys.clone()), aspas: None }),
-        }
+        Ok(Held { aspas: None, ..self.tables.held()? })
     }
 }
 
-impl Tables {
-    /// A change: a line for a VRP, several for a router key.
-    fn take(&mut self, line: &str, lines: &mut impl Iterator<Item = String>) {
-        let Some((sign @ ("+" | "-"), rest)) = line.split_once(' ') else { return };
-        let adds = sign == "+";
-        let new = if rest.starts_with("HOST:") {
-            router_key(lines).map(|key| if adds { self.router_keys.insert(key) } else { self.router_keys.remove(&key) })
-        } else {
-            vrp(rest).map(|vrp| if adds { self.vrps.insert(vrp) } else { self.vrps.remove(&vrp) })
-        };
-        if new != Some(true) && self.wrong.is_none() {
-            self.wrong = Some(format!("it printed a change that can't be read or changes nothing: {line}"));
-        }
+/// A change: a line for a VRP, several for a router key.
+fn take(tables: &mut Tables, line: &str, lines: &mut impl Iterator<Item = String>) {
+    let (change, rest) = match line.split_once(' ') {
+        Some(("+", rest)) => (Change::Announce, rest),
+        Some(("-", rest)) => (Change::Withdraw, rest),
+        _ => return,
+    };
+    let is_read = if rest.starts_with("HOST:") {
+        router_key(lines).map(|key| tables.router_key(change, &key))
+    } else {
+        vrp(rest).map(|vrp| tables.vrp(change, vrp))
+    };
+    if is_read.is_none() {
+        tables.wrong(format!("it printed what can't be read: {line}"));
     }
 }
 

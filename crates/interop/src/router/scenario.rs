@@ -26,6 +26,9 @@ const RETRY_SHORT_S: u32 = 2;
 pub(crate) fn run(peer: &Peer, version: String, program: &Path) -> Row {
     let mut run = Run { peer, program, row: Row::new(peer, version) };
     run.load_notify_restart();
+    if peer.speaks[0] >= 2 && run.applies(Step::AspaWithdrawal) {
+        run.aspa_withdrawal();
+    }
     for &version in &peer.speaks[1..] {
         if peer.asks == Asks::Any {
             run.one_version(Step::Versions, version);
@@ -80,12 +83,28 @@ impl Run<'_> {
         }
 
         world.change(3_000, 2_000);
+        world.withdraw_aspas(5);
         let started = Instant::now();
         if self.applies(Step::Restart) {
             let patience = self.patience(Step::Restart);
             let back = pair.cache.restart(world.records()).and_then(|()| pair.wait_for(world.records(), patience));
             self.judge(Step::Restart, back, started);
         }
+    }
+
+    /// A change that takes ASPAs away.
+    fn aspa_withdrawal(&mut self) {
+        let mut world = World::new();
+        let highest = self.peer.speaks[0];
+        let patience = self.patience(Step::AspaWithdrawal);
+        let started = Instant::now();
+        let outcome = self.pair(&[], highest, highest, RETRY_SHORT_S, world.records()).and_then(|mut pair| {
+            pair.wait_for(world.records(), PATIENCE)?;
+            world.withdraw_aspas(5);
+            pair.cache.put(world.records())?;
+            pair.wait_for(world.records(), patience)
+        });
+        self.judge(Step::AspaWithdrawal, outcome, started);
     }
 
     /// All records in a version below the peer's highest: since it begins with that, or since the cache speaks none
@@ -137,22 +156,28 @@ impl Run<'_> {
     }
 
     fn patience(&self, step: Step) -> Duration {
-        if self.exception(step).is_some() { PATIENCE_WITH_DEVIATION } else { PATIENCE }
+        match self.exception(step) {
+            Some((Kind::Deviates, _)) => PATIENCE_WITH_DEVIATION,
+            _ => PATIENCE,
+        }
     }
 
     fn judge(&mut self, step: Step, outcome: Outcome<String>, started: Instant) {
         let seconds = started.elapsed().as_secs_f32();
         let (name, title) = (self.peer.name, step.title());
         let verdict = match (outcome, self.exception(step)) {
-            (Ok(counts), _) => {
+            (Ok(counts), exception) => {
                 println!("{name}: {title}: {counts} after {seconds:.1} s");
-                Verdict::Works
+                match exception {
+                    Some((Kind::Otherwise, reason)) => Verdict::Otherwise(reason),
+                    _ => Verdict::Works,
+                }
             }
-            (Err(error), Some((_, reason))) => {
-                println!("{name}: {title}: deviates, as is known ({reason}): {error}");
+            (Err(error), Some((Kind::Deviates, reason))) => {
+                println!("{name}: {title}: deviates, as is known: {}", error.lines().next().unwrap_or_default());
                 Verdict::Deviates(reason)
             }
-            (Err(error), None) => {
+            (Err(error), _) => {
                 println!("{name}: {title}: FAILED after {seconds:.1} s: {error}");
                 Verdict::Failed
             }
