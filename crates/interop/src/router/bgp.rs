@@ -13,7 +13,7 @@ use std::time::Duration;
 /// A message has no more octets.
 const MESSAGE_MAX: usize = 4_096;
 const HEADER: usize = 19;
-/// What is left for routes; all attributes take less than the difference.
+/// Routes with more octets go at once. One more route, the attributes and the header fit beside them.
 const ROUTES_MAX: usize = 3_900;
 /// A neighbour on this machine answers at once, and takes what it is sent.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -92,7 +92,7 @@ impl Speaker {
             let key = (route.origin, route.prefix.address.is_ipv6());
             let run = waiting.entry(key).or_default();
             route.prefix.write(route.origin, run);
-            if run.len() > ROUTES_MAX - 32 {
+            if run.len() > ROUTES_MAX {
                 let full = std::mem::take(run);
                 self.write(UPDATE, &update(key, &full))?;
             }

@@ -46,13 +46,16 @@ struct OpenBgpd {
     _daemon: Process,
     socket: PathBuf,
     bgp: SocketAddr,
-    /// From when it could be reached.
+    /// From when OpenBGPD could be reached.
     speaker: Option<Speaker>,
-    announced: BTreeSet<Route>,
-    /// What was served so far.
+    /// What is or was served.
     known: BTreeSet<Vrp>,
     served: BTreeSet<Vrp>,
-    validator: Validator,
+    /// For how many prefixes of IPv4 and IPv6 it should have VRPs.
+    prefixes: (usize, usize),
+    /// What it should think of each route.
+    states: HashMap<Route, State>,
+    unannounced: Vec<Route>,
 }
 
 fn start(start: &Start) -> Outcome<Box<dyn Router>> {
@@ -69,10 +72,11 @@ fn start(start: &Start) -> Outcome<Box<dyn Router>> {
         socket,
         bgp,
         speaker: None,
-        announced: BTreeSet::new(),
         known: BTreeSet::new(),
         served: BTreeSet::new(),
-        validator: Validator::new([]),
+        prefixes: (0, 0),
+        states: HashMap::new(),
+        unannounced: Vec::new(),
     }))
 }
 
@@ -117,38 +121,44 @@ fn free_address() -> Outcome<SocketAddr> {
 }
 
 impl Router for OpenBgpd {
+    /// Routes about what is no longer served stay, since it has to be noticed if it is still held.
     fn expect(&mut self, served: &Records) {
         self.served.clone_from(&served.vrps);
         self.known.extend(&served.vrps);
-        self.validator = Validator::new(&self.served);
+        let validator = Validator::new(&self.served);
+        self.prefixes = validator.prefixes();
+        for route in self.known.iter().flat_map(about) {
+            if self.states.insert(route, validator.state(&route)).is_none() {
+                self.unannounced.push(route);
+            }
+        }
     }
 
     fn held(&mut self) -> Outcome<Held> {
         self.announce()?;
-        let (found, wanted) = (self.prefixes()?, self.validator.prefixes());
-        if found != wanted {
-            return Err(format!("it has VRPs for {found:?} prefixes of IPv4 and IPv6 instead of {wanted:?}"));
+        let prefixes = self.shown_prefixes()?;
+        if prefixes != self.prefixes {
+            return Err(format!("it has VRPs for {prefixes:?} prefixes of IPv4 and IPv6, not for {:?}", self.prefixes));
         }
-        let states = self.states()?;
-        if states.len() != self.announced.len() {
-            return Err(format!("it has {} routes of {}", states.len(), self.announced.len()));
+        let states = self.shown_states()?;
+        if states.len() != self.states.len() {
+            return Err(format!("it has {} routes of {}", states.len(), self.states.len()));
         }
-        let as_served = |route: &Route| states.get(route) == Some(&self.validator.state(route));
-        let holds = |vrp: &&Vrp| about(vrp).all(|route| as_served(&route)) == self.served.contains(vrp);
+        // Who thinks of all routes about a VRP as if it were served holds it if it is, and does not if it is not.
+        let as_if_served = |vrp: &Vrp| about(vrp).all(|route| states.get(&route) == self.states.get(&route));
+        let holds = |vrp: &&Vrp| as_if_served(vrp) == self.served.contains(vrp);
         Ok(Held::vrps(self.known.iter().filter(holds).copied().collect()))
     }
 }
 
 impl OpenBgpd {
-    /// Announces what was not yet; what is no longer served stays, since it has to be noticed.
     fn announce(&mut self) -> Outcome {
         let speaker = match self.speaker.take() {
             Some(speaker) => self.speaker.insert(speaker),
             None => self.speaker.insert(Speaker::connect(self.bgp, SPEAKER_ASN)?),
         };
-        let wanted: BTreeSet<Route> = self.known.iter().flat_map(about).collect();
-        speaker.announce(wanted.difference(&self.announced))?;
-        self.announced = wanted;
+        speaker.announce(&self.unannounced)?;
+        self.unannounced.clear();
         Ok(())
     }
 
@@ -156,15 +166,14 @@ impl OpenBgpd {
         output(Command::new("/usr/sbin/bgpctl").arg("-s").arg(&self.socket).arg("show").args(what))
     }
 
-    /// For how many prefixes it has VRPs.
-    fn prefixes(&self) -> Outcome<(usize, usize)> {
+    fn shown_prefixes(&self) -> Outcome<(usize, usize)> {
         let sets = self.show(&["sets"])?;
         let line = sets.lines().find_map(|line| line.strip_prefix("ROA    RPKI ROA")).unwrap_or_default();
         let mut numbers = line.split_whitespace().map_while(|word| word.parse().ok());
         numbers.next().zip(numbers.next()).ok_or_else(|| "it has no VRPs".to_owned())
     }
 
-    fn states(&self) -> Outcome<HashMap<Route, State>> {
+    fn shown_states(&self) -> Outcome<HashMap<Route, State>> {
         Ok(self.show(&["rib"])?.lines().filter_map(state).collect())
     }
 }
