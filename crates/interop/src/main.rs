@@ -7,12 +7,13 @@ mod document;
 mod process;
 mod report;
 mod router;
+mod step;
 mod world;
 
 use clap::Parser;
 use report::{Group, Row};
 use router::Peer;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,15 +27,18 @@ type Outcome<T = ()> = Result<T, String>;
 /// Runs rtrcast against the RTR implementations of others
 #[derive(Parser)]
 struct Arguments {
-    /// The program under test
+    /// The program under test [default: the one beside this program]
     #[arg(long, value_name = "PATH")]
-    rtrcast: PathBuf,
+    rtrcast: Option<PathBuf>,
     /// Take a missing peer for a failure, instead of leaving it out
     #[arg(long)]
     peers: bool,
     /// Only the peers whose names contain this
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
+    /// Say which of Debian's packages are missing, and do nothing else
+    #[arg(long)]
+    missing: bool,
     /// Write what came of it to this file
     #[arg(long, value_name = "PATH", requires = "peers", conflicts_with = "only")]
     write: Option<PathBuf>,
@@ -42,9 +46,16 @@ struct Arguments {
 
 const ROUTERS: &str = "\
 Each holds exactly what rtrcast serves, record for record: 45,000 IPv4 and 15,000 IPv6 VRPs, 40 router keys and 80
-ASPAs, as far as it tells what it holds. *Notify*: 500 VRPs less and 700 more reach it long before its refresh.
-*Restart*: the cache goes, and comes back with other data. *Downgrade*: the peer begins with its highest version, the
-cache speaks only lower ones, and the peer holds everything in each of those without waiting for a retry interval.";
+ASPAs, as far as it tells what it holds.
+
+* **Notify**: 500 VRPs go and 700 come, and the peer has them long before its refresh. At version 2, another change
+  withdraws ASPAs.
+* **Restart**: the cache stops, and comes back at the same address with other data.
+* **Downgrade**: the peer begins with its highest version, the cache speaks only lower ones, and the peer holds
+  everything in each of those without waiting for a retry interval of ten minutes. A peer that can be told a version
+  is also run with each.
+
+What a peer does otherwise than the texts say stands under the table; that, too, is tried in each run.";
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -58,14 +69,14 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Outcome {
-    let program = arguments
-        .rtrcast
-        .canonicalize()
-        .map_err(|error| format!("{}: {error}; `cargo build -p rtrcast` makes it", arguments.rtrcast.display()))?;
+    if arguments.missing {
+        return say_missing();
+    }
+    let program = program(arguments)?;
     let (rows, missing) = routers(arguments, &program)?;
     let groups = [Group { title: "Routers", introduction: ROUTERS, rows }];
     println!();
-    groups.iter().for_each(|group| println!("{}", group.text()));
+    groups.iter().for_each(|group| println!("{}\n\n{}", group.title, group.table()));
     if let Some(path) = &arguments.write {
         std::fs::write(path, report::document(&groups)).map_err(|error| format!("{}: {error}", path.display()))?;
     }
@@ -75,9 +86,24 @@ fn run(arguments: &Arguments) -> Outcome {
     if arguments.peers && missing { Err("a peer is missing".to_owned()) } else { Ok(()) }
 }
 
+fn program(arguments: &Arguments) -> Outcome<PathBuf> {
+    let beside = || std::env::current_exe().map(|path| path.with_file_name("rtrcast"));
+    let path = arguments.rtrcast.clone().map_or_else(beside, Ok);
+    let path = path.map_err(|error| format!("no --rtrcast, and where this program lies is not known: {error}"))?;
+    path.canonicalize().map_err(|error| format!("{}: {error}; `cargo build -p rtrcast` makes it", path.display()))
+}
+
+fn say_missing() -> Outcome {
+    let missing = router::ALL.iter().filter(|peer| (peer.version)().is_none()).map(|peer| peer.package);
+    let packages: BTreeSet<&str> = missing.flat_map(str::split_whitespace).collect();
+    packages.iter().for_each(|package| println!("{package}"));
+    Ok(())
+}
+
 /// What came of each router that is there, and whether one is not.
 fn routers(arguments: &Arguments, program: &Path) -> Outcome<(Vec<Row>, bool)> {
-    let wanted = |name: &str| arguments.only.as_ref().is_none_or(|only| name.contains(only.as_str()));
+    let only = arguments.only.as_deref().unwrap_or_default().to_lowercase();
+    let wanted = |name: &str| name.to_lowercase().contains(&only);
     let wanted: Vec<&Peer> = router::ALL.iter().copied().filter(|peer| wanted(peer.name)).collect();
     if wanted.is_empty() {
         let names: Vec<&str> = router::ALL.iter().map(|peer| peer.name).collect();
@@ -87,7 +113,7 @@ fn routers(arguments: &Arguments, program: &Path) -> Outcome<(Vec<Row>, bool)> {
     for &peer in &wanted {
         match (peer.version)() {
             Some(version) => here.push((peer, version)),
-            None => println!("{}: not here, left out; Debian's package {} has it", peer.name, peer.package),
+            None => println!("{}: not installed, left out; Debian has it in {}", peer.name, peer.package),
         }
     }
     let missing = here.len() < wanted.len();
