@@ -1,7 +1,12 @@
 //! Routers' implementations, as clients of our cache. A new one is a file here and a line in `ALL`.
 
+mod bgp;
 mod bird;
+mod frr;
+mod gobgp;
 mod library;
+mod openbgpd;
+mod routes;
 mod rpki_rs;
 mod rtrclient;
 mod rtrdump;
@@ -21,8 +26,17 @@ use std::path::Path;
 pub(crate) use scenario::run;
 
 /// In the order of the table.
-pub(crate) const ALL: &[&Peer] =
-    &[&bird::PEER, &rtrclient::PEER, &rtrdump::PEER, &rtrmon::PEER, &rpki_rs::PEER, &rustbgpd::PEER];
+pub(crate) const ALL: &[&Peer] = &[
+    &bird::PEER,
+    &frr::PEER,
+    &openbgpd::PEER,
+    &gobgp::PEER,
+    &rtrclient::PEER,
+    &rtrdump::PEER,
+    &rtrmon::PEER,
+    &rpki_rs::PEER,
+    &rustbgpd::PEER,
+];
 
 /// What is known of a peer before it runs.
 pub(crate) struct Peer {
@@ -68,6 +82,9 @@ pub(crate) struct Start<'a> {
 
 /// A peer that runs. It stops when the value is dropped.
 pub(crate) trait Router {
+    /// Told, before it is asked, what it should come to hold. For who can't be asked without.
+    fn expect(&mut self, _served: &Records) {}
+
     /// What it says that it holds now. An error is not the end: it is asked again until the time is up.
     fn held(&mut self) -> Outcome<Held>;
 }

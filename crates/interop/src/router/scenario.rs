@@ -194,6 +194,7 @@ impl Pair {
     /// Waits until the peer holds what is served, and says how much that is.
     fn wait_for(&mut self, served: &Records, patience: Duration) -> Outcome<String> {
         let deadline = Instant::now() + patience;
+        self.router.expect(served);
         loop {
             let wrong = match self.router.held() {
                 Err(error) => error,
