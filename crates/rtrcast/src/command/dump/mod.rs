@@ -106,6 +106,7 @@ async fn run(arguments: &DumpArguments, wish: Wish, output: Output) -> Result<()
     let (clock, target) = (Clock::start(), arguments.target.clone());
     let session = wish.session(clock)?;
     let progress = Arc::new(Progress::new(target.to_string(), arguments.quiet));
+    let is_for_reader = output.is_standard();
     let (follows, patience, versions) = (wish.follow, wish.timeout, wish.versions);
     let (tell, mut outcome) = oneshot::channel();
     let mut dump = Dump::new(wish, output, clock, Arc::clone(&progress), tell);
@@ -129,7 +130,12 @@ async fn run(arguments: &DumpArguments, wish: Wish, output: Output) -> Result<()
             () = &mut deadline, if !progress.is_complete() => {
                 break Err(refusal::too_late(progress.url(), progress.stage(), versions, patience));
             }
-            _ = ticks.tick() => progress.tick(),
+            _ = ticks.tick() => {
+                if is_for_reader && output::has_no_reader() {
+                    break Ok(());
+                }
+                progress.tick();
+            }
         }
     };
     progress.clear();

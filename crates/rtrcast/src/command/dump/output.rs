@@ -1,6 +1,7 @@
 //! Where a dump goes: standard output, or a file that is replaced once a document is complete.
 
 use crate::exit::Failure;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::{File, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::AsFd;
@@ -14,6 +15,8 @@ pub(super) enum Shape {
     /// Lines as they come.
     Stream,
 }
+
+const STANDARD: &str = "standard output";
 
 pub(super) enum Output {
     /// Written as it comes.
@@ -36,7 +39,7 @@ pub(super) struct Partial {
 impl Output {
     pub(super) fn new(path: Option<&Path>, shape: Shape) -> Result<Output, Failure> {
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
-            let place = "standard output".to_owned();
+            let place = STANDARD.to_owned();
             return match io::stdout().as_fd().try_clone_to_owned() {
                 Ok(file) => Ok(Output::Stream { place, file: file.into() }),
                 Err(error) => Err(Failure::Output { place, error }),
@@ -67,6 +70,11 @@ impl Output {
         matches!(self, Output::Replace { .. })
     }
 
+    /// Whether it is standard output.
+    pub(super) fn is_standard(&self) -> bool {
+        matches!(self, Output::Stream { place, .. } if place == STANDARD)
+    }
+
     /// Writes a document.
     pub(super) fn document(&mut self, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
         match self {
@@ -86,6 +94,14 @@ impl Output {
             Output::Replace { .. } => Err(io::Error::other("it is replaced as a whole")),
         }
     }
+}
+
+/// Whether nobody reads standard output any more. While nothing is written, nothing else says so.
+pub(super) fn has_no_reader() -> bool {
+    let stdout = io::stdout();
+    let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+    let polls = poll(&mut polled, Some(&Timespec::default()));
+    polls.is_ok() && polled.iter().any(|polled| polled.revents().intersects(PollFlags::ERR | PollFlags::HUP))
 }
 
 impl Partial {
