@@ -273,8 +273,8 @@ fn what_is_not_rtr_is_said_to_be_so() {
         router.send("485454502f312e31 20343030204261642052657175657374 0d0a0d0a");
         router.wait();
     };
-    let line = "the cache broke the protocol: length 791752241 is above 65535; --pdus shows what it sends, and whether that \
-                is RTR at all";
+    let line =
+        "the cache broke the protocol: length 791752241 is above 65535; is it a cache? --pdus shows what it sends";
     refused(vec![script(http)], &[], 12, line);
 }
 
@@ -303,8 +303,7 @@ fn another_session_at_the_end_is_a_breach() {
         router.send("0207000800000018 00000009 00000e10 00000258 00001c20");
         router.wait();
     };
-    let line = "the cache broke the protocol: not the session id of this connection; --pdus shows what it sends, and whether \
-                that is RTR at all";
+    let line = "the cache broke the protocol: not the session id of this connection; --pdus shows what it sends";
     refused(vec![script(mismatch)], &[], 12, line);
 }
 
@@ -440,6 +439,18 @@ fn what_changed_is_asked_in_the_version_that_the_cache_speaks() {
     assert_eq!(code, 0, "{error}");
     assert_eq!(text, "= session 7 serial 9: 0 announced, 1 withdrawn\nipv4 - 192.0.2.0/24-24 AS64496\n");
     fake.finish();
+}
+
+#[test]
+fn a_cache_that_can_t_tell_what_changed_is_asked_nothing_else() {
+    let reset = |mut router: Peer| {
+        router.expect("020100070000000c 00000008");
+        router.send("0208000000000008");
+        router.expect_end();
+    };
+    let line = "the cache can't tell what changed since serial 8 of session 7 (Cache Reset); without --serial and --session \
+                it sends everything";
+    refused(vec![script(reset)], &["--session", "7", "--serial", "8"], 11, line);
 }
 
 #[test]

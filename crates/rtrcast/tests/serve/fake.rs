@@ -85,6 +85,13 @@ impl Peer {
         self.wait();
     }
 
+    /// The router has to go without another word.
+    pub(crate) fn expect_end(&mut self) {
+        let mut rest = Vec::new();
+        self.stream.read_to_end(&mut rest).unwrap();
+        assert_eq!(show(&rest), "");
+    }
+
     /// Says nothing until the router goes.
     pub(crate) fn wait(&mut self) {
         let mut rest = Vec::new();

@@ -3,7 +3,8 @@
 use super::output::Output;
 use super::pdus::{Cutter, print};
 use super::progress::Progress;
-use super::{Print, Wish, refusal};
+use super::refusal::{self, Ended};
+use super::{Print, Wish};
 use crate::cli::DumpFormat;
 use crate::exit::Failure;
 use crate::source::unix_now;
@@ -35,6 +36,8 @@ pub(super) struct Dump {
     error: Option<io::Error>,
     /// What the cache's last Error Report says.
     report: String,
+    /// Whether the cache ever answered as one does.
+    has_answered: bool,
     /// Whether the connection was lost, and that was said.
     is_lost: bool,
 }
@@ -59,6 +62,7 @@ impl Dump {
             printed,
             error: None,
             report: String::new(),
+            has_answered: false,
             is_lost: false,
         }
     }
@@ -151,7 +155,7 @@ impl Dump {
         }
         let line = match self.wish.print {
             Print::Data(DumpFormat::Json) => {
-                format!("{{ \"flushed\": \"{}\" }}\n", reason.to_string().escape_default())
+                format!("{{ \"flushed\": {:?} }}\n", reason.to_string())
             }
             Print::Data(DumpFormat::Text | DumpFormat::Csv) | Print::Pdus => format!("= flushed: {reason}\n"),
         };
@@ -182,9 +186,15 @@ impl Dump {
             Again::Never => return ControlFlow::Break(()),
         };
         if !self.progress.is_complete() {
-            let records = self.progress.records();
-            let failure =
-                refusal::ended(self.progress.url(), why, error.as_ref(), &report, self.wish.versions, records);
+            let failure = refusal::ended(&Ended {
+                url: self.progress.url(),
+                why,
+                error: error.as_ref(),
+                report: &report,
+                versions: self.wish.versions,
+                has_answered: self.has_answered,
+                records: self.progress.records(),
+            });
             return self.end(Err(failure));
         }
         let why = error.map_or_else(|| why.to_string(), |error| refusal::no_connection(&error));
@@ -257,6 +267,7 @@ impl Follower for Dump {
             ClientEvent::Flushed(reason) => return self.flushed(reason),
             ClientEvent::Ended { why, again } => return self.ended(why, again),
             ClientEvent::Negotiated(version) => {
+                self.has_answered = true;
                 if std::mem::take(&mut self.is_lost) {
                     self.progress.note(&format!("connected again, version {version}"));
                 }

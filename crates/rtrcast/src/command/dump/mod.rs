@@ -119,7 +119,11 @@ async fn run(arguments: &DumpArguments, wish: Wish, output: Output) -> Result<()
         tokio::select! {
             biased;
             outcome = &mut outcome => break match outcome {
-                Ok(outcome) => outcome,
+                Ok(outcome) => {
+                    // The cache may still be told what was wrong, but nobody has to wait for that.
+                    let _ = timeout(GRACE, &mut task).await;
+                    outcome
+                }
                 // It went without a word: a panic.
                 Err(_) => Err(Failure::Internal("the connection's task ended".to_owned())),
             },
@@ -139,10 +143,9 @@ async fn run(arguments: &DumpArguments, wish: Wish, output: Output) -> Result<()
         }
     };
     progress.clear();
-    // The cache may still be told what was wrong; whoever waits for us needs not wait for that.
-    if timeout(GRACE, &mut task).await.is_err() {
+    if !task.is_finished() {
         task.abort();
-        // What it holds goes with it: a file that is not complete.
+        // A file that is not complete goes with the task, unless that hangs in a write.
         let _ = timeout(GRACE, task).await;
     }
     outcome

@@ -112,7 +112,12 @@ impl Partial {
         partial.push(name);
         partial.push(format!(".{}", std::process::id()));
         let partial = path.with_file_name(partial);
-        let file = OpenOptions::new().write(true).create(true).truncate(true).open(&partial)?;
+        let make = || OpenOptions::new().write(true).create_new(true).open(&partial);
+        let file = make().or_else(|error| match error.kind() {
+            // Of an earlier run that had the same number and was killed.
+            io::ErrorKind::AlreadyExists => std::fs::remove_file(&partial).and_then(|()| make()),
+            _ => Err(error),
+        })?;
         Ok(Partial { path: partial, file, is_placed: false })
     }
 

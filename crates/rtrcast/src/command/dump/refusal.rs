@@ -38,15 +38,25 @@ pub(super) fn too_late(url: &str, stage: Stage, versions: VersionRange, patience
     })
 }
 
+/// What is known of a connection that ended.
+pub(super) struct Ended<'a> {
+    pub(super) url: &'a str,
+    pub(super) why: ConnectionEnd,
+    /// Why there was none.
+    pub(super) error: Option<&'a io::Error>,
+    /// What the cache's Error Report says, as a part of a sentence.
+    pub(super) report: &'a str,
+    /// What it was asked in.
+    pub(super) versions: VersionRange,
+    /// Whether it ever answered as a cache does.
+    pub(super) has_answered: bool,
+    /// How many records came of a response that is not complete.
+    pub(super) records: usize,
+}
+
 /// The connection ended, or there was none.
-pub(super) fn ended(
-    url: &str,
-    why: ConnectionEnd,
-    error: Option<&io::Error>,
-    report: &str,
-    versions: VersionRange,
-    records: usize,
-) -> Failure {
+pub(super) fn ended(ended: &Ended<'_>) -> Failure {
+    let Ended { url, why, error, report, versions, has_answered, records } = *ended;
     match why {
         ConnectionEnd::NotConnected => match error {
             Some(error) if error.kind() == ErrorKind::TimedOut => {
@@ -82,7 +92,8 @@ pub(super) fn ended(
             Failure::Protocol(format!("{url}: {why}{report}; try again later"))
         }
         ConnectionEnd::Violation(_) => {
-            Failure::Protocol(format!("{url}: {why}; --pdus shows what it sends, and whether that is RTR at all"))
+            let hint = if has_answered { "" } else { "is it a cache? " };
+            Failure::Protocol(format!("{url}: {why}; {hint}--pdus shows what it sends"))
         }
         ConnectionEnd::NoMemory => Failure::Internal(format!("{url}: {why}")),
         ConnectionEnd::Stopped => Failure::Internal(format!("{url}: stopped")),
