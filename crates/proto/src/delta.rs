@@ -177,7 +177,7 @@ impl Delta {
     }
 
     /// The customers that have no ASPA any more. [C-DEL-03]
-    fn withdrawn_customers(&self) -> impl Iterator<Item = Asn> + '_ {
+    pub fn withdrawn_customers(&self) -> impl Iterator<Item = Asn> + '_ {
         let mut added = self.added.records(Section::Aspa).map(customer_of).peekable();
         self.removed.records(Section::Aspa).map(customer_of).filter(move |customer| {
             while added.next_if(|other| other < customer).is_some() {}

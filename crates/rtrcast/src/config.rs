@@ -106,7 +106,9 @@ impl Arguments {
         let matches = Arguments::command().try_get_matches_from(words)?;
         match Arguments::from_arg_matches(&matches)?.command {
             Command::Serve(arguments) => Ok(*arguments),
-            Command::Check(_) | Command::Ctl(_) => Err(clap::Error::new(clap::error::ErrorKind::InvalidSubcommand)),
+            Command::Check(_) | Command::Ctl(_) | Command::Dump(_) => {
+                Err(clap::Error::new(clap::error::ErrorKind::InvalidSubcommand))
+            }
         }
     }
 }

@@ -124,7 +124,7 @@ impl ClientSession {
                 self.settle(version);
                 match since {
                     // [R-SID-02] It went on from a session that this version does not have.
-                    Some(memory) if memory.version != version => {
+                    Some(memory) if memory.version != version && !self.is_probe => {
                         self.memory = None;
                         self.begin_elsewhere(Some(version), ConnectionEnd::SessionForgotten);
                     }

@@ -247,8 +247,8 @@ impl ClientSession {
         }
     }
 
-    /// A router that does not hold the data of a serial, and only wants to know what changed since then. The version is
-    /// the policy's highest, since a session belongs to one.
+    /// A router that does not hold the data of a serial, and only wants to know what changed since then, in whichever
+    /// version the cache speaks.
     pub fn probe(now: Moment, policy: ClientPolicy, seed: u64, session: SessionId, serial: Serial) -> ClientSession {
         let memory = Some(Memory { version: policy.versions.max(), session, serial });
         ClientSession { memory, is_probe: true, ..ClientSession::new(now, policy, seed) }
@@ -367,7 +367,11 @@ impl ClientSession {
     pub fn stop(&mut self, now: Moment) {
         self.advance(now);
         match self.link {
-            Link::Up(_) => self.end(ConnectionEnd::Stopped),
+            Link::Up(_) => {
+                // A query that was not sent is of no use any more.
+                self.outbox.clear();
+                self.end(ConnectionEnd::Stopped);
+            }
             Link::Closing(_) => self.link = Link::Closing(NEVER),
             Link::Down(_) | Link::Connecting | Link::Stopped => self.link = Link::Stopped,
         }

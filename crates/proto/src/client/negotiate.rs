@@ -106,7 +106,7 @@ impl ClientSession {
             // [R-NEG-03] It has said which version to ask in, and closed: that is what another connection is for.
             return self.begin_elsewhere(Some(asked), ConnectionEnd::Unanswered);
         }
-        let known = self.memory.map(|memory| memory.version);
+        let known = self.memory.filter(|_| !self.is_probe).map(|memory| memory.version);
         let known = known.or(self.data.as_ref().map(|data| data.image.version()));
         match known {
             // It spoke this version before: it is rather restarting.

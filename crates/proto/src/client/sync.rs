@@ -1,8 +1,8 @@
 //! What to ask, and when: timers, notifies, and what becomes of a response.
 
-use super::update::{Applied, Base, Refusal};
+use super::update::{Applied, Base, Made, Refusal};
 use super::{
-    ClientEvent, ClientSession, Complete, Connection, ConnectionEnd, Exchange, FlushReason, Link, Memory, NEVER, Update,
+    ClientEvent, ClientSession, Complete, Connection, ConnectionEnd, Exchange, FlushReason, Link, Memory, NEVER,
 };
 use crate::limits;
 use crate::time::{Moment, Timing};
@@ -42,6 +42,12 @@ impl ClientSession {
     pub(super) fn ask(&mut self) {
         let Link::Up(connection) = &mut self.link else { return };
         let version = connection.speech.version();
+        if let Some(memory) = &mut self.memory
+            && self.is_probe
+        {
+            // Whoever wants to know what changed rarely knows in which version the cache counts so.
+            memory.version = version;
+        }
         let since = self.memory.filter(|memory| memory.version == version);
         let query = match since {
             Some(Memory { session, serial, .. }) => Pdu::SerialQuery { session, serial },
@@ -151,18 +157,18 @@ impl ClientSession {
         let Link::Up(Connection { exchange: Exchange::Applying(complete), speech, .. }) = &self.link else { return };
         let (complete, version): (Complete, Version) = (*complete, speech.version());
         match applied.outcome {
-            Ok(update) => self.updated(complete, version, update),
+            Ok(made) => self.updated(complete, version, made),
             Err(Refusal { violation, copy }) => self.violated(violation, &copy),
         }
     }
 
-    fn updated(&mut self, complete: Complete, version: Version, update: Update) {
+    fn updated(&mut self, complete: Complete, version: Version, made: Made) {
         let Complete { session, serial, timing, at } = complete;
         // [R-SYN-02] Only here is the serial taken over.
         self.memory = Some(Memory { version, session, serial });
-        self.data = update.image.clone().map(|image| complete.into_data(image));
+        self.data = made.image.clone().map(|image| complete.into_data(image));
         self.is_probe &= self.data.is_none();
-        self.events.push_back(ClientEvent::Updated(update));
+        self.events.push_back(ClientEvent::Updated(made.told(version, complete)));
         let Link::Up(connection) = &mut self.link else { return };
         let notified = connection.notified.take();
         connection.exchange = Exchange::Idle(at.after(Duration::from_secs(timing.refresh().into())));
