@@ -177,7 +177,7 @@ impl Hop {
 
     /// Lets octets flow until nothing happens any more.
     fn run(&mut self, now: Moment, cache: &mut Cache) {
-        loop {
+        for _ in 0..100_000 {
             self.run_client(now, cache);
             self.run_server(now, cache);
             let client_took = self.deliver_to_client(now);
@@ -185,6 +185,7 @@ impl Hop {
                 return;
             }
         }
+        panic!("router and cache do not come to rest");
     }
 
     fn run_client(&mut self, now: Moment, cache: &Cache) {
