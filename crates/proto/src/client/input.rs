@@ -8,7 +8,7 @@ use super::update::Changes;
 use super::{ClientEvent, ClientSession, Complete, Connection, ConnectionEnd, Exchange, Link};
 use crate::version::{HEADER_OCTETS, PduType, Version};
 use crate::violation::{ErrorCode, Violation};
-use crate::wire::{COPY_OCTETS_MAX, Header, Pdu, check_length};
+use crate::wire::{COPY_OCTETS_MAX, Header, Pdu, check_length, report_said};
 
 /// What a header means in the connection's state.
 enum Judgement {
@@ -194,13 +194,9 @@ impl ClientSession {
 
     /// An Error Report, whole or as much as its cache managed to send.
     fn take_report(&mut self, header: Header, octets: &[u8]) {
-        let (code, text) = match Pdu::decode(octets) {
-            Ok(Pdu::ErrorReport(report)) => (Some(report.code), report.text.escape_ascii().to_string()),
-            // Of a version that nobody knows, or malformed. The code stands in the header in all of them.
-            _ => match error_text(octets) {
-                Some(text) => (Some(header.field), text),
-                None => (None, String::new()),
-            },
+        let (code, text) = match report_said(octets) {
+            Some((code, text)) => (Some(code), text),
+            None => (None, String::new()),
         };
         self.events.push_back(ClientEvent::PeerReported { code, text });
         self.act_on_report(header.version, code);
@@ -247,18 +243,6 @@ impl ClientSession {
             }
             _ => self.peer_reported(code),
         }
-    }
-}
-
-/// The text of an Error Report whose lengths agree; its version may be any.
-fn error_text(octets: &[u8]) -> Option<String> {
-    let mut known = octets.to_vec();
-    if let Some(version) = known.first_mut() {
-        *version = Version::V2.octet();
-    }
-    match Pdu::decode(&known) {
-        Ok(Pdu::ErrorReport(report)) => Some(report.text.escape_ascii().to_string()),
-        _ => None,
     }
 }
 

@@ -895,7 +895,7 @@ fn a_probe_takes_each_record_from_what_is_said_of_it() {
 }
 
 #[test]
-fn a_probe_that_can_not_be_answered_becomes_a_router() {
+fn a_probe_asks_in_any_version_and_becomes_a_router_if_it_can_not_be_answered() {
     probe(Version::V1).run(
         "connect\n> v1 cache-reset\n>= v1 8 6 ipv4 + 10.0.0.0/8-8 AS2\nrefresh",
         expect![[r#"
@@ -962,14 +962,14 @@ fn a_probe_that_can_not_be_answered_becomes_a_router() {
     probe(Version::V2).run(
         "connect\n> v1 error 4 \"\" copy=",
         expect![[r#"
-        = connect
-        connect
-        < v2 serial-query session=7 serial=5
-        = waits 60000
-        > v1 error 4 "" copy=
-        ! told of error 4 ""
-        ! steps down to v1
-        < v1 reset-query
-    "#]],
+            = connect
+            connect
+            < v2 serial-query session=7 serial=5
+            = waits 60000
+            > v1 error 4 "" copy=
+            ! told of error 4 ""
+            ! steps down to v1
+            < v1 serial-query session=7 serial=5
+        "#]],
     );
 }
