@@ -191,10 +191,9 @@ fn a_cache_that_closes_without_a_word_is_asked_in_each_version() {
             router.close();
         })
     };
-    let line =
-        "the cache closed the connection without an answer, asked in versions 2 to 0; does it admit this address?";
+    let line = "the cache closed the connection without an answer, asked in versions 2 to 0; does it admit this address, and RTR without TLS?";
     refused(vec![closing(RESET_V2), closing(RESET_V1), closing(RESET_V0)], &[], 10, line);
-    let line = "the cache closed the connection without an answer, asked in version 1; does it admit this address?";
+    let line = "the cache closed the connection without an answer, asked in version 1; does it admit this address, and RTR without TLS?";
     refused(vec![closing(RESET_V1)], &["--version", "1"], 10, line);
     let resetting = script(move |mut router| {
         router.expect(RESET_V1);

@@ -238,6 +238,10 @@ fn print_update(
 
 impl Follower for Dump {
     fn event(&mut self, _session: &ClientSession, event: ClientEvent) -> ControlFlow<()> {
+        if self.tell.is_none() {
+            // A line could not be written.
+            return ControlFlow::Break(());
+        }
         match event {
             ClientEvent::Asked { .. } => self.progress.asked(),
             ClientEvent::Updated(update) => return self.updated(&update),

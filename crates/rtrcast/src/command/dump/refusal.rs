@@ -73,9 +73,10 @@ pub(super) fn ended(ended: &Ended<'_>) -> Failure {
             }
             None => Failure::Unreachable(format!("{url}: can't connect")),
         },
-        ConnectionEnd::Unanswered => {
-            Failure::Unreachable(format!("{url}: {why}, asked in {}; does it admit this address?", in_words(versions)))
-        }
+        ConnectionEnd::Unanswered => Failure::Unreachable(format!(
+            "{url}: {why}, asked in {}; does it admit this address, and RTR without TLS?",
+            in_words(versions)
+        )),
         ConnectionEnd::Lost => Failure::Protocol(format!("{url}: {why} before it sent its data{report}")),
         ConnectionEnd::CutShort => {
             Failure::Protocol(format!("{url}: {why}, after {}; try again", count(records, "record")))
