@@ -450,7 +450,7 @@ slurm = "local.slurm"
             "scheme",
             "source = [\"rsync://x/y\"]\n",
             expect![
-                "rtrcast.toml:1: invalid value 'rsync://x/y' for '[FILE-OR-URL]...': rsync:// is not a source of this version; it reads files, http:// and https://"
+                "rtrcast.toml:1: invalid value 'rsync://x/y' for '[FILE-OR-URL]...': rsync:// is not a source of this version; it reads files, http://, https:// and tcp://"
             ],
         );
         check_error(
