@@ -14,11 +14,7 @@ pub(crate) const PEER: Peer = Peer {
     asks: Asks::HighestOnly,
     cache_flags: &[],
     start,
-    exceptions: &[Exception {
-        step: Step::Downgrade,
-        kind: Kind::NotApplicable,
-        reason: "it speaks version 0 only; `--min-version 0`, the default, is needed for it.",
-    }],
+    exceptions: &[Exception { step: Step::Downgrade, kind: Kind::NotApplicable, reason: "it speaks version 0 only." }],
     notes: &[
         "connects again 30 seconds after it lost the cache, whatever the intervals, and then asks for everything; \
          it drops what it had only if the session ID is another one.",
