@@ -26,15 +26,15 @@ pub(crate) const PEER: Peer = Peer {
     exceptions: &[Exception {
         step: Step::Downgrade,
         kind: Kind::NotApplicable,
-        reason: "up to 7.7 it speaks version 1 only, and answers a PDU of another one, also an Error Report, by error 8.",
+        reason: "up to 7.7 it speaks version 1 only, and answers PDUs of others, also Error Reports, by error 8.",
     }],
     notes: &[
-        "lists no VRPs, and says for how many prefixes it has some. So a BGP speaker announces up to four routes for each \
-         VRP that is or was served, of its AS: its prefix, its longest allowed part, one bit more, and the prefix beside \
-         it. OpenBGPD's validation state of each of these 190,000 routes, and both numbers of prefixes, have to be what \
-         RFC 6811 makes of what is served. AS 0 has no routes: of its VRPs only the prefixes are counted.",
+        "lists no VRPs, and says for how many prefixes it has some. So a BGP speaker announces up to four routes for \
+         each VRP that is or was served, of its AS: its prefix, its longest allowed part, one bit more, and the prefix \
+         beside it. OpenBGPD's validation state of each of these 190,000 routes, and both numbers of prefixes, have \
+         to be what RFC 6811 makes of what is served. AS 0 has no routes: of its VRPs only the prefixes are counted.",
         "waits up to 9 seconds, by chance, before it follows a notify or a Cache Reset, or connects again.",
-        "misreads the lengths in an Error Report. So at \"no data\" it does not wait on its connection, but comes again.",
+        "misreads the lengths in an Error Report. So after \"no data\" it closes the connection, and comes again.",
     ],
 };
 
