@@ -39,7 +39,7 @@ struct Arguments {
     /// Say which of Debian's packages are missing, and do nothing else
     #[arg(long)]
     missing: bool,
-    /// Write what came of it to this file
+    /// Write what came of it to this file, if no peer is missing
     #[arg(long, value_name = "PATH", requires = "peers", conflicts_with = "only")]
     write: Option<PathBuf>,
 }
@@ -77,13 +77,13 @@ fn run(arguments: &Arguments) -> Outcome {
     let groups = [Group { title: "Routers", introduction: ROUTERS, rows }];
     println!();
     groups.iter().for_each(|group| println!("{}\n\n{}", group.title, group.table()));
-    if let Some(path) = &arguments.write {
+    if let Some(path) = arguments.write.as_ref().filter(|_| !missing) {
         std::fs::write(path, report::document(&groups)).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     if groups.iter().flat_map(|group| &group.rows).any(Row::failed) {
         return Err("a step failed; what it said is above".to_owned());
     }
-    if arguments.peers && missing { Err("a peer is missing".to_owned()) } else { Ok(()) }
+    if arguments.peers && missing { Err("a peer is missing; it is named above".to_owned()) } else { Ok(()) }
 }
 
 fn program(arguments: &Arguments) -> Outcome<PathBuf> {

@@ -82,7 +82,7 @@ impl Run<'_> {
         let started = Instant::now();
         if self.applies(Step::Notify) {
             let patience = self.patience(Step::Notify);
-            let updated = pair.cache.put(world.records()).and_then(|()| pair.wait_for(world.records(), patience));
+            let updated = pair.update(world.records(), patience);
             self.judge(Step::Notify, updated, started);
         }
 
@@ -105,8 +105,7 @@ impl Run<'_> {
         let outcome = self.pair(&[], highest, highest, RETRY_SHORT_S, world.records()).and_then(|mut pair| {
             pair.wait_for(world.records(), PATIENCE)?;
             world.withdraw_aspas(5);
-            pair.cache.put(world.records())?;
-            pair.wait_for(world.records(), patience)
+            pair.update(world.records(), patience)
         });
         self.judge(Step::AspaWithdrawal, outcome, started);
     }
@@ -191,6 +190,17 @@ impl Run<'_> {
 }
 
 impl Pair {
+    /// Other records for the same connection: who connects again has not followed the notify.
+    fn update(&mut self, served: &Records, patience: Duration) -> Outcome<String> {
+        let before = self.cache.connections();
+        self.cache.put(served)?;
+        let counts = self.wait_for(served, patience)?;
+        match self.cache.connections() - before {
+            0 => Ok(counts),
+            more => Err(format!("it has the records after {more} more connections\n{}", self.last_words())),
+        }
+    }
+
     /// Waits until the peer holds what is served, and says how much that is.
     fn wait_for(&mut self, served: &Records, patience: Duration) -> Outcome<String> {
         let deadline = Instant::now() + patience;
