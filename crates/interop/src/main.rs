@@ -113,7 +113,12 @@ fn routers(arguments: &Arguments, program: &Path) -> Outcome<(Vec<Row>, bool)> {
     for &peer in &wanted {
         match (peer.version)() {
             Some(version) => here.push((peer, version)),
-            None => println!("{}: not installed, left out; Debian has it in {}", peer.name, peer.package),
+            None => {
+                println!(
+                    "{}: left out, not installed or not for this user; Debian has it in {}",
+                    peer.name, peer.package
+                )
+            }
         }
     }
     let missing = here.len() < wanted.len();

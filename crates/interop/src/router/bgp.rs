@@ -1,4 +1,4 @@
-//! As much of BGP as it takes to announce routes: a speaker that opens a session, announces, and is never told anything.
+//! As much of BGP as it takes to announce routes: a speaker that opens a session, announces, and listens no more.
 //!
 //! RFC 4271, with multiprotocol extensions (RFC 4760) for IPv6, four-octet AS numbers (RFC 6793), and several paths for
 //! a prefix (RFC 7911), so that each origin of a prefix is a route of its own.

@@ -16,8 +16,12 @@ pub(crate) const PEER: Peer = Peer {
     cache_flags: &[],
     start,
     exceptions: &[],
-    notes: &["tells nothing of router keys; takes all intervals from the cache once there is one, whatever its \
-         configuration says; stays at a lower version until it is started again."],
+    notes: &[
+        "does not tell which router keys it holds.",
+        "follows the cache's intervals, whatever its configuration says, and stays at a lower version until it is \
+         started again.",
+        "asks again at its retry interval after \"no data\"; until then it takes no notice of a notify.",
+    ],
 };
 
 struct Frr {

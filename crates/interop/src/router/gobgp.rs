@@ -14,14 +14,11 @@ pub(crate) const PEER: Peer = Peer {
     asks: Asks::HighestOnly,
     cache_flags: &[],
     start,
-    exceptions: &[Exception {
-        step: Step::Downgrade,
-        kind: Kind::NotApplicable,
-        reason: "it speaks version 0 only; `--min-version 0`, the default, is needed for it.",
-    }],
+    exceptions: &[Exception { step: Step::Downgrade, kind: Kind::NotApplicable, reason: "it speaks version 0 only." }],
     notes: &[
-        "connects again 30 seconds after it lost the cache, whatever the intervals, and then asks for everything; \
-         it drops what it had only if the session ID is another one.",
+        "tries to connect again at once, and then every 30 seconds, whatever the intervals are.",
+        "asks for everything when it is connected again, and adds it to what it had if the session ID is the same. So \
+         VRPs that were withdrawn meanwhile stay. After a start, rtrcast has another session ID.",
     ],
 };
 

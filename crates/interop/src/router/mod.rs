@@ -43,7 +43,7 @@ pub(crate) struct Peer {
     pub(crate) name: &'static str,
     /// Debian's packages, with spaces between them, or nothing where the peer is a library that this program is built with.
     pub(crate) package: &'static str,
-    /// Its version, or none where it is not installed.
+    /// Its version, or none where it is not installed, or this user can't run it.
     pub(crate) version: fn() -> Option<String>,
     /// The protocol versions that it speaks, the one that it begins with first.
     pub(crate) speaks: &'static [u8],
