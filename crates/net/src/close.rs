@@ -17,7 +17,11 @@ pub const DRAIN_OCTETS_MAX: usize = 1024 * 1024;
 
 /// Whether the peer ended its side in time.
 pub(crate) async fn in_order(mut transport: Tcp, peer_ended: bool) -> io::Result<bool> {
-    transport.half_close()?;
+    match transport.half_close() {
+        // It has reset the connection: it is gone without ceremony.
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => return Ok(true),
+        result => result?,
+    }
     if peer_ended {
         return Ok(true);
     }

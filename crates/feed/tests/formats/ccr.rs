@@ -590,6 +590,9 @@ proptest! {
         let mut changed = whole.clone();
         let at = at % changed.len();
         changed[at] = octet;
+        // The last state under a number that is not given yet is an extension, which is passed over. [CC-07]
+        let is_extension = whole[at] == 0xA5 && octet & 0xC0 == 0x80 && octet & 0x1F > 5;
+        prop_assume!(!is_extension);
         if let Some(outcome_of_changed) = outcome(&changed, &[]) {
             prop_assert_eq!(Some(outcome_of_changed), outcome(&whole, &[]));
         }

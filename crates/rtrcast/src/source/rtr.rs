@@ -6,6 +6,7 @@
 
 use super::{Content, Context, Failure, Habits, Read, blocking, unix_now};
 use crate::hub::News;
+use crate::words::span;
 use rtrcast_feed::{Stamp, Table, Tally};
 use rtrcast_net::{Clock, Follower, Target};
 use rtrcast_proto::{
@@ -19,13 +20,16 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
+/// How long a wait is that people want to know of.
+const WAIT_TOLD_MIN: Duration = Duration::from_secs(60);
+
 pub(super) async fn follow(target: Target, context: Context) {
     let clock = Clock::start();
     let seed = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
     let session = ClientSession::new(clock.now(), ClientPolicy::default(), seed);
     let (shown, seen) = watch::channel(Standing::default());
     let bell = Arc::clone(&context.bell);
-    let mut upstream = Upstream { name: Arc::clone(&context.name), shown, asked: Instant::now(), error: None };
+    let mut upstream = Upstream { name: Arc::clone(&context.name), clock, shown, asked: Instant::now(), error: None };
     tokio::join!(rtrcast_net::follow(&target, clock, session, &bell, &mut upstream), relay(seen, clock, context));
 }
 
@@ -48,6 +52,7 @@ struct Standing {
 /// Turns what happens on the connection into how the cache stands.
 struct Upstream {
     name: Arc<str>,
+    clock: Clock,
     shown: watch::Sender<Standing>,
     asked: Instant,
     /// Why there was no connection.
@@ -91,9 +96,10 @@ impl Follower for Upstream {
             // They stay until they expire, which the curator sees to.
             ClientEvent::Flushed(reason) => debug!("{name}: the session's data are void: {reason}"),
             ClientEvent::Ended { why, again: Again::AtOnce } => debug!("{name}: {why}; connecting again"),
-            ClientEvent::Ended { why, .. } => {
+            ClientEvent::Ended { why, again } => {
                 let why = ended(why, self.error.take());
-                self.failed(why);
+                let wait = self.wait_until(again).filter(|wait| *wait >= WAIT_TOLD_MIN);
+                self.failed(wait.map_or(why.clone(), |wait| format!("{why}, and is asked again in {}", span(wait))));
             }
         }
         ControlFlow::Continue(())
@@ -117,6 +123,13 @@ impl Upstream {
         self.shown.send_modify(|standing| {
             *standing = Standing { data: Some(data.clone()), took, failures: standing.failures, ..Standing::default() };
         });
+    }
+
+    fn wait_until(&self, again: Again) -> Option<Duration> {
+        match again {
+            Again::AtOnce | Again::Never => None,
+            Again::At(at) => Some(Duration::from_millis(at.0.saturating_sub(self.clock.now().0))),
+        }
     }
 
     fn failed(&mut self, why: String) {
