@@ -49,6 +49,8 @@ fn install(packages: &[&str]) -> Outcome {
 fn apt_get(arguments: &[&str]) -> Outcome {
     println!("$ apt-get {}", arguments.join(" "));
     let mut command = Command::new("apt-get");
+    // Another installation may be running.
+    command.args(["-o", "DPkg::Lock::Timeout=300"]);
     command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdout(Stdio::null());
     let status = command.status().map_err(|error| format!("apt-get: {error}"))?;
     if status.success() { Ok(()) } else { Err(format!("apt-get {} failed", arguments.join(" "))) }
