@@ -53,6 +53,8 @@ struct Exceptions {
 enum Step {
     Load { source: u32, entries: Vec<Entry> },
     Unchanged { source: u32 },
+    Renewed { source: u32, seconds: u32 },
+    Withdrawn { source: u32 },
     Fail { source: u32 },
     Pass { seconds: u64 },
     Confirm,
@@ -120,6 +122,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (source(), entries()).prop_map(|(source, entries)| Step::Load { source, entries }),
         1 => source().prop_map(|source| Step::Unchanged { source }),
+        2 => (source(), 0..1_500_u32).prop_map(|(source, seconds)| Step::Renewed { source, seconds }),
+        1 => source().prop_map(|source| Step::Withdrawn { source }),
         3 => source().prop_map(|source| Step::Fail { source }),
         5 => prop_oneof![0..200_u64, 200..1_200_u64].prop_map(|seconds| Step::Pass { seconds }),
         1 => Just(Step::Confirm),
@@ -212,20 +216,26 @@ type Set = BTreeMap<Record, (Option<u32>, &'static str)>;
 struct Loaded {
     set: Set,
     made: u32,
+    /// What its source said later: until when it counts.
+    until: Option<u32>,
 }
 
 impl Loaded {
+    fn too_old_from(&self) -> u32 {
+        self.until.unwrap_or(self.made + AGE_MAX)
+    }
+
     /// What has not ended at a time. Without an end of its own a record ends when its set is too old.
     fn alive(&self, at: u32) -> BTreeSet<&Record> {
         self.set
             .iter()
-            .filter(|(_, (end, _))| end.unwrap_or(self.made + AGE_MAX) > at)
+            .filter(|(_, (end, _))| end.unwrap_or(self.too_old_from()) > at)
             .map(|(record, _)| record)
             .collect()
     }
 
     fn is_over(&self, at: u32) -> bool {
-        if self.set.is_empty() { self.made + AGE_MAX <= at } else { self.alive(at).is_empty() }
+        if self.set.is_empty() { self.too_old_from() <= at } else { self.alive(at).is_empty() }
     }
 }
 
@@ -249,6 +259,12 @@ impl Source {
         (self.failures, self.failing_since, self.has_reported) = (0, None, true);
     }
 
+    fn failed(&mut self, moment: u64) {
+        self.has_reported = true;
+        self.failures += 1;
+        self.failing_since.get_or_insert(moment);
+    }
+
     fn is_failing(&self, moment: u64) -> bool {
         self.failures >= 2 || self.failing_since.is_some_and(|since| since + 60 <= moment)
     }
@@ -257,7 +273,7 @@ impl Source {
     fn is_healthy(&self, moment: u64, unix: u32) -> bool {
         let last = self.last.as_ref().unwrap();
         let ended = last.set.len() - last.alive(unix + 2).len();
-        !self.is_failing(moment) && last.made + AGE_MAX > unix + 2 && ended * 10 <= last.set.len()
+        !self.is_failing(moment) && last.too_old_from() > unix + 2 && ended * 10 <= last.set.len()
     }
 }
 
@@ -304,7 +320,7 @@ impl Model {
             let end = expires_in.map(|seconds| unix + seconds);
             set.insert(record.clone(), (end, *anchor));
         }
-        let new = Loaded { set, made: unix };
+        let new = Loaded { set, made: unix, until: None };
         let source = self.sources.get_mut(&source).unwrap();
         source.succeeded();
         let Some(last) = &mut source.last else {
@@ -488,11 +504,29 @@ fn run(choice: Choice, steps: &[Step]) -> Result<(), TestCaseError> {
                 model.look(moment, unix);
                 world.curator.source(world.now(), SourceId(*source), Report::Unchanged);
             }
-            Step::Fail { source } => {
+            Step::Renewed { source, seconds } => {
                 let state = model.sources.get_mut(source).unwrap();
-                state.has_reported = true;
-                state.failures += 1;
-                state.failing_since.get_or_insert(moment);
+                state.succeeded();
+                let held = state.held.as_mut().map(|held| &mut held.0);
+                for loaded in held.into_iter().chain(&mut state.last) {
+                    loaded.until = Some(unix + seconds);
+                }
+                model.look(moment, unix);
+                let report = Report::Renewed { valid_until: unix + seconds };
+                world.curator.source(world.now(), SourceId(*source), report);
+            }
+            Step::Withdrawn { source } => {
+                let state = model.sources.get_mut(source).unwrap();
+                state.failed(moment);
+                state.held = None;
+                if let Some(last) = &mut state.last {
+                    last.until = Some(unix);
+                }
+                model.look(moment, unix);
+                world.curator.source(world.now(), SourceId(*source), Report::Withdrawn);
+            }
+            Step::Fail { source } => {
+                model.sources.get_mut(source).unwrap().failed(moment);
                 model.look(moment, unix);
                 world.curator.source(world.now(), SourceId(*source), Report::Failed);
             }
