@@ -2,6 +2,7 @@
 
 mod conformance;
 mod generate;
+mod peers;
 mod run;
 
 use clap::{Parser, Subcommand};
@@ -16,7 +17,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Run all tests, and check that CONFORMANCE.md and the tests agree
+    /// Run all tests and the interop matrix, and check that CONFORMANCE.md and the tests agree
     Test(run::TestArguments),
     /// Check formatting, lints, documentation and the dependency fences
     Check,

@@ -1,13 +1,18 @@
 //! The checks that a person and CI run alike.
 
 use crate::conformance;
+use crate::peers::{self, Missing};
 use std::process::{Command, Stdio};
 
 /// What to test.
 #[derive(clap::Args)]
 pub(crate) struct TestArguments {
-    /// Only the tests whose names contain this
+    /// Only the tests whose names contain this, and no interop matrix
     filter: Option<String>,
+    /// Install the peers of the interop matrix from Debian's packages, take a missing one for a failure, and write
+    /// INTEROP.md. Without it, a missing peer is left out, and named
+    #[arg(long, conflicts_with = "filter")]
+    peers: bool,
 }
 
 /// What `feed` is made of. Beside `proto` it is decompression and SHA-256, which compute and touch nothing else, and what
@@ -36,9 +41,9 @@ const FEED_ALLOWED: [&str; 18] = [
     "cfg-if",
 ];
 
-type Outcome = Result<(), String>;
+pub(crate) type Outcome = Result<(), String>;
 
-/// Every test of the workspace. nextest runs them in parallel where it is installed; it does not run those in
+/// Every test of the workspace, then the interop matrix. nextest runs them in parallel where it is installed; it does not run those in
 /// documentation, so plain cargo does.
 pub(crate) fn test(arguments: &TestArguments) -> Outcome {
     let filter: Vec<&str> = arguments.filter.iter().map(String::as_str).collect();
@@ -48,7 +53,11 @@ pub(crate) fn test(arguments: &TestArguments) -> Outcome {
     } else {
         cargo(&[&["test", "--workspace"], filter.as_slice()].concat())?;
     }
-    if filter.is_empty() { conformance::check() } else { Ok(()) }
+    if !filter.is_empty() {
+        return Ok(());
+    }
+    conformance::check()?;
+    peers::run(if arguments.peers { Missing::Install } else { Missing::LeaveOut })
 }
 
 /// Formatting, lints, documentation, and what depends on what.
@@ -85,7 +94,7 @@ fn has_nextest() -> bool {
     probe.status().is_ok_and(|status| status.success())
 }
 
-fn cargo(arguments: &[&str]) -> Outcome {
+pub(crate) fn cargo(arguments: &[&str]) -> Outcome {
     cargo_with(arguments, &[])
 }
 

@@ -1,0 +1,116 @@
+//! Our cache, as a program that runs: its address, its log, other data, and a restart.
+
+use crate::Outcome;
+use crate::document::document;
+use crate::process::{Folder, GLANCE, Process};
+use crate::world::Records;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// A start or the end of the cache takes no longer on any machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How many of its last log lines are shown after a failure.
+const TAIL: usize = 12;
+
+pub(crate) struct Cache {
+    program: PathBuf,
+    flags: Vec<String>,
+    folder: Folder,
+    /// Where routers connect, also after a restart.
+    address: SocketAddr,
+    running: Option<Process>,
+    log: Log,
+}
+
+/// The log lines since the last start.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    fn lines(&self) -> MutexGuard<'_, Vec<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cache {
+    /// A cache that serves these records on a free port of the loopback, ready for routers.
+    pub(crate) fn start(program: &Path, flags: &[&str], records: &Records) -> Outcome<Cache> {
+        let mut cache = Cache {
+            program: program.to_owned(),
+            flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+            folder: Folder::new()?,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            running: None,
+            log: Log::default(),
+        };
+        cache.put(records)?;
+        cache.run()?;
+        Ok(cache)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Replaces what it serves.
+    pub(crate) fn put(&self, records: &Records) -> Outcome {
+        self.folder.put("rpki.json", &document(records)).map(drop)
+    }
+
+    /// Stops it in order, and starts it with other data at the same address.
+    pub(crate) fn restart(&mut self, records: &Records) -> Outcome {
+        self.running = None;
+        self.put(records)?;
+        self.run()
+    }
+
+    /// The version of the last session that began since the last start.
+    pub(crate) fn session_version(&self) -> Option<u8> {
+        let lines = self.log.lines();
+        let line = lines.iter().rev().find_map(|line| line.split_once(" speaks version "))?;
+        line.1.split(' ').next()?.parse().ok()
+    }
+
+    /// Its last words, to explain a failure.
+    pub(crate) fn tail(&self) -> Vec<String> {
+        let lines = self.log.lines();
+        lines.iter().skip(lines.len().saturating_sub(TAIL)).cloned().collect()
+    }
+
+    fn run(&mut self) -> Outcome {
+        let mut command = Command::new(&self.program);
+        command.args(["serve", "--http", "off", "--log-level", "debug", "--guard-hold", "0"]);
+        command.arg("--listen").arg(self.address.to_string()).args(&self.flags).arg("rpki.json");
+        command.current_dir(self.folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = Process::spawn(&mut command)?;
+        let stdout = process.child().stdout.take().ok_or("the cache has no standard output")?;
+        let stderr = process.child().stderr.take().ok_or("the cache has no standard error")?;
+        self.log = Log::default();
+        let log = self.log.clone();
+        std::thread::spawn(move || {
+            BufReader::new(stderr).lines().map_while(Result::ok).for_each(|line| log.lines().push(line));
+        });
+        self.running = Some(process);
+        let mut said = BufReader::new(stdout).lines().map_while(Result::ok);
+        let address = said.find_map(|line| line.split_once("tcp://")?.1.split(' ').next()?.parse().ok());
+        // What else it says is of no interest, but it has to be able to say it.
+        std::thread::spawn(move || said.for_each(drop));
+        self.address = address.ok_or_else(|| format!("the cache does not listen: {:?}", self.tail()))?;
+        self.wait_for("serial ")
+    }
+
+    fn wait_for(&self, text: &str) -> Outcome {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.log.lines().iter().any(|line| line.contains(text)) {
+            if Instant::now() > deadline {
+                return Err(format!("the cache does not say \"{text}\" but {:?}", self.tail()));
+            }
+            std::thread::sleep(GLANCE);
+        }
+        Ok(())
+    }
+}

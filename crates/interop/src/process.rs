@@ -1,0 +1,121 @@
+//! Other programs: where they are, running one to its end, and keeping one only as long as it is needed.
+
+use crate::Outcome;
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// How often something is looked at that has to come true.
+pub(crate) const GLANCE: Duration = Duration::from_millis(50);
+/// A program that does not stop when asked is made to.
+const STOP_MAX: Duration = Duration::from_secs(20);
+
+/// A folder of its own, gone with the value.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Outcome<Folder> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("rtrcast-interop-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Folder(path))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Puts a file into place by a rename, as validators do.
+    pub(crate) fn put(&self, name: &str, content: &[u8]) -> Outcome<PathBuf> {
+        let (partial, path) = (self.0.join("partial"), self.0.join(name));
+        std::fs::write(&partial, content)
+            .and_then(|()| std::fs::rename(&partial, &path))
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A program that runs until it is stopped, or this value is gone.
+pub(crate) struct Process(Child);
+
+impl Process {
+    /// Starts a program whose standard output and errors go into a file.
+    pub(crate) fn start(command: &mut Command, log: &Path) -> Outcome<Process> {
+        let file = File::create(log).map_err(|error| format!("{}: {error}", log.display()))?;
+        let errors = file.try_clone().map_err(|error| format!("{}: {error}", log.display()))?;
+        Process::spawn(command.stdout(file).stderr(errors))
+    }
+
+    /// Starts a program whose output goes where the command says.
+    pub(crate) fn spawn(command: &mut Command) -> Outcome<Process> {
+        let child = command.stdin(Stdio::null()).spawn();
+        Ok(Process(child.map_err(|error| format!("{}: {error}", command.get_program().display()))?))
+    }
+
+    pub(crate) fn child(&mut self) -> &mut Child {
+        &mut self.0
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.0.try_wait().ok().flatten()
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub(crate) fn stop(&mut self) {
+        if self.ended().is_some() {
+            return;
+        }
+        if let Some(pid) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let deadline = Instant::now() + STOP_MAX;
+        while self.ended().is_none() {
+            if Instant::now() > deadline {
+                let _ = self.0.kill();
+            }
+            std::thread::sleep(GLANCE);
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Runs a program to its end and returns what it wrote to its standard output.
+pub(crate) fn output(command: &mut Command) -> Outcome<String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{program}: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{program} ended with {}: {}", output.status, errors.lines().last().unwrap_or_default()))
+}
+
+/// Whether there is such a program. Daemons are where a user's path may not lead.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let daemons = ["/usr/sbin", "/usr/local/sbin", "/usr/lib/frr"].map(PathBuf::from);
+    std::env::split_paths(&path).chain(daemons).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+/// The version of Debian's package, if the program is there.
+pub(crate) fn package_version(package: &str, program: &str) -> Option<String> {
+    find(program)?;
+    let version = output(Command::new("dpkg-query").args(["--show", "--showformat", "${Version}", package]));
+    Some(version.unwrap_or_else(|_| "not of a package".to_owned()))
+}

@@ -1,0 +1,129 @@
+//! What came of it: a table at the end of a run, and INTEROP.md.
+//!
+//! The document says nothing of time or place, so that a run with the same peers leaves it as it is.
+
+use crate::router::{Kind, Peer, Step};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+/// Peers of one kind.
+pub(crate) struct Group {
+    pub(crate) title: &'static str,
+    /// What they are, and what was done with them.
+    pub(crate) introduction: &'static str,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// A peer and how it fared.
+pub(crate) struct Row {
+    name: &'static str,
+    version: String,
+    spoken: Vec<u8>,
+    verdicts: BTreeMap<Step, Verdict>,
+    /// What was compared.
+    pub(crate) records: String,
+    notes: &'static [&'static str],
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Works,
+    /// The peer deviates, as is known, for this reason.
+    Deviates(&'static str),
+    /// It got there by another way.
+    Otherwise(&'static str),
+    NotApplicable(&'static str),
+    Failed,
+}
+
+impl Row {
+    pub(crate) fn new(peer: &Peer, version: String) -> Row {
+        let beside = peer.exceptions.iter().filter(|exception| exception.kind == Kind::NotApplicable);
+        let verdicts = beside.map(|exception| (exception.step, Verdict::NotApplicable(exception.reason))).collect();
+        Row { name: peer.name, version, spoken: Vec::new(), verdicts, records: String::new(), notes: peer.notes }
+    }
+
+    /// The peer had a session of this version.
+    pub(crate) fn spoken(&mut self, version: u8) {
+        self.spoken.push(version);
+        self.spoken.sort_unstable_by(|one, other| other.cmp(one));
+        self.spoken.dedup();
+    }
+
+    /// Notes how a step ended. Of several times, the worst one counts.
+    pub(crate) fn add(&mut self, step: Step, verdict: Verdict) {
+        let worst = self.verdicts.entry(step).or_insert(verdict);
+        let worse = verdict == Verdict::Failed || *worst == Verdict::Works;
+        if worse {
+            *worst = verdict;
+        }
+    }
+
+    pub(crate) fn failed(&self) -> bool {
+        self.verdicts.values().any(|verdict| *verdict == Verdict::Failed)
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let spoken: Vec<String> = self.spoken.iter().map(u8::to_string).collect();
+        let mut cells = vec![self.name.to_owned(), self.version.clone(), spoken.join(", ")];
+        cells.extend(Step::COLUMNS.iter().map(|step| self.cell(*step).to_owned()));
+        cells.push(self.records.clone());
+        cells
+    }
+
+    fn cell(&self, step: Step) -> &'static str {
+        match self.verdicts.get(&step) {
+            Some(Verdict::Works) => "yes",
+            Some(Verdict::Deviates(_)) => "deviates",
+            Some(Verdict::Otherwise(_)) => "otherwise",
+            Some(Verdict::NotApplicable(_)) => "–",
+            Some(Verdict::Failed) => "**no**",
+            None => "not run",
+        }
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        let said = self.verdicts.iter().filter_map(|(step, verdict)| match verdict {
+            Verdict::Deviates(reason) => Some(format!("{}, deviates: {reason}", step.title())),
+            Verdict::Otherwise(reason) => Some(format!("{}, otherwise: {reason}", step.title())),
+            Verdict::NotApplicable(reason) => Some(format!("{}, not applicable: {reason}", step.title())),
+            Verdict::Failed => Some(format!("{}: failed", step.title())),
+            Verdict::Works => None,
+        });
+        said.chain(self.notes.iter().map(|note| (*note).to_owned())).collect()
+    }
+}
+
+impl Group {
+    /// The group as Markdown.
+    pub(crate) fn text(&self) -> String {
+        let mut text = format!("## {}\n\n{}\n\n", self.title, self.introduction);
+        text.push_str("| Peer | Version | Speaks | Full load | Notify | Restart | Downgrade | Held and compared |\n");
+        text.push_str("|---|---|---|---|---|---|---|---|\n");
+        for row in &self.rows {
+            let _ = writeln!(text, "| {} |", row.cells().join(" | "));
+        }
+        text.push('\n');
+        for row in &self.rows {
+            for remark in row.remarks() {
+                let _ = writeln!(text, "* **{}**: {remark}", row.name);
+            }
+        }
+        text
+    }
+}
+
+/// INTEROP.md.
+pub(crate) fn document(groups: &[Group]) -> String {
+    let groups: Vec<String> = groups.iter().map(Group::text).collect();
+    format!("{INTRODUCTION}\n{}", groups.join("\n"))
+}
+
+const INTRODUCTION: &str = "\
+# Interoperability
+
+Written by `cargo xtask test --peers`, which installs the peers from Debian's packages where it may, runs rtrcast with
+each of them on the loopback, and fails where one does otherwise than this says. Do not edit it: what stands here is in
+`crates/interop`.
+";

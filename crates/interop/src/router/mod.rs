@@ -1,0 +1,165 @@
+//! Routers' implementations, as clients of our cache. A new one is a file here and a line in `ALL`.
+
+mod bird;
+mod library;
+mod rpki_rs;
+mod rtrclient;
+mod rtrdump;
+mod rtrmon;
+mod rustbgpd;
+mod scenario;
+mod tables;
+
+use crate::Outcome;
+use crate::world::{Aspa, Records, RouterKey, Vrp};
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::path::Path;
+
+pub(crate) use scenario::run;
+
+/// In the order of the table.
+pub(crate) const ALL: &[&Peer] =
+    &[&bird::PEER, &rtrclient::PEER, &rtrdump::PEER, &rtrmon::PEER, &rpki_rs::PEER, &rustbgpd::PEER];
+
+/// What is known of a peer before it runs.
+pub(crate) struct Peer {
+    pub(crate) name: &'static str,
+    /// Debian's packages, with spaces between them, or nothing where the peer is a library that this program is built with.
+    pub(crate) package: &'static str,
+    /// Its version, or none where it is not installed.
+    pub(crate) version: fn() -> Option<String>,
+    /// The protocol versions that it speaks, the one that it begins with first.
+    pub(crate) speaks: &'static [u8],
+    pub(crate) asks: Asks,
+    /// What the cache needs to be told for this peer. A note says why.
+    pub(crate) cache_flags: &'static [&'static str],
+    pub(crate) start: fn(&Start) -> Outcome<Box<dyn Router>>,
+    /// Steps that it can't pass, and why.
+    pub(crate) exceptions: &'static [Exception],
+    /// What else a reader has to know.
+    pub(crate) notes: &'static [&'static str],
+}
+
+/// Which versions a peer can be made to begin with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asks {
+    HighestOnly,
+    Any,
+}
+
+/// How a peer is to be started.
+pub(crate) struct Start<'a> {
+    pub(crate) cache: SocketAddr,
+    /// The version to begin with; only for who `Asks::Any`, else it is the highest.
+    pub(crate) version: u8,
+    /// Seconds until it tries again after a failure. Peers with timers of their own are configured so; the others
+    /// hear it from the cache.
+    pub(crate) retry_s: u32,
+    /// Seconds between two queries without a notify.
+    pub(crate) refresh_s: u32,
+    /// For configuration, sockets and logs. The end of `peer.log` is shown after a failure.
+    pub(crate) folder: &'a Path,
+    /// What is served at the start, for who compares by itself.
+    pub(crate) served: &'a Records,
+}
+
+/// A peer that runs. It stops when the value is dropped.
+pub(crate) trait Router {
+    /// What it says that it holds now. An error is not the end: it is asked again until the time is up.
+    fn held(&mut self) -> Outcome<Held>;
+}
+
+/// What a peer says it holds; none of what it does not tell.
+#[derive(Default)]
+pub(crate) struct Held {
+    pub(crate) vrps: BTreeSet<Vrp>,
+    pub(crate) router_keys: Option<BTreeSet<RouterKey>>,
+    pub(crate) aspas: Option<BTreeSet<Aspa>>,
+}
+
+impl Held {
+    pub(crate) fn vrps(vrps: BTreeSet<Vrp>) -> Held {
+        Held { vrps, ..Held::default() }
+    }
+
+    /// How it differs from what is served in a session of a version, record for record.
+    pub(crate) fn difference(&self, served: &Records, version: u8) -> Option<String> {
+        let (no_keys, no_aspas) = (BTreeSet::new(), BTreeSet::new());
+        // Router keys came with version 1, ASPAs with version 2.
+        let keys = if version >= 1 { &served.router_keys } else { &no_keys };
+        let aspas = if version >= 2 { &served.aspas } else { &no_aspas };
+        difference("VRPs", &self.vrps, &served.vrps)
+            .or_else(|| difference("router keys", self.router_keys.as_ref()?, keys))
+            .or_else(|| difference("ASPAs", self.aspas.as_ref()?, aspas))
+    }
+
+    /// "60000 VRPs, 40 router keys".
+    pub(crate) fn counts(&self) -> String {
+        let keys = self.router_keys.as_ref().map(|keys| format!(", {} router keys", keys.len()));
+        let aspas = self.aspas.as_ref().map(|aspas| format!(", {} ASPAs", aspas.len()));
+        format!("{} VRPs{}{}", self.vrps.len(), keys.unwrap_or_default(), aspas.unwrap_or_default())
+    }
+}
+
+fn difference<T: Ord + Display>(kind: &str, held: &BTreeSet<T>, served: &BTreeSet<T>) -> Option<String> {
+    if held == served {
+        return None;
+    }
+    let some = |set: &BTreeSet<T>, others: &BTreeSet<T>| {
+        let only: Vec<&T> = set.difference(others).collect();
+        let first = only.first().map(|first| format!(" ({first})"));
+        format!("{}{}", only.len(), first.unwrap_or_default())
+    };
+    let (missing, strange) = (some(served, held), some(held, served));
+    Some(format!("{} {kind} instead of {}: {missing} missing, {strange} too many", held.len(), served.len()))
+}
+
+/// A step that a peer does not pass.
+pub(crate) struct Exception {
+    pub(crate) step: Step,
+    pub(crate) kind: Kind,
+    pub(crate) reason: &'static str,
+}
+
+/// Why a step is not passed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It makes no sense for this peer, and is not tried.
+    NotApplicable,
+    /// The peer does otherwise than the texts say. It is tried nevertheless: a later version may do better.
+    Deviates,
+    /// It has to get there, but by another way than the step is about.
+    Otherwise,
+}
+
+/// What a peer goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Step {
+    FullLoad,
+    Notify,
+    Restart,
+    /// ASPAs go, at version 2.
+    AspaWithdrawal,
+    /// The peer begins with each of its versions.
+    Versions,
+    /// The peer begins with its highest, and the cache speaks only lower ones.
+    Downgrade,
+}
+
+impl Step {
+    /// Those that have a column.
+    pub(crate) const COLUMNS: [Step; 4] = [Step::FullLoad, Step::Notify, Step::Restart, Step::Downgrade];
+
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Step::FullLoad => "full load",
+            Step::Notify => "update by notify",
+            Step::Restart => "restart of the cache",
+            Step::AspaWithdrawal => "withdrawal of ASPAs",
+            Step::Versions => "versions",
+            Step::Downgrade => "downgrade",
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The client of the `rpki` crate, which Routinator, RTRTR and Rotonda are built on.
+//!
+//! It ends with its connection. So who uses it connects again, with the state that it had, as RTRTR does.
+
+use super::library::{background, version};
+use super::tables::{Change, Shared, Tables};
+use super::{Asks, Exception, Held, Kind, Peer, Router, Start, Step};
+use crate::Outcome;
+use crate::world::{Aspa, RouterKey, Vrp};
+use rpki::rtr::client::{Client, PayloadError, PayloadTarget, PayloadUpdate};
+use rpki::rtr::payload::{Action, Payload, Timing};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+
+pub(crate) const PEER: Peer = Peer {
+    name: "rpki (crate)",
+    package: "",
+    version: || version("rpki"),
+    speaks: &[2, 1, 0],
+    asks: Asks::Any,
+    cache_flags: &[],
+    start,
+    exceptions: &[Exception {
+        step: Step::AspaWithdrawal,
+        kind: Kind::Deviates,
+        reason: "its client takes the withdrawal of an ASPA, which has no providers, for a wrong PDU, and ends. When \
+            it asks from the same serial again, it gets the same and ends again.",
+    }],
+    notes: &[
+        "its client ends with its connection; the matrix connects again with the state that it had, as RTRTR does.",
+    ],
+};
+
+struct RpkiRs {
+    _runtime: Runtime,
+    tables: Shared,
+}
+
+impl Router for RpkiRs {
+    fn held(&mut self) -> Outcome<Held> {
+        self.tables.held()
+    }
+}
+
+fn start(start: &Start) -> Outcome<Box<dyn Router>> {
+    let tables = Shared::default();
+    let retry = Duration::from_secs(u64::from(start.retry_s));
+    let _runtime = background(stay_connected(start.cache, start.version, retry, tables.clone()))?;
+    Ok(Box::new(RpkiRs { _runtime, tables }))
+}
+
+async fn stay_connected(cache: SocketAddr, version: u8, retry: Duration, tables: Shared) {
+    let mut state = None;
+    loop {
+        if let Ok(stream) = TcpStream::connect(cache).await {
+            let mut client = Client::with_initial_version(version, stream, Target(tables.clone()), state);
+            // However it ends: a router tries again.
+            let _ = client.run().await;
+            state = client.state();
+        }
+        tokio::time::sleep(retry).await;
+    }
+}
+
+struct Target(Shared);
+
+/// A response that has not ended.
+struct Response {
+    is_all: bool,
+    records: Vec<(Action, Payload)>,
+}
+
+impl PayloadTarget for Target {
+    type Update = Response;
+
+    fn start(&mut self, reset: bool) -> Response {
+        Response { is_all: reset, records: Vec::new() }
+    }
+
+    fn apply(&mut self, response: Response, _: Timing) -> Result<(), PayloadError> {
+        let mut tables = self.0.tables();
+        if response.is_all {
+            tables.clear();
+        }
+        response.records.iter().for_each(|(action, payload)| take(&mut tables, *action, payload));
+        Ok(())
+    }
+}
+
+impl PayloadUpdate for Response {
+    fn push_update(&mut self, action: Action, payload: Payload) -> Result<(), PayloadError> {
+        self.records.push((action, payload));
+        Ok(())
+    }
+}
+
+fn take(tables: &mut Tables, action: Action, payload: &Payload) {
+    let change = if action.is_announce() { Change::Announce } else { Change::Withdraw };
+    match payload {
+        Payload::Origin(origin) => {
+            let (prefix, asn) = (origin.prefix, origin.asn.into_u32());
+            let (address, length, max_length) = (prefix.addr(), prefix.prefix_len(), prefix.resolved_max_len());
+            tables.vrp(change, Vrp { address, length, max_length, asn });
+        }
+        Payload::RouterKey(key) => {
+            let (ski, spki) = (key.key_identifier.as_slice().to_vec(), AsRef::<[u8]>::as_ref(&key.key_info).to_vec());
+            tables.router_key(change, &RouterKey { asn: key.asn.into_u32(), ski, spki });
+        }
+        Payload::Aspa(aspa) => {
+            let providers = aspa.providers.iter().map(|provider| provider.into_u32()).collect();
+            tables.aspa(change, &Aspa { customer: aspa.customer.into_u32(), providers });
+        }
+    }
+}

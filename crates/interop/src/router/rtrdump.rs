@@ -1,0 +1,64 @@
+//! StayRTR's `rtrdump`: asks once, writes what it got into a file, and ends. So asking it is running it.
+
+use super::{Asks, Exception, Held, Kind, Peer, Router, Start, Step};
+use crate::Outcome;
+use crate::process::{output, package_version};
+use crate::world::Vrp;
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+
+pub(crate) const PEER: Peer = Peer {
+    name: "rtrdump (StayRTR)",
+    package: "stayrtr",
+    version: || package_version("stayrtr", "rtrdump"),
+    speaks: &[2, 1, 0],
+    asks: Asks::Any,
+    cache_flags: &["--no-aspas"],
+    start,
+    exceptions: &[
+        Exception { step: Step::Notify, kind: Kind::NotApplicable, reason: "it asks once and ends." },
+        Exception { step: Step::Restart, kind: Kind::NotApplicable, reason: "it asks once and ends." },
+        Exception { step: Step::AspaWithdrawal, kind: Kind::NotApplicable, reason: "it asks once and ends." },
+        Exception {
+            step: Step::Downgrade,
+            kind: Kind::Deviates,
+            reason: "told which versions there are, it says that it steps down, and writes an empty set instead of \
+                asking again. With `-rtr.version` it begins at the right one.",
+        },
+    ],
+    notes: &[
+        "reads ASPAs of version 2 as draft-10 had them, and ends at those of today. So it is served with `--no-aspas`.",
+        "writes no router keys into its file.",
+    ],
+};
+
+struct RtrDump {
+    cache: SocketAddr,
+    version: u8,
+    file: PathBuf,
+}
+
+fn start(start: &Start) -> Outcome<Box<dyn Router>> {
+    Ok(Box::new(RtrDump { cache: start.cache, version: start.version, file: start.folder.join("dump.json") }))
+}
+
+impl Router for RtrDump {
+    fn held(&mut self) -> Outcome<Held> {
+        let mut command = Command::new("rtrdump");
+        command.args(["-connect", &self.cache.to_string(), "-rtr.version", &self.version.to_string(), "-file"]);
+        output(command.arg(&self.file))?;
+        let text = std::fs::read(&self.file).map_err(|error| format!("rtrdump wrote nothing: {error}"))?;
+        let dump: Value = serde_json::from_slice(&text).map_err(|error| format!("rtrdump wrote no JSON: {error}"))?;
+        let entries = dump["roas"].as_array().ok_or("rtrdump wrote no roas")?;
+        let vrps = entries.iter().map(|entry| vrp(entry).ok_or_else(|| format!("rtrdump wrote {entry}")));
+        Ok(Held::vrps(vrps.collect::<Outcome<_>>()?))
+    }
+}
+
+/// Reads `{ "prefix": "192.0.2.0/24", "maxLength": 24, "asn": 64496 }`.
+fn vrp(entry: &Value) -> Option<Vrp> {
+    let (address, length) = entry["prefix"].as_str()?.split_once('/')?;
+    Vrp::parse(address, length, &entry["maxLength"].to_string(), &entry["asn"].to_string())
+}

@@ -1,0 +1,218 @@
+//! What every peer goes through, a step after the other. Each step ends when the peer says that it holds exactly what
+//! is served, in the version that is expected, or when the time is up.
+
+use super::{Asks, Kind, Peer, Router, Start, Step};
+use crate::Outcome;
+use crate::cache::Cache;
+use crate::process::Folder;
+use crate::report::{Row, Verdict};
+use crate::world::{Records, World};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Everything here takes seconds; a slow machine gets more.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// For what is not expected to come.
+const PATIENCE_WITH_DEVIATION: Duration = Duration::from_secs(8);
+/// How often a peer is asked what it holds.
+const ASK: Duration = Duration::from_millis(250);
+/// Nobody waits for these in a step that is passed.
+const REFRESH_S: u32 = 3_600;
+const RETRY_LONG_S: u32 = 600;
+/// After a restart of the cache, peers have to try again.
+const RETRY_SHORT_S: u32 = 2;
+
+/// Puts one peer through all steps.
+pub(crate) fn run(peer: &Peer, version: String, program: &Path) -> Row {
+    let mut run = Run { peer, program, row: Row::new(peer, version) };
+    run.load_notify_restart();
+    if peer.speaks[0] >= 2 && run.applies(Step::AspaWithdrawal) {
+        run.aspa_withdrawal();
+    }
+    for &version in &peer.speaks[1..] {
+        if peer.asks == Asks::Any {
+            run.one_version(Step::Versions, version);
+        }
+        run.one_version(Step::Downgrade, version);
+    }
+    run.row
+}
+
+struct Run<'a> {
+    peer: &'a Peer,
+    program: &'a Path,
+    row: Row,
+}
+
+/// A cache, a peer of it, and what goes between them.
+struct Pair {
+    cache: Cache,
+    router: Box<dyn Router>,
+    /// Of the peer; gone after it.
+    folder: Folder,
+    /// The version that the session has to have.
+    version: u8,
+}
+
+impl Run<'_> {
+    /// One session: all records, a change of them, and the cache gone and back with others.
+    fn load_notify_restart(&mut self) {
+        let mut world = World::new();
+        let highest = self.peer.speaks[0];
+        let started = Instant::now();
+        let mut pair = match self.pair(&[], highest, highest, RETRY_SHORT_S, world.records()) {
+            Ok(pair) => pair,
+            Err(error) => return self.judge(Step::FullLoad, Err(error), started),
+        };
+        let loaded = pair.wait_for(world.records(), self.patience(Step::FullLoad));
+        if let Ok(counts) = &loaded {
+            self.row.spoken(highest);
+            self.row.records.clone_from(counts);
+        }
+        self.judge(Step::FullLoad, loaded, started);
+        if !self.applies(Step::Notify) && !self.applies(Step::Restart) {
+            return;
+        }
+
+        world.change(500, 700);
+        let started = Instant::now();
+        if self.applies(Step::Notify) {
+            let patience = self.patience(Step::Notify);
+            let updated = pair.cache.put(world.records()).and_then(|()| pair.wait_for(world.records(), patience));
+            self.judge(Step::Notify, updated, started);
+        }
+
+        world.change(3_000, 2_000);
+        world.withdraw_aspas(5);
+        let started = Instant::now();
+        if self.applies(Step::Restart) {
+            let patience = self.patience(Step::Restart);
+            let back = pair.cache.restart(world.records()).and_then(|()| pair.wait_for(world.records(), patience));
+            self.judge(Step::Restart, back, started);
+        }
+    }
+
+    /// A change that takes ASPAs away.
+    fn aspa_withdrawal(&mut self) {
+        let mut world = World::new();
+        let highest = self.peer.speaks[0];
+        let patience = self.patience(Step::AspaWithdrawal);
+        let started = Instant::now();
+        let outcome = self.pair(&[], highest, highest, RETRY_SHORT_S, world.records()).and_then(|mut pair| {
+            pair.wait_for(world.records(), PATIENCE)?;
+            world.withdraw_aspas(5);
+            pair.cache.put(world.records())?;
+            pair.wait_for(world.records(), patience)
+        });
+        self.judge(Step::AspaWithdrawal, outcome, started);
+    }
+
+    /// All records in a version below the peer's highest: since it begins with that, or since the cache speaks none
+    /// that is higher. The retry interval is longer than the patience, so who waits for it fails.
+    fn one_version(&mut self, step: Step, version: u8) {
+        if !self.applies(step) {
+            return;
+        }
+        let world = World::new();
+        let text = version.to_string();
+        let (flags, begins) = match step {
+            Step::Downgrade => (&["--max-version", text.as_str()][..], self.peer.speaks[0]),
+            _ => (&[][..], version),
+        };
+        let patience = self.patience(step);
+        let started = Instant::now();
+        let outcome = self
+            .pair(flags, begins, version, RETRY_LONG_S, world.records())
+            .and_then(|mut pair| pair.wait_for(world.records(), patience));
+        if outcome.is_ok() {
+            self.row.spoken(version);
+        }
+        self.judge(step, outcome, started);
+    }
+
+    fn pair(&self, flags: &[&str], begins: u8, version: u8, retry_s: u32, served: &Records) -> Outcome<Pair> {
+        let (retry, refresh) = (retry_s.to_string(), REFRESH_S.to_string());
+        let timers = ["--rtr-retry", &retry, "--rtr-refresh", &refresh];
+        let cache = Cache::start(self.program, &[&timers, flags, self.peer.cache_flags].concat(), served)?;
+        let folder = Folder::new()?;
+        let start = Start {
+            cache: cache.address(),
+            version: begins,
+            retry_s,
+            refresh_s: REFRESH_S,
+            folder: folder.path(),
+            served,
+        };
+        let router = (self.peer.start)(&start)?;
+        Ok(Pair { cache, router, folder, version })
+    }
+
+    fn exception(&self, step: Step) -> Option<(Kind, &'static str)> {
+        self.peer.exceptions.iter().find(|exception| exception.step == step).map(|found| (found.kind, found.reason))
+    }
+
+    fn applies(&self, step: Step) -> bool {
+        !matches!(self.exception(step), Some((Kind::NotApplicable, _)))
+    }
+
+    fn patience(&self, step: Step) -> Duration {
+        match self.exception(step) {
+            Some((Kind::Deviates, _)) => PATIENCE_WITH_DEVIATION,
+            _ => PATIENCE,
+        }
+    }
+
+    fn judge(&mut self, step: Step, outcome: Outcome<String>, started: Instant) {
+        let seconds = started.elapsed().as_secs_f32();
+        let (name, title) = (self.peer.name, step.title());
+        let verdict = match (outcome, self.exception(step)) {
+            (Ok(counts), exception) => {
+                println!("{name}: {title}: {counts} after {seconds:.1} s");
+                match exception {
+                    Some((Kind::Otherwise, reason)) => Verdict::Otherwise(reason),
+                    _ => Verdict::Works,
+                }
+            }
+            (Err(error), Some((Kind::Deviates, reason))) => {
+                println!("{name}: {title}: deviates, as is known: {}", error.lines().next().unwrap_or_default());
+                Verdict::Deviates(reason)
+            }
+            (Err(error), _) => {
+                println!("{name}: {title}: FAILED after {seconds:.1} s: {error}");
+                Verdict::Failed
+            }
+        };
+        self.row.add(step, verdict);
+    }
+}
+
+impl Pair {
+    /// Waits until the peer holds what is served, and says how much that is.
+    fn wait_for(&mut self, served: &Records, patience: Duration) -> Outcome<String> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let wrong = match self.router.held() {
+                Err(error) => error,
+                Ok(held) => match (held.difference(served, self.version), self.cache.session_version()) {
+                    (None, Some(version)) if version == self.version => {
+                        return Ok(format!("{} at version {version}", held.counts()));
+                    }
+                    (None, version) => format!("the session has version {version:?} instead of {}", self.version),
+                    (Some(difference), _) => difference,
+                },
+            };
+            if Instant::now() > deadline {
+                return Err(format!("{wrong}\n{}", self.last_words()));
+            }
+            std::thread::sleep(ASK);
+        }
+    }
+
+    fn last_words(&self) -> String {
+        let log = std::fs::read(self.folder.path().join("peer.log")).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<&str> = log.lines().collect();
+        let peer = lines[lines.len().saturating_sub(8)..].join("\n    ");
+        format!("  the cache:\n    {}\n  the peer:\n    {peer}", self.cache.tail().join("\n    "))
+    }
+}
