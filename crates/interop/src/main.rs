@@ -7,6 +7,7 @@ mod document;
 mod process;
 mod report;
 mod router;
+mod step;
 mod world;
 
 use clap::Parser;
@@ -45,9 +46,16 @@ struct Arguments {
 
 const ROUTERS: &str = "\
 Each holds exactly what rtrcast serves, record for record: 45,000 IPv4 and 15,000 IPv6 VRPs, 40 router keys and 80
-ASPAs, as far as it tells what it holds. *Notify*: 500 VRPs less and 700 more reach it long before its refresh.
-*Restart*: the cache goes, and comes back with other data. *Downgrade*: the peer begins with its highest version, the
-cache speaks only lower ones, and the peer holds everything in each of those without waiting for a retry interval.";
+ASPAs, as far as it tells what it holds.
+
+* **Notify**: 500 VRPs go and 700 come, and the peer has them long before its refresh. At version 2, another change
+  withdraws ASPAs.
+* **Restart**: the cache stops, and comes back at the same address with other data.
+* **Downgrade**: the peer begins with its highest version, the cache speaks only lower ones, and the peer holds
+  everything in each of those without waiting for a retry interval of ten minutes. A peer that can be told a version
+  is also run with each.
+
+What a peer does otherwise than the texts say stands under the table; that, too, is tried in each run.";
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -68,7 +76,7 @@ fn run(arguments: &Arguments) -> Outcome {
     let (rows, missing) = routers(arguments, &program)?;
     let groups = [Group { title: "Routers", introduction: ROUTERS, rows }];
     println!();
-    groups.iter().for_each(|group| println!("{}", group.text()));
+    groups.iter().for_each(|group| println!("{}\n\n{}", group.title, group.table()));
     if let Some(path) = &arguments.write {
         std::fs::write(path, report::document(&groups)).map_err(|error| format!("{}: {error}", path.display()))?;
     }
@@ -94,7 +102,8 @@ fn say_missing() -> Outcome {
 
 /// What came of each router that is there, and whether one is not.
 fn routers(arguments: &Arguments, program: &Path) -> Outcome<(Vec<Row>, bool)> {
-    let wanted = |name: &str| arguments.only.as_ref().is_none_or(|only| name.contains(only.as_str()));
+    let only = arguments.only.as_deref().unwrap_or_default().to_lowercase();
+    let wanted = |name: &str| name.to_lowercase().contains(&only);
     let wanted: Vec<&Peer> = router::ALL.iter().copied().filter(|peer| wanted(peer.name)).collect();
     if wanted.is_empty() {
         let names: Vec<&str> = router::ALL.iter().map(|peer| peer.name).collect();

@@ -2,7 +2,7 @@
 //!
 //! The document says nothing of time or place, so that a run with the same peers leaves it as it is.
 
-use crate::router::{Kind, Peer, Step};
+use crate::step::{Step, Verdict};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -25,23 +25,10 @@ pub(crate) struct Row {
     notes: &'static [&'static str],
 }
 
-/// How a step ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    Works,
-    /// The peer deviates, as is known, for this reason.
-    Deviates(&'static str),
-    /// It got there by another way.
-    Otherwise(&'static str),
-    NotApplicable(&'static str),
-    Failed,
-}
-
 impl Row {
-    pub(crate) fn new(peer: &Peer, version: String) -> Row {
-        let beside = peer.exceptions.iter().filter(|exception| exception.kind == Kind::NotApplicable);
-        let verdicts = beside.map(|exception| (exception.step, Verdict::NotApplicable(exception.reason))).collect();
-        Row { name: peer.name, version, spoken: Vec::new(), verdicts, records: String::new(), notes: peer.notes }
+    /// A peer that has not done anything yet.
+    pub(crate) fn new(name: &'static str, version: String, notes: &'static [&'static str]) -> Row {
+        Row { name, version, spoken: Vec::new(), verdicts: BTreeMap::new(), records: String::new(), notes }
     }
 
     /// The peer had a session of this version.
@@ -51,7 +38,7 @@ impl Row {
         self.spoken.dedup();
     }
 
-    /// Notes how a step ended. Of several times, the worst one counts.
+    /// Notes how a step ended. Of several times, a failure counts, or else what is not as usual.
     pub(crate) fn add(&mut self, step: Step, verdict: Verdict) {
         let worst = self.verdicts.entry(step).or_insert(verdict);
         let worse = verdict == Verdict::Failed || *worst == Verdict::Works;
@@ -97,9 +84,15 @@ impl Row {
 
 impl Group {
     /// The group as Markdown.
-    pub(crate) fn text(&self) -> String {
-        let mut text = format!("## {}\n\n{}\n\n", self.title, self.introduction);
-        text.push_str("| Peer | Version | Speaks | Full load | Notify | Restart | Downgrade | Held and compared |\n");
+    fn text(&self) -> String {
+        format!("## {}\n\n{}\n\n{}", self.title, self.introduction, self.table())
+    }
+
+    /// The table, and what is to be said of its cells.
+    pub(crate) fn table(&self) -> String {
+        let mut text = String::from(
+            "| Peer | Version | Speaks | Full load | Notify | Restart | Downgrade | Held and compared |\n",
+        );
         text.push_str("|---|---|---|---|---|---|---|---|\n");
         for row in &self.rows {
             let _ = writeln!(text, "| {} |", row.cells().join(" | "));
@@ -127,3 +120,19 @@ Written by `cargo xtask test --peers`, which installs the peers from Debian's pa
 each of them on the loopback, and fails where one does otherwise than this says. Do not edit it: what stands here is in
 `crates/interop`.
 ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_not_made_good_by_what_comes_after() {
+        let mut row = Row::new("peer", "1".to_owned(), &[]);
+        for verdict in [Verdict::Works, Verdict::Failed, Verdict::Works, Verdict::Deviates("late")] {
+            row.add(Step::Downgrade, verdict);
+        }
+        assert!(row.failed());
+        assert_eq!(row.cell(Step::Downgrade), "**no**");
+        assert_eq!(row.cell(Step::Notify), "not run");
+    }
+}

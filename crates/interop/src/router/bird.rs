@@ -2,7 +2,7 @@
 
 use super::{Asks, Held, Peer, Router, Start};
 use crate::Outcome;
-use crate::process::{Process, output, package_version};
+use crate::process::{Process, find, output, package_version};
 use crate::world::Vrp;
 use std::path::PathBuf;
 use std::process::Command;
@@ -29,7 +29,7 @@ fn start(start: &Start) -> Outcome<Box<dyn Router>> {
     std::fs::write(&config, configuration(start)).map_err(|error| format!("{}: {error}", config.display()))?;
     // The path of a socket may have some 100 octets.
     let socket = start.folder.join("ctl");
-    let mut command = Command::new("/usr/sbin/bird");
+    let mut command = Command::new(find("bird").ok_or("there is no bird")?);
     command.arg("-f").arg("-c").arg(&config).arg("-s").arg(&socket).arg("-P").arg(start.folder.join("pid"));
     Ok(Box::new(Bird { _daemon: Process::start(&mut command, &start.folder.join("peer.log"))?, socket }))
 }

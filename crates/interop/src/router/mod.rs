@@ -11,6 +11,7 @@ mod scenario;
 mod tables;
 
 use crate::Outcome;
+pub(crate) use crate::step::{Exception, Kind, Step};
 use crate::world::{Aspa, Records, RouterKey, Vrp};
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -116,50 +117,33 @@ fn difference<T: Ord + Display>(kind: &str, held: &BTreeSet<T>, served: &BTreeSe
     Some(format!("{} {kind} instead of {}: {missing} missing, {strange} too many", held.len(), served.len()))
 }
 
-/// A step that a peer does not pass.
-pub(crate) struct Exception {
-    pub(crate) step: Step,
-    pub(crate) kind: Kind,
-    pub(crate) reason: &'static str,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::World;
 
-/// Why a step is not passed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// It makes no sense for this peer, and is not tried.
-    NotApplicable,
-    /// The peer does otherwise than the texts say. It is tried nevertheless: a later version may do better.
-    Deviates,
-    /// It has to get there, but by another way than the step is about.
-    Otherwise,
-}
+    #[test]
+    fn a_single_record_makes_a_difference() {
+        let world = World::new();
+        let served = world.records();
+        let all = || Held {
+            vrps: served.vrps.clone(),
+            router_keys: Some(served.router_keys.clone()),
+            aspas: Some(served.aspas.clone()),
+        };
+        assert_eq!(all().difference(served, 2), None);
 
-/// What a peer goes through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Step {
-    FullLoad,
-    Notify,
-    Restart,
-    /// ASPAs go, at version 2.
-    AspaWithdrawal,
-    /// The peer begins with each of its versions.
-    Versions,
-    /// The peer begins with its highest, and the cache speaks only lower ones.
-    Downgrade,
-}
+        let mut held = all();
+        let vrp = held.vrps.pop_last().expect("there are VRPs");
+        held.vrps.insert(Vrp { asn: vrp.asn + 1, ..vrp });
+        let said = held.difference(served, 2).expect("one VRP is another");
+        assert!(said.contains("1 (") && said.contains(&vrp.to_string()), "{said}");
 
-impl Step {
-    /// Those that have a column.
-    pub(crate) const COLUMNS: [Step; 4] = [Step::FullLoad, Step::Notify, Step::Restart, Step::Downgrade];
-
-    pub(crate) fn title(self) -> &'static str {
-        match self {
-            Step::FullLoad => "full load",
-            Step::Notify => "update by notify",
-            Step::Restart => "restart of the cache",
-            Step::AspaWithdrawal => "withdrawal of ASPAs",
-            Step::Versions => "versions",
-            Step::Downgrade => "downgrade",
-        }
+        let mut held = all();
+        held.aspas.as_mut().expect("there are ASPAs").pop_last();
+        assert_eq!(held.difference(served, 2).map(|said| said.contains("79 ASPAs instead of 80")), Some(true));
+        // Below their versions, there must be none of them.
+        assert!(all().difference(served, 1).is_some_and(|said| said.contains("80 ASPAs instead of 0")));
+        assert!(all().difference(served, 0).is_some_and(|said| said.contains("40 router keys instead of 0")));
     }
 }

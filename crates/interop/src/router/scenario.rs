@@ -5,7 +5,8 @@ use super::{Asks, Kind, Peer, Router, Start, Step};
 use crate::Outcome;
 use crate::cache::Cache;
 use crate::process::Folder;
-use crate::report::{Row, Verdict};
+use crate::report::Row;
+use crate::step::Verdict;
 use crate::world::{Records, World};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -24,7 +25,10 @@ const RETRY_SHORT_S: u32 = 2;
 
 /// Puts one peer through all steps.
 pub(crate) fn run(peer: &Peer, version: String, program: &Path) -> Row {
-    let mut run = Run { peer, program, row: Row::new(peer, version) };
+    let mut run = Run { peer, program, row: Row::new(peer.name, version, peer.notes) };
+    for exception in peer.exceptions.iter().filter(|exception| exception.kind == Kind::NotApplicable) {
+        run.row.add(exception.step, Verdict::NotApplicable(exception.reason));
+    }
     run.load_notify_restart();
     if peer.speaks[0] >= 2 && run.applies(Step::AspaWithdrawal) {
         run.aspa_withdrawal();

@@ -1,0 +1,61 @@
+//! What a peer goes through, and how that may end.
+
+/// A step that a peer does not pass.
+pub(crate) struct Exception {
+    pub(crate) step: Step,
+    pub(crate) kind: Kind,
+    pub(crate) reason: &'static str,
+}
+
+/// Why a step is not passed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It makes no sense for this peer, and is not tried.
+    NotApplicable,
+    /// The peer does otherwise than the texts say. It is tried nevertheless: a later version may do better.
+    Deviates,
+    /// It has to get there, but by another way than the step is about.
+    Otherwise,
+}
+
+/// What a peer goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Step {
+    FullLoad,
+    Notify,
+    Restart,
+    /// ASPAs go, at version 2.
+    AspaWithdrawal,
+    /// The peer begins with each of its versions.
+    Versions,
+    /// The peer begins with its highest, and the cache speaks only lower ones.
+    Downgrade,
+}
+
+impl Step {
+    /// Those that have a column.
+    pub(crate) const COLUMNS: [Step; 4] = [Step::FullLoad, Step::Notify, Step::Restart, Step::Downgrade];
+
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Step::FullLoad => "full load",
+            Step::Notify => "update by notify",
+            Step::Restart => "restart of the cache",
+            Step::AspaWithdrawal => "withdrawal of ASPAs",
+            Step::Versions => "versions",
+            Step::Downgrade => "downgrade",
+        }
+    }
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Works,
+    /// The peer deviates, as is known, for this reason.
+    Deviates(&'static str),
+    /// It got there by another way.
+    Otherwise(&'static str),
+    NotApplicable(&'static str),
+    Failed,
+}
