@@ -114,7 +114,7 @@ impl Cache {
         });
         self.running = Some(process);
         let mut said = BufReader::new(stdout).lines().map_while(Result::ok);
-        let address = said.find_map(|line| line.split_once("tcp://")?.1.split(' ').next()?.parse().ok());
+        let address = said.find_map(|line| line.split_once("RTR     tcp://")?.1.split(' ').next()?.parse().ok());
         // What else it says is of no interest, but it has to be able to say it.
         std::thread::spawn(move || said.for_each(drop));
         self.address = address.ok_or_else(|| format!("the cache does not listen: {:?}", self.tail()))?;

@@ -19,7 +19,7 @@ pub(crate) const PEER: Peer = Peer {
     version: || package_version("fort-validator", "fort"),
     speaks: &[1, 0],
     can_be_held_to: &[],
-    serves: Records::clone,
+    serves: Records::without_default_routes,
     // It validates each minute, and not more often.
     reads_within: Duration::from_secs(60),
     start,
@@ -28,7 +28,11 @@ pub(crate) const PEER: Peer = Peer {
         kind: Kind::NotApplicable,
         reason: "it can't be held to lower versions. It has no version 2, so each session begins with a downgrade.",
     }],
-    notes: &["has no ASPAs."],
+    notes: &[
+        "has no ASPAs.",
+        "takes a SLURM assertion of a prefix of length 0 for an error, and serves none of the file then. So the two \
+            default routes are left out.",
+    ],
 };
 
 struct Fort {
@@ -53,7 +57,7 @@ impl Server for Fort {
 
     fn put(&mut self, records: &Records) -> Outcome {
         let partial = self.folder.join("partial");
-        std::fs::write(&partial, slurm(records))
+        std::fs::write(&partial, slurm(&records.without_default_routes()))
             .and_then(|()| std::fs::rename(&partial, self.folder.join("made.slurm")))
             .map_err(|error| format!("the SLURM file of FORT: {error}"))
     }

@@ -7,6 +7,7 @@ use crate::process::{Process, package_version, wait_for_line};
 use crate::step::{Exception, Kind, Step};
 use crate::world::Records;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
@@ -34,10 +35,7 @@ pub(crate) const PEER: Peer = Peer {
 };
 
 fn without_default_routes_or_aspas(records: &Records) -> Records {
-    let mut records = records.clone();
-    records.vrps.retain(|vrp| vrp.length > 0);
-    records.aspas.clear();
-    records
+    Records { aspas: BTreeSet::new(), ..records.without_default_routes() }
 }
 
 struct StayRtr {
