@@ -30,6 +30,7 @@ mod rows;
 mod scalar;
 mod slurm;
 mod table;
+pub mod write;
 
 pub use reader::{Octets, ReadError, Reader, Reason};
 pub use rows::{Refused, Rows, Tally};

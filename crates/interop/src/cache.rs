@@ -93,6 +93,11 @@ impl Cache {
         line.1.split(' ').next()?.parse().ok()
     }
 
+    /// How many connections came since the last start.
+    pub(crate) fn connections(&self) -> usize {
+        self.log.lines().iter().filter(|line| line.contains(" connected to ")).count()
+    }
+
     /// Its last words, to explain a failure.
     pub(crate) fn tail(&self) -> Vec<String> {
         let lines = self.log.lines();

@@ -40,7 +40,7 @@ struct Arguments {
     /// Say which of Debian's packages are missing, and do nothing else
     #[arg(long)]
     missing: bool,
-    /// Write what came of it to this file
+    /// Write what came of it to this file, if no peer is missing
     #[arg(long, value_name = "PATH", requires = "peers", conflicts_with = "only")]
     write: Option<PathBuf>,
 }
@@ -56,7 +56,8 @@ ASPAs, as far as it tells what it holds.
   everything in each of those without waiting for a retry interval of ten minutes. A peer that can be told a version
   is also run with each.
 
-What a peer does otherwise than the texts say stands under the table; that, too, is tried in each run.";
+What a peer does otherwise than the texts say stands under the table. A step in which it deviates is tried in each run
+nevertheless.";
 
 const SERVERS: &str = "\
 rtrcast follows each of them, as a library and as `rtrcast serve tcp://...`, and holds exactly what it serves, record
@@ -69,7 +70,8 @@ for record, out of the same records. Our client begins at version 2.
 * **Downgrade**: a cache that can be held to lower versions is held to each, and our client is there a hundred times in
   a row without waiting. It also begins with each lower version once.
 
-What a cache does otherwise than the texts say stands under the table; that, too, is tried in each run.";
+What a cache does otherwise than the texts say stands under the table. A step in which it deviates is tried in each run
+nevertheless.";
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -94,13 +96,13 @@ fn run(arguments: &Arguments) -> Outcome {
     ];
     println!();
     groups.iter().for_each(|group| println!("{}\n\n{}", group.title, group.table()));
-    if let Some(path) = &arguments.write {
+    if let Some(path) = arguments.write.as_ref().filter(|_| !missing) {
         std::fs::write(path, report::document(&groups)).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     if groups.iter().flat_map(|group| &group.rows).any(Row::failed) {
         return Err("a step failed; what it said is above".to_owned());
     }
-    if arguments.peers && missing { Err("a peer is missing".to_owned()) } else { Ok(()) }
+    if arguments.peers && missing { Err("a peer is missing; it is named above".to_owned()) } else { Ok(()) }
 }
 
 fn program(arguments: &Arguments) -> Outcome<PathBuf> {
@@ -111,9 +113,8 @@ fn program(arguments: &Arguments) -> Outcome<PathBuf> {
 }
 
 fn say_missing() -> Outcome {
-    let mut all = peers();
-    all.retain(|peer| peer.version.is_none());
-    let packages: BTreeSet<&str> = all.iter().flat_map(|peer| peer.package.split_whitespace()).collect();
+    let missing = peers().into_iter().filter(|peer| peer.version.is_none());
+    let packages: BTreeSet<&str> = missing.flat_map(|peer| peer.package.split_whitespace()).collect();
     packages.iter().for_each(|package| println!("{package}"));
     Ok(())
 }
@@ -159,7 +160,8 @@ fn run_peers(arguments: &Arguments, program: &Path) -> Outcome<(Vec<Row>, Vec<Ro
     }
     let (here, missing): (Vec<Peer>, Vec<Peer>) = wanted.into_iter().partition(|peer| peer.version.is_some());
     for peer in &missing {
-        println!("{}: not installed, left out; Debian has it in {}", peer.name, peer.package);
+        let Peer { name, package, .. } = peer;
+        println!("{name}: left out, not installed or not for this user; Debian has it in {package}");
     }
     let rows = in_threads(&here, |peer| {
         let version = peer.version.clone().unwrap_or_default();

@@ -142,6 +142,8 @@ impl<F: Follower> Following<'_, F> {
 
     /// Ends the connection: with patience if the cache is still to read why.
     async fn close(&mut self) {
+        // What was made of this connection's response is not the next one's.
+        self.applying = None;
         let Some(mut transport) = self.transport.take() else { return };
         // Whatever goes wrong here, the connection is over.
         let _ = match self.has_last_words {

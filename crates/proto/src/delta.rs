@@ -7,6 +7,7 @@
 use crate::image::{Image, ImageSink, ImageWriter, Layout, Records, Section};
 use crate::payload::{Action, Asn};
 use crate::profile::Profile;
+use crate::record::customer_of;
 use crate::version::Version;
 use crate::wire::record;
 use std::cmp::Ordering;
@@ -176,7 +177,7 @@ impl Delta {
     }
 
     /// The customers that have no ASPA any more. [C-DEL-03]
-    fn withdrawn_customers(&self) -> impl Iterator<Item = Asn> + '_ {
+    pub fn withdrawn_customers(&self) -> impl Iterator<Item = Asn> + '_ {
         let mut added = self.added.records(Section::Aspa).map(customer_of).peekable();
         self.removed.records(Section::Aspa).map(customer_of).filter(move |customer| {
             while added.next_if(|other| other < customer).is_some() {}
@@ -225,10 +226,6 @@ fn reversed<const OCTETS: usize>(records: &[u8], version: Version, out: &mut Vec
         out.push(Action::Withdraw.flags());
         out.extend_from_slice(&record[9..]);
     }
-}
-
-fn customer_of(record: &[u8]) -> Asn {
-    Asn(record.get(8..).and_then(<[u8]>::first_chunk).map_or(0, |asn| u32::from_be_bytes(*asn)))
 }
 
 /// Which of two sets has a record.

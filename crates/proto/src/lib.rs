@@ -9,7 +9,8 @@
 //! * [`ServerSession`], the cache's side of one connection, as a plain value that is given octets and a time and says
 //!   what to write, when to wake it, and when to close;
 //! * [`ClientSession`], the router's side of one cache over all connections to it, as a plain value likewise: it
-//!   negotiates the version, applies responses as a whole, keeps the timers, and says when to connect again.
+//!   negotiates the version, applies responses as a whole, keeps the timers, and says when to connect again;
+//! * [`Caches`], the router's side of several caches: whose data count, and their [`Union`].
 //!
 //! `rtrcast-net` drives both over real connections; whoever has an event loop of their own can do so with this crate
 //! alone.
@@ -89,6 +90,7 @@
 //! ```
 
 mod builder;
+mod caches;
 mod client;
 mod delta;
 mod history;
@@ -101,12 +103,14 @@ mod response;
 mod serial;
 mod server;
 mod time;
+mod union;
 mod version;
 mod view;
 mod violation;
 pub mod wire;
 
 pub use builder::ImageBuilder;
+pub use caches::{CacheId, Caches, Preference};
 pub use client::{
     Again, Applied, Changes, ClientEvent, ClientOutput, ClientPolicy, ClientSession, ConnectionEnd, Data, FlushReason,
     Update,
@@ -124,6 +128,7 @@ pub use response::Chunk;
 pub use serial::{Serial, SessionId};
 pub use server::{Answer, CloseReason, Event, Output, ServerPolicy, ServerSession, Stop};
 pub use time::{Moment, Timing, TimingError};
+pub use union::Union;
 pub use version::{HEADER_OCTETS, PDU_OCTETS_MAX, PduType, Version, VersionRange};
 pub use view::{Revision, View, Want};
 pub use violation::{ErrorCode, Violation};

@@ -51,17 +51,24 @@ pub const PINNED_IMAGES_MAX: usize = 3;
 /// that is still loading may hold a query for some seconds.
 pub const SILENCE: Duration = Duration::from_secs(60);
 
-/// How long a response may take in all, however much keeps coming. [R-SYN-03]
+/// How long a query and its response may take in all, however much keeps coming. [R-SYN-03]
 pub const RESPONSE: Duration = Duration::from_secs(3_600);
 
 /// A cache that owes an answer for so many Retry intervals has stalled, which version 2 has a code for. [R-TMO-01]
 pub const STALL_RETRIES: u32 = 3;
+
+/// The most seconds between two queries of version 0, which has no timers (RFC 6810 section 8.1). [R-SYN-07]
+pub const POLL_V0: u32 = 3_600;
 
 /// Between two queries of version 2 to a cache without data (8210bis section 8.4). [R-SYN-06]
 pub const NO_DATA: Duration = Duration::from_secs(60);
 
 /// How soon a lost connection is tried again; twice as long each time. [R-TMO-02]
 pub const RECONNECT_MIN: Duration = Duration::from_secs(1);
+
+/// A connection that is lost so long after its first update is tried again soon, and one that is lost earlier after as
+/// long as if there had been none: a cache that closes behind each response is not asked each second. [R-TMO-02]
+pub const LASTING: Duration = Duration::from_secs(60);
 
 /// The most octets of payload that a router collects: the world has 23 MB.
 pub const RESPONSE_OCTETS_MAX: usize = 1024 * 1024 * 1024;

@@ -66,6 +66,11 @@ fn origin<'a>(addr: IpAddr, len: u8, max_len: u8, asn: [u8; 4]) -> Option<Record
     RouteOrigin::new(prefix, max_len, Asn(u32::from_be_bytes(asn))).ok().map(Record::Origin)
 }
 
+/// The customer of an ASPA's record.
+pub(crate) fn customer_of(record: &[u8]) -> Asn {
+    Asn(record.get(8..).and_then(<[u8]>::first_chunk).map_or(0, |asn| u32::from_be_bytes(*asn)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

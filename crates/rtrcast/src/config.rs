@@ -106,7 +106,9 @@ impl Arguments {
         let matches = Arguments::command().try_get_matches_from(words)?;
         match Arguments::from_arg_matches(&matches)?.command {
             Command::Serve(arguments) => Ok(*arguments),
-            Command::Check(_) | Command::Ctl(_) => Err(clap::Error::new(clap::error::ErrorKind::InvalidSubcommand)),
+            Command::Check(_) | Command::Ctl(_) | Command::Dump(_) => {
+                Err(clap::Error::new(clap::error::ErrorKind::InvalidSubcommand))
+            }
         }
     }
 }
@@ -448,7 +450,7 @@ slurm = "local.slurm"
             "scheme",
             "source = [\"rsync://x/y\"]\n",
             expect![
-                "rtrcast.toml:1: invalid value 'rsync://x/y' for '[FILE-OR-URL]...': rsync:// is not a source of this version; it reads files, http:// and https://"
+                "rtrcast.toml:1: invalid value 'rsync://x/y' for '[FILE-OR-URL]...': rsync:// is not a source of this version; it reads files, http://, https:// and tcp://"
             ],
         );
         check_error(

@@ -16,8 +16,18 @@ pub(crate) enum Failure {
     Config(String),
     /// 4: the control socket can't be had.
     Socket { path: std::path::PathBuf, error: io::Error },
+    /// 5: the output can't be written.
+    Output { place: String, error: io::Error },
     /// 10: there is no cache to talk to.
     Unreachable(String),
+    /// 11: the cache has no data, or not those that were asked for.
+    NoData(String),
+    /// 12: the cache reported an error, or broke the protocol.
+    Protocol(String),
+    /// 13: it took too long.
+    TimedOut(String),
+    /// 128 and the signal's number: stopped before it was done.
+    Interrupted(u8),
     /// 4: an address can't be had.
     Address {
         /// What it was for.
@@ -34,7 +44,12 @@ impl Failure {
             Failure::Usage(_) => 2,
             Failure::Config(_) => 3,
             Failure::Address { .. } | Failure::Socket { .. } => 4,
+            Failure::Output { .. } => 5,
             Failure::Unreachable(_) => 10,
+            Failure::NoData(_) => 11,
+            Failure::Protocol(_) => 12,
+            Failure::TimedOut(_) => 13,
+            Failure::Interrupted(signal) => 128 + signal,
         })
     }
 }
@@ -43,7 +58,14 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Internal(what) => write!(f, "internal error: {what}"),
-            Failure::Usage(what) | Failure::Config(what) | Failure::Unreachable(what) => f.write_str(what),
+            Failure::Usage(what)
+            | Failure::Config(what)
+            | Failure::Unreachable(what)
+            | Failure::NoData(what)
+            | Failure::Protocol(what)
+            | Failure::TimedOut(what) => f.write_str(what),
+            Failure::Output { place, error } => write!(f, "{place}: can't be written: {error}"),
+            Failure::Interrupted(_) => f.write_str("stopped before it was done"),
             Failure::Socket { path, error } if error.kind() == io::ErrorKind::AddrInUse => {
                 write!(f, "--control {}: another rtrcast listens there", path.display())
             }

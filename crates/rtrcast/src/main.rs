@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         (cli::Command::Serve(_), None) => unreachable!("it was understood from these matches"),
         (cli::Command::Check(check), _) => command::check::check(&check),
         (cli::Command::Ctl(ctl), _) => command::ctl::ctl(&ctl),
+        (cli::Command::Dump(dump), _) => command::dump::dump(&dump),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

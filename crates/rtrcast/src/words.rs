@@ -9,6 +9,11 @@ pub(crate) fn vrps(layout: &Layout) -> usize {
     layout.count(Section::Ipv4Prefix) + layout.count(Section::Ipv6Prefix)
 }
 
+/// A number of things.
+pub(crate) fn count(number: usize, thing: &str) -> String {
+    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
+}
+
 /// What is served of a set.
 pub(crate) fn describe(layout: &Layout, served: Profile) -> String {
     let count = |section| if served.has(section) { layout.count(section) } else { 0 };

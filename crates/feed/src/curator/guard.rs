@@ -3,7 +3,6 @@
 //! merged; what has expired in the last one is no loss.
 
 use super::fresh::Horizon;
-use super::merge::customer;
 use crate::table::{Row, Table};
 use rtrcast_proto::Section;
 use std::fmt;
@@ -138,4 +137,9 @@ pub(crate) fn is_same_loss(waiting: &[Loss], now: &[Loss]) -> bool {
         let known = waiting.iter().find(|known| known.of == loss.of);
         known.is_some_and(|known| loss.lost <= known.lost + known.had / 10)
     })
+}
+
+/// The customer of an ASPA's record, as it lies on the wire.
+fn customer(record: &[u8]) -> &[u8; 4] {
+    record.get(8..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 4])
 }

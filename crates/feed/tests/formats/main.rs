@@ -6,6 +6,7 @@ mod ccr;
 mod compressed;
 mod csv;
 mod json;
+mod write;
 
 use expect_test::Expect;
 use rtrcast_feed::{ReadError, Reader, Rows, Table, Tally};

@@ -1,7 +1,12 @@
 //! Routers' implementations, as clients of our cache. A new one is a file here and a line in `ALL`.
 
+mod bgp;
 mod bird;
+mod frr;
+mod gobgp;
 mod library;
+mod openbgpd;
+mod routes;
 mod rpki_rs;
 mod rtrclient;
 mod rtrdump;
@@ -22,15 +27,24 @@ pub(crate) use library::{background, version};
 pub(crate) use scenario::run;
 
 /// In the order of the table.
-pub(crate) const ALL: &[&Peer] =
-    &[&bird::PEER, &rtrclient::PEER, &rtrdump::PEER, &rtrmon::PEER, &rpki_rs::PEER, &rustbgpd::PEER];
+pub(crate) const ALL: &[&Peer] = &[
+    &bird::PEER,
+    &frr::PEER,
+    &openbgpd::PEER,
+    &gobgp::PEER,
+    &rtrclient::PEER,
+    &rtrdump::PEER,
+    &rtrmon::PEER,
+    &rpki_rs::PEER,
+    &rustbgpd::PEER,
+];
 
 /// What is known of a peer before it runs.
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
     /// Debian's packages, with spaces between them, or nothing where the peer is a library that this program is built with.
     pub(crate) package: &'static str,
-    /// Its version, or none where it is not installed.
+    /// Its version, or none where it is not installed, or this user can't run it.
     pub(crate) version: fn() -> Option<String>,
     /// The protocol versions that it speaks, the one that it begins with first.
     pub(crate) speaks: &'static [u8],
@@ -69,6 +83,9 @@ pub(crate) struct Start<'a> {
 
 /// A peer that runs. It stops when the value is dropped.
 pub(crate) trait Router {
+    /// Told, before it is asked, what it should come to hold. For who can't be asked without.
+    fn expect(&mut self, _served: &Records) {}
+
     /// What it says that it holds now. An error is not the end: it is asked again until the time is up.
     fn held(&mut self) -> Outcome<Held>;
 }

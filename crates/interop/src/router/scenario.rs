@@ -78,7 +78,7 @@ impl Run<'_> {
         let started = Instant::now();
         if self.row.applies(Step::Notify) {
             let patience = self.patience(Step::Notify);
-            let updated = pair.cache.put(world.records()).and_then(|()| pair.wait_for(world.records(), patience));
+            let updated = pair.update(world.records(), patience);
             self.row.judge(Step::Notify, updated, started);
         }
 
@@ -101,8 +101,7 @@ impl Run<'_> {
         let outcome = self.pair(&[], highest, highest, RETRY_SHORT_S, world.records()).and_then(|mut pair| {
             pair.wait_for(world.records(), PATIENCE)?;
             world.withdraw_aspas(5);
-            pair.cache.put(world.records())?;
-            pair.wait_for(world.records(), patience)
+            pair.update(world.records(), patience)
         });
         self.row.judge(Step::AspaWithdrawal, outcome, started);
     }
@@ -153,9 +152,21 @@ impl Run<'_> {
 }
 
 impl Pair {
+    /// Other records for the same connection: who connects again has not followed the notify.
+    fn update(&mut self, served: &Records, patience: Duration) -> Outcome<String> {
+        let before = self.cache.connections();
+        self.cache.put(served)?;
+        let counts = self.wait_for(served, patience)?;
+        match self.cache.connections() - before {
+            0 => Ok(counts),
+            more => Err(format!("it has the records after {more} more connections\n{}", self.last_words())),
+        }
+    }
+
     /// Waits until the peer holds what is served, and says how much that is.
     fn wait_for(&mut self, served: &Records, patience: Duration) -> Outcome<String> {
         let deadline = Instant::now() + patience;
+        self.router.expect(served);
         loop {
             let wrong = match self.router.held() {
                 Err(error) => error,

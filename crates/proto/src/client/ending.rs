@@ -108,6 +108,8 @@ impl ClientSession {
         let Link::Up(connection) = &self.link else { return };
         let (version, settled) = (connection.speech.version(), connection.speech.settled());
         self.report(version, violation.code(version), Some(violation), copy, &violation.to_string());
+        // What it answers to the same query would be as wrong: the next one asks for everything.
+        self.memory = None;
         if violation == Violation::SessionMismatch || settled == Some(Version::V2) {
             self.flush(FlushReason::Violation(violation));
         }
@@ -124,16 +126,19 @@ impl ClientSession {
             self.memory = None;
             return self.end(ConnectionEnd::SessionForgotten);
         }
-        let why = match code.and_then(ErrorCode::from_number) {
-            Some(ErrorCode::CacheRestart) => ConnectionEnd::Restarting,
-            Some(ErrorCode::CacheShutdown) => {
+        let why = match (code.and_then(ErrorCode::from_number), settled) {
+            (Some(ErrorCode::CacheRestart), Some(Version::V2)) => ConnectionEnd::Restarting,
+            (Some(ErrorCode::CacheShutdown), Some(Version::V2)) => {
                 self.flush(FlushReason::ShutDown);
                 ConnectionEnd::ShutDown
             }
-            _ => {
-                if settled == Some(Version::V2) {
-                    self.flush(FlushReason::PeerReported(code));
-                }
+            (_, Some(Version::V2)) => {
+                self.flush(FlushReason::PeerReported(code));
+                ConnectionEnd::PeerReported(code)
+            }
+            (_, Some(Version::V0 | Version::V1) | None) => {
+                // The data stay, but what it does not like to be asked is not asked again.
+                self.memory = None;
                 ConnectionEnd::PeerReported(code)
             }
         };
@@ -195,6 +200,11 @@ impl ClientSession {
     /// When to connect again after something that may be over soon: a second at first, twice as long each time, up to
     /// the Retry interval. [R-TMO-02]
     fn back_off(&mut self) -> Moment {
+        if let Link::Up(Connection { lasting: Some(from), .. }) = &self.link
+            && *from <= self.now
+        {
+            self.failures = 0;
+        }
         let retry = Duration::from_secs(self.timing().retry().into());
         let doubled = limits::RECONNECT_MIN * 2_u32.saturating_pow(self.failures.min(16));
         self.failures = self.failures.saturating_add(1);

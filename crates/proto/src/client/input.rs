@@ -8,7 +8,7 @@ use super::update::Changes;
 use super::{ClientEvent, ClientSession, Complete, Connection, ConnectionEnd, Exchange, Link};
 use crate::version::{HEADER_OCTETS, PduType, Version};
 use crate::violation::{ErrorCode, Violation};
-use crate::wire::{COPY_OCTETS_MAX, Header, Pdu, check_length};
+use crate::wire::{COPY_OCTETS_MAX, Header, Pdu, check_length, report_said};
 
 /// What a header means in the connection's state.
 enum Judgement {
@@ -124,7 +124,7 @@ impl ClientSession {
                 self.settle(version);
                 match since {
                     // [R-SID-02] It went on from a session that this version does not have.
-                    Some(memory) if memory.version != version => {
+                    Some(memory) if memory.version != version && !self.is_probe => {
                         self.memory = None;
                         self.begin_elsewhere(Some(version), ConnectionEnd::SessionForgotten);
                     }
@@ -137,10 +137,8 @@ impl ClientSession {
                     Some(memory) if memory.session != session => self.violated(Violation::SessionMismatch, octets),
                     Some(_) | None => {
                         let changes = Box::new(Changes::new(self.base(since), version));
-                        let now = self.now;
                         if let Link::Up(connection) = &mut self.link {
                             connection.told = Some(session);
-                            connection.begun = now;
                             connection.exchange = Exchange::Receiving { session, changes };
                         }
                     }
@@ -163,7 +161,7 @@ impl ClientSession {
             }
             (Pdu::SerialNotify { session, serial }, _) => {
                 let known = connection.told.or(self.memory.map(|memory| memory.session));
-                if known.is_some_and(|known| known != *session) && !connection.no_data {
+                if known.is_some_and(|known| known != *session) {
                     self.violated(Violation::SessionMismatch, octets); // [R-SID-01]
                 } else {
                     self.notified(*serial);
@@ -196,13 +194,9 @@ impl ClientSession {
 
     /// An Error Report, whole or as much as its cache managed to send.
     fn take_report(&mut self, header: Header, octets: &[u8]) {
-        let (code, text) = match Pdu::decode(octets) {
-            Ok(Pdu::ErrorReport(report)) => (Some(report.code), report.text.escape_ascii().to_string()),
-            // Of a version that nobody knows, or malformed. The code stands in the header in all of them.
-            _ => match error_text(octets) {
-                Some(text) => (Some(header.field), text),
-                None => (None, String::new()),
-            },
+        let (code, text) = match report_said(octets) {
+            Some((code, text)) => (Some(code), text),
+            None => (None, String::new()),
         };
         self.events.push_back(ClientEvent::PeerReported { code, text });
         self.act_on_report(header.version, code);
@@ -221,36 +215,34 @@ impl ClientSession {
 
     fn act_on_report(&mut self, octet: u8, code: Option<u16>) {
         let Link::Up(connection) = &mut self.link else { return };
-        match (code.and_then(ErrorCode::from_number), &connection.exchange) {
+        let asked = connection.speech.version();
+        let is_settled = connection.speech.settled().is_some();
+        let version = Version::from_octet(octet).filter(|version| *version <= asked);
+        let version = version.filter(|version| *version >= self.policy.versions.min());
+        match (code.and_then(ErrorCode::from_number), version) {
             (Some(ErrorCode::UnsupportedProtocolVersion), _) => self.version_refused(octet),
-            (Some(ErrorCode::NoDataAvailable), Exchange::Asked(_)) => {
-                let spoken = connection.speech.version();
-                let version = Version::from_octet(octet).filter(|version| *version <= spoken);
-                self.settle(version.unwrap_or(spoken));
+            // [R-NEG-07]
+            _ if is_settled && version != Some(asked) => self.peer_reported(code),
+            // Nobody asked since it said so: it could go on for ever.
+            (Some(ErrorCode::NoDataAvailable), _) if connection.no_data => {
+                self.end(ConnectionEnd::PeerReported(code));
+            }
+            (Some(ErrorCode::NoDataAvailable), _) => {
+                if let Some(version) = version {
+                    self.settle(version);
+                }
                 self.no_data();
             }
-            (Some(ErrorCode::CacheRestart | ErrorCode::CacheShutdown), _) => self.peer_reported(code),
             // It does not know the version that it was asked in, and says so in the one that it knows.
-            _ if connection.speech.settled().is_none() && self.memory.is_none() => {
-                let asked = connection.speech.version();
-                let lower = Version::from_octet(octet).filter(|version| *version < asked);
-                let lower = lower.filter(|version| *version >= self.policy.versions.min());
-                self.begin_elsewhere(lower, ConnectionEnd::PeerReported(code));
+            (_, Some(lower)) if lower < asked && self.memory.is_none_or(|memory| memory.version < asked) => {
+                self.begin_elsewhere(Some(lower), ConnectionEnd::PeerReported(code));
+            }
+            (_, Some(version)) if version == asked => {
+                self.settle(version);
+                self.peer_reported(code);
             }
             _ => self.peer_reported(code),
         }
-    }
-}
-
-/// The text of an Error Report whose lengths agree; its version may be any.
-fn error_text(octets: &[u8]) -> Option<String> {
-    let mut known = octets.to_vec();
-    if let Some(version) = known.first_mut() {
-        *version = Version::V2.octet();
-    }
-    match Pdu::decode(&known) {
-        Ok(Pdu::ErrorReport(report)) => Some(report.text.escape_ascii().to_string()),
-        _ => None,
     }
 }
 

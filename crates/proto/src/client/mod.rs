@@ -79,7 +79,8 @@ pub enum ClientEvent {
     Negotiated(Version),
     /// The cache has new data, and they are asked for.
     Notified(Serial),
-    /// A response is complete and applied: [`ClientSession::data`] is this now.
+    /// A response is complete and applied: [`ClientSession::data`] is this now, unless what came behind it, or the time,
+    /// has flushed it already.
     Updated(Update),
     /// The cache can't go on from the serial that it was asked for, and is asked for everything.
     CacheReset,
@@ -177,8 +178,10 @@ struct Connection {
     told: Option<SessionId>,
     /// A notify that came while something else was going on.
     notified: Option<Serial>,
-    /// Since when a response has been running.
+    /// When the running exchange began.
     begun: Moment,
+    /// From when on this is a connection that lasted: some time after its first update.
+    lasting: Option<Moment>,
     /// Whether the last answer was that there are no data.
     no_data: bool,
 }
@@ -219,7 +222,7 @@ pub struct ClientSession {
     is_probe: bool,
     /// The version to begin the next connection with, if the last one ended only for that.
     next_version: Option<Version>,
-    /// Connections in a row that brought nothing.
+    /// Connections in a row that were not to be had or did not last.
     failures: u32,
     outbox: Vec<u8>,
     events: VecDeque<ClientEvent>,
@@ -244,8 +247,8 @@ impl ClientSession {
         }
     }
 
-    /// A router that does not hold the data of a serial, and only wants to know what changed since then. The version is
-    /// the policy's highest, since a session belongs to one.
+    /// A router that does not hold the data of a serial, and only wants to know what changed since then, in whichever
+    /// version the cache speaks.
     pub fn probe(now: Moment, policy: ClientPolicy, seed: u64, session: SessionId, serial: Serial) -> ClientSession {
         let memory = Some(Memory { version: policy.versions.max(), session, serial });
         ClientSession { memory, is_probe: true, ..ClientSession::new(now, policy, seed) }
@@ -286,6 +289,7 @@ impl ClientSession {
                 told: None,
                 notified: None,
                 begun: self.now,
+                lasting: None,
                 no_data: false,
             });
             // [R-NEG-01]
@@ -338,8 +342,13 @@ impl ClientSession {
     pub fn not_applied(&mut self, now: Moment) {
         self.advance(now);
         if let Link::Up(Connection { exchange: Exchange::Applying(_), speech, .. }) = &self.link {
-            let version = speech.version();
-            self.report(version, ErrorCode::InternalError, None, &[], "out of memory");
+            match speech.version() {
+                version @ (Version::V0 | Version::V1) => {
+                    self.report(version, ErrorCode::InternalError, None, &[], "out of memory");
+                }
+                // A router that reports a fatal error has to flush its data, and these are good. [R-ERR-01]
+                Version::V2 => {}
+            }
             self.end(ConnectionEnd::NoMemory);
         }
     }
@@ -358,7 +367,11 @@ impl ClientSession {
     pub fn stop(&mut self, now: Moment) {
         self.advance(now);
         match self.link {
-            Link::Up(_) => self.end(ConnectionEnd::Stopped),
+            Link::Up(_) => {
+                // A query that was not sent is of no use any more.
+                self.outbox.clear();
+                self.end(ConnectionEnd::Stopped);
+            }
             Link::Closing(_) => self.link = Link::Closing(NEVER),
             Link::Down(_) | Link::Connecting | Link::Stopped => self.link = Link::Stopped,
         }

@@ -51,7 +51,8 @@ impl ClientSession {
 
     /// Code 4 came, naming the cache's highest version. [R-NEG-03] [R-NEG-04]
     pub(super) fn version_refused(&mut self, named: u8) {
-        let Link::Up(connection) = &mut self.link else { return };
+        let Link::Up(connection) = &self.link else { return };
+        let is_over = connection.ended;
         let Speech::Asking { now: asked, first } = connection.speech else {
             // It has answered in this version before: it is not to be trusted with another.
             return self.end(ConnectionEnd::VersionRefused);
@@ -66,6 +67,8 @@ impl ClientSession {
             Version::V1 | Version::V2 => (named >= self.policy.versions.min()).then_some(named),
         };
         match next {
+            // What is asked here now nobody reads.
+            Some(next) if is_over => self.begin_elsewhere(Some(next), ConnectionEnd::Unanswered),
             Some(next) => {
                 let Link::Up(connection) = &mut self.link else { return };
                 connection.speech = Speech::Asking { now: next, first };
@@ -83,9 +86,11 @@ impl ClientSession {
 
     /// Ends this connection and begins another one at once in this version.
     pub(super) fn begin_elsewhere(&mut self, version: Option<Version>, why: ConnectionEnd) {
-        if let Some(version) = version {
-            self.next_version = Some(version);
-            self.events.push_back(ClientEvent::SteppedDown(version));
+        let Link::Up(connection) = &self.link else { return };
+        let asked = connection.speech.version();
+        self.next_version = version;
+        if let Some(lower) = version.filter(|version| *version < asked) {
+            self.events.push_back(ClientEvent::SteppedDown(lower));
         }
         self.end(why);
     }
@@ -101,7 +106,8 @@ impl ClientSession {
             // [R-NEG-03] It has said which version to ask in, and closed: that is what another connection is for.
             return self.begin_elsewhere(Some(asked), ConnectionEnd::Unanswered);
         }
-        let known = self.memory.map(|memory| memory.version);
+        let known = self.memory.filter(|_| !self.is_probe).map(|memory| memory.version);
+        let known = known.or(self.data.as_ref().map(|data| data.image.version()));
         match known {
             // It spoke this version before: it is rather restarting.
             Some(known) if known >= asked => self.end(ConnectionEnd::Unanswered),

@@ -1,8 +1,8 @@
 //! What to ask, and when: timers, notifies, and what becomes of a response.
 
-use super::update::{Applied, Base, Refusal};
+use super::update::{Applied, Base, Made, Refusal};
 use super::{
-    ClientEvent, ClientSession, Complete, Connection, ConnectionEnd, Exchange, FlushReason, Link, Memory, NEVER, Update,
+    ClientEvent, ClientSession, Complete, Connection, ConnectionEnd, Exchange, FlushReason, Link, Memory, NEVER,
 };
 use crate::limits;
 use crate::time::{Moment, Timing};
@@ -16,8 +16,9 @@ impl Connection {
     pub(super) fn deadline(&self, session: &ClientSession) -> Option<Moment> {
         match &self.exchange {
             Exchange::Idle(at) => Some(*at),
-            Exchange::Asked(_) => Some(self.silence_ends(session).0),
-            Exchange::Receiving { .. } => Some(self.silence_ends(session).0.min(self.begun.after(limits::RESPONSE))),
+            Exchange::Asked(_) | Exchange::Receiving { .. } => {
+                Some(self.silence_ends(session).0.min(self.begun.after(limits::RESPONSE)))
+            }
             Exchange::Received { .. } | Exchange::Applying(_) => None,
         }
     }
@@ -41,6 +42,12 @@ impl ClientSession {
     pub(super) fn ask(&mut self) {
         let Link::Up(connection) = &mut self.link else { return };
         let version = connection.speech.version();
+        if let Some(memory) = &mut self.memory
+            && self.is_probe
+        {
+            // Whoever wants to know what changed rarely knows in which version the cache counts so.
+            memory.version = version;
+        }
         let since = self.memory.filter(|memory| memory.version == version);
         let query = match since {
             Some(Memory { session, serial, .. }) => Pdu::SerialQuery { session, serial },
@@ -49,6 +56,7 @@ impl ClientSession {
         query.encode(version, &mut self.outbox);
         connection.exchange = Exchange::Asked(since);
         connection.progress = self.now;
+        connection.begun = self.now;
         connection.no_data = false;
         connection.notified = None;
         let since = since.map(|memory| (memory.session, memory.serial));
@@ -115,6 +123,8 @@ impl ClientSession {
             Version::V0 | Version::V1 => retry,
         };
         connection.no_data = true;
+        // With data it may begin another session.
+        connection.told = None;
         connection.exchange = Exchange::Idle(self.now.after(pause));
         // Periodic Reset Queries are what the texts ask for, whatever the router held.
         self.memory = None;
@@ -130,7 +140,11 @@ impl ClientSession {
 
     /// The timers of an End of Data: those of the policy where it has none, and within the rules. [R-SYN-10]
     pub(super) fn take_timers(&mut self, timers: Option<[u32; 3]>) -> Timing {
-        let Some([refresh, retry, expire]) = timers else { return self.policy.timing };
+        let Some([refresh, retry, expire]) = timers else {
+            // [R-SYN-07] Version 0 is asked at least once an hour.
+            let timing = self.policy.timing;
+            return Timing::nearest(timing.refresh().min(limits::POLL_V0), timing.retry(), timing.expire());
+        };
         Timing::new(refresh, retry, expire).unwrap_or_else(|_| {
             let used = Timing::nearest(refresh, retry, expire);
             self.events.push_back(ClientEvent::TimersAdjusted { got: [refresh, retry, expire], used });
@@ -143,23 +157,23 @@ impl ClientSession {
         let Link::Up(Connection { exchange: Exchange::Applying(complete), speech, .. }) = &self.link else { return };
         let (complete, version): (Complete, Version) = (*complete, speech.version());
         match applied.outcome {
-            Ok(update) => self.updated(complete, version, update),
+            Ok(made) => self.updated(complete, version, made),
             Err(Refusal { violation, copy }) => self.violated(violation, &copy),
         }
     }
 
-    fn updated(&mut self, complete: Complete, version: Version, update: Update) {
+    fn updated(&mut self, complete: Complete, version: Version, made: Made) {
         let Complete { session, serial, timing, at } = complete;
-        self.failures = 0;
         // [R-SYN-02] Only here is the serial taken over.
         self.memory = Some(Memory { version, session, serial });
-        self.data = update.image.clone().map(|image| complete.into_data(image));
+        self.data = made.image.clone().map(|image| complete.into_data(image));
         self.is_probe &= self.data.is_none();
-        self.events.push_back(ClientEvent::Updated(update));
+        self.events.push_back(ClientEvent::Updated(made.told(version, complete)));
         let Link::Up(connection) = &mut self.link else { return };
-        let notified = connection.notified.take().filter(|notified| *notified != serial);
+        let notified = connection.notified.take();
         connection.exchange = Exchange::Idle(at.after(Duration::from_secs(timing.refresh().into())));
         connection.progress = self.now;
+        connection.lasting.get_or_insert(at.after(limits::LASTING));
         if let Some(serial) = notified {
             self.notified(serial);
         }

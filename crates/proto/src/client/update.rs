@@ -4,12 +4,15 @@
 //! million records takes a while, so [`Changes::apply`] is called by whoever drives the session, on a thread that may
 //! block, and the session is given the outcome.
 
+use super::Complete;
 use crate::builder::Unsorted;
 use crate::delta::Delta;
 use crate::image::{Image, ImageSink, ImageWriter, Records, Section};
 use crate::limits::RESPONSE_OCTETS_MAX;
 use crate::payload::Action;
+use crate::serial::{Serial, SessionId};
 use crate::server::Answer;
+use crate::time::Timing;
 use crate::version::Version;
 use crate::violation::Violation;
 use crate::wire::{Pdu, record};
@@ -48,12 +51,28 @@ struct Collected {
 /// What a response made of the set.
 #[derive(Debug)]
 pub struct Applied {
-    pub(super) outcome: Result<Update, Refusal>,
+    pub(super) outcome: Result<Made, Refusal>,
 }
 
-/// A response that was applied.
+/// The same, if it can be applied.
+#[derive(Debug)]
+pub(super) struct Made {
+    answer: Answer,
+    pub(super) image: Option<Image>,
+    delta: Option<Arc<Delta>>,
+}
+
+/// A response that was applied. It says all of itself: the session may have gone on since.
 #[derive(Clone, Debug)]
 pub struct Update {
+    /// The version that it came in.
+    pub version: Version,
+    /// The cache's session in that version.
+    pub session: SessionId,
+    /// The serial of the set.
+    pub serial: Serial,
+    /// The timers that count from here on.
+    pub timing: Timing,
     /// Whether the cache sent everything, or what changed.
     pub answer: Answer,
     /// The set as it is now; none where only the changes were asked for.
@@ -124,7 +143,7 @@ impl Changes {
             Base::Replace(old) => self.replace(old.as_ref(), sink)?,
             Base::Change(old) => match self.difference(Some(&old)) {
                 Ok(delta) if delta.is_empty() => {
-                    Ok(Update { answer: Answer::Delta, image: Some(old), delta: Some(Arc::new(delta)) })
+                    Ok(Made { answer: Answer::Delta, image: Some(old), delta: Some(Arc::new(delta)) })
                 }
                 Ok(delta) => {
                     let image = match delta.apply(&old, sink) {
@@ -134,11 +153,11 @@ impl Changes {
                             unreachable!("the difference was made for this set")
                         }
                     };
-                    Ok(Update { answer: Answer::Delta, image: Some(image), delta: Some(Arc::new(delta)) })
+                    Ok(Made { answer: Answer::Delta, image: Some(image), delta: Some(Arc::new(delta)) })
                 }
                 Err(refusal) => Err(refusal),
             },
-            Base::ChangeUnknown => self.difference(None).map(|delta| Update {
+            Base::ChangeUnknown => self.difference(None).map(|delta| Made {
                 answer: Answer::Delta,
                 image: None,
                 delta: Some(Arc::new(delta)),
@@ -147,7 +166,7 @@ impl Changes {
         Ok(Applied { outcome })
     }
 
-    fn replace<S: ImageSink>(self, old: Option<&Image>, sink: S) -> Result<Result<Update, Refusal>, S::Error> {
+    fn replace<S: ImageSink>(self, old: Option<&Image>, sink: S) -> Result<Result<Made, Refusal>, S::Error> {
         let mut writer = ImageWriter::new(self.version, sink);
         for (section, mut collected) in Section::ALL.into_iter().zip(self.sections) {
             if let Err(refusal) = collected.write(section, &mut writer)? {
@@ -156,7 +175,7 @@ impl Changes {
         }
         let image = writer.finish()?;
         let delta = old.map(|old| Arc::new(Delta::between(old, &image)));
-        Ok(Ok(Update { answer: Answer::Full, image: Some(image), delta }))
+        Ok(Ok(Made { answer: Answer::Full, image: Some(image), delta }))
     }
 
     /// What the steps, one after another, make of a set, or of one that nobody has.
@@ -276,6 +295,14 @@ impl Collected {
             writer.push(section, record)?;
         }
         Ok(Ok(()))
+    }
+}
+
+impl Made {
+    /// The response as it is told.
+    pub(super) fn told(self, version: Version, complete: Complete) -> Update {
+        let (Made { answer, image, delta }, Complete { session, serial, timing, .. }) = (self, complete);
+        Update { version, session, serial, timing, answer, image, delta }
     }
 }
 

@@ -4,7 +4,7 @@ use super::{CloseReason, Event, Phase, ServerSession, Stop};
 use crate::time::Moment;
 use crate::version::{PduType, Version};
 use crate::violation::{ErrorCode, Violation};
-use crate::wire::Pdu;
+use crate::wire;
 
 /// A session that is lost, and how much of the PDU that cost it is still waited for.
 #[derive(Debug)]
@@ -127,19 +127,10 @@ impl ServerSession {
     }
 }
 
-/// What a router's Error Report says, made safe to print.
+/// What a router's Error Report says.
 fn peer_report(octets: &[u8]) -> Event {
-    // All versions draw it alike, so one of a version that is not ours can be read as well.
-    let mut octets = octets.to_vec();
-    if let Some(version) = octets.first_mut() {
-        *version = Version::V2.octet();
-    }
-    match Pdu::decode(&octets) {
-        Ok(Pdu::ErrorReport(report)) => {
-            let text = report.text.strip_suffix(&[0]).unwrap_or(report.text);
-            let text = text.get(..crate::wire::TEXT_OCTETS_MAX).unwrap_or(text);
-            Event::PeerReported { code: Some(report.code), text: text.escape_ascii().to_string() }
-        }
-        Ok(_) | Err(_) => Event::PeerReported { code: None, text: String::new() }, // [C-ERR-02]
+    match wire::report_said(octets) {
+        Some((code, text)) => Event::PeerReported { code: Some(code), text },
+        None => Event::PeerReported { code: None, text: String::new() }, // [C-ERR-02]
     }
 }

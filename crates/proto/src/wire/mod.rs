@@ -10,5 +10,5 @@ pub use encode::{COPY_OCTETS_MAX, TEXT_OCTETS_MAX, error_report};
 pub use frame::Header;
 pub use text::{ParseError, hex, parse_hex, parse_line};
 
-pub(crate) use decode::check_length;
+pub(crate) use decode::{check_length, report_said};
 pub(crate) use encode::{cache_reset, cache_response, end_of_data, record, serial_notify};

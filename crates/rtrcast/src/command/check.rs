@@ -5,7 +5,7 @@ use crate::config::CommandLine;
 use crate::exit::Failure;
 use crate::plan::Plan;
 use crate::source::{self, Content, FetchOptions, Habits, Read, Source, unix_now};
-use crate::words::{age, describe, describe_masked, describe_refused};
+use crate::words::{age, count, describe, describe_masked, describe_refused};
 use rtrcast_feed::curator::{
     Choice, Curation, Curator, Expired, Freshness, Guard, Now, Output, Report, SourceId, TooOld,
 };
@@ -180,11 +180,6 @@ impl Checker {
             Checker::say(&effect.to_string());
         }
     }
-}
-
-/// A number of things.
-fn count(number: usize, thing: &str) -> String {
-    if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
 fn everything() -> Profile {

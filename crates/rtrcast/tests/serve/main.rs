@@ -5,6 +5,7 @@
 
 mod authority;
 mod cache;
+mod fake;
 mod router;
 mod web;
 
@@ -12,6 +13,8 @@ mod admission;
 mod check;
 mod control;
 mod data;
+mod dump;
+mod dump_follow;
 mod fetch;
 mod files;
 mod last_words;

@@ -1,0 +1,181 @@
+//! Data sets as files: JSON in rpki-client's shape, CSV, and the text form of PDUs.
+//!
+//! What routers are told of a payload is all that is known here, so trust anchors and expiry are absent. Prefixes ascend,
+//! as validators have them, and a record is a line, so that two files compare well line by line. The formats are written
+//! record by record into one buffer: a million of them take a tenth of a second. `json.rs`, `csv.rs` and `text.rs` know a
+//! format each, `number.rs` the values in them.
+
+mod csv;
+mod json;
+mod number;
+mod text;
+
+pub use csv::write_csv;
+pub use json::{Lines, write_json, write_json_changes};
+pub use text::{write_text, write_text_changes};
+
+use rtrcast_proto::{Action, Asn, Delta, Image, Record, RouteOrigin, RouterKey, Section, Serial, SessionId};
+use rtrcast_proto::{Aspa, Timing, Version};
+use std::io;
+
+/// Octets that are collected before they are written.
+const WRITE_OCTETS: usize = 128 * 1024;
+
+/// Where a data set comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// The cache's URL.
+    pub source: &'a str,
+    /// The version that it was asked in. What the version does not have is absent from the file, rather than empty.
+    pub version: Version,
+    /// The cache's session.
+    pub session: SessionId,
+    /// The serial of the set.
+    pub serial: Serial,
+    /// The cache's timers, if it said any.
+    pub timing: Option<Timing>,
+    /// When it was received, in seconds since 1970: its age is counted from here.
+    pub received: u32,
+}
+
+/// What becomes of a set.
+#[derive(Clone, Copy, Debug)]
+pub enum Change<'a> {
+    /// There was none, and then this one.
+    Whole(&'a Image),
+    /// What differs from the one before.
+    Delta(&'a Delta),
+}
+
+impl<'a> Change<'a> {
+    /// How many records are announced; an ASPA with new providers is one.
+    pub fn announced(self) -> usize {
+        self.side(Action::Announce).len()
+    }
+
+    /// How many records are withdrawn.
+    pub fn withdrawn(self) -> usize {
+        self.side(Action::Withdraw).len()
+    }
+
+    fn side(self, action: Action) -> Side<'a> {
+        match (self, action) {
+            (Change::Whole(image), Action::Announce) => Side::Image(image),
+            (Change::Whole(_), Action::Withdraw) => Side::Nothing,
+            (Change::Delta(delta), Action::Announce) => Side::Added(delta),
+            (Change::Delta(delta), Action::Withdraw) => Side::Removed(delta),
+        }
+    }
+}
+
+/// Records that go one way.
+#[derive(Clone, Copy)]
+enum Side<'a> {
+    Image(&'a Image),
+    Added(&'a Delta),
+    Removed(&'a Delta),
+    Nothing,
+}
+
+/// What is written of a record.
+#[derive(Clone, Copy)]
+enum Item<'a> {
+    Origin(RouteOrigin),
+    RouterKey(RouterKey<'a>),
+    Aspa(Aspa<'a>),
+    /// A customer without an ASPA any more: nothing says which providers it had.
+    NoAspa(Asn),
+}
+
+impl<'a> Side<'a> {
+    fn count(self, section: Section) -> usize {
+        match self {
+            Side::Image(image) => image.layout().count(section),
+            Side::Added(delta) => delta.announced(section),
+            Side::Removed(delta) => delta.withdrawn(section),
+            Side::Nothing => 0,
+        }
+    }
+
+    fn len(self) -> usize {
+        Section::ALL.into_iter().map(|section| self.count(section)).sum()
+    }
+
+    fn vrps(self) -> usize {
+        self.count(Section::Ipv4Prefix) + self.count(Section::Ipv6Prefix)
+    }
+
+    /// Visits the records of a section, prefixes from the lowest to the highest.
+    fn visit(self, section: Section, mut visit: impl FnMut(Item<'a>) -> io::Result<()>) -> io::Result<()> {
+        let records = match self {
+            Side::Image(image) => image.records(section),
+            Side::Added(delta) => delta.added(section),
+            Side::Removed(delta) if section == Section::Aspa => {
+                return delta.withdrawn_customers().try_for_each(|customer| visit(Item::NoAspa(customer)));
+            }
+            Side::Removed(delta) => delta.removed(section),
+            Side::Nothing => return Ok(()),
+        };
+        let mut visit = |octets| match Record::read(section, octets) {
+            Some(Record::Origin(origin)) => visit(Item::Origin(origin)),
+            Some(Record::RouterKey(key)) => visit(Item::RouterKey(key)),
+            Some(Record::Aspa(aspa)) => visit(Item::Aspa(aspa)),
+            None => unreachable!("an image has records only"),
+        };
+        match section {
+            // In an image they descend.
+            Section::Ipv4Prefix | Section::Ipv6Prefix => {
+                let records: Vec<&[u8]> = records.collect();
+                records.into_iter().rev().try_for_each(visit)
+            }
+            Section::RouterKey | Section::Aspa => records.into_iter().try_for_each(&mut visit),
+        }
+    }
+}
+
+/// The sections that a version has.
+fn sections(version: Version) -> &'static [Section] {
+    match version {
+        Version::V0 => &Section::ALL[..2],
+        Version::V1 => &Section::ALL[..3],
+        Version::V2 => &Section::ALL,
+    }
+}
+
+/// Collects what is written.
+struct Out<'a, W> {
+    to: &'a mut W,
+    buffer: Vec<u8>,
+}
+
+impl<'a, W: io::Write> Out<'a, W> {
+    fn new(to: &'a mut W) -> Out<'a, W> {
+        Out { to, buffer: Vec::with_capacity(WRITE_OCTETS + 64 * 1024) }
+    }
+
+    fn text(&mut self, text: &str) {
+        self.buffer.extend_from_slice(text.as_bytes());
+    }
+
+    /// Adds formatted text.
+    fn add(&mut self, text: std::fmt::Arguments<'_>) {
+        use io::Write;
+        self.buffer.write_fmt(text).expect("writing to a Vec does not fail");
+    }
+
+    /// A record is complete: writes it if enough came together.
+    fn next(&mut self) -> io::Result<()> {
+        if self.buffer.len() >= WRITE_OCTETS { self.write() } else { Ok(()) }
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        self.to.write_all(&self.buffer)?;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn finish(mut self) -> io::Result<()> {
+        self.write()?;
+        self.to.flush()
+    }
+}

@@ -1,0 +1,109 @@
+//! What a router thinks of routes tells which VRPs it holds, where it does not list them.
+//!
+//! Each VRP is asked about by up to four routes of its AS, and what is to be thought of each follows from RFC 6811: the
+//! prefix itself and its longest allowed part are valid; one bit more, and the prefix beside it, are not.
+
+use super::bgp::{Prefix, Route};
+use crate::world::Vrp;
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// What is thought of a route (RFC 6811 section 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Valid,
+    Invalid,
+    NotFound,
+}
+
+/// The routes that ask about a VRP. AS 0 has none (RFC 7607).
+pub(super) fn about(vrp: &Vrp) -> impl Iterator<Item = Route> {
+    let Vrp { address, length, max_length, asn } = *vrp;
+    let bits = if address.is_ipv4() { 32 } else { 128 };
+    let itself = Some(Prefix { address, length });
+    let longest = Some(Prefix { address, length: max_length });
+    let beyond = (max_length < bits).then(|| Prefix { address, length: max_length + 1 });
+    let beside = (length > 0).then(|| Prefix { address: with_bit_flipped(address, length), length });
+    let prefixes = [itself, longest, beyond, beside].into_iter().flatten();
+    prefixes.filter(move |_| asn != 0).map(move |prefix| Route { origin: asn, prefix })
+}
+
+/// Says what is to be thought of routes by who holds these VRPs, in the plainest way that there is.
+pub(super) struct Validator {
+    vrps: HashMap<Prefix, Vec<(u32, u8)>>,
+    lengths: BTreeSet<u8>,
+}
+
+impl Validator {
+    pub(super) fn new<'a>(vrps: impl IntoIterator<Item = &'a Vrp>) -> Validator {
+        let mut validator = Validator { vrps: HashMap::new(), lengths: BTreeSet::new() };
+        for Vrp { address, length, max_length, asn } in vrps {
+            let prefix = Prefix { address: *address, length: *length };
+            validator.vrps.entry(prefix).or_default().push((*asn, *max_length));
+            validator.lengths.insert(*length);
+        }
+        validator
+    }
+
+    pub(super) fn state(&self, route: &Route) -> State {
+        let Prefix { address, length } = route.prefix;
+        let covering = self.lengths.range(..=length).map(|shorter| network(address, *shorter));
+        let mut state = State::NotFound;
+        for (asn, max_length) in covering.filter_map(|prefix| self.vrps.get(&prefix)).flatten() {
+            if *asn == route.origin && length <= *max_length {
+                return State::Valid;
+            }
+            state = State::Invalid;
+        }
+        state
+    }
+
+    /// How many prefixes there are, of IPv4 and of IPv6.
+    pub(super) fn prefixes(&self) -> (usize, usize) {
+        let ipv4 = self.vrps.keys().filter(|prefix| prefix.address.is_ipv4()).count();
+        (ipv4, self.vrps.len() - ipv4)
+    }
+}
+
+/// The prefix of some length that an address is in.
+fn network(address: IpAddr, length: u8) -> Prefix {
+    let length_u32 = u32::from(length);
+    let address = match address {
+        IpAddr::V4(address) => {
+            let mask = u32::MAX.checked_shl(32 - length_u32).unwrap_or_default();
+            Ipv4Addr::from(u32::from(address) & mask).into()
+        }
+        IpAddr::V6(address) => {
+            let mask = u128::MAX.checked_shl(128 - length_u32).unwrap_or_default();
+            Ipv6Addr::from(u128::from(address) & mask).into()
+        }
+    };
+    Prefix { address, length }
+}
+
+/// The bits are counted from 1, as lengths are.
+fn with_bit_flipped(address: IpAddr, bit: u8) -> IpAddr {
+    match address {
+        IpAddr::V4(address) => Ipv4Addr::from(u32::from(address) ^ 1 << (32 - u32::from(bit))).into(),
+        IpAddr::V6(address) => Ipv6Addr::from(u128::from(address) ^ 1 << (128 - u32::from(bit))).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_about_a_vrp_are_valid_by_it_alone_and_two_of_them_never() {
+        let vrp = Vrp::parse("192.0.2.0", "25", "26", "64496").expect("a VRP");
+        let asked: Vec<String> = about(&vrp).map(|route| route.prefix.to_string()).collect();
+        assert_eq!(asked, ["192.0.2.0/25", "192.0.2.0/26", "192.0.2.0/27", "192.0.2.128/25"]);
+        let states = |held: &[Vrp]| about(&vrp).map(|route| Validator::new(held).state(&route)).collect::<Vec<_>>();
+        assert_eq!(states(&[vrp]), [State::Valid, State::Valid, State::Invalid, State::NotFound]);
+        assert_eq!(states(&[]), [State::NotFound; 4]);
+        // Each way to be another VRP shows.
+        let others = [Vrp { length: 24, ..vrp }, Vrp { length: 26, ..vrp }, Vrp { max_length: 25, ..vrp }];
+        let others = others.into_iter().chain([Vrp { max_length: 27, ..vrp }, Vrp { asn: 64497, ..vrp }]);
+        others.for_each(|other| assert_ne!(states(&[other]), states(&[vrp]), "{other}"));
+    }
+}

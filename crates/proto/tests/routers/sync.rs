@@ -1,0 +1,975 @@
+//! What is asked, and what an answer does to the data (R-SID-01, R-SYN-01 to 06).
+
+use crate::story::{Story, check, check_again, check_synced, up_to};
+use expect_test::expect;
+use rtrcast_proto::{ClientPolicy, ClientSession, Moment, Serial, SessionId, Version};
+
+#[test]
+fn r_sid_01_another_session_in_a_cache_response_flushes_the_data() {
+    for version in Version::ALL {
+        let told = Story::again(version).told_of(&format!("connect\n>= v{version} 8 6 ipv4 - 10.0.0.0/8-24 AS64496"));
+        assert!(told.contains("! reported 0 (Corrupt Data): not the session id of this connection\n"), "{told}");
+        assert!(told.contains("= data none\n") && !told.contains("! updated"), "{told}");
+    }
+    check_synced(
+        Version::V1,
+        "refresh\n> v1 cache-response session=8\nwait\nconnect",
+        expect![[r#"
+        refresh
+        < v1 serial-query session=7 serial=5
+        = waits 60000
+        > v1 cache-response session=8
+        ! reported 0 (Corrupt Data): not the session id of this connection
+        ! flushed: the cache broke the protocol: not the session id of this connection
+        = data none
+        ! ended: the cache broke the protocol: not the session id of this connection; again at 652998
+        < v1 error 0 "not the session id of this connection" copy=0103000800000008
+        = close
+        = waits 652998
+        wait
+        = connect
+        = waits
+        connect
+        < v1 reset-query
+        = waits 712998
+    "#]],
+    );
+}
+
+#[test]
+fn r_sid_01_another_session_in_an_end_of_data_flushes_the_data_and_applies_nothing() {
+    for version in Version::ALL {
+        let told = Story::synced(version).told_of(&format!(
+            "refresh
+             > v{version} cache-response session=7
+             > v{version} ipv4 + 10.0.0.0/8-8 AS2
+             > v{version} end-of-data session=8 serial=6 refresh=3600 retry=600 expire=7200"
+        ));
+        assert!(told.contains("! reported 0 (Corrupt Data): not the session id of this connection\n"), "{told}");
+        assert!(told.contains("= data none\n") && !told.contains("! updated"), "{told}");
+    }
+    check(
+        "connect
+         > v2 cache-response session=7
+         > v2 end-of-data session=8 serial=6 refresh=3600 retry=600 expire=7200",
+        expect![[r#"
+            = connect
+            connect
+            < v2 reset-query
+            = waits 60000
+            > v2 cache-response session=7
+            ! speaks v2
+            > v2 end-of-data session=8 serial=6 refresh=3600 retry=600 expire=7200
+            ! reported 0 (Corrupt Data): not the session id of this connection
+            ! ended: the cache broke the protocol: not the session id of this connection; again at 652998
+            < v2 error 0 "not the session id of this connection" copy=02070008000000180000000600000e100000025800001c20
+            = close
+            = waits 652998
+        "#]],
+    );
+}
+
+#[test]
+fn r_sid_01_another_session_in_a_notify_flushes_the_data() {
+    for version in Version::ALL {
+        for before in ["", "refresh\n", &format!("refresh\n> v{version} cache-response session=7\n")] {
+            let told =
+                Story::synced(version).told_of(&format!("{before}> v{version} serial-notify session=8 serial=6"));
+            assert!(told.contains("! reported 0 (Corrupt Data): not the session id of this connection\n"), "{told}");
+            assert!(told.contains("= data none\n"), "{told}");
+        }
+    }
+    check_synced(
+        Version::V0,
+        "> v0 serial-notify session=8 serial=6",
+        expect![[r#"
+        > v0 serial-notify session=8 serial=6
+        ! reported 0 (Corrupt Data): not the session id of this connection
+        ! flushed: the cache broke the protocol: not the session id of this connection
+        = data none
+        ! ended: the cache broke the protocol: not the session id of this connection; again at 652998
+        < v0 error 0 "not the session id of this connection" copy=000000080000000c00000006
+        = close
+        = waits 652998
+    "#]],
+    );
+}
+
+#[test]
+fn r_sid_01_a_cache_without_data_may_begin_another_session() {
+    check_synced(
+        Version::V2,
+        "refresh
+         > v2 error 2 \"\" copy=
+         > v2 serial-notify session=8 serial=1
+         > v2 serial-notify session=8 serial=2
+         >= v2 8 2 ipv4 + 10.0.0.0/8-24 AS1",
+        expect![[r#"
+            refresh
+            < v2 serial-query session=7 serial=5
+            = waits 60000
+            > v2 error 2 "" copy=
+            ! told of error 2 ""
+            ! no data
+            > v2 serial-notify session=8 serial=1
+            ! notified of 1
+            < v2 reset-query
+            > v2 serial-notify session=8 serial=2
+            >= v2 8 2 ipv4 + 10.0.0.0/8-24 AS1
+            ! updated by the whole set: - ipv4 10.0.0.0/8-24 AS64496; + ipv4 10.0.0.0/8-24 AS1
+            = data v2 8 2 ipv4 10.0.0.0/8-24 AS1 until 7200000
+            = waits 3600000
+        "#]],
+    );
+}
+
+#[test]
+fn r_sid_01_and_a_reset_response_as_well() {
+    check_synced(
+        Version::V1,
+        "refresh\n> v1 cache-reset\n>= v1 8 1 ipv4 + 10.0.0.0/8-24 AS1",
+        expect![[r#"
+        refresh
+        < v1 serial-query session=7 serial=5
+        = waits 60000
+        > v1 cache-reset
+        ! cache reset
+        < v1 reset-query
+        >= v1 8 1 ipv4 + 10.0.0.0/8-24 AS1
+        ! updated by the whole set: - ipv4 10.0.0.0/8-24 AS64496; + ipv4 10.0.0.0/8-24 AS1
+        = data v1 8 1 ipv4 10.0.0.0/8-24 AS1 until 7200000
+        = waits 3600000
+    "#]],
+    );
+}
+
+#[test]
+fn r_syn_01_without_data_everything_is_asked_for() {
+    check(
+        "connect\n> v2 cache-response session=7\n> v2 ipv4 + 10.0.0.0/8-24 AS1\nend\nwait\nconnect",
+        expect![[r#"
+        = connect
+        connect
+        < v2 reset-query
+        = waits 60000
+        > v2 cache-response session=7
+        ! speaks v2
+        > v2 ipv4 + 10.0.0.0/8-24 AS1
+        end
+        ! ended: the connection ended in the middle of a response; again at 1191
+        = close
+        = waits 1191
+        wait
+        = connect
+        = waits
+        connect
+        < v2 reset-query
+        = waits 61191
+    "#]],
+    );
+}
+
+#[test]
+fn r_syn_01_nor_are_expired_data_gone_on_from() {
+    for version in Version::ALL {
+        let told = Story::synced(version).told_of("end\nwait\nat 7200000\nconnect");
+        assert!(told.ends_with(&format!("connect\n< v{version} reset-query\n= waits 7260000\n")), "{told}");
+    }
+}
+
+#[test]
+fn r_syn_02_the_serial_is_that_of_the_last_end_of_data() {
+    for version in Version::ALL {
+        let told = Story::synced(version).told_of(&format!(
+            "> v{version} serial-notify session=7 serial=6
+             > v{version} cache-response session=7
+             > v{version} ipv4 + 10.0.0.0/8-8 AS2
+             end
+             wait
+             connect
+             >= v{version} 7 8 ipv4 + 10.0.0.0/8-8 AS2
+             refresh"
+        ));
+        assert!(told.contains(&format!("connect\n< v{version} serial-query session=7 serial=5\n")), "{told}");
+        assert!(told.contains(&format!("refresh\n< v{version} serial-query session=7 serial=8\n")), "{told}");
+    }
+}
+
+#[test]
+fn r_syn_03_nothing_counts_before_its_end_of_data() {
+    check_synced(
+        Version::V2,
+        "refresh
+         > v2 cache-response session=7
+         > v2 ipv4 + 10.0.0.0/8-8 AS2
+         > v2 ipv4 - 10.0.0.0/8-24 AS64496
+         end",
+        expect![[r#"
+            refresh
+            < v2 serial-query session=7 serial=5
+            = waits 60000
+            > v2 cache-response session=7
+            > v2 ipv4 + 10.0.0.0/8-8 AS2
+            > v2 ipv4 - 10.0.0.0/8-24 AS64496
+            end
+            ! ended: the connection ended in the middle of a response; again at 1191
+            = close
+            = waits 1191
+        "#]],
+    );
+    check_synced(
+        Version::V2,
+        "refresh
+         > v2 cache-response session=7
+         > v2 ipv4 + 10.0.0.0/8-8 AS2
+         > v2 ipv4 + 10.0.0.0/8-8 AS2
+         hold
+         > v2 end-of-data session=7 serial=6 refresh=3600 retry=600 expire=7200
+         go",
+        expect![[r#"
+            refresh
+            < v2 serial-query session=7 serial=5
+            = waits 60000
+            > v2 cache-response session=7
+            > v2 ipv4 + 10.0.0.0/8-8 AS2
+            > v2 ipv4 + 10.0.0.0/8-8 AS2
+            hold
+            > v2 end-of-data session=7 serial=6 refresh=3600 retry=600 expire=7200
+            = apply
+            = waits 7200000
+            go
+            ! reported 7 (Duplicate Announcement Received): the record was announced before
+            ! flushed: the cache broke the protocol: the record was announced before
+            = data none
+            ! ended: the cache broke the protocol: the record was announced before; again at 652998
+            < v2 error 7 "the record was announced before" copy=0204000000000014010808000a00000000000002
+            = close
+            = waits 652998
+        "#]],
+    );
+}
+
+#[test]
+fn r_syn_03_a_response_that_does_not_end_is_given_up_after_an_hour() {
+    let mut lines = vec!["connect".to_owned(), "> v2 cache-response session=7".to_owned()];
+    for n in 1..=100 {
+        lines.push(format!("at {}", n * 50_000));
+        lines.push(format!("> v2 ipv4 + 10.0.{n}.0/24-24 AS1"));
+    }
+    let told = Story::new(up_to(Version::V2)).told_of(&lines.join("\n"));
+    let (before, _) = told.split_once("! ended: the cache is silent; again at ").unwrap();
+    assert!(before.ends_with("at 3600000\n"), "{before}");
+}
+
+#[test]
+fn r_syn_03_while_a_response_is_applied_the_connection_may_end() {
+    Story::again(Version::V2).run(
+        "hold
+         connect
+         >= v2 7 6 ipv4 + 10.0.0.0/8-8 AS2
+         end
+         at 8000000
+         go
+         wait",
+        expect![[r#"
+            hold
+            connect
+            < v2 serial-query session=7 serial=5
+            = waits 61191
+            >= v2 7 6 ipv4 + 10.0.0.0/8-8 AS2
+            ! speaks v2
+            = apply
+            = waits 7200000
+            end
+            at 8000000
+            ! flushed: they have expired
+            = data none
+            = waits
+            go
+            ! updated by a delta: + ipv4 10.0.0.0/8-8 AS2
+            = data none
+            ! ended: the cache closed the connection; again at 8000965
+            ! flushed: they have expired
+            = data none
+            = close
+            = waits 8000965
+            wait
+            = connect
+            = waits
+        "#]],
+    );
+}
+
+#[test]
+fn r_syn_03_what_comes_behind_a_response_is_read_when_it_is_applied() {
+    Story::again(Version::V2).run(
+        "hold
+         connect
+         >= v2 7 6 ipv4 + 10.0.0.0/8-8 AS2
+         > v2 serial-notify session=7 serial=7
+         go",
+        expect![[r#"
+            hold
+            connect
+            < v2 serial-query session=7 serial=5
+            = waits 61191
+            >= v2 7 6 ipv4 + 10.0.0.0/8-8 AS2
+            ! speaks v2
+            = apply
+            = waits 7200000
+            > v2 serial-notify session=7 serial=7
+            go
+            ! updated by a delta: + ipv4 10.0.0.0/8-8 AS2
+            = data v2 7 6 ipv4 10.0.0.0/8-24 AS64496; ipv4 10.0.0.0/8-8 AS2 until 7201191
+            ! notified of 7
+            < v2 serial-query session=7 serial=6
+            = waits 61191
+        "#]],
+    );
+    Story::again(Version::V2).run(
+        "hold
+         connect
+         >= v2 7 6 ipv4 + 10.0.0.0/8-8 AS2
+         > v2 error 12 \"\" copy=
+         end
+         go",
+        expect![[r#"
+            hold
+            connect
+            < v2 serial-query session=7 serial=5
+            = waits 61191
+            >= v2 7 6 ipv4 + 10.0.0.0/8-8 AS2
+            ! speaks v2
+            = apply
+            = waits 7200000
+            > v2 error 12 "" copy=
+            end
+            go
+            ! updated by a delta: + ipv4 10.0.0.0/8-8 AS2
+            = data v2 7 6 ipv4 10.0.0.0/8-24 AS64496; ipv4 10.0.0.0/8-8 AS2 until 7201191
+            ! told of error 12 ""
+            ! ended: the cache restarts; again at 627082
+            = close
+            = waits 627082
+        "#]],
+    );
+}
+
+#[test]
+fn r_syn_04_a_reset_response_replaces_the_whole_set() {
+    for version in Version::ALL {
+        let told = Story::synced(version).told_of(&format!(
+            "refresh\n> v{version} cache-reset\n>= v{version} 7 9 ipv4 + 10.0.0.0/8-8 AS2; ipv4 + 10.0.0.0/8-9 AS2"
+        ));
+        let data = format!("= data v{version} 7 9 ipv4 10.0.0.0/8-9 AS2; ipv4 10.0.0.0/8-8 AS2 until ");
+        assert!(told.contains(&data), "{told}");
+    }
+    check_synced(
+        Version::V2,
+        "refresh\n> v2 cache-reset\n>= v2 7 9",
+        expect![[r#"
+        refresh
+        < v2 serial-query session=7 serial=5
+        = waits 60000
+        > v2 cache-reset
+        ! cache reset
+        < v2 reset-query
+        >= v2 7 9
+        ! updated by the whole set: - ipv4 10.0.0.0/8-24 AS64496
+        = data v2 7 9 until 7200000
+        = waits 3600000
+    "#]],
+    );
+}
+
+#[test]
+fn r_syn_04_a_withdrawal_in_a_reset_response_is_wrong() {
+    for version in Version::ALL {
+        let told = Story::new(up_to(version)).told_of(&format!(
+            "connect\n> v{version} cache-response session=7\n> v{version} ipv4 - 10.0.0.0/8-24 AS64496"
+        ));
+        assert!(told.contains(&format!("< v{version} error 6 ")), "{told}");
+    }
+    check_synced(
+        Version::V2,
+        "refresh\n> v2 cache-reset\n> v2 cache-response session=7\n> v2 ipv4 - 10.0.0.0/8-24 AS64496",
+        expect![[r#"
+            refresh
+            < v2 serial-query session=7 serial=5
+            = waits 60000
+            > v2 cache-reset
+            ! cache reset
+            < v2 reset-query
+            > v2 cache-response session=7
+            > v2 ipv4 - 10.0.0.0/8-24 AS64496
+            ! reported 6 (Withdrawal of Unknown Record): the withdrawn record is not there
+            ! flushed: the cache broke the protocol: the withdrawn record is not there
+            = data none
+            ! ended: the cache broke the protocol: the withdrawn record is not there; again at 652998
+            < v2 error 6 "the withdrawn record is not there" copy=0204000000000014000818000a0000000000fbf0
+            = close
+            = waits 652998
+        "#]],
+    );
+}
+
+#[test]
+fn r_syn_05_a_cache_reset_is_followed_by_a_reset_query_and_the_data_stay_meanwhile() {
+    for version in Version::ALL {
+        let told = Story::synced(version).told_of(&format!("refresh\n> v{version} cache-reset"));
+        assert!(told.contains(&format!("! cache reset\n< v{version} reset-query\n")), "{told}");
+        assert!(!told.contains("= data none"), "{told}");
+    }
+    check_again(
+        Version::V2,
+        "connect\n> v2 cache-reset\nend\nwait\nconnect\n>= v2 8 1",
+        expect![[r#"
+        connect
+        < v2 serial-query session=7 serial=5
+        = waits 61191
+        > v2 cache-reset
+        ! speaks v2
+        ! cache reset
+        < v2 reset-query
+        end
+        ! ended: the cache closed the connection; again at 3122
+        = close
+        = waits 3122
+        wait
+        = connect
+        = waits 7200000
+        connect
+        < v2 reset-query
+        = waits 63122
+        >= v2 8 1
+        ! speaks v2
+        ! updated by the whole set: - ipv4 10.0.0.0/8-24 AS64496
+        = data v2 8 1 until 7203122
+        = waits 3603122
+    "#]],
+    );
+}
+
+#[test]
+fn r_syn_05_a_cache_reset_that_answers_no_serial_query_is_wrong() {
+    check(
+        "connect\n> v2 cache-reset",
+        expect![[r#"
+        = connect
+        connect
+        < v2 reset-query
+        = waits 60000
+        > v2 cache-reset
+        ! reported 0 (Corrupt Data): Cache Reset was not expected here
+        ! ended: the cache broke the protocol: Cache Reset was not expected here; again at 652998
+        < v2 error 0 "Cache Reset was not expected here" copy=0208000000000008
+        = close
+        = waits 652998
+    "#]],
+    );
+    check_synced(
+        Version::V1,
+        "> v1 cache-reset",
+        expect![[r#"
+        > v1 cache-reset
+        ! reported 0 (Corrupt Data): Cache Reset was not expected here
+        ! ended: the cache broke the protocol: Cache Reset was not expected here; again at 652998
+        < v1 error 0 "Cache Reset was not expected here" copy=0108000000000008
+        = close
+        = waits 652998
+    "#]],
+    );
+    check_synced(
+        Version::V1,
+        "refresh\n> v1 cache-response session=7\n> v1 cache-reset",
+        expect![[r#"
+        refresh
+        < v1 serial-query session=7 serial=5
+        = waits 60000
+        > v1 cache-response session=7
+        > v1 cache-reset
+        ! reported 0 (Corrupt Data): Cache Reset was not expected here
+        ! ended: the cache broke the protocol: Cache Reset was not expected here; again at 652998
+        < v1 error 0 "Cache Reset was not expected here" copy=0108000000000008
+        = close
+        = waits 652998
+    "#]],
+    );
+}
+
+#[test]
+fn r_syn_06_without_data_the_cache_is_asked_for_everything_again_and_again() {
+    check(
+        "connect\n> v2 error 2 \"\" copy=\nwait\n> v2 error 2 \"\" copy=\nwait\n>= v2 7 1",
+        expect![[r#"
+        = connect
+        connect
+        < v2 reset-query
+        = waits 60000
+        > v2 error 2 "" copy=
+        ! told of error 2 ""
+        ! speaks v2
+        ! no data
+        wait
+        < v2 reset-query
+        = waits 120000
+        > v2 error 2 "" copy=
+        ! told of error 2 ""
+        ! no data
+        wait
+        < v2 reset-query
+        = waits 180000
+        >= v2 7 1
+        ! updated by the whole set
+        = data v2 7 1 until 7320000
+        = waits 3720000
+    "#]],
+    );
+    check_synced(
+        Version::V2,
+        "refresh\n> v2 error 2 \"\" copy=\nwait",
+        expect![[r#"
+        refresh
+        < v2 serial-query session=7 serial=5
+        = waits 60000
+        > v2 error 2 "" copy=
+        ! told of error 2 ""
+        ! no data
+        wait
+        < v2 reset-query
+        = waits 120000
+    "#]],
+    );
+    check_synced(
+        Version::V1,
+        "refresh\n> v1 error 2 \"\" copy=\nwait",
+        expect![[r#"
+        refresh
+        < v1 serial-query session=7 serial=5
+        = waits 60000
+        > v1 error 2 "" copy=
+        ! told of error 2 ""
+        ! no data
+        = waits 600000
+        wait
+        < v1 reset-query
+        = waits 660000
+    "#]],
+    );
+    check_synced(
+        Version::V0,
+        "refresh\n> v0 error 2 \"\" copy=\nwait",
+        expect![[r#"
+        refresh
+        < v0 serial-query session=7 serial=5
+        = waits 60000
+        > v0 error 2 "" copy=
+        ! told of error 2 ""
+        ! no data
+        = waits 600000
+        wait
+        < v0 reset-query
+        = waits 660000
+    "#]],
+    );
+}
+
+#[test]
+fn r_syn_06_a_notify_or_a_refresh_comes_first() {
+    check(
+        "connect\n> v2 error 2 \"\" copy=\nat 3000\n> v2 serial-notify session=7 serial=1",
+        expect![[r#"
+        = connect
+        connect
+        < v2 reset-query
+        = waits 60000
+        > v2 error 2 "" copy=
+        ! told of error 2 ""
+        ! speaks v2
+        ! no data
+        at 3000
+        > v2 serial-notify session=7 serial=1
+        ! notified of 1
+        < v2 reset-query
+        = waits 63000
+    "#]],
+    );
+    check(
+        "connect\n> v2 error 2 \"\" copy=\nat 3000\nrefresh",
+        expect![[r#"
+        = connect
+        connect
+        < v2 reset-query
+        = waits 60000
+        > v2 error 2 "" copy=
+        ! told of error 2 ""
+        ! speaks v2
+        ! no data
+        at 3000
+        refresh
+        < v2 reset-query
+        = waits 63000
+    "#]],
+    );
+}
+
+#[test]
+fn r_syn_06_a_cache_that_closes_after_it_is_not_asked_earlier() {
+    check(
+        "connect\n> v2 error 2 \"\" copy=\nend\nwait\nconnect",
+        expect![[r#"
+        = connect
+        connect
+        < v2 reset-query
+        = waits 60000
+        > v2 error 2 "" copy=
+        ! told of error 2 ""
+        ! speaks v2
+        ! no data
+        end
+        ! ended: the cache closed the connection; again at 60000
+        = close
+        wait
+        = connect
+        = waits
+        connect
+        < v2 reset-query
+        = waits 120000
+    "#]],
+    );
+}
+
+#[test]
+fn r_syn_06_no_data_is_never_fatal() {
+    check_synced(
+        Version::V2,
+        "> v2 error 2 \"\" copy=\nwait",
+        expect![[r#"
+        > v2 error 2 "" copy=
+        ! told of error 2 ""
+        ! no data
+        = waits 60000
+        wait
+        < v2 reset-query
+        = waits 120000
+    "#]],
+    );
+    check_synced(
+        Version::V2,
+        "refresh\n> v2 cache-response session=7\n> v2 ipv4 + 10.0.0.0/8-8 AS2\n> v2 error 2 \"\" copy=\nwait\n>= v2 7 1",
+        expect![[r#"
+            refresh
+            < v2 serial-query session=7 serial=5
+            = waits 60000
+            > v2 cache-response session=7
+            > v2 ipv4 + 10.0.0.0/8-8 AS2
+            > v2 error 2 "" copy=
+            ! told of error 2 ""
+            ! no data
+            wait
+            < v2 reset-query
+            = waits 120000
+            >= v2 7 1
+            ! updated by the whole set: - ipv4 10.0.0.0/8-24 AS64496
+            = data v2 7 1 until 7260000
+            = waits 3660000
+        "#]],
+    );
+}
+
+#[test]
+fn r_syn_06_but_said_again_unasked_it_ends_the_connection() {
+    check_synced(
+        Version::V2,
+        "refresh\n> v2 error 2 \"\" copy=\n> v2 error 2 \"\" copy=\nwait\nconnect",
+        expect![[r#"
+        refresh
+        < v2 serial-query session=7 serial=5
+        = waits 60000
+        > v2 error 2 "" copy=
+        ! told of error 2 ""
+        ! no data
+        > v2 error 2 "" copy=
+        ! told of error 2 ""
+        ! ended: the cache reported error 2 (No Data Available); again at 652998
+        = close
+        = waits 652998
+        wait
+        = connect
+        = waits 7200000
+        connect
+        < v2 reset-query
+        = waits 712998
+    "#]],
+    );
+}
+
+#[test]
+fn a_notify_is_followed_by_a_serial_query() {
+    for version in Version::ALL {
+        let told = Story::synced(version).told_of(&format!("> v{version} serial-notify session=7 serial=6"));
+        assert!(told.contains(&format!("! notified of 6\n< v{version} serial-query session=7 serial=5\n")), "{told}");
+    }
+}
+
+#[test]
+fn a_notify_of_the_serial_that_is_held_is_nothing_new() {
+    check_synced(
+        Version::V2,
+        "> v2 serial-notify session=7 serial=5",
+        expect![[r#"
+        > v2 serial-notify session=7 serial=5
+    "#]],
+    );
+}
+
+#[test]
+fn a_notify_during_a_response_is_asked_for_behind_it_unless_it_brought_that() {
+    check_synced(
+        Version::V2,
+        "refresh
+         > v2 cache-response session=7
+         > v2 serial-notify session=7 serial=7
+         > v2 end-of-data session=7 serial=6 refresh=3600 retry=600 expire=7200",
+        expect![[r#"
+            refresh
+            < v2 serial-query session=7 serial=5
+            = waits 60000
+            > v2 cache-response session=7
+            > v2 serial-notify session=7 serial=7
+            > v2 end-of-data session=7 serial=6 refresh=3600 retry=600 expire=7200
+            ! updated by a delta, the same as before
+            = data v2 7 6 ipv4 10.0.0.0/8-24 AS64496 until 7200000
+            ! notified of 7
+            < v2 serial-query session=7 serial=6
+        "#]],
+    );
+    check_synced(
+        Version::V2,
+        "refresh
+         > v2 serial-notify session=7 serial=6
+         > v2 cache-response session=7
+         > v2 end-of-data session=7 serial=6 refresh=3600 retry=600 expire=7200",
+        expect![[r#"
+            refresh
+            < v2 serial-query session=7 serial=5
+            = waits 60000
+            > v2 serial-notify session=7 serial=6
+            > v2 cache-response session=7
+            > v2 end-of-data session=7 serial=6 refresh=3600 retry=600 expire=7200
+            ! updated by a delta, the same as before
+            = data v2 7 6 ipv4 10.0.0.0/8-24 AS64496 until 7200000
+            = waits 3600000
+        "#]],
+    );
+}
+
+#[test]
+fn an_empty_delta_renews_the_data() {
+    check_synced(
+        Version::V1,
+        "at 1000000\nrefresh\n>= v1 7 5",
+        expect![[r#"
+        at 1000000
+        refresh
+        < v1 serial-query session=7 serial=5
+        = waits 1060000
+        >= v1 7 5
+        ! updated by a delta, the same as before
+        = data v1 7 5 ipv4 10.0.0.0/8-24 AS64496 until 8200000
+        = waits 4600000
+    "#]],
+    );
+}
+
+#[test]
+fn a_refresh_during_an_exchange_is_none() {
+    check_synced(
+        Version::V1,
+        "refresh
+         refresh
+         > v1 cache-response session=7
+         refresh
+         > v1 end-of-data session=7 serial=6 refresh=3600 retry=600 expire=7200",
+        expect![[r#"
+            refresh
+            < v1 serial-query session=7 serial=5
+            = waits 60000
+            refresh
+            > v1 cache-response session=7
+            refresh
+            > v1 end-of-data session=7 serial=6 refresh=3600 retry=600 expire=7200
+            ! updated by a delta, the same as before
+            = data v1 7 6 ipv4 10.0.0.0/8-24 AS64496 until 7200000
+            = waits 3600000
+        "#]],
+    );
+}
+
+fn probe(max: Version) -> Story {
+    let policy = ClientPolicy { versions: up_to(max), ..ClientPolicy::default() };
+    Story::of(ClientSession::probe(Moment(0), policy, 0, SessionId(7), Serial(5)))
+}
+
+#[test]
+fn a_probe_learns_what_changed() {
+    probe(Version::V2).run(
+        "connect
+         >= v2 7 6 ipv4 + 10.0.0.0/8-8 AS2; ipv4 - 10.0.0.0/8-9 AS2; aspa + AS1 AS2; aspa - AS3
+         > v2 serial-notify session=7 serial=7
+         >= v2 7 7 ipv4 - 10.0.0.0/8-8 AS2
+         end
+         wait
+         connect
+         >= v2 7 7",
+        expect![[r#"
+            = connect
+            connect
+            < v2 serial-query session=7 serial=5
+            = waits 60000
+            >= v2 7 6 ipv4 + 10.0.0.0/8-8 AS2; ipv4 - 10.0.0.0/8-9 AS2; aspa + AS1 AS2; aspa - AS3
+            ! speaks v2
+            ! updated by a delta: - ipv4 10.0.0.0/8-9 AS2; + ipv4 10.0.0.0/8-8 AS2; - 020b01000000000c00000003; + aspa AS1 AS2
+            = data none
+            = waits 3600000
+            > v2 serial-notify session=7 serial=7
+            ! notified of 7
+            < v2 serial-query session=7 serial=6
+            = waits 60000
+            >= v2 7 7 ipv4 - 10.0.0.0/8-8 AS2
+            ! updated by a delta: - ipv4 10.0.0.0/8-8 AS2
+            = data none
+            = waits 3600000
+            end
+            ! ended: the cache closed the connection; again at 1191
+            = close
+            = waits 1191
+            wait
+            = connect
+            = waits
+            connect
+            < v2 serial-query session=7 serial=7
+            = waits 61191
+            >= v2 7 7
+            ! speaks v2
+            ! updated by a delta, the same as before
+            = data none
+            = waits 3601191
+        "#]],
+    );
+}
+
+#[test]
+fn a_probe_takes_each_record_from_what_is_said_of_it() {
+    probe(Version::V1).run(
+        "connect
+         >= v1 7 6 ipv4 + 10.0.0.0/8-8 AS2; ipv4 - 10.0.0.0/8-8 AS2; ipv4 - 10.0.0.0/8-9 AS2; ipv4 + 10.0.0.0/8-9 AS2",
+        expect![[r#"
+            = connect
+            connect
+            < v1 serial-query session=7 serial=5
+            = waits 60000
+            >= v1 7 6 ipv4 + 10.0.0.0/8-8 AS2; ipv4 - 10.0.0.0/8-8 AS2; ipv4 - 10.0.0.0/8-9 AS2; ipv4 + 10.0.0.0/8-9 AS2
+            ! speaks v1
+            ! updated by a delta, the same as before
+            = data none
+            = waits 3600000
+        "#]],
+    );
+    probe(Version::V1).run(
+        "connect\n>= v1 7 6 ipv4 + 10.0.0.0/8-8 AS2; ipv4 + 10.0.0.0/8-8 AS2",
+        expect![[r#"
+        = connect
+        connect
+        < v1 serial-query session=7 serial=5
+        = waits 60000
+        >= v1 7 6 ipv4 + 10.0.0.0/8-8 AS2; ipv4 + 10.0.0.0/8-8 AS2
+        ! speaks v1
+        ! reported 7 (Duplicate Announcement Received): the record was announced before
+        ! ended: the cache broke the protocol: the record was announced before; again at 652998
+        < v1 error 7 "the record was announced before" copy=0104000000000014010808000a00000000000002
+        = close
+        = waits 652998
+    "#]],
+    );
+}
+
+#[test]
+fn a_probe_asks_in_any_version_and_becomes_a_router_if_it_can_not_be_answered() {
+    probe(Version::V1).run(
+        "connect\n> v1 cache-reset\n>= v1 8 6 ipv4 + 10.0.0.0/8-8 AS2\nrefresh",
+        expect![[r#"
+        = connect
+        connect
+        < v1 serial-query session=7 serial=5
+        = waits 60000
+        > v1 cache-reset
+        ! speaks v1
+        ! cache reset
+        < v1 reset-query
+        >= v1 8 6 ipv4 + 10.0.0.0/8-8 AS2
+        ! updated by the whole set
+        = data v1 8 6 ipv4 10.0.0.0/8-8 AS2 until 7200000
+        = waits 3600000
+        refresh
+        < v1 serial-query session=8 serial=6
+        = waits 60000
+    "#]],
+    );
+    probe(Version::V1).run(
+        "connect\n>= v1 8 6 ipv4 + 10.0.0.0/8-8 AS2\nwait\nconnect",
+        expect![[r#"
+        = connect
+        connect
+        < v1 serial-query session=7 serial=5
+        = waits 60000
+        >= v1 8 6 ipv4 + 10.0.0.0/8-8 AS2
+        ! speaks v1
+        ! reported 0 (Corrupt Data): not the session id of this connection
+        ! ended: the cache broke the protocol: not the session id of this connection; again at 652998
+        < v1 error 0 "not the session id of this connection" copy=0103000800000008
+        = close
+        = waits 652998
+        wait
+        = connect
+        = waits
+        connect
+        < v1 reset-query
+        = waits 712998
+    "#]],
+    );
+    probe(Version::V1).run(
+        "connect\n> v1 error 0 \"\" copy=\nwait\nconnect",
+        expect![[r#"
+        = connect
+        connect
+        < v1 serial-query session=7 serial=5
+        = waits 60000
+        > v1 error 0 "" copy=
+        ! told of error 0 ""
+        ! speaks v1
+        ! ended: the cache reported error 0 (Corrupt Data); again at 652998
+        = close
+        = waits 652998
+        wait
+        = connect
+        = waits
+        connect
+        < v1 reset-query
+        = waits 712998
+    "#]],
+    );
+    probe(Version::V2).run(
+        "connect\n> v1 error 4 \"\" copy=",
+        expect![[r#"
+            = connect
+            connect
+            < v2 serial-query session=7 serial=5
+            = waits 60000
+            > v1 error 4 "" copy=
+            ! told of error 4 ""
+            ! steps down to v1
+            < v1 serial-query session=7 serial=5
+        "#]],
+    );
+}

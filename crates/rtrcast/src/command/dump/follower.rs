@@ -1,0 +1,304 @@
+//! What is done with each thing that happens while a cache is followed.
+
+use super::output::Output;
+use super::pdus::{Cutter, print};
+use super::progress::Progress;
+use super::refusal::{self, Ended};
+use super::{Print, Wish};
+use crate::cli::DumpFormat;
+use crate::exit::Failure;
+use crate::source::unix_now;
+use crate::words::{count, vrps};
+use rtrcast_feed::write::{
+    Change, Lines, Origin, write_csv, write_json, write_json_changes, write_text, write_text_changes,
+};
+use rtrcast_net::{Clock, Direction, Follower};
+use rtrcast_proto::{Again, ClientEvent, ClientSession, ConnectionEnd, FlushReason, Section, Serial, Update, Version};
+use std::fmt::Write as _;
+use std::io::{self, ErrorKind, Write as _};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Prints what a cache sends.
+pub(super) struct Dump {
+    wish: Wish,
+    output: Output,
+    clock: Clock,
+    progress: Arc<Progress>,
+    /// Where the outcome goes; none once it is told.
+    tell: Option<oneshot::Sender<Result<(), Failure>>>,
+    sent: Cutter,
+    received: Cutter,
+    /// The serial that was printed last; none if nothing was that counts.
+    printed: Option<Serial>,
+    /// Why there was no connection.
+    error: Option<io::Error>,
+    /// What the cache's last Error Report says.
+    report: String,
+    /// Whether the cache ever answered as one does.
+    has_answered: bool,
+    /// Whether the connection was lost, and that was said.
+    is_lost: bool,
+}
+
+impl Dump {
+    pub(super) fn new(
+        wish: Wish,
+        output: Output,
+        clock: Clock,
+        progress: Arc<Progress>,
+        tell: oneshot::Sender<Result<(), Failure>>,
+    ) -> Dump {
+        let printed = wish.since.map(|(_, serial)| serial);
+        Dump {
+            wish,
+            output,
+            clock,
+            progress,
+            tell: Some(tell),
+            sent: Cutter::default(),
+            received: Cutter::default(),
+            printed,
+            error: None,
+            report: String::new(),
+            has_answered: false,
+            is_lost: false,
+        }
+    }
+
+    /// It is over.
+    fn end(&mut self, outcome: Result<(), Failure>) -> ControlFlow<()> {
+        if let Some(tell) = self.tell.take() {
+            // Nobody waits for it any more: a signal came first.
+            let _ = tell.send(outcome);
+        }
+        ControlFlow::Break(())
+    }
+
+    /// Ends it if something could not be written. A reader that has seen enough is no failure.
+    fn wrote(&mut self, written: io::Result<()>) -> ControlFlow<()> {
+        match written {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => self.end(Ok(())),
+            Err(error) => {
+                let place = self.output.place();
+                self.end(Err(Failure::Output { place, error }))
+            }
+        }
+    }
+
+    /// A response is complete.
+    fn updated(&mut self, update: &Update) -> ControlFlow<()> {
+        let is_first = !self.progress.is_complete();
+        self.progress.complete();
+        let is_news = is_first || update.is_change() || self.printed != Some(update.serial);
+        let origin = Origin {
+            source: self.progress.url(),
+            version: update.version,
+            session: update.session,
+            serial: update.serial,
+            timing: (update.version != Version::V0).then_some(update.timing),
+            received: unix_now(),
+        };
+        let written = match self.wish.print {
+            Print::Data(format) if is_news => {
+                print_update(format, &self.wish, &mut self.output, origin, self.printed, update)
+            }
+            Print::Data(_) | Print::Pdus => Ok(()),
+        };
+        self.wrote(written)?;
+        if is_first || (is_news && self.output.replaces()) {
+            self.sum_up(update);
+        }
+        self.printed = Some(update.serial);
+        if self.wish.follow { ControlFlow::Continue(()) } else { self.end(Ok(())) }
+    }
+
+    /// Says on standard error what was received.
+    fn sum_up(&self, update: &Update) {
+        let Update { version, session, serial, .. } = update;
+        let mut line = format!("version {version}, session {session}, serial {serial}: ");
+        match (&update.image, &update.delta) {
+            (Some(image), _) => {
+                let layout = image.layout();
+                line += &count(vrps(layout), "VRP");
+                let (keys, aspas) = (layout.count(Section::RouterKey), layout.count(Section::Aspa));
+                if *version >= Version::V1 {
+                    let _ = write!(line, ", {}", count(keys, "router key"));
+                }
+                if *version >= Version::V2 {
+                    let _ = write!(line, ", {}", count(aspas, "ASPA"));
+                }
+                if self.wish.print == Print::Data(DumpFormat::Csv) && keys + aspas > 0 {
+                    line += " (CSV has the VRPs only)";
+                }
+            }
+            (None, Some(delta)) => {
+                let change = Change::Delta(delta);
+                let _ = write!(line, "{} announced, {} withdrawn", change.announced(), change.withdrawn());
+                if let Some(since) = self.printed {
+                    let _ = write!(line, " since serial {since}");
+                }
+            }
+            (None, None) => {}
+        }
+        self.progress.sum_up(&line);
+    }
+
+    /// The data may not be used any more.
+    fn flushed(&mut self, reason: FlushReason) -> ControlFlow<()> {
+        self.printed = None;
+        self.progress.note(&format!("the data may not be used any more: {reason}"));
+        if self.output.replaces() {
+            return ControlFlow::Continue(());
+        }
+        let line = match self.wish.print {
+            Print::Data(DumpFormat::Json) => {
+                format!("{{ \"flushed\": {:?} }}\n", reason.to_string())
+            }
+            Print::Data(DumpFormat::Text | DumpFormat::Csv) | Print::Pdus => format!("= flushed: {reason}\n"),
+        };
+        let written = self.output.stream().and_then(|stream| stream.write_all(line.as_bytes()));
+        self.wrote(written)
+    }
+
+    /// The connection is over, or there was none.
+    fn ended(&mut self, why: ConnectionEnd, again: Again) -> ControlFlow<()> {
+        let error = self.error.take();
+        if self.wish.print == Print::Pdus {
+            let mut text = String::new();
+            let (sent, received) = (std::mem::take(&mut self.sent), std::mem::take(&mut self.received));
+            sent.end(|piece| print(&mut text, Direction::Sent, piece));
+            received.end(|piece| print(&mut text, Direction::Received, piece));
+            let _ = match &error {
+                Some(error) => writeln!(text, "= {}", refusal::no_connection(error)),
+                None => writeln!(text, "= {why}"),
+            };
+            let written = self.output.stream().and_then(|stream| stream.write_all(text.as_bytes()));
+            self.wrote(written)?;
+        }
+        let report = std::mem::take(&mut self.report);
+        let at = match again {
+            Again::AtOnce => return ControlFlow::Continue(()),
+            Again::At(at) => at,
+            // Whatever this was stopped for has been told.
+            Again::Never => return ControlFlow::Break(()),
+        };
+        if !self.progress.is_complete() {
+            let failure = refusal::ended(&Ended {
+                url: self.progress.url(),
+                why,
+                error: error.as_ref(),
+                report: &report,
+                versions: self.wish.versions,
+                has_answered: self.has_answered,
+                records: self.progress.records(),
+            });
+            return self.end(Err(failure));
+        }
+        let why = error.map_or_else(|| why.to_string(), |error| refusal::no_connection(&error));
+        let seconds = at.0.saturating_sub(self.clock.now().0).div_ceil(1_000);
+        self.progress.note(&format!("{why}{report}; trying again in {seconds} s"));
+        self.is_lost = true;
+        ControlFlow::Continue(())
+    }
+}
+
+/// Prints the set, or what changed, as it was asked for.
+fn print_update(
+    format: DumpFormat,
+    wish: &Wish,
+    output: &mut Output,
+    origin: Origin<'_>,
+    printed: Option<Serial>,
+    update: &Update,
+) -> io::Result<()> {
+    // A set that nobody wants to have followed, and a file that is kept current, are whole.
+    if let Some(image) = &update.image
+        && (!wish.follow || output.replaces())
+    {
+        return output.document(|out| match format {
+            DumpFormat::Json => write_json(out, &origin, image),
+            DumpFormat::Csv => write_csv(out, image),
+            DumpFormat::Text => write_text(out, &origin, image),
+        });
+    }
+    let (change, since) = match (&update.delta, &update.image) {
+        (Some(delta), _) => (Change::Delta(delta), printed),
+        (None, Some(image)) => (Change::Whole(image), None),
+        (None, None) => return Ok(()),
+    };
+    let lines = if wish.follow { Lines::One } else { Lines::Many };
+    output.document(|out| match format {
+        DumpFormat::Json => write_json_changes(out, &origin, since, change, lines),
+        DumpFormat::Text | DumpFormat::Csv => write_text_changes(out, &origin, change),
+    })
+}
+
+impl Follower for Dump {
+    fn event(&mut self, _session: &ClientSession, event: ClientEvent) -> ControlFlow<()> {
+        if self.tell.is_none() {
+            // A line could not be written.
+            return ControlFlow::Break(());
+        }
+        match event {
+            ClientEvent::Asked { .. } => self.progress.asked(),
+            ClientEvent::Updated(update) => return self.updated(&update),
+            ClientEvent::NoData if !self.progress.is_complete() => {
+                let failure = refusal::no_data(self.progress.url());
+                return self.end(Err(failure));
+            }
+            ClientEvent::NoData => self.progress.note("the cache has no data any more; it is asked again"),
+            ClientEvent::CacheReset => {
+                if let Some((session, serial)) = self.wish.since
+                    && !self.progress.is_complete()
+                {
+                    let failure = refusal::reset(self.progress.url(), session, serial);
+                    return self.end(Err(failure));
+                }
+            }
+            ClientEvent::PeerReported { text, .. } => {
+                self.report = if text.is_empty() { String::new() } else { format!(", saying \"{text}\"") };
+            }
+            ClientEvent::TimersAdjusted { got: [refresh, retry, expire], used } => {
+                let (r, y, e) = (used.refresh(), used.retry(), used.expire());
+                self.progress.note(&format!(
+                    "the cache's timers break the rules: refresh {refresh}, retry {retry} and expire {expire} s \
+                     count as {r}, {y} and {e}"
+                ));
+            }
+            ClientEvent::Flushed(reason) => return self.flushed(reason),
+            ClientEvent::Ended { why, again } => return self.ended(why, again),
+            ClientEvent::Negotiated(version) => {
+                self.has_answered = true;
+                if std::mem::take(&mut self.is_lost) {
+                    self.progress.note(&format!("connected again, version {version}"));
+                }
+            }
+            ClientEvent::SteppedDown(_) | ClientEvent::Notified(_) | ClientEvent::Reported { .. } => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn not_connected(&mut self, error: io::Error) {
+        self.error = Some(error);
+    }
+
+    fn octets(&mut self, direction: Direction, octets: &[u8]) {
+        if self.wish.print == Print::Pdus {
+            let mut text = String::new();
+            let cutter = match direction {
+                Direction::Sent => &mut self.sent,
+                Direction::Received => &mut self.received,
+            };
+            cutter.push(octets, |piece| print(&mut text, direction, piece));
+            let written = self.output.stream().and_then(|stream| stream.write_all(text.as_bytes()));
+            // The loop that calls this goes on until it is dropped.
+            let _ = self.wrote(written);
+        }
+        if direction == Direction::Received && !self.progress.is_complete() {
+            self.progress.received(octets);
+        }
+    }
+}

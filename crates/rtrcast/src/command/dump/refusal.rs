@@ -1,0 +1,117 @@
+//! What went wrong between a cache and us: the line that says so, with the way out, and the exit code.
+
+use super::progress::Stage;
+use crate::exit::Failure;
+use crate::words::count;
+use rtrcast_net::CONNECT_MAX;
+use rtrcast_proto::{ConnectionEnd, Serial, SessionId, VersionRange};
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+/// The cache has no data.
+pub(super) fn no_data(url: &str) -> Failure {
+    Failure::NoData(format!("{url}: the cache has no data yet (code 2); try again in a minute"))
+}
+
+/// The cache does not know the serial.
+pub(super) fn reset(url: &str, session: SessionId, serial: Serial) -> Failure {
+    Failure::NoData(format!(
+        "{url}: the cache can't tell what changed since serial {serial} of session {session} (Cache Reset); without \
+         --serial and --session it sends everything"
+    ))
+}
+
+/// The time is over.
+pub(super) fn too_late(url: &str, stage: Stage, versions: VersionRange, patience: Duration) -> Failure {
+    let seconds = patience.as_secs();
+    Failure::TimedOut(match stage {
+        Stage::Connecting => format!("{url}: can't connect: no answer within {seconds} s; is a firewall between?"),
+        Stage::Asked => {
+            let hint = if versions == VersionRange::ALL { "; --version 1 or 0 may get one" } else { "" };
+            format!("{url}: connected, but no answer within {seconds} s{hint}")
+        }
+        Stage::Receiving(records) => format!(
+            "{url}: the data are not complete after {seconds} s ({} came); --timeout gives them longer",
+            count(records, "record")
+        ),
+        Stage::Complete => format!("{url}: not done within {seconds} s"),
+    })
+}
+
+/// What is known of a connection that ended.
+pub(super) struct Ended<'a> {
+    pub(super) url: &'a str,
+    pub(super) why: ConnectionEnd,
+    /// Why there was none.
+    pub(super) error: Option<&'a io::Error>,
+    /// What the cache's Error Report says, as a part of a sentence.
+    pub(super) report: &'a str,
+    /// What it was asked in.
+    pub(super) versions: VersionRange,
+    /// Whether it ever answered as a cache does.
+    pub(super) has_answered: bool,
+    /// How many records came of a response that is not complete.
+    pub(super) records: usize,
+}
+
+/// The connection ended, or there was none.
+pub(super) fn ended(ended: &Ended<'_>) -> Failure {
+    let Ended { url, why, error, report, versions, has_answered, records } = *ended;
+    match why {
+        ConnectionEnd::NotConnected => match error {
+            Some(error) if error.kind() == ErrorKind::TimedOut => {
+                let seconds = CONNECT_MAX.as_secs();
+                Failure::TimedOut(format!("{url}: can't connect: no answer within {seconds} s; is a firewall between?"))
+            }
+            Some(error) => {
+                let hint = match error.kind() {
+                    ErrorKind::ConnectionRefused => "; does a cache listen there?",
+                    ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable => "; is there a route to it?",
+                    _ => "",
+                };
+                Failure::Unreachable(format!("{url}: {}{hint}", no_connection(error)))
+            }
+            None => Failure::Unreachable(format!("{url}: can't connect")),
+        },
+        ConnectionEnd::Unanswered => Failure::Unreachable(format!(
+            "{url}: {why}, asked in {}; does it admit this address, and RTR without TLS?",
+            in_words(versions)
+        )),
+        ConnectionEnd::Lost => Failure::Protocol(format!("{url}: {why} before it sent its data{report}")),
+        ConnectionEnd::CutShort => {
+            Failure::Protocol(format!("{url}: {why}, after {}; try again", count(records, "record")))
+        }
+        ConnectionEnd::Silent => Failure::TimedOut(format!("{url}: {why}; try again")),
+        ConnectionEnd::VersionRefused => {
+            let hint = if versions == VersionRange::ALL { "" } else { "; without --version and --max-version it may" };
+            Failure::Protocol(format!("{url}: the cache does not speak {}{report}{hint}", in_words(versions)))
+        }
+        ConnectionEnd::PeerReported(_) | ConnectionEnd::SessionForgotten => {
+            Failure::Protocol(format!("{url}: {why}{report}; --pdus shows what led to it"))
+        }
+        ConnectionEnd::Restarting | ConnectionEnd::ShutDown => {
+            Failure::Protocol(format!("{url}: {why}{report}; try again later"))
+        }
+        ConnectionEnd::Violation(_) => {
+            let hint = if has_answered { "" } else { "is it a cache? " };
+            Failure::Protocol(format!("{url}: {why}; {hint}--pdus shows what it sends"))
+        }
+        ConnectionEnd::NoMemory => Failure::Internal(format!("{url}: {why}")),
+        ConnectionEnd::Stopped => Failure::Internal(format!("{url}: stopped")),
+    }
+}
+
+/// Why there is no connection, in a few words.
+pub(super) fn no_connection(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => "can't connect: connection refused".to_owned(),
+        ErrorKind::NetworkUnreachable => "can't connect: network unreachable".to_owned(),
+        ErrorKind::HostUnreachable => "can't connect: host unreachable".to_owned(),
+        _ => format!("can't connect: {error}"),
+    }
+}
+
+fn in_words(versions: VersionRange) -> String {
+    let (min, max) = (versions.min(), versions.max());
+    if min == max { format!("version {min}") } else { format!("versions {max} to {min}") }
+}
