@@ -55,7 +55,8 @@ ASPAs, as far as it tells what it holds.
   everything in each of those without waiting for a retry interval of ten minutes. A peer that can be told a version
   is also run with each.
 
-What a peer does otherwise than the texts say stands under the table; that, too, is tried in each run.";
+What a peer does otherwise than the texts say stands under the table. A step in which it deviates is tried in each run
+nevertheless.";
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
