@@ -15,11 +15,15 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How many of its last log lines are shown after a failure.
 const TAIL: usize = 12;
+/// What it serves, where it is not another cache.
+const DOCUMENT: &str = "rpki.json";
 
 pub(crate) struct Cache {
     program: PathBuf,
     flags: Vec<String>,
     folder: Folder,
+    /// What it serves.
+    source: String,
     /// Where routers connect, also after a restart.
     address: SocketAddr,
     running: Option<Process>,
@@ -39,17 +43,30 @@ impl Log {
 impl Cache {
     /// A cache that serves these records on a free port of the loopback, ready for routers.
     pub(crate) fn start(program: &Path, flags: &[&str], records: &Records) -> Outcome<Cache> {
-        let mut cache = Cache {
+        let mut cache = Cache::new(program, flags, DOCUMENT.to_owned())?;
+        cache.put(records)?;
+        cache.run()?;
+        cache.wait_for("serial ")?;
+        Ok(cache)
+    }
+
+    /// A cache that follows another one, as its router.
+    pub(crate) fn follow(program: &Path, flags: &[&str], upstream: SocketAddr) -> Outcome<Cache> {
+        let mut cache = Cache::new(program, flags, format!("tcp://{upstream}"))?;
+        cache.run()?;
+        Ok(cache)
+    }
+
+    fn new(program: &Path, flags: &[&str], source: String) -> Outcome<Cache> {
+        Ok(Cache {
             program: program.to_owned(),
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
             folder: Folder::new()?,
+            source,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             running: None,
             log: Log::default(),
-        };
-        cache.put(records)?;
-        cache.run()?;
-        Ok(cache)
+        })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -58,14 +75,15 @@ impl Cache {
 
     /// Replaces what it serves.
     pub(crate) fn put(&self, records: &Records) -> Outcome {
-        self.folder.put("rpki.json", &document(records)).map(drop)
+        self.folder.put(DOCUMENT, &document(records)).map(drop)
     }
 
     /// Stops it in order, and starts it with other data at the same address.
     pub(crate) fn restart(&mut self, records: &Records) -> Outcome {
         self.running = None;
         self.put(records)?;
-        self.run()
+        self.run()?;
+        self.wait_for("serial ")
     }
 
     /// The version of the last session that began since the last start.
@@ -89,7 +107,7 @@ impl Cache {
     fn run(&mut self) -> Outcome {
         let mut command = Command::new(&self.program);
         command.args(["serve", "--http", "off", "--log-level", "debug", "--guard-hold", "0"]);
-        command.arg("--listen").arg(self.address.to_string()).args(&self.flags).arg("rpki.json");
+        command.arg("--listen").arg(self.address.to_string()).args(&self.flags).arg(&self.source);
         command.current_dir(self.folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = Process::spawn(&mut command)?;
         let stdout = process.child().stdout.take().ok_or("the cache has no standard output")?;
@@ -101,11 +119,11 @@ impl Cache {
         });
         self.running = Some(process);
         let mut said = BufReader::new(stdout).lines().map_while(Result::ok);
-        let address = said.find_map(|line| line.split_once("tcp://")?.1.split(' ').next()?.parse().ok());
+        let address = said.find_map(|line| line.split_once("RTR     tcp://")?.1.split(' ').next()?.parse().ok());
         // What else it says is of no interest, but it has to be able to say it.
         std::thread::spawn(move || said.for_each(drop));
         self.address = address.ok_or_else(|| format!("the cache does not listen: {:?}", self.tail()))?;
-        self.wait_for("serial ")
+        Ok(())
     }
 
     fn wait_for(&self, text: &str) -> Outcome {

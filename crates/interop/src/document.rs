@@ -28,7 +28,8 @@ fn aspa(aspa: &Aspa) -> Value {
     json!({ "customer_asid": aspa.customer, "providers": aspa.providers, "expires": EXPIRES })
 }
 
-fn base64(octets: &[u8]) -> String {
+/// With padding (RFC 4648 section 4).
+pub(crate) fn base64(octets: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     octets.chunks(3).fold(String::new(), |mut text, chunk| {
         let bits = chunk.iter().chain([0, 0].iter()).take(3).fold(0_u32, |bits, octet| bits << 8 | u32::from(*octet));

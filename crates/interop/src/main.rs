@@ -1,18 +1,19 @@
 //! The interop matrix: our cache against implementations that others wrote. `cargo xtask test --peers` runs it.
 //!
-//! `world.rs` makes the data, `cache.rs` runs our program, `router/` the peers, and `report.rs` says what came of it.
+//! `world.rs` makes the data, `cache.rs` runs our program, `router/` its peers that are routers, `server/` those that are
+//! caches, and `report.rs` says what came of it.
 
 mod cache;
 mod document;
 mod process;
 mod report;
 mod router;
+mod server;
 mod step;
 mod world;
 
 use clap::Parser;
 use report::{Group, Row};
-use router::Peer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -55,7 +56,22 @@ ASPAs, as far as it tells what it holds.
   everything in each of those without waiting for a retry interval of ten minutes. A peer that can be told a version
   is also run with each.
 
-What a peer does otherwise than the texts say stands under the table; that, too, is tried in each run.";
+What a peer does otherwise than the texts say stands under the table. A step in which it deviates is tried in each run
+nevertheless.";
+
+const SERVERS: &str = "\
+rtrcast follows each of them, as a library and as `rtrcast serve tcp://...`, and holds exactly what it serves, record
+for record, out of the same records. Our client begins at version 2.
+
+* **Full load**: at the highest version that the cache speaks, without waiting for a retry interval in between.
+* **Notify**: 500 VRPs go and 700 come, and a notify tells of them. At version 2, another change withdraws ASPAs.
+* **Restart**: the cache stops, and comes back at the same address with other data. Until they are there, rtrcast
+  serves those before, and nothing between the two.
+* **Downgrade**: a cache that can be held to lower versions is held to each, and our client is there a hundred times in
+  a row without waiting. It also begins with each lower version once.
+
+What a cache does otherwise than the texts say stands under the table. A step in which it deviates is tried in each run
+nevertheless.";
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -73,8 +89,11 @@ fn run(arguments: &Arguments) -> Outcome {
         return say_missing();
     }
     let program = program(arguments)?;
-    let (rows, missing) = routers(arguments, &program)?;
-    let groups = [Group { title: "Routers", introduction: ROUTERS, rows }];
+    let (routers, servers, missing) = run_peers(arguments, &program)?;
+    let groups = [
+        Group { title: "Routers", introduction: ROUTERS, rows: routers },
+        Group { title: "Caches", introduction: SERVERS, rows: servers },
+    ];
     println!();
     groups.iter().for_each(|group| println!("{}\n\n{}", group.title, group.table()));
     if let Some(path) = arguments.write.as_ref().filter(|_| !missing) {
@@ -94,35 +113,67 @@ fn program(arguments: &Arguments) -> Outcome<PathBuf> {
 }
 
 fn say_missing() -> Outcome {
-    let missing = router::ALL.iter().filter(|peer| (peer.version)().is_none()).map(|peer| peer.package);
-    let packages: BTreeSet<&str> = missing.flat_map(str::split_whitespace).collect();
+    let missing = peers().into_iter().filter(|peer| peer.version.is_none());
+    let packages: BTreeSet<&str> = missing.flat_map(|peer| peer.package.split_whitespace()).collect();
     packages.iter().for_each(|package| println!("{package}"));
     Ok(())
 }
 
-/// What came of each router that is there, and whether one is not.
-fn routers(arguments: &Arguments, program: &Path) -> Outcome<(Vec<Row>, bool)> {
+/// A peer of either kind.
+struct Peer {
+    name: &'static str,
+    package: &'static str,
+    version: Option<String>,
+    kind: Kind,
+}
+
+enum Kind {
+    Router(&'static router::Peer),
+    Server(&'static server::Peer),
+}
+
+fn peers() -> Vec<Peer> {
+    let routers = router::ALL.iter().map(|&peer| Peer {
+        name: peer.name,
+        package: peer.package,
+        version: (peer.version)(),
+        kind: Kind::Router(peer),
+    });
+    let servers = server::ALL.iter().map(|&peer| Peer {
+        name: peer.name,
+        package: peer.package,
+        version: (peer.version)(),
+        kind: Kind::Server(peer),
+    });
+    routers.chain(servers).collect()
+}
+
+/// What came of each peer that is there, routers and servers, and whether one is not.
+fn run_peers(arguments: &Arguments, program: &Path) -> Outcome<(Vec<Row>, Vec<Row>, bool)> {
     let only = arguments.only.as_deref().unwrap_or_default().to_lowercase();
-    let wanted = |name: &str| name.to_lowercase().contains(&only);
-    let wanted: Vec<&Peer> = router::ALL.iter().copied().filter(|peer| wanted(peer.name)).collect();
+    let all = peers();
+    let names: Vec<&str> = all.iter().map(|peer| peer.name).collect();
+    let (wanted, _): (Vec<Peer>, Vec<Peer>) =
+        all.into_iter().partition(|peer| peer.name.to_lowercase().contains(&only));
     if wanted.is_empty() {
-        let names: Vec<&str> = router::ALL.iter().map(|peer| peer.name).collect();
         return Err(format!("--only fits none of {}", names.join(", ")));
     }
-    let mut here = Vec::new();
-    for &peer in &wanted {
-        match (peer.version)() {
-            Some(version) => here.push((peer, version)),
-            None => {
-                println!(
-                    "{}: left out, not installed or not for this user; Debian has it in {}",
-                    peer.name, peer.package
-                )
-            }
-        }
+    let (here, missing): (Vec<Peer>, Vec<Peer>) = wanted.into_iter().partition(|peer| peer.version.is_some());
+    for peer in &missing {
+        let Peer { name, package, .. } = peer;
+        println!("{name}: left out, not installed or not for this user; Debian has it in {package}");
     }
-    let missing = here.len() < wanted.len();
-    Ok((in_threads(&here, |(peer, version)| router::run(peer, version.clone(), program)), missing))
+    let rows = in_threads(&here, |peer| {
+        let version = peer.version.clone().unwrap_or_default();
+        match peer.kind {
+            Kind::Router(peer) => router::run(peer, version, program),
+            Kind::Server(peer) => server::run(peer, version, program),
+        }
+    });
+    let rows = here.iter().zip(rows);
+    let (routers, servers): (Vec<_>, Vec<_>) = rows.partition(|(peer, _)| matches!(peer.kind, Kind::Router(_)));
+    let only_rows = |rows: Vec<(&Peer, Row)>| rows.into_iter().map(|(_, row)| row).collect();
+    Ok((only_rows(routers), only_rows(servers), !missing.is_empty()))
 }
 
 /// Does something with all items, a few at a time; what comes of them has their order.

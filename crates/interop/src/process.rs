@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 pub(crate) const GLANCE: Duration = Duration::from_millis(50);
 /// A program that does not stop when asked is made to.
 const STOP_MAX: Duration = Duration::from_secs(20);
+/// A program that has not said something by then does not say it.
+const LINE_MAX: Duration = Duration::from_secs(60);
 
 /// A folder of its own, gone with the value.
 pub(crate) struct Folder(PathBuf);
@@ -92,6 +94,23 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// Waits until a program says something in its log.
+pub(crate) fn wait_for_line(log: &Path, text: &str) -> Outcome {
+    let deadline = Instant::now() + LINE_MAX;
+    loop {
+        let said = std::fs::read(log).unwrap_or_default();
+        let said = String::from_utf8_lossy(&said);
+        if said.contains(text) {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            let last: Vec<&str> = said.lines().rev().take(4).collect();
+            return Err(format!("{} does not say \"{text}\", but at last {last:?}", log.display()));
+        }
+        std::thread::sleep(GLANCE);
     }
 }
 

@@ -2,9 +2,11 @@
 //!
 //! The document says nothing of time or place, so that a run with the same peers leaves it as it is.
 
-use crate::step::{Step, Verdict};
+use crate::Outcome;
+use crate::step::{Exception, Kind, Step, Verdict};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Instant;
 
 /// Peers of one kind.
 pub(crate) struct Group {
@@ -20,6 +22,7 @@ pub(crate) struct Row {
     version: String,
     spoken: Vec<u8>,
     verdicts: BTreeMap<Step, Verdict>,
+    exceptions: &'static [Exception],
     /// What was compared.
     pub(crate) records: String,
     notes: &'static [&'static str],
@@ -27,8 +30,53 @@ pub(crate) struct Row {
 
 impl Row {
     /// A peer that has not done anything yet.
-    pub(crate) fn new(name: &'static str, version: String, notes: &'static [&'static str]) -> Row {
-        Row { name, version, spoken: Vec::new(), verdicts: BTreeMap::new(), records: String::new(), notes }
+    pub(crate) fn new(
+        name: &'static str,
+        version: String,
+        exceptions: &'static [Exception],
+        notes: &'static [&'static str],
+    ) -> Row {
+        let beside = exceptions.iter().filter(|exception| exception.kind == Kind::NotApplicable);
+        let verdicts = beside.map(|exception| (exception.step, Verdict::NotApplicable(exception.reason))).collect();
+        Row { name, version, spoken: Vec::new(), verdicts, exceptions, records: String::new(), notes }
+    }
+
+    /// Whether a step is to be tried.
+    pub(crate) fn applies(&self, step: Step) -> bool {
+        !matches!(self.exception(step), Some(Exception { kind: Kind::NotApplicable, .. }))
+    }
+
+    /// Whether the peer is not expected to get through a step.
+    pub(crate) fn deviates(&self, step: Step) -> bool {
+        matches!(self.exception(step), Some(Exception { kind: Kind::Deviates, .. }))
+    }
+
+    /// Says how a step ended, and notes it.
+    pub(crate) fn judge(&mut self, step: Step, outcome: Outcome<String>, started: Instant) {
+        let seconds = started.elapsed().as_secs_f32();
+        let (name, title) = (self.name, step.title());
+        let verdict = match (outcome, self.exception(step)) {
+            (Ok(counts), exception) => {
+                println!("{name}: {title}: {counts} after {seconds:.1} s");
+                match exception {
+                    Some(Exception { kind: Kind::Otherwise, reason, .. }) => Verdict::Otherwise(reason),
+                    _ => Verdict::Works,
+                }
+            }
+            (Err(error), Some(Exception { kind: Kind::Deviates, reason, .. })) => {
+                println!("{name}: {title}: deviates, as is known: {}", error.lines().next().unwrap_or_default());
+                Verdict::Deviates(reason)
+            }
+            (Err(error), _) => {
+                println!("{name}: {title}: FAILED after {seconds:.1} s: {error}");
+                Verdict::Failed
+            }
+        };
+        self.add(step, verdict);
+    }
+
+    fn exception(&self, step: Step) -> Option<&'static Exception> {
+        self.exceptions.iter().find(|exception| exception.step == step)
     }
 
     /// The peer had a session of this version.
@@ -39,7 +87,7 @@ impl Row {
     }
 
     /// Notes how a step ended. Of several times, a failure counts, or else what is not as usual.
-    pub(crate) fn add(&mut self, step: Step, verdict: Verdict) {
+    fn add(&mut self, step: Step, verdict: Verdict) {
         let worst = self.verdicts.entry(step).or_insert(verdict);
         let worse = verdict == Verdict::Failed || *worst == Verdict::Works;
         if worse {
@@ -127,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_not_made_good_by_what_comes_after() {
-        let mut row = Row::new("peer", "1".to_owned(), &[]);
+        let mut row = Row::new("peer", "1".to_owned(), &[], &[]);
         for verdict in [Verdict::Works, Verdict::Failed, Verdict::Works, Verdict::Deviates("late")] {
             row.add(Step::Downgrade, verdict);
         }

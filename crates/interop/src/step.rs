@@ -24,6 +24,8 @@ pub(crate) enum Step {
     FullLoad,
     Notify,
     Restart,
+    /// ASPAs are served, at version 2; only for who does not get through the others with them.
+    Aspas,
     /// ASPAs go, at version 2.
     AspaWithdrawal,
     /// The peer begins with each of its versions.
@@ -41,6 +43,7 @@ impl Step {
             Step::FullLoad => "full load",
             Step::Notify => "update by notify",
             Step::Restart => "restart of the cache",
+            Step::Aspas => "ASPAs",
             Step::AspaWithdrawal => "withdrawal of ASPAs",
             Step::Versions => "versions",
             Step::Downgrade => "downgrade",

@@ -77,6 +77,15 @@ pub(crate) struct Records {
     pub(crate) aspas: BTreeSet<Aspa>,
 }
 
+impl Records {
+    /// Without the prefixes that are the shortest of all.
+    pub(crate) fn without_default_routes(&self) -> Records {
+        let mut records = self.clone();
+        records.vrps.retain(|vrp| vrp.length > 0);
+        records
+    }
+}
+
 /// Makes data sets, each by a change of the one before.
 pub(crate) struct World {
     random: Random,

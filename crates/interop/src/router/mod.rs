@@ -23,6 +23,7 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::Path;
 
+pub(crate) use library::{background, version};
 pub(crate) use scenario::run;
 
 /// In the order of the table.

@@ -36,7 +36,10 @@ pub(crate) const PEER: Peer = Peer {
                 ever.",
         },
     ],
-    notes: &["the other source that it compares is what the cache began with, as JSON."],
+    notes: &[
+        "the other source that it compares is what the cache began with, as JSON, and has VRPs only. So it is served \
+        with `--no-router-keys`.",
+    ],
 };
 
 /// Of the cache and of the document.

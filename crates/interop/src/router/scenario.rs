@@ -1,12 +1,11 @@
 //! What every peer goes through, a step after the other. Each step ends when the peer says that it holds exactly what
 //! is served, in the version that is expected, or when the time is up.
 
-use super::{Asks, Kind, Peer, Router, Start, Step};
+use super::{Asks, Peer, Router, Start, Step};
 use crate::Outcome;
 use crate::cache::Cache;
 use crate::process::Folder;
 use crate::report::Row;
-use crate::step::Verdict;
 use crate::world::{Records, World};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -25,12 +24,9 @@ const RETRY_SHORT_S: u32 = 2;
 
 /// Puts one peer through all steps.
 pub(crate) fn run(peer: &Peer, version: String, program: &Path) -> Row {
-    let mut run = Run { peer, program, row: Row::new(peer.name, version, peer.notes) };
-    for exception in peer.exceptions.iter().filter(|exception| exception.kind == Kind::NotApplicable) {
-        run.row.add(exception.step, Verdict::NotApplicable(exception.reason));
-    }
+    let mut run = Run { peer, program, row: Row::new(peer.name, version, peer.exceptions, peer.notes) };
     run.load_notify_restart();
-    if peer.speaks[0] >= 2 && run.applies(Step::AspaWithdrawal) {
+    if peer.speaks[0] >= 2 && run.row.applies(Step::AspaWithdrawal) {
         run.aspa_withdrawal();
     }
     for &version in &peer.speaks[1..] {
@@ -66,33 +62,33 @@ impl Run<'_> {
         let started = Instant::now();
         let mut pair = match self.pair(&[], highest, highest, RETRY_SHORT_S, world.records()) {
             Ok(pair) => pair,
-            Err(error) => return self.judge(Step::FullLoad, Err(error), started),
+            Err(error) => return self.row.judge(Step::FullLoad, Err(error), started),
         };
         let loaded = pair.wait_for(world.records(), self.patience(Step::FullLoad));
         if let Ok(counts) = &loaded {
             self.row.spoken(highest);
             self.row.records.clone_from(counts);
         }
-        self.judge(Step::FullLoad, loaded, started);
-        if !self.applies(Step::Notify) && !self.applies(Step::Restart) {
+        self.row.judge(Step::FullLoad, loaded, started);
+        if !self.row.applies(Step::Notify) && !self.row.applies(Step::Restart) {
             return;
         }
 
         world.change(500, 700);
         let started = Instant::now();
-        if self.applies(Step::Notify) {
+        if self.row.applies(Step::Notify) {
             let patience = self.patience(Step::Notify);
             let updated = pair.update(world.records(), patience);
-            self.judge(Step::Notify, updated, started);
+            self.row.judge(Step::Notify, updated, started);
         }
 
         world.change(3_000, 2_000);
         world.withdraw_aspas(5);
         let started = Instant::now();
-        if self.applies(Step::Restart) {
+        if self.row.applies(Step::Restart) {
             let patience = self.patience(Step::Restart);
             let back = pair.cache.restart(world.records()).and_then(|()| pair.wait_for(world.records(), patience));
-            self.judge(Step::Restart, back, started);
+            self.row.judge(Step::Restart, back, started);
         }
     }
 
@@ -107,13 +103,13 @@ impl Run<'_> {
             world.withdraw_aspas(5);
             pair.update(world.records(), patience)
         });
-        self.judge(Step::AspaWithdrawal, outcome, started);
+        self.row.judge(Step::AspaWithdrawal, outcome, started);
     }
 
     /// All records in a version below the peer's highest: since it begins with that, or since the cache speaks none
     /// that is higher. The retry interval is longer than the patience, so who waits for it fails.
     fn one_version(&mut self, step: Step, version: u8) {
-        if !self.applies(step) {
+        if !self.row.applies(step) {
             return;
         }
         let world = World::new();
@@ -130,7 +126,7 @@ impl Run<'_> {
         if outcome.is_ok() {
             self.row.spoken(version);
         }
-        self.judge(step, outcome, started);
+        self.row.judge(step, outcome, started);
     }
 
     fn pair(&self, flags: &[&str], begins: u8, version: u8, retry_s: u32, served: &Records) -> Outcome<Pair> {
@@ -150,42 +146,8 @@ impl Run<'_> {
         Ok(Pair { cache, router, folder, version })
     }
 
-    fn exception(&self, step: Step) -> Option<(Kind, &'static str)> {
-        self.peer.exceptions.iter().find(|exception| exception.step == step).map(|found| (found.kind, found.reason))
-    }
-
-    fn applies(&self, step: Step) -> bool {
-        !matches!(self.exception(step), Some((Kind::NotApplicable, _)))
-    }
-
     fn patience(&self, step: Step) -> Duration {
-        match self.exception(step) {
-            Some((Kind::Deviates, _)) => PATIENCE_WITH_DEVIATION,
-            _ => PATIENCE,
-        }
-    }
-
-    fn judge(&mut self, step: Step, outcome: Outcome<String>, started: Instant) {
-        let seconds = started.elapsed().as_secs_f32();
-        let (name, title) = (self.peer.name, step.title());
-        let verdict = match (outcome, self.exception(step)) {
-            (Ok(counts), exception) => {
-                println!("{name}: {title}: {counts} after {seconds:.1} s");
-                match exception {
-                    Some((Kind::Otherwise, reason)) => Verdict::Otherwise(reason),
-                    _ => Verdict::Works,
-                }
-            }
-            (Err(error), Some((Kind::Deviates, reason))) => {
-                println!("{name}: {title}: deviates, as is known: {}", error.lines().next().unwrap_or_default());
-                Verdict::Deviates(reason)
-            }
-            (Err(error), _) => {
-                println!("{name}: {title}: FAILED after {seconds:.1} s: {error}");
-                Verdict::Failed
-            }
-        };
-        self.row.add(step, verdict);
+        if self.row.deviates(step) { PATIENCE_WITH_DEVIATION } else { PATIENCE }
     }
 }
 

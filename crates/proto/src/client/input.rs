@@ -188,6 +188,7 @@ impl ClientSession {
         let Link::Up(connection) = &mut self.link else { return };
         if connection.speech.settled().is_none() {
             connection.speech = Speech::Settled(version);
+            self.doubts_session = false;
             self.events.push_back(ClientEvent::Negotiated(version));
         }
     }

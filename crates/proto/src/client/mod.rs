@@ -222,6 +222,9 @@ pub struct ClientSession {
     is_probe: bool,
     /// The version to begin the next connection with, if the last one ended only for that.
     next_version: Option<Version>,
+    /// Whether the next connection asks for everything, since the cache closed the last one at a Serial Query without a
+    /// word.
+    doubts_session: bool,
     /// Connections in a row that were not to be had or did not last.
     failures: u32,
     outbox: Vec<u8>,
@@ -241,6 +244,7 @@ impl ClientSession {
             memory: None,
             is_probe: false,
             next_version: None,
+            doubts_session: false,
             failures: 0,
             outbox: Vec::new(),
             events: VecDeque::new(),

@@ -4,7 +4,7 @@
 //! 7); by answering in a lower one (RFC 8210 section 7); or, which no text allows, by closing without a word. Each step
 //! goes down, so that an attempt comes to an end; the next one begins at the top.
 
-use super::{ClientEvent, ClientSession, ConnectionEnd, Link};
+use super::{ClientEvent, ClientSession, ConnectionEnd, Exchange, Link};
 use crate::version::Version;
 
 /// What is known of the version that a connection speaks.
@@ -108,7 +108,14 @@ impl ClientSession {
         }
         let known = self.memory.filter(|_| !self.is_probe).map(|memory| memory.version);
         let known = known.or(self.data.as_ref().map(|data| data.image.version()));
+        // [R-ERR-04] A cache that does not know the session may lose the report that says so, and close. So the session is
+        // doubted for one connection. If that brings no answer either, it was not the reason.
+        self.doubts_session = matches!(connection.exchange, Exchange::Asked(Some(_))) && !self.is_probe;
         match known {
+            Some(known) if known >= asked && self.doubts_session => {
+                self.next_version = Some(asked);
+                self.end(ConnectionEnd::Unanswered);
+            }
             // It spoke this version before: it is rather restarting.
             Some(known) if known >= asked => self.end(ConnectionEnd::Unanswered),
             Some(known) => self.begin_elsewhere(Some(known), ConnectionEnd::Unanswered),

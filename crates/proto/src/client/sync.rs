@@ -48,7 +48,7 @@ impl ClientSession {
             // Whoever wants to know what changed rarely knows in which version the cache counts so.
             memory.version = version;
         }
-        let since = self.memory.filter(|memory| memory.version == version);
+        let since = self.memory.filter(|memory| memory.version == version && !self.doubts_session);
         let query = match since {
             Some(Memory { session, serial, .. }) => Pdu::SerialQuery { session, serial },
             None => Pdu::ResetQuery,

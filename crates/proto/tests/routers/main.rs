@@ -6,6 +6,7 @@ mod story;
 
 mod data;
 mod errors;
+mod forgotten;
 mod loss;
 mod negotiation;
 mod octets;

@@ -1149,51 +1149,65 @@ fn r_neg_08_a_lower_version_that_answers_is_spoken_until_the_connection_ends() {
 fn r_neg_08_a_cache_that_spoke_a_version_is_not_asked_lower() {
     check_again(
         Version::V2,
-        "connect\nend\nwait\nconnect\nend\nwait\nconnect",
+        "connect\nend\nconnect\nend\nwait\nconnect\nend\nconnect",
         expect![[r#"
-        connect
-        < v2 serial-query session=7 serial=5
-        = waits 61191
-        end
-        ! ended: the cache closed the connection without an answer; again at 3122
-        = close
-        = waits 3122
-        wait
-        = connect
-        = waits 7200000
-        connect
-        < v2 serial-query session=7 serial=5
-        = waits 63122
-        end
-        ! ended: the cache closed the connection without an answer; again at 6174
-        = close
-        = waits 6174
-        wait
-        = connect
-        = waits 7200000
-        connect
-        < v2 serial-query session=7 serial=5
-        = waits 66174
-    "#]],
+            connect
+            < v2 serial-query session=7 serial=5
+            = waits 61191
+            end
+            ! ended: the cache closed the connection without an answer; again at once
+            = close
+            = connect
+            = waits 7200000
+            connect
+            < v2 reset-query
+            = waits 61191
+            end
+            ! ended: the cache closed the connection without an answer; again at 3122
+            = close
+            = waits 3122
+            wait
+            = connect
+            = waits 7200000
+            connect
+            < v2 serial-query session=7 serial=5
+            = waits 63122
+            end
+            ! ended: the cache closed the connection without an answer; again at once
+            = close
+            = connect
+            = waits 7200000
+            connect
+            < v2 reset-query
+            = waits 63122
+        "#]],
     );
     check_again(
         Version::V1,
-        "connect\nend\nwait\nconnect",
+        "connect\nend\nconnect\nend\nwait\nconnect",
         expect![[r#"
-        connect
-        < v1 serial-query session=7 serial=5
-        = waits 61191
-        end
-        ! ended: the cache closed the connection without an answer; again at 3122
-        = close
-        = waits 3122
-        wait
-        = connect
-        = waits 7200000
-        connect
-        < v1 serial-query session=7 serial=5
-        = waits 63122
-    "#]],
+            connect
+            < v1 serial-query session=7 serial=5
+            = waits 61191
+            end
+            ! ended: the cache closed the connection without an answer; again at once
+            = close
+            = connect
+            = waits 7200000
+            connect
+            < v1 reset-query
+            = waits 61191
+            end
+            ! ended: the cache closed the connection without an answer; again at 3122
+            = close
+            = waits 3122
+            wait
+            = connect
+            = waits 7200000
+            connect
+            < v1 serial-query session=7 serial=5
+            = waits 63122
+        "#]],
     );
 }
 
