@@ -81,10 +81,10 @@ impl Table {
     }
 
     /// A set of which nothing is known beyond what routers are sent: what another cache sent.
-    pub fn of_image(image: Image, stamp: Stamp) -> Table {
+    pub fn of_image(image: Image) -> Table {
         let records = image.layout().records();
         let columns = Columns { expires: vec![NEVER; records], anchors: vec![0; records] };
-        Table::new(image, columns, vec![String::new()], stamp)
+        Table::new(image, columns, vec![String::new()], Stamp::default())
     }
 
     /// The same with this image, which is the same set in another version.

@@ -15,9 +15,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 /// Sessions that wait for something to be made; more wait for their turn.
 const WANTS_MAX: usize = 1_024;
+
+/// How long a cache that was stopped waits for its connections to end.
+pub const STOP_GRACE_MAX: Duration = Duration::from_secs(10);
 
 /// What a [`Cache`] is made with.
 #[derive(Clone, Debug)]
@@ -29,7 +33,7 @@ pub struct CacheOptions {
     /// How much they can be told of what changed.
     pub history: HistoryLimits,
     /// The most connections at a time.
-    pub connections_max: usize,
+    pub connections_max: u32,
 }
 
 impl Default for CacheOptions {
@@ -67,6 +71,9 @@ impl Cache {
     pub fn publish(&self, image: Image) -> Publication {
         let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
         let publication = history.publish(image);
+        if let Publication::Same = publication {
+            return publication;
+        }
         // Readers of older images are cut off, or slow ones would pin any number of them.
         let oldest = history.generation().saturating_sub(PINNED_IMAGES_MAX as u64);
         let view = Arc::new(history.view(Absent::Loading, oldest));
@@ -86,14 +93,21 @@ impl Cache {
             stall_max,
             observer,
         });
-        let room = Arc::new(Semaphore::new(self.options.connections_max));
+        let all = self.options.connections_max;
+        let room = Arc::new(Semaphore::new(usize::try_from(all).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS)));
+        let serve = async {
+            listen(listeners, service, Arc::clone(&room)).await;
+            // All permits are back when the last connection has ended.
+            let _ = timeout(STOP_GRACE_MAX, room.acquire_many(all)).await;
+        };
         tokio::select! {
-            () = listen(listeners, service, room) => {}
+            () = serve => {}
             () = self.fulfil_all(wanted) => {}
         }
     }
 
-    /// Ends all connections, in order, and what serves them.
+    /// Ends all connections in order: [`Cache::serve`] returns when their last words are out, or after
+    /// [`STOP_GRACE_MAX`].
     pub fn stop(&self, stop: Stop) {
         self.published.send_modify(|published| published.stop = Some(stop));
     }

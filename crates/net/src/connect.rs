@@ -147,7 +147,10 @@ impl<F: Follower> Following<'_, F> {
         let Some(mut transport) = self.transport.take() else { return };
         // Whatever goes wrong here, the connection is over.
         let _ = match self.has_last_words {
-            true => close::in_order(transport, self.peer_ended).await.map(|_| ()),
+            true => {
+                let octets_max = close::DRAIN_RESPONSE_OCTETS_MAX;
+                close::in_order(transport, self.peer_ended, octets_max).await.map(|_| ())
+            }
             false => transport.half_close(),
         };
         self.has_last_words = false;

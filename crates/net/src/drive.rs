@@ -120,7 +120,7 @@ pub(crate) async fn drive(transport: Tcp, session: ServerSession, lines: Lines, 
         match onward {
             Onward::Go => {}
             Onward::Close => {
-                return match close::in_order(drive.transport, drive.peer_ended).await {
+                return match close::in_order(drive.transport, drive.peer_ended, close::DRAIN_OCTETS_MAX).await {
                     Ok(peer_ended) => End::Ordered { peer_ended },
                     Err(error) => End::Lost(error),
                 };

@@ -56,9 +56,9 @@ mod sys;
 mod target;
 mod transport;
 
-pub use cache::{Cache, CacheOptions};
+pub use cache::{Cache, CacheOptions, STOP_GRACE_MAX};
 pub use clock::Clock;
-pub use close::{DRAIN_MAX, DRAIN_OCTETS_MAX};
+pub use close::{DRAIN_MAX, DRAIN_OCTETS_MAX, DRAIN_RESPONSE_OCTETS_MAX};
 pub use connect::{CONNECT_MAX, Direction, Follower, follow};
 pub use drive::{End, LAST_WORDS_MAX};
 pub use listen::{BACKLOG, Ipv4Beside, Listener, listen};

@@ -36,11 +36,6 @@ impl Unsorted {
         &self.octets
     }
 
-    /// How many records there are.
-    pub(crate) fn count(&self, section: Section) -> usize {
-        Records::new(section, &self.octets).count()
-    }
-
     /// The records in the order of an image. They are sorted where they lie if they all have one size.
     pub(crate) fn sorted(&mut self, section: Section) -> Vec<&[u8]> {
         if self.disordered {

@@ -60,6 +60,12 @@ pub const STALL_RETRIES: u32 = 3;
 /// The most seconds between two queries of version 0, which has no timers (RFC 6810 section 8.1). [R-SYN-07]
 pub const POLL_V0: u32 = 3_600;
 
+/// But not before this, however short its Retry interval is: a cache may hold a query for a first load. [R-TMO-01]
+pub const STALL_MIN: Duration = Duration::from_secs(10);
+
+/// Between two queries that notifies bring about on one connection. A cache that follows the texts sends one a minute.
+pub const NOTIFIES_APART: Duration = Duration::from_secs(1);
+
 /// Between two queries of version 2 to a cache without data (8210bis section 8.4). [R-SYN-06]
 pub const NO_DATA: Duration = Duration::from_secs(60);
 
@@ -70,5 +76,5 @@ pub const RECONNECT_MIN: Duration = Duration::from_secs(1);
 /// long as if there had been none: a cache that closes behind each response is not asked each second. [R-TMO-02]
 pub const LASTING: Duration = Duration::from_secs(60);
 
-/// The most octets of payload that a router collects: the world has 23 MB.
-pub const RESPONSE_OCTETS_MAX: usize = 1024 * 1024 * 1024;
+/// The most octets of memory that a router collects of a response: the world has 23 MB.
+pub const RESPONSE_OCTETS_MAX: usize = 512 * 1024 * 1024;

@@ -7,7 +7,7 @@ use crate::places::Places;
 use crate::source::{Content, Failure, Purpose, Read, SlurmId, blocking, unix_now};
 use crate::words::{describe, describe_delta, describe_losses, vrps};
 use rtrcast_feed::curator::{Cause, Curation, Curator, Event, Now, Report, SourceId, Status};
-use rtrcast_feed::{Overlaps, Slurm, SlurmFile};
+use rtrcast_feed::{Overlaps, Slurm, SlurmFile, Table, Tally};
 use rtrcast_net::{Clock, DataSink, Published, Wanted};
 use rtrcast_proto::limits::PINNED_IMAGES_MAX;
 use rtrcast_proto::{Absent, History, Image, Moment, Octets, Profile, Publication, ServerPolicy, Timing, View, Want};
@@ -39,8 +39,10 @@ pub(crate) enum News {
     Loaded { read: Read, took: Duration },
     /// It has the same as before, and did not need to be read.
     Unchanged,
-    /// It has the same as before, and wants it to be used until then, in seconds since 1970.
-    Renewed { valid_until: u32 },
+    /// Another cache has a set, to be used for so long from now on.
+    Synchronised { table: Arc<Table>, valid_for: Duration, took: Duration },
+    /// It has the same as before, to be used for so long from now on.
+    Renewed { valid_for: Duration },
     /// It takes what it had with it, for this reason.
     Withdrawn(String),
     /// It has nothing new, for this reason.
@@ -176,13 +178,17 @@ impl Hub {
                 }
                 self.say_absent();
             }
-            Input::From(purpose, News::Renewed { valid_until }) => {
-                self.places.unchanged(purpose);
-                if let Purpose::Data(source) = purpose {
-                    self.act(Act::Report(source, Report::Renewed { valid_until }), "").await;
-                }
+            Input::From(Purpose::Data(source), News::Synchronised { table, valid_for, took }) => {
+                let report = Report::Synchronised { table: Arc::clone(&table), valid_for };
+                self.table_loaded(source, &table, &Tally::default(), report, took).await;
                 self.say_absent();
             }
+            Input::From(Purpose::Data(source), News::Renewed { valid_for }) => {
+                self.places.unchanged(Purpose::Data(source));
+                self.act(Act::Report(source, Report::Renewed { valid_for }), "").await;
+                self.say_absent();
+            }
+            Input::From(Purpose::Slurm(_), News::Synchronised { .. } | News::Renewed { .. }) => {}
             Input::From(purpose, News::Withdrawn(why)) => {
                 self.places.withdrawn(purpose, &why);
                 if let Purpose::Data(source) = purpose {
@@ -239,26 +245,8 @@ impl Hub {
         let Read { content, written } = read;
         match (purpose, content) {
             (Purpose::Data(source), Content::Table(table, tally)) => {
-                let Some(name) = self.places.loaded(source, &table, &tally) else { return };
-                let serial = self.view().serial();
-                let took = format!("read in {:.2} s", took.as_secs_f32());
-                let acted = self.act(Act::Report(source, Report::Loaded { table, written }), &took).await;
-                if !acted.is_old {
-                    let is_news = self.places.counts(source);
-                    let statuses = self.desk().curator.status();
-                    let held =
-                        statuses.into_iter().find(|status| status.source == source).and_then(|status| status.held);
-                    match (held, serial) {
-                        (Some(held), _) => {
-                            let losses = describe_losses(&held.losses);
-                            say_same(is_news, &format!("{name}: {took}, and held back: {losses} are gone"));
-                        }
-                        (None, Some(serial)) if acted.is_same => {
-                            say_same(is_news, &format!("{name}: {took}, the same set as serial {serial}"));
-                        }
-                        (None, _) => {}
-                    }
-                }
+                let report = Report::Loaded { table: Arc::clone(&table), written };
+                self.table_loaded(source, &table, &tally, report, took).await;
             }
             (Purpose::Slurm(id), Content::Slurm(file)) => {
                 if self.places.slurm_loaded(id, file) {
@@ -268,6 +256,30 @@ impl Hub {
             (Purpose::Data(_), Content::Slurm(_)) | (Purpose::Slurm(_), Content::Table(..)) => {}
         }
         self.say_absent();
+    }
+
+    /// A source has a table, which the report gives to the curator.
+    async fn table_loaded(&mut self, source: SourceId, table: &Table, tally: &Tally, report: Report, took: Duration) {
+        let Some(name) = self.places.loaded(source, table, tally) else { return };
+        let serial = self.view().serial();
+        let took = format!("read in {:.2} s", took.as_secs_f32());
+        let acted = self.act(Act::Report(source, report), &took).await;
+        if acted.is_old {
+            return;
+        }
+        let is_news = self.places.counts(source);
+        let statuses = self.desk().curator.status();
+        let held = statuses.into_iter().find(|status| status.source == source).and_then(|status| status.held);
+        match (held, serial) {
+            (Some(held), _) => {
+                let losses = describe_losses(&held.losses);
+                say_same(is_news, &format!("{name}: {took}, and held back: {losses} are gone"));
+            }
+            (None, Some(serial)) if acted.is_same => {
+                say_same(is_news, &format!("{name}: {took}, the same set as serial {serial}"));
+            }
+            (None, _) => {}
+        }
     }
 
     /// Has the SLURM files as they are now applied.

@@ -4,7 +4,7 @@
 use crate::hub::Reconfiguration;
 use crate::metrics::{FailureLabels, LossLabels, Metrics, PathLabel, VrpLabels};
 use crate::source::{Failure, Purpose, SlurmId, unix_now};
-use crate::words::{age, describe_losses, describe_masked, describe_refused, describe_too_old, span};
+use crate::words::{age, describe_losses, describe_masked, describe_refused, describe_too_old, name_customers, span};
 use rtrcast_feed::curator::{Event, Release, SourceId, Status};
 use rtrcast_feed::{Slurm, SlurmFile, Table, Tally};
 use rtrcast_proto::{Asn, Moment, Section, Serial};
@@ -12,9 +12,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{debug, error, info, warn};
-
-/// Customers that are named in a line; more are only counted.
-const LEFT_OUT_NAMED_MAX: usize = 10;
 
 /// All places.
 pub(crate) struct Places {
@@ -321,10 +318,7 @@ impl Places {
             self.complaints.remove("providers");
             return;
         }
-        let named: Vec<String> = customers.iter().take(LEFT_OUT_NAMED_MAX).map(ToString::to_string).collect();
-        let more = customers.len() - named.len();
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let line = format!("{}{more}: left out, all sources together give too many providers", named.join(", "));
+        let line = format!("{}: left out, all sources together give too many providers", name_customers(customers));
         self.warn_once("providers", line);
     }
 

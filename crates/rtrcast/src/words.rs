@@ -2,7 +2,7 @@
 
 use rtrcast_feed::Tally;
 use rtrcast_feed::curator::{Loss, TooOld};
-use rtrcast_proto::{Delta, Layout, Profile, Section};
+use rtrcast_proto::{Asn, Delta, Layout, Profile, Section};
 use std::time::Duration;
 
 pub(crate) fn vrps(layout: &Layout) -> usize {
@@ -75,6 +75,19 @@ pub(crate) fn describe_refused(tally: &Tally) -> Option<String> {
 pub(crate) fn describe_masked(tally: &Tally) -> Option<String> {
     (tally.masked > 0)
         .then(|| format!("{} VRPs had bits beyond their prefix length, which were set to zero", tally.masked))
+}
+
+/// Customers that are named in a line; more are only counted.
+const CUSTOMERS_NAMED_MAX: usize = 10;
+
+/// The first few customers by name.
+pub(crate) fn name_customers<'a>(customers: impl IntoIterator<Item = &'a Asn>) -> String {
+    let mut customers = customers.into_iter();
+    let named: Vec<String> = customers.by_ref().take(CUSTOMERS_NAMED_MAX).map(ToString::to_string).collect();
+    match customers.count() {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
 }
 
 /// A time span as people say it, in its two largest units.

@@ -38,18 +38,43 @@ pub(super) struct Dated {
     said: Option<u32>,
     /// When it came, or was confirmed.
     received: Moment,
-    /// Until when its source wants it to be used by a word that came later, in seconds since 1970.
-    valid_until: Option<u32>,
+    /// For how long its source wants it to be used.
+    pub(super) lasts: Lasts,
+}
+
+/// For how long a source wants a set to be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lasts {
+    /// As its file says, if that says anything.
+    AsDated,
+    /// Until then, whatever the clock on the wall does meanwhile.
+    Until(Moment),
+    /// It took it back.
+    TakenBack,
+}
+
+impl Lasts {
+    pub(super) fn until(self) -> Option<Moment> {
+        match self {
+            Lasts::Until(at) => Some(at),
+            Lasts::AsDated | Lasts::TakenBack => None,
+        }
+    }
 }
 
 impl Dated {
     pub(super) fn new(table: Arc<Table>, written: Option<u32>, received: Moment) -> Dated {
-        Dated { said: table.stamp().made.or(written), table, received, valid_until: None }
+        Dated { said: table.stamp().made.or(written), table, received, lasts: Lasts::AsDated }
+    }
+
+    /// A table that another cache sent now, to be used for so long.
+    pub(super) fn lasting(table: Arc<Table>, now: Moment, valid_for: Duration) -> Dated {
+        Dated { lasts: Lasts::Until(now.after(valid_for)), ..Dated::new(table, None, now) }
     }
 
     pub(super) fn is_same(&self, other: &Dated) -> bool {
         Arc::ptr_eq(&self.table, &other.table)
-            && (self.said, self.received, self.valid_until) == (other.said, other.received, other.valid_until)
+            && (self.said, self.received, self.lasts) == (other.said, other.received, other.lasts)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -64,18 +89,29 @@ impl Dated {
         self.said.map_or(came, |said| said.min(came))
     }
 
-    fn stamp(&self) -> Stamp {
+    fn stamp(&self, time: Time) -> Stamp {
         let stamp = self.table.stamp();
-        Stamp { valid_until: self.valid_until.or(stamp.valid_until), ..stamp }
+        match self.lasts {
+            Lasts::AsDated => stamp,
+            Lasts::Until(at) => {
+                let left = at.0.saturating_sub(time.moment.0) / 1_000;
+                let left = u32::try_from(left).unwrap_or(u32::MAX);
+                Stamp { valid_until: Some(time.wall.saturating_add(left)), ..stamp }
+            }
+            Lasts::TakenBack => Stamp { valid_until: Some(0), ..stamp },
+        }
     }
 
     pub(super) fn horizon(&self, time: Time, freshness: &Freshness) -> Horizon {
-        freshness.horizon(time.wall, self.made(time), self.stamp())
+        match self.lasts {
+            Lasts::AsDated | Lasts::Until(_) => freshness.horizon(time.wall, self.made(time), self.stamp(time)),
+            Lasts::TakenBack => freshness.taken_back(time.wall),
+        }
     }
 
     /// When it becomes too old, in seconds since 1970.
     pub(super) fn too_old_from(&self, time: Time, freshness: &Freshness) -> u32 {
-        freshness.too_old_from(self.made(time), self.stamp())
+        freshness.too_old_from(self.made(time), self.stamp(time))
     }
 
     pub(super) fn is_over(&self, time: Time, freshness: &Freshness) -> bool {
@@ -165,20 +201,20 @@ impl Feed {
     }
 
     /// It has what it had, and wants it to be used until then.
-    pub(super) fn renewed(&mut self, now: Moment, valid_until: u32) {
+    pub(super) fn renewed(&mut self, now: Moment, until: Moment) {
         self.confirmed(now);
         // What is served while a newer set waits has no other source to live by.
         for dated in self.held.iter_mut().map(|held| &mut held.new).chain(&mut self.last) {
-            dated.valid_until = Some(valid_until);
+            dated.lasts = Lasts::Until(until);
         }
     }
 
-    /// It wants what it had to be used no longer.
-    pub(super) fn withdrawn(&mut self, time: Time) {
-        self.failed(time.moment);
+    /// It takes back what it had.
+    pub(super) fn withdrawn(&mut self, now: Moment) {
+        self.failed(now);
         self.held = None;
         if let Some(last) = &mut self.last {
-            last.valid_until = Some(time.wall);
+            last.lasts = Lasts::TakenBack;
         }
     }
 
@@ -258,6 +294,9 @@ impl Feed {
         // What the new table still has must not expire for want of it.
         if new.table.expires().iter().any(|expires| *expires != NEVER) {
             last.table = Arc::new(last.table.renewed_by(&new.table));
+        }
+        if let (Lasts::Until(last_until), Lasts::Until(until)) = (last.lasts, new.lasts) {
+            last.lasts = Lasts::Until(until.max(last_until));
         }
         let now = time.moment;
         let first = self.held.as_ref().map_or(now, |held| held.first);

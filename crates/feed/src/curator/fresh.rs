@@ -113,6 +113,11 @@ impl Freshness {
         Horizon { at: now.saturating_add(EXPIRY_LEAD_SECONDS), set_ends, freshness: *self }
     }
 
+    /// Judges a set that was taken back: nothing of it counts.
+    pub(crate) fn taken_back(&self, now: u32) -> Horizon {
+        Horizon { at: now, set_ends: 0, freshness: Freshness { too_old: TooOld::WithdrawAll, ..*self } }
+    }
+
     /// How many records of a table end when their set is too old.
     pub(crate) fn ended_by_age(&self, table: &Table) -> usize {
         match self.too_old {
@@ -131,6 +136,11 @@ impl Freshness {
 /// When a time comes at which records that end at `end` are withdrawn, in seconds since 1970.
 pub(crate) fn withdrawn_at(end: u32) -> u32 {
     end.saturating_sub(EXPIRY_LEAD_SECONDS)
+}
+
+/// When a set that ends at a moment is withdrawn.
+pub(crate) fn run_out_at(end: Moment) -> Moment {
+    Moment(end.0.saturating_sub(u64::from(EXPIRY_LEAD_SECONDS) * 1_000))
 }
 
 /// The time of day, which is not believed when it jumps ahead: that would expire everything at once.

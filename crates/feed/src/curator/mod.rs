@@ -26,8 +26,8 @@ pub use merge::{Composed, Recipe};
 
 use crate::slurm::Slurm;
 use crate::table::Table;
-use feed::{Dated, Feed, Time};
-use fresh::{WallClock, withdrawn_at};
+use feed::{Dated, Feed, Lasts, Time};
+use fresh::{WallClock, run_out_at, withdrawn_at};
 use merge::Part;
 use rtrcast_proto::{Image, Moment, Octets};
 use std::collections::VecDeque;
@@ -97,12 +97,19 @@ pub enum Report {
     },
     /// It has the same as before.
     Unchanged,
-    /// It has the same as before, and wants it to be used until then, in seconds since 1970.
-    Renewed {
-        /// Until when.
-        valid_until: u32,
+    /// It is another cache, and has a table.
+    Synchronised {
+        /// The table.
+        table: Arc<Table>,
+        /// For how long from now on it wants that to be used, whatever the clock on the wall does.
+        valid_for: Duration,
     },
-    /// It wants what it had to be used no longer.
+    /// It has the same as before.
+    Renewed {
+        /// For how long from now on it wants that to be used.
+        valid_for: Duration,
+    },
+    /// It takes back what it had, whatever becomes of other data that are too old.
     Withdrawn,
     /// It could not be read.
     Failed,
@@ -127,6 +134,8 @@ pub struct Curator {
     last_expiry: Option<Moment>,
     /// When the next record that is served ends, in seconds since 1970.
     next_end: Option<u32>,
+    /// When the next set that is served ends by its source's word.
+    next_run_out: Option<Moment>,
     /// What could not be published is tried again then.
     retry: Option<(Moment, Cause)>,
     /// When everything was last looked at.
@@ -149,6 +158,7 @@ impl Curator {
             published_at: None,
             last_expiry: None,
             next_end: None,
+            next_run_out: None,
             retry: None,
             reviewed: None,
             outputs: VecDeque::new(),
@@ -166,8 +176,13 @@ impl Curator {
         match report {
             Report::Failed => feed.failed(now.moment),
             Report::Unchanged => feed.confirmed(now.moment),
-            Report::Renewed { valid_until } => feed.renewed(now.moment, valid_until),
-            Report::Withdrawn => feed.withdrawn(time),
+            Report::Synchronised { table, valid_for } => {
+                let new = Dated::lasting(table, now.moment, valid_for);
+                let event = feed.consider(new, time, &self.curation);
+                self.outputs.extend(event.map(Output::Event));
+            }
+            Report::Renewed { valid_for } => feed.renewed(now.moment, now.moment.after(valid_for)),
+            Report::Withdrawn => feed.withdrawn(now.moment),
             Report::Loaded { table, written } => {
                 let event = feed.consider(Dated::new(table, written, now.moment), time, &self.curation);
                 self.outputs.extend(event.map(Output::Event));
@@ -304,7 +319,8 @@ impl Curator {
         if let Some((_, cause)) = self.retry.take_if(|(at, _)| *at <= now.moment) {
             self.due.get_or_insert(cause);
         }
-        let has_ended = self.next_end.is_some_and(|end| withdrawn_at(end) <= wall);
+        let has_ended = self.next_end.is_some_and(|end| withdrawn_at(end) <= wall)
+            || self.next_run_out.is_some_and(|at| run_out_at(at) <= now.moment);
         let may_expire = self.last_expiry.is_none_or(|last| last.after(EXPIRY_PUBLICATIONS_APART) <= now.moment);
         if self.due.is_none() && has_ended && may_expire {
             self.last_expiry = Some(now.moment);
@@ -345,7 +361,10 @@ impl Curator {
                     false => Event::FreshAgain(feed.source),
                 };
                 feed.is_too_old = is_too_old;
-                self.outputs.push_back(Output::Event(event));
+                // Who took its set back has said so.
+                if last.lasts != Lasts::TakenBack {
+                    self.outputs.push_back(Output::Event(event));
+                }
             }
         }
     }
@@ -434,6 +453,8 @@ impl Curator {
             horizon: dated.horizon(time, freshness),
         };
         let parts: Vec<Part> = self.served.iter().map(part).collect();
+        let run_outs = self.served.iter().filter_map(|(_, dated)| dated.lasts.until());
+        self.next_run_out = run_outs.filter(|at| run_out_at(*at) > time.moment).min();
         self.next_end = parts.iter().filter_map(|part| part.horizon.next_end(&part.table)).min();
         self.published_at = Some(time.wall);
         self.outputs.push_back(Output::Publish(Recipe { parts, slurm: Arc::clone(slurm) }, cause));
@@ -445,6 +466,10 @@ impl Curator {
         let expiry = self.next_end.map(|end| {
             let allowed = self.last_expiry.map_or(now, |last| last.after(EXPIRY_PUBLICATIONS_APART));
             at(withdrawn_at(end)).max(allowed)
+        });
+        let run_out = self.next_run_out.map(|at| {
+            let allowed = self.last_expiry.map_or(now, |last| last.after(EXPIRY_PUBLICATIONS_APART));
+            run_out_at(at).max(allowed)
         });
         let hold = self.curation.guard.hold;
         let of_feed = |feed: &Feed| {
@@ -459,6 +484,6 @@ impl Curator {
         let has_data = !self.served.is_empty() || self.feeds.iter().any(|feed| feed.last.is_some());
         let look = has_data.then(|| now.after(LOOK_MAX));
         let retry = self.retry.map(|(at, _)| at);
-        [expiry, feeds, self.settling.flatten(), self.clock.wait(), look, retry].into_iter().flatten().min()
+        [expiry, run_out, feeds, self.settling.flatten(), self.clock.wait(), look, retry].into_iter().flatten().min()
     }
 }

@@ -212,6 +212,9 @@ fn slurm_document(exceptions: &Exceptions) -> String {
 /// A record with when it ends, and its trust anchor.
 type Set = BTreeMap<Record, (Option<u32>, &'static str)>;
 
+/// A source took its set back.
+const TAKEN_BACK: Option<u32> = Some(0);
+
 #[derive(Clone, Debug)]
 struct Loaded {
     set: Set,
@@ -229,7 +232,7 @@ impl Loaded {
     fn alive(&self, at: u32) -> BTreeSet<&Record> {
         self.set
             .iter()
-            .filter(|(_, (end, _))| end.unwrap_or(self.too_old_from()) > at)
+            .filter(|(_, (end, _))| self.until != TAKEN_BACK && end.unwrap_or(self.too_old_from()) > at)
             .map(|(record, _)| record)
             .collect()
     }
@@ -512,7 +515,7 @@ fn run(choice: Choice, steps: &[Step]) -> Result<(), TestCaseError> {
                     loaded.until = Some(unix + seconds);
                 }
                 model.look(moment, unix);
-                let report = Report::Renewed { valid_until: unix + seconds };
+                let report = Report::Renewed { valid_for: Duration::from_secs((*seconds).into()) };
                 world.curator.source(world.now(), SourceId(*source), report);
             }
             Step::Withdrawn { source } => {
@@ -520,7 +523,7 @@ fn run(choice: Choice, steps: &[Step]) -> Result<(), TestCaseError> {
                 state.failed(moment);
                 state.held = None;
                 if let Some(last) = &mut state.last {
-                    last.until = Some(unix);
+                    last.until = TAKEN_BACK;
                 }
                 model.look(moment, unix);
                 world.curator.source(world.now(), SourceId(*source), Report::Withdrawn);

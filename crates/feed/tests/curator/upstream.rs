@@ -2,26 +2,26 @@
 
 use crate::{START, World, curation, lines, table, vrps};
 use expect_test::expect;
+use rtrcast_feed::Table;
 use rtrcast_feed::curator::{Curation, Freshness, Report, SourceId, TooOld};
-use rtrcast_feed::{Stamp, Table};
 use std::sync::Arc;
+use std::time::Duration;
 
 const A: &str = r#"{"roas":[{"asn":1,"prefix":"10.0.0.0/8"},{"asn":2,"prefix":"10.0.0.0/8"}]}"#;
 
 impl World {
     /// End of Data with another set, which expires so many seconds from now.
-    fn synchronise(&mut self, document: &str, expire: u32) {
-        let valid_until = Some(self.now().unix + expire);
-        let table = Table::of_image(table(document).image().clone(), Stamp { made: None, valid_until });
-        let report = Report::Loaded { table: Arc::new(table), written: None };
+    fn synchronise(&mut self, document: &str, expire: u64) {
+        let table = Arc::new(Table::of_image(table(document).image().clone()));
+        let report = Report::Synchronised { table, valid_for: Duration::from_secs(expire) };
         self.curator.source(self.now(), SourceId(1), report);
         self.drain();
     }
 
     /// End of Data with nothing new.
-    fn renew(&mut self, expire: u32) {
-        let valid_until = self.now().unix + expire;
-        self.curator.source(self.now(), SourceId(1), Report::Renewed { valid_until });
+    fn renew(&mut self, expire: u64) {
+        let report = Report::Renewed { valid_for: Duration::from_secs(expire) };
+        self.curator.source(self.now(), SourceId(1), report);
         self.drain();
     }
 
@@ -73,7 +73,6 @@ fn a_cache_that_shuts_down_takes_its_data_with_it() {
     world.story.clear();
     world.withdraw();
     world.check(expect![[r#"
-        0: SourceId(1) too old, made at 0: Withdraw 2
         0: serve 2 by Source(SourceId(1))
             - ipv4 + 10.0.0.0/8-8 AS1
     "#]]);
@@ -94,10 +93,10 @@ fn a_cache_that_shuts_down_takes_what_is_held_with_it() {
     world.synchronise(&crate::document(&vrps("", 10, 5_000), &[]), 7_200);
     world.check(expect![[r#"
         10: SourceId(1) held for 3600 s: 15000 of 20000 VRPs
+        10: serve 20000 by Source(SourceId(1))
     "#]]);
     world.withdraw();
     world.check(expect![[r#"
-        10: SourceId(1) too old, made at 0: Withdraw 20000
         10: serve 0 by Source(SourceId(1)), 20000 changes
     "#]]);
     assert_eq!(world.served.as_ref().map(std::collections::BTreeSet::len), Some(0));
@@ -130,4 +129,46 @@ fn an_operator_may_keep_what_a_cache_left() {
     world.fail(1);
     world.pass(100_000);
     assert_eq!(world.served, Some(lines(table(A).image())));
+}
+
+#[test]
+fn code_13_counts_even_if_what_is_too_old_is_kept() {
+    let freshness = Freshness { too_old: TooOld::Keep, ..Freshness::default() };
+    let mut world = World::new(Curation { freshness, ..curation(1) });
+    world.synchronise(A, 600);
+    world.story.clear();
+    world.withdraw();
+    world.check(expect![[r#"
+        0: serve 0 by Source(SourceId(1))
+            - ipv4 + 10.0.0.0/8-8 AS1
+            - ipv4 + 10.0.0.0/8-8 AS2
+    "#]]);
+    assert_eq!(world.served.as_ref().map(std::collections::BTreeSet::len), Some(0));
+}
+
+#[test]
+fn a_set_that_is_held_again_and_again_keeps_the_one_before_it_alive() {
+    let mut world = World::new(curation(1));
+    world.synchronise(&crate::document(&vrps("", 10, 20_000), &[]), 600);
+    for n in 0..10 {
+        world.pass(300);
+        world.synchronise(&crate::document(&vrps("", 10, 5_000 + n), &[]), 600);
+        assert_eq!(world.served.as_ref().map(std::collections::BTreeSet::len), Some(20_000), "{n}");
+    }
+}
+
+#[test]
+fn the_clock_on_the_wall_neither_ends_nor_prolongs_what_a_cache_sent() {
+    for error in [-7_200, 1_800, 86_400] {
+        let mut world = World::new(curation(1));
+        world.synchronise(A, 7_200);
+        world.pass(100);
+        world.clock_error = error;
+        world.curator.tick(world.now());
+        world.drain();
+        world.pass(7_090);
+        assert_eq!(world.served.as_ref().map(std::collections::BTreeSet::len), Some(2), "{error}");
+        world.pass(70);
+        assert_eq!(world.served.as_ref().map(std::collections::BTreeSet::len), Some(0), "{error}");
+    }
 }

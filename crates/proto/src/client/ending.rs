@@ -168,6 +168,7 @@ impl ClientSession {
         let again = match why {
             ConnectionEnd::NotConnected => {
                 self.next_version = None;
+                self.doubts_session = false;
                 Again::At(self.back_off())
             }
             ConnectionEnd::Stopped => Again::Never,

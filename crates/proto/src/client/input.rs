@@ -9,6 +9,7 @@ use super::{ClientEvent, ClientSession, Complete, Connection, ConnectionEnd, Exc
 use crate::version::{HEADER_OCTETS, PduType, Version};
 use crate::violation::{ErrorCode, Violation};
 use crate::wire::{COPY_OCTETS_MAX, Header, Pdu, check_length, report_said};
+use std::sync::Arc;
 
 /// What a header means in the connection's state.
 enum Judgement {
@@ -136,7 +137,9 @@ impl ClientSession {
                     // [R-SID-01]
                     Some(memory) if memory.session != session => self.violated(Violation::SessionMismatch, octets),
                     Some(_) | None => {
-                        let changes = Box::new(Changes::new(self.base(since), version));
+                        let changes =
+                            Changes::new(self.base(since), version, self.connections, Arc::clone(&self.refused));
+                        let changes = Box::new(changes);
                         if let Link::Up(connection) = &mut self.link {
                             connection.told = Some(session);
                             connection.exchange = Exchange::Receiving { session, changes };

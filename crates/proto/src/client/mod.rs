@@ -18,6 +18,7 @@ pub use update::{Applied, Changes, Update};
 
 use crate::image::Image;
 use crate::limits;
+use crate::payload::Asn;
 use crate::response::Chunk;
 use crate::serial::{Serial, SessionId};
 use crate::time::{Moment, Timing};
@@ -25,8 +26,9 @@ use crate::version::{Version, VersionRange};
 use crate::violation::{ErrorCode, Violation};
 use crate::wire;
 use negotiate::Speech;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How a router wants to speak with a cache.
@@ -184,6 +186,8 @@ struct Connection {
     lasting: Option<Moment>,
     /// Whether the last answer was that there are no data.
     no_data: bool,
+    /// When a notify last had it asked.
+    heeded: Option<Moment>,
 }
 
 /// What is going on between router and cache.
@@ -225,6 +229,12 @@ pub struct ClientSession {
     /// Whether the next connection asks for everything, since the cache closed the last one at a Serial Query without a
     /// word.
     doubts_session: bool,
+    /// Customers that the cache announced with what is no ASPA.
+    refused: Arc<BTreeSet<Asn>>,
+    /// Counts connections, so that what was made of one's response is not taken for another's.
+    connections: u64,
+    /// Timers that were told to break the rules; the same ones are not told of again.
+    adjusted: Option<[u32; 3]>,
     /// Connections in a row that were not to be had or did not last.
     failures: u32,
     outbox: Vec<u8>,
@@ -245,6 +255,9 @@ impl ClientSession {
             is_probe: false,
             next_version: None,
             doubts_session: false,
+            refused: Arc::default(),
+            connections: 0,
+            adjusted: None,
             failures: 0,
             outbox: Vec::new(),
             events: VecDeque::new(),
@@ -283,6 +296,7 @@ impl ClientSession {
     pub fn connected(&mut self, now: Moment) {
         self.advance(now);
         if let Link::Connecting = self.link {
+            self.connections += 1;
             let first = self.next_version.take().unwrap_or(self.policy.versions.max());
             self.link = Link::Up(Connection {
                 speech: Speech::new(first),
@@ -295,6 +309,7 @@ impl ClientSession {
                 begun: self.now,
                 lasting: None,
                 no_data: false,
+                heeded: None,
             });
             // [R-NEG-01]
             self.ask();
@@ -336,10 +351,12 @@ impl ClientSession {
         }
     }
 
-    /// The response that was to be applied has been.
+    /// The response that was to be applied has been. What was made of an earlier connection's response is ignored.
     pub fn applied(&mut self, now: Moment, applied: Applied) {
         self.advance(now);
-        self.take_applied(applied);
+        if applied.connection == self.connections {
+            self.take_applied(applied);
+        }
     }
 
     /// The response could not be applied, for want of memory: the connection ends, and the data stay as they were.
@@ -363,6 +380,7 @@ impl ClientSession {
         match &mut self.link {
             Link::Down(at) => *at = now,
             Link::Up(Connection { exchange: Exchange::Idle(_), .. }) => self.ask(),
+            Link::Closing(at) if *at != NEVER => *at = now,
             Link::Up(_) | Link::Connecting | Link::Closing(_) | Link::Stopped => {}
         }
     }

@@ -9,6 +9,7 @@ use crate::time::{Moment, Timing};
 use crate::version::Version;
 use crate::violation::ErrorCode;
 use crate::wire::Pdu;
+use std::sync::Arc;
 use std::time::Duration;
 
 impl Connection {
@@ -27,7 +28,7 @@ impl Connection {
     fn silence_ends(&self, session: &ClientSession) -> (Moment, bool) {
         let patience = session.policy.silence_max;
         let retry = Duration::from_secs(session.timing().retry().into());
-        let stall = retry * limits::STALL_RETRIES;
+        let stall = (retry * limits::STALL_RETRIES).max(limits::STALL_MIN);
         (self.progress.after(patience.min(stall)), stall <= patience)
     }
 }
@@ -102,7 +103,14 @@ impl ClientSession {
         let held = self.memory.map(|memory| memory.serial);
         let Link::Up(connection) = &mut self.link else { return };
         match &connection.exchange {
-            Exchange::Idle(_) if held != Some(serial) => {
+            Exchange::Idle(due) if held != Some(serial) => {
+                // A cache that names what it does not have is not asked without a pause.
+                let from = connection.heeded.map_or(self.now, |heeded| heeded.after(limits::NOTIFIES_APART));
+                if from > self.now {
+                    connection.exchange = Exchange::Idle(from.min(*due));
+                    return;
+                }
+                connection.heeded = Some(self.now);
                 self.events.push_back(ClientEvent::Notified(serial));
                 self.ask();
             }
@@ -146,8 +154,10 @@ impl ClientSession {
             return Timing::nearest(timing.refresh().min(limits::POLL_V0), timing.retry(), timing.expire());
         };
         Timing::new(refresh, retry, expire).unwrap_or_else(|_| {
-            let used = Timing::nearest(refresh, retry, expire);
-            self.events.push_back(ClientEvent::TimersAdjusted { got: [refresh, retry, expire], used });
+            let (got, used) = ([refresh, retry, expire], Timing::nearest(refresh, retry, expire));
+            if self.adjusted.replace(got) != Some(got) {
+                self.events.push_back(ClientEvent::TimersAdjusted { got, used });
+            }
             used
         })
     }
@@ -166,6 +176,7 @@ impl ClientSession {
         let Complete { session, serial, timing, at } = complete;
         // [R-SYN-02] Only here is the serial taken over.
         self.memory = Some(Memory { version, session, serial });
+        self.refused = Arc::clone(&made.refused);
         self.data = made.image.clone().map(|image| complete.into_data(image));
         self.is_probe &= self.data.is_none();
         self.events.push_back(ClientEvent::Updated(made.told(version, complete)));

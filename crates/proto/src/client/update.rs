@@ -9,7 +9,8 @@ use crate::builder::Unsorted;
 use crate::delta::Delta;
 use crate::image::{Image, ImageSink, ImageWriter, Records, Section};
 use crate::limits::RESPONSE_OCTETS_MAX;
-use crate::payload::Action;
+use crate::payload::{Action, Asn, Aspa};
+use crate::record::customer_of;
 use crate::serial::{Serial, SessionId};
 use crate::server::Answer;
 use crate::time::Timing;
@@ -17,6 +18,7 @@ use crate::version::Version;
 use crate::violation::Violation;
 use crate::wire::{Pdu, record};
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -36,8 +38,33 @@ pub(super) enum Base {
 pub struct Changes {
     base: Base,
     version: Version,
+    /// On which connection they came.
+    connection: u64,
     sections: [Collected; 4],
+    count: usize,
+    /// Of memory.
     octets: usize,
+    /// Customers that were announced with what is no ASPA.
+    refused: Arc<BTreeSet<Asn>>,
+}
+
+/// What a payload PDU does to its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Announce,
+    Withdraw,
+    /// It announces what no router should use: an ASPA of AS 0, of a customer that is its own provider, or with too many
+    /// providers. The customer has none then, as with a cache that leaves it out. [C-ASP-06] [C-ASP-07]
+    Refuse,
+}
+
+impl From<&Action> for Step {
+    fn from(action: &Action) -> Step {
+        match action {
+            Action::Announce => Step::Announce,
+            Action::Withdraw => Step::Withdraw,
+        }
+    }
 }
 
 /// The payload of one section.
@@ -45,12 +72,13 @@ pub struct Changes {
 struct Collected {
     records: Unsorted,
     /// Where the records lie, and what they do; empty for a whole set, which only announces.
-    steps: Vec<(Action, Range<usize>)>,
+    steps: Vec<(Step, Range<usize>)>,
 }
 
 /// What a response made of the set.
 #[derive(Debug)]
 pub struct Applied {
+    pub(super) connection: u64,
     pub(super) outcome: Result<Made, Refusal>,
 }
 
@@ -60,6 +88,7 @@ pub(super) struct Made {
     answer: Answer,
     pub(super) image: Option<Image>,
     delta: Option<Arc<Delta>>,
+    pub(super) refused: Arc<BTreeSet<Asn>>,
 }
 
 /// A response that was applied. It says all of itself: the session may have gone on since.
@@ -79,6 +108,9 @@ pub struct Update {
     pub image: Option<Image>,
     /// What changed since the set before; none if there was no set before.
     pub delta: Option<Arc<Delta>>,
+    /// Customers that the cache announces with what is no ASPA: AS 0, its own provider, or more providers than
+    /// [`ASPA_PROVIDERS_MAX`](crate::ASPA_PROVIDERS_MAX). The set has nothing of them.
+    pub refused: Arc<BTreeSet<Asn>>,
 }
 
 /// A response that can't be applied, and the PDU that says so.
@@ -89,26 +121,26 @@ pub(super) struct Refusal {
 }
 
 impl Changes {
-    pub(super) fn new(base: Base, version: Version) -> Changes {
-        Changes { base, version, sections: Default::default(), octets: 0 }
+    pub(super) fn new(base: Base, version: Version, connection: u64, refused: Arc<BTreeSet<Asn>>) -> Changes {
+        let refused = if matches!(base, Base::Replace(_)) { Arc::default() } else { refused };
+        Changes { base, version, connection, sections: Default::default(), count: 0, octets: 0, refused }
     }
 
     /// How many payload PDUs there are.
     pub fn records(&self) -> usize {
-        let of = |(section, collected): (Section, &Collected)| match self.base {
-            Base::Replace(_) => collected.records.count(section),
-            Base::Change(_) | Base::ChangeUnknown => collected.steps.len(),
-        };
-        Section::ALL.into_iter().zip(&self.sections).map(of).sum()
+        self.count
     }
 
     /// Takes a payload PDU.
     pub(super) fn push(&mut self, pdu: &Pdu<'_>) -> Result<(), Violation> {
-        let (section, action) = match pdu {
-            Pdu::Prefix { action, origin } if origin.prefix().addr().is_ipv4() => (Section::Ipv4Prefix, *action),
-            Pdu::Prefix { action, .. } => (Section::Ipv6Prefix, *action),
-            Pdu::RouterKey { action, .. } => (Section::RouterKey, *action),
-            Pdu::Aspa { action, .. } => (Section::Aspa, *action),
+        let (section, step) = match pdu {
+            Pdu::Prefix { action, origin } if origin.prefix().addr().is_ipv4() => (Section::Ipv4Prefix, action.into()),
+            Pdu::Prefix { action, .. } => (Section::Ipv6Prefix, action.into()),
+            Pdu::RouterKey { action, .. } => (Section::RouterKey, action.into()),
+            Pdu::Aspa { action: Action::Announce, customer, providers } if Aspa::new(*customer, providers).is_err() => {
+                (Section::Aspa, Step::Refuse)
+            }
+            Pdu::Aspa { action, .. } => (Section::Aspa, action.into()),
             Pdu::SerialNotify { .. }
             | Pdu::SerialQuery { .. }
             | Pdu::ResetQuery
@@ -117,34 +149,46 @@ impl Changes {
             | Pdu::CacheReset
             | Pdu::ErrorReport(_) => unreachable!("it was asked whether this is payload"),
         };
+        self.count += 1;
         let is_whole = matches!(self.base, Base::Replace(_));
-        if is_whole && action == Action::Withdraw {
+        match (is_whole, step) {
             // [R-SYN-04] Nothing of a whole set can be withdrawn.
-            return Err(Violation::UnknownWithdrawal);
+            (true, Step::Withdraw) => return Err(Violation::UnknownWithdrawal),
+            (true, Step::Refuse) => {
+                self.octets += size_of::<Asn>();
+                let is_new = Arc::make_mut(&mut self.refused).insert(customer_of_pdu(pdu));
+                return if is_new { self.check_size() } else { Err(Violation::DuplicateAnnouncement) };
+            }
+            (true, Step::Announce) | (false, _) => {}
         }
         let collected = &mut self.sections[section.index()];
-        let octets = collected.records.push(section, |out| write_record(self.version, pdu, out));
+        let octets = collected.records.push(section, |out| match step {
+            Step::Announce | Step::Withdraw => write_record(self.version, pdu, out),
+            Step::Refuse => record::aspa_withdrawal(self.version, customer_of_pdu(pdu), out),
+        });
         self.octets += octets;
-        if self.octets > RESPONSE_OCTETS_MAX {
-            return Err(Violation::ResponseTooLarge);
-        }
         if !is_whole {
             let end = collected.records.octets().len();
-            collected.steps.push((action, end - octets..end));
+            collected.steps.push((step, end - octets..end));
+            // They are held once more when they are put in order.
+            self.octets += 2 * size_of::<(Step, Range<usize>)>();
         }
-        Ok(())
+        self.check_size()
+    }
+
+    fn check_size(&self) -> Result<(), Violation> {
+        if self.octets > RESPONSE_OCTETS_MAX { Err(Violation::ResponseTooLarge) } else { Ok(()) }
     }
 
     /// Makes the set as it is after this response. What is wrong with it, a record that is announced twice or one
     /// that is withdrawn and was not there, is an outcome too; only the sink can fail.
     pub fn apply<S: ImageSink>(mut self, sink: S) -> Result<Applied, S::Error> {
         let base = std::mem::replace(&mut self.base, Base::ChangeUnknown);
+        let connection = self.connection;
         let outcome = match base {
             Base::Replace(old) => self.replace(old.as_ref(), sink)?,
             Base::Change(old) => match self.difference(Some(&old)) {
-                Ok(delta) if delta.is_empty() => {
-                    Ok(Made { answer: Answer::Delta, image: Some(old), delta: Some(Arc::new(delta)) })
-                }
+                Ok(delta) if delta.is_empty() => Ok(self.changed(Some(old), delta)),
                 Ok(delta) => {
                     let image = match delta.apply(&old, sink) {
                         Ok(image) => image,
@@ -153,17 +197,17 @@ impl Changes {
                             unreachable!("the difference was made for this set")
                         }
                     };
-                    Ok(Made { answer: Answer::Delta, image: Some(image), delta: Some(Arc::new(delta)) })
+                    Ok(self.changed(Some(image), delta))
                 }
                 Err(refusal) => Err(refusal),
             },
-            Base::ChangeUnknown => self.difference(None).map(|delta| Made {
-                answer: Answer::Delta,
-                image: None,
-                delta: Some(Arc::new(delta)),
-            }),
+            Base::ChangeUnknown => self.difference(None).map(|delta| self.changed(None, delta)),
         };
-        Ok(Applied { outcome })
+        Ok(Applied { connection, outcome })
+    }
+
+    fn changed(self, image: Option<Image>, delta: Delta) -> Made {
+        Made { answer: Answer::Delta, image, delta: Some(Arc::new(delta)), refused: self.refused }
     }
 
     fn replace<S: ImageSink>(self, old: Option<&Image>, sink: S) -> Result<Result<Made, Refusal>, S::Error> {
@@ -175,30 +219,40 @@ impl Changes {
         }
         let image = writer.finish()?;
         let delta = old.map(|old| Arc::new(Delta::between(old, &image)));
-        Ok(Ok(Made { answer: Answer::Full, image: Some(image), delta }))
+        Ok(Ok(Made { answer: Answer::Full, image: Some(image), delta, refused: self.refused }))
     }
 
     /// What the steps, one after another, make of a set, or of one that nobody has.
-    fn difference(&self, old: Option<&Image>) -> Result<Delta, Refusal> {
+    fn difference(&mut self, old: Option<&Image>) -> Result<Delta, Refusal> {
         let mut delta = Delta::default();
         for (section, collected) in Section::ALL.into_iter().zip(&self.sections) {
             let record = |range: &Range<usize>| collected.records.octets().get(range.clone()).unwrap_or_default();
-            let mut steps: Vec<(Action, &[u8])> =
-                collected.steps.iter().map(|(action, range)| (*action, record(range))).collect();
+            let mut steps: Vec<(Step, &[u8])> =
+                collected.steps.iter().map(|(step, range)| (*step, record(range))).collect();
             // Stable: what happens to one record stays in its order.
             steps.sort_by(|(_, a), (_, b)| key_order(section, a, b));
             let mut records = old.map(|old| old.records(section).peekable());
             for same in steps.chunk_by(|(_, a), (_, b)| is_same_key(section, a, b)) {
-                let Some((action, record)) = same.first() else { continue };
+                let Some((step, record)) = same.first() else { continue };
                 let before = match &mut records {
                     Some(records) => {
                         while records.next_if(|other| key_order(section, other, record).is_lt()).is_some() {}
                         records.next_if(|other| is_same_key(section, other, record))
                     }
                     // Whoever has the set would know; what the cache says is taken to be right.
-                    None => (*action == Action::Withdraw).then_some(*record),
+                    None => (*step == Step::Withdraw).then_some(*record),
                 };
-                let after = follow(section, before, same)?;
+                let customer = (section == Section::Aspa).then(|| customer_of(record));
+                let was_refused = customer.is_some_and(|customer| self.refused.contains(&customer));
+                let (after, is_refused) = follow(section, before, was_refused, same)?;
+                if let Some(customer) = customer.filter(|_| was_refused != is_refused) {
+                    let refused = Arc::make_mut(&mut self.refused);
+                    if is_refused {
+                        refused.insert(customer)
+                    } else {
+                        refused.remove(&customer)
+                    };
+                }
                 if before != after {
                     delta.change(section, before, after);
                 }
@@ -208,32 +262,37 @@ impl Changes {
     }
 }
 
-/// What becomes of one record, which may be there, by steps that all concern it.
+/// What becomes of one record, which may be there or refused, by steps that all concern it.
 fn follow<'a>(
     section: Section,
     before: Option<&'a [u8]>,
-    steps: &[(Action, &'a [u8])],
-) -> Result<Option<&'a [u8]>, Refusal> {
-    let mut current = before;
+    was_refused: bool,
+    steps: &[(Step, &'a [u8])],
+) -> Result<(Option<&'a [u8]>, bool), Refusal> {
+    let (mut current, mut is_refused) = (before, was_refused);
     let mut announced = false;
-    for (action, record) in steps {
-        let refusal = |violation| Refusal { violation, copy: as_sent(section, *action, record) };
-        current = match (action, current) {
+    for (step, record) in steps {
+        let refusal = |violation| Refusal { violation, copy: as_sent(section, *step, record) };
+        let is_there = current.is_some() || is_refused;
+        match (step, is_there) {
             // [R-DAT-01] A new list of providers replaces the one before; twice in one response is one too many.
-            (Action::Announce, Some(_)) if section == Section::Aspa && !announced => Some(record),
-            (Action::Announce, Some(_)) => return Err(refusal(Violation::DuplicateAnnouncement)),
-            (Action::Announce, None) => Some(record),
-            (Action::Withdraw, Some(_)) => None, // [R-DAT-06]
-            (Action::Withdraw, None) => return Err(refusal(Violation::UnknownWithdrawal)), // [R-DAT-02]
-        };
-        announced |= *action == Action::Announce;
+            (Step::Announce | Step::Refuse, true) if section != Section::Aspa || announced => {
+                return Err(refusal(Violation::DuplicateAnnouncement));
+            }
+            (Step::Withdraw, false) => return Err(refusal(Violation::UnknownWithdrawal)), // [R-DAT-02]
+            (Step::Announce, _) => (current, is_refused) = (Some(*record), false),
+            (Step::Refuse, _) => (current, is_refused) = (None, true),
+            (Step::Withdraw, true) => (current, is_refused) = (None, false), // [R-DAT-06]
+        }
+        announced |= *step != Step::Withdraw;
     }
     // Said in other versions, it is still the same.
     let is_same = |a: &[u8], b: &[u8]| a.get(1..) == b.get(1..);
-    Ok(match (before, current) {
+    let after = match (before, current) {
         (Some(before), Some(current)) if is_same(before, current) => Some(before),
         _ => current,
-    })
+    };
+    Ok((after, is_refused))
 }
 
 /// The order of what tells records apart: of an ASPA that is the customer, whoever its providers are.
@@ -246,6 +305,13 @@ fn key_order(section: Section, a: &[u8], b: &[u8]) -> Ordering {
 
 fn is_same_key(section: Section, a: &[u8], b: &[u8]) -> bool {
     key_order(section, a, b).is_eq()
+}
+
+fn customer_of_pdu(pdu: &Pdu<'_>) -> Asn {
+    match pdu {
+        Pdu::Aspa { customer, .. } => *customer,
+        _ => unreachable!("only ASPAs are refused"),
+    }
 }
 
 /// Writes a payload PDU as an announcement, whatever it does.
@@ -267,14 +333,14 @@ fn write_record(version: Version, pdu: &Pdu<'_>, out: &mut Vec<u8>) {
 }
 
 /// The PDU that a record came in.
-fn as_sent(section: Section, action: Action, record: &[u8]) -> Vec<u8> {
+fn as_sent(section: Section, step: Step, record: &[u8]) -> Vec<u8> {
     let mut pdu = record.to_vec();
     let flags = match section {
         Section::Ipv4Prefix | Section::Ipv6Prefix => 8,
         Section::RouterKey | Section::Aspa => 2,
     };
     if let Some(octet) = pdu.get_mut(flags) {
-        *octet = action.flags();
+        *octet = if step == Step::Withdraw { Action::Withdraw } else { Action::Announce }.flags();
     }
     pdu
 }
@@ -301,8 +367,8 @@ impl Collected {
 impl Made {
     /// The response as it is told.
     pub(super) fn told(self, version: Version, complete: Complete) -> Update {
-        let (Made { answer, image, delta }, Complete { session, serial, timing, .. }) = (self, complete);
-        Update { version, session, serial, timing, answer, image, delta }
+        let (Made { answer, image, delta, refused }, Complete { session, serial, timing, .. }) = (self, complete);
+        Update { version, session, serial, timing, answer, image, delta, refused }
     }
 }
 

@@ -13,3 +13,4 @@ mod octets;
 mod pipes;
 mod sync;
 mod timers;
+mod unusable;

@@ -59,7 +59,7 @@ fn change(set: &mut Set, which: u8) {
         16..22 => record(&format!("ipv6 + 2001:db8:{which}::/48-48 AS{which}")),
         22..28 => record(&format!("router-key + {which:040} AS{which} 3001{which}")),
         // One of four customers gets another list of providers, or none.
-        _ => record(&format!("aspa + AS{} AS{which},AS100", which % 4)),
+        _ => record(&format!("aspa + AS{} AS{which},AS100", 1 + which % 4)),
     };
     if set.remove(&new) {
         return;

@@ -6,12 +6,13 @@
 
 use super::{Content, Context, Failure, Habits, Read, blocking, unix_now};
 use crate::hub::News;
-use crate::words::span;
-use rtrcast_feed::{Stamp, Table, Tally};
+use crate::words::{name_customers, span};
+use rtrcast_feed::{Table, Tally};
 use rtrcast_net::{Clock, Follower, Target};
 use rtrcast_proto::{
-    Again, ClientEvent, ClientPolicy, ClientSession, ConnectionEnd, Data, FlushReason, Moment, SessionId, Update,
+    Again, Asn, ClientEvent, ClientPolicy, ClientSession, ConnectionEnd, Data, FlushReason, SessionId, Update,
 };
+use std::collections::BTreeSet;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -29,7 +30,8 @@ pub(super) async fn follow(target: Target, context: Context) {
     let session = ClientSession::new(clock.now(), ClientPolicy::default(), seed);
     let (shown, seen) = watch::channel(Standing::default());
     let bell = Arc::clone(&context.bell);
-    let mut upstream = Upstream { name: Arc::clone(&context.name), clock, shown, asked: Instant::now(), error: None };
+    let mut upstream =
+        Upstream { name: Arc::clone(&context.name), clock, shown, asked: Instant::now(), refused: None, error: None };
     tokio::join!(rtrcast_net::follow(&target, clock, session, &bell, &mut upstream), relay(seen, clock, context));
 }
 
@@ -55,6 +57,8 @@ struct Upstream {
     clock: Clock,
     shown: watch::Sender<Standing>,
     asked: Instant,
+    /// Customers whose ASPAs were left out at the last update.
+    refused: Option<Arc<BTreeSet<Asn>>>,
     /// Why there was no connection.
     error: Option<io::Error>,
 }
@@ -119,6 +123,10 @@ impl Upstream {
             if update.is_change() { "changed" } else { "unchanged" },
             if update.is_full() { "as a whole" } else { "since the last one" }
         );
+        if !update.refused.is_empty() && Some(&update.refused) != self.refused.as_ref() {
+            warn!("{name}: left out, no ASPAs that a router could use: {}", name_customers(update.refused.iter()));
+        }
+        self.refused = Some(Arc::clone(&update.refused));
         let took = self.asked.elapsed();
         self.shown.send_modify(|standing| {
             *standing = Standing { data: Some(data.clone()), took, failures: standing.failures, ..Standing::default() };
@@ -172,26 +180,20 @@ async fn relay(mut seen: watch::Receiver<Standing>, clock: Clock, context: Conte
 
 /// Tells of a new set, or that the one before counts for longer.
 async fn tell_data(data: &Data, told: Option<&Data>, took: Duration, clock: Clock, context: &Context) {
-    if told.is_some_and(|told| told.received == data.received) {
+    let is_same_set = told.is_some_and(|told| Arc::ptr_eq(told.image.shared(), data.image.shared()));
+    // Two responses may come within a millisecond.
+    if is_same_set && told.is_some_and(|told| (told.received, told.serial) == (data.received, data.serial)) {
         return;
     }
     context.metrics.show_upstream(&context.name, data.image.version(), data.session, data.serial);
-    let valid_until = unix_of_moment(data.expires(), clock.now());
-    if told.is_some_and(|told| Arc::ptr_eq(told.image.shared(), data.image.shared())) {
-        context.count_request("ok");
-        return context.tell(News::Renewed { valid_until }).await;
+    context.count_request("ok");
+    let valid_for = Duration::from_millis(data.expires().0.saturating_sub(clock.now().0));
+    if is_same_set {
+        return context.tell(News::Renewed { valid_for }).await;
     }
     let image = data.image.clone();
-    let table = blocking(move || Table::of_image(image, Stamp { made: None, valid_until: Some(valid_until) })).await;
-    let read = Read { content: Content::Table(Arc::new(table), Tally::default()), written: None };
-    context.count_request("ok");
-    context.tell(News::Loaded { read, took }).await;
-}
-
-/// A moment to come, in seconds since 1970.
-fn unix_of_moment(moment: Moment, now: Moment) -> u32 {
-    let seconds = moment.0.saturating_sub(now.0) / 1_000;
-    unix_now().saturating_add(u32::try_from(seconds).unwrap_or(u32::MAX))
+    let table = blocking(move || Arc::new(Table::of_image(image))).await;
+    context.tell(News::Synchronised { table, valid_for, took }).await;
 }
 
 /// What a cache has now, for commands that do not serve: the first complete set, or the first failure.
@@ -204,7 +206,7 @@ pub(super) async fn read_once(target: &Target, habits: &Habits) -> Result<Read, 
         return Err(Failure::Upstream("the cache takes too long".to_owned()));
     }
     let data = once.outcome.unwrap_or_else(|| Err("the cache sent nothing".to_owned())).map_err(Failure::Upstream)?;
-    let table = Table::of_image(data.image, Stamp::default());
+    let table = Table::of_image(data.image);
     Ok(Read { content: Content::Table(Arc::new(table), Tally::default()), written: Some(unix_now()) })
 }
 
