@@ -31,7 +31,7 @@ pub(crate) const PEER: Peer = Peer {
     notes: &[
         "two of it that start within the same second have the same session and count serials alike. A router that knew \
             the first one takes the second for it, and gets no record of what changed. So it is restarted a second later.",
-        "after a restart it closes at a Serial Query of the old session, more often than not without an Error Report. \
+        "after a restart it closes at a Serial Query of the old session, about every second time without an Error Report. \
             Our client asks for everything then.",
         "drops prefixes of length 0, so the two default routes are not among what is compared.",
         "makes a new serial each time that it reads its input, and notifies of it, also where nothing changed.",
