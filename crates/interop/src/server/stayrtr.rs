@@ -3,7 +3,7 @@
 use super::{Peer, Server, Start, free_address};
 use crate::Outcome;
 use crate::document::document;
-use crate::process::{GLANCE, Process, package_version, wait_for_line};
+use crate::process::{GLANCE, Process, package_version, wait_for_line, wait_for_listener};
 use crate::step::{Exception, Kind, Step};
 use crate::world::Records;
 use serde_json::{Value, json};
@@ -100,6 +100,8 @@ impl Server for StayRtr {
         command.current_dir(&self.folder).args(["-bind", &self.address.to_string(), "-cache", "rpki.json"]);
         command.args(["-checktime=false", "-metrics.addr", ""]).args(&self.flags);
         self.running = Some(Process::start(&mut command, &log)?);
-        wait_for_line(&log, "new serial")
+        // It reads its input first, and listens then.
+        wait_for_line(&log, "new serial")?;
+        wait_for_listener(self.address)
     }
 }
