@@ -3,6 +3,7 @@
 use crate::Outcome;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -112,6 +113,18 @@ pub(crate) fn wait_for_line(log: &Path, text: &str) -> Outcome {
         }
         std::thread::sleep(GLANCE);
     }
+}
+
+/// Waits until a program listens.
+pub(crate) fn wait_for_listener(address: SocketAddr) -> Outcome {
+    let deadline = Instant::now() + LINE_MAX;
+    while let Err(error) = TcpStream::connect(address) {
+        if Instant::now() > deadline {
+            return Err(format!("nobody listens at {address}: {error}"));
+        }
+        std::thread::sleep(GLANCE);
+    }
+    Ok(())
 }
 
 /// Runs a program to its end and returns what it wrote to its standard output.

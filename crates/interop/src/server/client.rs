@@ -89,6 +89,10 @@ pub(super) const AGAIN_AT_ONCE: &str = "connected again at once";
 pub(super) const STEPPED_DOWN: &str = "stepped down";
 /// Its cache sent an Error Report.
 pub(super) const GOT_REPORT: &str = "got an Error Report";
+/// The cache can't go on from the serial that it was asked for.
+pub(super) const CACHE_RESET: &str = "got a Cache Reset";
+/// The cache has no data yet.
+pub(super) const NO_DATA: &str = "got no data";
 /// The data were void before they expired.
 pub(super) const FLUSHED: &str = "flushed";
 /// A Serial Notify made it ask.
@@ -113,8 +117,8 @@ impl History {
                 }
                 if update.is_full() { "loaded" } else { "updated" }
             }
-            ClientEvent::CacheReset => "got a Cache Reset",
-            ClientEvent::NoData => "got no data",
+            ClientEvent::CacheReset => CACHE_RESET,
+            ClientEvent::NoData => NO_DATA,
             ClientEvent::TimersAdjusted { .. } => "adjusted timers",
             ClientEvent::PeerReported { .. } => GOT_REPORT,
             ClientEvent::Reported { .. } => "sent an Error Report",

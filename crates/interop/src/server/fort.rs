@@ -4,7 +4,7 @@
 use super::{Peer, Server, Start, free_address, trust_anchor};
 use crate::Outcome;
 use crate::document::base64;
-use crate::process::{Process, package_version, wait_for_line};
+use crate::process::{Process, package_version, wait_for_line, wait_for_listener};
 use crate::step::{Exception, Kind, Step};
 use crate::world::{Records, RouterKey, Vrp};
 use serde_json::{Value, json};
@@ -74,7 +74,8 @@ impl Server for Fort {
         command.arg(format!("--server.interval.retry={}", self.retry_s));
         command.args(["--log.output=console", "--log.level=info"]);
         self.running = Some(Process::start(&mut command, &log)?);
-        wait_for_line(&log, "First validation cycle successfully ended")
+        wait_for_line(&log, "First validation cycle successfully ended")?;
+        wait_for_listener(self.address)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The server of the `rpki` crate, which Routinator and RTRTR are built on, with a source of our own behind it.
 //!
+//! After a restart it has no data yet when it is asked first, and notifies as soon as it has some.
+//!
 //! It leaves the order of records to its source. Ours is as wild as version 0 and 1 allow: backwards in a whole set,
 //! and announcements before withdrawals in a change.
 
@@ -21,6 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio::time::sleep;
 
 pub(crate) const PEER: Peer = Peer {
     name: "rpki server (crate)",
@@ -44,6 +47,9 @@ pub(crate) const PEER: Peer = Peer {
 
 /// The serial before the one that has zeros in all places, so that it wraps.
 const FIRST_SERIAL: u32 = u32::MAX;
+
+/// How long it has no data after somebody has asked.
+const NOT_READY: Duration = Duration::from_millis(300);
 
 struct RpkiRs {
     address: SocketAddr,
@@ -95,6 +101,7 @@ impl Server for RpkiRs {
         let (session, retry_s) = self.source.identity();
         self.source = Source::new(session + 1, retry_s, records)?;
         self.notify = NotifySender::new();
+        self.source.sets().tells_when_ready = Some(self.notify.clone());
         self.run()
     }
 }
@@ -116,11 +123,18 @@ struct Sets {
     retry_s: u32,
     /// One per serial, the newest last.
     sets: Vec<Arc<Set>>,
+    /// There are no data for the first who asks, and this says that there are, soon after.
+    tells_when_ready: Option<NotifySender>,
 }
 
 impl Source {
     fn new(session: u16, retry_s: u32, records: &Records) -> Outcome<Source> {
-        Ok(Source(Arc::new(Mutex::new(Sets { session, retry_s, sets: vec![Arc::new(set(records)?)] }))))
+        Ok(Source(Arc::new(Mutex::new(Sets {
+            session,
+            retry_s,
+            sets: vec![Arc::new(set(records)?)],
+            tells_when_ready: None,
+        }))))
     }
 
     fn put(&self, records: &Records) -> Outcome {
@@ -154,7 +168,12 @@ impl PayloadSource for Source {
     type Diff = Changes;
 
     fn ready(&self) -> bool {
-        true
+        let Some(mut notify) = self.sets().tells_when_ready.take() else { return true };
+        tokio::spawn(async move {
+            sleep(NOT_READY).await;
+            notify.notify();
+        });
+        false
     }
 
     fn notify(&self) -> State {

@@ -1,7 +1,7 @@
 //! What our client goes through with every cache, a step after the other. Each ends when it holds exactly what is
 //! served, in the version that is expected, or when the time is up; and whatever it held meanwhile was a whole set.
 
-use super::client::{AGAIN_AT_ONCE, Client, FLUSHED, GOT_REPORT, NOTIFIED, STEPPED_DOWN, WAITED};
+use super::client::{AGAIN_AT_ONCE, CACHE_RESET, Client, FLUSHED, GOT_REPORT, NO_DATA, NOTIFIED, STEPPED_DOWN, WAITED};
 use super::reader::read_all;
 use super::{Peer, Server, Start};
 use crate::Outcome;
@@ -29,9 +29,14 @@ const RETRY_LONG_S: u32 = 600;
 const RETRY_SHORT_S: u32 = 2;
 /// How often a downgrade is repeated, since some caches lose an Error Report now and then.
 const DOWNGRADES: usize = 100;
-/// With so few records that a hundred loads take seconds.
-const DOWNGRADE_VRPS: usize = 300;
+/// The same for restarts. Each takes a second or two, since our client gives a lost cache that long.
+const RESTARTS: usize = 10;
+/// So few that a hundred loads take seconds.
+const FEW_VRPS: usize = 300;
 const DOWNGRADE_ASK: Duration = Duration::from_millis(5);
+
+/// What may happen on the way to a new session.
+const RESTART_WAYS: [&str; 4] = [CACHE_RESET, AGAIN_AT_ONCE, GOT_REPORT, NO_DATA];
 
 /// Puts our client through all steps with one cache.
 pub(crate) fn run(peer: &Peer, version: String, program: &Path) -> Row {
@@ -40,6 +45,7 @@ pub(crate) fn run(peer: &Peer, version: String, program: &Path) -> Row {
     if peer.speaks.contains(&HIGHEST) && (peer.serves)(World::new().records()).aspas.is_empty() {
         run.aspas();
     }
+    run.restarts();
     for &version in &peer.speaks[1..] {
         run.one_version(Step::Versions, version);
     }
@@ -131,6 +137,38 @@ impl Run<'_> {
         self.row.judge(Step::Restart, back, started);
     }
 
+    /// Many restarts in a row, by whatever way our client comes to ask for everything.
+    fn restarts(&mut self) {
+        let started = Instant::now();
+        let outcome = self.ways_of_restart().map(|ways| format!("{RESTARTS} times in a row: {}", told(&ways)));
+        self.row.judge(Step::Restart, outcome, started);
+    }
+
+    fn ways_of_restart(&self) -> Outcome<BTreeMap<String, usize>> {
+        let mut records = few_records();
+        let highest = self.peer.speaks[0];
+        let mut pair = self.pair(HIGHEST, highest, highest, Followers::ClientOnly, RETRY_SHORT_S, &records)?;
+        let mut served = (self.peer.serves)(&records);
+        pair.wait_for(None, &served, PATIENCE)?;
+        let mut ways = BTreeMap::new();
+        for _ in 0..RESTARTS {
+            let before = served;
+            records.vrps.pop_last();
+            served = (self.peer.serves)(&records);
+            let counts = |pair: &Pair| RESTART_WAYS.map(|way| pair.client.count(way));
+            let earlier = counts(&pair);
+            pair.server.restart(&records)?;
+            pair.wait_for(Some(&before), &served, PATIENCE)?;
+            let now = counts(&pair);
+            let way: Vec<String> = (0..now.len())
+                .filter(|way| now[*way] > earlier[*way])
+                .map(|way| format!("{} {}", RESTART_WAYS[way], now[way] - earlier[way]))
+                .collect();
+            *ways.entry(way.join(", ")).or_default() += 1;
+        }
+        Ok(ways)
+    }
+
     /// ASPAs, where the cache has them and the other steps go without.
     fn aspas(&mut self) {
         let started = Instant::now();
@@ -167,16 +205,14 @@ impl Run<'_> {
     /// The same downgrade many times in a row, by whatever way it goes.
     fn downgrades(&mut self, version: u8) {
         let started = Instant::now();
-        let outcome = self.ways_of_downgrade(version).map(|ways| {
-            let ways: Vec<String> = ways.iter().map(|(way, count)| format!("{count} times {way}")).collect();
-            format!("version {version}, {DOWNGRADES} times in a row: {}", ways.join("; "))
-        });
+        let outcome = self
+            .ways_of_downgrade(version)
+            .map(|ways| format!("version {version}, {DOWNGRADES} times in a row: {}", told(&ways)));
         self.row.judge(Step::Downgrade, outcome, started);
     }
 
     fn ways_of_downgrade(&self, version: u8) -> Outcome<BTreeMap<String, usize>> {
-        let mut records = World::new().records().clone();
-        records.vrps = records.vrps.into_iter().rev().take(DOWNGRADE_VRPS).collect();
+        let records = few_records();
         let (served, folder) = ((self.peer.serves)(&records), Folder::new()?);
         let server = (self.peer.start)(&Start {
             version,
@@ -242,6 +278,18 @@ impl Run<'_> {
         };
         Ok(Pair { server, client, follower, folder, version })
     }
+}
+
+/// "90 times this; 10 times that".
+fn told(ways: &BTreeMap<String, usize>) -> String {
+    let ways: Vec<String> = ways.iter().map(|(way, count)| format!("{count} times {way}")).collect();
+    ways.join("; ")
+}
+
+fn few_records() -> Records {
+    let mut records = World::new().records().clone();
+    records.vrps = records.vrps.into_iter().rev().take(FEW_VRPS).collect();
+    records
 }
 
 impl Peer {

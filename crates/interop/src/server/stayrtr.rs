@@ -3,7 +3,7 @@
 use super::{Peer, Server, Start, free_address};
 use crate::Outcome;
 use crate::document::document;
-use crate::process::{Process, package_version, wait_for_line};
+use crate::process::{GLANCE, Process, package_version, wait_for_line, wait_for_listener};
 use crate::step::{Exception, Kind, Step};
 use crate::world::Records;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub(crate) const PEER: Peer = Peer {
     name: "StayRTR",
@@ -29,6 +29,10 @@ pub(crate) const PEER: Peer = Peer {
             stand elsewhere. Our client takes that for the broken protocol that it is.",
     }],
     notes: &[
+        "two of it that start within the same second have the same session and count serials alike. A router that knew \
+            the first one takes the second for it, and gets no record of what changed. So it is restarted a second later.",
+        "after a restart it closes at a Serial Query of the old session, about every second time without an Error Report. \
+            Our client asks for everything then.",
         "drops prefixes of length 0, so the two default routes are not among what is compared.",
         "makes a new serial each time that it reads its input, and notifies of it, also where nothing changed.",
     ],
@@ -43,7 +47,13 @@ struct StayRtr {
     address: SocketAddr,
     flags: Vec<String>,
     with_aspas: bool,
+    /// The second of the last start, which its session comes from.
+    started: u64,
     running: Option<Process>,
+}
+
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 fn start(start: &Start) -> Outcome<Box<dyn Server>> {
@@ -53,6 +63,7 @@ fn start(start: &Start) -> Outcome<Box<dyn Server>> {
         address: free_address()?,
         flags: flags.iter().flat_map(|(flag, value)| [(*flag).to_owned(), value.to_string()]).collect(),
         with_aspas: start.with_aspas,
+        started: 0,
         running: None,
     };
     server.restart(start.records)?;
@@ -79,12 +90,18 @@ impl Server for StayRtr {
 
     fn restart(&mut self, records: &Records) -> Outcome {
         self.running = None;
+        while unix_now() == self.started {
+            std::thread::sleep(GLANCE);
+        }
+        self.started = unix_now();
         self.put(records)?;
         let log = self.folder.join("peer.log");
         let mut command = Command::new("stayrtr");
         command.current_dir(&self.folder).args(["-bind", &self.address.to_string(), "-cache", "rpki.json"]);
         command.args(["-checktime=false", "-metrics.addr", ""]).args(&self.flags);
         self.running = Some(Process::start(&mut command, &log)?);
-        wait_for_line(&log, "new serial")
+        // It reads its input first, and listens then.
+        wait_for_line(&log, "new serial")?;
+        wait_for_listener(self.address)
     }
 }

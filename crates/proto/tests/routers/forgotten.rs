@@ -1,5 +1,5 @@
 //! Caches that do not know the router's session any more, and close without the report that should say so: StayRTR 0.5.1
-//! after a restart, more often than not.
+//! after a restart, about every second time.
 
 use crate::story::check_again;
 use expect_test::expect;
