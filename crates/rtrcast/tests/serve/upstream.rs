@@ -151,6 +151,23 @@ fn a_cache_that_shuts_down_takes_its_data_with_it_and_one_that_breaks_off_does_n
 }
 
 #[test]
+fn two_updates_at_once_are_both_served() {
+    for _ in 0..10 {
+        let played = Played::new();
+        let mut cache = Cache::start(played.url(), &[]);
+        let mut upstream = played.accept();
+        upstream.expect("02 02 0000 00000008");
+        let end = |serial: u32| format!("02 07 1234 00000018 {serial:08x} 00000E10 00000258 00001C20");
+        // The notify stands right behind the first set, so that the second one may come in the same millisecond.
+        upstream.send(&format!("02 03 1234 00000008 {VRP} {} 02 00 1234 0000000C 00000008", end(7)));
+        upstream.expect("02 01 1234 0000000C 00000007");
+        upstream.send(&format!("02 03 1234 00000008 {VRP6} {VRP_GONE} {}", end(8)));
+        cache.wait_for(" 1 VRPs (0 IPv4, 1 IPv6)");
+        assert_eq!(Router::connect(cache.rtr).reset_query(2).payload, [hex(VRP6)]);
+    }
+}
+
+#[test]
 fn what_a_cache_sent_stays_when_it_breaks_the_protocol() {
     let played = Played::new();
     let mut cache = Cache::start(played.url(), &[]);
