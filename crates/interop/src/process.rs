@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How often something is looked at that has to come true.
 pub(crate) const GLANCE: Duration = Duration::from_millis(50);
@@ -150,4 +150,16 @@ pub(crate) fn package_version(package: &str, program: &str) -> Option<String> {
     find(program)?;
     let version = output(Command::new("dpkg-query").args(["--show", "--showformat", "${Version}", package]));
     Some(version.unwrap_or_else(|_| "not of a package".to_owned()))
+}
+
+/// The time of day in seconds since 1970.
+pub(crate) fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// Waits until it is a later second than that.
+pub(crate) fn wait_for_second_after(second: u64) {
+    while unix_now() <= second {
+        std::thread::sleep(GLANCE);
+    }
 }

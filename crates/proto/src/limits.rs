@@ -72,9 +72,12 @@ pub const NO_DATA: Duration = Duration::from_secs(60);
 /// How soon a lost connection is tried again; twice as long each time. [R-TMO-02]
 pub const RECONNECT_MIN: Duration = Duration::from_secs(1);
 
+/// But not later than this: a cache that was restarted a few times in a row is back soon.
+pub const RECONNECT_MAX: Duration = Duration::from_secs(60);
+
 /// A connection that is lost so long after its first update is tried again soon, and one that is lost earlier after as
 /// long as if there had been none: a cache that closes behind each response is not asked each second. [R-TMO-02]
 pub const LASTING: Duration = Duration::from_secs(60);
 
 /// The most octets of memory that a router collects of a response: the world has 23 MB.
-pub const RESPONSE_OCTETS_MAX: usize = 512 * 1024 * 1024;
+pub const RESPONSE_OCTETS_MAX: usize = 256 * 1024 * 1024;

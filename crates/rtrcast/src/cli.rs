@@ -259,7 +259,8 @@ Examples:
   rtrcast dump localhost:8282 --session 4661 --serial 7 --format text
       what changed since then
   rtrcast dump localhost:8282 --follow --format text
-      the set, and then each change as it comes, until Ctrl-C; with -o FILE the file is kept current instead
+      the set, and then each change as it comes, until Ctrl-C; with -o FILE the file is kept current instead, and has the
+      newest set even if that may not be used any more, which is said on standard error
   rtrcast dump localhost:8282 --version 1 --pdus
       the conversation in version 1, a line a PDU: what is sent (>) and what is received (<)
   diff <(rtrcast dump -q --format csv tcp://one:323) <(rtrcast dump -q --format csv tcp://two:323)
@@ -273,8 +274,8 @@ absent. CSV has VRPs only. Text is the form of --pdus without the version. Chang
 
 Exit codes: 0 all is written (or --follow was stopped, or nobody reads on), 2 wrong usage, 5 the output can't be written,
 10 refused: no connection, or closed without an answer, 11 no data: the cache has none yet (code 2), or can't tell what
-changed, 12 protocol: an Error Report, a breach, no common version, or an end in the middle, 13 timeout. Nothing but 0
-leaves a document.";
+changed, 12 protocol: an Error Report, a breach, no common version, or an end in the middle, 13 timeout, 128 and the
+signal's number if one stopped it before it was done. Nothing but 0 leaves a document.";
 
 /// What `rtrcast dump` is told.
 #[derive(Args, Debug)]

@@ -212,6 +212,7 @@ impl Places {
         let metrics = Arc::clone(&self.metrics);
         let Some(place) = self.find(purpose) else { return };
         place.is_loading = false;
+        metrics.failures.get_or_create(&FailureLabels { path: place.name.to_string(), reason: "withdrawn" }).inc();
         metrics.healthy.get_or_create(&place.path()).set(0);
         place.complain(why.to_owned(), format!("{}: {why}", place.name));
     }

@@ -284,7 +284,8 @@ impl Curator {
                 && self.served.iter().any(|(source, _)| *source == feed.source),
             layout: feed.last.as_ref().map(|last| *last.table.image().layout()),
             made: feed.last.as_ref().and_then(|last| Some(last.made(self.reviewed?))),
-            is_too_old: feed.is_too_old,
+            // What was taken back is gone, and not old.
+            is_too_old: feed.is_too_old && feed.last.as_ref().is_none_or(|last| last.lasts != Lasts::TakenBack),
             held: feed.held.as_ref().zip(self.curation.guard.hold).map(|(held, hold)| HeldStatus {
                 losses: held.losses.clone(),
                 since: held.since,

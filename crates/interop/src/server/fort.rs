@@ -4,7 +4,7 @@
 use super::{Peer, Server, Start, free_address, trust_anchor};
 use crate::Outcome;
 use crate::document::base64;
-use crate::process::{Process, package_version, wait_for_line, wait_for_listener};
+use crate::process::{Process, package_version, unix_now, wait_for_line, wait_for_listener, wait_for_second_after};
 use crate::step::{Exception, Kind, Step};
 use crate::world::{Records, RouterKey, Vrp};
 use serde_json::{Value, json};
@@ -29,6 +29,8 @@ pub(crate) const PEER: Peer = Peer {
         reason: "it can't be held to lower versions. It has no version 2, so each session begins with a downgrade.",
     }],
     notes: &[
+        "its session comes from the second of its start, and its serials begin at 1. A router that knew one that started \
+            within the same second takes it for that one. So it is restarted a second later.",
         "has no ASPAs.",
         "takes a SLURM assertion of a prefix of length 0 for an error, and serves none of the file then. So the two \
             default routes are left out.",
@@ -39,13 +41,15 @@ struct Fort {
     folder: PathBuf,
     address: SocketAddr,
     retry_s: u32,
+    /// The second in which the last start was over: its session comes from that or an earlier one.
+    started: u64,
     running: Option<Process>,
 }
 
 fn start(start: &Start) -> Outcome<Box<dyn Server>> {
     trust_anchor::write(start.folder)?;
     let (folder, address) = (start.folder.to_owned(), free_address()?);
-    let mut server = Fort { folder, address, retry_s: start.retry_s, running: None };
+    let mut server = Fort { folder, address, retry_s: start.retry_s, started: 0, running: None };
     server.restart(start.records)?;
     Ok(Box::new(server))
 }
@@ -64,6 +68,7 @@ impl Server for Fort {
 
     fn restart(&mut self, records: &Records) -> Outcome {
         self.running = None;
+        wait_for_second_after(self.started);
         self.put(records)?;
         let log = self.folder.join("peer.log");
         let mut command = Command::new("fort");
@@ -75,7 +80,9 @@ impl Server for Fort {
         command.args(["--log.output=console", "--log.level=info"]);
         self.running = Some(Process::start(&mut command, &log)?);
         wait_for_line(&log, "First validation cycle successfully ended")?;
-        wait_for_listener(self.address)
+        wait_for_listener(self.address)?;
+        self.started = unix_now();
+        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Peer, Server, Start, free_address};
 use crate::Outcome;
 use crate::document::document;
-use crate::process::{GLANCE, Process, package_version, wait_for_line, wait_for_listener};
+use crate::process::{Process, package_version, unix_now, wait_for_line, wait_for_listener, wait_for_second_after};
 use crate::step::{Exception, Kind, Step};
 use crate::world::Records;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 pub(crate) const PEER: Peer = Peer {
     name: "StayRTR",
@@ -47,13 +47,9 @@ struct StayRtr {
     address: SocketAddr,
     flags: Vec<String>,
     with_aspas: bool,
-    /// The second of the last start, which its session comes from.
+    /// The second in which the last start was over: its session comes from that or an earlier one.
     started: u64,
     running: Option<Process>,
-}
-
-fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 fn start(start: &Start) -> Outcome<Box<dyn Server>> {
@@ -90,10 +86,7 @@ impl Server for StayRtr {
 
     fn restart(&mut self, records: &Records) -> Outcome {
         self.running = None;
-        while unix_now() == self.started {
-            std::thread::sleep(GLANCE);
-        }
-        self.started = unix_now();
+        wait_for_second_after(self.started);
         self.put(records)?;
         let log = self.folder.join("peer.log");
         let mut command = Command::new("stayrtr");
@@ -102,6 +95,8 @@ impl Server for StayRtr {
         self.running = Some(Process::start(&mut command, &log)?);
         // It reads its input first, and listens then.
         wait_for_line(&log, "new serial")?;
-        wait_for_listener(self.address)
+        wait_for_listener(self.address)?;
+        self.started = unix_now();
+        Ok(())
     }
 }

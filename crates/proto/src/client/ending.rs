@@ -199,7 +199,7 @@ impl ClientSession {
     }
 
     /// When to connect again after something that may be over soon: a second at first, twice as long each time, up to
-    /// the Retry interval. [R-TMO-02]
+    /// the Retry interval or a minute. [R-TMO-02]
     fn back_off(&mut self) -> Moment {
         if let Link::Up(Connection { lasting: Some(from), .. }) = &self.link
             && *from <= self.now
@@ -209,7 +209,7 @@ impl ClientSession {
         let retry = Duration::from_secs(self.timing().retry().into());
         let doubled = limits::RECONNECT_MIN * 2_u32.saturating_pow(self.failures.min(16));
         self.failures = self.failures.saturating_add(1);
-        let pause = doubled.min(retry.max(limits::RECONNECT_MIN));
+        let pause = doubled.min(retry.min(limits::RECONNECT_MAX).max(limits::RECONNECT_MIN));
         let at = self.now.after(pause.mul_f64(0.75 + 0.5 * self.random()));
         match &self.link {
             // It was said that there are no data: asking earlier is no use.

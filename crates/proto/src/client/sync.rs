@@ -104,15 +104,16 @@ impl ClientSession {
         let Link::Up(connection) = &mut self.link else { return };
         match &connection.exchange {
             Exchange::Idle(due) if held != Some(serial) => {
+                let due = *due;
+                self.events.push_back(ClientEvent::Notified(serial));
                 // A cache that names what it does not have is not asked without a pause.
                 let from = connection.heeded.map_or(self.now, |heeded| heeded.after(limits::NOTIFIES_APART));
                 if from > self.now {
-                    connection.exchange = Exchange::Idle(from.min(*due));
-                    return;
+                    connection.exchange = Exchange::Idle(from.min(due));
+                } else {
+                    connection.heeded = Some(self.now);
+                    self.ask();
                 }
-                connection.heeded = Some(self.now);
-                self.events.push_back(ClientEvent::Notified(serial));
-                self.ask();
             }
             Exchange::Idle(_) => {}
             Exchange::Asked(_) | Exchange::Receiving { .. } | Exchange::Received { .. } | Exchange::Applying(_) => {

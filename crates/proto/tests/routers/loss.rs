@@ -52,7 +52,7 @@ fn r_tmo_02_a_lost_connection_is_made_again_soon_and_then_later_and_later() {
 }
 
 #[test]
-fn r_tmo_02_at_most_after_about_the_retry_interval() {
+fn r_tmo_02_at_most_after_about_a_minute() {
     let told = Story::new(up_to(Version::V2)).told_of(&"refuse\nwait\n".repeat(40));
     let moments: Vec<u64> = told
         .lines()
@@ -62,7 +62,7 @@ fn r_tmo_02_at_most_after_about_the_retry_interval() {
     assert_eq!(moments.len(), 40);
     let pauses: Vec<u64> = moments.windows(2).map(|pair| pair[1] - pair[0]).collect();
     for (place, pause) in pauses.iter().enumerate() {
-        let pause_max = (1_000 << (place + 1).min(20)).min(600_000);
+        let pause_max = (1_000 << (place + 1).min(20)).min(60_000);
         assert!((pause_max * 3 / 4..=pause_max * 5 / 4).contains(pause), "{place}: {pause}");
     }
 }
@@ -73,7 +73,7 @@ fn r_tmo_02_a_cache_that_closes_behind_each_response_is_not_asked_each_second() 
     let told = Story::synced(Version::V2).told_of(&round.repeat(12));
     let last = told.lines().rfind(|line| line.starts_with("! ended: ")).unwrap();
     let at: u64 = last.rsplit(' ').next().unwrap().parse().unwrap();
-    assert!(at > 1_000_000, "twelve times within {at} ms");
+    assert!(at > 250_000, "twelve times within {at} ms");
     // One that lasts is different.
     check_synced(
         Version::V2,

@@ -118,8 +118,10 @@ fn a_cache_that_notifies_of_what_it_does_not_have_is_asked_once_a_second() {
             = data v2 7 5 ipv4 10.0.0.0/8-24 AS64496 until 7200000
             = waits 3600000
             > v2 serial-notify session=7 serial=9
+            ! notified of 9
             = waits 1000
             > v2 serial-notify session=7 serial=10
+            ! notified of 10
             wait
             < v2 serial-query session=7 serial=5
             = waits 61000

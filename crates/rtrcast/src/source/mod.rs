@@ -16,6 +16,7 @@ use rtrcast_proto::Version;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -45,6 +46,9 @@ impl Source {
             Some((scheme, _)) => Err(format!(
                 "{scheme}:// is not a source of this version; it reads files, http://, https:// and tcp://"
             )),
+            None if words.parse::<SocketAddr>().is_ok() && !Path::new(words).exists() => {
+                Err(format!("there is no such file; another cache is named tcp://{words}"))
+            }
             None if words.is_empty() => Err("a source is a file, an http(s) URL or tcp://host:port".to_owned()),
             None => Ok(Source::File(PathBuf::from(text))),
         }

@@ -213,6 +213,7 @@ fn a_source_that_is_no_cache_is_refused_with_what_is_wrong() {
         ("tcp://", "\"\" is no host; a cache is named like tcp://host:port"),
         ("tcp://2001:db8::1", "an IPv6 address needs brackets: tcp://[2001:db8::1]:323"),
         ("tcp://cache:port", "\"port\" is no port; it is a number from 1 to 65535"),
+        ("127.0.0.1:323", "there is no such file; another cache is named tcp://127.0.0.1:323"),
         ("udp://cache:323", "udp:// is not a source of this version"),
     ] {
         let (code, _, said) = run(&["serve", source]);

@@ -272,6 +272,7 @@ impl Follower for Dump {
             ClientEvent::Ended { why, again } => return self.ended(why, again),
             ClientEvent::Negotiated(version) => {
                 self.has_answered = true;
+                self.progress.answered();
                 if std::mem::take(&mut self.is_lost) {
                     self.progress.note(&format!("connected again, version {version}"));
                 }

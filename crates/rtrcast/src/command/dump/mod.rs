@@ -108,7 +108,7 @@ async fn run(arguments: &DumpArguments, wish: Wish, output: Output) -> Result<()
     let progress = Arc::new(Progress::new(target.to_string(), arguments.quiet));
     let is_for_reader = output.is_standard();
     let (follows, patience, versions) = (wish.follow, wish.timeout, wish.versions);
-    let (tell, mut outcome) = oneshot::channel();
+    let (tell, mut ended) = oneshot::channel();
     let mut dump = Dump::new(wish, output, clock, Arc::clone(&progress), tell);
     let mut task = tokio::spawn(async move {
         follow(&target, clock, session, &Notify::new(), &mut dump).await;
@@ -118,7 +118,7 @@ async fn run(arguments: &DumpArguments, wish: Wish, output: Output) -> Result<()
     let outcome = loop {
         tokio::select! {
             biased;
-            outcome = &mut outcome => break match outcome {
+            outcome = &mut ended => break match outcome {
                 Ok(outcome) => {
                     // The cache may still be told what was wrong, but nobody has to wait for that.
                     let _ = timeout(GRACE, &mut task).await;
@@ -148,7 +148,11 @@ async fn run(arguments: &DumpArguments, wish: Wish, output: Output) -> Result<()
         // A file that is not complete goes with the task, unless that hangs in a write.
         let _ = timeout(GRACE, task).await;
     }
-    outcome
+    match (outcome, ended.try_recv()) {
+        // It was done all the same: its last write was under way.
+        (Err(Failure::Interrupted(_)), Ok(Ok(()))) => Ok(()),
+        (outcome, _) => outcome,
+    }
 }
 
 fn ticks(first: Duration) -> Interval {
@@ -161,11 +165,16 @@ fn ticks(first: Duration) -> Interval {
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
     fn new() -> std::io::Result<Signals> {
-        Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
     /// The number of the next one.
@@ -173,6 +182,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => 2,
             _ = self.terminate.recv() => 15,
+            _ = self.hangup.recv() => 1,
         }
     }
 }

@@ -70,6 +70,14 @@ impl Progress {
         }
     }
 
+    /// The cache has answered, if not with data yet.
+    pub(super) fn answered(&self) {
+        let mut state = self.state();
+        if state.stage == Stage::Asked {
+            state.stage = Stage::Receiving(0);
+        }
+    }
+
     /// A query is sent, perhaps on a new connection.
     pub(super) fn asked(&self) {
         let mut state = self.state();

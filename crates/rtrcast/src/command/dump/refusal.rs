@@ -82,6 +82,9 @@ pub(super) fn ended(ended: &Ended<'_>) -> Failure {
             Failure::Protocol(format!("{url}: {why}, after {}; try again", count(records, "record")))
         }
         ConnectionEnd::Silent => Failure::TimedOut(format!("{url}: {why}; try again")),
+        ConnectionEnd::VersionRefused if has_answered => {
+            Failure::Protocol(format!("{url}: the cache refused the version that it had answered in{report}"))
+        }
         ConnectionEnd::VersionRefused => {
             let hint = if versions == VersionRange::ALL { "" } else { "; without --version and --max-version it may" };
             Failure::Protocol(format!("{url}: the cache does not speak {}{report}{hint}", in_words(versions)))
