@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn routes_about_a_vrp_are_valid_by_it_alone_and_two_of_them_never() {
+    fn what_is_thought_of_the_routes_tells_a_vrp_from_each_similar_one() {
         let vrp = Vrp::parse("192.0.2.0", "25", "26", "64496").expect("a VRP");
         let asked: Vec<String> = about(&vrp).map(|route| route.prefix.to_string()).collect();
         assert_eq!(asked, ["192.0.2.0/25", "192.0.2.0/26", "192.0.2.0/27", "192.0.2.128/25"]);
