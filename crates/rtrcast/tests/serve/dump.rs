@@ -154,6 +154,21 @@ fn an_empty_set_is_data() {
 }
 
 #[test]
+fn aspas_that_are_none_are_left_out_and_named() {
+    let fake = Fake::new(vec![script(|mut router| {
+        router.expect(RESET_V2);
+        // Of AS 0, of its own provider, and a good one.
+        let aspas = "02 0B 0100 00000010 00000000 00000005 02 0B 0100 00000010 0000FBF0 0000FBF0";
+        router.send(&format!("{RESPONSE_V2} {aspas} 02 0B 0100 00000010 0000FBF1 00000005 {END_V2}"));
+        router.wait();
+    })]);
+    let (code, text, error) = dump(fake.address, &["--format", "text"]);
+    assert_eq!((code, text.lines().last().unwrap()), (0, "aspa + AS64497 AS5"));
+    assert!(error.starts_with("CACHE: left out, no ASPAs that a router could use: AS0, AS64496\n"), "{error}");
+    fake.finish();
+}
+
+#[test]
 fn nobody_listens() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

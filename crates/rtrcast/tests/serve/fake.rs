@@ -1,4 +1,5 @@
-//! A cache that does what a test says, and nothing by itself: one script for each connection, in order.
+//! A cache that does what a test says, and nothing by itself: one script for each connection, in order, or played by the
+//! test line by line.
 
 use crate::cache::PATIENCE;
 use crate::router::{hex, show};
@@ -7,6 +8,33 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
+
+/// A cache that the test plays itself, in its own thread.
+pub(crate) struct Played {
+    listener: TcpListener,
+}
+
+impl Played {
+    pub(crate) fn new() -> Played {
+        Played { listener: TcpListener::bind("127.0.0.1:0").unwrap() }
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.listener.local_addr().unwrap()
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("tcp://{}", self.address())
+    }
+
+    /// The next router that comes.
+    pub(crate) fn accept(&self) -> Peer {
+        let (stream, _) = self.listener.accept().unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Peer { stream }
+    }
+}
 
 pub(crate) struct Fake {
     pub(crate) address: SocketAddr,
@@ -22,14 +50,11 @@ pub(crate) fn script(script: impl FnOnce(Peer) + Send + 'static) -> Script {
 
 impl Fake {
     pub(crate) fn new(scripts: Vec<Script>) -> Fake {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
+        let played = Played::new();
+        let address = played.address();
         let thread = thread::spawn(move || {
             for script in scripts {
-                let (stream, _) = listener.accept().unwrap();
-                stream.set_read_timeout(Some(PATIENCE)).unwrap();
-                stream.set_nodelay(true).unwrap();
-                script(Peer { stream });
+                script(played.accept());
             }
         });
         Fake { address, thread }

@@ -1,58 +1,10 @@
 //! Another cache as a source: chains of caches, and caches that a test plays itself.
 
-use crate::cache::{Cache, Folder, PATIENCE, document, run};
+use crate::cache::{Cache, Folder, document, run};
+use crate::fake::Played;
 use crate::router::{Router, hex, show};
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-
-/// A cache that the test plays: it says what the test says.
-struct Played {
-    listener: TcpListener,
-}
-
-/// A connection to it.
-struct Connection(TcpStream);
-
-impl Played {
-    fn new() -> Played {
-        Played { listener: TcpListener::bind("127.0.0.1:0").unwrap() }
-    }
-
-    fn url(&self) -> String {
-        format!("tcp://{}", self.listener.local_addr().unwrap())
-    }
-
-    fn accept(&self) -> Connection {
-        let (stream, _) = self.listener.accept().unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Connection(stream)
-    }
-}
-
-impl Connection {
-    /// The next PDU is this one.
-    fn expect(&mut self, pdu: &str) {
-        let mut header = [0; 8];
-        self.0.read_exact(&mut header).unwrap();
-        let mut octets = header.to_vec();
-        let length = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
-        octets.resize(length as usize, 0);
-        self.0.read_exact(&mut octets[8..]).unwrap();
-        assert_eq!(show(&octets), show(&hex(pdu)));
-    }
-
-    fn send(&mut self, octets: &str) {
-        self.0.write_all(&hex(octets)).unwrap();
-    }
-
-    /// Until the cache under test closes.
-    fn expect_end(&mut self) {
-        let mut rest = Vec::new();
-        self.0.read_to_end(&mut rest).unwrap();
-        assert_eq!(show(&rest), "");
-    }
-}
+use std::net::SocketAddr;
 
 /// `10.0.0.0/8-24 AS64496` announced in version 2.
 const VRP: &str = "02 04 0000 00000014 01 08 18 00 0A000000 0000FBF0";

@@ -8,12 +8,15 @@ use super::{Print, Wish};
 use crate::cli::DumpFormat;
 use crate::exit::Failure;
 use crate::source::unix_now;
-use crate::words::{count, vrps};
+use crate::words::{count, name_customers, vrps};
 use rtrcast_feed::write::{
     Change, Lines, Origin, write_csv, write_json, write_json_changes, write_text, write_text_changes,
 };
 use rtrcast_net::{Clock, Direction, Follower};
-use rtrcast_proto::{Again, ClientEvent, ClientSession, ConnectionEnd, FlushReason, Section, Serial, Update, Version};
+use rtrcast_proto::{
+    Again, Asn, ClientEvent, ClientSession, ConnectionEnd, FlushReason, Section, Serial, Update, Version,
+};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind, Write as _};
 use std::ops::ControlFlow;
@@ -34,6 +37,8 @@ pub(super) struct Dump {
     printed: Option<Serial>,
     /// Why there was no connection.
     error: Option<io::Error>,
+    /// Customers whose ASPAs were left out at the last update.
+    refused: Option<Arc<BTreeSet<Asn>>>,
     /// What the cache's last Error Report says.
     report: String,
     /// Whether the cache ever answered as one does.
@@ -61,6 +66,7 @@ impl Dump {
             received: Cutter::default(),
             printed,
             error: None,
+            refused: None,
             report: String::new(),
             has_answered: false,
             is_lost: false,
@@ -92,6 +98,11 @@ impl Dump {
     fn updated(&mut self, update: &Update) -> ControlFlow<()> {
         let is_first = !self.progress.is_complete();
         self.progress.complete();
+        if self.refused.as_ref() != Some(&update.refused) && !update.refused.is_empty() {
+            let customers = name_customers(update.refused.iter());
+            self.progress.note(&format!("left out, no ASPAs that a router could use: {customers}"));
+        }
+        self.refused = Some(Arc::clone(&update.refused));
         let is_news = is_first || update.is_change() || self.printed != Some(update.serial);
         let origin = Origin {
             source: self.progress.url(),
