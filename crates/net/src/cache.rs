@@ -10,6 +10,7 @@ use rtrcast_proto::{
     Absent, History, HistoryLimits, Image, Publication, Serial, ServerPolicy, SessionIds, Stop, Timing, View,
     limits::PINNED_IMAGES_MAX,
 };
+use std::future::pending;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -100,9 +101,14 @@ impl Cache {
             // All permits are back when the last connection has ended.
             let _ = timeout(STOP_GRACE_MAX, room.acquire_many(all)).await;
         };
+        let fulfil = async {
+            self.fulfil_all(wanted).await;
+            // Nobody is left who could want anything: the connections are about to be counted out.
+            pending::<()>().await;
+        };
         tokio::select! {
             () = serve => {}
-            () = self.fulfil_all(wanted) => {}
+            () = fulfil => {}
         }
     }
 

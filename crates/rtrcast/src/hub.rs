@@ -194,6 +194,7 @@ impl Hub {
                 if let Purpose::Data(source) = purpose {
                     self.act(Act::Report(source, Report::Withdrawn), "").await;
                 }
+                self.say_absent();
             }
             Input::From(purpose, News::Failed(failure)) => self.failed(purpose, &failure).await,
             Input::AnswerAloud => self.places.answer_aloud(),

@@ -158,6 +158,8 @@ pub(super) struct Feed {
     /// Whether it has loaded or confirmed anything yet.
     has_loaded: bool,
     pub(super) is_too_old: bool,
+    /// Whether that was told.
+    pub(super) is_told_too_old: bool,
     /// Whether nothing that it has counts any more, or it never had anything.
     pub(super) is_over: bool,
     /// Whether too much of it has expired.
@@ -175,6 +177,7 @@ impl Feed {
             has_reported: false,
             has_loaded: false,
             is_too_old: false,
+            is_told_too_old: false,
             is_over: true,
             is_worn: false,
         }

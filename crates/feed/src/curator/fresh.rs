@@ -86,8 +86,16 @@ impl Horizon {
 
     /// The earliest end that is still to come.
     pub(crate) fn next_end(&self, table: &Table) -> Option<u32> {
-        let own = table.expires().iter().map(|expires| self.end_of(*expires));
-        own.filter(|end| *end > self.at && *end != NEVER).min()
+        self.earliest(table.expires().iter())
+    }
+
+    /// The same of records that have an expiry of their own.
+    pub(crate) fn next_own_end(&self, table: &Table) -> Option<u32> {
+        self.earliest(table.expires().iter().filter(|expires| **expires != NEVER))
+    }
+
+    fn earliest<'a>(&self, expires: impl Iterator<Item = &'a u32>) -> Option<u32> {
+        expires.map(|expires| self.end_of(*expires)).filter(|end| *end > self.at && *end != NEVER).min()
     }
 
     pub(crate) fn all_count(&self, table: &Table) -> bool {

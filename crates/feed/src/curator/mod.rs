@@ -363,7 +363,12 @@ impl Curator {
                 };
                 feed.is_too_old = is_too_old;
                 // Who took its set back has said so.
-                if last.lasts != Lasts::TakenBack {
+                let is_told = match is_too_old {
+                    true => last.lasts != Lasts::TakenBack,
+                    false => feed.is_told_too_old,
+                };
+                feed.is_told_too_old = is_too_old && is_told;
+                if is_told {
                     self.outputs.push_back(Output::Event(event));
                 }
             }
@@ -456,7 +461,12 @@ impl Curator {
         let parts: Vec<Part> = self.served.iter().map(part).collect();
         let run_outs = self.served.iter().filter_map(|(_, dated)| dated.lasts.until());
         self.next_run_out = run_outs.filter(|at| run_out_at(*at) > time.moment).min();
-        self.next_end = parts.iter().filter_map(|part| part.horizon.next_end(&part.table)).min();
+        // What ends by a timer does not end by the clock on the wall as well, whose seconds are coarser.
+        let ends = parts.iter().zip(&self.served).filter_map(|(part, (_, dated))| match dated.lasts {
+            Lasts::Until(_) => part.horizon.next_own_end(&part.table),
+            Lasts::AsDated | Lasts::TakenBack => part.horizon.next_end(&part.table),
+        });
+        self.next_end = ends.min();
         self.published_at = Some(time.wall);
         self.outputs.push_back(Output::Publish(Recipe { parts, slurm: Arc::clone(slurm) }, cause));
     }

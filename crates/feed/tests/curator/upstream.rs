@@ -78,7 +78,6 @@ fn a_cache_that_shuts_down_takes_its_data_with_it() {
     "#]]);
     world.synchronise(A, 7_200);
     world.check(expect![[r#"
-        0: FreshAgain(SourceId(1))
         0: serve 3 by Source(SourceId(1))
             + ipv4 + 10.0.0.0/8-8 AS1
     "#]]);
@@ -170,5 +169,35 @@ fn the_clock_on_the_wall_neither_ends_nor_prolongs_what_a_cache_sent() {
         assert_eq!(world.served.as_ref().map(std::collections::BTreeSet::len), Some(2), "{error}");
         world.pass(70);
         assert_eq!(world.served.as_ref().map(std::collections::BTreeSet::len), Some(0), "{error}");
+    }
+}
+
+#[test]
+fn what_a_cache_sent_ends_in_time_whatever_the_fractions_of_seconds_are() {
+    for phase in [0, 100, 500, 900, 999] {
+        for report in [100, 500, 900] {
+            let mut world = World::new(curation(1));
+            world.moment.0 += phase;
+            let table = Arc::new(Table::of_image(table(A).image().clone()));
+            let valid_for = Duration::from_millis(599_990);
+            let ends = world.moment.after(valid_for);
+            let synchronised = Report::Synchronised { table, valid_for };
+            world.curator.source(world.now(), SourceId(1), synchronised);
+            world.drain();
+            world.moment.0 += 9_000 + report;
+            world.fail(1);
+            while world.moment < ends {
+                assert_eq!(world.served.as_ref().map(std::collections::BTreeSet::is_empty), Some(false));
+                let Some(wait) = world.wait.filter(|wait| *wait < ends) else { break };
+                assert!(wait > world.moment, "it wants to be asked again at once, for ever");
+                world.moment = wait;
+                world.curator.tick(world.now());
+                world.drain();
+                if world.served.as_ref().is_some_and(std::collections::BTreeSet::is_empty) {
+                    break;
+                }
+            }
+            assert!(world.served.as_ref().is_some_and(std::collections::BTreeSet::is_empty), "{phase} {report}");
+        }
     }
 }

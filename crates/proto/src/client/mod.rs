@@ -359,7 +359,8 @@ impl ClientSession {
         }
     }
 
-    /// The response could not be applied, for want of memory: the connection ends, and the data stay as they were.
+    /// The response of this connection could not be applied, for want of memory: the connection ends, and the data stay
+    /// as they were.
     pub fn not_applied(&mut self, now: Moment) {
         self.advance(now);
         if let Link::Up(Connection { exchange: Exchange::Applying(_), speech, .. }) = &self.link {

@@ -84,7 +84,14 @@ impl ClientSession {
         }
         match &connection.exchange {
             // [R-SYN-07]
-            Exchange::Idle(_) => self.ask(),
+            Exchange::Idle(_) => {
+                let now = self.now;
+                if let Link::Up(connection) = &mut self.link {
+                    // A notify may have waited for this.
+                    connection.heeded = Some(now);
+                }
+                self.ask();
+            }
             Exchange::Asked(_) | Exchange::Receiving { .. } => {
                 let (at, is_stall) = connection.silence_ends(self);
                 let version = connection.speech.version();

@@ -213,7 +213,7 @@ impl Changes {
     fn replace<S: ImageSink>(self, old: Option<&Image>, sink: S) -> Result<Result<Made, Refusal>, S::Error> {
         let mut writer = ImageWriter::new(self.version, sink);
         for (section, mut collected) in Section::ALL.into_iter().zip(self.sections) {
-            if let Err(refusal) = collected.write(section, &mut writer)? {
+            if let Err(refusal) = collected.write(section, &self.refused, &mut writer)? {
                 return Ok(Err(refusal));
             }
         }
@@ -332,8 +332,12 @@ fn write_record(version: Version, pdu: &Pdu<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// The PDU that a record came in.
+/// The PDU that a record came in; nothing if it was not kept.
 fn as_sent(section: Section, step: Step, record: &[u8]) -> Vec<u8> {
+    if step == Step::Refuse {
+        // Of what nobody should use nothing but the customer was kept.
+        return Vec::new();
+    }
     let mut pdu = record.to_vec();
     let flags = match section {
         Section::Ipv4Prefix | Section::Ipv6Prefix => 8,
@@ -346,15 +350,17 @@ fn as_sent(section: Section, step: Step, record: &[u8]) -> Vec<u8> {
 }
 
 impl Collected {
-    /// Writes all records of a whole set, each of which may be there once.
+    /// Writes all records of a whole set, each of which may be there once, and not among the refused ones as well.
     fn write<S: ImageSink>(
         &mut self,
         section: Section,
+        refused: &BTreeSet<Asn>,
         writer: &mut ImageWriter<S>,
     ) -> Result<Result<(), Refusal>, S::Error> {
         let mut last: Option<&[u8]> = None;
         for record in self.records.sorted(section) {
-            if last.is_some_and(|last| is_same_key(section, last, record)) {
+            let is_refused = section == Section::Aspa && refused.contains(&customer_of(record));
+            if is_refused || last.is_some_and(|last| is_same_key(section, last, record)) {
                 return Ok(Err(Refusal { violation: Violation::DuplicateAnnouncement, copy: record.to_vec() }));
             }
             last = Some(record);

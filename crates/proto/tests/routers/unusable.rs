@@ -29,6 +29,31 @@ fn an_aspa_of_as_0_or_of_its_own_provider_is_left_out() {
 }
 
 #[test]
+fn beside_a_good_one_of_the_same_customer_it_is_one_too_many() {
+    let end = "> v2 end-of-data session=7 serial=5 refresh=3600 retry=600 expire=7200";
+    let story = format!("connect\n> v2 cache-response session=7\n> v2 aspa + AS5 AS4\n> v2 aspa + AS5 AS5\n{end}");
+    check(
+        &story,
+        expect![[r#"
+        = connect
+        connect
+        < v2 reset-query
+        = waits 60000
+        > v2 cache-response session=7
+        ! speaks v2
+        > v2 aspa + AS5 AS4
+        > v2 aspa + AS5 AS5
+        > v2 end-of-data session=7 serial=5 refresh=3600 retry=600 expire=7200
+        ! reported 7 (Duplicate Announcement Received): the record was announced before
+        ! ended: the cache broke the protocol: the record was announced before; again at 652998
+        < v2 error 7 "the record was announced before" copy=020b0100000000100000000500000004
+        = close
+        = waits 652998
+    "#]],
+    );
+}
+
+#[test]
 fn its_withdrawal_and_its_correction_are_no_errors() {
     check_synced(
         Version::V2,
