@@ -45,9 +45,9 @@ Examples:
   curl -s http://127.0.0.1:9847/readyz
       ask a running cache whether it has data
 
-Signals: SIGHUP reads the configuration again and refreshes; router connections stay up. SIGTERM and SIGINT stop
+Signals: SIGHUP reads the configuration again and refreshes; router connections stay up. SIGTERM and SIGINT stop \
 (version 2 routers are told that the cache restarts).
-Exit codes: 0 stopped as asked, 1 internal error, 2 wrong usage, 3 wrong configuration or SLURM, 4 an address can't be
+Exit codes: 0 stopped as asked, 1 internal error, 2 wrong usage, 3 wrong configuration or SLURM, 4 an address can't be \
 had.";
 
 /// What `rtrcast serve` is told.
@@ -259,22 +259,22 @@ Examples:
   rtrcast dump localhost:8282 --session 4661 --serial 7 --format text
       what changed since then
   rtrcast dump localhost:8282 --follow --format text
-      the set, and then each change as it comes, until Ctrl-C; with -o FILE the file is kept current instead, and has the
+      the set, and then each change as it comes, until Ctrl-C; with -o FILE the file is kept current instead, and has the \
       newest set even if that may not be used any more, which is said on standard error
   rtrcast dump localhost:8282 --version 1 --pdus
       the conversation in version 1, a line a PDU: what is sent (>) and what is received (<)
   diff <(rtrcast dump -q --format csv tcp://one:323) <(rtrcast dump -q --format csv tcp://two:323)
       what two caches do not have in common
 
-Formats: trust anchors and expiry are not known to routers, so no format has them. JSON has metadata (version, session,
-serial, timers, when it was received), \"roas\", \"bgpsec_keys\" and \"aspas\"; a list that the version can't carry is
-absent. CSV has VRPs only. Text is the form of --pdus without the version. Changes are JSON with \"announced\" and
-\"withdrawn\" (with --follow one document a line, the first one with the whole set), or text with + and -, behind a line
+Formats: trust anchors and expiry are not known to routers, so no format has them. JSON has metadata (version, session, \
+serial, timers, when it was received), \"roas\", \"bgpsec_keys\" and \"aspas\"; a list that the version can't carry is \
+absent. CSV has VRPs only. Text is the form of --pdus without the version. Changes are JSON with \"announced\" and \
+\"withdrawn\" (with --follow one document a line, the first one with the whole set), or text with + and -, behind a line \
 \"= session 4661 serial 8: 2 announced, 1 withdrawn\".
 
-Exit codes: 0 all is written (or --follow was stopped, or nobody reads on), 2 wrong usage, 5 the output can't be written,
-10 refused: no connection, or closed without an answer, 11 no data: the cache has none yet (code 2), or can't tell what
-changed, 12 protocol: an Error Report, a breach, no common version, or an end in the middle, 13 timeout, 128 and the
+Exit codes: 0 all is written (or --follow was stopped, or nobody reads on), 2 wrong usage, 5 the output can't be written, \
+10 refused: no connection, or closed without an answer, 11 no data: the cache has none yet (code 2), or can't tell what \
+changed, 12 protocol: an Error Report, a breach, no common version, or an end in the middle, 13 timeout, 128 and the \
 signal's number if one stopped it before it was done. Nothing but 0 leaves a document.";
 
 /// What `rtrcast dump` is told.
