@@ -126,7 +126,7 @@ pub use profile::{Profile, SessionIds};
 pub use record::Record;
 pub use response::Chunk;
 pub use serial::{Serial, SessionId};
-pub use server::{Answer, CloseReason, Event, Output, ServerPolicy, ServerSession, Stop};
+pub use server::{Answer, CloseReason, Dismissal, Event, Output, ServerPolicy, ServerSession, Stop};
 pub use time::{Moment, Timing, TimingError};
 pub use union::Union;
 pub use version::{HEADER_OCTETS, PDU_OCTETS_MAX, PduType, Version, VersionRange};

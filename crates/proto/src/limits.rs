@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// A router that has asked nothing for this long is closed; after its first query it may be idle for ever.
+/// A router that has asked nothing for this long is closed; after its first query it may be idle for ever. A policy may
+/// set another limit.
 pub const FIRST_QUERY: Duration = Duration::from_secs(60);
 
 /// The same once a query was refused for its version, counted from the refusal. [C-NEG-04]

@@ -103,6 +103,27 @@ impl fmt::Display for FlushReason {
 }
 
 impl ClientSession {
+    /// The connection was ended since one side does not accept who the other is, after it seemed to be there: TLS 1.3 has
+    /// a cache refuse a certificate when the router sends already. If nothing came before, that says nothing of versions,
+    /// and is as if there had been no connection.
+    pub fn not_accepted(&mut self, now: Moment) {
+        self.advance(now);
+        let Link::Up(connection) = &mut self.link else { return };
+        connection.ended = true;
+        match connection.exchange {
+            Exchange::Idle(_) | Exchange::Asked(_)
+                if connection.speech.settled().is_none() && connection.input.is_empty() =>
+            {
+                self.end(ConnectionEnd::NotConnected);
+            }
+            Exchange::Idle(_)
+            | Exchange::Asked(_)
+            | Exchange::Receiving { .. }
+            | Exchange::Received { .. }
+            | Exchange::Applying(_) => self.conclude(),
+        }
+    }
+
     /// The cache broke the protocol: it is told so, and the connection ends.
     pub(super) fn violated(&mut self, violation: Violation, copy: &[u8]) {
         let Link::Up(connection) = &self.link else { return };

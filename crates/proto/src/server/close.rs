@@ -1,6 +1,6 @@
 //! How sessions end: the last words go into the outbox, and `Close` stands behind it.
 
-use super::{CloseReason, Event, Phase, ServerSession, Stop};
+use super::{CloseReason, Dismissal, Event, Phase, ServerSession, Stop};
 use crate::time::Moment;
 use crate::version::{PduType, Version};
 use crate::violation::{ErrorCode, Violation};
@@ -99,6 +99,26 @@ impl ServerSession {
             self.report(version, code, None, &[], text);
         }
         self.close(CloseReason::Stopped);
+    }
+
+    /// Closes without an Error Report, in version 2 as well. No code says "not you": 12 promises that the cache is back
+    /// soon, 13 makes the router forget data that are still good, 3 blames a query and 10 the transport. The plain end
+    /// lets it keep the data until they expire, and ask elsewhere.
+    pub(super) fn dismiss_for(&mut self, dismissal: Dismissal) {
+        if self.is_closing() {
+            return;
+        }
+        let reason = match dismissal {
+            Dismissal::NotAdmitted => CloseReason::NotAdmitted,
+            Dismissal::Displaced if self.has_asked() => return,
+            Dismissal::Displaced => CloseReason::Displaced,
+        };
+        if let Phase::Sentenced(_) = self.phase {
+            // What it did is the better reason, and the report is owed.
+            self.carry_out_sentence();
+        } else {
+            self.close(reason);
+        }
     }
 
     /// The router takes nothing. [T-TCP-04]

@@ -8,7 +8,8 @@
 
 use super::answer::Query;
 use super::close::Sentence;
-use super::{CloseReason, Event, Knowledge, Pending, Phase, ServerSession};
+use super::policy::Above;
+use super::{CloseReason, Event, FirstQuery, Knowledge, Pending, Phase, ServerSession};
 use crate::limits;
 use crate::version::{HEADER_OCTETS, PduType, Version, VersionRange};
 use crate::violation::Violation;
@@ -113,7 +114,11 @@ impl ServerSession {
         let version = match &self.phase {
             Phase::Open { profile, .. } => {
                 let session = profile.version();
-                if header.version != session.octet() {
+                // A router that was answered lower keeps its own version, in its queries.
+                let taken_as_ours = self.first_query == FirstQuery::AnsweredLower
+                    && header.version > session.octet()
+                    && is_query(header);
+                if header.version != session.octet() && !taken_as_ours {
                     // [C-NEG-09] [C-NEG-11]
                     let violation = Violation::VersionChanged { session, got: header.version };
                     return Judgement::Fatal(violation, session, copy_all);
@@ -156,15 +161,14 @@ impl ServerSession {
     fn judge_first_version(&self, header: Header) -> Result<Version, Judgement> {
         let served: VersionRange = self.policy.versions();
         let (asked, max) = (header.version, served.max());
-        let is_query = [(PduType::SerialQuery, 12), (PduType::ResetQuery, 8)]
-            .iter()
-            .any(|(pdu_type, length)| header.pdu_type == pdu_type.octet() && header.length == *length);
+        let is_query = is_query(header);
         let copied = if is_query { usize::try_from(header.length).unwrap_or(HEADER_OCTETS) } else { HEADER_OCTETS };
         match Version::from_octet(asked) {
             Some(version) if version < served.min() => {
                 Err(Judgement::Fatal(Violation::VersionBelow { asked, served }, max, copied))
             }
             Some(version) if version <= max => Ok(version),
+            Some(_) | None if is_query && self.policy.above() == Above::AnsweredLower => Ok(max),
             Some(_) | None => {
                 let violation = Violation::VersionAbove { asked, served };
                 Err(if is_query {
@@ -202,9 +206,18 @@ impl ServerSession {
         if let Phase::New { .. } = self.phase {
             let profile = self.policy.profile(version);
             self.phase = Phase::Open { profile, knows: Knowledge::Nothing };
+            let is_ours = octets.first() == Some(&version.octet());
+            self.first_query = if is_ours { FirstQuery::Served } else { FirstQuery::AnsweredLower };
             self.events.push_back(Event::Negotiated(profile));
         }
         self.pending =
             Some(Pending { query: Query::from_octets(&octets), arrived: self.now, wanted_since: None, asked: false });
     }
+}
+
+/// Whether type and length are those that a query has in every version.
+fn is_query(header: Header) -> bool {
+    [(PduType::SerialQuery, 12), (PduType::ResetQuery, 8)]
+        .iter()
+        .any(|(pdu_type, length)| header.pdu_type == pdu_type.octet() && header.length == *length)
 }

@@ -4,71 +4,30 @@
 //! do comes out of [`ServerSession::next`], one thing after another. `Close` stands in the same queue behind the last
 //! `Write`, so that an Error Report cannot be overtaken by the disconnect: the defect that this project exists to end.
 //!
-//! `input.rs` reads PDUs and judges them, `answer.rs` answers queries, `notify.rs` decides when to notify, and
-//! `close.rs` ends sessions.
+//! `policy.rs` holds what may differ between routers, `input.rs` reads PDUs and judges them, `answer.rs` answers queries,
+//! `notify.rs` decides when to notify, and `close.rs` ends sessions.
 
 mod answer;
 mod close;
 mod input;
 mod notify;
+mod policy;
+
+pub use policy::ServerPolicy;
 
 use crate::profile::Profile;
 use crate::response::{Chunk, Response};
 use crate::serial::{Serial, SessionId};
 use crate::time::Moment;
-use crate::version::{PduType, Version, VersionRange};
+use crate::version::{PduType, Version};
 use crate::view::{View, Want};
 use crate::violation::{ErrorCode, Violation};
-use crate::{limits, wire};
+use crate::wire;
 use answer::Query;
 use close::Sentence;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-
-/// What a cache is willing to do for a router.
-#[derive(Clone, Copy, Debug)]
-pub struct ServerPolicy {
-    versions: VersionRange,
-    profiles: [Profile; 3],
-}
-
-impl ServerPolicy {
-    /// Serves these versions, each with all that it can carry.
-    pub fn new(versions: VersionRange) -> ServerPolicy {
-        ServerPolicy { versions, profiles: Version::ALL.map(Profile::full) }
-    }
-
-    /// Serves no router keys in any version.
-    pub fn without_router_keys(self) -> ServerPolicy {
-        ServerPolicy { profiles: self.profiles.map(Profile::without_router_keys), ..self }
-    }
-
-    /// Serves no ASPAs in any version.
-    pub fn without_aspas(self) -> ServerPolicy {
-        ServerPolicy { profiles: self.profiles.map(Profile::without_aspas), ..self }
-    }
-
-    /// The versions that are served.
-    pub fn versions(&self) -> VersionRange {
-        self.versions
-    }
-
-    /// What a router of the highest version is sent: no other is sent more.
-    pub fn most(&self) -> Profile {
-        self.profile(self.versions.max())
-    }
-
-    fn profile(&self, version: Version) -> Profile {
-        self.profiles[version.index()]
-    }
-}
-
-impl Default for ServerPolicy {
-    fn default() -> ServerPolicy {
-        ServerPolicy::new(VersionRange::ALL)
-    }
-}
 
 /// What whoever drives a session has to do next.
 #[derive(Debug)]
@@ -93,6 +52,15 @@ pub enum Stop {
     Restart,
     /// It will not: routers shall forget the data.
     Shutdown,
+}
+
+/// Why a cache wants to be rid of one router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dismissal {
+    /// The operator's list has the router's address no longer.
+    NotAdmitted,
+    /// It has asked nothing so far, and somebody else needs its place.
+    Displaced,
 }
 
 /// How a query was answered.
@@ -127,6 +95,10 @@ pub enum CloseReason {
     Stalled,
     /// The router read so slowly that the data it was reading are long outdated.
     Overtaken,
+    /// The operator admits the router no longer.
+    NotAdmitted,
+    /// The router had asked nothing, and somebody else needed its place.
+    Displaced,
 }
 
 impl fmt::Display for CloseReason {
@@ -141,6 +113,8 @@ impl fmt::Display for CloseReason {
             CloseReason::Stopped => "the cache stops",
             CloseReason::Stalled => "the router took nothing for too long",
             CloseReason::Overtaken => "the router read too slowly to keep up with the data",
+            CloseReason::NotAdmitted => "the router is admitted no longer",
+            CloseReason::Displaced => "nothing had been asked, and another connection needed the place",
         })
     }
 }
@@ -197,6 +171,17 @@ enum Knowledge {
     Data(Told),
 }
 
+/// The query that made the session speak a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FirstQuery {
+    /// It has not come.
+    None,
+    /// It was of the version that the session speaks.
+    Served,
+    /// It was of a higher one, and so may all others be.
+    AnsweredLower,
+}
+
 #[derive(Debug)]
 enum Phase {
     /// No query of a supported version yet.
@@ -228,6 +213,7 @@ pub struct ServerSession {
     now: Moment,
     view: Arc<View>,
     phase: Phase,
+    first_query: FirstQuery,
     /// Octets received and not yet understood.
     input: Vec<u8>,
     /// Octets of a refused PDU that are still to come, and to be thrown away.
@@ -251,7 +237,8 @@ impl ServerSession {
             policy,
             now,
             view,
-            phase: Phase::New { unsupported: 0, deadline: now.after(limits::FIRST_QUERY) },
+            phase: Phase::New { unsupported: 0, deadline: now.after(policy.first_query()) },
+            first_query: FirstQuery::None,
             input: Vec::new(),
             skip: 0,
             ended: false,
@@ -320,6 +307,21 @@ impl ServerSession {
     pub fn stop(&mut self, now: Moment, stop: Stop) {
         self.advance(now);
         self.stop_with(stop);
+    }
+
+    /// The cache wants to be rid of this router, which only sees the end. A router that has asked is not displaced,
+    /// even if it did so a moment ago: nothing happens then.
+    pub fn dismiss(&mut self, now: Moment, dismissal: Dismissal) {
+        self.advance(now);
+        self.dismiss_for(dismissal);
+    }
+
+    /// Whether a query of a version that is served has come: whoever waits for nothing but that need wait no more.
+    pub fn has_asked(&self) -> bool {
+        match self.first_query {
+            FirstQuery::None => false,
+            FirstQuery::Served | FirstQuery::AnsweredLower => true,
+        }
     }
 
     /// Whether octets from the router are of use now. While a query waits, or an error behind a running response, they

@@ -160,6 +160,7 @@ impl Story {
                 }
             }
             "end" => self.session.input_ended(self.now),
+            "not-accepted" => self.session.not_accepted(self.now),
             "stalled" => self.session.stalled(self.now),
             "refresh" => self.session.refresh(self.now),
             "stop" => self.session.stop(self.now),

@@ -1,6 +1,6 @@
 //! A cache that closes without a word (R-NEG-08), and sessions of other versions (R-SID-02).
 
-use crate::story::{Story, check, check_again};
+use crate::story::{Story, check, check_again, check_synced, check_up_to};
 use expect_test::expect;
 use rtrcast_proto::{Version, VersionRange};
 
@@ -356,4 +356,49 @@ fn r_sid_02_a_session_of_a_lower_version_is_gone_on_with_in_that_version() {
                 = waits 3601191
             "#]],
         );
+}
+
+#[test]
+fn r_neg_08_a_connection_that_ends_by_distrust_says_nothing_of_versions() {
+    check_up_to(
+        Version::V2,
+        "connect
+        not-accepted
+        wait
+        connect",
+        expect![[r#"
+            = connect
+            connect
+            < v2 reset-query
+            = waits 60000
+            not-accepted
+            ! ended: there is no connection; again at 1191
+            = close
+            = waits 1191
+            wait
+            = connect
+            = waits
+            connect
+            < v2 reset-query
+            = waits 61191
+        "#]],
+    );
+}
+
+#[test]
+fn distrust_behind_an_answer_is_an_end_like_any_other() {
+    check_synced(
+        Version::V2,
+        "not-accepted
+        wait",
+        expect![[r#"
+            not-accepted
+            ! ended: the cache closed the connection; again at 1191
+            = close
+            = waits 1191
+            wait
+            = connect
+            = waits 7200000
+        "#]],
+    );
 }

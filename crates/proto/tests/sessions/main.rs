@@ -4,6 +4,8 @@
 
 mod story;
 
+mod answering_lower;
+mod dismissal;
 mod ending;
 mod errors;
 mod framing;

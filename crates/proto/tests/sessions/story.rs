@@ -10,7 +10,7 @@
 //! > v1 reset-query                           the router sends a PDU
 //! >> 01 02 0000 00000008                     ... or octets
 //! drip v1 reset-query                        ... one octet at a time
-//! end | stop restart | stop shutdown | stalled
+//! end | stop restart | stop shutdown | stalled | dismiss not-admitted | dismiss displaced
 //! at 60000                                   it is so many milliseconds after the start, and the session is told
 //! later 60000                                ... and it is not: only its next input or output will tell
 //! hold                                       from here on, writes are not completed and wants not fulfilled ...
@@ -23,9 +23,9 @@
 
 use expect_test::Expect;
 use rtrcast_proto::{
-    Absent, Action, Aspa, Event, Header, History, HistoryLimits, Image, ImageWriter, Moment, Output, Pdu, Publication,
-    RouteOrigin, RouterKey, Section, Serial, ServerPolicy, ServerSession, SessionIds, Stop, Timing, Version,
-    VersionRange, View, wire,
+    Absent, Action, Aspa, Dismissal, Event, Header, History, HistoryLimits, Image, ImageWriter, Moment, Output, Pdu,
+    Publication, RouteOrigin, RouterKey, Section, Serial, ServerPolicy, ServerSession, SessionIds, Stop, Timing,
+    Version, VersionRange, View, wire,
 };
 use std::convert::Infallible;
 use std::fmt::Write as _;
@@ -139,6 +139,10 @@ impl Story {
             "stop" => {
                 let stop = if rest == "restart" { Stop::Restart } else { Stop::Shutdown };
                 self.session.stop(self.now, stop);
+            }
+            "dismiss" => {
+                let dismissal = if rest == "displaced" { Dismissal::Displaced } else { Dismissal::NotAdmitted };
+                self.session.dismiss(self.now, dismissal);
             }
             "stalled" => self.session.stalled(self.now),
             "at" => {
@@ -260,6 +264,10 @@ impl Story {
         self.now = Moment(now);
         self.session.tick(self.now);
         self.sent().len()
+    }
+
+    pub(crate) fn has_asked(&self) -> bool {
+        self.session.has_asked()
     }
 
     pub(crate) fn deadline(&self) -> Option<u64> {

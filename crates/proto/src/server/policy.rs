@@ -1,0 +1,83 @@
+//! What a cache is willing to do for a router: which versions and payload, and how long it waits for a query.
+
+use crate::limits;
+use crate::profile::Profile;
+use crate::version::{Version, VersionRange};
+use std::time::Duration;
+
+/// What a cache is willing to do for a router.
+#[derive(Clone, Copy, Debug)]
+pub struct ServerPolicy {
+    versions: VersionRange,
+    profiles: [Profile; 3],
+    above: Above,
+    first_query: Duration,
+}
+
+/// What a first query of a version above ours gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Above {
+    /// Code 4, and the router asks again: 8210bis section 7 leaves no choice.
+    Refused,
+    /// An answer in our highest version.
+    AnsweredLower,
+}
+
+impl ServerPolicy {
+    /// Serves these versions, each with all that it can carry.
+    pub fn new(versions: VersionRange) -> ServerPolicy {
+        let profiles = Version::ALL.map(Profile::full);
+        ServerPolicy { versions, profiles, above: Above::Refused, first_query: limits::FIRST_QUERY }
+    }
+
+    /// Serves no router keys in any version.
+    pub fn without_router_keys(self) -> ServerPolicy {
+        ServerPolicy { profiles: self.profiles.map(Profile::without_router_keys), ..self }
+    }
+
+    /// Serves no ASPAs in any version.
+    pub fn without_aspas(self) -> ServerPolicy {
+        ServerPolicy { profiles: self.profiles.map(Profile::without_aspas), ..self }
+    }
+
+    /// Answers queries above the highest version in that version at once, for routers that never step down. RFC 8210
+    /// section 7 allows it and 8210bis does not, so it is for those routers alone. Without it they get code 4 for ever.
+    pub fn answering_lower(self) -> ServerPolicy {
+        ServerPolicy { above: Above::AnsweredLower, ..self }
+    }
+
+    /// How long a router may take to its first query, instead of [`limits::FIRST_QUERY`]. Once a query was refused for
+    /// its version, [`limits::AFTER_UNSUPPORTED`] counts.
+    pub fn with_first_query(self, limit: Duration) -> ServerPolicy {
+        ServerPolicy { first_query: limit, ..self }
+    }
+
+    /// The versions that are served.
+    pub fn versions(&self) -> VersionRange {
+        self.versions
+    }
+
+    /// What a router of the highest version is sent: no other is sent more.
+    pub fn most(&self) -> Profile {
+        self.profile(self.versions.max())
+    }
+
+    pub(super) fn above(&self) -> Above {
+        self.above
+    }
+
+    pub(super) fn first_query(&self) -> Duration {
+        self.first_query
+    }
+
+    /// What a router of a version is sent.
+    pub(super) fn profile(&self, version: Version) -> Profile {
+        self.profiles[version.index()]
+    }
+}
+
+impl Default for ServerPolicy {
+    fn default() -> ServerPolicy {
+        ServerPolicy::new(VersionRange::ALL)
+    }
+}
