@@ -63,7 +63,7 @@ fn id_of_test(line: &str) -> Option<String> {
     let words: Vec<&str> = name.split('_').collect();
     let id = match words.as_slice() {
         [kind @ ("s" | "sl" | "cc"), number, _, ..] => [*kind, *number].join("-"),
-        ["c" | "r" | "t", group, number, _, ..] if group.len() == 3 => [words[0], group, number].join("-"),
+        ["c" | "r" | "t", group, number, _, ..] if matches!(group.len(), 2 | 3) => [words[0], group, number].join("-"),
         _ => return None,
     };
     is_id(&id).then(|| id.to_uppercase())

@@ -5,10 +5,11 @@ use crate::document::document;
 use crate::process::{Folder, GLANCE, Process};
 use crate::world::Records;
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// A start or the end of the cache takes no longer on any machine.
@@ -18,8 +19,25 @@ const TAIL: usize = 12;
 /// What it serves, where it is not another cache.
 const DOCUMENT: &str = "rpki.json";
 
+/// Where routers connect, and what they speak below RTR.
+#[derive(Clone, Debug)]
+pub(crate) struct Listen {
+    /// `tcp`, `tls` or `ssh`.
+    pub(crate) scheme: &'static str,
+    pub(crate) ip: IpAddr,
+    /// The network namespace that the cache runs in, if it is not this program's.
+    pub(crate) namespace: Option<String>,
+}
+
+impl Default for Listen {
+    fn default() -> Listen {
+        Listen { scheme: "tcp", ip: Ipv4Addr::LOCALHOST.into(), namespace: None }
+    }
+}
+
 pub(crate) struct Cache {
     program: PathBuf,
+    listen: Listen,
     flags: Vec<String>,
     folder: Folder,
     /// What it serves.
@@ -28,6 +46,8 @@ pub(crate) struct Cache {
     address: SocketAddr,
     running: Option<Process>,
     log: Log,
+    /// Reads the log to its end.
+    reader: Option<JoinHandle<()>>,
 }
 
 /// The log lines since the last start.
@@ -41,9 +61,9 @@ impl Log {
 }
 
 impl Cache {
-    /// A cache that serves these records on a free port of the loopback, ready for routers.
-    pub(crate) fn start(program: &Path, flags: &[&str], records: &Records) -> Outcome<Cache> {
-        let mut cache = Cache::new(program, flags, DOCUMENT.to_owned())?;
+    /// A cache that serves these records on a free port, ready for routers.
+    pub(crate) fn start(program: &Path, listen: Listen, flags: &[&str], records: &Records) -> Outcome<Cache> {
+        let mut cache = Cache::new(program, listen, flags, DOCUMENT.to_owned())?;
         cache.put(records)?;
         cache.run()?;
         cache.wait_for("serial ")?;
@@ -52,20 +72,27 @@ impl Cache {
 
     /// A cache that follows another one, as its router.
     pub(crate) fn follow(program: &Path, flags: &[&str], upstream: SocketAddr) -> Outcome<Cache> {
-        let mut cache = Cache::new(program, flags, format!("tcp://{upstream}"))?;
+        Cache::follow_url(program, flags, format!("tcp://{upstream}"))
+    }
+
+    /// The same, by a URL.
+    pub(crate) fn follow_url(program: &Path, flags: &[&str], upstream: String) -> Outcome<Cache> {
+        let mut cache = Cache::new(program, Listen::default(), flags, upstream)?;
         cache.run()?;
         Ok(cache)
     }
 
-    fn new(program: &Path, flags: &[&str], source: String) -> Outcome<Cache> {
+    fn new(program: &Path, listen: Listen, flags: &[&str], source: String) -> Outcome<Cache> {
         Ok(Cache {
             program: program.to_owned(),
+            address: SocketAddr::from((listen.ip, 0)),
+            listen,
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
             folder: Folder::new()?,
             source,
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
             running: None,
             log: Log::default(),
+            reader: None,
         })
     }
 
@@ -84,6 +111,21 @@ impl Cache {
         self.put(records)?;
         self.run()?;
         self.wait_for("serial ")
+    }
+
+    /// Stops it in order, and says how it ended its sessions: a line of its log for each.
+    pub(crate) fn stop(&mut self) -> Outcome<Vec<String>> {
+        self.running = None;
+        // What it wrote last may still be on its way here.
+        self.reader.take().map_or(Ok(()), JoinHandle::join).map_err(|_| "the cache's log could not be read")?;
+        Ok(self.ends())
+    }
+
+    /// How sessions ended since the last start, a line of its log for each.
+    pub(crate) fn ends(&self) -> Vec<String> {
+        let lines = self.log.lines();
+        let ends = lines.iter().filter(|line| !line.contains(" is closed: "));
+        ends.filter_map(|line| Some(line.split_once(" ended ")?.1.to_owned())).collect()
     }
 
     /// The version of the last session that began since the last start.
@@ -105,28 +147,43 @@ impl Cache {
     }
 
     fn run(&mut self) -> Outcome {
-        let mut command = Command::new(&self.program);
+        let mut command = match &self.listen.namespace {
+            None => Command::new(&self.program),
+            Some(namespace) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", namespace]).arg(&self.program);
+                command
+            }
+        };
         command.args(["serve", "--http", "off", "--log-level", "debug", "--guard-hold", "0"]);
-        command.arg("--listen").arg(self.address.to_string()).args(&self.flags).arg(&self.source);
+        command
+            .arg("--listen")
+            .arg(format!("{}://{}", self.listen.scheme, self.address))
+            .args(&self.flags)
+            .arg(&self.source);
         command.current_dir(self.folder.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut process = Process::spawn(&mut command)?;
         let stdout = process.child().stdout.take().ok_or("the cache has no standard output")?;
         let stderr = process.child().stderr.take().ok_or("the cache has no standard error")?;
         self.log = Log::default();
         let log = self.log.clone();
-        std::thread::spawn(move || {
+        self.reader = Some(std::thread::spawn(move || {
             BufReader::new(stderr).lines().map_while(Result::ok).for_each(|line| log.lines().push(line));
-        });
+        }));
         self.running = Some(process);
         let mut said = BufReader::new(stdout).lines().map_while(Result::ok);
-        let address = said.find_map(|line| line.split_once("RTR     tcp://")?.1.split(' ').next()?.parse().ok());
+        let address = said.find_map(|line| {
+            let (_, place) = line.split_once("RTR     ")?.1.split_once("://")?;
+            place.split(' ').next()?.parse().ok()
+        });
         // What else it says is of no interest, but it has to be able to say it.
         std::thread::spawn(move || said.for_each(drop));
         self.address = address.ok_or_else(|| format!("the cache does not listen: {:?}", self.tail()))?;
         Ok(())
     }
 
-    fn wait_for(&self, text: &str) -> Outcome {
+    /// Waits until it says something in its log.
+    pub(crate) fn wait_for(&self, text: &str) -> Outcome {
         let deadline = Instant::now() + PATIENCE;
         while !self.log.lines().iter().any(|line| line.contains(text)) {
             if Instant::now() > deadline {

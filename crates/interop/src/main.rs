@@ -1,7 +1,7 @@
 //! The interop matrix: our cache against implementations that others wrote. `cargo xtask test --peers` runs it.
 //!
 //! `world.rs` makes the data, `cache.rs` runs our program, `router/` its peers that are routers, `server/` those that are
-//! caches, and `report.rs` says what came of it.
+//! caches, `transport/` has routers come over TLS, SSH and TCP-MD5, and `report.rs` says what came of it.
 
 mod cache;
 mod document;
@@ -10,10 +10,11 @@ mod report;
 mod router;
 mod server;
 mod step;
+mod transport;
 mod world;
 
 use clap::Parser;
-use report::{Group, Row};
+use report::{Columns, Group, Row};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -73,6 +74,21 @@ for record, out of the same records. Our client begins at version 2.
 What a cache does otherwise than the texts say stands under the table. A step in which it deviates is tried in each run
 nevertheless.";
 
+const TRANSPORTS: &str = "\
+The same records over transports that protect (8210bis section 9), record for record. What a client shows is a
+certificate with its address, a key of OpenSSH, a password, or a key of TCP-MD5; it verifies the cache's certificate or
+host key. `s_client` and `ssh -s` carry the `rpki` crate's client, so that neither the protocol nor what protects it is
+ours. TCP-MD5 runs between two network namespaces.
+
+* **Update**: 500 VRPs go and 700 come, and the peer has them long before its refresh.
+* **Restart**: the cache stops, and comes back at the same address with other data.
+* **End**: the cache stops. It logs that the session ended in order, and who can tell has seen the close_notify of TLS,
+  or the exit status 0 and the end of the channel of SSH.
+* **Last words**: of 200 connections, each sends one query too many of a version that does not exist, and gets all octets
+  of the Error Reports, and then that same end. Four come at a time.
+* **Strangers**: no certificate, one of another authority, another address than the certificate's; another key, a shell,
+  a command or another subsystem; no key or another one of TCP-MD5. None of them gets an octet.";
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(&arguments) {
@@ -89,10 +105,20 @@ fn run(arguments: &Arguments) -> Outcome {
         return say_missing();
     }
     let program = program(arguments)?;
-    let (routers, servers, missing) = run_peers(arguments, &program)?;
+    let (all, missing) = run_peers(arguments, &program)?;
+    let [mut routers, mut servers, mut transports] = [const { Vec::new() }; 3];
+    for (peer, row) in all {
+        match peer.kind {
+            Kind::Router(_) => routers.push(row),
+            Kind::Server(_) => servers.push(row),
+            Kind::Transport(_) => transports.push(row),
+        }
+    }
+    let (peers, over) = (Columns::Peers, Columns::Transports);
     let groups = [
-        Group { title: "Routers", introduction: ROUTERS, rows: routers },
-        Group { title: "Caches", introduction: SERVERS, rows: servers },
+        Group { title: "Routers", introduction: ROUTERS, rows: routers, columns: peers },
+        Group { title: "Transports", introduction: TRANSPORTS, rows: transports, columns: over },
+        Group { title: "Caches", introduction: SERVERS, rows: servers, columns: peers },
     ];
     println!();
     groups.iter().for_each(|group| println!("{}\n\n{}", group.title, group.table()));
@@ -113,16 +139,16 @@ fn program(arguments: &Arguments) -> Outcome<PathBuf> {
 }
 
 fn say_missing() -> Outcome {
-    let missing = peers().into_iter().filter(|peer| peer.version.is_none());
-    let packages: BTreeSet<&str> = missing.flat_map(|peer| peer.package.split_whitespace()).collect();
+    let missing: Vec<Peer> = peers().into_iter().filter(|peer| peer.version.is_none()).collect();
+    let packages: BTreeSet<&str> = missing.iter().flat_map(|peer| peer.package.split_whitespace()).collect();
     packages.iter().for_each(|package| println!("{package}"));
     Ok(())
 }
 
 /// A peer of either kind.
 struct Peer {
-    name: &'static str,
-    package: &'static str,
+    name: String,
+    package: String,
     version: Option<String>,
     kind: Kind,
 }
@@ -130,29 +156,36 @@ struct Peer {
 enum Kind {
     Router(&'static router::Peer),
     Server(&'static server::Peer),
+    Transport(&'static transport::Peer),
 }
 
 fn peers() -> Vec<Peer> {
     let routers = router::ALL.iter().map(|&peer| Peer {
-        name: peer.name,
-        package: peer.package,
+        name: peer.name.to_owned(),
+        package: peer.package.to_owned(),
         version: (peer.version)(),
         kind: Kind::Router(peer),
     });
     let servers = server::ALL.iter().map(|&peer| Peer {
-        name: peer.name,
-        package: peer.package,
+        name: peer.name.to_owned(),
+        package: peer.package.to_owned(),
         version: (peer.version)(),
         kind: Kind::Server(peer),
     });
-    routers.chain(servers).collect()
+    let transports = transport::ALL.iter().map(|peer| Peer {
+        name: peer.name(),
+        package: peer.packages(),
+        version: peer.version(),
+        kind: Kind::Transport(peer),
+    });
+    routers.chain(transports).chain(servers).collect()
 }
 
-/// What came of each peer that is there, routers and servers, and whether one is not.
-fn run_peers(arguments: &Arguments, program: &Path) -> Outcome<(Vec<Row>, Vec<Row>, bool)> {
+/// What came of each peer that is there, and whether one is not.
+fn run_peers(arguments: &Arguments, program: &Path) -> Outcome<(Vec<(Peer, Row)>, bool)> {
     let only = arguments.only.as_deref().unwrap_or_default().to_lowercase();
     let all = peers();
-    let names: Vec<&str> = all.iter().map(|peer| peer.name).collect();
+    let names: Vec<String> = all.iter().map(|peer| peer.name.clone()).collect();
     let (wanted, _): (Vec<Peer>, Vec<Peer>) =
         all.into_iter().partition(|peer| peer.name.to_lowercase().contains(&only));
     if wanted.is_empty() {
@@ -163,17 +196,16 @@ fn run_peers(arguments: &Arguments, program: &Path) -> Outcome<(Vec<Row>, Vec<Ro
         let Peer { name, package, .. } = peer;
         println!("{name}: left out, not installed or not for this user; Debian has it in {package}");
     }
+    let credentials = transport::Credentials::default();
     let rows = in_threads(&here, |peer| {
         let version = peer.version.clone().unwrap_or_default();
         match peer.kind {
             Kind::Router(peer) => router::run(peer, version, program),
             Kind::Server(peer) => server::run(peer, version, program),
+            Kind::Transport(peer) => transport::run(peer, version, program, &credentials),
         }
     });
-    let rows = here.iter().zip(rows);
-    let (routers, servers): (Vec<_>, Vec<_>) = rows.partition(|(peer, _)| matches!(peer.kind, Kind::Router(_)));
-    let only_rows = |rows: Vec<(&Peer, Row)>| rows.into_iter().map(|(_, row)| row).collect();
-    Ok((only_rows(routers), only_rows(servers), !missing.is_empty()))
+    Ok((here.into_iter().zip(rows).collect(), !missing.is_empty()))
 }
 
 /// Does something with all items, a few at a time; what comes of them has their order.

@@ -14,11 +14,27 @@ pub(crate) struct Group {
     /// What they are, and what was done with them.
     pub(crate) introduction: &'static str,
     pub(crate) rows: Vec<Row>,
+    pub(crate) columns: Columns,
+}
+
+/// What its table shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Columns {
+    Peers,
+    Transports,
+}
+
+/// What stands in front in the table of transports.
+pub(crate) struct Cells {
+    pub(crate) transport: &'static str,
+    pub(crate) client: &'static str,
+    pub(crate) shows: &'static str,
 }
 
 /// A peer and how it fared.
 pub(crate) struct Row {
-    name: &'static str,
+    name: String,
+    over: Option<Cells>,
     version: String,
     spoken: Vec<u8>,
     verdicts: BTreeMap<Step, Verdict>,
@@ -31,14 +47,32 @@ pub(crate) struct Row {
 impl Row {
     /// A peer that has not done anything yet.
     pub(crate) fn new(
-        name: &'static str,
+        name: impl Into<String>,
         version: String,
         exceptions: &'static [Exception],
         notes: &'static [&'static str],
     ) -> Row {
         let beside = exceptions.iter().filter(|exception| exception.kind == Kind::NotApplicable);
         let verdicts = beside.map(|exception| (exception.step, Verdict::NotApplicable(exception.reason))).collect();
-        Row { name, version, spoken: Vec::new(), verdicts, exceptions, records: String::new(), notes }
+        let name = name.into();
+        Row { name, over: None, version, spoken: Vec::new(), verdicts, exceptions, records: String::new(), notes }
+    }
+
+    /// With what stands in front in the table of transports.
+    pub(crate) fn over(self, cells: Cells) -> Row {
+        Row { over: Some(cells), ..self }
+    }
+
+    /// That of a peer that could not begin.
+    pub(crate) fn failed_before(mut self, error: String) -> Row {
+        self.judge(Step::FullLoad, Err(error), Instant::now());
+        self
+    }
+
+    /// Does a step that says what it did.
+    pub(crate) fn step(&mut self, step: Step, work: impl FnOnce() -> Outcome<String>) {
+        let started = Instant::now();
+        self.judge(step, work(), started);
     }
 
     /// Whether a step is to be tried.
@@ -54,7 +88,7 @@ impl Row {
     /// Says how a step ended, and notes it.
     pub(crate) fn judge(&mut self, step: Step, outcome: Outcome<String>, started: Instant) {
         let seconds = started.elapsed().as_secs_f32();
-        let (name, title) = (self.name, step.title());
+        let (name, title) = (&self.name, step.title());
         let verdict = match (outcome, self.exception(step)) {
             (Ok(counts), exception) => {
                 println!("{name}: {title}: {counts} after {seconds:.1} s");
@@ -101,8 +135,17 @@ impl Row {
 
     fn cells(&self) -> Vec<String> {
         let spoken: Vec<String> = self.spoken.iter().map(u8::to_string).collect();
-        let mut cells = vec![self.name.to_owned(), self.version.clone(), spoken.join(", ")];
-        cells.extend(Step::COLUMNS.iter().map(|step| self.cell(*step).to_owned()));
+        let (mut cells, columns) = match &self.over {
+            None => (vec![self.name.clone(), self.version.clone(), spoken.join(", ")], &Step::COLUMNS[..]),
+            Some(Cells { transport, client, shows }) => {
+                let version = self.version.clone();
+                (
+                    vec![(*transport).to_owned(), (*client).to_owned(), version, (*shows).to_owned()],
+                    &Step::COLUMNS_OVER[..],
+                )
+            }
+        };
+        cells.extend(columns.iter().map(|step| self.cell(*step).to_owned()));
         cells.push(self.records.clone());
         cells
     }
@@ -114,6 +157,7 @@ impl Row {
             Some(Verdict::Otherwise(_)) => "otherwise",
             Some(Verdict::NotApplicable(_)) => "–",
             Some(Verdict::Failed) => "**no**",
+            None if self.over.is_some() => "–",
             None => "not run",
         }
     }
@@ -138,10 +182,15 @@ impl Group {
 
     /// The table, and what is to be said of its cells.
     pub(crate) fn table(&self) -> String {
-        let mut text = String::from(
-            "| Peer | Version | Speaks | Full load | Notify | Restart | Downgrade | Held and compared |\n",
-        );
-        text.push_str("|---|---|---|---|---|---|---|---|\n");
+        let titles = match self.columns {
+            Columns::Peers => "Peer | Version | Speaks | Full load | Notify | Restart | Downgrade | Held and compared",
+            Columns::Transports => {
+                "Transport | Client | Version | Shows | Full load | Update | Restart | End | Last words | Strangers | \
+                    Held and compared"
+            }
+        };
+        let rule = "---|".repeat(titles.split(" | ").count());
+        let mut text = format!("| {titles} |\n|{rule}\n");
         for row in &self.rows {
             let _ = writeln!(text, "| {} |", row.cells().join(" | "));
         }

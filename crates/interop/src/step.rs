@@ -1,6 +1,7 @@
 //! What a peer goes through, and how that may end.
 
 /// A step that a peer does not pass.
+#[derive(Clone, Copy)]
 pub(crate) struct Exception {
     pub(crate) step: Step,
     pub(crate) kind: Kind,
@@ -28,6 +29,12 @@ pub(crate) enum Step {
     Aspas,
     /// ASPAs go, at version 2.
     AspaWithdrawal,
+    /// The cache stops, and both sides see that the session ends in order, and with it what protects it.
+    End,
+    /// Error Reports and the end behind them, many times, seen by a foreign program.
+    LastWords,
+    /// Who shows nothing, or something else, gets nothing.
+    Strangers,
     /// The peer begins with each of its versions.
     Versions,
     /// The peer begins with its highest, and the cache speaks only lower ones.
@@ -38,6 +45,10 @@ impl Step {
     /// Those that have a column.
     pub(crate) const COLUMNS: [Step; 4] = [Step::FullLoad, Step::Notify, Step::Restart, Step::Downgrade];
 
+    /// The same of those that come over a transport that protects.
+    pub(crate) const COLUMNS_OVER: [Step; 6] =
+        [Step::FullLoad, Step::Notify, Step::Restart, Step::End, Step::LastWords, Step::Strangers];
+
     pub(crate) fn title(self) -> &'static str {
         match self {
             Step::FullLoad => "full load",
@@ -45,6 +56,9 @@ impl Step {
             Step::Restart => "restart of the cache",
             Step::Aspas => "ASPAs",
             Step::AspaWithdrawal => "withdrawal of ASPAs",
+            Step::End => "end of the session",
+            Step::LastWords => "last words",
+            Step::Strangers => "strangers",
             Step::Versions => "versions",
             Step::Downgrade => "downgrade",
         }

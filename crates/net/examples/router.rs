@@ -1,6 +1,6 @@
 //! A minimal router: `cargo run -p rtrcast-net --example router -- tcp://127.0.0.1:8282` prints what a cache sends.
 
-use rtrcast_net::{Clock, Target, follow};
+use rtrcast_net::{Clock, Dialer, Target, follow};
 use rtrcast_proto::{ClientEvent, ClientPolicy, ClientSession, Record, Section};
 use std::error::Error;
 use std::hash::{BuildHasher, RandomState};
@@ -36,5 +36,5 @@ pub async fn print_changes(cache: &Target, mut print: impl FnMut(String)) {
         }
         ControlFlow::Continue(())
     };
-    follow(cache, clock, session, &Notify::new(), &mut on_event).await;
+    follow(&Dialer::from(cache.clone()), clock, session, &Notify::new(), &mut on_event).await;
 }

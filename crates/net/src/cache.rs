@@ -2,19 +2,21 @@
 //!
 //! `rtrcast serve` has a hub of its own, which also follows sources and merges them.
 
+use crate::admission::Door;
 use crate::clock::Clock;
 use crate::listen::{Listener, listen};
 use crate::memfd::DataSink;
 use crate::service::{Observer, Published, Service, Wanted};
+use crate::terms::Terms;
 use rtrcast_proto::{
-    Absent, History, HistoryLimits, Image, Publication, Serial, ServerPolicy, SessionIds, Stop, Timing, View,
+    Absent, History, HistoryLimits, Image, Publication, Serial, SessionIds, Stop, Timing, View,
     limits::PINNED_IMAGES_MAX,
 };
 use std::future::pending;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
@@ -25,34 +27,21 @@ const WANTS_MAX: usize = 1_024;
 pub const STOP_GRACE_MAX: Duration = Duration::from_secs(10);
 
 /// What a [`Cache`] is made with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct CacheOptions {
-    /// What routers may ask for.
-    pub policy: ServerPolicy,
+    /// On what terms routers are served, and how many.
+    pub terms: Terms,
     /// What they are told of when to ask again.
     pub timing: Timing,
     /// How much they can be told of what changed.
     pub history: HistoryLimits,
-    /// The most connections at a time.
-    pub connections_max: u32,
-}
-
-impl Default for CacheOptions {
-    fn default() -> CacheOptions {
-        CacheOptions {
-            policy: ServerPolicy::default(),
-            timing: Timing::default(),
-            history: HistoryLimits::default(),
-            connections_max: 1_000,
-        }
-    }
 }
 
 /// A cache. Publish what it has, as often as that changes, and have it serve routers.
 pub struct Cache {
-    options: CacheOptions,
     history: Mutex<History>,
     published: watch::Sender<Published>,
+    door: Arc<Door>,
 }
 
 impl Cache {
@@ -64,7 +53,9 @@ impl Cache {
         let serial = Serial(u32::from_be_bytes([a, b, c, d]));
         let mut history = History::new(options.history, sessions, options.timing, serial);
         let view = Arc::new(history.view(Absent::Loading, 0));
-        Cache { options, history: Mutex::new(history), published: watch::channel(Published { view, stop: None }).0 }
+        let door = Door::new(options.terms.limits);
+        let published = Published { view, stop: None, terms: Arc::new(options.terms) };
+        Cache { history: Mutex::new(history), published: watch::channel(published).0, door }
     }
 
     /// Makes an image the data that routers are sent; the same set again changes nothing. Comparing a million records
@@ -85,21 +76,17 @@ impl Cache {
     /// Serves routers at these addresses until [`Cache::stop`].
     pub async fn serve(&self, listeners: Vec<Listener>, observer: Arc<dyn Observer>) {
         let (wants, wanted) = mpsc::channel(WANTS_MAX);
-        let stall_max = Duration::from_secs(u64::from(self.options.timing.retry()) * 3);
         let service = Arc::new(Service {
-            policy: self.options.policy,
             clock: Clock::start(),
             published: self.published.subscribe(),
             wants,
-            stall_max,
             observer,
+            door: Arc::clone(&self.door),
         });
-        let all = self.options.connections_max;
-        let room = Arc::new(Semaphore::new(usize::try_from(all).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS)));
+        let listeners = watch::channel(listeners.into_iter().map(Arc::new).collect()).1;
         let serve = async {
-            listen(listeners, service, Arc::clone(&room)).await;
-            // All permits are back when the last connection has ended.
-            let _ = timeout(STOP_GRACE_MAX, room.acquire_many(all)).await;
+            listen(listeners, service).await;
+            let _ = timeout(STOP_GRACE_MAX, self.door.empty()).await;
         };
         let fulfil = async {
             self.fulfil_all(wanted).await;
@@ -110,6 +97,12 @@ impl Cache {
             () = serve => {}
             () = fulfil => {}
         }
+    }
+
+    /// Serves on other terms from now on.
+    pub fn set_terms(&self, terms: Terms) {
+        self.door.set_limits(terms.limits);
+        self.published.send_modify(|published| published.terms = Arc::new(terms));
     }
 
     /// Ends all connections in order: [`Cache::serve`] returns when their last words are out, or after

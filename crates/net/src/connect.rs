@@ -4,23 +4,23 @@
 
 use crate::clock::Clock;
 use crate::close;
+use crate::dial::Dialer;
 use crate::drive::{Moved, Writing, move_octets, sleep};
 use crate::memfd::DataSink;
-use crate::target::Target;
-use crate::transport::{Tcp, tcp};
+#[cfg(feature = "ssh")]
+use crate::ssh::ConnectFailure;
+#[cfg(feature = "tls")]
+use crate::tls::HandshakeFailure;
+use crate::transport::Transport;
 use rtrcast_proto::{Applied, ClientEvent, ClientOutput, ClientSession, Moment};
 use std::future::{Future, pending};
 use std::io;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::time::Duration;
-use tokio::net::{TcpStream, lookup_host};
 use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tokio::time::timeout;
-
-/// How long a name may take to resolve, and each of its addresses to answer.
-pub const CONNECT_MAX: Duration = Duration::from_secs(10);
 
 /// How long a cache may take nothing of a query.
 const WRITE_STALL_MAX: Duration = Duration::from_secs(60);
@@ -42,7 +42,7 @@ pub trait Follower {
     /// Something happened; the session is as it is after that. `Break` ends the following.
     fn event(&mut self, session: &ClientSession, event: ClientEvent) -> ControlFlow<()>;
 
-    /// There is no connection, for this reason. The session says when it tries again.
+    /// There is no connection, or none any more, for this reason. The session says when it tries again.
     fn not_connected(&mut self, _error: io::Error) {}
 
     /// Octets went by.
@@ -58,14 +58,14 @@ impl<Observe: FnMut(&ClientSession, ClientEvent) -> ControlFlow<()>> Follower fo
 /// Follows a cache, over as many connections as it takes, until the follower has had enough. Ring `bell` to have the
 /// cache asked now. Data sets are put together on a blocking thread, and lie in memory files as a cache's do.
 pub async fn follow(
-    target: &Target,
+    dialer: &Dialer,
     clock: Clock,
     session: ClientSession,
     bell: &Notify,
     follower: &mut impl Follower,
 ) {
     let following = Following {
-        target,
+        dialer,
         clock,
         session,
         bell,
@@ -81,17 +81,17 @@ pub async fn follow(
     following.run().await;
 }
 
-type Connecting = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
+type Connecting = Pin<Box<dyn Future<Output = io::Result<Transport>> + Send>>;
 type Applying = JoinHandle<io::Result<Applied>>;
 
 struct Following<'a, F> {
-    target: &'a Target,
+    dialer: &'a Dialer,
     clock: Clock,
     session: ClientSession,
     bell: &'a Notify,
     follower: &'a mut F,
     connecting: Option<Connecting>,
-    transport: Option<Tcp>,
+    transport: Option<Transport>,
     writing: Option<Writing>,
     applying: Option<Applying>,
     /// Whether an Error Report is on its way, which the cache should get.
@@ -122,7 +122,7 @@ impl<F: Follower> Following<'_, F> {
                     self.follower.octets(Direction::Sent, chunk.octets());
                     self.writing = Some(Writing::new(chunk, now));
                 }
-                ClientOutput::Connect => self.connecting = Some(Box::pin(connect(self.target.clone()))),
+                ClientOutput::Connect => self.connecting = Some(Box::pin(self.dialer.clone().connect())),
                 ClientOutput::Close => self.close().await,
                 ClientOutput::Apply(changes) => {
                     self.applying = Some(spawn_blocking(move || changes.apply(DataSink::new())));
@@ -149,9 +149,9 @@ impl<F: Follower> Following<'_, F> {
         let _ = match self.has_last_words {
             true => {
                 let octets_max = close::DRAIN_RESPONSE_OCTETS_MAX;
-                close::in_order(transport, self.peer_ended, octets_max).await.map(|_| ())
+                close::in_order(&mut transport, self.peer_ended, octets_max).await.map(|_| ())
             }
-            false => transport.half_close(),
+            false => timeout(close::DRAIN_MAX, transport.end()).await.unwrap_or(Ok(())),
         };
         self.has_last_words = false;
     }
@@ -185,12 +185,12 @@ impl<F: Follower> Following<'_, F> {
         }
     }
 
-    fn connected(&mut self, connected: io::Result<TcpStream>) {
+    fn connected(&mut self, connected: io::Result<Transport>) {
         self.connecting = None;
         let now = self.clock.now();
         match connected {
-            Ok(stream) => {
-                self.transport = Some(Tcp::new(stream));
+            Ok(transport) => {
+                self.transport = Some(transport);
                 self.peer_ended = false;
                 self.session.connected(now);
             }
@@ -210,28 +210,43 @@ impl<F: Follower> Following<'_, F> {
                 self.session.input_ended(now);
             }
             Moved::Wrote(octets) => {
-                self.writing = self.writing.take().and_then(|writing| writing.further(octets, now));
+                let buffers = self.transport.as_ref().is_some_and(Transport::buffers);
+                self.writing = self.writing.take().and_then(|writing| writing.further(octets, buffers, now));
             }
-            Moved::Failed(_) => {
-                self.hear_last_words(now);
+            Moved::Failed(error) => {
+                let error = self.hear_last_words(now).unwrap_or(error);
+                let is_distrust = is_distrust(&error);
+                self.follower.not_connected(error);
                 self.writing = None;
                 self.peer_ended = true;
-                self.session.input_ended(now);
+                if is_distrust {
+                    self.session.not_accepted(now);
+                } else {
+                    self.session.input_ended(now);
+                }
             }
         }
     }
 
-    /// A cache that resets the connection may have sent an Error Report before: it is read before the loss is told.
-    fn hear_last_words(&mut self, now: Moment) {
-        let Some(transport) = &mut self.transport else { return };
+    /// A cache that resets the connection may have sent an Error Report before: it is read before the loss is told. The
+    /// reading may also tell better than the writing why the connection is lost: a cache that does not accept our
+    /// certificate says so where data are read (RFC 8446 section 4.4.2.4).
+    fn hear_last_words(&mut self, now: Moment) -> Option<io::Error> {
+        let transport = self.transport.as_mut()?;
         let mut buffer = [0; 4 * 1024];
-        while self.session.wants_input()
-            && let Ok(octets @ 1..) = transport.read_now(&mut buffer)
-        {
-            let octets = buffer.get(..octets).unwrap_or_default();
-            self.follower.octets(Direction::Received, octets);
-            self.session.receive(now, octets);
+        while self.session.wants_input() {
+            match transport.read_now(&mut buffer) {
+                Ok(0) => break,
+                Ok(octets) => {
+                    let octets = buffer.get(..octets).unwrap_or_default();
+                    self.follower.octets(Direction::Received, octets);
+                    self.session.receive(now, octets);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Some(error),
+            }
         }
+        None
     }
 
     fn applied(&mut self, applied: Result<io::Result<Applied>, JoinError>) {
@@ -249,30 +264,24 @@ impl<F: Follower> Following<'_, F> {
     }
 }
 
-/// Tries all addresses of a name, one after another.
-async fn connect(target: Target) -> io::Result<TcpStream> {
-    let too_long = |what: &str| io::Error::new(io::ErrorKind::TimedOut, format!("{what} takes too long"));
-    let addresses = timeout(CONNECT_MAX, lookup_host((target.host(), target.port())))
-        .await
-        .unwrap_or_else(|_| Err(too_long("looking up the name")))?;
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in addresses {
-        match timeout(CONNECT_MAX, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                // A socket that takes no options still carries PDUs.
-                let _ = tcp::prepare(&stream);
-                return Ok(stream);
-            }
-            Ok(Err(error)) => last = error,
-            Err(_) => last = too_long("connecting"),
-        }
+/// Whether a connection broke since one side does not accept who the other is.
+fn is_distrust(error: &io::Error) -> bool {
+    #[cfg(feature = "tls")]
+    if HandshakeFailure::of(error).is_some_and(HandshakeFailure::is_authentication) {
+        return true;
     }
-    Err(last)
+    #[cfg(feature = "ssh")]
+    if ConnectFailure::of(error).is_some_and(ConnectFailure::is_authentication) {
+        return true;
+    }
+    // Unused without these.
+    let _ = error;
+    false
 }
 
 /// Moves octets while there is a connection.
 async fn move_if_connected(
-    transport: &mut Option<Tcp>,
+    transport: &mut Option<Transport>,
     wants_input: bool,
     receive: impl FnMut(&[u8]),
     writing: Option<&Writing>,

@@ -3,13 +3,16 @@
 //! There is one writer a connection, and no read or write is ever cancelled halfway: the loop waits for readiness, and
 //! what is ready is done at once. While a chunk is being written everything else goes on.
 
+use crate::admission::Guest;
 use crate::clock::Clock;
 use crate::close;
 use crate::service::{Published, Wanted};
-use crate::transport::Tcp;
-use rtrcast_proto::{Chunk, Event, Moment, Output, ServerSession, Stop, View, Want};
+use crate::terms::Terms;
+use crate::transport::Transport;
+use rtrcast_proto::{Chunk, CloseReason, Dismissal, Event, Moment, Output, ServerSession, Stop, View, Want};
 use std::future::{Future, pending, poll_fn};
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -44,6 +47,12 @@ pub(crate) struct Lines {
     pub(crate) wants: mpsc::Sender<Wanted>,
     /// How long a chunk may make no progress.
     pub(crate) stall_max: Duration,
+    /// The newest terms that it has seen: with others it may be let in no longer.
+    pub(crate) terms: Arc<Terms>,
+    /// Where the router is.
+    pub(crate) address: Option<IpAddr>,
+    /// Its place.
+    pub(crate) guest: Guest,
 }
 
 /// A chunk on its way.
@@ -58,10 +67,12 @@ impl Writing {
         Writing { chunk, done: 0, progress: now }
     }
 
-    /// What is left once so many octets more have been written; none if that is nothing.
-    pub(crate) fn further(self, octets: usize, now: Moment) -> Option<Writing> {
+    /// What is left once so many octets more have been written; none if that is nothing. A transport that buffers has to
+    /// be flushed as well: then a write of nothing is left.
+    pub(crate) fn further(self, octets: usize, buffers: bool, now: Moment) -> Option<Writing> {
         let done = self.done + octets;
-        (done < self.chunk.octets().len()).then_some(Writing { done, progress: now, ..self })
+        let is_flushed = octets == 0 || !buffers;
+        (done < self.chunk.octets().len() || !is_flushed).then_some(Writing { done, progress: now, ..self })
     }
 }
 
@@ -78,7 +89,7 @@ pub(crate) enum Moved {
 
 /// A connection being driven.
 struct Drive<Observe> {
-    transport: Tcp,
+    transport: Transport,
     session: ServerSession,
     lines: Lines,
     observe: Observe,
@@ -87,6 +98,8 @@ struct Drive<Observe> {
     closing_since: Option<Moment>,
     peer_ended: bool,
     stopping: bool,
+    /// It makes room for another connection.
+    displaced: bool,
 }
 
 /// Whether a connection goes on.
@@ -99,8 +112,15 @@ enum Onward {
     End(End),
 }
 
-/// Drives a session to the end of its connection.
-pub(crate) async fn drive(transport: Tcp, session: ServerSession, lines: Lines, observe: impl FnMut(Event)) -> End {
+/// Drives a session to the end of its connection, and gives its place back to whoever has to tell of the end first: a cache
+/// that stops waits for the places. No function with `async` before it: what is given to one lies in its
+/// future twice, and an idle connection is little else than this future.
+pub(crate) fn drive<Observe: FnMut(Event)>(
+    transport: Transport,
+    session: ServerSession,
+    lines: Lines,
+    observe: Observe,
+) -> impl Future<Output = (End, Guest)> + use<Observe> {
     let mut drive = Drive {
         transport,
         session,
@@ -111,41 +131,51 @@ pub(crate) async fn drive(transport: Tcp, session: ServerSession, lines: Lines, 
         closing_since: None,
         peer_ended: false,
         stopping: false,
+        displaced: false,
     };
-    loop {
-        let onward = match drive.take_outputs() {
-            Onward::Go => drive.wait().await,
-            onward => onward,
-        };
-        match onward {
-            Onward::Go => {}
-            Onward::Close => {
-                return match close::in_order(drive.transport, drive.peer_ended, close::DRAIN_OCTETS_MAX).await {
-                    Ok(peer_ended) => End::Ordered { peer_ended },
-                    Err(error) => End::Lost(error),
-                };
-            }
-            Onward::End(End::Aborted) => {
-                drive.transport.abort();
-                return End::Aborted;
-            }
-            Onward::End(end) => return end,
-        }
-    }
+    async move { (drive.run().await, drive.lines.guest) }
 }
 
 impl<Observe: FnMut(Event)> Drive<Observe> {
+    async fn run(&mut self) -> End {
+        loop {
+            let onward = match self.take_outputs() {
+                Onward::Go => self.wait().await,
+                onward => onward,
+            };
+            match onward {
+                Onward::Go => {}
+                // It is large and comes once: an idle connection has no room for it.
+                Onward::Close => return Box::pin(self.close()).await,
+                Onward::End(end) => {
+                    if let End::Aborted = end {
+                        self.transport.socket().reset_at_close();
+                    }
+                    return end;
+                }
+            }
+        }
+    }
+
+    async fn close(&mut self) -> End {
+        if self.displaced {
+            return End::Ordered { peer_ended: close::for_another(&mut self.transport).await };
+        }
+        match close::in_order(&mut self.transport, self.peer_ended, close::DRAIN_OCTETS_MAX).await {
+            Ok(peer_ended) => End::Ordered { peer_ended },
+            Err(error) => End::Lost(error),
+        }
+    }
+
     /// Does what the session says until it waits or a chunk has to be written.
     fn take_outputs(&mut self) -> Onward {
         let now = self.lines.clock.now();
-        while let Some(event) = self.session.event() {
-            (self.observe)(event);
-        }
+        self.tell_events();
         while self.writing.is_none() {
             match self.session.next(now) {
                 Output::Write(chunk) => self.writing = Some(Writing::new(chunk, now)),
                 Output::Close => return Onward::Close,
-                Output::Event(event) => (self.observe)(event),
+                Output::Event(event) => self.tell(event),
                 Output::Want(want) => self.making = Some(Box::pin(ask_for(self.lines.wants.clone(), want))),
                 Output::Wait(_) => break,
             }
@@ -180,6 +210,9 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
                 return self.moved(moved);
             }
             changed = self.lines.published.changed(), if !self.stopping => self.published(changed.is_ok()),
+            () = self.lines.guest.displaced(), if !self.session.has_asked() && !self.session.is_closing() => {
+                self.session.dismiss(clock.now(), Dismissal::Displaced);
+            }
             view = made(&mut self.making) => {
                 self.making = None;
                 if let Some(view) = view {
@@ -213,7 +246,8 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
                 self.session.input_ended(now);
             }
             Moved::Wrote(octets) => {
-                self.writing = self.writing.take().and_then(|writing| writing.further(octets, now));
+                let buffers = self.transport.buffers();
+                self.writing = self.writing.take().and_then(|writing| writing.further(octets, buffers, now));
             }
             Moved::Failed(error) => {
                 self.hear_last_words(now);
@@ -226,8 +260,13 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
     /// There is a new view, or the cache stops. That nobody publishes any more is as good as a restart.
     fn published(&mut self, is_alive: bool) {
         let now = self.lines.clock.now();
-        let Published { view, stop } = self.lines.published.borrow_and_update().clone();
+        let Published { view, stop, terms } = self.lines.published.borrow_and_update().clone();
+        let is_news = !Arc::ptr_eq(&terms, &self.lines.terms);
+        self.lines.terms = terms;
         match stop.or((!is_alive).then_some(Stop::Restart)) {
+            None if is_news && !self.lines.terms.lists.admits(self.lines.address) => {
+                self.session.dismiss(now, Dismissal::NotAdmitted);
+            }
             None => self.session.data_changed(now, view),
             Some(stop) => {
                 self.stopping = true;
@@ -246,16 +285,28 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
             }
         }
         self.session.input_ended(now);
+        self.tell_events();
+    }
+
+    fn tell_events(&mut self) {
         while let Some(event) = self.session.event() {
-            (self.observe)(event);
+            self.tell(event);
         }
+    }
+
+    fn tell(&mut self, event: Event) {
+        if let Event::Negotiated(_) = event {
+            self.lines.guest.has_asked();
+        }
+        self.displaced |= matches!(event, Event::Closing(CloseReason::Displaced));
+        (self.observe)(event);
     }
 }
 
 /// Reads if input is wanted, and writes if there is a chunk, whichever can be done. Reading comes first: it is rare and
 /// short for a cache, and an error of the peer has to be seen in the middle of a response.
 pub(crate) async fn move_octets<const OCTETS: usize>(
-    transport: &mut Tcp,
+    transport: &mut Transport,
     wants_input: bool,
     mut receive: impl FnMut(&[u8]),
     writing: Option<&Writing>,
@@ -306,5 +357,58 @@ pub(crate) async fn sleep(clock: Clock, deadline: Option<Moment>) {
     match deadline {
         Some(deadline) => sleep_until(clock.instant(deadline)).await,
         None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admission::{Door, Limits};
+    use crate::transport::Socket;
+    use rtrcast_proto::{Absent, History, HistoryLimits, Serial, ServerPolicy, SessionIds, Timing};
+    use std::io::Write as _;
+    use tokio::net::UnixStream;
+    use tokio::time::Instant;
+
+    /// A connection whose router has said this and takes nothing, behind a door with room for no other.
+    fn stuffed(said: &[u8]) -> (Transport, ServerSession, Lines, std::os::unix::net::UnixStream, Arc<Door>) {
+        let (mut router, cache) = std::os::unix::net::UnixStream::pair().unwrap();
+        cache.set_nonblocking(true).unwrap();
+        let mut full = &cache;
+        while full.write(&[0; 64]).is_ok() {}
+        router.write_all(said).unwrap();
+        let transport = Transport::Plain(Socket::Unix(UnixStream::from_std(cache).unwrap()));
+        let door = Door::new(Limits { connections_max: 1, ..Limits::default() });
+        let guest = door.enter(Instant::now(), None, 1).unwrap();
+        let history = HistoryLimits::default();
+        let mut history = History::new(history, SessionIds::new(1), Timing::default(), Serial(1));
+        let view = Arc::new(history.view(Absent::Loading, 0));
+        let (clock, terms) = (Clock::start(), Arc::new(Terms::default()));
+        let session = ServerSession::new(clock.now(), ServerPolicy::default(), Arc::clone(&view));
+        let (publish, published) = watch::channel(Published { view, stop: None, terms: Arc::clone(&terms) });
+        // As long as the process: that nobody publishes any more is a stop.
+        std::mem::forget(publish);
+        let wants = mpsc::channel(1).0;
+        let lines = Lines { clock, published, wants, stall_max: Duration::from_secs(60), terms, address: None, guest };
+        (transport, session, lines, router, door)
+    }
+
+    /// Time stands still while anything is to be done, so a spin is a test that does not end.
+    #[tokio::test(start_paused = true)]
+    async fn who_is_told_to_go_and_takes_nothing_is_cut_off_without_a_spin() {
+        let (transport, session, lines, _router, door) = stuffed(&[5, 2, 0, 0, 0, 0, 0, 8]);
+        let knock = tokio::spawn(async move { door.room(1, || {}).await });
+        let (end, guest) = drive(transport, session, lines, |_| {}).await;
+        assert!(matches!(end, End::Aborted), "{end:?}");
+        drop(guest);
+        knock.await.unwrap();
+    }
+
+    /// An idle plain connection is little else than this future, and shall take less than 2 KB in all.
+    #[tokio::test]
+    async fn the_future_of_a_connection_is_small() {
+        let (transport, session, lines, _router, _door) = stuffed(&[]);
+        let octets = size_of_val(&drive(transport, session, lines, |_| {}));
+        assert!(octets <= 1_280, "{octets} octets");
     }
 }

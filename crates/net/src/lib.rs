@@ -24,7 +24,7 @@
 //! # A router
 //!
 //! ```no_run
-//! use rtrcast_net::{Clock, follow};
+//! use rtrcast_net::{Clock, Dialer, Target, follow};
 //! use rtrcast_proto::{ClientEvent, ClientPolicy, ClientSession};
 //! use std::ops::ControlFlow;
 //! use tokio::sync::Notify;
@@ -38,31 +38,68 @@
 //!     }
 //!     ControlFlow::Continue(())
 //! };
-//! follow(&"tcp://127.0.0.1:8282".parse()?, clock, session, &Notify::new(), &mut on_event).await;
+//! let cache: Target = "tcp://127.0.0.1:8282".parse()?;
+//! follow(&Dialer::from(cache), clock, session, &Notify::new(), &mut on_event).await;
 //! # Ok(()) }
 //! ```
 //!
-//! The one `unsafe` module is `sys.rs`: it maps those files.
+//! The one `unsafe` module is `sys.rs`: it maps those files, and sets options of sockets that no safe interface has.
 
+mod activation;
+mod admission;
 mod cache;
 mod clock;
 mod close;
 mod connect;
+mod dial;
 mod drive;
+mod ip_prefix;
 mod listen;
 mod memfd;
+mod peer;
+mod proxy;
+mod sd_notify;
 mod service;
+#[cfg(feature = "ssh")]
+mod ssh;
 mod sys;
 mod target;
+mod tcp_keys;
+mod terms;
+#[cfg(feature = "tls")]
+mod tls;
 mod transport;
+mod unix_socket;
 
+pub use activation::{ACTIVATED_MAX, Activated, ActivatedListener, ActivationError};
+pub use admission::{Counts, DISPLACE_AFTER, Door, Guest, Limits, Lists, Refused, Room};
 pub use cache::{Cache, CacheOptions, STOP_GRACE_MAX};
 pub use clock::Clock;
 pub use close::{DRAIN_MAX, DRAIN_OCTETS_MAX, DRAIN_RESPONSE_OCTETS_MAX};
-pub use connect::{CONNECT_MAX, Direction, Follower, follow};
+pub use connect::{Direction, Follower, follow};
+pub use dial::{CONNECT_MAX, Dialer};
 pub use drive::{End, LAST_WORDS_MAX};
-pub use listen::{BACKLOG, Ipv4Beside, Listener, listen};
+pub use ip_prefix::{IpPrefix, IpPrefixError, PrefixMap};
+pub use listen::{BACKLOG, Fresh, Ipv4Beside, Listener, Manner, Security, listen};
 pub use memfd::DataSink;
-pub use service::{Observer, Peer, Published, Service, Trouble, Wanted};
+pub use peer::{Endpoint, Layer, Peer};
+pub use sd_notify::{sd_notify, sd_reloading};
+pub use service::{Observer, Published, Refusal, Service, Trouble, Wanted};
+#[cfg(feature = "ssh")]
+pub use ssh::{
+    ATTEMPTS_MAX, AuthorizedKeys, ConnectFailure, HASH_MEMORY_KIB_MAX, HASH_PASSES_MAX, KeyError, KnownHosts,
+    LineError, Logins, OFFERS_MAX, Passwords, SUBSYSTEM, SshClient, SshKey, SshKeyKind, SshServer, SshServerError,
+    VERIFICATIONS_MAX, hash_password,
+};
 pub use sys::give_memory_back;
 pub use target::{Target, TargetError};
+pub use tcp_keys::{
+    AO_KEYS_MAX, KEY_OCTETS_MAX, KeyFileError, KeyFileReason, MD5_KEYS_MAX, TcpAuth, TcpKeys, TcpKeysError,
+};
+pub use terms::Terms;
+#[cfg(feature = "tls")]
+pub use tls::{
+    AddressCheck, ClientCertificates, ClientCheck, CrlOrigin, HandshakeFailure, TlsClient, TlsError, TlsIdentity,
+    TlsMinimum, TlsPart, TlsServer, Validity,
+};
+pub use unix_socket::{SocketName, UnixSocket};

@@ -1,16 +1,27 @@
 //! Listeners: they accept while there is room, survive whatever accepting may fail with, and never die.
 
-use crate::service::{Service, Trouble};
-use crate::transport::tcp;
-use socket2::{Domain, Protocol, Socket, Type};
-use std::future::poll_fn;
+use crate::ip_prefix::IpPrefix;
+use crate::peer::{Endpoint, Layer};
+use crate::service::{Knock, Service, Trouble};
+#[cfg(feature = "ssh")]
+use crate::ssh::SshServer;
+use crate::tcp_keys::TcpKeys;
+#[cfg(feature = "tls")]
+use crate::tls::TlsServer;
+use crate::transport::{Socket, tcp};
+use crate::unix_socket::{SocketName, UnixSocket};
+use socket2::{Domain, Protocol, SockRef, Type};
+use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 /// Connections that the kernel holds for a listener that does not accept them yet.
@@ -20,35 +31,175 @@ pub const BACKLOG: i32 = 1_024;
 const RETRY_MIN: Duration = Duration::from_millis(50);
 const RETRY_MAX: Duration = Duration::from_secs(1);
 
-/// A bound socket.
+/// A bound socket, and what is spoken there.
 pub struct Listener {
-    socket: TcpListener,
-    local: SocketAddr,
+    socket: Arc<Bound>,
+    local: Endpoint,
+    manner: Arc<Manner>,
+}
+
+enum Bound {
+    Tcp(TcpListener),
+    Unix {
+        listener: UnixListener,
+        /// None for one that was passed on: whoever made it removes it.
+        _name: Option<SocketName>,
+    },
+}
+
+/// How connections of a listener begin.
+#[derive(Clone, Default)]
+pub struct Manner {
+    /// What lies below RTR.
+    pub security: Security,
+    /// Load balancers, whose connections begin with a PROXY header.
+    pub proxies: Vec<IpPrefix>,
+    /// Whether those over a Unix socket do.
+    pub is_unix_proxied: bool,
+}
+
+/// What lies between RTR and the socket, with what that needs.
+#[derive(Clone, Default)]
+pub enum Security {
+    /// Nothing.
+    #[default]
+    None,
+    /// TLS.
+    #[cfg(feature = "tls")]
+    Tls(Arc<dyn Fresh<TlsServer>>),
+    /// SSH.
+    #[cfg(feature = "ssh")]
+    Ssh(Arc<dyn Fresh<SshServer>>),
+}
+
+/// Something that is looked at anew for each connection: what lies in files may have been replaced.
+pub trait Fresh<T>: Send + Sync {
+    /// It as it is now.
+    fn fresh(&self) -> Pin<Box<dyn Future<Output = Arc<T>> + Send + '_>>;
+}
+
+/// What never changes.
+impl<T: Send + Sync> Fresh<T> for Arc<T> {
+    fn fresh(&self) -> Pin<Box<dyn Future<Output = Arc<T>> + Send + '_>> {
+        Box::pin(std::future::ready(Arc::clone(self)))
+    }
 }
 
 impl Listener {
     /// Binds an address. An IPv6 wildcard takes IPv4 as well, unless `ipv4_beside` says that it has its own listener.
     pub fn bind(address: SocketAddr, ipv4_beside: Ipv4Beside) -> io::Result<Listener> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        Listener::bind_with_keys(address, ipv4_beside, &TcpKeys::default())
+    }
+
+    /// The same with keys for TCP itself, which are set before the first connection can come.
+    pub fn bind_with_keys(address: SocketAddr, ipv4_beside: Ipv4Beside, keys: &TcpKeys) -> io::Result<Listener> {
+        let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         if address.is_ipv6() {
             socket.set_only_v6(ipv4_beside == Ipv4Beside::Yes)?;
         }
         socket.set_reuse_address(true)?;
-        socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
+        keys.apply_to_listener(&socket, None).map_err(io::Error::other)?;
         socket.listen(BACKLOG)?;
-        let socket = TcpListener::from_std(socket.into())?;
-        let local = socket.local_addr()?;
-        Ok(Listener { socket, local })
+        Listener::passed(socket.into())
     }
 
-    /// The address, with the port that the system chose if 0 was asked for.
-    pub fn local(&self) -> SocketAddr {
-        self.local
+    /// Makes a Unix socket with these permissions. One that was left behind is replaced, and this one's name goes with
+    /// the listener.
+    pub fn bind_unix(path: &Path, mode: u32) -> io::Result<Listener> {
+        let (listener, name) = UnixSocket::bind(path, mode, BACKLOG)?.into_parts();
+        let socket = Bound::Unix { listener, _name: Some(name) };
+        Ok(Listener::of(socket, Endpoint::Unix(path.into())))
+    }
+
+    /// Takes over a socket that listens already, of TCP or Unix.
+    pub fn passed(socket: OwnedFd) -> io::Result<Listener> {
+        let (local, is_unix) = {
+            let socket = SockRef::from(&socket);
+            socket.set_nonblocking(true)?;
+            let address = socket.local_addr()?;
+            let path = address.as_pathname().unwrap_or(Path::new(""));
+            let local = address.as_socket().map_or_else(|| Endpoint::Unix(path.into()), Endpoint::Ip);
+            (local, address.is_unix())
+        };
+        let bound = if is_unix {
+            Bound::Unix { listener: UnixListener::from_std(socket.into())?, _name: None }
+        } else {
+            Bound::Tcp(TcpListener::from_std(socket.into())?)
+        };
+        Ok(Listener::of(bound, local))
+    }
+
+    fn of(socket: Bound, local: Endpoint) -> Listener {
+        Listener { socket: Arc::new(socket), local, manner: Arc::default() }
+    }
+
+    /// The same socket for connections that begin otherwise; those that are open stay as they are.
+    pub fn with(&self, manner: Manner) -> Listener {
+        Listener { socket: Arc::clone(&self.socket), local: self.local.clone(), manner: Arc::new(manner) }
+    }
+
+    /// Where it is, with the port that the system chose if 0 was asked for.
+    pub fn local(&self) -> &Endpoint {
+        &self.local
+    }
+
+    /// What connections go through.
+    pub fn layer(&self) -> Layer {
+        self.manner.layer()
+    }
+
+    /// Whether it is the same socket as another's.
+    fn is_at(&self, other: &Listener) -> bool {
+        Arc::ptr_eq(&self.socket, &other.socket)
+    }
+
+    fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
+        match &*self.socket {
+            Bound::Tcp(listener) => listener.poll_accept(context).map_ok(|(stream, remote)| {
+                // A socket that takes no options still carries PDUs.
+                let _ = tcp::prepare(&stream);
+                Accepted { socket: Socket::Tcp(stream), remote: Endpoint::of(remote), local: self.local.clone() }
+            }),
+            Bound::Unix { listener, .. } => listener.poll_accept(context).map_ok(|(stream, _)| Accepted {
+                socket: Socket::Unix(stream),
+                remote: Endpoint::unnamed(),
+                local: self.local.clone(),
+            }),
+        }
     }
 }
 
-/// Whether another listener takes IPv4 on the same port.
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &*self.socket {
+            Bound::Tcp(listener) => listener.as_fd(),
+            Bound::Unix { listener, .. } => listener.as_fd(),
+        }
+    }
+}
+
+impl Manner {
+    pub(crate) fn layer(&self) -> Layer {
+        match self.security {
+            Security::None => Layer::Plain,
+            #[cfg(feature = "tls")]
+            Security::Tls(_) => Layer::Tls,
+            #[cfg(feature = "ssh")]
+            Security::Ssh(_) => Layer::Ssh,
+        }
+    }
+
+    /// Whether a connection from there begins with a PROXY header.
+    pub(crate) fn is_proxied(&self, remote: &Endpoint) -> bool {
+        match remote.ip() {
+            Some(address) => self.proxies.iter().any(|prefix| prefix.contains(address)),
+            None => self.is_unix_proxied,
+        }
+    }
+}
+
+/// Whether another listener takes the IPv4 connections at the same port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ipv4Beside {
     /// Another does.
@@ -57,62 +208,134 @@ pub enum Ipv4Beside {
     No,
 }
 
-/// Accepts at all addresses until the service stops, each connection against a permit of `room`. When there is none
-/// nothing is accepted: routers that are accepted and closed wait ten minutes, those in the backlog get in as soon as
-/// there is room. [T-TCP-06]
-pub async fn listen(listeners: Vec<Listener>, service: Arc<Service>, room: Arc<Semaphore>) {
+/// A connection that was just accepted.
+pub(crate) struct Accepted {
+    pub(crate) socket: Socket,
+    pub(crate) remote: Endpoint,
+    pub(crate) local: Endpoint,
+}
+
+/// Accepts at all listeners, which may be exchanged meanwhile, until the service stops. A connection for which there is
+/// no room waits unserved, and nothing more is accepted of its layer: routers that are accepted and closed wait ten
+/// minutes, those in the backlog get in as soon as there is room. [T-TCP-06]
+pub async fn listen(listeners: watch::Receiver<Vec<Arc<Listener>>>, service: Arc<Service>) {
     let mut published = service.published.clone();
     tokio::select! {
-        () = accept_for_ever(&listeners, &service, &room) => {}
+        () = accept_for_ever(listeners, &service) => {}
         _ = published.wait_for(|published| published.stop.is_some()) => {}
     }
 }
 
-/// One loop for all listeners, so that no permit waits at an address where nobody comes.
-async fn accept_for_ever(listeners: &[Listener], service: &Service, room: &Arc<Semaphore>) {
-    let trouble = |trouble: Trouble| service.observer.trouble(&trouble);
+/// One loop for all listeners, so that no place waits at an address where nobody comes.
+async fn accept_for_ever(mut listeners: watch::Receiver<Vec<Arc<Listener>>>, service: &Arc<Service>) {
     let mut retry = RETRY_MIN;
     let mut turn = 0;
+    let mut held = Held::default();
     loop {
-        let permit = match Arc::clone(room).try_acquire_owned() {
-            Ok(permit) => permit,
-            Err(_) => {
-                trouble(Trouble::Full);
-                let Ok(permit) = Arc::clone(room).acquire_owned().await else { return };
-                trouble(Trouble::Room);
-                permit
-            }
-        };
+        let current = listeners.borrow_and_update().clone();
+        held.exchange(&current);
+        let open: Vec<&Arc<Listener>> = current.iter().filter(|listener| !held.has(listener.layer())).collect();
         turn += 1;
-        let (listener, accepted) = accept_any(listeners, turn).await;
-        match accepted {
-            Ok((stream, remote)) => {
-                retry = RETRY_MIN;
-                // A socket that takes no options still carries PDUs.
-                let _ = tcp::prepare(&stream);
-                let local = stream.local_addr().unwrap_or(listener.local);
-                service.serve(stream, remote, local, permit);
-            }
-            // The peer went away before it was accepted: nothing is wrong here.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(error) => {
-                // Out of descriptors or memory: an attempt at once would fail again, and spin.
-                trouble(Trouble::Accept(listener.local, error));
-                drop(permit);
-                sleep(retry).await;
-                retry = (retry * 2).min(RETRY_MAX);
-            }
+        tokio::select! {
+            () = held.room(service) => held.let_in(service),
+            true = changed(&mut listeners) => {}
+            (listener, accepted) = accept_any(&open, turn) => match accepted {
+                Ok(accepted) => {
+                    retry = RETRY_MIN;
+                    // Whoever connects after a reload finds what is new, however long the look at the listeners was ago.
+                    let listener = newest(&listeners.borrow(), listener);
+                    if let Some(knock) = service.knock(accepted, &listener.manner) {
+                        held.take(listener, knock, service);
+                    }
+                }
+                // The peer went away before it was accepted: nothing is wrong here.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    // Out of descriptors or memory: an attempt at once would fail again, and spin.
+                    service.observer.trouble(&Trouble::Accept(listener.local.clone(), error));
+                    sleep(retry).await;
+                    retry = (retry * 2).min(RETRY_MAX);
+                }
+            },
         }
     }
 }
 
+fn newest(listeners: &[Arc<Listener>], looked_at: &Arc<Listener>) -> Arc<Listener> {
+    let newer = listeners.iter().find(|listener| listener.is_at(looked_at));
+    Arc::clone(newer.unwrap_or(looked_at))
+}
+
+/// Connections for which there is no room: at most one of a layer, since one may need more memory than another.
+#[derive(Default)]
+struct Held(Vec<(Arc<Listener>, Knock)>);
+
+impl Held {
+    fn has(&self, layer: Layer) -> bool {
+        self.0.iter().any(|(listener, _)| listener.layer() == layer)
+    }
+
+    /// Serves a connection if there is room, else holds it.
+    fn take(&mut self, listener: Arc<Listener>, knock: Knock, service: &Arc<Service>) {
+        if service.door.has_room(listener.layer().cost()) {
+            service.serve(knock, Arc::clone(&listener.manner));
+            return;
+        }
+        if self.0.is_empty() {
+            service.observer.trouble(&Trouble::Full);
+        }
+        self.0.push((listener, knock));
+    }
+
+    /// Takes over what the listeners are now: connections of those that are gone go too.
+    fn exchange(&mut self, current: &[Arc<Listener>]) {
+        self.0.retain_mut(|(listener, _)| match current.iter().find(|now| now.is_at(listener)) {
+            Some(now) => {
+                *listener = Arc::clone(now);
+                true
+            }
+            None => false,
+        });
+    }
+
+    /// Waits until there is room for one of them; for ever if there are none.
+    async fn room(&self, service: &Service) {
+        match self.0.iter().map(|(listener, _)| listener.layer().cost()).min() {
+            Some(cost) => _ = service.door.room(cost, || {}).await,
+            None => pending().await,
+        }
+    }
+
+    /// Serves those for which there is room.
+    fn let_in(&mut self, service: &Arc<Service>) {
+        for (listener, knock) in std::mem::take(&mut self.0) {
+            if service.door.has_room(listener.layer().cost()) {
+                service.serve(knock, Arc::clone(&listener.manner));
+            } else {
+                self.0.push((listener, knock));
+            }
+        }
+        if self.0.is_empty() {
+            service.observer.trouble(&Trouble::Room);
+        }
+    }
+}
+
+/// That the listeners were exchanged; never if nobody can any more.
+async fn changed(listeners: &mut watch::Receiver<Vec<Arc<Listener>>>) -> bool {
+    match listeners.changed().await {
+        Ok(()) => true,
+        Err(_) => pending().await,
+    }
+}
+
 /// The next connection at any of the addresses; another one is looked at first each time.
-async fn accept_any(listeners: &[Listener], turn: usize) -> (&Listener, io::Result<(TcpStream, SocketAddr)>) {
+async fn accept_any<'a>(listeners: &[&'a Arc<Listener>], turn: usize) -> (&'a Arc<Listener>, io::Result<Accepted>) {
     poll_fn(|context| {
         let (before, first) = listeners.split_at(turn % listeners.len().max(1));
         for listener in first.iter().chain(before) {
-            if let Poll::Ready(accepted) = listener.socket.poll_accept(context) {
-                return Poll::Ready((listener, accepted));
+            if let Poll::Ready(accepted) = listener.poll_accept(context) {
+                return Poll::Ready((*listener, accepted));
             }
         }
         Poll::Pending

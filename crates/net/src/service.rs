@@ -1,17 +1,25 @@
 //! What all connections of a cache share, and one task for each of them.
 
+use crate::admission::{Door, Guest, Refused};
 use crate::clock::Clock;
 use crate::drive::{End, Lines, drive};
-use crate::transport::Tcp;
-use rtrcast_proto::{Event, ServerPolicy, ServerSession, Stop, View, Want};
+use crate::listen::{Accepted, Manner, Security};
+use crate::peer::{Endpoint, Peer};
+use crate::proxy::{self, Proxied, ProxyError};
+#[cfg(feature = "ssh")]
+use crate::ssh;
+use crate::terms::Terms;
+#[cfg(feature = "tls")]
+use crate::tls;
+use crate::transport::{Socket, Transport};
+use rtrcast_proto::{Dismissal, Event, ServerSession, Stop, View, Want};
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, timeout_at};
 
 /// What sessions are told: the data as they are, and whether the cache stops.
 #[derive(Clone, Debug)]
@@ -20,6 +28,8 @@ pub struct Published {
     pub view: Arc<View>,
     /// Set once, when the cache stops.
     pub stop: Option<Stop>,
+    /// On what terms they are served.
+    pub terms: Arc<Terms>,
 }
 
 /// Something that a session needs to have made, and where to send the view that has it.
@@ -31,23 +41,6 @@ pub struct Wanted {
     pub reply: oneshot::Sender<Arc<View>>,
 }
 
-/// The other end of a connection.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer {
-    /// Counts the connections since the start.
-    pub id: u64,
-    /// The router's address.
-    pub remote: SocketAddr,
-    /// Our address that it connected to.
-    pub local: SocketAddr,
-}
-
-impl fmt::Display for Peer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.remote, f)
-    }
-}
-
 /// What keeps connections from being accepted.
 #[derive(Debug)]
 pub enum Trouble {
@@ -55,13 +48,58 @@ pub enum Trouble {
     Full,
     /// There is room again.
     Room,
-    /// Accepting at this address failed, for lack of file descriptors for instance; it is tried again.
-    Accept(SocketAddr, io::Error),
+    /// Accepting there failed, for lack of file descriptors for instance; it is tried again.
+    Accept(Endpoint, io::Error),
+}
+
+/// Why a connection was ended before RTR began.
+#[derive(Debug)]
+pub enum Refusal {
+    /// It comes from an address that is not let in. It was reset.
+    NotAdmitted,
+    /// Its address has as many connections as one may have. It was reset.
+    PerAddress {
+        /// How many these are.
+        limit: u32,
+    },
+    /// Its load balancer said nothing that makes sense.
+    Proxy(ProxyError),
+    /// Its handshake failed.
+    Handshake(io::Error),
+    /// Its handshake took too long.
+    TooSlow,
+    /// It was in its handshake for longest when there were too many.
+    Displaced,
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Refusal {
+        match refused {
+            Refused::PerAddress { limit } => Refusal::PerAddress { limit },
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::NotAdmitted => f.write_str("its address is not let in"),
+            Refusal::PerAddress { limit } => {
+                write!(f, "its address has {limit} connections already, as many as one may have")
+            }
+            Refusal::Proxy(error) => fmt::Display::fmt(error, f),
+            Refusal::Handshake(failure) => fmt::Display::fmt(failure, f),
+            Refusal::TooSlow => f.write_str("its handshake took too long"),
+            Refusal::Displaced => f.write_str("it was in its handshake for longest when there were too many"),
+        }
+    }
 }
 
 /// Whoever watches what happens on connections. All logs and metrics come from here. `()` watches nothing.
 pub trait Observer: Send + Sync + 'static {
-    /// A connection was accepted.
+    /// A connection was ended before RTR began: nothing else is told of it.
+    fn refused(&self, peer: &Peer, why: &Refusal);
+    /// A connection is there, its handshake done.
     fn connected(&self, peer: &Peer);
     /// Something happened on it.
     fn event(&self, peer: &Peer, event: &Event);
@@ -72,6 +110,7 @@ pub trait Observer: Send + Sync + 'static {
 }
 
 impl Observer for () {
+    fn refused(&self, _: &Peer, _: &Refusal) {}
     fn connected(&self, _: &Peer) {}
     fn event(&self, _: &Peer, _: &Event) {}
     fn ended(&self, _: &Peer, _: &End) {}
@@ -80,54 +119,221 @@ impl Observer for () {
 
 /// A cache as its connections see it.
 pub struct Service {
-    /// What routers may ask for.
-    pub policy: ServerPolicy,
     /// The time.
     pub clock: Clock,
-    /// The data, and the stop.
+    /// The data, the terms, and the stop.
     pub published: watch::Receiver<Published>,
     /// Where to ask for what is not made yet.
     pub wants: mpsc::Sender<Wanted>,
-    /// How long a router may take nothing of what it is sent.
-    pub stall_max: Duration,
     /// Who watches.
     pub observer: Arc<dyn Observer>,
+    /// Who is in.
+    pub door: Arc<Door>,
 }
 
 /// Numbers all connections of the process.
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl Service {
-    /// Serves a connection in a task of its own. The permit is given back when it is over.
-    pub(crate) fn serve(&self, stream: TcpStream, remote: SocketAddr, local: SocketAddr, permit: OwnedSemaphorePermit) {
-        let peer = Peer { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), remote, local };
-        let observer = Arc::clone(&self.observer);
-        let mut published = self.published.clone();
-        let Published { view, stop } = published.borrow_and_update().clone();
-        let mut session = ServerSession::new(self.clock.now(), self.policy, view);
-        if let Some(stop) = stop {
-            session.stop(self.clock.now(), stop);
+    /// Takes a connection that was accepted, unless it is clear already that it is not let in.
+    pub(crate) fn knock(&self, accepted: Accepted, manner: &Manner) -> Option<Knock> {
+        let Accepted { socket, remote, local } = accepted;
+        let layer = manner.layer();
+        let peer = Peer { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), remote, local, layer, name: None };
+        let knock = Knock { socket, peer };
+        let address = knock.address(manner);
+        let terms = Arc::clone(&self.published.borrow().terms);
+        let refused = if terms.lists.admits(address) {
+            self.door.check(address).map_err(Refusal::from)
+        } else {
+            Err(Refusal::NotAdmitted)
+        };
+        match refused {
+            Ok(()) => Some(knock),
+            Err(refusal) => {
+                self.refuse(knock, &refusal);
+                None
+            }
         }
-        let lines = Lines { clock: self.clock, published, wants: self.wants.clone(), stall_max: self.stall_max };
+    }
+
+    /// Serves a connection in a task of its own.
+    pub(crate) fn serve(self: &Arc<Self>, knock: Knock, manner: Arc<Manner>) {
+        let address = knock.address(&manner);
+        let guest = match self.door.enter(Instant::now(), address, manner.layer().cost()) {
+            Ok(guest) => guest,
+            Err(refused) => return self.refuse(knock, &Refusal::from(refused)),
+        };
+        let is_proxied = manner.is_proxied(&knock.peer.remote);
+        let Knock { socket, peer } = knock;
+        let terms = Arc::clone(&self.published.borrow().terms);
+        let mut connection = Connection { service: Arc::clone(self), peer, guest, terms };
+        if let (Security::None, false) = (&manner.security, is_proxied) {
+            tokio::spawn(connection.session(Transport::Plain(socket)));
+            return;
+        }
         tokio::spawn(async move {
-            observer.connected(&peer);
-            let mut watched = Watched { observer: &*observer, peer, end: None };
-            let end = drive(Tcp::new(stream), session, lines, |event| observer.event(&peer, &event)).await;
-            watched.end = Some(end);
-            drop(watched);
-            drop(permit);
+            // It is large, and soon over: an idle connection has no room for it.
+            let shaken = Box::pin(connection.shake_hands(socket, &manner, is_proxied)).await;
+            drop(manner);
+            match shaken {
+                Some(Ok(transport)) => Box::pin(connection.session(transport)).await,
+                Some(Err(refusal)) => connection.service.observer.refused(&connection.peer, &refusal),
+                None => {}
+            }
         });
+    }
+
+    fn refuse(&self, knock: Knock, refusal: &Refusal) {
+        knock.socket.reset_at_close();
+        self.observer.refused(&knock.peer, refusal);
     }
 }
 
-/// Tells the end of a connection, even if its task panics.
-struct Watched<'a> {
-    observer: &'a dyn Observer,
+/// A connection that was accepted and is not in yet.
+pub(crate) struct Knock {
+    socket: Socket,
     peer: Peer,
+}
+
+impl Knock {
+    /// Whose it is, if that is known before its load balancer says so.
+    fn address(&self, manner: &Manner) -> Option<IpAddr> {
+        self.peer.remote.ip().filter(|_| !manner.is_proxied(&self.peer.remote))
+    }
+}
+
+/// A connection that is in.
+struct Connection {
+    service: Arc<Service>,
+    peer: Peer,
+    guest: Guest,
+    terms: Arc<Terms>,
+}
+
+impl Connection {
+    /// RTR over it, to its end. See [`drive`] for why it is no `async` function.
+    fn session(self, transport: Transport) -> impl Future<Output = ()> + Send + use<> {
+        let Connection { service, peer, guest, terms } = self;
+        let mut published = service.published.clone();
+        let Published { view, stop, terms: newest } = published.borrow_and_update().clone();
+        let (now, address) = (service.clock.now(), peer.remote.ip());
+        let mut session = ServerSession::new(now, terms.policy_for(address), view);
+        if let Some(stop) = stop {
+            session.stop(now, stop);
+        }
+        if !newest.lists.admits(address) {
+            session.dismiss(now, Dismissal::NotAdmitted);
+        }
+        let (clock, wants, stall_max) = (service.clock, service.wants.clone(), terms.stall_max);
+        let lines = Lines { clock, published, wants, stall_max, terms: newest, address, guest };
+        let (observer, peer) = (Arc::clone(&service.observer), Arc::new(peer));
+        observer.connected(&peer);
+        let watched = Watched { observer: Arc::clone(&observer), peer: Arc::clone(&peer), end: None };
+        let driven = drive(transport, session, lines, move |event| observer.event(&peer, &event));
+        async move {
+            let (end, guest) = driven.await;
+            watched.over(end);
+            drop(guest);
+        }
+    }
+
+    /// All that comes before RTR, within its time; nothing if the cache stops meanwhile.
+    async fn shake_hands(
+        &mut self,
+        socket: Socket,
+        manner: &Manner,
+        is_proxied: bool,
+    ) -> Option<Result<Transport, Refusal>> {
+        self.guest.handshake_begins();
+        let deadline = Instant::now() + self.terms.handshake_max;
+        if is_proxied {
+            let read = self.in_time(deadline, proxy::read_header(&socket)).await?;
+            let learned = read.and_then(|read| read.map_err(Refusal::Proxy)).and_then(|said| self.learn(said));
+            if let Err(refusal) = learned {
+                socket.reset_at_close();
+                return Some(Err(refusal));
+            }
+        }
+        let secured = self.in_time(deadline, secure(socket, manner, self.peer.remote.ip())).await?;
+        self.guest.handshake_ends();
+        Some(secured.flatten().map(|(transport, name)| {
+            self.peer.name = name.map(Arc::from);
+            transport
+        }))
+    }
+
+    /// Waits for a step of the handshake, as long as nobody else needs the place.
+    async fn in_time<Made>(
+        &self,
+        deadline: Instant,
+        step: impl Future<Output = Made>,
+    ) -> Option<Result<Made, Refusal>> {
+        let mut published = self.service.published.clone();
+        tokio::select! {
+            made = timeout_at(deadline, step) => Some(made.map_err(|_| Refusal::TooSlow)),
+            () = self.guest.displaced() => Some(Err(Refusal::Displaced)),
+            _ = published.wait_for(|published| published.stop.is_some()) => None,
+        }
+    }
+
+    /// Takes over whose connection it is by its load balancer's header, if it is let in. A connection of the load
+    /// balancer's own, to see whether the cache is well, stays as it is, and counts as its own.
+    fn learn(&mut self, said: Proxied) -> Result<(), Refusal> {
+        let Proxied::From { remote, .. } = said else {
+            return Ok(self.peer.remote.ip().map_or(Ok(()), |own| self.guest.set_address(own))?);
+        };
+        self.peer.remote = Endpoint::of(remote);
+        let address = remote.ip().to_canonical();
+        if !self.service.published.borrow().terms.lists.admits(Some(address)) {
+            return Err(Refusal::NotAdmitted);
+        }
+        Ok(self.guest.set_address(address)?)
+    }
+}
+
+/// The handshake of what lies between RTR and the socket, and who the router proved to be.
+async fn secure(
+    socket: Socket,
+    manner: &Manner,
+    address: Option<IpAddr>,
+) -> Result<(Transport, Option<String>), Refusal> {
+    match &manner.security {
+        Security::None => Ok((Transport::Plain(socket), None)),
+        #[cfg(feature = "tls")]
+        Security::Tls(server) => {
+            let server = server.fresh().await;
+            let (tls, name) = tls::accept(socket, &server, address).await.map_err(handshake)?;
+            Ok((Transport::Tls(tls), name))
+        }
+        #[cfg(feature = "ssh")]
+        Security::Ssh(server) => {
+            let server = server.fresh().await;
+            let (ssh, user) = ssh::accept(socket, &server, address).await.map_err(handshake)?;
+            Ok((Transport::Ssh(Box::new(ssh)), Some(user)))
+        }
+    }
+}
+
+#[cfg(any(feature = "ssh", feature = "tls"))]
+fn handshake(failure: impl Into<io::Error>) -> Refusal {
+    Refusal::Handshake(failure.into())
+}
+
+/// Tells the end of a connection, even if its task panics.
+struct Watched {
+    observer: Arc<dyn Observer>,
+    peer: Arc<Peer>,
     end: Option<End>,
 }
 
-impl Drop for Watched<'_> {
+impl Watched {
+    fn over(mut self, end: End) {
+        self.end = Some(end);
+    }
+}
+
+impl Drop for Watched {
     fn drop(&mut self) {
         let end = self.end.take().unwrap_or_else(|| End::Lost(io::Error::other("the session's task failed")));
         self.observer.ended(&self.peer, &end);

@@ -1,9 +1,14 @@
-//! The only unsafe code: a read-only mapping of a sealed memory file, and a setting of the system's allocator.
+//! The only unsafe code: a read-only mapping of a sealed memory file, a setting of the system's allocator, options of
+//! sockets that have no safe interface, and descriptors that were open before the program began.
 
 #![expect(unsafe_code, reason = "mapping memory is unsafe, and so is every function of C; all of it is in this file")]
 
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
-use std::os::fd::AsFd;
+#[cfg(target_os = "linux")]
+use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::{io, ptr, slice};
 
 /// A file's octets in memory, read only.
@@ -65,4 +70,34 @@ pub fn give_memory_back() {
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_OCTETS_MIN);
     }
+}
+
+/// Sets an option of TCP, to a structure as the kernel's header lays it out.
+#[cfg(target_os = "linux")]
+pub(crate) fn set_tcp_option(socket: BorrowedFd<'_>, option: i32, octets: &[u8]) -> io::Result<()> {
+    let length = libc::socklen_t::try_from(octets.len()).map_err(io::Error::other)?;
+    // SAFETY: the kernel only reads, and no further than the length. The descriptor is open while it is borrowed.
+    let result =
+        unsafe { libc::setsockopt(socket.as_raw_fd(), libc::IPPROTO_TCP, option, octets.as_ptr().cast(), length) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Whether [`take_passed`] was called.
+static PASSED_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Takes descriptors that were open when the program began: so many from the first on, of which the service manager
+/// says that they are this program's. None of them goes to a program that this one starts. A second call gets none.
+pub(crate) fn take_passed(first: usize, count: usize) -> Vec<io::Result<OwnedFd>> {
+    if PASSED_TAKEN.swap(true, Ordering::Relaxed) {
+        return Vec::new();
+    }
+    let take = |number: usize| {
+        let number = RawFd::try_from(number).map_err(io::Error::other)?;
+        // SAFETY: it is borrowed for this one call, which fails if it is not open.
+        fcntl_setfd(unsafe { BorrowedFd::borrow_raw(number) }, FdFlags::CLOEXEC)?;
+        // SAFETY: it is open, and the manager's word is that it is for us. Nobody else in the program has it: whatever
+        // was opened since the start got another number, and this is the only call that comes here.
+        Ok(unsafe { OwnedFd::from_raw_fd(number) })
+    };
+    (first..first.saturating_add(count)).map(take).collect()
 }

@@ -20,7 +20,7 @@ const ROUTERS: usize = 5;
 fn routers_read_code_13_though_the_program_ends_at_once() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let listener = runtime.block_on(async { Listener::bind("127.0.0.1:0".parse().unwrap(), Ipv4Beside::No).unwrap() });
-    let address = listener.local();
+    let address = listener.local().address().unwrap();
     let cache = Arc::new(Cache::new(CacheOptions::default(), 7));
     cache.publish(large());
     let (answered, all_answered) = channel();

@@ -3,37 +3,38 @@
 use crate::cli::HttpAddress;
 use crate::config::CommandLine;
 use crate::control::{self, Control};
+use crate::credentials;
+use crate::entrance::{Entrances, Loaded, Loader};
 use crate::exit::Failure;
 use crate::hub::{Hub, Input, Reconfiguration};
-use crate::metrics::{BindLabel, Metrics, OutcomeLabel};
-use crate::plan::Plan;
+use crate::metrics::{Metrics, OutcomeLabel};
+use crate::plan::{Followed, Plan};
 use crate::roster::Roster;
 use crate::watch::Watch;
-use crate::{http, log};
+use crate::{http, log, secrets};
 use rtrcast_feed::SlurmFile;
 use rtrcast_feed::curator::Curation;
-use rtrcast_net::{Clock, Ipv4Beside, Listener, Published, Service, listen};
+use rtrcast_net::{Activated, Clock, Door, Limits, Published, Service, Terms, listen, sd_notify, sd_reloading};
 use rtrcast_proto::{History, HistoryLimits, Serial, SessionIds, Stop};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::future::Future;
-use std::io::Write;
-use std::net::SocketAddr;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tracing::{error, info, warn};
 
 /// How long routers may take for their last words when the cache stops. [C-RST-01]
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How many retry intervals a router may take nothing of what it is sent (8210bis section 9).
-const STALL_RETRIES: u32 = 3;
-
 /// Descriptors that are not for routers: sources, HTTP, data sets, logs.
 const DESCRIPTORS_KEPT: u64 = 64;
+
+/// With fewer there would be none for routers beside sources, HTTP and data sets.
+const DESCRIPTORS_MIN: u64 = 32;
 
 /// What a channel to the hub holds before its senders wait.
 const INPUTS_MAX: usize = 4;
@@ -47,9 +48,17 @@ pub(crate) fn serve(command_line: &CommandLine) -> Result<(), Failure> {
     let settings = command_line.settle()?;
     let plan = Plan::new(&settings)?;
     let slurm = plan.read_slurm()?;
+    plan.try_dialing(&[])?;
     rtrcast_net::give_memory_back();
     log::start(settings.arguments.log_level);
+    secrets::warn_of_readers(&plan);
     let room = room(plan.connections_max);
+    if room.descriptors < DESCRIPTORS_MIN {
+        return Err(Failure::Config(format!(
+            "the descriptor limit is {}, and {DESCRIPTORS_MIN} is the least that works; `ulimit -n` or LimitNOFILE= raise it",
+            room.descriptors
+        )));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("rtrcast")
@@ -67,9 +76,19 @@ type SlurmFiles = Vec<Option<Arc<SlurmFile>>>;
 
 /// How many routers there may be.
 struct Room {
+    /// The limit of descriptors.
+    descriptors: u64,
     connections_max: u32,
     /// The same in words, with what raises it.
     words: String,
+}
+
+impl Room {
+    /// The terms of a plan, with so many connections.
+    fn terms(&self, plan: &Plan) -> Terms {
+        let limits = Limits { connections_max: self.connections_max, ..plan.terms.limits };
+        Terms { limits, ..plan.terms.clone() }
+    }
 }
 
 /// Raises the soft limit of descriptors as far as it goes, and sees how many connections that allows.
@@ -83,53 +102,73 @@ fn room(asked: Option<u32>) -> Room {
     let allowed = u32::try_from(allowed).unwrap_or(u32::MAX).min(1_000_000);
     match asked {
         Some(asked) if asked <= allowed => {
-            Room { connections_max: asked, words: format!("{asked}, by --connections-max") }
+            Room { descriptors: limit, connections_max: asked, words: format!("{asked}, by --connections-max") }
         }
         Some(_) | None => {
             let words = format!("{allowed}, by the descriptor limit {limit}, which `ulimit -n` or LimitNOFILE= raise");
             if let Some(asked) = asked {
                 warn!("--connections-max {asked} is too many: {words}");
             }
-            Room { connections_max: allowed, words }
+            Room { descriptors: limit, connections_max: allowed, words }
         }
     }
 }
 
 async fn run(command_line: &CommandLine, plan: Plan, slurm: SlurmFiles, room: Room) -> Result<(), Failure> {
-    let listeners = bind(&plan.listen)?;
+    let passed = Activated::take().map_err(|error| Failure::Internal(format!("systemd's sockets: {error}")))?;
+    let metrics = Arc::new(Metrics::new());
+    let mut entrances = Entrances::new(passed, Arc::clone(&metrics));
+    let loaded = entrances.loader().load(&plan.listen)?;
+    entrances.open(loaded)?;
     let http = match plan.http {
         HttpAddress::Off => None,
-        HttpAddress::On(address) => Some(TcpListener::bind(address).await.map_err(|error| Failure::Address {
-            flag: "--http",
-            address,
-            error,
-        })?),
+        HttpAddress::On(address) => {
+            let failure = |error: io::Error| {
+                let own = entrances.taker(address).filter(|_| error.kind() == io::ErrorKind::AddrInUse);
+                Failure::Address { flag: "--http", address, error: own.map_or(error, io::Error::other) }
+            };
+            Some(TcpListener::bind(address).await.map_err(failure)?)
+        }
     };
+    if let Some(address) = http.as_ref().and_then(|listener| listener.local_addr().ok()) {
+        entrances.beside_http(address);
+    }
     // The name goes when this function ends, whatever becomes of the task that has the socket.
     let (control, _name) = plan.control.as_deref().map(Control::bind).transpose()?.unzip();
     let mut signals = Signals::new().map_err(|error| Failure::Internal(format!("can't receive signals: {error}")))?;
-    greet(&plan, &room, &listeners, http.as_ref());
+    greet(&plan, &room, &entrances, http.as_ref());
 
-    let mut parts = start(plan, slurm, room, listeners, http, control)?;
+    let mut parts = start(plan, slurm, room, metrics, entrances, http, control)?;
+    // Whoever started it may wait for this; without a service manager it does nothing.
+    let _ = sd_notify("READY=1");
 
     // The configuration while it is read: a file system that hangs does not keep anybody from stopping the cache.
     let (mut reading, mut again): (Option<Aside>, bool) = (None, false);
     let stop = loop {
         tokio::select! {
             asked = signals.next() => match asked {
-                Asked::Refresh if reading.is_none() => reading = Some(read_aside(command_line)),
+                Asked::Refresh if reading.is_none() => {
+                    let _ = sd_notify(&sd_reloading());
+                    reading = Some(parts.read_aside(command_line));
+                }
                 Asked::Refresh => {
+                    let _ = sd_notify(&sd_reloading());
                     warn!("SIGHUP: the configuration is still being read, and will be once more");
                     again = true;
                 }
                 Asked::Stop(name) => {
+                    let _ = sd_notify("STOPPING=1");
                     info!("{name}: stopping; routers get their last words within {} s", GRACE.as_secs());
                     break Stop::Restart;
                 }
             },
             read = finished(&mut reading) => {
-                reading = std::mem::take(&mut again).then(|| read_aside(command_line));
                 parts.reload(read).await;
+                // What is read next goes by what is in force now; and whoever asked twice waits for the second.
+                reading = std::mem::take(&mut again).then(|| parts.read_aside(command_line));
+                if reading.is_none() {
+                    let _ = sd_notify("READY=1");
+                }
             }
             Some(command) = parts.commands.recv() => match command {
                 control::Command::Refresh => parts.refresh("control").await,
@@ -155,23 +194,30 @@ async fn run(command_line: &CommandLine, plan: Plan, slurm: SlurmFiles, room: Ro
     Ok(())
 }
 
-/// What the command line, the file that it names, and the SLURM files that both name say now.
-fn read_configuration(command_line: &CommandLine) -> Result<(Plan, SlurmFiles), Failure> {
-    let plan = Plan::new(&command_line.settle()?)?;
-    let slurm = plan.read_slurm()?;
-    Ok((plan, slurm))
+/// All that a configuration says, and all files that it names but for the data.
+struct Configuration {
+    plan: Plan,
+    slurm: SlurmFiles,
+    listen: Vec<Loaded>,
+}
+
+impl Configuration {
+    /// What the command line, the file that it names, and the files that both name say now.
+    fn read(command_line: &CommandLine, before: &[Followed], loader: &Loader) -> Result<Configuration, Failure> {
+        let plan = Plan::new(&command_line.settle()?)?;
+        let slurm = plan.read_slurm()?;
+        plan.try_dialing(before)?;
+        let listen = loader.load(&plan.listen)?;
+        secrets::warn_of_readers(&plan);
+        Ok(Configuration { plan, slurm, listen })
+    }
 }
 
 /// A configuration that is being read on a thread of its own.
-type Aside = JoinHandle<Result<(Plan, SlurmFiles), Failure>>;
-
-fn read_aside(command_line: &CommandLine) -> Aside {
-    let command_line = command_line.clone();
-    spawn_blocking(move || read_configuration(&command_line))
-}
+type Aside = JoinHandle<Result<Configuration, Failure>>;
 
 /// What was read, once it is; without a reading never.
-async fn finished(reading: &mut Option<Aside>) -> Result<(Plan, SlurmFiles), Failure> {
+async fn finished(reading: &mut Option<Aside>) -> Result<Configuration, Failure> {
     match reading {
         None => std::future::pending().await,
         Some(reading) => reading.await.unwrap_or_else(|error| Err(Failure::Internal(error.to_string()))),
@@ -188,22 +234,35 @@ struct Parts {
     hub: mpsc::Sender<Input>,
     /// From the control socket.
     commands: mpsc::Receiver<control::Command>,
-    /// Where to say that the cache stops.
-    stop: Arc<watch::Sender<Published>>,
-    /// All permits are here when no router is connected.
-    room: Arc<Semaphore>,
-    connections_max: u32,
+    /// Where to say that the cache stops, and on what terms it serves.
+    published: Arc<watch::Sender<Published>>,
+    door: Arc<Door>,
+    entrances: Entrances,
+    watch: Arc<Watch>,
     metrics: Arc<Metrics>,
 }
 
 impl Parts {
+    /// Reads the configuration and what it names, which may take as long as a file system likes: aside.
+    fn read_aside(&self, command_line: &CommandLine) -> Aside {
+        let (command_line, before) = (command_line.clone(), self.plan.sources.clone());
+        let loader = self.entrances.loader();
+        spawn_blocking(move || Configuration::read(&command_line, &before, &loader))
+    }
+
     /// Takes over a configuration, and reads all sources. What is wrong changes nothing.
-    async fn reload(&mut self, read: Result<(Plan, SlurmFiles), Failure>) {
+    async fn reload(&mut self, read: Result<Configuration, Failure>) {
         let outcome = match read {
-            Ok((plan, slurm)) => {
-                self.apply(plan, slurm).await;
-                "applied"
-            }
+            Ok(Configuration { plan, slurm, listen }) => match self.entrances.open(listen) {
+                Ok(()) => {
+                    self.apply(plan, slurm).await;
+                    "applied"
+                }
+                Err(failure) => {
+                    error!("SIGHUP: the configuration stays as it is: {failure}");
+                    "refused"
+                }
+            },
             Err(failure) => {
                 error!("SIGHUP: the configuration stays as it is: {failure}");
                 "refused"
@@ -219,6 +278,11 @@ impl Parts {
             warn!("a restart is needed for what changed of: {}", fixed.join(", "));
         }
         self.plan.keep_fixed(plan);
+        let room = room(self.plan.connections_max);
+        let terms = room.terms(&self.plan);
+        self.watch.set_limit(room.words);
+        self.door.set_limits(terms.limits);
+        self.published.send_modify(|published| published.terms = Arc::new(terms));
         let reconfiguration = reconfiguration(&self.plan, &mut self.roster, slurm);
         self.tell(Input::Reconfigure(Box::new(reconfiguration))).await;
         self.roster.start(&mut self.tasks);
@@ -226,6 +290,7 @@ impl Parts {
 
     async fn refresh(&mut self, asked_by: &str) {
         info!("{asked_by}: reading all sources again");
+        credentials::look_soon(&self.entrances.looks());
         self.tell(Input::AnswerAloud).await;
         self.roster.ring();
     }
@@ -246,6 +311,7 @@ fn reconfiguration(plan: &Plan, roster: &mut Roster, files: SlurmFiles) -> Recon
             freshness: plan.freshness,
             guard: plan.guard,
         },
+        served: plan.most(),
         timing: plan.timing,
         overlaps: plan.overlaps,
         sources,
@@ -258,46 +324,44 @@ fn start(
     plan: Plan,
     slurm: SlurmFiles,
     room: Room,
-    listeners: Vec<Listener>,
+    metrics: Arc<Metrics>,
+    entrances: Entrances,
     http: Option<TcpListener>,
     control: Option<Control>,
 ) -> Result<Parts, Failure> {
-    let metrics = Arc::new(Metrics::new());
-    for listener in &listeners {
-        // It is 0 and not missing: an alert may wait for that.
-        metrics.clients.get_or_create(&BindLabel { bind: listener.local().to_string() }).set(0);
-    }
     let clock = Clock::start();
     let history = History::new(HistoryLimits::default(), session_ids()?, plan.timing, Serial(random()?));
     let (to_hub, inputs) = mpsc::channel(INPUTS_MAX);
     let (to_maker, wants) = mpsc::channel(WANTS_MAX);
     let (to_app, commands) = mpsc::channel(COMMANDS_MAX);
-    let mut roster = Roster::new(to_hub.clone(), Arc::clone(&metrics), plan.policy.versions().max());
+    let mut roster = Roster::new(to_hub.clone(), Arc::clone(&metrics), plan.most().version());
     let first = reconfiguration(&plan, &mut roster, slurm);
-    let (hub, published) = Hub::new(history, plan.policy, clock, Arc::clone(&metrics), first);
-    let stop = hub.stopper();
-    let connections_max = room.connections_max;
-    let permits = Arc::new(Semaphore::new(connections_max as usize));
+    let terms = room.terms(&plan);
+    let door = Door::new(terms.limits);
+    metrics.watch_door(Arc::clone(&door));
+    let (hub, sessions) = Hub::new(history, Arc::new(terms), clock, Arc::clone(&metrics), first);
+    let published = hub.publisher();
+    let watch = Arc::new(Watch::new(Arc::clone(&metrics), room.words));
     let service = Arc::new(Service {
-        policy: plan.policy,
         clock,
-        published: published.clone(),
+        published: sessions.clone(),
         wants: to_maker,
-        stall_max: Duration::from_secs(u64::from(plan.timing.retry() * STALL_RETRIES)),
-        observer: Arc::new(Watch::new(Arc::clone(&metrics), room.words)),
+        observer: Arc::clone(&watch) as _,
+        door: Arc::clone(&door),
     });
 
     let mut tasks = JoinSet::new();
     tasks.spawn(named("hub", hub.run(inputs, wants)));
-    tasks.spawn(named("listener", listen(listeners, service, Arc::clone(&permits))));
+    tasks.spawn(named("listener", listen(entrances.listeners(), service)));
+    tasks.spawn(named("credentials", credentials::look_for_ever(entrances.looks())));
     if let Some(listener) = http {
-        tasks.spawn(named("HTTP server", http::serve(listener, Arc::clone(&metrics), published)));
+        tasks.spawn(named("HTTP server", http::serve(listener, Arc::clone(&metrics), sessions)));
     }
     if let Some(control) = control {
         tasks.spawn(named("control socket", control.serve(to_hub.clone(), to_app)));
     }
     roster.start(&mut tasks);
-    Ok(Parts { tasks, plan, roster, hub: to_hub, commands, stop, room: permits, connections_max, metrics })
+    Ok(Parts { tasks, plan, roster, hub: to_hub, commands, published, door, entrances, watch, metrics })
 }
 
 /// A task that says its name should it end.
@@ -308,31 +372,16 @@ async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static s
 
 /// Tells all sessions, and waits until they are over, or the grace time is, or the operator asks again.
 async fn say_goodbye(parts: &Parts, stop: Stop, signals: &mut Signals) {
-    parts.stop.send_modify(|published| published.stop = Some(stop));
+    parts.published.send_modify(|published| published.stop = Some(stop));
     tokio::select! {
-        _ = parts.room.acquire_many(parts.connections_max) => info!("stopped; all connections are closed"),
+        () = parts.door.empty() => info!("stopped; all connections are closed"),
         () = tokio::time::sleep(GRACE) => warn!("stopped; some routers did not take their last words in time"),
         () = signals.next_stop() => warn!("stopped at once, as asked again"),
     }
 }
 
-fn bind(addresses: &[SocketAddr]) -> Result<Vec<Listener>, Failure> {
-    addresses
-        .iter()
-        .map(|address| {
-            let beside = addresses.iter().any(|other| other.is_ipv4() && other.port() == address.port());
-            let beside = if beside { Ipv4Beside::Yes } else { Ipv4Beside::No };
-            Listener::bind(*address, beside).map_err(|error| Failure::Address {
-                flag: "--listen",
-                address: *address,
-                error,
-            })
-        })
-        .collect()
-}
-
 /// Says what is served, where, and how to look at it.
-fn greet(plan: &Plan, room: &Room, listeners: &[Listener], http: Option<&TcpListener>) {
+fn greet(plan: &Plan, room: &Room, entrances: &Entrances, http: Option<&TcpListener>) {
     let mut text = format!("rtrcast {}\n", env!("CARGO_PKG_VERSION"));
     for followed in &plan.sources {
         text += &format!("  source  {}\n", followed.place);
@@ -340,8 +389,8 @@ fn greet(plan: &Plan, room: &Room, listeners: &[Listener], http: Option<&TcpList
     for followed in &plan.slurm {
         text += &format!("  SLURM   {}\n", followed.place);
     }
-    for listener in listeners {
-        text += &format!("  RTR     tcp://{} (protocol versions {})\n", listener.local(), plan.policy.versions());
+    for place in entrances.places() {
+        text += &format!("  RTR     {place} (protocol versions {})\n", plan.terms.policy.versions());
     }
     text += &format!("  room    {} routers at a time\n", room.connections_max);
     match http.and_then(|listener| listener.local_addr().ok()) {
@@ -356,7 +405,7 @@ fn greet(plan: &Plan, room: &Room, listeners: &[Listener], http: Option<&TcpList
     }
     text += &format!("  stop    Ctrl-C; kill -HUP {} reads configuration and sources again\n", std::process::id());
     // Whoever started it may not want to read it.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let _ = io::stdout().write_all(text.as_bytes());
 }
 
 fn session_ids() -> Result<SessionIds, Failure> {
@@ -381,7 +430,7 @@ struct Signals {
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Signals> {
+    fn new() -> io::Result<Signals> {
         Ok(Signals {
             hangup: signal(SignalKind::hangup())?,
             interrupt: signal(SignalKind::interrupt())?,

@@ -1,9 +1,18 @@
 //! The command line.
 
+mod dial;
+mod listen;
+
+pub(crate) use dial::{CacheOptions, DialOptions};
+pub(crate) use listen::{
+    At, ListenArgument, ListenOptions, PeerArgument, Place, ProxyFrom, Speaks, TlsClientAddressArgument,
+    TlsClientsArgument, TlsVersionArgument,
+};
+
 use crate::source::Source;
 use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use rtrcast_net::Target;
+use rtrcast_net::{IpPrefix, Target};
 use rtrcast_proto::Version;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -27,7 +36,9 @@ pub(crate) enum Command {
     /// Tell a running cache something, over the socket of its --control
     Ctl(CtlArguments),
     /// Print what a cache sends to routers: its data set, what changed, or each PDU
-    Dump(DumpArguments),
+    Dump(Box<DumpArguments>),
+    /// Make host keys and password hashes for SSH listeners
+    Ssh(SshArguments),
 }
 
 const SERVE_EXAMPLES: &str = "\
@@ -40,6 +51,14 @@ Examples:
       prefer the local validator, fall back to another, and apply exceptions of your own
   rtrcast serve --merge first tcp://cache1.example.net:323 tcp://cache2.example.net:323
       follow two other caches over RTR, and serve the data of the first one that is well
+  rtrcast serve tls://cache.example.net --cache-ca ca.pem --cache-client-cert me.pem --cache-client-key me.key
+      the same over TLS, showing a certificate; tls:// is port 324
+  rtrcast serve ssh://rpki@cache.example.net --cache-ssh-key id_ed25519 --cache-known-hosts known_hosts
+      the same over SSH
+  rtrcast serve rpki.json --listen 'tls://[::]:324' --tls-cert cache.pem --tls-key cache.key --tls-client-ca routers.pem
+      over TLS, to routers that show a certificate for their address
+  rtrcast serve rpki.json --listen 'ssh://[::]:22' --ssh-host-key host_key --ssh-authorized-keys routers.pub
+      over SSH, to routers that log in with their key
   rtrcast serve --config /etc/rtrcast.toml
       the same from a file: each flag is a key there by its long name, and a flag overrides the file
   curl -s http://127.0.0.1:9847/readyz
@@ -56,7 +75,7 @@ had.";
 pub(crate) struct ServeArguments {
     /// Where validators' output is: files, read again whenever they are replaced or rewritten, or http(s) URLs. JSON, CSV
     /// and CCR of all validators are recognised by their content, also compressed by gzip or zstd. Or another cache,
-    /// which is followed over RTR: tcp://host:port
+    /// which is followed over RTR: tcp://HOST:PORT, tls://HOST:PORT, ssh://USER@HOST:PORT or unix:///PATH
     #[arg(value_name = "FILE-OR-URL", value_parser = OsStringValueParser::new().try_map(Source::parse))]
     pub(crate) source: Vec<Source>,
 
@@ -101,6 +120,9 @@ pub(crate) struct ServeArguments {
         help_heading = SOURCES)]
     pub(crate) fetch_timeout: u32,
 
+    #[command(flatten)]
+    pub(crate) caches: CacheOptions,
+
     /// SLURM file or URL with filters and assertions of your own; may be given several times. A file with a mistake is
     /// refused whole
     #[arg(long, value_name = "FILE-OR-URL", value_parser = OsStringValueParser::new().try_map(Source::parse),
@@ -143,11 +165,13 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "NUMBER", default_value_t = 1_000, help_heading = FRESHNESS)]
     pub(crate) guard_aspas_min: u32,
 
-    /// Address for routers; may be given several times. An IPv6 wildcard takes IPv4 as well, unless an IPv4 address is
-    /// given for the same port
-    #[arg(long, value_name = "[tcp://]ADDRESS:PORT", default_value = "127.0.0.1:8282", value_parser = listen_address,
+    /// Address for routers; may be given several times. tcp://ADDRESS:PORT, tls:// or ssh:// likewise, unix:///PATH;
+    /// fd:NAME instead of the address is a socket that systemd passes. Options of that listener follow behind commas,
+    /// named like the flags for all of them: `tls://[::]:324,tls-cert=FILE`. An IPv6 wildcard takes IPv4 as well, unless an
+    /// IPv4 address is given for the same port
+    #[arg(long, value_name = "[TRANSPORT://]ADDRESS:PORT[,OPTION=VALUE]", default_value = "127.0.0.1:8282",
         help_heading = ROUTERS)]
-    pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) listen: Vec<ListenArgument>,
 
     /// Lowest protocol version that routers may ask for
     #[arg(long, value_name = "VERSION", default_value = "0", help_heading = ROUTERS)]
@@ -177,10 +201,58 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 7_200, help_heading = ROUTERS)]
     pub(crate) rtr_expire: u32,
 
+    /// Something else for the routers of an address or prefix, the longest one that matches: PREFIX,OPTION,... with
+    /// min-version=V, max-version=V, no-router-keys, no-aspas, and answer-lower: a query above the highest version is
+    /// answered in that version at once, for routers that never step down. May be given several times
+    #[arg(long, value_name = "PREFIX,OPTION[=VALUE]", help_heading = ROUTERS)]
+    pub(crate) peer: Vec<PeerArgument>,
+
+    /// Routers are let in from this address or prefix, and from others given so, only; may be given several times
+    #[arg(long, value_name = "PREFIX", help_heading = ADMISSION)]
+    pub(crate) allow: Vec<IpPrefix>,
+
+    /// Routers are not let in from this address or prefix; where --allow has it too the longer one counts. May be given
+    /// several times
+    #[arg(long, value_name = "PREFIX", help_heading = ADMISSION)]
+    pub(crate) deny: Vec<IpPrefix>,
+
     /// Most router connections at a time; further ones wait until one ends [default: what the descriptor limit allows]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000_000),
-        help_heading = ROUTERS)]
+        help_heading = ADMISSION)]
     pub(crate) connections_max: Option<u32>,
+
+    /// Most connections at a time from one address; further ones are reset [default: no limit]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+        help_heading = ADMISSION)]
+    pub(crate) connections_per_address: Option<u32>,
+
+    /// Most handshakes of TLS, SSH and PROXY at a time; one more ends the longest one of the address that has most
+    #[arg(long, value_name = "NUMBER", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+        help_heading = ADMISSION)]
+    pub(crate) handshakes_max: u32,
+
+    /// Most MiB that connections may take by their kind (TLS and SSH take more than TCP); further ones wait
+    #[arg(long, value_name = "MIB", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=1_048_576),
+        help_heading = ADMISSION)]
+    pub(crate) connections_memory: u32,
+
+    /// Seconds that a handshake of TLS, SSH or PROXY may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3_600),
+        help_heading = ADMISSION)]
+    pub(crate) handshake_timeout: u32,
+
+    /// Seconds that a router may take for its first query; after that it may be idle for ever
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400),
+        help_heading = ADMISSION)]
+    pub(crate) first_query_timeout: u32,
+
+    /// Seconds for which a router may take nothing of what it is sent [default: 3 times --rtr-retry]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400),
+        help_heading = ADMISSION)]
+    pub(crate) write_stall: Option<u32>,
+
+    #[command(flatten)]
+    pub(crate) listeners: ListenOptions,
 
     /// Address for /metrics, /healthz and /readyz, or "off"
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9847", help_heading = OPERATION)]
@@ -199,6 +271,7 @@ const SOURCES: &str = "Sources";
 const SLURM: &str = "SLURM";
 const FRESHNESS: &str = "Freshness and sudden loss";
 const ROUTERS: &str = "Routers";
+const ADMISSION: &str = "Admission";
 const OPERATION: &str = "Operation";
 
 const CHECK_EXAMPLES: &str = "\
@@ -250,6 +323,54 @@ pub(crate) struct CtlArguments {
     pub(crate) control: Option<PathBuf>,
 }
 
+const SSH_EXAMPLES: &str = "\
+Examples:
+  rtrcast ssh host-key /etc/rtrcast/host_key
+      make a key for --ssh-host-key, and show what routers have to know of it
+  rtrcast ssh hash-password rpki >> /etc/rtrcast/passwords
+      ask for a password, and add a line for --ssh-passwords
+
+Exit codes: 0 done, 2 wrong usage, 5 a file can't be written; what is there is never replaced.";
+
+/// What `rtrcast ssh` is told.
+#[derive(Args, Debug)]
+#[command(after_help = SSH_EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct SshArguments {
+    #[command(subcommand)]
+    pub(crate) order: SshOrder,
+}
+
+/// What can be made for SSH.
+#[derive(Subcommand, Debug)]
+pub(crate) enum SshOrder {
+    /// Make a host key, and show its fingerprint and its line for known_hosts files
+    HostKey {
+        /// File for the private key; the public one gets the same name with .pub
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Kind of the key. Old routers know RSA only
+        #[arg(long = "type", value_name = "TYPE", default_value = "ed25519")]
+        key_type: HostKeyType,
+    },
+    /// Make a line for --ssh-passwords, of a password asked for or read from standard input
+    HashPassword {
+        /// Who logs in with it
+        #[arg(value_name = "USER")]
+        user: String,
+    },
+}
+
+/// `ssh host-key --type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HostKeyType {
+    /// Short and fast
+    Ed25519,
+    /// NIST P-256
+    Ecdsa,
+    /// 3072 bits
+    Rsa,
+}
+
 const DUMP_EXAMPLES: &str = "\
 Examples:
   rtrcast dump tcp://cache.example.net:323
@@ -258,6 +379,10 @@ Examples:
       the same into a file, which is replaced once everything is there; whatever fails leaves the old one
   rtrcast dump localhost:8282 --session 4661 --serial 7 --format text
       what changed since then
+  rtrcast dump tls://cache.example.net --ca ca.pem --client-cert router.pem --client-key router.key
+      the same over TLS, checking the cache's certificate and showing one
+  rtrcast dump ssh://rpki@cache.example.net:2222 --ssh-key id_ed25519
+      over SSH, to a cache whose host key is in ~/.ssh/known_hosts
   rtrcast dump localhost:8282 --follow --format text
       the set, and then each change as it comes, until Ctrl-C; with -o FILE the file is kept current instead, and has the \
       newest set even if that may not be used any more, which is said on standard error
@@ -274,16 +399,22 @@ absent. CSV has VRPs only. Text is the form of --pdus without the version. Chang
 
 Exit codes: 0 all is written (or --follow was stopped, or nobody reads on), 2 wrong usage, 5 the output can't be written, \
 10 refused: no connection, or closed without an answer, 11 no data: the cache has none yet (code 2), or can't tell what \
-changed, 12 protocol: an Error Report, a breach, no common version, or an end in the middle, 13 timeout, 128 and the \
-signal's number if one stopped it before it was done. Nothing but 0 leaves a document.";
+changed, 12 protocol: an Error Report, a breach, no common version, or an end in the middle, 13 timeout (also \
+with a wrong key for TCP-MD5 or TCP-AO), 14 authentication: the cache's certificate or host key is not trusted, or it does \
+not accept what we log in with, 128 and the signal's number if one stopped it before it was done. Nothing but 0 leaves a \
+document.";
 
 /// What `rtrcast dump` is told.
 #[derive(Args, Debug)]
 #[command(after_help = DUMP_EXAMPLES, arg_required_else_help = true, disable_version_flag = true)]
 pub(crate) struct DumpArguments {
-    /// The cache: tcp://HOST:PORT, or without tcp://; the port is 323 if none is given
+    /// The cache: tcp://HOST:PORT, or without tcp://, tls://HOST:PORT, ssh://USER@HOST:PORT or unix:///PATH; the port is
+    /// 323, 324 or 22 if none is given, the user "rpki"
     #[arg(value_name = "URL")]
     pub(crate) target: Target,
+
+    #[command(flatten)]
+    pub(crate) dial: DialOptions,
 
     /// How the data are printed
     #[arg(long, value_name = "FORMAT", default_value = "json")]
@@ -404,14 +535,6 @@ impl FromStr for HttpAddress {
     }
 }
 
-fn listen_address(text: &str) -> Result<SocketAddr, String> {
-    match text.split_once("://") {
-        None => socket_address(text),
-        Some(("tcp", address)) => socket_address(address),
-        Some((scheme, _)) => Err(format!("{scheme}:// is not a transport of this version; it has tcp://")),
-    }
-}
-
 /// An IP address and a port; `localhost` is 127.0.0.1.
 fn socket_address(text: &str) -> Result<SocketAddr, String> {
     if let Some(port) = text.strip_prefix("localhost:").and_then(|port| port.parse().ok()) {
@@ -478,19 +601,12 @@ mod tests {
     #[test]
     fn c_loc_02_beyond_loopback_only_what_is_asked_for() {
         let Command::Serve(arguments) = Arguments::parse_from(["rtrcast", "serve", "x.json"]).command else { panic!() };
-        assert_eq!(arguments.listen, ["127.0.0.1:8282".parse().unwrap()]);
+        assert_eq!(arguments.listen, ["tcp://127.0.0.1:8282".parse().unwrap()]);
         assert_eq!(arguments.http, HttpAddress::On("127.0.0.1:9847".parse().unwrap()));
     }
 
     #[test]
-    fn addresses() {
-        assert_eq!(listen_address("tcp://[::1]:323"), Ok("[::1]:323".parse().unwrap()));
-        assert_eq!(listen_address("localhost:8282"), Ok("127.0.0.1:8282".parse().unwrap()));
-        assert!(listen_address("8282").is_err());
-        assert_eq!(
-            listen_address("quic://[::1]:1").unwrap_err(),
-            "quic:// is not a transport of this version; it has tcp://"
-        );
+    fn http_may_be_off() {
         assert_eq!("off".parse(), Ok(HttpAddress::Off));
     }
 }

@@ -4,9 +4,10 @@
 //! line overrides the file's key, and a list there replaces the file's list. What is wrong with a file is said with its
 //! line.
 
-use crate::cli::{Arguments, Command, ServeArguments};
+use crate::cli::{Arguments, Command, DialOptions, ServeArguments};
+use crate::dialing;
 use crate::exit::Failure;
-use crate::source::{FetchOptions, Source};
+use crate::source::{FetchOptions, Senseless, Source};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches};
 use rtrcast_feed::meant;
@@ -25,6 +26,12 @@ const CONFIG_OCTETS_MAX: u64 = 1024 * 1024;
 /// Keys whose values may be tables with options of a fetch.
 const PLACES: [&str; 2] = ["source", "slurm"];
 
+/// Keys whose values may be tables that say the same as a value with options behind commas.
+const LISTED: [&str; 2] = ["listen", "peer"];
+
+/// Options in those tables that are set or not, and have no value.
+const SWITCHES: [&str; 4] = ["ssh-allow-anyone", "answer-lower", "no-router-keys", "no-aspas"];
+
 /// What the command line said, to be joined with a file as often as that changes.
 #[derive(Clone, Debug)]
 pub(crate) struct CommandLine {
@@ -39,8 +46,15 @@ pub(crate) struct CommandLine {
 pub(crate) struct Settings {
     pub(crate) arguments: ServeArguments,
     /// The options of those places that have their own.
-    pub(crate) fetch: BTreeMap<Source, FetchOptions>,
+    own: BTreeMap<Source, PlaceOptions>,
     origins: Origins,
+}
+
+/// The options of a place: URLs have those of a fetch, caches those of a connection.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PlaceOptions {
+    pub(crate) fetch: FetchOptions,
+    pub(crate) dial: DialOptions,
 }
 
 /// Where keys stand in the file.
@@ -90,7 +104,7 @@ impl CommandLine {
         let (program, own) = self.words.split_at(2.min(self.words.len()));
         let words = [program, &from_file.words, own].concat();
         let arguments = Arguments::try_parse(&words).map_err(|error| Failure::Usage(first_line(&error)))?;
-        let settings = Settings { arguments, fetch: from_file.fetch, origins: from_file.origins };
+        let settings = Settings { arguments, own: from_file.own, origins: from_file.origins };
         if settings.arguments.source.is_empty() {
             return Err(match &self.file {
                 Some(path) => Failure::Config(format!("{}: there is no source", path.display())),
@@ -106,7 +120,7 @@ impl Arguments {
         let matches = Arguments::command().try_get_matches_from(words)?;
         match Arguments::from_arg_matches(&matches)?.command {
             Command::Serve(arguments) => Ok(*arguments),
-            Command::Check(_) | Command::Ctl(_) | Command::Dump(_) => {
+            Command::Check(_) | Command::Ctl(_) | Command::Dump(_) | Command::Ssh(_) => {
                 Err(clap::Error::new(clap::error::ErrorKind::InvalidSubcommand))
             }
         }
@@ -131,8 +145,11 @@ impl Settings {
         }
     }
 
-    /// How a place is fetched from: by its own options, or by those of all.
-    pub(crate) fn fetch_options(&self, place: &Source) -> FetchOptions {
+    /// How a place is fetched from or connected to: by its own options, or by those of all.
+    pub(crate) fn options_of(&self, place: &Source) -> PlaceOptions {
+        if let Some(own) = self.own.get(place) {
+            return own.clone();
+        }
         let arguments = &self.arguments;
         let of_all = FetchOptions {
             ca: arguments.fetch_ca.clone(),
@@ -141,7 +158,11 @@ impl Settings {
             token_file: arguments.fetch_token_file.clone(),
             proxy: arguments.fetch_proxy.clone(),
         };
-        self.fetch.get(place).cloned().unwrap_or_else(|| of_all.of_all_for(place))
+        let dial = match place {
+            Source::Rtr(target) => arguments.caches.for_one().only_for(target),
+            Source::File(_) | Source::Http(_) => DialOptions::default(),
+        };
+        PlaceOptions { fetch: of_all.of_all_for(place), dial }
     }
 }
 
@@ -149,7 +170,7 @@ impl Settings {
 #[derive(Default)]
 struct FromFile {
     words: Vec<OsString>,
-    fetch: BTreeMap<Source, FetchOptions>,
+    own: BTreeMap<Source, PlaceOptions>,
     origins: Origins,
 }
 
@@ -237,6 +258,7 @@ impl FromFile {
                     number.as_str().to_owned()
                 }
                 DeValue::Table(table) if PLACES.contains(&key) => self.place(file, value, table)?,
+                DeValue::Table(table) if LISTED.contains(&key) => with_options(file, value, table)?,
                 _ if PLACES.contains(&key) => {
                     return Err(error(
                         value,
@@ -257,37 +279,96 @@ impl FromFile {
         value: &Spanned<DeValue<'_>>,
         table: &DeTable<'_>,
     ) -> Result<String, ConfigError> {
-        const KEYS: [&str; 6] = ["at", "ca", "client-cert", "client-key", "token-file", "proxy"];
-        let (mut at, mut options) = (None, FetchOptions::default());
+        let mut keys: Vec<&str> = ["at"].into_iter().chain(FetchOptions::NAMES).collect();
+        keys.extend(DialOptions::names().filter(|name| !FetchOptions::NAMES.contains(name)));
+        let (mut at, mut options) = (None, Vec::new());
         let mut pairs: Vec<_> = table.iter().collect();
         pairs.sort_by_key(|(key, _)| key.span().start);
         for (key, value) in pairs {
             let name: &str = key.get_ref();
-            if !KEYS.contains(&name) {
-                let known = KEYS.join(", ");
+            if !keys.contains(&name) {
+                let known = keys.join(", ");
                 return Err(file.error(Some(key.span().start), format!("unknown key \"{name}\"; there are {known}")));
             }
             let DeValue::String(text) = value.get_ref() else {
                 return Err(file.error(Some(value.span().start), format!("{name} is a text")));
             };
-            let path = || Some(PathBuf::from(text.as_ref()));
             match name {
                 "at" => at = Some(text.to_string()),
-                "ca" => options.ca = path(),
-                "client-cert" => options.client_cert = path(),
-                "client-key" => options.client_key = path(),
-                "token-file" => options.token_file = path(),
-                _ => options.proxy = Some(text.to_string()),
+                _ => options.push((key.span().start, name, text)),
             }
         }
         let start = Some(value.span().start);
         let at =
             at.ok_or_else(|| file.error(start, "no \"at\", the file or URL that the options are for".to_owned()))?;
         let place = Source::parse(OsString::from(&at)).map_err(|reason| file.error(start, reason))?;
-        options.check(&place).map_err(|senseless| file.error(start, senseless.reason))?;
-        self.fetch.insert(place, options);
+        let mut own = PlaceOptions::default();
+        for (at, name, text) in options {
+            let (is_set, who) = match place {
+                Source::Rtr(_) => (own.dial.set(name, text), "http(s) URLs"),
+                Source::File(_) | Source::Http(_) => (own.fetch.set(name, text), dialing::who_has(name)),
+            };
+            if !is_set {
+                return Err(file.error(Some(at), format!("{name}: only {who} have such an option")));
+            }
+        }
+        match &place {
+            Source::Rtr(target) => own
+                .dial
+                .check(target)
+                .map_err(|Senseless { flags, reason }| file.error(start, format!("{}: {reason}", flags.join(", "))))?,
+            Source::File(_) | Source::Http(_) => {
+                own.fetch.check(&place).map_err(|senseless| file.error(start, senseless.reason))?;
+            }
+        }
+        self.own.insert(place, own);
         Ok(at)
     }
+}
+
+/// `{ at = "tls://[::]:324", tls-cert = "cache.pem", tls-crl = ["a", "b"] }` as `tls://[::]:324,tls-cert=cache.pem,...`.
+fn with_options(file: &File<'_>, value: &Spanned<DeValue<'_>>, table: &DeTable<'_>) -> Result<String, ConfigError> {
+    let mut pairs: Vec<_> = table.iter().collect();
+    pairs.sort_by_key(|(key, _)| key.span().start);
+    let (mut at, mut options) = (None, String::new());
+    for (key, value) in pairs {
+        let name: &str = key.get_ref();
+        let error = |reason: String| file.error(Some(value.span().start), format!("{name}: {reason}"));
+        let values = match value.get_ref() {
+            DeValue::Boolean(set) if SWITCHES.contains(&name) => {
+                if *set {
+                    options += &format!(",{name}");
+                }
+                continue;
+            }
+            DeValue::Array(values) if name != "at" => values.iter().collect(),
+            _ => vec![value],
+        };
+        for value in values {
+            let text = match value.get_ref() {
+                DeValue::String(text) => text.as_ref(),
+                DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
+                DeValue::Float(_) => return Err(error("such a number is written as text, in quotes".to_owned())),
+                other => {
+                    return Err(error(format!(
+                        "a text or a number is wanted, and this is of type {}",
+                        other.type_str()
+                    )));
+                }
+            };
+            if text.contains(',') {
+                return Err(error("there is a comma in it, which separates options".to_owned()));
+            }
+            match name {
+                "at" => at = Some(text.to_owned()),
+                _ => options += &format!(",{name}={text}"),
+            }
+        }
+    }
+    let at = at.ok_or_else(|| {
+        file.error(Some(value.span().start), "no \"at\", the address or prefix that the options are for".to_owned())
+    })?;
+    Ok(at + &options)
 }
 
 /// Reads a file that is one: opening a FIFO would wait for a writer.
@@ -373,14 +454,29 @@ slurm = "local.slurm"
         assert_eq!(settings.arguments.listen.len(), 2);
         assert_eq!(settings.arguments.refresh, 60);
         assert!(settings.arguments.no_aspas && !settings.arguments.no_router_keys);
-        assert_eq!(settings.fetch_options(&settings.arguments.source[1]).token_file, Some("token".into()));
-        assert_eq!(settings.fetch_options(&settings.arguments.source[0]).token_file, None);
+        assert_eq!(settings.options_of(&settings.arguments.source[1]).fetch.token_file, Some("token".into()));
+        assert_eq!(settings.options_of(&settings.arguments.source[0]).fetch.token_file, None);
 
         let settings = settle("flags", text, &["--refresh", "30", "--listen", "127.0.0.1:3", "b.json"]).unwrap();
         assert_eq!(settings.arguments.refresh, 30);
-        assert_eq!(settings.arguments.listen, ["127.0.0.1:3".parse().unwrap()]);
+        assert_eq!(settings.arguments.listen, ["tcp://127.0.0.1:3".parse().unwrap()]);
         assert_eq!(settings.arguments.source, [Source::File("b.json".into())]);
         assert!(settings.arguments.no_aspas);
+    }
+
+    #[test]
+    fn listeners_and_peers_may_be_tables() {
+        let text = r#"
+source = "a.json"
+listen = ["127.0.0.1:1", { at = "tls://127.0.0.1:2", tls-cert = "a.pem", tls-crl = ["x", "y"], ssh-allow-anyone = false }]
+peer = [{ at = "192.0.2.0/24", max-version = 1, answer-lower = true }]
+tls-key = "b.key"
+"#;
+        let arguments = settle("tables", text, &[]).unwrap().arguments;
+        let wanted = ["tcp://127.0.0.1:1", "tls://127.0.0.1:2,tls-cert=a.pem,tls-crl=x,tls-crl=y"];
+        assert_eq!(arguments.listen, wanted.map(|text| text.parse().unwrap()));
+        assert_eq!(arguments.peer, ["192.0.2.0/24,max-version=1,answer-lower".parse().unwrap()]);
+        assert_eq!(arguments.listeners.tls_key, Some("b.key".into()));
     }
 
     #[test]
@@ -438,7 +534,7 @@ slurm = "local.slurm"
             "option",
             "source = [\n  { at = \"https://x\", tokenfile = \"x\" },\n]\n",
             expect![[
-                r#"rtrcast.toml:2: unknown key "tokenfile"; there are at, ca, client-cert, client-key, token-file, proxy"#
+                r#"rtrcast.toml:2: unknown key "tokenfile"; there are at, ca, client-cert, client-key, token-file, proxy, tls-name, ssh-key, known-hosts, password-file, tcp-md5, tcp-ao"#
             ]],
         );
         check_error(
@@ -450,7 +546,7 @@ slurm = "local.slurm"
             "scheme",
             "source = [\"rsync://x/y\"]\n",
             expect![
-                "rtrcast.toml:1: invalid value 'rsync://x/y' for '[FILE-OR-URL]...': rsync:// is not a source of this version; it reads files, http://, https:// and tcp://"
+                "rtrcast.toml:1: invalid value 'rsync://x/y' for '[FILE-OR-URL]...': rsync:// is not a source of this version; it reads files, http://, https://, and follows caches at tcp://, tls://, ssh:// and unix://"
             ],
         );
         check_error(
@@ -461,11 +557,38 @@ slurm = "local.slurm"
             ],
         );
         check_error(
+            "place",
+            "listen = { tls-cert = \"x\" }\n",
+            expect![[r#"rtrcast.toml:1: no "at", the address or prefix that the options are for"#]],
+        );
+        check_error(
+            "comma",
+            "peer = { at = \"192.0.2.1\", max-version = \"1,2\" }\n",
+            expect!["rtrcast.toml:1: max-version: there is a comma in it, which separates options"],
+        );
+        check_error(
+            "behind",
+            "\nlisten = { at = \"tls://[::1]:1\", cert = \"x\" }\n",
+            expect![[
+                r#"rtrcast.toml:2: invalid value 'tls://[::1]:1,cert=x' for '--listen <[TRANSPORT://]ADDRESS:PORT[,OPTION=VALUE]>': unknown option "cert"; there are tls-cert, tls-key, tls-client-ca, tls-clients, tls-client-address, tls-crl, tls-min-version, ssh-host-key, ssh-authorized-keys, ssh-passwords, ssh-user, ssh-allow-anyone, tcp-md5, tcp-ao, unix-mode, proxy-from"#
+            ]],
+        );
+        check_error(
             "number",
             "source = 3\n",
             expect![[
                 r#"rtrcast.toml:1: source is a file or URL, or a list of those, or of tables with "at" and options, and this is of type integer"#
             ]],
+        );
+        check_error(
+            "switch",
+            "listen = { at = \"tls://[::1]:1\", tls-clients = false }\n",
+            expect!["rtrcast.toml:1: tls-clients: a text or a number is wanted, and this is of type boolean"],
+        );
+        check_error(
+            "float",
+            "listen = { at = \"tls://[::1]:1\", tls-min-version = 1.3 }\n",
+            expect!["rtrcast.toml:1: tls-min-version: such a number is written as text, in quotes"],
         );
         check_error("table", "[freshness]\nmax-age = 1\n", expect![[r#"rtrcast.toml:1: unknown key "freshness""#]]);
     }

@@ -6,11 +6,9 @@
 use crate::cli::Order;
 use crate::exit::Failure;
 use crate::hub::Input;
-use rustix::fs::Mode;
-use socket2::{Domain, SockAddr, Socket, Type};
+use rtrcast_net::{SocketName, UnixSocket};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -27,6 +25,9 @@ const ASKER_MAX: Duration = Duration::from_secs(10);
 /// How long an asker may take to say what it wants.
 const ORDER_MAX: Duration = Duration::from_secs(2);
 
+/// Askers that wait for their turn.
+const BACKLOG: i32 = 16;
+
 /// What only the whole program can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
@@ -40,49 +41,16 @@ pub(crate) struct Control {
     listener: UnixListener,
 }
 
-/// The socket's name, which goes with the value.
-pub(crate) struct SocketName {
-    path: PathBuf,
-    /// The number of the socket's file.
-    inode: u64,
-}
-
-impl Drop for SocketName {
-    fn drop(&mut self) {
-        // Somebody may have removed it before, and another cache may have taken its place.
-        if std::fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.ino() == self.inode) {
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
 impl Control {
     /// Makes the socket, for its owner only. One that a cache left that is gone is replaced.
     pub(crate) fn bind(path: &Path) -> Result<(Control, SocketName), Failure> {
-        let failure = |error: io::Error| Failure::Socket { path: path.to_owned(), error };
-        if let Ok(metadata) = std::fs::symlink_metadata(path) {
-            if !metadata.file_type().is_socket() {
-                return Err(failure(io::Error::new(
-                    io::ErrorKind::AlreadyExists,
-                    "there is something that is no socket",
-                )));
-            }
-            if is_served(path).map_err(failure)? {
-                return Err(failure(io::ErrorKind::AddrInUse.into()));
-            }
-            std::fs::remove_file(path).map_err(failure)?;
-        }
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(failure)?;
-        // Set before there is a name: nobody else can ever open it.
-        rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR).map_err(|error| failure(error.into()))?;
-        socket.bind(&SockAddr::unix(path).map_err(failure)?).map_err(failure)?;
-        // Elsewhere than on Linux the socket's own mode does not count.
-        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).map_err(failure)?;
-        socket.listen(16).map_err(failure)?;
-        socket.set_nonblocking(true).map_err(failure)?;
-        let listener = UnixListener::from_std(std::os::fd::OwnedFd::from(socket).into()).map_err(failure)?;
-        let inode = std::fs::symlink_metadata(path).map_err(failure)?.ino();
-        Ok((Control { listener }, SocketName { path: path.to_owned(), inode }))
+        let socket = UnixSocket::bind(path, 0o600, BACKLOG).map_err(|error| Failure::Socket {
+            flag: "--control",
+            path: path.to_owned(),
+            error,
+        })?;
+        let (listener, name) = socket.into_parts();
+        Ok((Control { listener }, name))
     }
 
     /// Answers until the program ends.
@@ -100,16 +68,6 @@ impl Control {
                 }
             }
         }
-    }
-}
-
-/// Whether somebody listens at a socket, however busy.
-fn is_served(path: &Path) -> io::Result<bool> {
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
-    match socket.connect(&SockAddr::unix(path)?) {
-        Ok(()) => Ok(true),
-        Err(error) => Ok(error.kind() == io::ErrorKind::WouldBlock),
     }
 }
 

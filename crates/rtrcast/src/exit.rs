@@ -14,8 +14,13 @@ pub(crate) enum Failure {
     Usage(String),
     /// 3: the configuration or SLURM is wrong.
     Config(String),
-    /// 4: the control socket can't be had.
-    Socket { path: std::path::PathBuf, error: io::Error },
+    /// 4: a Unix socket can't be had.
+    Socket {
+        /// What it was for.
+        flag: &'static str,
+        path: std::path::PathBuf,
+        error: io::Error,
+    },
     /// 5: the output can't be written.
     Output { place: String, error: io::Error },
     /// 10: there is no cache to talk to.
@@ -26,6 +31,8 @@ pub(crate) enum Failure {
     Protocol(String),
     /// 13: it took too long.
     TimedOut(String),
+    /// 14: the cache and we do not know each other.
+    Authentication(String),
     /// 128 and the signal's number: stopped before it was done.
     Interrupted(u8),
     /// 4: an address can't be had.
@@ -49,6 +56,7 @@ impl Failure {
             Failure::NoData(_) => 11,
             Failure::Protocol(_) => 12,
             Failure::TimedOut(_) => 13,
+            Failure::Authentication(_) => 14,
             Failure::Interrupted(signal) => 128 + signal,
         })
     }
@@ -63,13 +71,17 @@ impl fmt::Display for Failure {
             | Failure::Unreachable(what)
             | Failure::NoData(what)
             | Failure::Protocol(what)
-            | Failure::TimedOut(what) => f.write_str(what),
+            | Failure::TimedOut(what)
+            | Failure::Authentication(what) => f.write_str(what),
             Failure::Output { place, error } => write!(f, "{place}: can't be written: {error}"),
             Failure::Interrupted(_) => f.write_str("stopped before it was done"),
-            Failure::Socket { path, error } if error.kind() == io::ErrorKind::AddrInUse => {
-                write!(f, "--control {}: another rtrcast listens there", path.display())
+            Failure::Socket { flag, path, error } => {
+                write!(f, "{flag} {}: ", path.display())?;
+                match error.kind() {
+                    io::ErrorKind::AddrInUse => f.write_str("another rtrcast listens there"),
+                    _ => write!(f, "{error}"),
+                }
             }
-            Failure::Socket { path, error } => write!(f, "--control {}: {error}", path.display()),
             Failure::Address { flag, address, error } => {
                 write!(f, "{flag} {address}: ")?;
                 match error.kind() {

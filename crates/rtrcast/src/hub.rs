@@ -8,9 +8,9 @@ use crate::source::{Content, Failure, Purpose, Read, SlurmId, blocking, unix_now
 use crate::words::{describe, describe_delta, describe_losses, vrps};
 use rtrcast_feed::curator::{Cause, Curation, Curator, Event, Now, Report, SourceId, Status};
 use rtrcast_feed::{Overlaps, Slurm, SlurmFile, Table, Tally};
-use rtrcast_net::{Clock, DataSink, Published, Wanted};
+use rtrcast_net::{Clock, DataSink, Published, Terms, Wanted};
 use rtrcast_proto::limits::PINNED_IMAGES_MAX;
-use rtrcast_proto::{Absent, History, Image, Moment, Octets, Profile, Publication, ServerPolicy, Timing, View, Want};
+use rtrcast_proto::{Absent, History, Image, Moment, Octets, Profile, Publication, Timing, View, Want};
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -52,6 +52,8 @@ pub(crate) enum News {
 /// All sources and exceptions, and what is done with them.
 pub(crate) struct Reconfiguration {
     pub(crate) curation: Curation,
+    /// What routers can be sent at most.
+    pub(crate) served: Profile,
     pub(crate) timing: Timing,
     pub(crate) overlaps: Overlaps,
     /// Sources with their names, in the order of the curation.
@@ -112,14 +114,14 @@ impl Superseded {
 impl Hub {
     pub(crate) fn new(
         mut history: History,
-        policy: ServerPolicy,
+        terms: Arc<Terms>,
         clock: Clock,
         metrics: Arc<Metrics>,
         first: Reconfiguration,
     ) -> (Hub, watch::Receiver<Published>) {
         let absent = Absent::Loading;
         let view = Arc::new(history.view(absent, 0));
-        let (published, receiver) = watch::channel(Published { view, stop: None });
+        let (published, receiver) = watch::channel(Published { view, stop: None, terms });
         let desk = Desk { curator: Curator::new(first.curation.clone()), history };
         let hub = Hub {
             desk: Some(desk),
@@ -132,13 +134,13 @@ impl Hub {
             metrics,
             superseded: VecDeque::new(),
             oldest_readable: 0,
-            served: policy.most(),
+            served: first.served,
         };
         (hub, receiver)
     }
 
-    /// Where to say that the cache stops.
-    pub(crate) fn stopper(&self) -> Arc<watch::Sender<Published>> {
+    /// Where to say that the cache stops, and on what terms it serves.
+    pub(crate) fn publisher(&self) -> Arc<watch::Sender<Published>> {
         Arc::clone(&self.published)
     }
 
@@ -311,6 +313,7 @@ impl Hub {
 
     async fn reconfigure(&mut self, new: Reconfiguration) {
         self.overlaps = new.overlaps;
+        self.served = new.served;
         self.places.reconfigure(&new);
         let slurm = self.join_slurm();
         self.act(Act::Reconfigure(new.curation, new.timing, slurm), "").await;

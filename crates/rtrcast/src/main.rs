@@ -2,16 +2,21 @@
 //!
 //! `cli.rs` is what a person types, `config.rs` joins it with a file, `plan.rs` says what both mean; `app.rs` puts the
 //! parts together, reloads and stops them; `roster.rs` follows the places that `source/` fetches and reads; `hub.rs` and
-//! `desk.rs` turn what they say into serials and views; `rtrcast-net` serves those to routers; `watch.rs` and
-//! `places.rs` turn what happens into log lines and metrics; `http/` shows them, `control.rs` takes orders; `command/`
-//! has the commands that do not serve.
+//! `desk.rs` turn what they say into serials and views; `dialing.rs` says how other caches are connected to, and
+//! `entrance.rs` opens the listeners, where `rtrcast-net` serves the views to routers; `credentials.rs` keeps up with the
+//! files of both, and `secrets.rs` says who else may read them; `watch.rs` and `places.rs` turn what happens into log lines and metrics; `http/` shows them,
+//! `control.rs` takes orders; `command/` has the commands that do not serve.
 
 mod app;
 mod cli;
+mod clients;
 mod command;
 mod config;
 mod control;
+mod credentials;
 mod desk;
+mod dialing;
+mod entrance;
 mod exit;
 mod http;
 mod hub;
@@ -20,6 +25,7 @@ mod metrics;
 mod places;
 mod plan;
 mod roster;
+mod secrets;
 mod source;
 mod watch;
 mod words;
@@ -41,6 +47,7 @@ fn main() -> ExitCode {
         (cli::Command::Check(check), _) => command::check::check(&check),
         (cli::Command::Ctl(ctl), _) => command::ctl::ctl(&ctl),
         (cli::Command::Dump(dump), _) => command::dump::dump(&dump),
+        (cli::Command::Ssh(ssh), _) => command::ssh::ssh(&ssh),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

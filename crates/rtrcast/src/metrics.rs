@@ -1,6 +1,7 @@
 //! Every metric, by name. StayRTR's name where the meaning is equal, so that its dashboards go on working; else
 //! `rtrcast_`.
 
+use crate::clients::Clients;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -8,8 +9,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::metrics::{MetricType, TypedMetric};
 use prometheus_client::registry::Registry;
+use rtrcast_net::Door;
 use rtrcast_proto::{Layout, Profile, Section, Serial, SessionId, Version};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub(crate) struct VrpLabels {
@@ -51,9 +54,43 @@ pub(crate) struct LossLabels {
     pub(crate) of: String,
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+#[derive(Clone, Debug, Hash, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
 pub(crate) struct BindLabel {
     pub(crate) bind: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub(crate) struct ListenerLabel {
+    pub(crate) listener: String,
+}
+
+/// Whether a listener's certificates, keys or users are in force as they lie in the files now.
+pub(crate) struct InForce {
+    pub(crate) listener: String,
+    pub(crate) is: AtomicBool,
+    /// When the certificate that is shown expires, in seconds since 1970, if there is one.
+    expiry: Mutex<Option<i64>>,
+}
+
+impl InForce {
+    pub(crate) fn new(listener: String) -> InForce {
+        InForce { listener, is: AtomicBool::new(true), expiry: Mutex::default() }
+    }
+
+    /// Another certificate is shown, or none whose end is known.
+    pub(crate) fn expires(&self, at: Option<i64>) {
+        *self.expiry.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    }
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub(crate) struct StateLabel {
+    pub(crate) state: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub(crate) struct ReasonLabel {
+    pub(crate) reason: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -111,7 +148,8 @@ impl Usage {
 
 /// All metrics of the process.
 pub(crate) struct Metrics {
-    pub(crate) registry: Registry,
+    registry: Registry,
+    door: OnceLock<Arc<Door>>,
     pub(crate) vrps: Family<VrpLabels, Gauge>,
     pub(crate) objects: Family<TypeLabel, Gauge>,
     pub(crate) change: Family<PathLabel, Gauge>,
@@ -132,7 +170,14 @@ pub(crate) struct Metrics {
     pub(crate) slurm_entries: Family<TypeLabel, Gauge>,
     pub(crate) slurm_in_force: Gauge,
     pub(crate) reloads: Family<OutcomeLabel, Counter>,
-    pub(crate) clients: Family<BindLabel, Gauge>,
+    pub(crate) refused: Family<ReasonLabel, Counter>,
+    credentials_in_force: Family<ListenerLabel, Gauge>,
+    certificate_expiry: Family<ListenerLabel, Gauge>,
+    /// What these show.
+    credentials: Mutex<Vec<Arc<InForce>>>,
+    pub(crate) connections: Family<StateLabel, Gauge>,
+    pub(crate) connections_memory: Gauge,
+    pub(crate) clients: Clients,
     pub(crate) pdus: Family<TypeLabel, PlainCounter>,
     pub(crate) serial: Gauge<u32, std::sync::atomic::AtomicU32>,
     pub(crate) sessions: Family<VersionLabel, Gauge>,
@@ -151,6 +196,7 @@ impl Metrics {
     pub(crate) fn new() -> Metrics {
         let mut metrics = Metrics {
             registry: Registry::default(),
+            door: OnceLock::new(),
             vrps: Family::default(),
             objects: Family::default(),
             change: Family::default(),
@@ -171,7 +217,13 @@ impl Metrics {
             slurm_entries: Family::default(),
             slurm_in_force: Gauge::default(),
             reloads: Family::default(),
-            clients: Family::default(),
+            refused: Family::default(),
+            credentials_in_force: Family::default(),
+            certificate_expiry: Family::default(),
+            credentials: Mutex::default(),
+            connections: Family::default(),
+            connections_memory: Gauge::default(),
+            clients: Clients::default(),
             pdus: Family::default(),
             serial: Gauge::default(),
             sessions: Family::default(),
@@ -188,6 +240,7 @@ impl Metrics {
         metrics.register_names_of_stayrtr();
         metrics.register_names_of_our_own();
         metrics.register_curation();
+        metrics.register_admission();
         for outcome in ["applied", "refused"] {
             metrics.reloads.get_or_create(&OutcomeLabel { outcome }).inc_by(0);
         }
@@ -209,7 +262,7 @@ impl Metrics {
         );
         // The encoder adds `_total`.
         registry.register("refresh_requests", "Attempts to read a source, by outcome", self.requests.clone());
-        registry.register("rtr_clients", "Routers connected, by our address", self.clients.clone());
+        registry.register("rtr_clients", "Routers connected, by our address", self.clients.gauge());
         registry.register("rtr_pdus", "PDUs received, by type", self.pdus.clone());
         registry.register("rtr_serial", "Serial of the data that are served", self.serial.clone());
     }
@@ -290,6 +343,80 @@ impl Metrics {
             self.slurm_in_force.clone(),
         );
         registry.register("rtrcast_reloads", "Configurations read again, by outcome", self.reloads.clone());
+    }
+
+    /// Has the connections' numbers shown as they are when somebody looks.
+    pub(crate) fn watch_door(&self, door: Arc<Door>) {
+        // There is one cache in a process.
+        let _ = self.door.set(door);
+    }
+
+    /// The same of the files of all listeners that are open.
+    pub(crate) fn watch_credentials(&self, open: Vec<Arc<InForce>>) {
+        let mut shown = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
+        for gone in shown.iter().filter(|gone| !open.iter().any(|open| open.listener == gone.listener)) {
+            let label = ListenerLabel { listener: gone.listener.clone() };
+            self.credentials_in_force.remove(&label);
+            self.certificate_expiry.remove(&label);
+        }
+        *shown = open;
+    }
+
+    /// All of it as text.
+    pub(crate) fn text(&self) -> Result<String, std::fmt::Error> {
+        if let Some(door) = self.door.get() {
+            let counts = door.counts();
+            let silent = counts.newcomers.saturating_sub(counts.handshakes);
+            let states = [
+                ("handshake", counts.handshakes),
+                ("silent", silent),
+                ("asked", counts.connections.saturating_sub(counts.newcomers)),
+            ];
+            for (state, number) in states {
+                self.connections.get_or_create(&StateLabel { state }).set(number.into());
+            }
+            self.connections_memory.set(i64::try_from(counts.memory_octets).unwrap_or(i64::MAX));
+        }
+        for credentials in &*self.credentials.lock().unwrap_or_else(PoisonError::into_inner) {
+            let label = ListenerLabel { listener: credentials.listener.clone() };
+            self.credentials_in_force.get_or_create(&label).set(credentials.is.load(Ordering::Relaxed).into());
+            match *credentials.expiry.lock().unwrap_or_else(PoisonError::into_inner) {
+                Some(at) => drop(self.certificate_expiry.get_or_create(&label).set(at)),
+                None => drop(self.certificate_expiry.remove(&label)),
+            }
+        }
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+
+    fn register_admission(&mut self) {
+        let registry = &mut self.registry;
+        registry.register(
+            "rtrcast_refused_connections",
+            "Connections that were ended before RTR began, by reason",
+            self.refused.clone(),
+        );
+        registry.register(
+            "rtrcast_connections",
+            "Connections by state: in their handshake, silent (nothing asked yet), or asked",
+            self.connections.clone(),
+        );
+        registry.register(
+            "rtrcast_connections_memory_bytes",
+            "What connections count for by --connections-memory",
+            self.connections_memory.clone(),
+        );
+        registry.register(
+            "rtrcast_credentials_in_force",
+            "1 if a listener's certificates, keys or users are in force as they lie in the files now",
+            self.credentials_in_force.clone(),
+        );
+        registry.register(
+            "rtrcast_tls_certificate_expiry_seconds",
+            "When the certificate that a listener shows expires, in seconds since 1970",
+            self.certificate_expiry.clone(),
+        );
     }
 
     /// Shows what is served.

@@ -1,13 +1,17 @@
 //! What the settings mean, checked: what `rtrcast serve` will do, and what `rtrcast check` looks at.
 
-use crate::cli::{ExpiredArgument, HttpAddress, Merge, ServeArguments, TooOldArgument};
-use crate::config::Settings;
+use crate::cli::{
+    At, ExpiredArgument, HttpAddress, ListenArgument, ListenOptions, Merge, PeerArgument, Place, ServeArguments,
+    TooOldArgument,
+};
+use crate::config::{PlaceOptions, Settings};
+use crate::dialing;
 use crate::exit::Failure;
-use crate::source::{self, Habits, Source};
+use crate::source::{self, Habits, Senseless, Source};
 use rtrcast_feed::curator::{Choice, Expired, Freshness, Guard, TooOld};
 use rtrcast_feed::{Overlaps, Slurm, SlurmDialect, SlurmFile};
-use rtrcast_proto::{ServerPolicy, Timing, VersionRange};
-use std::net::SocketAddr;
+use rtrcast_net::{Limits, Lists, PrefixMap, Terms};
+use rtrcast_proto::{Profile, ServerPolicy, Timing, VersionRange};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,13 +27,21 @@ pub(crate) struct Plan {
     pub(crate) freshness: Freshness,
     pub(crate) guard: Guard,
     pub(crate) overlaps: Overlaps,
-    pub(crate) listen: Vec<SocketAddr>,
+    pub(crate) listen: Vec<Entrance>,
     pub(crate) http: HttpAddress,
     pub(crate) control: Option<PathBuf>,
-    pub(crate) policy: ServerPolicy,
+    /// But for how many connections the descriptors allow.
+    pub(crate) terms: Terms,
     pub(crate) timing: Timing,
     pub(crate) connections_max: Option<u32>,
     fixed: Fixed,
+}
+
+/// Where routers connect, and what is done there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entrance {
+    pub(crate) at: At,
+    pub(crate) options: ListenOptions,
 }
 
 /// A place, and how it is read.
@@ -39,24 +51,31 @@ pub(crate) struct Followed {
     pub(crate) habits: Habits,
 }
 
+impl Followed {
+    /// Whether a task that follows it may stay. How URLs are fetched is nothing to a cache: its connection stays.
+    pub(crate) fn is_read_like(&self, other: &Followed) -> bool {
+        match self.place {
+            Source::Rtr(_) => self.habits.dial == other.habits.dial,
+            Source::File(_) | Source::Http(_) => self.habits == other.habits,
+        }
+    }
+
+    /// Whether the files for connecting to it, if it is a cache, are there and make sense now.
+    pub(crate) fn try_dialing(&self) -> Result<(), String> {
+        let Source::Rtr(target) = &self.place else { return Ok(()) };
+        dialing::dialer(target, &self.habits.dial, || Box::new(|_| ())).map(|_| ())
+    }
+}
+
 impl Plan {
     pub(crate) fn new(settings: &Settings) -> Result<Plan, Failure> {
         let arguments = &settings.arguments;
-        let (min, max) = (arguments.min_version.0, arguments.max_version.0);
-        let versions = VersionRange::new(min, max).ok_or_else(|| {
-            let flags = ["min-version", "max-version"];
-            settings.complaint(&flags, &format!("{min} is above {max}, so that no version is left"))
-        })?;
         let timing = Timing::new(arguments.rtr_refresh, arguments.rtr_retry, arguments.rtr_expire)
             .map_err(|error| settings.complaint(&["rtr-refresh", "rtr-retry", "rtr-expire"], &error.to_string()))?;
-        let mut policy = ServerPolicy::new(versions);
-        if arguments.no_router_keys {
-            policy = policy.without_router_keys();
-        }
-        if arguments.no_aspas {
-            policy = policy.without_aspas();
-        }
-        once(settings, "listen", &arguments.listen)?;
+        let places: Vec<&At> = arguments.listen.iter().map(|argument| &argument.at).collect();
+        once(settings, "listen", &places)?;
+        once_by_place(settings, &places)?;
+        once(settings, "peer", &arguments.peer.iter().map(|peer| peer.prefix).collect::<Vec<_>>())?;
         once(settings, "source", &arguments.source)?;
         once(settings, "slurm", &arguments.slurm)?;
         if let Some(cache) = arguments.slurm.iter().find(|place| matches!(place, Source::Rtr(_))) {
@@ -76,14 +95,20 @@ impl Plan {
                 aspas_min: arguments.guard_aspas_min as usize,
             },
             overlaps: if arguments.slurm_allow_overlaps { Overlaps::Allow } else { Overlaps::Refuse },
-            listen: arguments.listen.clone(),
+            listen: entrances(settings)?,
             http: arguments.http,
             control: arguments.control.clone(),
-            policy,
+            terms: terms(settings, timing)?,
             timing,
             connections_max: arguments.connections_max,
             fixed: fixed(arguments),
         })
+    }
+
+    /// The most that any router is sent.
+    pub(crate) fn most(&self) -> Profile {
+        let peers = self.terms.peers.iter().map(|(_, policy)| policy.most());
+        peers.fold(self.terms.policy.most(), Profile::max)
     }
 
     /// Reads the SLURM files that are there, and sees whether they go together: what is wrong with them now would be
@@ -106,11 +131,22 @@ impl Plan {
         Ok(files)
     }
 
+    /// Sees whether what connecting to caches needs is there and makes sense. Those that were followed before, with the
+    /// same options, go on with what they have.
+    pub(crate) fn try_dialing(&self, before: &[Followed]) -> Result<(), Failure> {
+        let is_new = |new: &&Followed| !before.iter().any(|old| old.place == new.place && old.is_read_like(new));
+        for followed in self.sources.iter().filter(is_new) {
+            let wrong = |reason| Failure::Config(format!("{}: {reason}", followed.place));
+            followed.try_dialing().map_err(wrong)?;
+        }
+        Ok(())
+    }
+
     /// Takes over another plan but for what counts only at a start.
     pub(crate) fn keep_fixed(&mut self, new: Plan) {
-        let Plan { listen, http, control, policy, connections_max, fixed, .. } = self;
-        let (listen, control, fixed) = (std::mem::take(listen), control.take(), std::mem::take(fixed));
-        *self = Plan { listen, http: *http, control, policy: *policy, connections_max: *connections_max, fixed, ..new };
+        let Plan { http, control, fixed, .. } = self;
+        let (control, fixed) = (control.take(), std::mem::take(fixed));
+        *self = Plan { http: *http, control, fixed, ..new };
     }
 
     /// Flags that say something else than in another plan, and count only at a start.
@@ -122,16 +158,82 @@ impl Plan {
 
 fn fixed(arguments: &ServeArguments) -> Fixed {
     vec![
-        ("listen", format!("{:?}", arguments.listen)),
         ("http", format!("{:?}", arguments.http)),
         ("control", format!("{:?}", arguments.control)),
-        ("min-version", format!("{:?}", arguments.min_version)),
-        ("max-version", format!("{:?}", arguments.max_version)),
-        ("no-router-keys", format!("{:?}", arguments.no_router_keys)),
-        ("no-aspas", format!("{:?}", arguments.no_aspas)),
-        ("connections-max", format!("{:?}", arguments.connections_max)),
         ("log-level", format!("{:?}", arguments.log_level)),
     ]
+}
+
+/// What routers may ask for, by what a prefix has of its own and by what holds for all.
+fn policy(settings: &Settings, own: Option<&PeerArgument>) -> Result<ServerPolicy, Failure> {
+    let arguments = &settings.arguments;
+    let options = own.map(|own| own.options.clone()).unwrap_or_default();
+    let (min, max) = (
+        options.min_version.unwrap_or(arguments.min_version).0,
+        options.max_version.unwrap_or(arguments.max_version).0,
+    );
+    let versions = VersionRange::new(min, max).ok_or_else(|| {
+        let reason = format!("{min} is above {max}, so that no version is left");
+        match own {
+            Some(own) => settings.complaint(&["peer"], &format!("{own}: {reason}")),
+            None => settings.complaint(&["min-version", "max-version"], &reason),
+        }
+    })?;
+    let mut policy =
+        ServerPolicy::new(versions).with_first_query(Duration::from_secs(arguments.first_query_timeout.into()));
+    if arguments.no_router_keys || options.no_router_keys {
+        policy = policy.without_router_keys();
+    }
+    if arguments.no_aspas || options.no_aspas {
+        policy = policy.without_aspas();
+    }
+    if options.answer_lower {
+        policy = policy.answering_lower();
+    }
+    Ok(policy)
+}
+
+/// How many retry intervals a router may take nothing of what it is sent (8210bis section 9).
+const STALL_RETRIES: u32 = 3;
+
+fn terms(settings: &Settings, timing: Timing) -> Result<Terms, Failure> {
+    let arguments = &settings.arguments;
+    let mut peers = PrefixMap::new();
+    for peer in &arguments.peer {
+        peers.insert(peer.prefix, policy(settings, Some(peer))?);
+    }
+    let seconds = |seconds: u32| Duration::from_secs(seconds.into());
+    Ok(Terms {
+        policy: policy(settings, None)?,
+        peers,
+        lists: Lists { allow: arguments.allow.clone(), deny: arguments.deny.clone() },
+        limits: Limits {
+            connections_max: arguments.connections_max.unwrap_or(u32::MAX),
+            per_address_max: arguments.connections_per_address,
+            handshakes_max: arguments.handshakes_max,
+            memory_octets_max: u64::from(arguments.connections_memory) * 1024 * 1024,
+        },
+        handshake_max: seconds(arguments.handshake_timeout),
+        stall_max: seconds(arguments.write_stall.unwrap_or(timing.retry() * STALL_RETRIES)),
+    })
+}
+
+/// All listeners with what holds for them, so far as it makes sense.
+fn entrances(settings: &Settings) -> Result<Vec<Entrance>, Failure> {
+    let arguments = &settings.arguments;
+    let mut entrances = Vec::new();
+    for ListenArgument { at, own } in &arguments.listen {
+        own.make_sense_for(at).map_err(|reason| settings.complaint(&["listen"], &format!("{at}: {reason}")))?;
+        let options = own.clone().or(&arguments.listeners).only_for(at);
+        options.suffice_for(at).map_err(|reason| settings.complaint(&["listen"], &format!("{at}: {reason}")))?;
+        entrances.push(Entrance { at: at.clone(), options });
+    }
+    let used = entrances.iter().fold(ListenOptions::default(), |used, entrance| used.or(&entrance.options));
+    if let Some((option, such)) = arguments.listeners.unused(&used) {
+        let reason = format!("there is no listener that it counts for; one is named like --listen {such}");
+        return Err(settings.complaint(&[option], &reason));
+    }
+    Ok(entrances)
 }
 
 fn freshness(arguments: &ServeArguments) -> Freshness {
@@ -152,12 +254,20 @@ fn freshness(arguments: &ServeArguments) -> Freshness {
 fn followed(settings: &Settings, places: &[Source]) -> Result<Vec<Followed>, Failure> {
     let arguments = &settings.arguments;
     let habits = |place: &Source| {
-        let fetch = settings.fetch_options(place);
-        fetch.check(place).map_err(|senseless| settings.complaint(senseless.flags, &senseless.reason))?;
+        let PlaceOptions { fetch, dial } = settings.options_of(place);
+        let complaint = |prefix: &str, senseless: Senseless| {
+            let flags: Vec<String> = senseless.flags.iter().map(|flag| format!("{prefix}-{flag}")).collect();
+            settings.complaint(&flags.iter().map(String::as_str).collect::<Vec<_>>(), &senseless.reason)
+        };
+        fetch.check(place).map_err(|senseless| complaint("fetch", senseless))?;
+        if let Source::Rtr(target) = place {
+            dial.check(target).map_err(|senseless| complaint("cache", senseless))?;
+        }
         Ok(Habits {
             refresh: Duration::from_secs(arguments.refresh.into()),
             timeout: Duration::from_secs(arguments.fetch_timeout.into()),
             fetch,
+            dial,
             dialect: if arguments.slurm_lenient { SlurmDialect::Lenient } else { SlurmDialect::Strict },
         })
     };
@@ -175,4 +285,15 @@ fn once<T: PartialEq + std::fmt::Display>(
         Some(value) => Err(settings.complaint(&[flag], &format!("{value} is given twice"))),
         None => Ok(()),
     }
+}
+
+/// Whether at each place one thing is spoken. Port 0 is another place each time.
+fn once_by_place(settings: &Settings, places: &[&At]) -> Result<(), Failure> {
+    let is_chosen = |at: &At| matches!(at.place, Place::Ip(address) if address.port() == 0);
+    for (n, at) in places.iter().enumerate().filter(|(_, at)| !is_chosen(at)) {
+        if let Some(other) = places.iter().take(n).find(|other| other.place == at.place) {
+            return Err(settings.complaint(&["listen"], &format!("{at} is the place of {other} already")));
+        }
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::hub::Input;
 use crate::metrics::Metrics;
 use crate::plan::{Followed, Plan};
-use crate::source::{self, Context, Purpose, SlurmId, Source};
+use crate::source::{self, Context, Purpose, SlurmId};
 use rtrcast_feed::curator::SourceId;
 use rtrcast_proto::Version;
 use std::sync::Arc;
@@ -72,11 +72,10 @@ impl Roster {
             let entry = match before.iter().position(is_it) {
                 Some(at) => {
                     let mut entry = before.remove(at);
-                    // How URLs are fetched is nothing to a cache: its connection stays.
-                    if entry.followed != *followed && !matches!(followed.place, Source::Rtr(_)) {
+                    if !entry.followed.is_read_like(followed) {
                         entry.stop();
-                        entry.followed = followed.clone();
                     }
+                    entry.followed = followed.clone();
                     entry
                 }
                 None => self.new_entry(kind, followed, &before),

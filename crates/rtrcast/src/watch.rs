@@ -1,13 +1,16 @@
 //! What happens on connections, as log lines and metrics: the only place where one becomes the other.
 
 use crate::log::{Throttle, Verdict};
-use crate::metrics::{BindLabel, CodeLabel, Metrics, TypeLabel, VersionLabel};
-use rtrcast_net::{End, Observer, Peer, Trouble};
+use crate::metrics::{CodeLabel, Metrics, ReasonLabel, TypeLabel, VersionLabel};
+use rtrcast_net::{End, Endpoint, Layer, Observer, Peer, Refusal, Trouble};
 use rtrcast_proto::{Answer, CloseReason, ErrorCode, Event, PduType, Profile};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::{debug, info, trace, warn};
+
+/// Lines a second about connections that are refused for one reason at one layer.
+const REFUSALS_MAX: u32 = 10;
 
 /// Watches all connections.
 pub(crate) struct Watch {
@@ -16,7 +19,9 @@ pub(crate) struct Watch {
     /// For what does not get better by being said often.
     rarely: Throttle,
     /// How many routers there may be, and what sets the limit.
-    limit: String,
+    limit: Mutex<String>,
+    /// For what keeps connections out, by reason and layer: a scan of one port hides nothing of another.
+    refusals: Mutex<BTreeMap<(&'static str, Layer), Arc<Throttle>>>,
     /// What each session speaks, by the peer's number.
     profiles: Mutex<BTreeMap<u64, Profile>>,
 }
@@ -29,9 +34,15 @@ impl Watch {
             metrics,
             throttle: Throttle::new(10, Duration::from_secs(1), now),
             rarely: Throttle::new(1, Duration::from_secs(60), now),
-            limit,
+            limit: Mutex::new(limit),
+            refusals: Mutex::default(),
             profiles: Mutex::default(),
         }
+    }
+
+    /// Takes over another limit, in the words of [`Watch::new`].
+    pub(crate) fn set_limit(&self, limit: String) {
+        *self.limit.lock().unwrap_or_else(PoisonError::into_inner) = limit;
     }
 
     fn profiles(&self) -> MutexGuard<'_, BTreeMap<u64, Profile>> {
@@ -60,8 +71,30 @@ impl Watch {
 }
 
 impl Observer for Watch {
+    fn refused(&self, peer: &Peer, why: &Refusal) {
+        let reason = match why {
+            Refusal::NotAdmitted => "not_admitted",
+            Refusal::PerAddress { .. } => "per_address",
+            Refusal::Proxy(_) => "proxy",
+            Refusal::Handshake(_) => "handshake",
+            Refusal::TooSlow => "too_slow",
+            Refusal::Displaced => "displaced",
+        };
+        self.metrics.refused.get_or_create(&ReasonLabel { reason }).inc();
+        let throttle = {
+            let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+            let new = || Arc::new(Throttle::new(REFUSALS_MAX, Duration::from_secs(1), Instant::now()));
+            Arc::clone(refusals.entry((reason, peer.layer)).or_insert_with(new))
+        };
+        let scheme = match (peer.layer, &peer.local) {
+            (Layer::Plain, Endpoint::Unix(_)) => "unix",
+            (layer, _) => layer.name(),
+        };
+        Watch::warn_by(&throttle, || format!("connection {peer} to {scheme}://{} is refused: {why}", peer.local));
+    }
+
     fn connected(&self, peer: &Peer) {
-        self.metrics.clients.get_or_create(&BindLabel { bind: peer.local.to_string() }).inc();
+        self.metrics.clients.connected(peer.local.to_string());
         debug!("router {peer} connected to {}", peer.local);
     }
 
@@ -110,7 +143,7 @@ impl Observer for Watch {
     }
 
     fn ended(&self, peer: &Peer, end: &End) {
-        self.metrics.clients.get_or_create(&BindLabel { bind: peer.local.to_string() }).dec();
+        self.metrics.clients.ended(peer.local.to_string());
         let profile = self.profiles().remove(&peer.id);
         if let Some(profile) = profile {
             self.metrics.usage.remove(profile);
@@ -135,7 +168,10 @@ impl Observer for Watch {
     fn trouble(&self, trouble: &Trouble) {
         match trouble {
             Trouble::Full => Watch::warn_by(&self.rarely, || {
-                format!("as many routers are connected as may be: {}; further ones wait until one ends", self.limit)
+                format!(
+                    "as many routers are connected as may be: {}, or --connections-memory; further ones wait until one ends",
+                    self.limit.lock().unwrap_or_else(PoisonError::into_inner)
+                )
             }),
             Trouble::Room => debug!("there is room for routers again"),
             Trouble::Accept(local, error) => {

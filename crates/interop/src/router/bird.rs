@@ -3,6 +3,7 @@
 use super::{Asks, Held, Peer, Router, Start};
 use crate::Outcome;
 use crate::process::{Process, find, output, package_version};
+use crate::transport::{USER, Way};
 use crate::world::Vrp;
 use std::path::PathBuf;
 use std::process::Command;
@@ -19,6 +20,9 @@ pub(crate) const PEER: Peer = Peer {
     notes: &["speaks version 2 from 2.16 on; keeps no router keys."],
 };
 
+/// A build without optimization takes seconds for a load over SSH.
+const SSH_RETRY_S: u32 = 10;
+
 struct Bird {
     _daemon: Process,
     socket: PathBuf,
@@ -26,7 +30,7 @@ struct Bird {
 
 fn start(start: &Start) -> Outcome<Box<dyn Router>> {
     let config = start.folder.join("bird.conf");
-    std::fs::write(&config, configuration(start)).map_err(|error| format!("{}: {error}", config.display()))?;
+    std::fs::write(&config, configuration(start)?).map_err(|error| format!("{}: {error}", config.display()))?;
     // The path of a socket may have some 100 octets.
     let socket = start.folder.join("ctl");
     let mut command = Command::new(find("bird").ok_or("there is no bird")?);
@@ -35,18 +39,22 @@ fn start(start: &Start) -> Outcome<Box<dyn Router>> {
 }
 
 /// `keep` has it use its own timers instead of the cache's.
-fn configuration(start: &Start) -> String {
+fn configuration(start: &Start) -> Outcome<String> {
     let Start { cache, retry_s, refresh_s, .. } = start;
-    format!(
+    let transport = transport(start)?;
+    // A load that takes longer than the retry interval is broken off, and begins anew for ever.
+    let retry_s = if let Way::Ssh(..) = start.way { SSH_RETRY_S } else { *retry_s };
+    Ok(format!(
         "log stderr all;
 router id 192.0.2.1;
 roa4 table r4;
 roa6 table r6;
 protocol device {{ }}
 protocol rpki cache {{
+    debug {{ states, events }};
     roa4 {{ table r4; }};
     roa6 {{ table r6; }};
-    remote {} port {};
+    remote {} port {};{transport}
     refresh keep {refresh_s};
     retry keep {retry_s};
     expire keep 7200;
@@ -54,7 +62,23 @@ protocol rpki cache {{
 ",
         cache.ip(),
         cache.port()
-    )
+    ))
+}
+
+/// What it calls the cache's public key is a file of known hosts.
+fn transport(start: &Start) -> Outcome<String> {
+    let Way::Ssh(files, login) = start.way else { return Ok(String::new()) };
+    let known_hosts = files.known_hosts(start.cache, start.folder)?;
+    Ok(format!(
+        "
+    transport ssh {{
+        bird private key \"{}\";
+        remote public key \"{}\";
+        user \"{USER}\";
+    }};",
+        files.key(login.key()?).display(),
+        known_hosts.display()
+    ))
 }
 
 impl Router for Bird {

@@ -3,6 +3,7 @@
 use super::{Asks, Held, Peer, Router, Start};
 use crate::Outcome;
 use crate::process::{Process, output, package_version};
+use crate::transport::{USER, Way};
 use crate::world::Vrp;
 use std::path::PathBuf;
 use std::process::Command;
@@ -33,29 +34,41 @@ struct Frr {
 /// It runs alone, without the daemon that knows the kernel's routes, and nobody can connect to it.
 fn start(start: &Start) -> Outcome<Box<dyn Router>> {
     let config = start.folder.join("bgpd.conf");
-    std::fs::write(&config, configuration(start)).map_err(|error| format!("{}: {error}", config.display()))?;
+    std::fs::write(&config, configuration(start)?).map_err(|error| format!("{}: {error}", config.display()))?;
     // Another program of this name may be in the path.
     let mut command = Command::new("/usr/lib/frr/bgpd");
     command.args(["--skip_runas", "--no_kernel", "--no_zebra", "--bgp_port", "0", "--vty_port", "0", "-M", "rpki"]);
     command.arg("--config_file").arg(&config).arg("--pid_file").arg(start.folder.join("pid"));
     command.arg("--vty_socket").arg(start.folder).args(["--log", "stdout", "--log-level", "debugging"]);
+    if let Way::Ssh(..) = start.way {
+        // It has functions of its own by the names of OpenSSL's, which libssh would get.
+        command.env("LD_PRELOAD", "libcrypto.so.3");
+    }
     let daemon = Process::start(&mut command, &start.folder.join("peer.log"))?;
     Ok(Box::new(Frr { _daemon: daemon, folder: start.folder.to_owned() }))
 }
 
-fn configuration(start: &Start) -> String {
+fn configuration(start: &Start) -> Outcome<String> {
     let Start { cache, retry_s, refresh_s, .. } = start;
-    format!(
+    let login = login(start)?;
+    Ok(format!(
         "rpki
  rpki polling_period {refresh_s}
  rpki retry_interval {retry_s}
  rpki expire_interval 7200
- rpki cache {} {} preference 1
+ rpki cache {} {}{login} preference 1
 exit
 ",
         cache.ip(),
         cache.port()
-    )
+    ))
+}
+
+/// What it calls the server's public key is a file of known hosts.
+fn login(start: &Start) -> Outcome<String> {
+    let Way::Ssh(files, login) = start.way else { return Ok(String::new()) };
+    let known_hosts = files.known_hosts(start.cache, start.folder)?;
+    Ok(format!(" {USER} {} {}", files.key(login.key()?).display(), known_hosts.display()))
 }
 
 impl Router for Frr {

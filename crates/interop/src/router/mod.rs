@@ -1,22 +1,26 @@
 //! Routers' implementations, as clients of our cache. A new one is a file here and a line in `ALL`.
 
 mod bgp;
-mod bird;
-mod frr;
+pub(crate) mod bird;
+mod carried;
+pub(crate) mod frr;
 mod gobgp;
 mod library;
-mod openbgpd;
+pub(crate) mod openbgpd;
+pub(crate) mod own;
 mod routes;
-mod rpki_rs;
-mod rtrclient;
-mod rtrdump;
+pub(crate) mod rpki_rs;
+pub(crate) mod rtrclient;
+pub(crate) mod rtrdump;
 mod rtrmon;
 mod rustbgpd;
 mod scenario;
 mod tables;
+pub(crate) mod tunnel;
 
 use crate::Outcome;
 pub(crate) use crate::step::{Exception, Kind, Step};
+use crate::transport::Way;
 use crate::world::{Aspa, Records, RouterKey, Vrp};
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -24,7 +28,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 pub(crate) use library::{background, version};
-pub(crate) use scenario::run;
+pub(crate) use scenario::{Link, run, run_over};
 
 /// In the order of the table.
 pub(crate) const ALL: &[&Peer] = &[
@@ -68,6 +72,8 @@ pub(crate) enum Asks {
 /// How a peer is to be started.
 pub(crate) struct Start<'a> {
     pub(crate) cache: SocketAddr,
+    /// How it gets there.
+    pub(crate) way: &'a Way,
     /// The version to begin with; only for who `Asks::Any`, else it is the highest.
     pub(crate) version: u8,
     /// Seconds until it tries again after a failure. Peers with timers of their own are configured so; the others
@@ -88,6 +94,16 @@ pub(crate) trait Router {
 
     /// What it says that it holds now. An error is not the end: it is asked again until the time is up.
     fn held(&mut self) -> Outcome<Held>;
+
+    /// Whether it connects each time that it is asked.
+    fn asks_anew(&self) -> bool {
+        false
+    }
+
+    /// How it saw the end of its last connection, once it has; for who can tell.
+    fn saw_end(&mut self) -> Option<Outcome> {
+        Some(Ok(()))
+    }
 }
 
 /// What a peer says it holds; none of what it does not tell.

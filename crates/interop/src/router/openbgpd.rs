@@ -5,6 +5,7 @@ use super::routes::{State, Validator, about};
 use super::{Asks, Exception, Held, Kind, Peer, Router, Start, Step};
 use crate::Outcome;
 use crate::process::{Process, output, package_version};
+use crate::transport::Way;
 use crate::world::{Records, Vrp};
 use std::collections::{BTreeSet, HashMap};
 use std::fs::OpenOptions;
@@ -84,13 +85,17 @@ fn start(start: &Start) -> Outcome<Box<dyn Router>> {
 
 /// It changes no routes of the kernel, and tells its neighbour none.
 fn configuration(start: &Start, bgp: SocketAddr, socket: &Path) -> String {
+    let key = match start.way {
+        Way::Md5(key) => format!("; tcp md5sig password \"{key}\""),
+        _ => String::new(),
+    };
     format!(
         "AS {OPENBGPD_ASN}
 router-id 192.0.2.1
 fib-update no
 socket \"{}\"
 listen on {} port {}
-rtr {} {{ port {} }}
+rtr {} {{ port {}{key} }}
 neighbor {} {{
     remote-as {SPEAKER_ASN}
     passive

@@ -2,16 +2,18 @@
 //!
 //! It ends with its connection. So who uses it connects again, with the state that it had, as RTRTR does.
 
+use super::carried::{Connector, tls_connector};
 use super::library::{background, version};
 use super::tables::{Change, Shared, Tables};
 use super::{Asks, Exception, Held, Kind, Peer, Router, Start, Step};
 use crate::Outcome;
+use crate::transport::Way;
 use crate::world::{Aspa, RouterKey, Vrp};
 use rpki::rtr::client::{Client, PayloadError, PayloadTarget, PayloadUpdate};
 use rpki::rtr::payload::{Action, Payload, Timing};
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
 pub(crate) const PEER: Peer = Peer {
@@ -36,29 +38,57 @@ pub(crate) const PEER: Peer = Peer {
 struct RpkiRs {
     _runtime: Runtime,
     tables: Shared,
+    last_end: LastEnd,
 }
+
+/// How the last connection ended, once it has.
+type LastEnd = Arc<Mutex<Option<Outcome>>>;
 
 impl Router for RpkiRs {
     fn held(&mut self) -> Outcome<Held> {
         self.tables.held()
     }
+
+    fn saw_end(&mut self) -> Option<Outcome> {
+        self.last_end.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 fn start(start: &Start) -> Outcome<Box<dyn Router>> {
-    let tables = Shared::default();
-    let retry = Duration::from_secs(u64::from(start.retry_s));
-    let _runtime = background(stay_connected(start.cache, start.version, retry, tables.clone()))?;
-    Ok(Box::new(RpkiRs { _runtime, tables }))
+    let way = match start.way {
+        Way::Tls { files, version } => Connector::Tls(tls_connector(files, *version)?),
+        _ => Connector::Tcp,
+    };
+    follow(start, way)
 }
 
-async fn stay_connected(cache: SocketAddr, version: u8, retry: Duration, tables: Shared) {
+/// Follows a cache by some way, until the value is dropped.
+pub(super) fn follow(start: &Start, way: Connector) -> Outcome<Box<dyn Router>> {
+    let (tables, last_end) = (Shared::default(), LastEnd::default());
+    let retry = Duration::from_secs(u64::from(start.retry_s));
+    let stay = stay_connected(start.cache, way, start.version, retry, tables.clone(), Arc::clone(&last_end));
+    Ok(Box::new(RpkiRs { _runtime: background(stay)?, tables, last_end }))
+}
+
+async fn stay_connected(
+    cache: SocketAddr,
+    way: Connector,
+    version: u8,
+    retry: Duration,
+    tables: Shared,
+    last_end: LastEnd,
+) {
     let mut state = None;
+    let note = |end| *last_end.lock().unwrap_or_else(PoisonError::into_inner) = end;
     loop {
-        if let Ok(stream) = TcpStream::connect(cache).await {
-            let mut client = Client::with_initial_version(version, stream, Target(tables.clone()), state);
+        if let Ok(carried) = way.connect(cache).await {
+            note(None);
+            let mut client = Client::with_initial_version(version, carried.stream, Target(tables.clone()), state);
             // However it ends: a router tries again.
             let _ = client.run().await;
             state = client.state();
+            drop(client);
+            note(Some(carried.end.await.unwrap_or_else(|error| Err(error.to_string()))));
         }
         tokio::time::sleep(retry).await;
     }

@@ -4,6 +4,7 @@ use super::tables::{Change, Shared, Tables};
 use super::{Asks, Held, Peer, Router, Start};
 use crate::Outcome;
 use crate::process::{Process, package_version};
+use crate::transport::{USER, Way};
 use crate::world::{RouterKey, Vrp};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -31,8 +32,13 @@ fn start(start: &Start) -> Outcome<Box<dyn Router>> {
     let log = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
     // Into a pipe it writes by the block, so the end of an update would never come out.
     let mut command = Command::new("stdbuf");
-    command.args(["-oL", "rtrclient", "tcp", "-pk"]);
+    let socket = if let Way::Ssh(..) = start.way { "ssh" } else { "tcp" };
+    command.args(["-oL", "rtrclient", socket, "-pk"]);
     command.args([start.cache.ip().to_string(), start.cache.port().to_string()]).stdout(Stdio::piped()).stderr(log);
+    if let Way::Ssh(files, login) = start.way {
+        let known_hosts = files.known_hosts(start.cache, start.folder)?;
+        command.arg(USER).arg(files.key(login.key()?)).arg(known_hosts);
+    }
     let mut process = Process::spawn(&mut command)?;
     let stdout = process.child().stdout.take().ok_or("rtrclient has no standard output")?;
     let tables = Shared::default();

@@ -3,6 +3,7 @@
 use super::{Asks, Exception, Held, Kind, Peer, Router, Start, Step};
 use crate::Outcome;
 use crate::process::{output, package_version};
+use crate::transport::{Login, PASSWORD, SshKey, USER, Way, text};
 use crate::world::Vrp;
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -36,24 +37,61 @@ pub(crate) const PEER: Peer = Peer {
 
 struct RtrDump {
     cache: SocketAddr,
+    /// How it gets there.
+    arguments: Vec<String>,
+    authorities: Option<PathBuf>,
     version: u8,
     file: PathBuf,
 }
 
 fn start(start: &Start) -> Outcome<Box<dyn Router>> {
-    Ok(Box::new(RtrDump { cache: start.cache, version: start.version, file: start.folder.join("dump.json") }))
+    let authorities = if let Way::Tls { files, .. } = start.way { Some(files.path("ca.pem")) } else { None };
+    Ok(Box::new(RtrDump {
+        cache: start.cache,
+        arguments: arguments(start.way)?,
+        authorities,
+        version: start.version,
+        file: start.folder.join("dump.json"),
+    }))
+}
+
+fn arguments(way: &Way) -> Outcome<Vec<String>> {
+    let arguments: Vec<String> = match way {
+        Way::Tcp | Way::Md5(_) => Vec::new(),
+        Way::Tls { .. } => vec!["-type".to_owned(), "tls".to_owned()],
+        Way::Ssh(files, login) => {
+            let fingerprint = files.fingerprint(SshKey::Ecdsa)?;
+            let fingerprint = fingerprint.trim_start_matches("SHA256:").to_owned();
+            let common = ["-type", "ssh", "-ssh.auth.user", USER, "-ssh.validate", "-ssh.validate.key"];
+            let common = common.map(str::to_owned).into_iter().chain([fingerprint]);
+            let own = match login {
+                Login::Key(key) => ["-ssh.method", "key", "-ssh.auth.key", &text(&files.key(*key))].map(str::to_owned),
+                Login::Password => ["-ssh.method", "password", "-ssh.auth.password", PASSWORD].map(str::to_owned),
+            };
+            common.chain(own).collect()
+        }
+    };
+    Ok(arguments)
 }
 
 impl Router for RtrDump {
     fn held(&mut self) -> Outcome<Held> {
         let mut command = Command::new("rtrdump");
         command.args(["-connect", &self.cache.to_string(), "-rtr.version", &self.version.to_string(), "-file"]);
-        output(command.arg(&self.file))?;
+        command.arg(&self.file).args(&self.arguments);
+        if let Some(authorities) = &self.authorities {
+            command.env("SSL_CERT_FILE", authorities);
+        }
+        output(&mut command)?;
         let text = std::fs::read(&self.file).map_err(|error| format!("rtrdump wrote nothing: {error}"))?;
         let dump: Value = serde_json::from_slice(&text).map_err(|error| format!("rtrdump wrote no JSON: {error}"))?;
         let entries = dump["roas"].as_array().ok_or("rtrdump wrote no roas")?;
         let vrps = entries.iter().map(|entry| vrp(entry).ok_or_else(|| format!("rtrdump wrote {entry}")));
         Ok(Held::vrps(vrps.collect::<Outcome<_>>()?))
+    }
+
+    fn asks_anew(&self) -> bool {
+        true
     }
 }
 

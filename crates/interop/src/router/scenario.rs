@@ -3,11 +3,12 @@
 
 use super::{Asks, Peer, Router, Start, Step};
 use crate::Outcome;
-use crate::cache::Cache;
+use crate::cache::{Cache, Listen};
 use crate::process::Folder;
 use crate::report::Row;
+use crate::transport::Way;
 use crate::world::{Records, World};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Everything here takes seconds; a slow machine gets more.
@@ -24,7 +25,8 @@ const RETRY_SHORT_S: u32 = 2;
 
 /// Puts one peer through all steps.
 pub(crate) fn run(peer: &Peer, version: String, program: &Path) -> Row {
-    let mut run = Run { peer, program, row: Row::new(peer.name, version, peer.exceptions, peer.notes) };
+    let row = Row::new(peer.name, version, peer.exceptions, peer.notes);
+    let mut run = Run { peer, program, link: Link::default(), row };
     run.load_notify_restart();
     if peer.speaks[0] >= 2 && run.row.applies(Step::AspaWithdrawal) {
         run.aspa_withdrawal();
@@ -38,9 +40,52 @@ pub(crate) fn run(peer: &Peer, version: String, program: &Path) -> Row {
     run.row
 }
 
+/// Puts one peer through a load, an update, a restart and the end, over a transport that protects.
+pub(crate) fn run_over(peer: &Peer, program: &Path, link: Link, row: Row) -> Row {
+    let mut run = Run { peer, program, link, row };
+    run.load_notify_restart();
+    run.row
+}
+
+/// What lies between a cache and its peer, on both sides.
+#[derive(Clone)]
+pub(crate) struct Link {
+    pub(crate) way: Way,
+    pub(crate) listen: Listen,
+    /// What the cache is told for it.
+    pub(crate) flags: Vec<String>,
+}
+
+impl Default for Link {
+    fn default() -> Link {
+        Link { way: Way::Tcp, listen: Listen::default(), flags: Vec::new() }
+    }
+}
+
+impl Link {
+    /// A cache at its one side.
+    pub(crate) fn cache(&self, program: &Path, flags: &[&str], served: &Records) -> Outcome<Cache> {
+        let own: Vec<&str> = self.flags.iter().map(String::as_str).collect();
+        Cache::start(program, self.listen.clone(), &[&own, flags].concat(), served)
+    }
+
+    /// A file of known hosts for that cache, if it has keys.
+    pub(crate) fn known_hosts(&self, cache: &Cache, folder: &Path) -> Outcome<PathBuf> {
+        match &self.way {
+            Way::Ssh(files, _) => files.known_hosts(cache.address(), folder),
+            Way::Tcp | Way::Tls { .. } | Way::Md5(_) => Ok(PathBuf::new()),
+        }
+    }
+
+    fn protects(&self) -> bool {
+        !matches!(self.way, Way::Tcp)
+    }
+}
+
 struct Run<'a> {
     peer: &'a Peer,
     program: &'a Path,
+    link: Link,
     row: Row,
 }
 
@@ -69,7 +114,11 @@ impl Run<'_> {
             self.row.spoken(highest);
             self.row.records.clone_from(counts);
         }
+        let has_loaded = loaded.is_ok();
         self.row.judge(Step::FullLoad, loaded, started);
+        if !has_loaded && self.row.deviates(Step::FullLoad) {
+            return;
+        }
         if !self.row.applies(Step::Notify) && !self.row.applies(Step::Restart) {
             return;
         }
@@ -89,6 +138,9 @@ impl Run<'_> {
             let patience = self.patience(Step::Restart);
             let back = pair.cache.restart(world.records()).and_then(|()| pair.wait_for(world.records(), patience));
             self.row.judge(Step::Restart, back, started);
+        }
+        if self.link.protects() && self.row.applies(Step::End) {
+            self.row.step(Step::End, || pair.end());
         }
     }
 
@@ -132,10 +184,11 @@ impl Run<'_> {
     fn pair(&self, flags: &[&str], begins: u8, version: u8, retry_s: u32, served: &Records) -> Outcome<Pair> {
         let (retry, refresh) = (retry_s.to_string(), REFRESH_S.to_string());
         let timers = ["--rtr-retry", &retry, "--rtr-refresh", &refresh];
-        let cache = Cache::start(self.program, &[&timers, flags, self.peer.cache_flags].concat(), served)?;
+        let cache = self.link.cache(self.program, &[&timers, flags, self.peer.cache_flags].concat(), served)?;
         let folder = Folder::new()?;
         let start = Start {
             cache: cache.address(),
+            way: &self.link.way,
             version: begins,
             retry_s,
             refresh_s: REFRESH_S,
@@ -159,6 +212,7 @@ impl Pair {
         let counts = self.wait_for(served, patience)?;
         match self.cache.connections() - before {
             0 => Ok(counts),
+            _ if self.router.asks_anew() => Ok(counts),
             more => Err(format!("it has the records after {more} more connections\n{}", self.last_words())),
         }
     }
@@ -182,6 +236,25 @@ impl Pair {
                 return Err(format!("{wrong}\n{}", self.last_words()));
             }
             std::thread::sleep(ASK);
+        }
+    }
+
+    /// Stops the cache. Both sides have to see each session end in order.
+    fn end(&mut self) -> Outcome<String> {
+        let ends = self.cache.stop()?;
+        if ends.is_empty() {
+            return Err("the cache knows of no session that ended".to_owned());
+        }
+        if let Some(end) = ends.iter().find(|end| *end != "in order") {
+            return Err(format!("the cache says that a session ended {end}\n{}", self.last_words()));
+        }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.router.saw_end() {
+                Some(end) => return end.map(|()| "in order".to_owned()),
+                None if Instant::now() > deadline => return Err("the peer saw no end of the session".to_owned()),
+                None => std::thread::sleep(ASK),
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use super::payload::{announce, nothing};
 use crate::Outcome;
 use crate::router::{Held, background};
-use rtrcast_net::{Clock, follow};
+use rtrcast_net::{Clock, Dialer, Target, follow};
 use rtrcast_proto::{Again, ClientEvent, ClientPolicy, ClientSession, Data, Section, Version, VersionRange};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 const SEED: u64 = 1;
 
 /// It follows a cache until the value is dropped.
-pub(super) struct Client {
+pub(crate) struct Client {
     _runtime: Runtime,
     shared: Arc<Mutex<History>>,
 }
@@ -39,7 +39,12 @@ impl Client {
     pub(super) fn start(cache: SocketAddr, begins: u8) -> Outcome<Client> {
         let versions = Version::from_octet(begins).and_then(|version| VersionRange::new(Version::V0, version));
         let versions = versions.ok_or_else(|| format!("our client speaks no version {begins}"))?;
-        let target = cache.to_string().parse().map_err(|error| format!("{cache}: {error}"))?;
+        let target: Target = cache.to_string().parse().map_err(|error| format!("{cache}: {error}"))?;
+        Client::follow(target.into(), versions)
+    }
+
+    /// Follows a cache by its own way there.
+    pub(crate) fn follow(dialer: Dialer, versions: VersionRange) -> Outcome<Client> {
         let shared = Arc::new(Mutex::new(History::default()));
         let history = Arc::clone(&shared);
         let _runtime = background(async move {
@@ -50,13 +55,13 @@ impl Client {
                 lock(&history).note(session, &event);
                 ControlFlow::Continue(())
             };
-            follow(&target, clock, session, &Notify::new(), &mut on_event).await;
+            follow(&dialer, clock, session, &Notify::new(), &mut on_event).await;
         })?;
         Ok(Client { _runtime, shared })
     }
 
     /// What it holds now, and in which version it came.
-    pub(super) fn held(&self) -> Outcome<(Arc<Held>, u8)> {
+    pub(crate) fn held(&self) -> Outcome<(Arc<Held>, u8)> {
         let history = lock(&self.shared);
         let ended = || history.ended.clone().unwrap_or_default();
         let held = history.sets.last().ok_or_else(|| format!("our client holds nothing; {}", ended()))?;

@@ -3,11 +3,12 @@
 //! `client.rs` is our client within this program; the program itself follows the same cache as `serve tcp://...`, and
 //! `reader.rs` reads what it serves. `scenario.rs` says what they go through.
 
+mod carrier;
 mod client;
 mod fort;
 mod payload;
 mod reader;
-mod rpki_rs;
+pub(crate) mod rpki_rs;
 mod scenario;
 mod stayrtr;
 mod trust_anchor;
@@ -19,6 +20,8 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
+pub(crate) use client::Client;
+pub(crate) use reader::read_all;
 pub(crate) use scenario::run;
 
 /// In the order of the table.

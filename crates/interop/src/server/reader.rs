@@ -19,7 +19,7 @@ const ERROR_REPORT: u8 = 10;
 const SERIAL_NOTIFY: u8 = 0;
 
 /// Everything that a cache serves now in a version.
-pub(super) fn read_all(cache: SocketAddr, version: u8) -> Outcome<Held> {
+pub(crate) fn read_all(cache: SocketAddr, version: u8) -> Outcome<Held> {
     let broken = |error: std::io::Error| format!("reading from {cache}: {error}");
     let mut stream = TcpStream::connect_timeout(&cache, PATIENCE).map_err(broken)?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(broken)?;

@@ -5,6 +5,7 @@
 //! It leaves the order of records to its source. Ours is as wild as version 0 and 1 allow: backwards in a whole set,
 //! and announcements before withdrawals in a change.
 
+use super::carrier::Carrier;
 use super::{Peer, Server, Start};
 use crate::Outcome;
 use crate::router::{background, version};
@@ -18,12 +19,14 @@ use rpki::rtr::pdu::{ProviderAsns, RouterKeyInfo};
 use rpki::rtr::server::{NotifySender, PayloadDiff, PayloadSet, PayloadSource, Server as RtrServer};
 use rpki::rtr::state::{Serial, State};
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::time::sleep;
+use tokio_rustls::TlsAcceptor;
 
 pub(crate) const PEER: Peer = Peer {
     name: "rpki server (crate)",
@@ -55,13 +58,19 @@ struct RpkiRs {
     address: SocketAddr,
     source: Source,
     notify: NotifySender,
+    tls: Option<TlsAcceptor>,
     running: Option<Runtime>,
 }
 
 fn start(start: &Start) -> Outcome<Box<dyn Server>> {
+    start_over(start, None)
+}
+
+/// The same over TLS, if there is somebody who accepts that.
+pub(crate) fn start_over(start: &Start, tls: Option<TlsAcceptor>) -> Outcome<Box<dyn Server>> {
     let source = Source::new(1, start.retry_s, start.records)?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let mut server = RpkiRs { address, source, notify: NotifySender::new(), running: None };
+    let mut server = RpkiRs { address, source, notify: NotifySender::new(), tls, running: None };
     server.run()?;
     Ok(Box::new(server))
 }
@@ -71,17 +80,32 @@ impl RpkiRs {
         let listener = std::net::TcpListener::bind(self.address).map_err(|error| format!("listening: {error}"))?;
         listener.set_nonblocking(true).map_err(|error| format!("listening: {error}"))?;
         self.address = listener.local_addr().map_err(|error| format!("listening: {error}"))?;
-        let (notify, source) = (self.notify.clone(), self.source.clone());
+        let (notify, source, tls) = (self.notify.clone(), self.source.clone(), self.tls.clone());
         self.running = Some(background(async move {
             let Ok(listener) = TcpListener::from_std(listener) else { return };
-            let routers = Box::pin(unfold(listener, async |listener| {
-                let router = listener.accept().await.map(|(stream, _)| stream);
-                Some((router, listener))
+            let routers = Box::pin(unfold((listener, tls), async |(listener, tls)| {
+                let router = router(&listener, tls.as_ref()).await;
+                Some((router, (listener, tls)))
             }));
             // Its end is seen by the router.
             let _ = RtrServer::new(routers, notify, source).run().await;
         })?);
         Ok(())
+    }
+}
+
+/// The next router whose handshake, if there is one, comes to its end.
+async fn router(listener: &TcpListener, tls: Option<&TlsAcceptor>) -> io::Result<Carrier> {
+    loop {
+        let (stream, _) = listener.accept().await?;
+        match tls {
+            None => return Ok(Carrier::Tcp(stream)),
+            Some(tls) => {
+                if let Ok(stream) = tls.accept(stream).await {
+                    return Ok(Carrier::Tls(Box::new(stream)));
+                }
+            }
+        }
     }
 }
 

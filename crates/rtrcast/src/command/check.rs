@@ -1,7 +1,8 @@
 //! `rtrcast check`: says what is wrong with configuration, SLURM and data files, and what SLURM would do.
 
-use crate::cli::CheckArguments;
+use crate::cli::{CheckArguments, DialOptions};
 use crate::config::CommandLine;
+use crate::entrance::{Loaded, Loader};
 use crate::exit::Failure;
 use crate::plan::Plan;
 use crate::source::{self, Content, FetchOptions, Habits, Read, Source, unix_now};
@@ -74,12 +75,16 @@ impl Checker {
         let outcome = CommandLine::of_file(path).settle().and_then(|settings| {
             let plan = Plan::new(&settings)?;
             plan.read_slurm()?;
-            Ok(plan)
+            let listeners = Loader::new().load(&plan.listen)?;
+            Ok((plan, listeners))
         });
         match outcome {
-            Ok(plan) => {
+            Ok((plan, listeners)) => {
                 let (sources, slurm) = (count(plan.sources.len(), "source"), count(plan.slurm.len(), "SLURM file"));
                 let before = self.complaints;
+                for remark in listeners.iter().flat_map(Loaded::remarks) {
+                    self.complain(&format!("{}: {remark}", path.display()));
+                }
                 self.surroundings(path, &plan);
                 let verdict = if self.complaints == before { ", all well" } else { "" };
                 Checker::say(&format!("{}: a configuration with {sources} and {slurm}{verdict}", path.display()));
@@ -94,6 +99,9 @@ impl Checker {
         for followed in plan.sources.iter().chain(&plan.slurm) {
             if let Err(failure) = followed.habits.fetch.try_out(&followed.place, TRANSFER_MAX) {
                 self.complain(&format!("{path}: {}: {failure}", followed.place));
+            }
+            if let Err(reason) = followed.try_dialing() {
+                self.complain(&format!("{path}: {}: {reason}", followed.place));
             }
             if let Source::File(file) = &followed.place
                 && !file.exists()
@@ -129,6 +137,7 @@ impl Checker {
             refresh: Duration::MAX,
             timeout: TRANSFER_MAX,
             fetch: FetchOptions::default(),
+            dial: DialOptions::default(),
             dialect: self.dialect,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -3,3 +3,4 @@
 pub(crate) mod check;
 pub(crate) mod ctl;
 pub(crate) mod dump;
+pub(crate) mod ssh;

@@ -42,9 +42,8 @@ pub(crate) async fn serve(listener: TcpListener, metrics: Arc<Metrics>, publishe
 }
 
 async fn show_metrics(State(shown): State<Shown>) -> Response {
-    let mut text = String::new();
-    match prometheus_client::encoding::text::encode(&mut text, &shown.metrics.registry) {
-        Ok(()) => {
+    match shown.metrics.text() {
+        Ok(text) => {
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             ([(header::CONTENT_TYPE, kind)], text).into_response()
         }

@@ -1,6 +1,7 @@
 //! How a URL is fetched: by which authorities, certificate, token and proxy, and within which limits.
 
 use super::{Failure, Habits, Source};
+use crate::cli::DialOptions;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Certificate, Client, ClientBuilder, Identity, Proxy, Url};
@@ -40,44 +41,62 @@ pub(crate) struct FetchOptions {
 /// Options that make no sense, or not for a place.
 #[derive(Debug)]
 pub(crate) struct Senseless {
-    /// The flags that say them for all URLs.
-    pub(crate) flags: &'static [&'static str],
+    /// The options, as they are called for one place or for all.
+    pub(crate) flags: Vec<&'static str>,
     pub(crate) reason: String,
 }
 
 impl FetchOptions {
+    /// The names of all.
+    pub(crate) const NAMES: [&str; 5] = ["ca", "client-cert", "client-key", "token-file", "proxy"];
+
+    /// Sets one by its name, if there is one.
+    pub(crate) fn set(&mut self, name: &str, value: &str) -> bool {
+        let path = || Some(PathBuf::from(value));
+        match name {
+            "ca" => self.ca = path(),
+            "client-cert" => self.client_cert = path(),
+            "client-key" => self.client_key = path(),
+            "token-file" => self.token_file = path(),
+            "proxy" => self.proxy = Some(value.to_owned()),
+            _ => return false,
+        }
+        true
+    }
+
     /// Whether these options make sense for a place.
     pub(crate) fn check(&self, place: &Source) -> Result<(), Senseless> {
-        let senseless =
-            |flags: &'static [&'static str], reason: &str| Err(Senseless { flags, reason: reason.to_owned() });
+        let senseless = |flags: &'static [&'static str], reason: &str| {
+            Err(Senseless { flags: flags.to_vec(), reason: reason.to_owned() })
+        };
         match (&self.client_cert, &self.client_key) {
-            (Some(_), None) => return senseless(&["fetch-client-cert"], "a client certificate needs its key"),
-            (None, Some(_)) => return senseless(&["fetch-client-key"], "a client key needs its certificate"),
+            (Some(_), None) => return senseless(&["client-cert"], "a client certificate needs its key"),
+            (None, Some(_)) => return senseless(&["client-key"], "a client key needs its certificate"),
             (Some(_), Some(_)) | (None, None) => {}
         }
         let proxy = self.proxy.as_deref().filter(|proxy| *proxy != NO_PROXY);
         // It is not repeated: it may have a password.
         if let Some(Err(error)) = proxy.map(Proxy::all) {
-            return senseless(&["fetch-proxy"], &format!("not the URL of a proxy: {}", with_causes(&error)));
+            return senseless(&["proxy"], &format!("not the URL of a proxy: {}", with_causes(&error)));
         }
         let scheme = proxy.and_then(|proxy| proxy.split_once("://")).map(|(scheme, _)| scheme);
         if proxy.is_some()
             && !scheme.is_some_and(|scheme| PROXY_SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known)))
         {
             let known = PROXY_SCHEMES.join("://, ");
-            return senseless(&["fetch-proxy"], &format!("not the URL of a proxy, which begins with {known}://"));
+            return senseless(&["proxy"], &format!("not the URL of a proxy, which begins with {known}://"));
         }
         match place {
             Source::File(_) | Source::Rtr(_) if *self != FetchOptions::default() => {
-                senseless(&[], "only URLs have such options")
+                senseless(&[], "only URLs and caches have such options")
             }
             Source::Http(url) if self.token_file.is_some() && !is_protected(url) => {
                 let reason = format!("a token for {place} would travel in the open; use https");
-                senseless(&["fetch-token-file"], &reason)
+                senseless(&["token-file"], &reason)
             }
             Source::Http(url) if self.has_open_token(url) && proxy.is_some() => {
                 let reason = format!("a token for {place} would travel to the proxy in the open; use https");
-                senseless(&["fetch-token-file", "fetch-proxy"], &reason)
+                senseless(&["token-file", "proxy"], &reason)
             }
             Source::File(_) | Source::Http(_) | Source::Rtr(_) => Ok(()),
         }
@@ -100,7 +119,7 @@ impl FetchOptions {
     pub(crate) fn try_out(&self, place: &Source, timeout: Duration) -> Result<(), Failure> {
         let Source::Http(url) = place else { return Ok(()) };
         let dialect = SlurmDialect::Strict;
-        let habits = Habits { refresh: timeout, timeout, fetch: self.clone(), dialect };
+        let habits = Habits { refresh: timeout, timeout, fetch: self.clone(), dial: DialOptions::default(), dialect };
         self.headers()?;
         client(url, &habits).map(|_| ())
     }
@@ -240,6 +259,6 @@ mod tests {
             check("http://validator.example/x").unwrap_err().reason,
             "a token for http://validator.example/x would travel in the open; use https"
         );
-        assert_eq!(check("x.json").unwrap_err().reason, "only URLs have such options");
+        assert_eq!(check("x.json").unwrap_err().reason, "only URLs and caches have such options");
     }
 }

@@ -5,8 +5,9 @@ mod file;
 mod http;
 mod rtr;
 
-pub(crate) use fetch::FetchOptions;
+pub(crate) use fetch::{FetchOptions, Senseless};
 
+use crate::cli::DialOptions;
 use crate::hub::{Input, News};
 use crate::metrics::{Metrics, RequestLabels};
 use rtrcast_feed::curator::SourceId;
@@ -22,6 +23,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::spawn_blocking;
+
+/// What the URL of another cache begins with.
+const CACHES: [&str; 4] = ["tcp", "tls", "ssh", "unix"];
 
 /// A source as it is named on the command line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,16 +44,19 @@ impl Source {
             Some((scheme, _)) if ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) => {
                 words.parse().map(Source::Http).map_err(|error| format!("not a URL: {error}"))
             }
-            Some((scheme, _)) if scheme.eq_ignore_ascii_case("tcp") => {
+            Some((scheme, _)) if CACHES.iter().any(|known| scheme.eq_ignore_ascii_case(known)) => {
                 words.parse().map(Source::Rtr).map_err(|error: TargetError| error.to_string())
             }
             Some((scheme, _)) => Err(format!(
-                "{scheme}:// is not a source of this version; it reads files, http://, https:// and tcp://"
+                "{scheme}:// is not a source of this version; it reads files, http://, https://, and follows caches at tcp://, \
+                 tls://, ssh:// and unix://"
             )),
             None if words.parse::<SocketAddr>().is_ok() && !Path::new(words).exists() => {
                 Err(format!("there is no such file; another cache is named tcp://{words}"))
             }
-            None if words.is_empty() => Err("a source is a file, an http(s) URL or tcp://host:port".to_owned()),
+            None if words.is_empty() => {
+                Err("a source is a file, an http(s) URL or a cache's: tcp://host:port".to_owned())
+            }
             None => Ok(Source::File(PathBuf::from(text))),
         }
     }
@@ -242,7 +249,10 @@ pub(crate) struct Habits {
     pub(crate) refresh: Duration,
     /// The longest that a transfer may take.
     pub(crate) timeout: Duration,
+    /// For URLs.
     pub(crate) fetch: FetchOptions,
+    /// For other caches.
+    pub(crate) dial: DialOptions,
     pub(crate) dialect: SlurmDialect,
 }
 

@@ -5,10 +5,12 @@
 //! it shuts down (code 13) takes its data with it.
 
 use super::{Content, Context, Failure, Habits, Read, blocking, unix_now};
+use crate::credentials::in_log;
+use crate::dialing::{self, Spelling};
 use crate::hub::News;
 use crate::words::{name_customers, span};
 use rtrcast_feed::{Table, Tally};
-use rtrcast_net::{Clock, Follower, Target};
+use rtrcast_net::{Clock, Dialer, Follower, Target};
 use rtrcast_proto::{
     Again, Asn, ClientEvent, ClientPolicy, ClientSession, ConnectionEnd, Data, FlushReason, SessionId, Update,
 };
@@ -21,6 +23,9 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
+/// Between two looks at files without which there is no connection.
+const FILES_RETRY: Duration = Duration::from_secs(10);
+
 /// How long a wait is that people want to know of.
 const WAIT_TOLD_MIN: Duration = Duration::from_secs(60);
 
@@ -32,7 +37,24 @@ pub(super) async fn follow(target: Target, context: Context) {
     let bell = Arc::clone(&context.bell);
     let mut upstream =
         Upstream { name: Arc::clone(&context.name), clock, shown, asked: Instant::now(), refused: None, error: None };
-    tokio::join!(rtrcast_net::follow(&target, clock, session, &bell, &mut upstream), relay(seen, clock, context));
+    let dialer = dialer(target, &context).await;
+    tokio::join!(rtrcast_net::follow(&dialer, clock, session, &bell, &mut upstream), relay(seen, clock, context));
+}
+
+/// What connects to the cache. Its files made sense when the configuration was read; should that not be so any more, it
+/// is said, and they are looked at again until they do.
+async fn dialer(target: Target, context: &Context) -> Dialer {
+    loop {
+        let (target, options, name) = (target.clone(), context.habits.dial.clone(), Arc::clone(&context.name));
+        match blocking(move || dialing::dialer(&target, &options, || in_log(name.to_string()))).await {
+            Ok(dialer) => return dialer,
+            Err(reason) => {
+                context.tell_outcome(Instant::now(), "error", Err(Failure::Options(reason))).await;
+                // Whatever ends the wait, they are looked at.
+                let _ = timeout(FILES_RETRY, context.bell.notified()).await;
+            }
+        }
+    }
 }
 
 /// How the cache stands now. The hub is told of the newest state only, however often that changes meanwhile.
@@ -103,7 +125,7 @@ impl Follower for Upstream {
             ClientEvent::Ended { why, again } => {
                 let why = ended(why, self.error.take());
                 let wait = self.wait_until(again).filter(|wait| *wait >= WAIT_TOLD_MIN);
-                self.failed(wait.map_or(why.clone(), |wait| format!("{why}, and is asked again in {}", span(wait))));
+                self.failed(wait.map_or(why.clone(), |wait| format!("{why}; it is asked again in {}", span(wait))));
             }
         }
         ControlFlow::Continue(())
@@ -201,7 +223,8 @@ pub(super) async fn read_once(target: &Target, habits: &Habits) -> Result<Read, 
     let clock = Clock::start();
     let session = ClientSession::new(clock.now(), ClientPolicy::default(), 0);
     let (bell, mut once) = (Notify::new(), Once { outcome: None, error: None });
-    let following = rtrcast_net::follow(target, clock, session, &bell, &mut once);
+    let dialer = dialing::dialer(target, &habits.dial, || in_log(target.to_string())).map_err(Failure::Options)?;
+    let following = rtrcast_net::follow(&dialer, clock, session, &bell, &mut once);
     if timeout(habits.timeout, following).await.is_err() {
         return Err(Failure::Upstream("the cache takes too long".to_owned()));
     }
@@ -235,8 +258,10 @@ impl Follower for Once {
 const NO_DATA: &str = "the cache has no data yet (code 2)";
 
 fn ended(why: ConnectionEnd, error: Option<io::Error>) -> String {
-    match (why, error) {
-        (ConnectionEnd::NotConnected, Some(error)) => format!("can't connect: {error}"),
-        (why, _) => why.to_string(),
+    let Some(error) = error else { return why.to_string() };
+    match dialing::distrust(&error, Spelling::Source) {
+        Some(distrust) => distrust,
+        None if why == ConnectionEnd::NotConnected => format!("can't connect: {error}"),
+        None => why.to_string(),
     }
 }

@@ -182,10 +182,7 @@ impl Dump {
             let (sent, received) = (std::mem::take(&mut self.sent), std::mem::take(&mut self.received));
             sent.end(|piece| print(&mut text, Direction::Sent, piece));
             received.end(|piece| print(&mut text, Direction::Received, piece));
-            let _ = match &error {
-                Some(error) => writeln!(text, "= {}", refusal::no_connection(error)),
-                None => writeln!(text, "= {why}"),
-            };
+            let _ = writeln!(text, "= {}", refusal::reason(why, error.as_ref()));
             let written = self.output.stream().and_then(|stream| stream.write_all(text.as_bytes()));
             self.wrote(written)?;
         }
@@ -208,7 +205,7 @@ impl Dump {
             });
             return self.end(Err(failure));
         }
-        let why = error.map_or_else(|| why.to_string(), |error| refusal::no_connection(&error));
+        let why = refusal::reason(why, error.as_ref());
         let seconds = at.0.saturating_sub(self.clock.now().0).div_ceil(1_000);
         self.progress.note(&format!("{why}{report}; trying again in {seconds} s"));
         self.is_lost = true;

@@ -11,7 +11,9 @@ mod progress;
 mod refusal;
 
 use crate::cli::{DumpArguments, DumpFormat};
+use crate::dialing;
 use crate::exit::Failure;
+use crate::source::Senseless;
 use follower::Dump;
 use output::{Output, Shape};
 use progress::Progress;
@@ -45,6 +47,12 @@ enum Print {
 
 pub(crate) fn dump(arguments: &DumpArguments) -> Result<(), Failure> {
     let wish = Wish::of(arguments)?;
+    arguments.dial.check(&arguments.target).map_err(|Senseless { flags, reason }| {
+        Failure::Usage(format!(
+            "{}: {reason}",
+            flags.iter().map(|flag| format!("--{flag}")).collect::<Vec<_>>().join(", ")
+        ))
+    })?;
     let shape = match wish.print {
         Print::Pdus => Shape::Stream,
         Print::Data(_) => Shape::Documents,
@@ -106,14 +114,16 @@ async fn run(arguments: &DumpArguments, wish: Wish, output: Output) -> Result<()
     let (clock, target) = (Clock::start(), arguments.target.clone());
     let session = wish.session(clock)?;
     let progress = Arc::new(Progress::new(target.to_string(), arguments.quiet));
+    let dialer = dialing::dialer(&target, &arguments.dial, || progress::of_files(Arc::clone(&progress)));
+    let dialer = dialer.map_err(Failure::Usage)?;
     let is_for_reader = output.is_standard();
-    let (follows, patience, versions) = (wish.follow, wish.timeout, wish.versions);
+    let asked = wish.clone();
     let (tell, mut ended) = oneshot::channel();
     let mut dump = Dump::new(wish, output, clock, Arc::clone(&progress), tell);
     let mut task = tokio::spawn(async move {
-        follow(&target, clock, session, &Notify::new(), &mut dump).await;
+        follow(&dialer, clock, session, &Notify::new(), &mut dump).await;
     });
-    let mut deadline = std::pin::pin!(sleep(patience));
+    let mut deadline = std::pin::pin!(sleep(asked.timeout));
     let mut ticks = ticks(progress.first_tick());
     let outcome = loop {
         tokio::select! {
@@ -128,11 +138,11 @@ async fn run(arguments: &DumpArguments, wish: Wish, output: Output) -> Result<()
                 Err(_) => Err(Failure::Internal("the connection's task ended".to_owned())),
             },
             signal = signals.next() => {
-                let is_done = follows && progress.is_complete();
+                let is_done = asked.follow && progress.is_complete();
                 break if is_done { Ok(()) } else { Err(Failure::Interrupted(signal)) };
             }
             () = &mut deadline, if !progress.is_complete() => {
-                break Err(refusal::too_late(progress.url(), progress.stage(), versions, patience));
+                break Err(refusal::too_late(progress.url(), progress.stage(), &asked, &arguments.dial));
             }
             _ = ticks.tick() => {
                 if is_for_reader && output::has_no_reader() {

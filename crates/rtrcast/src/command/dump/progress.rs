@@ -4,10 +4,11 @@
 //! before it is done.
 
 use super::pdus::{Cutter, Piece};
+use crate::credentials::{KEPT, Standing, Tell};
 use crate::words::count;
 use rtrcast_proto::PduType;
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How far it is.
@@ -155,4 +156,12 @@ impl Progress {
     pub(super) fn sum_up(&self, line: &str) {
         self.note(&format!("{line} in {:.1} s", self.start.elapsed().as_secs_f64()));
     }
+}
+
+/// Tells what becomes of the files that a connection needs.
+pub(super) fn of_files(progress: Arc<Progress>) -> Tell {
+    Box::new(move |standing| match standing {
+        Standing::Kept(reason) => progress.note(&format!("{KEPT}: {reason}")),
+        Standing::InForce | Standing::Renewed => {}
+    })
 }

@@ -1,12 +1,13 @@
 //! What went wrong between a cache and us: the line that says so, with the way out, and the exit code.
 
+use super::Wish;
 use super::progress::Stage;
+use crate::cli::DialOptions;
+use crate::dialing::{self, Spelling};
 use crate::exit::Failure;
 use crate::words::count;
-use rtrcast_net::CONNECT_MAX;
 use rtrcast_proto::{ConnectionEnd, Serial, SessionId, VersionRange};
 use std::io::{self, ErrorKind};
-use std::time::Duration;
 
 /// The cache has no data.
 pub(super) fn no_data(url: &str) -> Failure {
@@ -21,13 +22,14 @@ pub(super) fn reset(url: &str, session: SessionId, serial: Serial) -> Failure {
     ))
 }
 
-/// The time is over.
-pub(super) fn too_late(url: &str, stage: Stage, versions: VersionRange, patience: Duration) -> Failure {
-    let seconds = patience.as_secs();
+/// The time is over. Where TCP has keys, a wrong one is as silent as a firewall.
+pub(super) fn too_late(url: &str, stage: Stage, wish: &Wish, dial: &DialOptions) -> Failure {
+    let (seconds, has_keys) = (wish.timeout.as_secs(), dial.tcp_md5.is_some() || dial.tcp_ao.is_some());
+    let silent = if has_keys { "is the key the cache's?" } else { "is a firewall between?" };
     Failure::TimedOut(match stage {
-        Stage::Connecting => format!("{url}: can't connect: no answer within {seconds} s; is a firewall between?"),
+        Stage::Connecting => format!("{url}: can't connect: no answer within {seconds} s; {silent}"),
         Stage::Asked => {
-            let hint = if versions == VersionRange::ALL { "; --version 1 or 0 may get one" } else { "" };
+            let hint = if wish.versions == VersionRange::ALL { "; --version 1 or 0 may get one" } else { "" };
             format!("{url}: connected, but no answer within {seconds} s{hint}")
         }
         Stage::Receiving(records) => format!(
@@ -57,12 +59,15 @@ pub(super) struct Ended<'a> {
 /// The connection ended, or there was none.
 pub(super) fn ended(ended: &Ended<'_>) -> Failure {
     let Ended { url, why, error, report, versions, has_answered, records } = *ended;
+    if let Some(distrust) = error.and_then(|error| dialing::distrust(error, Spelling::Flag)) {
+        return Failure::Authentication(format!("{url}: {distrust}"));
+    }
     match why {
         ConnectionEnd::NotConnected => match error {
             Some(error) if error.kind() == ErrorKind::TimedOut => {
-                let seconds = CONNECT_MAX.as_secs();
-                Failure::TimedOut(format!("{url}: can't connect: no answer within {seconds} s; is a firewall between?"))
+                Failure::TimedOut(format!("{url}: can't connect: {error}"))
             }
+            Some(error) if dialing::is_breach(error) => Failure::Protocol(format!("{url}: can't connect: {error}")),
             Some(error) => {
                 let hint = match error.kind() {
                     ErrorKind::ConnectionRefused => "; does a cache listen there?",
@@ -74,8 +79,9 @@ pub(super) fn ended(ended: &Ended<'_>) -> Failure {
             None => Failure::Unreachable(format!("{url}: can't connect")),
         },
         ConnectionEnd::Unanswered => Failure::Unreachable(format!(
-            "{url}: {why}, asked in {}; does it admit this address, and RTR without TLS?",
-            in_words(versions)
+            "{url}: {why}, asked in {}; does it admit this address{}?",
+            in_words(versions),
+            if url.starts_with("tcp://") { ", and RTR without TLS" } else { "" }
         )),
         ConnectionEnd::Lost => Failure::Protocol(format!("{url}: {why} before it sent its data{report}")),
         ConnectionEnd::CutShort => {
@@ -104,8 +110,17 @@ pub(super) fn ended(ended: &Ended<'_>) -> Failure {
     }
 }
 
-/// Why there is no connection, in a few words.
-pub(super) fn no_connection(error: &io::Error) -> String {
+/// Why a connection is over, or there is none, in a few words.
+pub(super) fn reason(why: ConnectionEnd, error: Option<&io::Error>) -> String {
+    let distrust = error.and_then(|error| dialing::distrust(error, Spelling::Flag));
+    match (distrust, error) {
+        (Some(distrust), _) => distrust,
+        (None, Some(error)) if why == ConnectionEnd::NotConnected => no_connection(error),
+        (None, _) => why.to_string(),
+    }
+}
+
+fn no_connection(error: &io::Error) -> String {
     match error.kind() {
         ErrorKind::ConnectionRefused => "can't connect: connection refused".to_owned(),
         ErrorKind::NetworkUnreachable => "can't connect: network unreachable".to_owned(),

@@ -1,0 +1,103 @@
+//! Whose turn it is to go: the oldest of the address that has most. Each operation takes logarithmic time.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Turns by address; a lower turn came earlier.
+#[derive(Debug, Default)]
+pub(super) struct Ranking {
+    /// No address has an empty set.
+    turns: BTreeMap<Option<IpAddr>, BTreeSet<u64>>,
+    /// The same addresses by how many turns they have; of equals, the one whose oldest turn came first is last here.
+    order: BTreeSet<Place>,
+    len: usize,
+}
+
+type Place = (usize, Reverse<u64>, Option<IpAddr>);
+
+/// What counts as one address here: of IPv6 the network of a link, since whoever has one address has all of those.
+fn crowd(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
+
+impl Ranking {
+    /// How many turns there are.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing is kept of anybody.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0 && self.turns.is_empty() && self.order.is_empty()
+    }
+
+    /// Adds a turn, which no other has.
+    pub(super) fn insert(&mut self, address: Option<IpAddr>, turn: u64) {
+        self.change(address, |turns| turns.insert(turn));
+    }
+
+    /// Takes a turn out again; nothing happens if it is not there.
+    pub(super) fn remove(&mut self, address: Option<IpAddr>, turn: u64) {
+        self.change(address, |turns| turns.remove(&turn));
+    }
+
+    /// The oldest turn of the address that has most.
+    pub(super) fn foremost(&self) -> Option<u64> {
+        self.order.last().map(|(_, Reverse(oldest), _)| *oldest)
+    }
+
+    fn change(&mut self, address: Option<IpAddr>, change: impl FnOnce(&mut BTreeSet<u64>) -> bool) {
+        let address = address.map(crowd);
+        let mut turns = self.turns.remove(&address).unwrap_or_default();
+        if let Some(place) = place(address, &turns) {
+            self.order.remove(&place);
+        }
+        self.len -= turns.len();
+        change(&mut turns);
+        self.len += turns.len();
+        if let Some(place) = place(address, &turns) {
+            self.order.insert(place);
+            self.turns.insert(address, turns);
+        }
+    }
+}
+
+fn place(address: Option<IpAddr>, turns: &BTreeSet<u64>) -> Option<Place> {
+    turns.first().map(|oldest| (turns.len(), Reverse(*oldest), address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn the_oldest_of_the_address_that_has_most_comes_first() {
+        let [a, b] = [1, 2].map(|n| Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, n))));
+        let mut ranking = Ranking::default();
+        assert_eq!(ranking.foremost(), None);
+        ranking.insert(None, 1);
+        ranking.insert(a, 2);
+        assert_eq!(ranking.foremost(), Some(1), "of equals the oldest");
+        ranking.insert(a, 3);
+        assert_eq!(ranking.foremost(), Some(2));
+        ranking.insert(b, 4);
+        ranking.insert(b, 5);
+        assert_eq!(ranking.foremost(), Some(2));
+        ranking.remove(a, 2);
+        assert_eq!((ranking.foremost(), ranking.len()), (Some(4), 4));
+        ranking.remove(a, 2);
+        ranking.remove(b, 4);
+        ranking.remove(b, 5);
+        assert_eq!((ranking.foremost(), ranking.len()), (Some(1), 2));
+        ranking.remove(None, 1);
+        ranking.remove(a, 3);
+        assert_eq!((ranking.foremost(), ranking.len()), (None, 0));
+        assert!(ranking.is_empty());
+    }
+}

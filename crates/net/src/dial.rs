@@ -1,0 +1,154 @@
+//! Connecting to a cache: the way there, and what is shown and demanded on it.
+
+use crate::listen::Fresh;
+use crate::peer::Layer;
+#[cfg(feature = "ssh")]
+use crate::ssh::{self, SshClient};
+use crate::target::Target;
+use crate::tcp_keys::TcpKeys;
+#[cfg(feature = "tls")]
+use crate::tls::{self, TlsClient};
+use crate::transport::{Socket, Transport, tcp};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpSocket, TcpStream, UnixStream, lookup_host};
+use tokio::time::timeout;
+
+/// How long a name may take to resolve, each of its addresses to answer, and a handshake to be done.
+pub const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// Where a cache is, and how to get there.
+#[derive(Clone)]
+pub struct Dialer {
+    target: Target,
+    keys: Option<Arc<dyn Fresh<TcpKeys>>>,
+    #[cfg(feature = "tls")]
+    tls: Option<Arc<dyn Fresh<TlsClient>>>,
+    #[cfg(feature = "ssh")]
+    ssh: Option<Arc<dyn Fresh<SshClient>>>,
+}
+
+/// Nothing but the address: for `tcp://` and `unix://`.
+impl From<Target> for Dialer {
+    fn from(target: Target) -> Dialer {
+        Dialer {
+            target,
+            keys: None,
+            #[cfg(feature = "tls")]
+            tls: None,
+            #[cfg(feature = "ssh")]
+            ssh: None,
+        }
+    }
+}
+
+impl Dialer {
+    /// Where the cache is.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// With keys for TCP itself: the one for the cache's address is used.
+    #[must_use]
+    pub fn with_keys(self, keys: Arc<dyn Fresh<TcpKeys>>) -> Dialer {
+        Dialer { keys: Some(keys), ..self }
+    }
+
+    /// With what `tls://` needs.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_tls(self, tls: Arc<dyn Fresh<TlsClient>>) -> Dialer {
+        Dialer { tls: Some(tls), ..self }
+    }
+
+    /// With what `ssh://` needs.
+    #[cfg(feature = "ssh")]
+    #[must_use]
+    pub fn with_ssh(self, ssh: Arc<dyn Fresh<SshClient>>) -> Dialer {
+        Dialer { ssh: Some(ssh), ..self }
+    }
+
+    /// Connects, and shakes hands.
+    pub(crate) async fn connect(self) -> io::Result<Transport> {
+        let socket = self.reach().await?;
+        timeout(CONNECT_MAX, self.secure(socket))
+            .await
+            .unwrap_or_else(|_| Err(too_late("no handshake", "is it the right port?")))
+    }
+
+    async fn secure(&self, socket: Socket) -> io::Result<Transport> {
+        match self.target.layer() {
+            Layer::Plain => Ok(Transport::Plain(socket)),
+            #[cfg(feature = "tls")]
+            Layer::Tls => match &self.tls {
+                Some(tls) => {
+                    let tls = tls::connect(socket, &*tls.fresh().await, self.target.host()).await?;
+                    Ok(Transport::Tls(tls))
+                }
+                None => Err(unprepared("TLS")),
+            },
+            #[cfg(feature = "ssh")]
+            Layer::Ssh => match &self.ssh {
+                Some(ssh) => {
+                    let (user, host, port) = (self.target.user(), self.target.host(), self.target.port());
+                    let ssh = ssh::connect(socket, &*ssh.fresh().await, user, host, port).await?;
+                    Ok(Transport::Ssh(Box::new(ssh)))
+                }
+                None => Err(unprepared("SSH")),
+            },
+            #[cfg(not(feature = "tls"))]
+            Layer::Tls => Err(unprepared("TLS")),
+            #[cfg(not(feature = "ssh"))]
+            Layer::Ssh => Err(unprepared("SSH")),
+        }
+    }
+
+    /// Tries all addresses of a name, one after another.
+    async fn reach(&self) -> io::Result<Socket> {
+        if let Some(path) = self.target.path() {
+            return Ok(Socket::Unix(UnixStream::connect(path).await?));
+        }
+        let addresses = timeout(CONNECT_MAX, lookup_host((self.target.host(), self.target.port())))
+            .await
+            .unwrap_or_else(|_| Err(too_late("no address for the name", "does the resolver answer?")))?;
+        let keys = match &self.keys {
+            Some(keys) => keys.fresh().await,
+            None => Arc::default(),
+        };
+        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        for address in addresses {
+            match timeout(CONNECT_MAX, connect_to(address, &keys)).await {
+                Ok(Ok(stream)) => {
+                    // A socket that takes no options still carries PDUs.
+                    let _ = tcp::prepare(&stream);
+                    return Ok(Socket::Tcp(stream));
+                }
+                Ok(Err(error)) => last = error,
+                // A peer that expects another key, or none, is silent as well.
+                Err(_) => {
+                    let hint = keys.key_for(address.ip()).map(|(_, auth)| format!("is the {auth} key the cache's?"));
+                    let hint = hint.as_deref().unwrap_or("is a firewall between?");
+                    last = too_late("no answer", hint);
+                }
+            }
+        }
+        Err(last)
+    }
+}
+
+async fn connect_to(address: SocketAddr, keys: &TcpKeys) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    keys.apply_to_dialer(&socket, address).map_err(io::Error::other)?;
+    socket.connect(address).await
+}
+
+/// What did not come in [`CONNECT_MAX`].
+fn too_late(what: &str, hint: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, format!("{what} within {} s; {hint}", CONNECT_MAX.as_secs()))
+}
+
+fn unprepared(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, format!("nothing was said of how to speak {what}"))
+}

@@ -1,0 +1,91 @@
+//! What the service manager is told: `READY=1` and the like (sd_notify(3)), a datagram to the socket that it names.
+
+use rustix::time::{ClockId, clock_gettime};
+use std::env;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+
+/// Tells the manager `READY=1`, `STOPPING=1` or lines of such; nothing if there is no manager that wants to know. It
+/// never waits. Whoever calls can do without: the manager has its own limits.
+pub fn sd_notify(state: &str) -> io::Result<()> {
+    match env::var_os("NOTIFY_SOCKET") {
+        Some(socket) => tell(&socket, state),
+        None => Ok(()),
+    }
+}
+
+/// The lines that begin a reload (`Type=notify-reload`); `READY=1` ends it.
+pub fn sd_reloading() -> String {
+    let now = clock_gettime(ClockId::Monotonic);
+    format!("RELOADING=1\nMONOTONIC_USEC={}", now.tv_sec * 1_000_000 + now.tv_nsec / 1_000)
+}
+
+fn tell(socket: &OsStr, state: &str) -> io::Result<()> {
+    let address = match socket.as_bytes() {
+        [b'/', ..] => SocketAddr::from_pathname(socket)?,
+        [b'@', name @ ..] => abstract_name(name)?,
+        _ => return Err(io::Error::new(io::ErrorKind::Unsupported, "NOTIFY_SOCKET is no Unix socket")),
+    };
+    let datagram = UnixDatagram::unbound()?;
+    datagram.set_nonblocking(true)?;
+    datagram.send_to_addr(state.as_bytes(), &address).map(|_| ())
+}
+
+#[cfg(target_os = "linux")]
+fn abstract_name(name: &[u8]) -> io::Result<SocketAddr> {
+    use std::os::linux::net::SocketAddrExt;
+    SocketAddr::from_abstract_name(name)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn abstract_name(_: &[u8]) -> io::Result<SocketAddr> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "only Linux has abstract names"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What came to a manager that waits at this address.
+    fn told(manager: &UnixDatagram, socket: &str, state: &str) -> String {
+        tell(OsStr::new(socket), state).unwrap();
+        let mut octets = [0; 256];
+        let octets_told = manager.recv(&mut octets).unwrap();
+        String::from_utf8(octets[..octets_told].to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_manager_at_a_path_is_told() {
+        let directory = env::temp_dir().join(format!("rtrcast-notify-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("notify");
+        let manager = UnixDatagram::bind(&path).unwrap();
+        assert_eq!(told(&manager, path.to_str().unwrap(), "READY=1\nSTATUS=here"), "READY=1\nSTATUS=here");
+        std::fs::remove_dir_all(&directory).unwrap();
+        assert!(tell(path.as_os_str(), "READY=1").is_err());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_manager_at_an_abstract_name_is_told() {
+        let name = format!("rtrcast-notify-{}", std::process::id());
+        let manager = UnixDatagram::bind_addr(&abstract_name(name.as_bytes()).unwrap()).unwrap();
+        assert_eq!(told(&manager, &format!("@{name}"), "STOPPING=1"), "STOPPING=1");
+    }
+
+    #[test]
+    fn a_reload_says_when_it_began() {
+        let usec = || -> u64 { sd_reloading().strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap().parse().unwrap() };
+        let before = usec();
+        assert!(before > 0 && usec() >= before);
+    }
+
+    #[test]
+    fn other_addresses_are_refused() {
+        for socket in ["", "vsock:2:1234", "relative"] {
+            assert_eq!(tell(OsStr::new(socket), "READY=1").unwrap_err().kind(), io::ErrorKind::Unsupported);
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! What a client may do before it has its session, and what it is told.
+//!
+//! Whatever it asks for beside the subsystem gets the protocol's failure message: shells, commands, terminals,
+//! forwarding, second channels and subsystems.
+
+use super::key::fingerprint;
+use super::line::Shared;
+use super::server::{ATTEMPTS_MAX, Logins, OFFERS_MAX};
+use super::{SUBSYSTEM, printable, printable_error};
+use crate::transport::Nudges;
+use russh::keys::{Algorithm, PublicKey};
+use russh::server::{Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey};
+use russh::{Channel, ChannelId, Disconnect, MethodKind, MethodSet, Pty};
+use std::future::poll_fn;
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+use tokio::sync::oneshot;
+
+/// How many refusals the log names; the others it counts.
+const REFUSALS_TOLD_MAX: usize = 3;
+
+/// Longer names of users are refused.
+const USER_OCTETS_MAX: usize = 64;
+
+/// Whether a user of this name can log in; else what is wrong with it. The name stands in every line of the session's
+/// log, so it must not look like the end of a line or like further words of it.
+pub(super) fn check_user(user: &str) -> Result<(), &'static str> {
+    if user.len() > USER_OCTETS_MAX {
+        return Err("is longer than 64 octets");
+    }
+    if !user.bytes().all(|octet| octet.is_ascii_graphic()) {
+        return Err("has spaces, or what is not printable ASCII");
+    }
+    Ok(())
+}
+
+/// The subsystem is open.
+pub(super) struct Opened {
+    pub(super) channel: ChannelId,
+    pub(super) user: String,
+    pub(super) nudges: Option<Box<Nudges>>,
+}
+
+/// How libssh calls itself. Other libraries hold nothing back, so they get no nudges.
+pub(super) const LIBSSH: &[u8] = b"SSH-2.0-libssh";
+
+/// What happened, for the log.
+#[derive(Default)]
+pub(super) struct Notes {
+    /// What was refused, the first of it.
+    refusals: Vec<String>,
+    /// How much more was refused.
+    further_refusals: usize,
+    /// Whether somebody has logged in.
+    is_logged_in: bool,
+    /// What was asked for instead of the subsystem.
+    asked: Option<String>,
+}
+
+impl Notes {
+    pub(super) fn reason(&self, error: Option<&russh::Error>) -> String {
+        let what = match (&self.asked, self.is_logged_in, self.refusals.as_slice()) {
+            (Some(asked), ..) => Some(format!("the client asked for {asked}, not for the subsystem {SUBSYSTEM}")),
+            (None, true, _) => Some(format!("the client did not ask for the subsystem {SUBSYSTEM}")),
+            (None, false, []) => None,
+            (None, false, refusals) => {
+                let further = match self.further_refusals {
+                    0 => String::new(),
+                    number => format!("; and {number} more"),
+                };
+                Some(format!("no login: {}{further}", refusals.join("; ")))
+            }
+        };
+        match (what, error) {
+            (Some(what), _) => what,
+            (None, Some(russh::Error::IO(error))) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                "the client left before it logged in".to_owned()
+            }
+            (None, Some(error)) => format!("no SSH session: {}", printable_error(error)),
+            (None, None) => "the client left before it logged in".to_owned(),
+        }
+    }
+}
+
+/// The handler of one connection.
+pub(super) struct Login {
+    logins: Arc<Logins>,
+    peer: Option<IpAddr>,
+    line: Arc<Shared>,
+    notes: Arc<Mutex<Notes>>,
+    /// Keys that were offered, and attempts that were begun.
+    offers: usize,
+    attempts: usize,
+    user: String,
+    channel: Option<ChannelId>,
+    opened: Option<oneshot::Sender<Opened>>,
+}
+
+impl Login {
+    pub(super) fn new(
+        logins: Arc<Logins>,
+        peer: Option<IpAddr>,
+        line: Arc<Shared>,
+        notes: Arc<Mutex<Notes>>,
+        opened: oneshot::Sender<Opened>,
+    ) -> Login {
+        let user = String::new();
+        Login { logins, peer, line, notes, offers: 0, attempts: 0, user, channel: None, opened: Some(opened) }
+    }
+
+    fn note(&self, note: impl FnOnce(&mut Notes)) {
+        note(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn refuse(&mut self, text: String) -> Auth {
+        self.note(|notes| {
+            if notes.refusals.len() >= REFUSALS_TOLD_MAX {
+                notes.further_refusals += 1;
+            } else if !notes.refusals.contains(&text) {
+                notes.refusals.push(text);
+            }
+        });
+        self.rejected()
+    }
+
+    fn rejected(&self) -> Auth {
+        Auth::Reject { proceed_with_methods: Some(self.methods()), partial_success: false }
+    }
+
+    /// What may still be tried. russh takes a method away after a failure unless it is told.
+    fn methods(&self) -> MethodSet {
+        if self.attempts >= ATTEMPTS_MAX {
+            return MethodSet::empty();
+        }
+        let mut methods = self.logins.methods();
+        if self.offers >= OFFERS_MAX {
+            methods.remove(MethodKind::PublicKey);
+        }
+        methods
+    }
+
+    /// A client that has been told that nothing is left to try, and tries on, is hung up on.
+    fn begin_attempt(&mut self) -> Result<(), russh::Error> {
+        if self.attempts >= ATTEMPTS_MAX {
+            return Err(russh::Error::Disconnect);
+        }
+        self.attempts += 1;
+        Ok(())
+    }
+
+    fn accepted(&mut self, user: &str) -> Auth {
+        user.clone_into(&mut self.user);
+        self.note(|notes| notes.is_logged_in = true);
+        Auth::Accept
+    }
+
+    /// Whether a key may log in; else why not.
+    fn permit(&self, user: &str, key: &PublicKey, algorithm: &Algorithm) -> Result<(), String> {
+        let refused =
+            |reason: &str| Err(format!("publickey of user {} {} {reason}", printable(user), fingerprint(key)));
+        let Some(keys) = &self.logins.keys else { return refused("is not asked for") };
+        if *algorithm == (Algorithm::Rsa { hash: None }) {
+            return refused("would sign with SHA-1 (ssh-rsa), which is not accepted");
+        }
+        if let Err(what) = check_user(user) {
+            return refused(&format!("comes with a user name that {what}"));
+        }
+        if !self.logins.has_user(user) {
+            return refused("has a user name that is not in the list");
+        }
+        keys.permit(key, self.peer, SystemTime::now()).or_else(refused)
+    }
+
+    fn is_serving(&self) -> bool {
+        self.opened.is_none()
+    }
+
+    /// The client asked for what is not served.
+    fn not_served(&self, what: &str, channel: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
+        if !self.is_serving() {
+            self.note(|notes| {
+                notes.asked.get_or_insert_with(|| what.to_owned());
+            });
+        }
+        session.channel_failure(channel)
+    }
+}
+
+impl Handler for Login {
+    type Error = russh::Error;
+
+    async fn auth_none(&mut self, user: &str) -> Result<Auth, russh::Error> {
+        if !self.logins.anyone {
+            return Ok(self.rejected());
+        }
+        let what = match check_user(user) {
+            Ok(()) if self.logins.has_user(user) => return Ok(self.accepted(user)),
+            Ok(()) => "is not in the list",
+            Err(what) => what,
+        };
+        Ok(self.refuse(format!("user {} {what}", printable(user))))
+    }
+
+    async fn auth_password(&mut self, user: &str, password: &str) -> Result<Auth, russh::Error> {
+        self.begin_attempt()?;
+        if let Err(what) = check_user(user) {
+            return Ok(self.refuse(format!("password of user {} comes with a name that {what}", printable(user))));
+        }
+        let is_right = match self.logins.passwords.clone() {
+            None => false,
+            Some(passwords) => tokio::select! {
+                is_right = passwords.verify(user, password, self.peer) => is_right,
+                () = poll_fn(|context| self.line.poll_dropped(context)) => return Err(russh::Error::Disconnect),
+            },
+        };
+        // The list is looked at last, so that it does not show in the time.
+        match is_right && self.logins.has_user(user) {
+            true => Ok(self.accepted(user)),
+            false => Ok(self.refuse(format!("password of user {} is wrong or not accepted", printable(user)))),
+        }
+    }
+
+    /// Comes before each signature, at the latest with it. So a key that is welcome begins an attempt, and wrong
+    /// signatures, which russh refuses by itself, are counted as well.
+    async fn auth_publickey_offered(&mut self, user: &str, offer: PublicKeyOffer<'_>) -> Result<Auth, russh::Error> {
+        self.offers += 1;
+        let permitted = match self.offers > OFFERS_MAX {
+            true => Err(format!("publickey of user {} comes after too many others", printable(user))),
+            false => self.permit(user, offer.public_key, offer.algorithm),
+        };
+        if let Err(text) = permitted {
+            return Ok(self.refuse(text));
+        }
+        self.begin_attempt()?;
+        Ok(Auth::Accept)
+    }
+
+    async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, russh::Error> {
+        Ok(match self.permit(user, key.public_key, key.algorithm) {
+            Ok(()) => self.accepted(user),
+            Err(text) => self.refuse(text),
+        })
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        // Dropping the reply refuses the channel. The reading half is dropped as well: what comes goes to the line.
+        if self.channel.is_none() {
+            self.channel = Some(channel.id());
+            reply.accept().await;
+        }
+        Ok(())
+    }
+
+    async fn subsystem_request(
+        &mut self,
+        channel: ChannelId,
+        name: &str,
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        match self.opened.take() {
+            Some(opened) if name == SUBSYSTEM => {
+                session.channel_success(channel)?;
+                // If nobody waits any more the connection is at its end.
+                let nudges = session.remote_sshid().starts_with(LIBSSH).then(Box::default);
+                let _ = opened.send(Opened { channel, user: self.user.clone(), nudges });
+                Ok(())
+            }
+            opened => {
+                self.opened = opened;
+                self.not_served(&format!("subsystem {}", printable(name)), channel, session)
+            }
+        }
+    }
+
+    async fn data(&mut self, _: ChannelId, data: &[u8], _: &mut Session) -> Result<(), russh::Error> {
+        if self.is_serving() {
+            self.line.received(data);
+        }
+        Ok(())
+    }
+
+    async fn channel_eof(&mut self, _: ChannelId, _: &mut Session) -> Result<(), russh::Error> {
+        self.line.peer_ended();
+        Ok(())
+    }
+
+    async fn channel_close(&mut self, _: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
+        self.line.peer_closed();
+        if self.is_serving() {
+            return Ok(());
+        }
+        // There is no second channel, so nothing can come of it.
+        session.disconnect(Disconnect::ByApplication, "the channel was closed without a subsystem", "")
+    }
+
+    async fn shell_request(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
+        self.not_served("a shell", channel, session)
+    }
+
+    async fn exec_request(&mut self, channel: ChannelId, _: &[u8], session: &mut Session) -> Result<(), russh::Error> {
+        self.not_served("a command", channel, session)
+    }
+
+    async fn pty_request(
+        &mut self,
+        channel: ChannelId,
+        _: &str,
+        _: u32,
+        _: u32,
+        _: u32,
+        _: u32,
+        _: &[(Pty, u32)],
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        session.channel_failure(channel)
+    }
+
+    async fn x11_request(
+        &mut self,
+        channel: ChannelId,
+        _: bool,
+        _: &str,
+        _: &str,
+        _: u32,
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        session.channel_failure(channel)
+    }
+
+    async fn env_request(
+        &mut self,
+        channel: ChannelId,
+        _: &str,
+        _: &str,
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        session.channel_failure(channel)
+    }
+}

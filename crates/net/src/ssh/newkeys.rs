@@ -1,0 +1,323 @@
+//! The cache's first NEWKEYS waits for what russh says behind it, and both go out in one write.
+//!
+//! That is SSH_MSG_EXT_INFO with the signature algorithms that the cache takes (RFC 8308 section 3.1). russh says it
+//! when the client's NEWKEYS has come, a round trip later than OpenSSH's server, and libssh needs it at once: it chooses
+//! how an RSA key signs as soon as it has the cache's NEWKEYS, and without the list it has only SHA-1 to choose, which it
+//! refuses itself. Each side sends its NEWKEYS by itself (RFC 4253 section 7.3), so this costs no client anything but
+//! the wait for an answer to its own. Later key exchanges are encrypted, and are left alone.
+
+use crate::transport::Socket;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::{Sleep, sleep};
+
+/// How long NEWKEYS waits at most. A client that waits for ours before it sends its own, or is farther away than that,
+/// gets it alone then.
+pub(super) const NEWKEYS_HELD_MAX: Duration = Duration::from_secs(1);
+
+/// SSH_MSG_NEWKEYS (RFC 4253 section 12).
+const NEWKEYS: u8 = 21;
+
+/// What stands between russh and the socket until the cache's first NEWKEYS is out.
+pub(super) struct NewKeys {
+    cache: Follower,
+    client: Follower,
+    /// What russh has written and the socket has not taken yet. It is given no more before all that is free is out, so
+    /// there is never more here than what is held and one write of russh's.
+    waiting: Vec<u8>,
+    /// So many of them may go out.
+    free: usize,
+    /// Runs while something is held.
+    deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl NewKeys {
+    pub(super) fn new() -> NewKeys {
+        NewKeys {
+            cache: Follower::default(),
+            client: Follower::default(),
+            waiting: Vec::new(),
+            free: 0,
+            deadline: None,
+        }
+    }
+
+    /// Whether all is out, and nothing will be held any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.cache.is_past() && self.waiting.is_empty()
+    }
+
+    /// Takes what russh writes, once what may go out before it is out.
+    pub(super) fn poll_write(
+        &mut self,
+        socket: &Socket,
+        context: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_flush(socket, context))?;
+        for octet in octets {
+            self.waiting.push(*octet);
+            if self.cache.pass(*octet) == Passing::Free {
+                self.free = self.waiting.len();
+            }
+        }
+        if self.free < self.waiting.len() && self.deadline.is_none() {
+            self.deadline = Some(Box::pin(sleep(NEWKEYS_HELD_MAX)));
+        }
+        // What the socket does not take now goes out by a later call; all of them are russh's, which waits in one.
+        if let Poll::Ready(Err(error)) = self.poll_flush(socket, context) {
+            return Poll::Ready(Err(error));
+        }
+        Poll::Ready(Ok(octets.len()))
+    }
+
+    /// Waits until the socket has all but what is held.
+    pub(super) fn poll_flush(&mut self, socket: &Socket, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(free @ [_, ..]) = self.waiting.get(..self.free) {
+            let sent = ready!(socket.poll_write(context, free))?;
+            self.waiting.drain(..sent);
+            self.free -= sent;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// russh reads, so it has handled all that it has read. What is held goes out if the client's NEWKEYS was in that,
+    /// as russh had nothing to say to it then, or if it was held long enough.
+    pub(super) fn before_read(&mut self, socket: &Socket, context: &mut Context<'_>) -> io::Result<()> {
+        let is_late = self.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(context).is_ready());
+        if is_late || self.client.is_past() {
+            self.cache = Follower { place: Place::Past };
+            self.deadline = None;
+            self.free = self.waiting.len();
+        }
+        match self.poll_flush(socket, context) {
+            Poll::Ready(Err(error)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the client has sent.
+    pub(super) fn read(&mut self, octets: &[u8]) {
+        for octet in octets {
+            self.client.pass(*octet);
+        }
+    }
+}
+
+/// Follows what one side sends, octet by octet, up to its first NEWKEYS.
+#[derive(Debug, Default)]
+struct Follower {
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Place {
+    /// In the identification string (RFC 4253 section 4.2).
+    #[default]
+    Identification,
+    /// Among the octets before a packet's message: so many of them have come, and say that so many follow.
+    Head { come: u8, length: u32 },
+    /// In a packet, with so many of its octets to come.
+    Packet { to_come: u32, is_newkeys: bool },
+    /// Behind NEWKEYS, or behind what is no packet.
+    Past,
+}
+
+/// A packet's start: its length in four octets, and the padding's length (RFC 4253 section 6).
+const HEAD: Place = Place::Head { come: 0, length: 0 };
+const LENGTH_OCTETS: u8 = 4;
+
+/// What to do with an octet and those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Passing {
+    Free,
+    /// It is in NEWKEYS, or may be.
+    Held,
+}
+
+impl Follower {
+    fn is_past(&self) -> bool {
+        matches!(self.place, Place::Past)
+    }
+
+    fn pass(&mut self, octet: u8) -> Passing {
+        let (place, passing) = match self.place {
+            Place::Identification if octet == b'\n' => (HEAD, Passing::Free),
+            Place::Head { come, length } if come < LENGTH_OCTETS => {
+                (Place::Head { come: come + 1, length: length << 8 | u32::from(octet) }, Passing::Held)
+            }
+            // The padding's length and the message's type are two octets. Without a type it is no packet.
+            Place::Head { length: 0 | 1, .. } => (Place::Past, Passing::Free),
+            Place::Head { come: LENGTH_OCTETS, length } => {
+                (Place::Head { come: LENGTH_OCTETS + 1, length }, Passing::Held)
+            }
+            Place::Head { length, .. } => within(length - 2, octet == NEWKEYS),
+            Place::Packet { to_come, is_newkeys } => within(to_come - 1, is_newkeys),
+            place @ (Place::Identification | Place::Past) => (place, Passing::Free),
+        };
+        self.place = place;
+        passing
+    }
+}
+
+/// After an octet of a packet that is not its last unless `to_come` is 0.
+fn within(to_come: u32, is_newkeys: bool) -> (Place, Passing) {
+    let place = match (to_come, is_newkeys) {
+        (0, true) => Place::Past,
+        (0, false) => HEAD,
+        (to_come, is_newkeys) => Place::Packet { to_come, is_newkeys },
+    };
+    (place, if is_newkeys { Passing::Held } else { Passing::Free })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A packet with a message of this type, and 4 octets of padding.
+    fn packet(message: u8, octets: usize) -> Vec<u8> {
+        let mut packet = u32::try_from(octets + 6).unwrap().to_be_bytes().to_vec();
+        packet.extend([4, message]);
+        // Octets like those that begin NEWKEYS do not count within a packet.
+        packet.extend((0..octets + 4).map(|index| [0, 0, 0, 12, 10, NEWKEYS, b'\n'][index % 7]));
+        packet
+    }
+
+    /// An identification string, packets of a key exchange, and NEWKEYS.
+    fn before_newkeys() -> Vec<u8> {
+        [b"SSH-2.0-cache\r\n".to_vec(), packet(20, 1000), packet(2, 0), packet(31, 300)].concat()
+    }
+
+    /// Both ends of a connection, and what russh would write to at the first one.
+    fn sockets() -> (Socket, std::os::unix::net::UnixStream) {
+        let (cache, client) = std::os::unix::net::UnixStream::pair().unwrap();
+        cache.set_nonblocking(true).unwrap();
+        client.set_nonblocking(true).unwrap();
+        (Socket::Unix(tokio::net::UnixStream::from_std(cache).unwrap()), client)
+    }
+
+    fn all_of(client: &mut std::os::unix::net::UnixStream) -> Vec<u8> {
+        let mut all = vec![0; 4096];
+        let octets = io::Read::read(client, &mut all).unwrap_or_default();
+        all.truncate(octets);
+        all
+    }
+
+    /// What russh does with a message: writes, flushes, and reads on.
+    async fn write(keys: &mut NewKeys, socket: &Socket, octets: &[u8]) {
+        let written = std::future::poll_fn(|context| keys.poll_write(socket, context, octets)).await.unwrap();
+        assert_eq!(written, octets.len());
+        std::future::poll_fn(|context| keys.poll_flush(socket, context)).await.unwrap();
+        read_on(keys, socket).await;
+    }
+
+    async fn read_on(keys: &mut NewKeys, socket: &Socket) {
+        std::future::poll_fn(|context| Poll::Ready(keys.before_read(socket, context))).await.unwrap();
+    }
+
+    #[test]
+    fn only_newkeys_is_held() {
+        let mut follower = Follower::default();
+        let before = before_newkeys();
+        let passing: Vec<Passing> = before.iter().map(|octet| follower.pass(*octet)).collect();
+        assert_eq!(passing.last(), Some(&Passing::Free));
+        assert_eq!(passing.iter().filter(|passing| **passing == Passing::Held).count(), 3 * 5, "their heads");
+        for octet in packet(NEWKEYS, 0) {
+            assert!(!follower.is_past());
+            assert_eq!(follower.pass(octet), Passing::Held);
+        }
+        assert!(follower.is_past());
+        assert_eq!(follower.pass(0), Passing::Free);
+    }
+
+    #[test]
+    fn what_is_no_packet_is_not_followed() {
+        for length in [0_u32, 1] {
+            let mut follower = Follower::default();
+            for octet in [b"\n".as_slice(), &length.to_be_bytes(), &[4]].concat() {
+                follower.pass(octet);
+            }
+            assert!(follower.is_past());
+        }
+        // A claimed length is only counted down.
+        let mut follower = Follower::default();
+        for octet in [b"\n".as_slice(), &[0xFF; 4], &[4, NEWKEYS]].concat() {
+            follower.pass(octet);
+        }
+        assert!(matches!(follower.place, Place::Packet { to_come: 0xFFFF_FFFD, is_newkeys: true }));
+    }
+
+    proptest! {
+        #[test]
+        fn any_octets_are_followed(octets in proptest::collection::vec(prop_oneof![Just(0_u8), Just(10), any::<u8>()], 0..400)) {
+            let mut follower = Follower::default();
+            for octet in octets {
+                follower.pass(octet);
+            }
+        }
+
+        /// However russh splits what it writes, what is before NEWKEYS is out, and NEWKEYS is with what follows.
+        #[test]
+        fn any_split_is_the_same(mut cuts in proptest::collection::vec(0_usize..1400, 0..20)) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let (socket, mut client) = sockets();
+                let mut keys = NewKeys::new();
+                let (before, newkeys) = (before_newkeys(), packet(NEWKEYS, 0));
+                let said = [before.clone(), newkeys.clone()].concat();
+                cuts.push(said.len());
+                cuts.sort_unstable();
+                let mut from = 0;
+                for cut in cuts {
+                    let part = &said[from..cut.min(said.len())];
+                    from = cut.min(said.len());
+                    let written = std::future::poll_fn(|context| keys.poll_write(&socket, context, part)).await;
+                    assert_eq!(written.unwrap(), part.len());
+                }
+                std::future::poll_fn(|context| keys.poll_flush(&socket, context)).await.unwrap();
+                assert_eq!(all_of(&mut client), before);
+                write(&mut keys, &socket, b"EXT_INFO").await;
+                assert!(keys.is_over());
+                assert_eq!(all_of(&mut client), [newkeys, b"EXT_INFO".to_vec()].concat());
+            });
+        }
+    }
+
+    #[tokio::test]
+    async fn newkeys_goes_out_alone_if_russh_has_nothing_to_say_to_the_clients() {
+        let (socket, mut client) = sockets();
+        let mut keys = NewKeys::new();
+        let newkeys = packet(NEWKEYS, 0);
+        write(&mut keys, &socket, &[before_newkeys(), newkeys.clone()].concat()).await;
+        assert_eq!(all_of(&mut client), before_newkeys());
+        let clients = [b"SSH-2.0-client\n".to_vec(), packet(20, 900), packet(30, 32), newkeys.clone()].concat();
+        let (last, rest) = clients.split_last().unwrap();
+        keys.read(rest);
+        read_on(&mut keys, &socket).await;
+        assert_eq!((all_of(&mut client), keys.is_over()), (Vec::new(), false));
+        keys.read(&[*last]);
+        read_on(&mut keys, &socket).await;
+        assert_eq!((all_of(&mut client), keys.is_over()), (newkeys, true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn newkeys_is_not_held_for_ever() {
+        let (socket, mut client) = sockets();
+        let mut keys = NewKeys::new();
+        write(&mut keys, &socket, &[before_newkeys(), packet(NEWKEYS, 0)].concat()).await;
+        assert_eq!(all_of(&mut client), before_newkeys());
+        let start = tokio::time::Instant::now();
+        // As russh does: it only reads.
+        std::future::poll_fn(|context| {
+            keys.before_read(&socket, context).unwrap();
+            if keys.is_over() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        assert!(start.elapsed() >= NEWKEYS_HELD_MAX);
+        assert_eq!(all_of(&mut client), packet(NEWKEYS, 0));
+    }
+}

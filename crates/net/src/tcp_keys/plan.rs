@@ -1,0 +1,296 @@
+//! In which order a socket's keys change, so that no peer that had a key and still has one is without in between.
+//!
+//! The kernel replaces a key of TCP-MD5 in place. It has no such thing for TCP-AO, and refuses a key whose ids another
+//! one around the same peer has: there the new key comes under ids that nobody uses, the old one goes, the new one
+//! comes under its own ids, and the stopgap goes.
+
+use super::{AoKey, Secret, TcpAuth, TcpKeys};
+use crate::ip_prefix::IpPrefix;
+use std::net::IpAddr;
+
+/// One thing that the kernel does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Sets a key of TCP-MD5, in place of the one that the prefix had.
+    SetMd5 { prefix: IpPrefix, secret: Secret, before: Option<Secret> },
+    /// Takes a key of TCP-MD5 away.
+    RemoveMd5 { prefix: IpPrefix, secret: Secret },
+    /// Adds a key of TCP-AO.
+    AddAo(AoKey),
+    /// Adds the one that a connection begins with.
+    AddFirstAo(AoKey),
+    /// Takes a key of TCP-AO away.
+    RemoveAo(AoKey),
+}
+
+impl Step {
+    /// What brings back what was before this.
+    pub(super) fn undone(&self) -> Step {
+        match self.clone() {
+            Step::SetMd5 { prefix, secret, before: Some(before) } => {
+                Step::SetMd5 { prefix, secret: before, before: Some(secret) }
+            }
+            Step::SetMd5 { prefix, secret, before: None } => Step::RemoveMd5 { prefix, secret },
+            Step::RemoveMd5 { prefix, secret } => Step::SetMd5 { prefix, secret, before: None },
+            Step::AddAo(key) | Step::AddFirstAo(key) => Step::RemoveAo(key),
+            Step::RemoveAo(key) => Step::AddAo(key),
+        }
+    }
+
+    pub(super) fn removes(&self) -> bool {
+        match self {
+            Step::RemoveMd5 { .. } | Step::RemoveAo(_) => true,
+            Step::SetMd5 { .. } | Step::AddAo(_) | Step::AddFirstAo(_) => false,
+        }
+    }
+
+    pub(super) fn prefix(&self) -> IpPrefix {
+        match self {
+            Step::SetMd5 { prefix, .. } | Step::RemoveMd5 { prefix, .. } => *prefix,
+            Step::AddAo(key) | Step::AddFirstAo(key) | Step::RemoveAo(key) => key.prefix,
+        }
+    }
+
+    pub(super) fn auth(&self) -> TcpAuth {
+        match self {
+            Step::SetMd5 { .. } | Step::RemoveMd5 { .. } => TcpAuth::Md5,
+            Step::AddAo(_) | Step::AddFirstAo(_) | Step::RemoveAo(_) => TcpAuth::Ao,
+        }
+    }
+}
+
+/// What leads from keys to others.
+pub(super) fn changes(before: &TcpKeys, after: &TcpKeys) -> Vec<Step> {
+    let (mut steps, md5_goes) = md5_removals(before, after);
+    ao_changes(before, after, &mut steps);
+    for (prefix, secret) in after.md5.iter() {
+        let before = before.md5.get(prefix);
+        if before != Some(secret) {
+            steps.push(Step::SetMd5 { prefix: *prefix, secret: secret.clone(), before: before.cloned() });
+        }
+    }
+    steps.extend(md5_goes);
+    steps
+}
+
+/// The keys of TCP-MD5 that go first, since the kernel takes no key of TCP-AO beside them, and those that go last.
+fn md5_removals(before: &TcpKeys, after: &TcpKeys) -> (Vec<Step>, Vec<Step>) {
+    let gone = before.md5.iter().filter(|(prefix, _)| after.md5.get(prefix).is_none());
+    let gone = gone.map(|(prefix, secret)| Step::RemoveMd5 { prefix: *prefix, secret: secret.clone() });
+    gone.partition(|step| after.ao.iter().any(|(ao, _)| ao.overlaps(&step.prefix())))
+}
+
+fn ao_changes(before: &TcpKeys, after: &TcpKeys, steps: &mut Vec<Step>) {
+    let gone: Vec<_> = before.ao_keys().filter(|key| !after.ao_keys().any(|kept| kept == *key)).collect();
+    let new = after.ao_keys().filter(|key| !before.ao_keys().any(|had| had == *key));
+    let (in_the_way, free): (Vec<_>, Vec<_>) = new.partition(|key| gone.iter().any(|gone| gone.conflicts(key)));
+    let mut stopgaps: Vec<AoKey> = Vec::new();
+    for key in &in_the_way {
+        let around = before.ao_keys().chain(after.ao_keys()).chain(&stopgaps);
+        // With all 256 ids in use there is a moment without a key.
+        if let Some(stopgap) = under_free_ids(key, around) {
+            stopgaps.push(stopgap);
+        }
+    }
+    steps.extend(free.into_iter().chain(&stopgaps).cloned().map(Step::AddAo));
+    steps.extend(gone.into_iter().cloned().map(Step::RemoveAo));
+    steps.extend(in_the_way.into_iter().cloned().map(Step::AddAo));
+    steps.extend(stopgaps.into_iter().map(Step::RemoveAo));
+}
+
+/// A key under ids that none of those around its peers has.
+fn under_free_ids<'a>(key: &AoKey, others: impl Iterator<Item = &'a AoKey>) -> Option<AoKey> {
+    let (mut sends, mut receives) = ([false; 256], [false; 256]);
+    for other in others.filter(|other| other.prefix.overlaps(&key.prefix)) {
+        sends[usize::from(other.send_id)] = true;
+        receives[usize::from(other.recv_id)] = true;
+    }
+    let free = |used: [bool; 256]| (0..=u8::MAX).rev().find(|id| !used[usize::from(*id)]);
+    Some(AoKey { send_id: free(sends)?, recv_id: free(receives)?, ..key.clone() })
+}
+
+/// The keys for a connection to a peer, as keys of that address alone.
+pub(super) fn to_dial(keys: &TcpKeys, remote: IpAddr) -> Vec<Step> {
+    let prefix = IpPrefix::host(remote);
+    if let Some((_, secret)) = keys.md5.longest_match(remote) {
+        return vec![Step::SetMd5 { prefix, secret: secret.clone(), before: None }];
+    }
+    let Some((_, keys)) = keys.ao.longest_match(remote) else { return Vec::new() };
+    let keys = keys.iter().map(|key| AoKey { prefix, ..key.clone() }).enumerate();
+    keys.map(|(n, key)| if n == 0 { Step::AddFirstAo(key) } else { Step::AddAo(key) }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::do_all;
+    use super::*;
+    use std::io;
+
+    /// What the kernel has, and its rules.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    struct Kernel {
+        md5: Vec<(IpPrefix, Secret)>,
+        ao: Vec<AoKey>,
+    }
+
+    impl Kernel {
+        fn does(&mut self, step: &Step) -> io::Result<()> {
+            let refused = || Err(io::ErrorKind::PermissionDenied.into());
+            match step {
+                Step::SetMd5 { prefix, secret, .. } => {
+                    if self.ao.iter().any(|key| key.prefix.overlaps(prefix)) {
+                        return refused();
+                    }
+                    self.md5.retain(|(other, _)| other != prefix);
+                    self.md5.push((*prefix, secret.clone()));
+                }
+                Step::RemoveMd5 { prefix, .. } => {
+                    let at = self.md5.iter().position(|(other, _)| other == prefix);
+                    self.md5.remove(at.ok_or(io::ErrorKind::NotFound)?);
+                }
+                Step::AddAo(key) | Step::AddFirstAo(key) => {
+                    if self.md5.iter().any(|(prefix, _)| key.prefix.overlaps(prefix)) {
+                        return refused();
+                    }
+                    if self.ao.iter().any(|other| other.conflicts(key)) {
+                        return Err(io::ErrorKind::AlreadyExists.into());
+                    }
+                    self.ao.push(key.clone());
+                }
+                Step::RemoveAo(key) => {
+                    let same = |other: &AoKey| {
+                        (other.prefix, other.send_id, other.recv_id) == (key.prefix, key.send_id, key.recv_id)
+                    };
+                    let at = self.ao.iter().position(same);
+                    self.ao.remove(at.ok_or(io::ErrorKind::NotFound)?);
+                }
+            }
+            Ok(())
+        }
+
+        fn protects(&self, address: IpAddr) -> bool {
+            self.md5
+                .iter()
+                .map(|(prefix, _)| prefix)
+                .chain(self.ao.iter().map(|key| &key.prefix))
+                .any(|p| p.contains(address))
+        }
+
+        /// In an order that does not depend on the way.
+        fn sorted(mut self) -> Kernel {
+            self.md5.sort_by_key(|(prefix, _)| *prefix);
+            self.ao.sort_by_key(|key| (key.prefix, key.send_id));
+            self
+        }
+    }
+
+    fn having(keys: &TcpKeys) -> Kernel {
+        let mut kernel = Kernel::default();
+        do_all(&changes(&TcpKeys::default(), keys), |step| kernel.does(step)).unwrap();
+        kernel.sorted()
+    }
+
+    fn keys(md5: &str, ao: &str) -> TcpKeys {
+        TcpKeys::default().with_md5(md5).unwrap().with_ao(ao).unwrap()
+    }
+
+    fn sets() -> Vec<TcpKeys> {
+        vec![
+            keys("", ""),
+            keys("192.0.2.1 a", ""),
+            keys("192.0.2.1 b", ""),
+            keys("192.0.2.0/24 a\n2001:db8::1 c", ""),
+            keys("192.0.2.0/24 a\n192.0.2.1 a\n2001:db8::/32 c", ""),
+            keys("", "192.0.2.1 1 1 hmac-sha1-96 a"),
+            keys("", "192.0.2.1 1 1 hmac-sha1-96 b"),
+            keys("", "192.0.2.1 1 1 hmac-sha1-96 a\n192.0.2.1 2 2 hmac-sha1-96 b"),
+            keys("", "192.0.2.1 1 2 hmac-sha1-96 a\n192.0.2.1 2 1 aes-128-cmac-96 b"),
+            keys("", "192.0.2.0/24 1 1 hmac-sha1-96 a\n2001:db8::1 1 1 hmac-sha1-96 c"),
+            keys("", "192.0.2.0/24 254 254 hmac-sha1-96 a\n192.0.2.1 255 255 hmac-sha1-96 a"),
+            keys("192.0.2.0/24 a", "2001:db8::1 1 1 hmac-sha1-96 c"),
+            keys("2001:db8::1 c", "192.0.2.0/24 1 1 hmac-sha1-96 c"),
+        ]
+    }
+
+    #[test]
+    fn a_change_leads_where_it_should_and_leaves_nobody_without_a_key_in_between() {
+        let watched = ["192.0.2.1", "192.0.2.9", "2001:db8::1"].map(|address| address.parse::<IpAddr>().unwrap());
+        let (mut changed, mut exempt) = (0, 0);
+        for before in sets() {
+            for after in sets() {
+                let mut kernel = having(&before);
+                for step in changes(&before, &after) {
+                    kernel.does(&step).unwrap();
+                    for address in watched {
+                        match (before.key_for(address), after.key_for(address)) {
+                            (Some((_, had)), Some((_, has))) if had == has => {
+                                assert!(kernel.protects(address), "{before:?} to {after:?}, {step:?}");
+                                changed += 1;
+                            }
+                            _ => exempt += 1,
+                        }
+                    }
+                }
+                assert_eq!(kernel.sorted(), having(&after), "{before:?} to {after:?}");
+            }
+        }
+        assert!(changed > 100 && exempt > 100, "{changed} {exempt}");
+    }
+
+    #[test]
+    fn a_change_that_fails_anywhere_is_undone() {
+        for before in sets() {
+            for after in sets() {
+                let steps = changes(&before, &after);
+                for failing in 0..steps.len() {
+                    let mut kernel = having(&before);
+                    let mut step_number = 0;
+                    let done = do_all(&steps, |step| {
+                        step_number += 1;
+                        match step_number == failing + 1 {
+                            true => Err(io::ErrorKind::OutOfMemory.into()),
+                            false => kernel.does(step),
+                        }
+                    });
+                    assert_eq!(done.unwrap_err().prefix, steps[failing].prefix());
+                    assert_eq!(kernel.sorted(), having(&before), "{before:?} to {after:?} at {failing}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_already_gone_need_not_be_removed() {
+        let before = keys("192.0.2.1 a", "192.0.2.2 1 1 hmac-sha1-96 a");
+        let mut kernel = Kernel::default();
+        do_all(&changes(&before, &TcpKeys::default()), |step| kernel.does(step)).unwrap();
+        assert_eq!(kernel, Kernel::default());
+    }
+
+    #[test]
+    fn without_a_free_id_the_old_key_goes_before_the_new_one_comes() {
+        let all = |last: &str| {
+            let key = |id| format!("192.0.2.1 {id} {id} hmac-sha1-96 {}\n", if id == 255 { last } else { "k" });
+            keys("", &(0..=255).map(key).collect::<String>())
+        };
+        let steps = changes(&all("a"), &all("b"));
+        assert!(matches!(&steps[..], [Step::RemoveAo(_), Step::AddAo(_)]), "{steps:?}");
+    }
+
+    #[test]
+    fn a_dialer_has_the_keys_of_the_longest_match_for_one_address() {
+        let keys = keys(
+            "2001:db8::/32 a",
+            "192.0.0.0/16 1 1 hmac-sha1-96 a\n192.0.2.0/24 7 7 hmac-sha1-96 b\n192.0.2.0/24 2 2 hmac-sha1-96 c",
+        );
+        let dial = |remote: &str| to_dial(&keys, remote.parse().unwrap());
+        let steps = dial("::ffff:192.0.2.1");
+        let [Step::AddFirstAo(first), Step::AddAo(second)] = &steps[..] else { panic!("{steps:?}") };
+        assert_eq!((first.prefix.to_string(), first.send_id), ("192.0.2.1/32".to_owned(), 7));
+        assert_eq!((second.prefix.to_string(), second.send_id), ("192.0.2.1/32".to_owned(), 2));
+        let steps = dial("2001:db8::1");
+        let [Step::SetMd5 { prefix, secret, before: None }] = &steps[..] else { panic!("{steps:?}") };
+        assert_eq!((prefix.to_string(), &*secret.0), ("2001:db8::1/128".to_owned(), &b"a"[..]));
+        assert_eq!(dial("198.51.100.1"), []);
+    }
+}

@@ -1,0 +1,83 @@
+//! The router's side of TLS.
+
+use super::failure::{HandshakeFailure, Side};
+use super::{TlsError, TlsIdentity, authorities, provider};
+use crate::close;
+use crate::transport::{Socket, Tls};
+use rustls::client::{ClientConnection, Resumption};
+use rustls::pki_types::ServerName;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, RootCertStore};
+use std::sync::Arc;
+
+/// TLS as a router speaks it. Clones share everything.
+///
+/// [T-TLS-04] The cache's certificate has to have its name as a dNSName in the SAN (DNS-ID): the configured name, or
+/// else the host that is connected to. A host that is an address, with no name configured, has to be an iPAddress
+/// there. The common name is never looked at.
+#[derive(Clone, Debug)]
+pub struct TlsClient {
+    config: Arc<ClientConfig>,
+    name: Option<ServerName<'static>>,
+}
+
+impl TlsClient {
+    /// Trusts these authorities (certificates as PEM), or without them the system's, which are read here from files;
+    /// shows this identity to a cache that asks for one.
+    pub fn new(
+        trusted: Option<&[u8]>,
+        identity: Option<TlsIdentity>,
+        name: Option<&str>,
+    ) -> Result<TlsClient, TlsError> {
+        let trusted = match trusted {
+            Some(pem) => authorities(pem)?,
+            None => authorities_of_the_system()?,
+        };
+        let name = name.map(|name| server_name(name).ok_or_else(|| TlsError::Name(name.to_owned())));
+        let builder = ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .expect("the provider has suites for both versions")
+            .with_root_certificates(trusted);
+        let mut config = match identity {
+            Some(identity) => builder.with_client_cert_resolver(identity.resolver()),
+            None => builder.with_no_client_auth(),
+        };
+        // A connection stays for weeks; nothing is kept for the next one.
+        config.resumption = Resumption::disabled();
+        Ok(TlsClient { config: Arc::new(config), name: name.transpose()? })
+    }
+}
+
+/// Does the handshake with the cache at this host. In TLS 1.3 the cache may still refuse our certificate after that:
+/// the first read says so. The caller limits the time, by dropping this.
+pub(crate) async fn connect(socket: Socket, client: &TlsClient, host: &str) -> Result<Box<Tls>, HandshakeFailure> {
+    let name = client.name.clone().or_else(|| server_name(host));
+    let name = name.ok_or_else(|| HandshakeFailure::Untrusted(TlsError::Name(host.to_owned()).to_string()))?;
+    let connection = ClientConnection::new(Arc::clone(&client.config), name);
+    let connection = connection.map_err(|error| HandshakeFailure::new(&error, Side::Router))?;
+    let mut tls = Box::new(Tls::new(socket, connection.into()));
+    if let Err(failure) = tls.handshake().await {
+        tls.leave(close::DRAIN_OCTETS_MAX).await;
+        return Err(failure);
+    }
+    Ok(tls)
+}
+
+/// A host as certificates have it: without an address's zone, and without the dot that may end a name.
+fn server_name(host: &str) -> Option<ServerName<'static>> {
+    let host = host.split('%').next().unwrap_or(host);
+    let host = host.strip_suffix('.').unwrap_or(host);
+    ServerName::try_from(host.to_owned()).ok()
+}
+
+fn authorities_of_the_system() -> Result<Arc<RootCertStore>, TlsError> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut store = RootCertStore::empty();
+    // Systems carry certificates that nobody can read any more; the others count.
+    store.add_parsable_certificates(found.certs);
+    if store.is_empty() {
+        let why: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
+        return Err(TlsError::NoSystemAuthorities(why.join("; ")));
+    }
+    Ok(Arc::new(store))
+}

@@ -1,0 +1,166 @@
+//! What a router's certificate has to stand up to: an authority, its CRL, and the address that the router comes from.
+
+use super::{CrlOrigin, TlsError, TlsPart, authorities, from_pem, provider};
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::client::verify_server_name;
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{ParsedCertificate, VerifierBuilderError, WebPkiClientVerifier};
+use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Whether routers have to show a certificate [T-TLS-02].
+#[derive(Clone, Debug)]
+pub enum ClientCertificates {
+    /// None is asked for.
+    Off,
+    /// One is asked for; a router that shows none is served too, one that shows a wrong one is not.
+    Requested(ClientCheck),
+    /// One is demanded, as RFC 8210 section 9.2 does.
+    Required(ClientCheck),
+}
+
+/// What a router's certificate has to stand up to.
+#[derive(Clone, Debug)]
+pub struct ClientCheck {
+    /// Who vouches for routers: certificates as PEM.
+    pub authorities: Vec<u8>,
+    /// CRLs as PEM, one or more in each. A certificate that its issuer's CRL names is refused, anywhere in the chain.
+    ///
+    /// A CRL speaks for its issuer alone: where an issuer has none here, nothing of it counts as revoked. One that has
+    /// expired refuses all that its issuer vouches for until the current one is given, since it does not know what was
+    /// revoked lately. Of several from one issuer the first counts.
+    pub crls: Vec<Vec<u8>>,
+    /// Whether the router's address has to be in its certificate.
+    pub address: AddressCheck,
+}
+
+/// What a router's address has to do with its certificate [T-TLS-03].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AddressCheck {
+    /// It has to be an iPAddress in the SAN. An IPv4-mapped address is the IPv4 address.
+    #[default]
+    Matches,
+    /// Nothing: for routers behind NAT.
+    Ignored,
+}
+
+/// What verifies routers.
+pub(super) struct Verifier {
+    /// All but the address.
+    pub(super) inner: Arc<dyn ClientCertVerifier>,
+    /// Whether that has to be verified too.
+    pub(super) address: AddressCheck,
+    pub(super) crls: Vec<CrlOrigin>,
+}
+
+impl ClientCertificates {
+    pub(super) fn verifier(&self) -> Result<Verifier, TlsError> {
+        let (check, may_show_none) = match self {
+            ClientCertificates::Off => {
+                let inner = WebPkiClientVerifier::no_client_auth();
+                return Ok(Verifier { inner, address: AddressCheck::Ignored, crls: Vec::new() });
+            }
+            ClientCertificates::Requested(check) => (check, true),
+            ClientCertificates::Required(check) => (check, false),
+        };
+        let authorities = authorities(&check.authorities)?;
+        let builder = || WebPkiClientVerifier::builder_with_provider(Arc::clone(&authorities), provider());
+        let (mut crls, mut origins) = (Vec::new(), Vec::new());
+        for (place, pem) in check.crls.iter().enumerate() {
+            let read = from_pem::<CertificateRevocationListDer<'static>>(TlsPart::Crls(place), pem)?;
+            // By themselves first, so that an error can say where it is.
+            builder().with_crls(read.clone()).build().map_err(|error| unusable(TlsPart::Crls(place), &error))?;
+            origins.extend(read.iter().filter_map(|crl| CrlOrigin::of(place, crl, &authorities)));
+            crls.extend(read);
+        }
+        let builder = builder().with_crls(crls).allow_unknown_revocation_status().enforce_revocation_expiration();
+        let builder = if may_show_none { builder.allow_unauthenticated() } else { builder };
+        let inner = builder.build().map_err(|error| unusable(TlsPart::Authorities, &error))?;
+        Ok(Verifier { inner, address: check.address, crls: origins })
+    }
+}
+
+fn unusable(part: TlsPart, error: &VerifierBuilderError) -> TlsError {
+    let why = match error {
+        VerifierBuilderError::InvalidCrl(why) => format!("{why:?}"),
+        error => error.to_string(),
+    };
+    TlsError::Unreadable(part, why)
+}
+
+/// Verifies one connection's certificate: as all are, and for the address that it comes from. Within the handshake, so
+/// that a router that is refused reads an alert about its certificate.
+#[derive(Debug)]
+pub(super) struct AddressVerifier {
+    inner: Arc<dyn ClientCertVerifier>,
+    /// None where the connection has no address: then no certificate matches.
+    peer: Option<IpAddr>,
+}
+
+impl AddressVerifier {
+    pub(super) fn new(inner: Arc<dyn ClientCertVerifier>, peer: Option<IpAddr>) -> AddressVerifier {
+        AddressVerifier { inner, peer: peer.map(|peer| peer.to_canonical()) }
+    }
+
+    /// [T-TLS-03] The SAN has the address, an IPv4 one perhaps in the form of IPv6.
+    fn verify_address(&self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
+        let Some(peer) = self.peer else {
+            return Err(CertificateError::ApplicationVerificationFailure.into());
+        };
+        let certificate = ParsedCertificate::try_from(certificate)?;
+        let is_for = |address: IpAddr| verify_server_name(&certificate, &ServerName::from(address));
+        is_for(peer).or_else(|error| match peer {
+            IpAddr::V4(address) => is_for(address.to_ipv6_mapped().into()).map_err(|_| error),
+            IpAddr::V6(_) => Err(error),
+        })
+    }
+}
+
+impl ClientCertVerifier for AddressVerifier {
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let verified = self.inner.verify_client_cert(end_entity, intermediates, now)?;
+        self.verify_address(end_entity)?;
+        Ok(verified)
+    }
+
+    fn offer_client_auth(&self) -> bool {
+        self.inner.offer_client_auth()
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.inner.client_auth_mandatory()
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.inner.root_hint_subjects()
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+}

@@ -1,0 +1,113 @@
+//! The cache's side of TLS.
+//!
+//! Sessions are never resumed: a resumed one would pass by the check of the address, and by a CRL that was loaded
+//! since. Routers connect seldom and stay, so that a full handshake costs nothing worth saving.
+
+use super::clients::{AddressCheck, AddressVerifier, ClientCertificates, Verifier};
+use super::failure::{HandshakeFailure, Side};
+use super::{CrlOrigin, TlsError, TlsIdentity, Validity, name, provider};
+use crate::close;
+use crate::transport::{Socket, Tls};
+use rustls::server::NoServerSessionStorage;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ServerConfig, ServerConnection, SupportedProtocolVersion};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// The lowest version of TLS that is spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TlsMinimum {
+    /// TLS 1.2, and 1.3 with whoever speaks it.
+    #[default]
+    V1_2,
+    /// TLS 1.3 alone.
+    V1_3,
+}
+
+/// TLS as a cache speaks it. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct TlsServer(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    identity: TlsIdentity,
+    minimum: TlsMinimum,
+    clients: Clients,
+    crls: Vec<CrlOrigin>,
+}
+
+#[derive(Debug)]
+enum Clients {
+    /// All connections are alike.
+    Alike(Arc<ServerConfig>),
+    /// Each is verified for the address that it comes from, and so has a configuration of its own.
+    ByAddress(Arc<dyn ClientCertVerifier>),
+}
+
+impl TlsServer {
+    /// Shows this identity, and demands that of clients. What is read here stays as it is: to load certificates, keys
+    /// or CRLs again, make another one for the next connections.
+    pub fn new(identity: TlsIdentity, clients: ClientCertificates, minimum: TlsMinimum) -> Result<TlsServer, TlsError> {
+        let Verifier { inner, address, crls } = clients.verifier()?;
+        let clients = match address {
+            AddressCheck::Ignored => Clients::Alike(config(&identity, minimum, inner)),
+            AddressCheck::Matches => Clients::ByAddress(inner),
+        };
+        Ok(TlsServer(Arc::new(Shared { identity, minimum, clients, crls })))
+    }
+
+    /// In which time the certificate that is shown is valid, if that can be read.
+    pub fn validity(&self) -> Option<Validity> {
+        self.0.identity.validity()
+    }
+
+    /// Its CRLs, as far as they can be read here.
+    pub fn crls(&self) -> &[CrlOrigin] {
+        &self.0.crls
+    }
+
+    fn config(&self, peer: Option<IpAddr>) -> Arc<ServerConfig> {
+        let Shared { identity, minimum, clients, crls: _ } = &*self.0;
+        match clients {
+            Clients::Alike(config) => Arc::clone(config),
+            Clients::ByAddress(inner) => {
+                config(identity, *minimum, Arc::new(AddressVerifier::new(Arc::clone(inner), peer)))
+            }
+        }
+    }
+}
+
+fn config(identity: &TlsIdentity, minimum: TlsMinimum, verifier: Arc<dyn ClientCertVerifier>) -> Arc<ServerConfig> {
+    // [T-TLS-01] Nothing below 1.2 exists in rustls at all.
+    let versions: &[&SupportedProtocolVersion] = match minimum {
+        TlsMinimum::V1_2 => &[&TLS13, &TLS12],
+        TlsMinimum::V1_3 => &[&TLS13],
+    };
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(versions)
+        .expect("the provider has suites for both versions")
+        .with_client_cert_verifier(verifier)
+        .with_cert_resolver(identity.resolver());
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Arc::new(config)
+}
+
+/// Does the handshake with a router, and says who its certificate says that it is. A router that is refused reads the
+/// alert: it is flushed, then the socket is closed in order. The caller limits the time, by dropping this.
+pub(crate) async fn accept(
+    socket: Socket,
+    server: &TlsServer,
+    peer: Option<IpAddr>,
+) -> Result<(Box<Tls>, Option<String>), HandshakeFailure> {
+    let connection = ServerConnection::new(server.config(peer));
+    let connection = connection.map_err(|error| HandshakeFailure::new(&error, Side::Cache))?;
+    let mut tls = Box::new(Tls::new(socket, connection.into()));
+    if let Err(failure) = tls.handshake().await {
+        tls.leave(close::DRAIN_OCTETS_MAX).await;
+        return Err(failure);
+    }
+    let who = tls.peer_certificate().map(name::who);
+    Ok((tls, who))
+}

@@ -1,0 +1,168 @@
+//! Nudges for routers whose SSH library is libssh, after a large response.
+//!
+//! libssh takes a packet off the socket and gives it out in parts. BIRD asks for parts only while poll(2) says that the
+//! socket is readable: so the end of a response stays in libssh until something else comes. A nudge is a packet that
+//! means nothing, and comes. DESIGN.md says why it is this one.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep, sleep};
+
+/// What BIRD reads when the socket is readable: 4 times 4 KiB.
+const READ_OCTETS: usize = 16 * 1024;
+
+/// A response that is not larger is read at once, and needs no nudge.
+const QUIET_OCTETS_MAX: usize = READ_OCTETS;
+
+/// The most that is taken to lie in libssh; it was less than a packet of 32 KiB wherever a load stopped. What comes too
+/// much is not free: with nothing to read, BIRD waits in libssh for up to a second after each packet.
+const HELD_OCTETS_MAX: usize = 256 * 1024;
+
+/// Beyond those that the size asks for: two that come before the router looks again count as one for it.
+const SPARE: u32 = 4;
+
+/// From the last octet to the first nudge, and between two. Long enough to read 16 KiB of records into a table; with it
+/// all nudges take a second.
+const INTERVAL: Duration = Duration::from_millis(50);
+
+/// What a connection knows for its nudges.
+#[derive(Default)]
+pub(crate) struct Nudges {
+    /// How many octets the router may have left in its library.
+    unread: usize,
+    spare: u32,
+    /// When something was last written.
+    written: Option<Instant>,
+    /// Runs only while nudges are due.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Nudges {
+    /// So many octets of a response go out; nothing is due until they all have.
+    pub(crate) fn writing(&mut self, octets: usize) {
+        let now = Instant::now();
+        let was_quiet = self.timer.is_none() && self.written.is_none_or(|written| now - written >= INTERVAL);
+        if was_quiet && self.unread <= QUIET_OCTETS_MAX {
+            self.unread = 0;
+        }
+        self.unread = self.unread.saturating_add(octets).min(HELD_OCTETS_MAX);
+        self.written = Some(now);
+        self.timer = None;
+    }
+
+    /// The system has all that was written.
+    pub(crate) fn all_sent(&mut self) {
+        self.written = Some(Instant::now());
+        if self.unread > QUIET_OCTETS_MAX {
+            self.spare = SPARE;
+            self.timer = Some(Box::pin(sleep(INTERVAL)));
+        }
+    }
+
+    /// Waits until a nudge is due; for ever if there is none to come.
+    pub(crate) fn poll_due(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match &mut self.timer {
+            Some(timer) => timer.as_mut().poll(context),
+            None => Poll::Pending,
+        }
+    }
+
+    /// A nudge has gone out.
+    pub(crate) fn sent(&mut self) {
+        match self.unread {
+            0 => self.spare = self.spare.saturating_sub(1),
+            unread => self.unread = unread.saturating_sub(READ_OCTETS),
+        }
+        self.timer = (self.unread > 0 || self.spare > 0).then(|| Box::pin(sleep(INTERVAL)));
+    }
+
+    /// None could go out now.
+    pub(crate) fn postpone(&mut self) {
+        self.timer = Some(Box::pin(sleep(INTERVAL)));
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_any_due(&self) -> bool {
+        self.timer.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use tokio::time::timeout;
+
+    /// Sends what comes due, and says after how many milliseconds each; ends once nothing is to come.
+    async fn all(nudges: &mut Nudges) -> Vec<u128> {
+        let (begun, mut times) = (Instant::now(), Vec::new());
+        while nudges.is_any_due() {
+            poll_fn(|context| nudges.poll_due(context)).await;
+            times.push(begun.elapsed().as_millis());
+            nudges.sent();
+        }
+        times
+    }
+
+    async fn is_silent(nudges: &mut Nudges) -> bool {
+        timeout(Duration::from_secs(86_400), poll_fn(|context| nudges.poll_due(context))).await.is_err()
+    }
+
+    /// How many a response has.
+    fn count(octets: usize) -> usize {
+        octets.min(HELD_OCTETS_MAX).div_ceil(READ_OCTETS) + SPARE as usize
+    }
+
+    fn respond(nudges: &mut Nudges, octets: usize) {
+        nudges.writing(octets);
+        nudges.all_sent();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_large_response_has_its_nudges_and_then_silence() {
+        let mut nudges = Nudges::default();
+        for octets in [16 * 1024 + 1, 100_000, 1_000_000] {
+            respond(&mut nudges, octets);
+            let times = all(&mut nudges).await;
+            assert_eq!(times.len(), count(octets));
+            assert!(times[0] >= 50 && times.windows(2).all(|pair| pair[1] - pair[0] >= 50), "{times:?}");
+            assert!(is_silent(&mut nudges).await);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn small_responses_have_none_unless_they_come_at_once() {
+        let mut nudges = Nudges::default();
+        for _ in 0..100 {
+            respond(&mut nudges, QUIET_OCTETS_MAX);
+            assert!(is_silent(&mut nudges).await);
+        }
+        for _ in 0..3 {
+            respond(&mut nudges, QUIET_OCTETS_MAX);
+        }
+        assert_eq!(all(&mut nudges).await.len(), count(3 * QUIET_OCTETS_MAX));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn none_is_due_in_the_middle_of_a_response() {
+        let mut nudges = Nudges::default();
+        respond(&mut nudges, 1_000_000);
+        poll_fn(|context| nudges.poll_due(context)).await;
+        nudges.sent();
+        nudges.writing(1_000_000);
+        assert!(is_silent(&mut nudges).await);
+        nudges.all_sent();
+        assert_eq!(all(&mut nudges).await.len(), count(2_000_000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_could_not_go_out_comes_later() {
+        let mut nudges = Nudges::default();
+        respond(&mut nudges, 100_000);
+        poll_fn(|context| nudges.poll_due(context)).await;
+        nudges.postpone();
+        assert_eq!(all(&mut nudges).await.len(), count(100_000));
+    }
+}

@@ -1,0 +1,147 @@
+//! A connected stream socket, of TCP or Unix: what all transports stand on.
+
+#[cfg(target_os = "linux")]
+use crate::memfd::Memfd;
+use rtrcast_proto::Chunk;
+use rustix::net::{RecvFlags, SendFlags};
+use socket2::SockRef;
+use std::io;
+use std::net::Shutdown;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+/// A socket that the runtime watches. All its methods take `&self`: one task reads and writes at a time.
+pub(crate) enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Socket {
+    /// Reads what has come; 0 is the peer's end.
+    pub(crate) fn poll_read(&self, context: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        loop {
+            let result = match self {
+                Socket::Tcp(stream) => {
+                    ready!(stream.poll_read_ready(context))?;
+                    stream.try_read(into)
+                }
+                Socket::Unix(stream) => {
+                    ready!(stream.poll_read_ready(context))?;
+                    stream.try_read(into)
+                }
+            };
+            match result {
+                Err(error) if is_passing(&error) => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// Reads what has come, whether or not the system has told of it.
+    pub(crate) fn read_now(&self, into: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::net::recv(self, into, RecvFlags::DONTWAIT)?.0)
+    }
+
+    /// Writes a part of the chunk from the octet `from` on. A data set in a memory file goes out by `sendfile`: no octet
+    /// of it passes through the program.
+    pub(crate) fn poll_send(&self, context: &mut Context<'_>, chunk: &Chunk, from: usize) -> Poll<io::Result<usize>> {
+        self.poll_with(context, || {
+            #[cfg(target_os = "linux")]
+            {
+                let (octets, range) = chunk.source();
+                if let Some(memfd) = octets.as_any().downcast_ref::<Memfd>() {
+                    let mut offset = u64::try_from(range.start + from).map_err(io::Error::other)?;
+                    return Ok(rustix::fs::sendfile(self, memfd.file(), Some(&mut offset), range.len() - from)?);
+                }
+            }
+            // A Cache Response waits for the payload behind it, so that it is no packet of its own.
+            let flags = if chunk.more() { SendFlags::NOSIGNAL | SendFlags::MORE } else { SendFlags::NOSIGNAL };
+            let rest = chunk.octets().get(from..).unwrap_or_default();
+            Ok(rustix::net::send(self, rest, flags)?)
+        })
+    }
+
+    /// Writes octets as they are.
+    pub(crate) fn poll_write(&self, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_with(context, || Ok(rustix::net::send(self, octets, SendFlags::NOSIGNAL)?))
+    }
+
+    fn poll_with(
+        &self,
+        context: &mut Context<'_>,
+        mut write: impl FnMut() -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            let result = match self {
+                Socket::Tcp(stream) => {
+                    ready!(stream.poll_write_ready(context))?;
+                    stream.try_io(Interest::WRITABLE, &mut write)
+                }
+                Socket::Unix(stream) => {
+                    ready!(stream.poll_write_ready(context))?;
+                    stream.try_io(Interest::WRITABLE, &mut write)
+                }
+            };
+            match result {
+                Err(error) if is_passing(&error) => {}
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// Ends our side; the other may still send.
+    pub(crate) fn half_close(&self) -> io::Result<()> {
+        match SockRef::from(self).shutdown(Shutdown::Write) {
+            // It has reset the connection: it is gone without ceremony.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Makes the end of the connection a reset.
+    pub(crate) fn reset_at_close(&self) {
+        // Without it the kernel would go on trying to deliver what nobody takes.
+        let _ = SockRef::from(self).set_linger(Some(Duration::ZERO));
+    }
+}
+
+/// Whether an attempt may just be made again, once the system says so or at once.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Socket::Tcp(stream) => stream.as_fd(),
+            Socket::Unix(stream) => stream.as_fd(),
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let octets = ready!(Socket::poll_read(&self, context, into.initialize_unfilled()))?;
+        into.advance(octets);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        Socket::poll_write(&self, context, octets)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.half_close())
+    }
+}

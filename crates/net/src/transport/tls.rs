@@ -1,0 +1,231 @@
+//! The stream of TLS, on either side.
+//!
+//! It drives rustls by itself instead of through an adapter, so that an alert is flushed like anything else, the socket
+//! is at hand for the ordered close, and what came before a failure is heard before it.
+
+use super::Socket;
+use crate::close;
+use crate::tls::{HandshakeFailure, Side};
+use rustls::Connection;
+use std::future::poll_fn;
+use std::io::{self, Read, Write};
+use std::task::{Context, Poll, ready};
+
+/// The most octets that wait in the program for the socket to take them: two records. It is also what a slow peer has
+/// to take before a write counts as progress.
+const SEND_OCTETS_MAX: usize = 32 * 1024;
+
+/// A connection with TLS on it. An idle one keeps about 9 KiB, 4 of them room for the next record.
+pub(crate) struct Tls {
+    socket: Socket,
+    connection: Connection,
+    /// What the peer did wrong, or its alert. It is told when all that came before it has been read.
+    broken: Option<rustls::Error>,
+}
+
+impl Tls {
+    pub(crate) fn new(socket: Socket, mut connection: Connection) -> Tls {
+        connection.set_buffer_limit(Some(SEND_OCTETS_MAX));
+        Tls { socket, connection, broken: None }
+    }
+
+    /// Says who the two are. Whatever the failure, an alert about it is flushed; [`leave`](Tls::leave) comes next.
+    pub(crate) async fn handshake(&mut self) -> Result<(), HandshakeFailure> {
+        poll_fn(|context| self.poll_handshake(context)).await
+    }
+
+    /// The peer's certificate as DER.
+    pub(crate) fn peer_certificate(&self) -> Option<&[u8]> {
+        self.connection.peer_certificates()?.first().map(AsRef::as_ref)
+    }
+
+    /// Reads what has come; 0 is the peer's end. That may be a FIN alone: queries and responses have lengths, so that
+    /// one cut short is seen, and routers close as they like.
+    pub(crate) fn poll_read(&mut self, context: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        // What rustls has to say by itself, of keys and alerts. If that fails, so does reading or the next writing.
+        let _ = self.poll_flush(context);
+        loop {
+            if let Some(taken) = self.take(into) {
+                return Poll::Ready(taken);
+            }
+            ready!(self.poll_receive(context))?;
+        }
+    }
+
+    /// Reads what has come, whether or not the system has told of it.
+    pub(crate) fn read_now(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(taken) = self.take(into) {
+                return taken;
+            }
+            self.receive_now()?;
+        }
+    }
+
+    /// Writes a part of the octets; what the socket does not take of it at once goes before the next part. With nothing
+    /// to write it flushes.
+    pub(crate) fn poll_write(&mut self, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        ready!(self.poll_flush(context))?;
+        if octets.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        match self.connection.writer().write(octets)? {
+            // The keys of TLS 1.2 are used up, or our end was told.
+            0 => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            written => match self.poll_flush(context) {
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(written)),
+            },
+        }
+    }
+
+    /// Tells the peer that nothing more comes: a close_notify behind all that was written, and the socket's half-close.
+    pub(crate) async fn end(&mut self) -> io::Result<()> {
+        self.connection.send_close_notify();
+        match poll_fn(|context| self.poll_flush(context)).await {
+            // It has gone without ceremony, and misses only ours.
+            Err(error) if is_gone(&error) => {}
+            flushed => flushed?,
+        }
+        self.socket.half_close()
+    }
+
+    /// Leaves a peer with whom there was no handshake, so that it reads the alert: ends the socket's side, and discards
+    /// what still comes.
+    pub(crate) async fn leave(&mut self, octets_max: usize) {
+        // It is over, whatever goes wrong here.
+        if self.socket.half_close().is_ok() {
+            let _ = close::drain_in_time(&self.socket, octets_max).await;
+        }
+    }
+
+    /// What lies below.
+    pub(crate) fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    fn poll_handshake(&mut self, context: &mut Context<'_>) -> Poll<Result<(), HandshakeFailure>> {
+        loop {
+            let flushed = ready!(self.poll_flush(context));
+            if flushed.is_err() {
+                // It does not listen any more; it may have said why.
+                while self.broken.is_none() && self.receive_now().is_ok_and(|octets| octets > 0) {}
+            }
+            if let Some(error) = &self.broken {
+                let failure = match (self.side(), self.connection.negotiated_cipher_suite()) {
+                    (Side::Router, Some(_)) => HandshakeFailure::of_agreed(error),
+                    (side, _) => HandshakeFailure::new(error, side),
+                };
+                return Poll::Ready(Err(failure));
+            }
+            flushed.map_err(HandshakeFailure::Lost)?;
+            if !self.connection.is_handshaking() {
+                return Poll::Ready(Ok(()));
+            }
+            if ready!(self.poll_receive(context)).map_err(HandshakeFailure::Lost)? == 0 {
+                let end = io::Error::new(io::ErrorKind::UnexpectedEof, "the other side ended it");
+                return Poll::Ready(Err(HandshakeFailure::Lost(end)));
+            }
+        }
+    }
+
+    /// Takes what has been decrypted; none if more has to come first.
+    fn take(&mut self, into: &mut [u8]) -> Option<io::Result<usize>> {
+        match (self.connection.reader().read(into), &self.broken) {
+            (Ok(octets @ 1..), _) => Some(Ok(octets)),
+            (_, Some(error)) => Some(Err(HandshakeFailure::new(error, self.side()).into())),
+            (Err(error), None) if error.kind() == io::ErrorKind::WouldBlock => None,
+            // A FIN without a close_notify.
+            (Err(error), None) if error.kind() == io::ErrorKind::UnexpectedEof => Some(Ok(0)),
+            (end_or_error, None) => Some(end_or_error),
+        }
+    }
+
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let Tls { socket, connection, broken } = self;
+        match receive(connection, broken, &mut Polled { socket, context }) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+            received => Poll::Ready(received),
+        }
+    }
+
+    fn receive_now(&mut self) -> io::Result<usize> {
+        receive(&mut self.connection, &mut self.broken, &mut Now(&self.socket))
+    }
+
+    /// Sends what has been encrypted.
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Tls { socket, connection, .. } = self;
+        while connection.wants_write() {
+            match connection.write_tls(&mut Polled { socket, context }) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn side(&self) -> Side {
+        match self.connection {
+            Connection::Server(_) => Side::Cache,
+            Connection::Client(_) => Side::Router,
+        }
+    }
+}
+
+/// Reads from the socket once, and decrypts what is complete; 0 is the socket's end.
+fn receive(
+    connection: &mut Connection,
+    broken: &mut Option<rustls::Error>,
+    source: &mut dyn Read,
+) -> io::Result<usize> {
+    let octets = connection.read_tls(source)?;
+    if let Err(error) = connection.process_new_packets() {
+        *broken = Some(error);
+    }
+    Ok(octets)
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, NotConnected};
+    matches!(error.kind(), BrokenPipe | ConnectionReset | NotConnected)
+}
+
+/// The socket as rustls wants it: where there is nothing to do it would block, and the task is woken later.
+struct Polled<'a, 'b> {
+    socket: &'a Socket,
+    context: &'a mut Context<'b>,
+}
+
+fn or_would_block(polled: Poll<io::Result<usize>>) -> io::Result<usize> {
+    match polled {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+    }
+}
+
+impl Read for Polled<'_, '_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        or_would_block(self.socket.poll_read(self.context, into))
+    }
+}
+
+impl Write for Polled<'_, '_> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        or_would_block(self.socket.poll_write(self.context, octets))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The socket as it is at this moment.
+struct Now<'a>(&'a Socket);
+
+impl Read for Now<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.read_now(into)
+    }
+}

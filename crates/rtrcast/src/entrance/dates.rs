@@ -1,0 +1,60 @@
+//! What the dates of a listener's certificate and CRLs say: whether the one may replace what is shown, and what an
+//! operator has to know. A cache whose certificate is not valid is refused by every router.
+
+use crate::cli::ListenOptions;
+use crate::credentials::{Refusal, in_file};
+use crate::source::unix_now;
+use rtrcast_net::{CrlOrigin, TlsServer, Validity};
+
+/// Refuses a certificate that is not valid now in the place of one that is.
+pub(super) fn is_no_worse(options: &ListenOptions, before: &TlsServer, new: &TlsServer) -> Result<(), Refusal> {
+    let now = unix_now().into();
+    match (fault(before, now), new.validity()) {
+        (None, Some(validity)) => worse(validity, now).map_or(Ok(()), |refusal| {
+            let reason = named(options, &refusal.reason);
+            Err(Refusal { reason, ..refusal })
+        }),
+        (Some(_), _) | (None, None) => Ok(()),
+    }
+}
+
+/// What is to be said of files that are used.
+pub(super) fn remarks(options: &ListenOptions, server: &TlsServer) -> Vec<String> {
+    let now = unix_now().into();
+    let shown = fault(server, now);
+    let shown =
+        shown.map(|fault| named(options, &format!("{fault} (it is shown all the same, and routers refuse it)")));
+    let crls = server.crls().iter().flat_map(|crl| crl_remarks(options, crl, now));
+    shown.into_iter().chain(crls).collect()
+}
+
+/// A CRL that refuses everybody, and one that refuses nobody.
+fn crl_remarks(options: &ListenOptions, crl: &CrlOrigin, now: i64) -> impl Iterator<Item = String> {
+    let expired = crl.expired(now).map(|ago| {
+        format!("a CRL expired {ago}: all routers of its authority are refused until the current one is there")
+    });
+    let stranger = options.tls_client_ca.as_ref().filter(|_| !crl.is_of_authority).map(|authorities| {
+        let authorities = authorities.display();
+        format!(
+            "none of the authorities in {authorities} issued a CRL in it, so that one revokes nothing unless routers show \
+             an intermediate that did"
+        )
+    });
+    let path = options.tls_crl.get(crl.place);
+    let said = [expired, stranger].into_iter().flatten();
+    said.map(move |text| path.map_or_else(|| text.clone(), |path| in_file(path, &text)))
+}
+
+fn fault(server: &TlsServer, now: i64) -> Option<String> {
+    server.validity()?.fault(now)
+}
+
+/// Why such a certificate is not to replace a valid one. One that becomes valid may do so then.
+fn worse(validity: Validity, now: i64) -> Option<Refusal> {
+    let again = (now < validity.not_before && validity.not_before <= validity.not_after).then_some(validity.not_before);
+    validity.fault(now).map(|reason| Refusal { reason, again })
+}
+
+fn named(options: &ListenOptions, text: &str) -> String {
+    options.tls_cert.as_ref().map_or_else(|| text.to_owned(), |path| in_file(path, &text))
+}

@@ -1,0 +1,176 @@
+//! What lies in the files of listeners: certificates, keys and users. Reading them may take as long as a file system likes,
+//! so it is done aside, before anything is opened.
+
+use super::{Entrance, dates};
+use crate::cli::{ListenOptions, Speaks, TlsClientAddressArgument, TlsClientsArgument, TlsVersionArgument};
+use crate::credentials::{self, Kept, Look, in_file, of_listener};
+use crate::exit::Failure;
+use crate::metrics::InForce;
+use rtrcast_net::{
+    AddressCheck, AuthorizedKeys, ClientCertificates, ClientCheck, Logins, Passwords, Security, SshKey, SshServer,
+    TcpKeys, TlsError, TlsIdentity, TlsMinimum, TlsPart, TlsServer,
+};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tracing::warn;
+
+/// An entrance with what its files say.
+pub(crate) struct Loaded {
+    pub(super) entrance: Entrance,
+    pub(super) keys: TcpKeys,
+    /// None if it is open already, and stays as it is.
+    pub(super) changed: Option<(Security, Option<OfFiles>)>,
+    /// What an operator should look at in its files, though they are used.
+    pub(super) remarks: Vec<String>,
+}
+
+impl Loaded {
+    /// What an operator should look at in the files, though they are used.
+    pub(crate) fn remarks(&self) -> impl Iterator<Item = String> {
+        self.remarks.iter().map(|remark| format!("--listen {}: {remark}", self.entrance.at))
+    }
+}
+
+/// What lies between RTR and the socket, its files, and what is remarkable in them.
+type Secured = (Security, Option<OfFiles>, Vec<String>);
+
+/// The files of an entrance.
+#[derive(Clone)]
+pub(super) struct OfFiles {
+    pub(super) look: Arc<dyn Look>,
+    pub(super) in_force: Arc<InForce>,
+}
+
+/// Loads what entrances need.
+pub(crate) struct Loader {
+    /// Those that are open.
+    pub(super) open: Vec<Entrance>,
+}
+
+impl Loader {
+    /// One for which nothing is open.
+    pub(crate) fn new() -> Loader {
+        Loader { open: Vec::new() }
+    }
+
+    /// Reads the files. Those of an entrance that stays as it is are left to whoever looks at them from time to time, but
+    /// for the keys of TCP.
+    pub(crate) fn load(&self, planned: &[Entrance]) -> Result<Vec<Loaded>, Failure> {
+        planned.iter().map(|entrance| self.one(entrance).map_err(|reason| wrong(entrance, &reason))).collect()
+    }
+
+    fn one(&self, entrance: &Entrance) -> Result<Loaded, String> {
+        let options = &entrance.options;
+        let keys = credentials::tcp_keys(options.tcp_md5.as_deref(), options.tcp_ao.as_deref())?;
+        let is_open = self.open.contains(entrance);
+        let (changed, remarks) = match is_open {
+            true => (None, Vec::new()),
+            false => {
+                let (security, files, remarks) = security(entrance)?;
+                (Some((security, files)), remarks)
+            }
+        };
+        Ok(Loaded { entrance: entrance.clone(), keys, changed, remarks })
+    }
+}
+
+pub(super) fn wrong(entrance: &Entrance, reason: &str) -> Failure {
+    Failure::Config(format!("--listen {}: {reason}", entrance.at))
+}
+
+fn security(entrance: &Entrance) -> Result<Secured, String> {
+    let options = entrance.options.clone();
+    let in_force = Arc::new(InForce::new(entrance.at.to_string()));
+    let tell = of_listener(Arc::clone(&in_force));
+    match entrance.at.speaks {
+        Speaks::Plain => Ok((Security::None, None, Vec::new())),
+        Speaks::Tls => {
+            let files = [&options.tls_cert, &options.tls_key, &options.tls_client_ca];
+            let files = files.into_iter().flatten().chain(&options.tls_crl).cloned().collect();
+            let shown = Arc::clone(&in_force);
+            let load = move |before: Option<&TlsServer>| {
+                let server = tls_server(&options)?;
+                if let Some(before) = before {
+                    dates::is_no_worse(&options, before, &server)?;
+                    let remarks = dates::remarks(&options, &server);
+                    remarks.iter().for_each(|remark| warn!("{}: {remark}", shown.listener));
+                }
+                shown.expires(server.validity().map(|validity| validity.not_after));
+                Ok(server)
+            };
+            let kept = Arc::new(Kept::load_unless_worse(tell, files, load)?);
+            let remarks = dates::remarks(&entrance.options, &kept.current());
+            Ok((Security::Tls(Arc::clone(&kept) as _), Some(OfFiles { look: kept, in_force }), remarks))
+        }
+        Speaks::Ssh => {
+            let files = options.ssh_host_key.iter().chain(&options.ssh_authorized_keys).chain(&options.ssh_passwords);
+            let files = files.cloned().collect();
+            let kept = Arc::new(Kept::load(tell, files, move || ssh_server(&options))?);
+            Ok((Security::Ssh(Arc::clone(&kept) as _), Some(OfFiles { look: kept, in_force }), Vec::new()))
+        }
+    }
+}
+
+fn tls_server(options: &ListenOptions) -> Result<TlsServer, String> {
+    let (Some(cert), Some(key)) = (&options.tls_cert, &options.tls_key) else {
+        return Err("a certificate and its key are needed".to_owned());
+    };
+    let wrong = |error: TlsError| match error.part() {
+        Some(TlsPart::Chain) => in_file(cert, &error),
+        Some(TlsPart::Key) => in_file(key, &error),
+        Some(TlsPart::Authorities) => in_files(options.tls_client_ca.iter(), &error),
+        Some(TlsPart::Crls(place)) => in_files(options.tls_crl.iter().skip(place), &error),
+        None => error.to_string(),
+    };
+    let identity = TlsIdentity::from_pem(&credentials::read(cert)?, &credentials::read(key)?).map_err(wrong)?;
+    let clients = match options.tls_clients.unwrap_or(TlsClientsArgument::Required) {
+        TlsClientsArgument::Off => ClientCertificates::Off,
+        TlsClientsArgument::Requested => ClientCertificates::Requested(client_check(options)?),
+        TlsClientsArgument::Required => ClientCertificates::Required(client_check(options)?),
+    };
+    let minimum = match options.tls_min_version {
+        Some(TlsVersionArgument::V13) => TlsMinimum::V1_3,
+        Some(TlsVersionArgument::V12) | None => TlsMinimum::V1_2,
+    };
+    TlsServer::new(identity, clients, minimum).map_err(wrong)
+}
+
+fn client_check(options: &ListenOptions) -> Result<ClientCheck, String> {
+    let path = options.tls_client_ca.as_deref().ok_or("the authorities of routers are needed")?;
+    let crls = options.tls_crl.iter().map(|path| credentials::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let address = match options.tls_client_address {
+        Some(TlsClientAddressArgument::Ignore) => AddressCheck::Ignored,
+        Some(TlsClientAddressArgument::Match) | None => AddressCheck::Matches,
+    };
+    Ok(ClientCheck { authorities: credentials::read(path)?, crls, address })
+}
+
+fn ssh_server(options: &ListenOptions) -> Result<SshServer, String> {
+    let mut host_keys = Vec::new();
+    for path in &options.ssh_host_key {
+        let key = SshKey::from_openssh(&credentials::read_text(path)?);
+        host_keys.push(key.map_err(|error| in_file(path, &error))?);
+    }
+    let keys = match &options.ssh_authorized_keys {
+        Some(path) => {
+            let keys = AuthorizedKeys::parse(&credentials::read_users(path)?);
+            Some(keys.map_err(|error| in_file(path, &error))?)
+        }
+        None => None,
+    };
+    let passwords = match &options.ssh_passwords {
+        Some(path) => {
+            let passwords = Passwords::parse(&credentials::read_users(path)?);
+            Some(passwords.map_err(|error| in_file(path, &error))?)
+        }
+        None => None,
+    };
+    let logins = Logins { keys, passwords, anyone: options.ssh_allow_anyone, users: options.ssh_user.clone() };
+    SshServer::new(&host_keys, logins).map_err(|error| error.to_string())
+}
+
+/// The same of the first of some files.
+fn in_files<'a>(mut paths: impl Iterator<Item = &'a PathBuf>, error: &impl fmt::Display) -> String {
+    paths.next().map_or_else(|| error.to_string(), |path| in_file(path, error))
+}

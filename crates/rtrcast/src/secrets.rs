@@ -1,0 +1,52 @@
+//! Files with secrets that others than their owner may read: told at the start and at a reload, since nothing else shows
+//! it. Keys of certificates and hosts are often shared with a group, so that only a file for everybody counts there.
+
+use crate::plan::Plan;
+use crate::source::Source;
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use tracing::warn;
+
+/// Permissions of all others than the owner.
+const GROUP_AND_OTHERS: u32 = 0o077;
+
+/// Permissions of those who are not in the file's group either.
+const OTHERS: u32 = 0o007;
+
+/// Warns of each file of a plan that others may read. One that is not there is told of by whoever needs it.
+pub(crate) fn warn_of_readers(plan: &Plan) {
+    for (path, nobody) in secrets(plan) {
+        let Ok(metadata) = fs::metadata(&path) else { continue };
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & nobody != 0 {
+            let path = path.display();
+            warn!(
+                "{path}: it holds a secret, and others may read or change it (mode {mode:03o}): chmod {:03o}",
+                mode & !nobody
+            );
+        }
+    }
+}
+
+/// The files that hold secrets, with the permissions that they should not have.
+fn secrets(plan: &Plan) -> BTreeMap<PathBuf, u32> {
+    let mut secrets = BTreeMap::new();
+    let mut add = |paths: &[&Option<PathBuf>], nobody: u32| {
+        for path in paths.iter().copied().flatten() {
+            *secrets.entry(path.clone()).or_default() |= nobody;
+        }
+    };
+    for options in plan.listen.iter().map(|entrance| &entrance.options) {
+        add(&[&options.tls_key], OTHERS);
+        options.ssh_host_key.iter().for_each(|path| add(&[&Some(path.clone())], OTHERS));
+        add(&[&options.ssh_passwords, &options.tcp_md5, &options.tcp_ao], GROUP_AND_OTHERS);
+    }
+    for followed in plan.sources.iter().filter(|followed| matches!(followed.place, Source::Rtr(_))) {
+        let options = &followed.habits.dial;
+        add(&[&options.client_key, &options.ssh_key], OTHERS);
+        add(&[&options.password_file, &options.tcp_md5, &options.tcp_ao], GROUP_AND_OTHERS);
+    }
+    secrets
+}
