@@ -71,10 +71,16 @@ pub(crate) fn large_document(count: u32, asn: u32) -> Vec<u8> {
     text.into_bytes()
 }
 
+/// Among the arguments: the configuration says where it listens.
+const LISTENS: &str = "";
+
 pub(crate) struct Cache {
     child: Child,
+    /// The first listener for TCP, or else the first that has an address.
     pub(crate) rtr: SocketAddr,
     pub(crate) http: SocketAddr,
+    /// All listeners for routers, as they were printed.
+    pub(crate) places: Vec<String>,
     lines: Receiver<String>,
     /// Log lines that were seen.
     pub(crate) seen: Vec<String>,
@@ -114,6 +120,11 @@ impl Cache {
         Cache::run(Command::new(env!("CARGO_BIN_EXE_rtrcast")), "--config", &[&[config], arguments].concat())
     }
 
+    /// The same where the file says where it listens as well.
+    pub(crate) fn configured_without_listener(config: &str) -> Cache {
+        Cache::run(Command::new(env!("CARGO_BIN_EXE_rtrcast")), "--config", &[config, LISTENS])
+    }
+
     /// The same, with at most so many descriptors.
     pub(crate) fn with_descriptors(limit: u32, source: impl AsRef<Path>, arguments: &[&str]) -> Cache {
         let mut shell = Command::new("sh");
@@ -122,9 +133,10 @@ impl Cache {
         Cache::run(shell, source, arguments)
     }
 
-    fn run(mut command: Command, source: impl AsRef<Path>, arguments: &[&str]) -> Cache {
-        command.arg("serve").arg(source.as_ref()).args(arguments);
-        if !arguments.contains(&"--listen") {
+    /// The same by a command that becomes the program.
+    pub(crate) fn run(mut command: Command, source: impl AsRef<Path>, arguments: &[&str]) -> Cache {
+        command.arg("serve").arg(source.as_ref()).args(arguments.iter().filter(|argument| **argument != LISTENS));
+        if !arguments.contains(&"--listen") && !arguments.contains(&LISTENS) {
             command.args(["--listen", "127.0.0.1:0"]);
         }
         if !arguments.contains(&"--log-level") {
@@ -135,25 +147,39 @@ impl Cache {
         let (to_lines, lines) = channel();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         thread::spawn(move || stderr.lines().map_while(Result::ok).all(|line| to_lines.send(line).is_ok()));
-        let (mut rtr, mut http) = (None, None);
+        let (mut places, mut http) = (Vec::new(), None);
         let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         for line in stdout.by_ref() {
-            let address =
-                |scheme: &str| line.split_once(scheme).and_then(|(_, rest)| rest.split(' ').next()?.parse().ok());
             // A source may be another cache.
-            match line.trim_start().split(' ').next() {
-                Some("RTR") => rtr = rtr.or_else(|| address("tcp://")),
-                Some("HTTP") => http = http.or_else(|| address("http://")),
+            match line.split_whitespace().collect::<Vec<_>>()[..] {
+                ["RTR", place, ..] => places.push(place.to_owned()),
+                ["HTTP", place, ..] => http = place.strip_prefix("http://").and_then(|address| address.parse().ok()),
                 _ => {}
             }
             if line.contains("stop") {
                 break;
             }
         }
+        let is_plain = |place: &&String| place.starts_with("tcp://");
+        let ordered = places.iter().filter(is_plain).chain(&places);
+        let rtr = ordered.filter_map(|place| place.split_once("://")?.1.parse().ok()).next();
         let (Some(rtr), Some(http)) = (rtr, http) else {
             panic!("no addresses; it said {:?}", lines.try_iter().collect::<Vec<_>>())
         };
-        Cache { child, rtr, http, lines, seen: Vec::new(), _folder: None }
+        Cache { child, rtr, http, places, lines, seen: Vec::new(), _folder: None }
+    }
+
+    /// The address of the first listener that is printed with this beginning.
+    pub(crate) fn at(&self, beginning: &str) -> SocketAddr {
+        let address = |place: &&String| place.split_once("://")?.1.parse().ok();
+        let mut places = self.places.iter().filter(|place| place.starts_with(beginning));
+        places.find_map(|place| address(&place)).unwrap_or_else(|| panic!("no {beginning} in {:?}", self.places))
+    }
+
+    /// Where routers come that speak by `tls`, `ssh` or `unix`.
+    pub(crate) fn url(&self, scheme: &str) -> String {
+        let url = self.places.iter().find(|url| url.split("://").next() == Some(scheme));
+        url.expect("a listener of this kind").clone()
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -231,6 +257,16 @@ impl Cache {
         }
     }
 
+    /// The processor time that it has used.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        // Behind the name, which is in parentheses, user and system time are the twelfth and thirteenth field.
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+        Duration::from_secs(ticks) / rustix::param::clock_ticks_per_second() as u32
+    }
+
     /// Its open descriptors.
     #[cfg(target_os = "linux")]
     pub(crate) fn descriptors(&self) -> usize {
@@ -250,8 +286,15 @@ impl Cache {
     }
 }
 
+/// As many of a failed test's warnings are shown.
+const WARNINGS_SHOWN_MAX: usize = 10;
+
 impl Drop for Cache {
     fn drop(&mut self) {
+        if thread::panicking() {
+            let warnings = self.log().iter().filter(|line| line.contains(" WARN ") || line.contains(" ERROR "));
+            warnings.take(WARNINGS_SHOWN_MAX).for_each(|line| println!("{line}"));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

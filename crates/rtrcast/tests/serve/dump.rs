@@ -624,7 +624,7 @@ fn wishes_that_make_no_sense_are_refused() {
         assert_eq!((code, error.as_str()), (2, line));
     }
     for arguments in [
-        &["dump", "tls://localhost:1"][..],
+        &["dump", "quic://localhost:1"][..],
         &["dump"],
         &["dump", "localhost:1", "--serial", "1"],
         &["dump", "localhost:1", "--version", "3"],

@@ -94,10 +94,10 @@ fn what_needs_a_restart_is_said() {
     let (folder, path) = setting();
     let mut cache = Cache::configured(&path, &[]);
     cache.wait_for("serial ");
-    configure(&folder, "source = \"DIR/b.json\"\nmax-version = 1\nconnections-max = 7\n");
+    configure(&folder, "source = \"DIR/b.json\"\ncontrol = \"DIR/control\"\n");
     cache.signal("HUP");
     let line = cache.wait_for("WARN");
-    assert!(line.ends_with("a restart is needed for what changed of: max-version, connections-max"), "{line}");
+    assert!(line.ends_with("a restart is needed for what changed of: control"), "{line}");
     cache.wait_for(": +1 -1 VRPs");
     assert_eq!(Router::connect(cache.rtr).reset_query(2).payload.len(), 1);
 }

@@ -1,13 +1,12 @@
 //! A router of a few lines: it sends octets and takes PDUs apart by their length, and knows nothing of our codec.
 
-use crate::cache::PATIENCE;
-use socket2::SockRef;
+use crate::wire::{self, Way, Wire};
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::SocketAddr;
 
 pub(crate) struct Router {
-    stream: TcpStream,
+    wire: Wire,
     waiting: Vec<u8>,
 }
 
@@ -41,32 +40,34 @@ impl Response {
 
 impl Router {
     pub(crate) fn connect(address: SocketAddr) -> Router {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Router { stream, waiting: Vec::new() }
+        Router::on(Way::Tcp.connect(address))
     }
 
     /// A router whose receive buffer is small.
     pub(crate) fn narrow(address: SocketAddr) -> Router {
-        let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None).unwrap();
-        socket.set_recv_buffer_size(4_096).unwrap();
-        socket.connect(&address.into()).unwrap();
-        let stream: TcpStream = socket.into();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Router { stream, waiting: Vec::new() }
+        Router::on(Way::Tcp.narrow(address))
+    }
+
+    /// A router that comes from a given address.
+    pub(crate) fn from(source: [u8; 4], address: SocketAddr) -> Router {
+        Router::on(Wire::Socket(wire::socket_from(source, address)))
+    }
+
+    pub(crate) fn on(wire: Wire) -> Router {
+        Router { wire, waiting: Vec::new() }
     }
 
     pub(crate) fn send(&mut self, octets: &str) {
-        self.stream.write_all(&hex(octets)).unwrap();
+        self.send_octets(&hex(octets));
     }
 
     pub(crate) fn send_octets(&mut self, octets: &[u8]) {
-        self.stream.write_all(octets).unwrap();
+        self.wire.write_all(octets).unwrap();
+        self.wire.flush().unwrap();
     }
 
     pub(crate) fn half_close(&mut self) {
-        self.stream.shutdown(Shutdown::Write).unwrap();
+        self.wire.half_close();
     }
 
     /// The next whole PDU; none at a clean end. A reset is a failure.
@@ -79,7 +80,7 @@ impl Router {
                 }
             }
             let mut piece = [0; 64 * 1024];
-            let octets = self.stream.read(&mut piece).unwrap_or_else(|error| panic!("the connection broke: {error}"));
+            let octets = self.wire.read(&mut piece).unwrap_or_else(|error| panic!("the connection broke: {error}"));
             if octets == 0 {
                 assert!(self.waiting.is_empty(), "the stream ends in the middle of a PDU: {}", show(&self.waiting));
                 return None;
@@ -139,17 +140,32 @@ impl Router {
     pub(crate) fn is_gone(&mut self) -> bool {
         let mut piece = [0; 64 * 1024];
         loop {
-            match self.stream.read(&mut piece) {
+            match self.wire.read(&mut piece) {
                 Ok(0) => return true,
                 Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::ConnectionReset => return true,
-                Err(_) => return false,
+                Err(error) => return matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof),
             }
         }
     }
 
+    /// Whether the cache ends its handshake with an alert, which in TLS 1.3 comes when the router takes it for done.
+    pub(crate) fn is_refused(&mut self) -> bool {
+        self.wire.read(&mut [0]).is_err_and(|error| error.to_string().contains("fatal alert"))
+    }
+
     /// Ends with a reset instead of an orderly end.
     pub(crate) fn reset(self) {
-        SockRef::from(&self.stream).set_linger(Some(std::time::Duration::ZERO)).unwrap();
+        self.wire.reset();
+    }
+
+    /// Waits for answers for longer than usual.
+    pub(crate) fn patient(mut self) -> Router {
+        self.wire.wait_for_long();
+        self
+    }
+
+    /// What the cache showed of itself.
+    pub(crate) fn shown(&self) -> Vec<u8> {
+        self.wire.shown()
     }
 }

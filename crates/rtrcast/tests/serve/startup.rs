@@ -36,10 +36,17 @@ fn wrong_usage_is_exit_code_2_and_says_what_is_right() {
         (&["serve", "x", "--listen", "8282"], "such as 127.0.0.1:8282"),
         (
             &["serve", "x", "--listen", "127.0.0.1:1", "--listen", "tcp://127.0.0.1:1"],
-            "--listen: 127.0.0.1:1 is given twice",
+            "--listen: tcp://127.0.0.1:1 is given twice",
         ),
         (&["serve", "x", "--max-version", "3"], "possible values: 0, 1, 2"),
-        (&["serve", "rsync://x/y"], "it reads files, http://, https:// and tcp://"),
+        (
+            &["serve", "x", "--listen", "127.0.0.1:1", "--tls-cert", "x"],
+            "--tls-cert: there is no listener that it counts for; one is named like --listen tls://[::]:324",
+        ),
+        (
+            &["serve", "rsync://x/y"],
+            "it reads files, http://, https://, and follows caches at tcp://, tls://, ssh:// and unix://",
+        ),
         (&["serve", "x", "--rtr-refresh", "86401"], "refresh (86401 s) must be from 1 to 86400 seconds"),
         (&["serve", "x", "--rtr-expire", "3600"], "expire (3600 s) must be larger than refresh (3600 s)"),
     ] {

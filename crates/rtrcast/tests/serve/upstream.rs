@@ -135,7 +135,7 @@ fn what_a_cache_sent_stays_when_it_breaks_the_protocol() {
     let text_hex = show(text.as_bytes());
     let length = 16 + 20 + text.len();
     upstream.expect(&format!("02 0A 0007 {length:08x} 00000014 {VRP} {:08x} {text_hex}", text.len()));
-    cache.wait_for("the cache broke the protocol: the record was announced before, and is asked again in 1");
+    cache.wait_for("the cache broke the protocol: the record was announced before; it is asked again in 1");
     assert_eq!(Router::connect(cache.rtr).reset_query(2).payload, [hex(VRP)]);
 }
 
