@@ -12,11 +12,15 @@ use rtrcast_proto::RouteOrigin;
 /// The longest line: no validator's has 1,000 octets, but for the URI in `csvext`.
 const LINE_OCTETS_MAX: usize = 64 * 1024;
 
+/// Lines before the first VRP; there are more if empty ones stand before the header.
+const HEADER_LINES: usize = 1;
+
 /// The most columns that are looked at.
 const COLUMNS_MAX: usize = 16;
 
 /// Which column has what.
-struct Columns {
+#[derive(Clone, Debug)]
+pub(crate) struct Columns {
     asn: usize,
     prefix: usize,
     max_len: Option<usize>,
@@ -86,6 +90,23 @@ impl Reader {
         Ok(())
     }
 
+    /// Which column has what, once the first line has come.
+    pub(crate) fn columns(&self) -> Option<&Columns> {
+        self.columns.as_ref()
+    }
+
+    /// The next octets, of which these lines were read already.
+    pub(crate) fn push_stretch(&mut self, piece: &[u8], stretch: Stretch) -> Result<(), ReadError> {
+        let Stretch { start, end, lines, rows } = stretch;
+        // It ends a line, so the next one begins where the stretch does.
+        self.push(piece.get(..start).unwrap_or_default())?;
+        let before = usize::try_from(self.lines).unwrap_or(usize::MAX);
+        self.rows.append(rows, before - HEADER_LINES);
+        self.lines += lines;
+        self.offset += (end - start) as u64;
+        self.push(piece.get(end..).unwrap_or_default())
+    }
+
     /// The document is complete.
     pub(crate) fn finish(self) -> Result<Rows, ReadError> {
         if !self.line.trim_ascii().is_empty() {
@@ -117,11 +138,9 @@ impl Reader {
             columns if text.is_empty() => self.columns = columns,
             None => self.columns = Some(Columns::of(fields).ok_or_else(|| unrecognised(line))?),
             Some(columns) => {
-                self.rows.count_entry();
-                if let Err(reason) = self.read_vrp(&columns, fields) {
-                    let line = usize::try_from(self.lines + 1).unwrap_or(usize::MAX);
-                    self.rows.refuse("line", line, reason);
-                }
+                let outcome = self.read_vrp(&columns, fields);
+                let line = usize::try_from(self.lines + 1).unwrap_or(usize::MAX);
+                self.rows.took_entry("line", line, outcome);
                 self.columns = Some(columns);
             }
         }
@@ -169,6 +188,29 @@ impl Reader {
                 number
             }
         }
+    }
+}
+
+/// Whole lines in the middle of a piece, read before what stands in front of them has been.
+pub(crate) struct Stretch {
+    /// Where in the piece the first one begins.
+    start: usize,
+    /// Where the last one ends.
+    end: usize,
+    lines: u64,
+    rows: Rows,
+}
+
+impl Stretch {
+    /// Reads the lines of a piece; none if there are none, or if the reader has to say what is wrong with them.
+    pub(crate) fn read(piece: &[u8], columns: &Columns) -> Option<Stretch> {
+        let start = piece.iter().position(|octet| *octet == b'\n')? + 1;
+        let end = piece.iter().rposition(|octet| *octet == b'\n')? + 1;
+        let columns = Some(columns.clone());
+        // As if right behind the header: only that may have a byte order mark.
+        let mut reader = Reader { columns, lines: HEADER_LINES as u64, ..Reader::new() };
+        reader.push(piece.get(start..end)?).ok()?;
+        Some(Stretch { start, end, lines: reader.lines - HEADER_LINES as u64, rows: reader.rows })
     }
 }
 

@@ -32,7 +32,7 @@ mod slurm;
 mod table;
 pub mod write;
 
-pub use reader::{Octets, ReadError, Reader, Reason};
+pub use reader::{Ahead, Octets, ReadError, Reader, Reason, Stretch};
 pub use rows::{Refused, Rows, Tally};
 pub use slurm::{
     AspaAssertion, Assertion, BgpsecAssertion, BgpsecFilter, ConflictKind, Effect, Entry, Filter, Filters, Mention,

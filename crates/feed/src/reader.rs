@@ -183,6 +183,32 @@ impl Reader {
         }
     }
 
+    /// How pieces of the file can be read before their turn, once that is known; never for a file that is compressed, or
+    /// of which only the whole makes sense.
+    pub fn ahead(&self) -> Option<Ahead> {
+        match &self.content {
+            Content::Plain(Plain { format: Format::Json(_) }) => Some(Ahead(Form::Json)),
+            Content::Plain(Plain { format: Format::Csv(reader) }) => {
+                reader.columns().cloned().map(|columns| Ahead(Form::Csv(columns)))
+            }
+            Content::Plain(_) | Content::Unknown(_) | Content::Compressed(_) => None,
+        }
+    }
+
+    /// The next octets of the file, read already as far as that could be done before their turn. It comes to the same as
+    /// [`push`](Reader::push) with them.
+    pub fn push_ahead(&mut self, piece: &[u8], stretch: Option<Stretch>) -> Result<(), ReadError> {
+        match (&mut self.content, stretch) {
+            (Content::Plain(Plain { format: Format::Json(reader) }), Some(Stretch(Entries::Json(stretch)))) => {
+                reader.push_stretch(piece, stretch)
+            }
+            (Content::Plain(Plain { format: Format::Csv(reader) }), Some(Stretch(Entries::Csv(stretch)))) => {
+                reader.push_stretch(piece, stretch)
+            }
+            _ => self.push(piece),
+        }
+    }
+
     /// The file is complete: what was accepted of it.
     pub fn finish(self) -> Result<Rows, ReadError> {
         match self.content {
@@ -191,6 +217,46 @@ impl Reader {
             Content::Unknown(start) => Err(unrecognised(&start)),
         }
     }
+}
+
+/// How a piece of a file can be read before its turn, by another thread say, so that several processors read one file.
+///
+/// ```
+/// # let document = [br#"{"roas": ["#.as_slice(), &br#"{"asn": 1, "prefix": "192.0.2.0/24"},"#.repeat(9), b"{}]}"].concat();
+/// let (first, second) = document.split_at(document.len() / 2);
+/// let mut reader = rtrcast_feed::Reader::new();
+/// reader.push(first)?;
+/// let stretch = reader.ahead().and_then(|ahead| ahead.read(second));
+/// reader.push_ahead(second, stretch)?;
+/// # assert_eq!(reader.finish()?.accepted(), 9);
+/// # Ok::<(), rtrcast_feed::ReadError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Ahead(Form);
+
+#[derive(Clone, Debug)]
+enum Form {
+    Json,
+    Csv(csv::Columns),
+}
+
+impl Ahead {
+    /// Reads what can be understood of a piece without what is before it. A piece of more than a megabyte is not.
+    pub fn read(&self, piece: &[u8]) -> Option<Stretch> {
+        let entries = match &self.0 {
+            Form::Json => json::Stretch::read(piece).map(Entries::Json),
+            Form::Csv(columns) => csv::Stretch::read(piece, columns).map(Entries::Csv),
+        };
+        entries.map(Stretch)
+    }
+}
+
+/// What was read of a piece before its turn.
+pub struct Stretch(Entries);
+
+enum Entries {
+    Json(json::Stretch),
+    Csv(csv::Stretch),
 }
 
 /// Reads one file that is not compressed.

@@ -94,6 +94,41 @@ impl Rows {
         self.tally.entries += 1;
     }
 
+    /// Counts an entry, and notes why it was refused if it was.
+    pub(crate) fn took_entry(&mut self, member: &'static str, place: usize, outcome: Result<(), String>) {
+        self.count_entry();
+        if let Err(reason) = outcome {
+            self.refuse(member, place, reason);
+        }
+    }
+
+    /// Adds VRPs that were read apart. Their places were counted from where so many entries are before them.
+    pub(crate) fn append(&mut self, vrps: Rows, places_before: usize) {
+        let Rows { ipv4, ipv6, router_keys, aspas, trust_anchors, stamp: _, tally } = vrps;
+        debug_assert!(router_keys.is_empty() && aspas.is_empty(), "only VRPs are read apart");
+        let anchors: Vec<u8> = trust_anchors.iter().map(|name| self.anchor(name)).collect();
+        let is_same = anchors.iter().enumerate().all(|(place, anchor)| usize::from(*anchor) == place);
+        let renumbered = |rest: u128| match anchors.get(usize::from(rest.to_be_bytes()[15])) {
+            Some(anchor) => rest & !0xFF | u128::from(*anchor),
+            None => rest,
+        };
+        if is_same {
+            self.ipv4.extend_from_slice(&ipv4);
+            self.ipv6.extend_from_slice(&ipv6);
+        } else {
+            self.ipv4.extend(ipv4.into_iter().map(renumbered));
+            self.ipv6.extend(ipv6.into_iter().map(|[addr, rest]| [addr, renumbered(rest)]));
+        }
+        self.tally.entries += tally.entries;
+        self.tally.masked += tally.masked;
+        self.tally.refused += tally.refused;
+        let room = REFUSED_KEPT_MAX.saturating_sub(self.tally.refused_first.len());
+        let refused = tally.refused_first.into_iter().take(room);
+        self.tally
+            .refused_first
+            .extend(refused.map(|refused| Refused { place: places_before + refused.place, ..refused }));
+    }
+
     /// Whether not a single VRP was accepted.
     pub(crate) fn has_no_vrps(&self) -> bool {
         self.ipv4.is_empty() && self.ipv6.is_empty()

@@ -5,17 +5,31 @@
 use rtrcast_proto::{Asn, Prefix, PrefixError};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// The most digits of a number that is read: fewer than could overflow, and more than any value here has.
+const DIGITS_MAX: usize = 19;
+
 /// A whole number in decimal digits, without sign, fraction or exponent.
 pub(crate) fn unsigned(text: &[u8]) -> Option<u64> {
-    let digits = match text {
-        [b'0'] => return Some(0),
-        [b'1'..=b'9', ..] => text,
-        _ => return None,
-    };
-    digits.iter().try_fold(0_u64, |value, octet| match octet {
-        b'0'..=b'9' => value.checked_mul(10)?.checked_add(u64::from(octet - b'0')),
-        _ => None,
-    })
+    leading_unsigned(text).filter(|(_, rest)| rest.is_empty()).map(|(value, _)| value)
+}
+
+/// The whole number that a text begins with, and what follows it.
+pub(crate) fn leading_unsigned(text: &[u8]) -> Option<(u64, &[u8])> {
+    let (mut value, mut digits) = (0_u64, 0);
+    for octet in text.iter().take(DIGITS_MAX) {
+        let digit = octet.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        value = value * 10 + u64::from(digit);
+        digits += 1;
+    }
+    let (number, rest) = text.split_at_checked(digits)?;
+    match number {
+        [] | [b'0', _, ..] => None,
+        _ if rest.first().is_some_and(u8::is_ascii_digit) => None,
+        _ => Some((value, rest)),
+    }
 }
 
 /// An AS number as `64496` or `AS64496`.
@@ -35,10 +49,14 @@ pub(crate) struct MaskedPrefix {
 
 /// A prefix as `192.0.2.0/24` or `2001:db8::/32`.
 pub(crate) fn prefix(text: &[u8]) -> Option<MaskedPrefix> {
-    let slash = text.iter().rposition(|octet| *octet == b'/')?;
-    let (addr, len) = text.split_at_checked(slash)?;
-    let len = u8::try_from(unsigned(len.get(1..)?)?).ok()?;
-    let addr = if addr.contains(&b':') { IpAddr::V6(ipv6(addr)?) } else { IpAddr::V4(ipv4(addr)?) };
+    let (addr, len) = match ipv4_prefix(text) {
+        Some((bits, len)) => (IpAddr::V4(Ipv4Addr::from_bits(bits)), len),
+        None => {
+            let slash = text.iter().rposition(|octet| *octet == b'/')?;
+            let (addr, len) = text.split_at_checked(slash)?;
+            (IpAddr::V6(ipv6(addr)?), u8::try_from(unsigned(len.get(1..)?)?).ok()?)
+        }
+    };
     match Prefix::new(addr, len) {
         Ok(prefix) => Some(MaskedPrefix { prefix, had_host_bits: false }),
         Err(PrefixError::HostBits) => {
@@ -48,15 +66,15 @@ pub(crate) fn prefix(text: &[u8]) -> Option<MaskedPrefix> {
     }
 }
 
-fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
-    let mut bits = 0_u32;
-    let mut parts = 0;
-    for part in text.split(|octet| *octet == b'.') {
-        let value = u8::try_from(unsigned(part)?).ok()?;
-        bits = bits << 8 | u32::from(value);
-        parts += 1;
+/// The address and the length of an IPv4 prefix, whatever the length.
+fn ipv4_prefix(text: &[u8]) -> Option<(u32, u8)> {
+    let (mut bits, mut rest) = (0_u32, text);
+    for end in *b".../" {
+        let (value, after) = leading_unsigned(rest)?;
+        bits = bits << 8 | u32::from(u8::try_from(value).ok()?);
+        rest = after.strip_prefix(&[end])?;
     }
-    (parts == 4).then(|| Ipv4Addr::from_bits(bits))
+    Some((bits, u8::try_from(unsigned(rest)?).ok()?))
 }
 
 fn ipv6(text: &[u8]) -> Option<Ipv6Addr> {
@@ -340,7 +358,9 @@ mod tests {
 
         #[test]
         fn ipv4_text_agrees_with_std(text in "[0-9.]{1,16}") {
-            prop_assert_eq!(ipv4(text.as_bytes()), text.parse().ok(), "{}", text);
+            let prefix = format!("{text}/24");
+            let addr = ipv4_prefix(prefix.as_bytes()).map(|(bits, _)| Ipv4Addr::from_bits(bits));
+            prop_assert_eq!(addr, text.parse().ok(), "{}", text);
         }
     }
 }

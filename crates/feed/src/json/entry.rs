@@ -4,6 +4,7 @@
 //! `maxLength` is the prefix's length, key identifiers are hexadecimal or base64, and members go by several names.
 
 use super::scan::{Cursor, Stop, Text, Value};
+use super::shape::Learned;
 use crate::rows::Rows;
 use crate::scalar;
 use crate::table::{NEVER, Stamp};
@@ -47,9 +48,11 @@ pub(super) const AUTHORIZATIONS: &str = "provider_authorizations";
 /// The object that says when the document was made.
 pub(super) const METADATA: &str = "metadata";
 
-/// Memory that entries share, so that a million of them allocate nothing.
+/// What entries share, so that a million of them allocate nothing.
 #[derive(Default)]
 pub(super) struct Scratch {
+    /// How the VRPs before were written.
+    learned: Learned,
     asns: Vec<Asn>,
     providers: Vec<ProviderAsn>,
     /// The last trust anchor's name and its number: most entries have their neighbour's.
@@ -335,6 +338,18 @@ impl Common {
 }
 
 fn read_roa(cursor: &mut Cursor<'_>, rows: &mut Rows, scratch: &mut Scratch) -> Result<Outcome, Stop> {
+    if scratch.learned.read(cursor, rows) {
+        return Ok(Ok(()));
+    }
+    let start = cursor.at();
+    let outcome = read_any_roa(cursor, rows, scratch)?;
+    if outcome.is_ok() {
+        scratch.learned.learn(cursor.since(start));
+    }
+    Ok(outcome)
+}
+
+fn read_any_roa(cursor: &mut Cursor<'_>, rows: &mut Rows, scratch: &mut Scratch) -> Result<Outcome, Stop> {
     let (mut common, mut prefix, mut max_len) = (Common::new(), Field::Missing, Field::Missing);
     cursor.object(|name, cursor| {
         // A million of these are read: names are matched, not tried one by one.

@@ -6,15 +6,19 @@
 //! goes on, which a general JSON library can't do. What is not JSON at all, or ends too early, is an error, and then
 //! nothing of the file counts.
 //!
-//! `scan.rs` knows JSON, `entry.rs` knows the entries, and this file knows how a document hangs together.
+//! `scan.rs` knows JSON, `entry.rs` knows the entries, `shape.rs` reads those fast that look like their neighbours,
+//! `stretch.rs` reads them before their turn, and this file knows how a document hangs together.
 
 mod entry;
 pub(crate) mod scan;
+mod shape;
+mod stretch;
 
 use crate::reader::{ReadError, Reason, VALUE_OCTETS_MAX};
 use crate::rows::Rows;
 use entry::{AUTHORIZATIONS, Among, METADATA, Member};
 use scan::{Cursor, Skip, Stop};
+pub(crate) use stretch::Stretch;
 
 /// Where in a document the reader is.
 #[derive(Clone, Copy, Debug)]
@@ -328,10 +332,7 @@ impl Reader {
     fn took_entry(&mut self, member: Member, outcome: Result<(), String>) {
         let place = self.seen[member.index()].unwrap_or(0);
         self.seen[member.index()] = Some(place + 1);
-        self.rows.count_entry();
-        if let Err(reason) = outcome {
-            self.rows.refuse(member.name(), place, reason);
-        }
+        self.rows.took_entry(member.name(), place, outcome);
     }
 }
 

@@ -34,6 +34,11 @@ impl<'a> Text<'a> {
         if self.escaped { &*self.octets() == other.as_bytes() } else { self.raw == other.as_bytes() }
     }
 
+    /// Whether there are escapes in it.
+    pub(crate) fn is_escaped(&self) -> bool {
+        self.escaped
+    }
+
     /// The string with escapes undone. A wrong escape gives nothing that equals anything known.
     pub(crate) fn octets(&self) -> Cow<'a, [u8]> {
         if self.escaped { Cow::Owned(unescape(self.raw)) } else { Cow::Borrowed(self.raw) }
@@ -102,6 +107,11 @@ pub(crate) enum Value<'a> {
 }
 
 impl Value<'_> {
+    /// Whether it is a string with escapes in it.
+    pub(crate) fn is_escaped(&self) -> bool {
+        matches!(self, Value::Text(text) if text.is_escaped())
+    }
+
     /// The value for a message.
     pub(crate) fn shown(&self) -> String {
         match self {
@@ -132,6 +142,21 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
+    /// What lies before the cursor from a place on.
+    pub(crate) fn since(&self, start: usize) -> &'a [u8] {
+        self.window.get(start..self.at).unwrap_or_default()
+    }
+
+    /// What lies behind the cursor.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.window.get(self.at..).unwrap_or_default()
+    }
+
+    /// Goes on by so many octets, which are there.
+    pub(crate) fn pass(&mut self, octets: usize) {
+        self.at += octets;
+    }
+
     pub(crate) fn go_to_end(&mut self) {
         self.at = self.window.len();
     }
@@ -157,7 +182,7 @@ impl<'a> Cursor<'a> {
     /// Passes over a byte order mark, which some editors leave.
     pub(crate) fn skip_mark(&mut self) -> Result<(), Stop> {
         const MARK: &[u8] = b"\xEF\xBB\xBF";
-        let rest = self.window.get(self.at..).unwrap_or_default();
+        let rest = self.rest();
         if rest.starts_with(MARK) {
             self.at += MARK.len();
         } else if !rest.is_empty() && MARK.starts_with(rest) {
@@ -223,7 +248,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn word(&mut self, word: &'static [u8], value: Value<'a>) -> Result<Value<'a>, Stop> {
-        let rest = self.window.get(self.at..).unwrap_or_default();
+        let rest = self.rest();
         if rest.starts_with(word) {
             self.at += word.len();
             Ok(value)
@@ -235,7 +260,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn number(&mut self) -> Result<Value<'a>, Stop> {
-        let rest = self.window.get(self.at..).unwrap_or_default();
+        let rest = self.rest();
         let octets = rest
             .iter()
             .position(|octet| !matches!(octet, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
@@ -323,7 +348,7 @@ impl<'a> Cursor<'a> {
 }
 
 /// How many octets there are before a quote, a backslash or a control character.
-fn plain_octets(octets: &[u8]) -> usize {
+pub(crate) fn plain_octets(octets: &[u8]) -> usize {
     const LOW: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let (words, _) = octets.as_chunks::<8>();

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests that fails should fail the test")]
 
+mod ahead;
 mod ccr;
 mod compressed;
 mod csv;
@@ -39,7 +40,12 @@ pub(crate) fn table(rows: Rows) -> (Table, Tally) {
 
 /// The records with what is known of them, and what was refused.
 pub(crate) fn shown(document: &[u8]) -> String {
-    let rows = match read(document) {
+    shown_of(read(document))
+}
+
+/// The same of what a reader said.
+pub(crate) fn shown_of(read: Result<Rows, ReadError>) -> String {
+    let rows = match read {
         Ok(rows) => rows,
         Err(error) => return format!("error: {error}\n"),
     };

@@ -1,0 +1,73 @@
+//! Entries of the VRPs that are read before what stands in front of them has been, by another thread perhaps.
+//!
+//! Where in a document a piece begins, nobody knows then. So it is guessed that an entry begins behind the first closing
+//! brace, comma and opening brace. When the reader comes there, it knows, and takes the entries only if the guess was
+//! right: if it stands between two VRPs exactly where the first one was read. Otherwise it reads the piece itself, and
+//! nothing but time was lost.
+
+use super::entry::{Member, Scratch};
+use super::scan::Cursor;
+use super::{Place, Reader, line_ends};
+use crate::reader::{ReadError, VALUE_OCTETS_MAX};
+use crate::rows::Rows;
+
+/// Entries in the middle of a piece, one behind the other.
+pub(crate) struct Stretch {
+    /// Where in the piece the first one begins.
+    start: usize,
+    /// Where the last one ends.
+    end: usize,
+    line_ends: u64,
+    rows: Rows,
+}
+
+impl Stretch {
+    /// Reads the entries of a piece; none if there are none, or if it needs the reader to say what is wrong with it.
+    pub(crate) fn read(piece: &[u8]) -> Option<Stretch> {
+        let start = first_entry(piece)?;
+        let (mut rows, mut scratch) = (Rows::default(), Scratch::default());
+        let (mut cursor, mut end) = (Cursor::new(piece, start), start);
+        let mut place = 0;
+        // An entry that the piece cuts is no error, and the reader finds those that are.
+        while let Ok(outcome) = Member::Roas.read(&mut cursor, place, &mut rows, &mut scratch) {
+            rows.took_entry(Member::Roas.name(), place, outcome);
+            (end, place) = (cursor.at(), place + 1);
+            if cursor.mark() != Ok(b',') {
+                break;
+            }
+        }
+        let entries = piece.get(start..end)?;
+        // The reader has no larger entries either.
+        let is_sound = place > 0 && piece.len() <= VALUE_OCTETS_MAX && std::str::from_utf8(entries).is_ok();
+        is_sound.then(|| Stretch { start, end, line_ends: line_ends(entries), rows })
+    }
+}
+
+/// Where an entry behind another one begins, as far as that can be guessed.
+fn first_entry(piece: &[u8]) -> Option<usize> {
+    let ends = piece.iter().enumerate().filter(|(_, octet)| **octet == b'}').map(|(at, _)| at + 1);
+    ends.into_iter().find_map(|end| {
+        let mut cursor = Cursor::new(piece, end);
+        (cursor.mark() == Ok(b',') && cursor.peek() == Ok(b'{')).then(|| cursor.at())
+    })
+}
+
+impl Reader {
+    /// The next octets of the document, of which these entries were read already.
+    pub(crate) fn push_stretch(&mut self, piece: &[u8], stretch: Stretch) -> Result<(), ReadError> {
+        let Stretch { start, end, line_ends, rows } = stretch;
+        self.push(piece.get(..start).unwrap_or_default())?;
+        let stands_there = matches!(self.place, Place::NextEntry(Member::Roas)) && self.at == self.window.len();
+        if !stands_there || !self.partial.is_empty() {
+            return self.push(piece.get(start..).unwrap_or_default());
+        }
+        self.slide();
+        self.offset += (end - start) as u64;
+        self.lines += line_ends;
+        let before = self.seen[Member::Roas.index()].unwrap_or(0);
+        self.seen[Member::Roas.index()] = Some(before + rows.tally().entries);
+        self.rows.append(rows, before);
+        self.place = Place::AfterEntry(Member::Roas);
+        self.push(piece.get(end..).unwrap_or_default())
+    }
+}
