@@ -4,22 +4,19 @@
 //! file systems tell nothing. Only such a look, or SIGHUP, may meet a file that is still being written: then it is
 //! refused as truncated, and read again when it is closed.
 
-use super::{Context, Failure, Read, Reading, SOURCE_OCTETS_MAX, blocking, unix_of};
+use super::{Context, Failure, Read, Reading, ahead, blocking, unix_of};
 use crate::hub::News;
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
-
-/// How much is read at once.
-const PIECE_OCTETS: usize = 256 * 1024;
 
 /// Between two looks where the system does not tell of changes.
 const POLL: Duration = Duration::from_secs(5);
@@ -108,20 +105,9 @@ pub(super) fn read(path: &Path, mut reading: Reading) -> Result<Read, Failure> {
         // Opening a FIFO would wait for a writer, for ever perhaps.
         return Err(Failure::File(io::Error::other("not a regular file, but a FIFO, socket or device")));
     }
-    let mut file = File::open(path).map_err(Failure::File)?;
+    let file = File::open(path).map_err(Failure::File)?;
     let written = file.metadata().and_then(|metadata| metadata.modified()).ok().and_then(unix_of);
-    let mut piece = vec![0; PIECE_OCTETS];
-    let mut total = 0_u64;
-    loop {
-        let octets = file.read(&mut piece).map_err(Failure::File)?;
-        let Some(fresh) = piece.get(..octets).filter(|fresh| !fresh.is_empty()) else { break };
-        total += fresh.len() as u64;
-        if total > SOURCE_OCTETS_MAX {
-            return Err(Failure::TooLarge(SOURCE_OCTETS_MAX));
-        }
-        reading.push(fresh)?;
-    }
-    drop(piece);
+    ahead::read(file, &mut reading)?;
     Ok(Read { content: reading.finish()?, written })
 }
 

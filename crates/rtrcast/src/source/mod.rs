@@ -1,5 +1,6 @@
 //! Where data and SLURM come from: a task for each place, which fetches, reads, and tells the hub.
 
+mod ahead;
 mod fetch;
 mod file;
 mod http;
@@ -11,7 +12,7 @@ use crate::cli::DialOptions;
 use crate::hub::{Input, News};
 use crate::metrics::{Metrics, RequestLabels};
 use rtrcast_feed::curator::SourceId;
-use rtrcast_feed::{ReadError, Reader, Reason, SlurmDialect, SlurmError, SlurmFile, Table, Tally};
+use rtrcast_feed::{Ahead, ReadError, Reader, Reason, SlurmDialect, SlurmError, SlurmFile, Stretch, Table, Tally};
 use rtrcast_net::{DataSink, Target, TargetError};
 use rtrcast_proto::Version;
 use std::ffi::OsString;
@@ -208,6 +209,22 @@ impl Reading {
                 whole.extend_from_slice(octets);
                 Ok(())
             }
+        }
+    }
+
+    /// How pieces can be read before their turn, once that is known.
+    fn ahead(&self) -> Option<Ahead> {
+        match self {
+            Reading::Table(reader, _) => reader.ahead(),
+            Reading::Slurm(..) => None,
+        }
+    }
+
+    /// The next piece, read already as far as that could be done.
+    fn push_ahead(&mut self, octets: &[u8], stretch: Option<Stretch>) -> Result<(), Failure> {
+        match self {
+            Reading::Table(reader, _) => reader.push_ahead(octets, stretch).map_err(Failure::Content),
+            Reading::Slurm(..) => self.push(octets),
         }
     }
 

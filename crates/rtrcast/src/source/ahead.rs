@@ -1,0 +1,223 @@
+//! A file that several processors read: while one piece is read in its turn, those behind it are read ahead.
+
+use super::{Failure, Reading, SOURCE_OCTETS_MAX};
+use rtrcast_feed::{Ahead, Stretch};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{Builder, Scope, available_parallelism, scope};
+
+/// How much is read at once.
+const PIECE_OCTETS: usize = 256 * 1024;
+
+/// Pieces that are held for each thread, so that none waits for another.
+const PIECES_PER_THREAD: usize = 2;
+
+/// The most threads that read ahead: what is left to one thread, sorting and writing, is soon the most.
+const HELPERS_MAX: usize = 3;
+
+/// In a file of fewer octets there is nothing to be won.
+const OCTETS_MIN: u64 = 8 * PIECE_OCTETS as u64;
+
+/// Reads the file to its end.
+pub(super) fn read(file: File, reading: &mut Reading) -> Result<(), Failure> {
+    let octets = file.metadata().map_err(Failure::File)?.len();
+    let mut pieces = Pieces { file, spare: Vec::new(), total: 0 };
+    // What it is shows at its start.
+    let Some(first) = pieces.next()? else { return Ok(()) };
+    reading.push(&first)?;
+    pieces.spare.push(first);
+    match reading.ahead() {
+        Some(ahead) if octets >= OCTETS_MIN => scope(|threads| {
+            let helpers = available_parallelism().map_or(0, |processors| (processors.get() - 1).min(HELPERS_MAX));
+            let helpers: Vec<Helper> = (0..helpers).map_while(|_| Helper::start(threads, &ahead).ok()).collect();
+            read_rest(pieces, reading, &helpers)
+        }),
+        _ => read_rest(pieces, reading, &[]),
+    }
+}
+
+/// A piece that has been taken out of the file.
+enum Taken {
+    /// It waits for its turn.
+    Whole(Vec<u8>),
+    /// This helper reads it.
+    Given(usize),
+}
+
+fn read_rest(mut pieces: Pieces, reading: &mut Reading, helpers: &[Helper]) -> Result<(), Failure> {
+    let threads = helpers.len() + 1;
+    let mut taken = VecDeque::new();
+    let (mut turn, mut is_at_end) = (0, false);
+    loop {
+        while !is_at_end && taken.len() < threads * PIECES_PER_THREAD {
+            let Some(piece) = pieces.next()? else {
+                is_at_end = true;
+                break;
+            };
+            taken.push_back(match helpers.get(turn) {
+                Some(helper) => {
+                    helper.give(piece);
+                    Taken::Given(turn)
+                }
+                None => Taken::Whole(piece),
+            });
+            turn = (turn + 1) % threads;
+        }
+        let piece = match taken.pop_front() {
+            None => return Ok(()),
+            Some(Taken::Whole(piece)) => {
+                reading.push(&piece)?;
+                piece
+            }
+            Some(Taken::Given(helper)) => {
+                // Should it have panicked, that goes on where all threads have ended.
+                let Some((piece, stretch)) = helpers.get(helper).and_then(Helper::take) else { return Ok(()) };
+                reading.push_ahead(&piece, stretch)?;
+                piece
+            }
+        };
+        pieces.spare.push(piece);
+    }
+}
+
+/// The pieces of a file.
+struct Pieces {
+    file: File,
+    /// Memory of pieces that have been read.
+    spare: Vec<Vec<u8>>,
+    total: u64,
+}
+
+impl Pieces {
+    /// The next one; none at the end.
+    fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+        let mut piece = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(PIECE_OCTETS));
+        piece.clear();
+        (&self.file).take(PIECE_OCTETS as u64).read_to_end(&mut piece).map_err(Failure::File)?;
+        self.total += piece.len() as u64;
+        if self.total > SOURCE_OCTETS_MAX {
+            return Err(Failure::TooLarge(SOURCE_OCTETS_MAX));
+        }
+        Ok((!piece.is_empty()).then_some(piece))
+    }
+}
+
+/// A thread that reads ahead. It ends when nobody gives it pieces any more.
+struct Helper {
+    give: SyncSender<Vec<u8>>,
+    take: Receiver<(Vec<u8>, Option<Stretch>)>,
+}
+
+impl Helper {
+    fn start<'scope>(threads: &'scope Scope<'scope, '_>, ahead: &Ahead) -> io::Result<Helper> {
+        let (give, pieces) = sync_channel::<Vec<u8>>(PIECES_PER_THREAD);
+        let (done, take) = sync_channel(PIECES_PER_THREAD);
+        let ahead = ahead.clone();
+        Builder::new().name("read-ahead".to_owned()).spawn_scoped(threads, move || {
+            for piece in pieces {
+                let stretch = ahead.read(&piece);
+                if done.send((piece, stretch)).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Helper { give, take })
+    }
+
+    fn give(&self, piece: Vec<u8>) {
+        // One that has panicked is found out when its piece's turn comes.
+        let _ = self.give.send(piece);
+    }
+
+    fn take(&self) -> Option<(Vec<u8>, Option<Stretch>)> {
+        self.take.recv().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Content;
+    use rtrcast_feed::Reader;
+    use rtrcast_proto::Version;
+    use std::fmt::Write as _;
+    use std::path::PathBuf;
+
+    /// A file with this content, which is gone when it is dropped.
+    struct Temporary(PathBuf);
+
+    impl Temporary {
+        fn new(name: &str, content: &str) -> Temporary {
+            let path = std::env::temp_dir().join(format!("rtrcast-ahead-{}-{name}", std::process::id()));
+            std::fs::write(&path, content).unwrap();
+            Temporary(path)
+        }
+    }
+
+    impl Drop for Temporary {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+
+    /// What is read with this many helpers.
+    fn read_with(path: &std::path::Path, helpers: usize) -> Result<Content, Failure> {
+        let mut reading = Reading::Table(Reader::new(), Version::V1);
+        let mut pieces = Pieces { file: File::open(path).unwrap(), spare: Vec::new(), total: 0 };
+        let first = pieces.next()?.expect("it is not empty");
+        reading.push(&first)?;
+        let ahead = reading.ahead().expect("it is recognised");
+        scope(|threads| {
+            let helpers: Vec<Helper> = (0..helpers).map(|_| Helper::start(threads, &ahead).unwrap()).collect();
+            read_rest(pieces, &mut reading, &helpers)
+        })?;
+        reading.finish()
+    }
+
+    fn document(vrps: u32) -> String {
+        let mut document = "{\"roas\": [\n".to_owned();
+        for vrp in 0..vrps {
+            let [_, a, b, c] = (vrp << 4).to_be_bytes();
+            let anchor = ["ripe", "apnic"][vrp as usize / 7 % 2];
+            // Each hundredth makes no sense.
+            let len = if vrp % 100 == 99 { 33 } else { 28 };
+            writeln!(document, "{{\"asn\": {vrp}, \"prefix\": \"{a}.{b}.{c}.0/{len}\", \"ta\": \"{anchor}\"}},")
+                .unwrap();
+        }
+        document.push_str("{\"asn\": 1, \"prefix\": \"2001:db8::/32\"}\n]}");
+        document
+    }
+
+    #[test]
+    fn any_number_of_helpers_reads_the_same() {
+        let file = Temporary::new("sound.json", &document(60_000));
+        let read = |helpers| match read_with(&file.0, helpers).unwrap() {
+            Content::Table(table, tally) => (table, tally),
+            Content::Slurm(_) => unreachable!("it was read as a table"),
+        };
+        let (alone, tally) = read(0);
+        assert_eq!((tally.entries, tally.refused), (60_001, 600));
+        assert_eq!(tally.refused_first[9].place, 999);
+        for helpers in 1..=HELPERS_MAX {
+            let (table, with_helpers) = read(helpers);
+            assert_eq!(table.image(), alone.image());
+            assert_eq!(with_helpers, tally);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_has_its_place_however_it_is_read() {
+        let document = document(60_000);
+        let cut = Temporary::new("cut.json", &document[..document.len() - 40]);
+        let broken = Temporary::new("broken.json", &document.replacen("{\"asn\": 50000,", "{\"asn\": 50000;", 1));
+        for file in [cut, broken] {
+            let read = |helpers| read_with(&file.0, helpers).err().expect("it is refused").to_string();
+            let alone = read(0);
+            assert!(alone.contains("(line "), "{alone}");
+            assert_eq!(read(1), alone);
+            assert_eq!(read(HELPERS_MAX), alone);
+        }
+    }
+}
