@@ -230,12 +230,11 @@ impl Connection {
         let (observer, peer) = (Arc::clone(&service.observer), Arc::new(peer));
         observer.connected(&peer);
         let watched = Watched { observer: Arc::clone(&observer), peer: Arc::clone(&peer), end: None };
-        let driven = drive(transport, session, lines, move |event| observer.event(&peer, &event));
-        async move {
-            let (end, guest) = driven.await;
+        let over = move |end, guest| {
             watched.over(end);
             drop(guest);
-        }
+        };
+        drive(transport, session, lines, move |event| observer.event(&peer, &event), over)
     }
 
     /// All that comes before RTR, within its time; nothing if the cache stops meanwhile.

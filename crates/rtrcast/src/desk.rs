@@ -7,6 +7,7 @@ use rtrcast_net::DataSink;
 use rtrcast_proto::{Absent, Asn, History, Image, Moment, Profile, Publication, Serial, Timing, Version, View, Want};
 use std::io;
 use std::sync::Arc;
+use tracing::warn;
 
 /// The curator, and the serials of what it chose.
 pub(crate) struct Desk {
@@ -94,6 +95,10 @@ impl Desk {
             // The older image stays, and the same set is in memory once.
             self.curator.hold(&composed.image, current);
         }
+        if let Err(error) = self.hold_in_use(&audience.versions) {
+            // It is asked for again by who wants it.
+            warn!("no memory for the data in the version that is spoken: {error}");
+        }
         let view = match (&publication, cause) {
             // The timers may be others.
             (Publication::Same, Cause::Configuration) | (Publication::First | Publication::Changed(_), _) => {
@@ -103,6 +108,18 @@ impl Desk {
             (Publication::Same, _) => None,
         };
         Happened::Published(Box::new(Published { cause, publication, view, left_out: composed.left_out }))
+    }
+
+    /// Holds the current set in a version that is spoken, if it is held in one that nobody speaks: routers that were faster
+    /// than the first file speak another version than it was read for, and the set would be in memory twice.
+    fn hold_in_use(&mut self, versions: &[Version]) -> io::Result<()> {
+        let Some((version, current)) = versions.first().zip(self.history.current()) else { return Ok(()) };
+        if versions.contains(&current.version()) {
+            return Ok(());
+        }
+        let image = current.to_version(*version, DataSink::new())?;
+        self.hold(image);
+        Ok(())
     }
 
     /// Holds the current set as this image of another version, wherever it was held as the one before.

@@ -362,7 +362,12 @@ impl ServerSession {
     /// The next thing that happened. `next` gives these out as well, before anything else; whoever is writing a chunk, and
     /// so may not call `next`, learns them here.
     pub fn event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        if event.is_none() {
+            // A connection that is idle has no room for what it said.
+            self.events = VecDeque::new();
+        }
+        event
     }
 
     /// What to do next. Call it after each input, and until it says to wait; after a `Write`, call it again when all

@@ -276,6 +276,13 @@ impl Cache {
 
 #[cfg(target_os = "linux")]
 impl Cache {
+    /// The memory files that hold data sets.
+    pub(crate) fn memory_files(&self) -> usize {
+        let descriptors = std::fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap();
+        let names = descriptors.filter_map(|descriptor| std::fs::read_link(descriptor.unwrap().path()).ok());
+        names.filter(|name| name.to_string_lossy().starts_with("/memfd:")).count()
+    }
+
     /// Waits until it has this many descriptors open.
     pub(crate) fn wait_for_descriptors(&self, count: usize) {
         let deadline = Instant::now() + PATIENCE;

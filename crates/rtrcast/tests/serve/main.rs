@@ -30,6 +30,7 @@ mod last_words;
 mod last_words_secured;
 mod listeners;
 mod listeners_reload;
+mod memory;
 mod peers;
 mod proxied;
 mod reload;

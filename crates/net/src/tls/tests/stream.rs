@@ -64,7 +64,9 @@ async fn serve(transport: Transport) -> End {
     let (stall_max, terms) = (terms.stall_max, Arc::new(terms));
     let (_publish, published) = watch::channel(Published { view, stop: None, terms: Arc::clone(&terms) });
     let lines = Lines { clock, published, wants: mpsc::channel(1).0, stall_max, terms, address: None, guest };
-    drive(transport, session, lines, |_| {}).await.0
+    let mut over = None;
+    drive(transport, session, lines, |_| {}, |end, _| over = Some(end)).await;
+    over.expect("its end is told")
 }
 
 /// What a router that says these octets at once is answered, up to the end by close_notify, over real TCP.
