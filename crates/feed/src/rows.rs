@@ -233,7 +233,7 @@ impl Rows {
 
     fn write_ipv4<S: ImageSink>(&mut self, writer: &mut ImageWriter<S>, beside: &mut Columns) -> Result<(), S::Error> {
         let mut rows = std::mem::take(&mut self.ipv4);
-        rows.sort_unstable_by(|a, b| b.cmp(a));
+        sort_descending(&mut rows, |row| *row >> 88);
         rows.dedup_by_key(|row| *row >> 40);
         for row in rows {
             let addr = u32::try_from(row >> 88 & u128::from(u32::MAX)).expect("32 bits");
@@ -244,7 +244,7 @@ impl Rows {
 
     fn write_ipv6<S: ImageSink>(&mut self, writer: &mut ImageWriter<S>, beside: &mut Columns) -> Result<(), S::Error> {
         let mut rows = std::mem::take(&mut self.ipv6);
-        rows.sort_unstable_by(|a, b| b.cmp(a));
+        sort_descending(&mut rows, |[addr, _]| *addr);
         rows.dedup_by_key(|[addr, rest]| (*addr, *rest >> 40));
         for [addr, rest] in rows {
             write_origin(writer, beside, IpAddr::V6(addr.into()), rest)?;
@@ -277,6 +277,19 @@ impl Rows {
             beside.push(Beside { expires: row.expires, anchor: no_anchor });
         }
         Ok(())
+    }
+}
+
+/// Sorts rows from the largest to the smallest. Validators sort by address as well, if in another order for the rest: then
+/// only the rows of each address have to be sorted.
+fn sort_descending<Row: Ord>(rows: &mut [Row], addr: impl Fn(&Row) -> u128) {
+    if rows.is_sorted_by(|a, b| addr(a) <= addr(b)) {
+        rows.reverse();
+    }
+    if rows.is_sorted_by(|a, b| addr(a) >= addr(b)) {
+        rows.chunk_by_mut(|a, b| addr(a) == addr(b)).for_each(|same| same.sort_unstable_by(|a, b| b.cmp(a)));
+    } else {
+        rows.sort_unstable_by(|a, b| b.cmp(a));
     }
 }
 

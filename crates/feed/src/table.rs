@@ -103,18 +103,19 @@ impl Table {
         &self.expires
     }
 
-    /// The records of a section with what is known of them.
-    pub(crate) fn rows(&self, section: Section) -> impl Iterator<Item = Row<'_>> {
+    /// What is known of the records of a section, without them.
+    pub(crate) fn besides(&self, section: Section) -> impl Iterator<Item = Beside> {
         let layout = self.image.layout();
         let start: usize = Section::ALL.iter().take(section.index()).map(|section| layout.count(*section)).sum();
         let expires = self.expires.iter().skip(start);
-        let anchors = self.anchors.iter().skip(start);
-        let beside = expires.zip(anchors);
-        self.image.records(section).zip(beside).map(|(record, (expires, anchor))| Row {
-            record,
-            expires: *expires,
-            anchor: *anchor,
-        })
+        let both = expires.zip(self.anchors.iter().skip(start)).take(layout.count(section));
+        both.map(|(expires, anchor)| Beside { expires: *expires, anchor: *anchor })
+    }
+
+    /// The records of a section with what is known of them.
+    pub(crate) fn rows(&self, section: Section) -> impl Iterator<Item = Row<'_>> {
+        let row = |(record, Beside { expires, anchor })| Row { record, expires, anchor };
+        self.image.records(section).zip(self.besides(section)).map(row)
     }
 
     /// Each row of a section, with the one of another table that is its equal in an order that both tables have.
@@ -126,9 +127,19 @@ impl Table {
     ) -> impl Iterator<Item = (Row<'a>, Option<Row<'a>>)> {
         let mut others = other.rows(section).peekable();
         self.rows(section).map(move |row| {
-            while others.next_if(|other| order(section, other.record, row.record) == Ordering::Less).is_some() {}
-            let equal = others.peek().filter(|other| order(section, other.record, row.record) == Ordering::Equal);
-            (row, equal.copied())
+            while let Some(other) = others.peek() {
+                // Most records are in both: comparing octets is cheaper than taking them apart.
+                let order = match other.record.get(1..) == row.record.get(1..) {
+                    true => Ordering::Equal,
+                    false => order(section, other.record, row.record),
+                };
+                match order {
+                    Ordering::Less => drop(others.next()),
+                    Ordering::Equal => return (row, Some(*other)),
+                    Ordering::Greater => break,
+                }
+            }
+            (row, None)
         })
     }
 

@@ -62,11 +62,28 @@ impl Delta {
             return delta;
         }
         for section in Section::ALL {
-            merge(section, old.records(section), new.records(section), |side, record| match side {
-                Side::Left => delta.removed.push(section, record),
-                Side::Right => delta.added.push(section, record),
-                Side::Both => {}
-            });
+            let (mut older, mut newer) = (old.records(section), new.records(section));
+            let mut may_go_on_alike = true;
+            loop {
+                if may_go_on_alike {
+                    older.skip_common(&mut newer);
+                }
+                let (a, b) = (older.clone().next(), newer.clone().next());
+                let Some(order) = order_of(section, a, b) else { break };
+                // Behind a difference, and not at each record before it.
+                may_go_on_alike = order.is_ne();
+                if order.is_le() {
+                    older.next();
+                }
+                if order.is_ge() {
+                    newer.next();
+                }
+                match (order, a, b) {
+                    (Ordering::Less, Some(record), _) => delta.removed.push(section, record),
+                    (Ordering::Greater, _, Some(record)) => delta.added.push(section, record),
+                    _ => {}
+                }
+            }
         }
         delta.removed.octets.shrink_to_fit();
         delta.added.octets.shrink_to_fit();
@@ -228,6 +245,18 @@ fn reversed<const OCTETS: usize>(records: &[u8], version: Version, out: &mut Vec
     }
 }
 
+/// Which of two records comes first; none if there are none any more.
+fn order_of(section: Section, a: Option<&[u8]>, b: Option<&[u8]>) -> Option<Ordering> {
+    match (a, b) {
+        (None, None) => None,
+        (Some(_), None) => Some(Ordering::Less),
+        (None, Some(_)) => Some(Ordering::Greater),
+        // Most records are in both: comparing octets is cheaper than taking them apart.
+        (Some(a), Some(b)) if a.get(1..) == b.get(1..) => Some(Ordering::Equal),
+        (Some(a), Some(b)) => Some(section.announcement_order(a, b)),
+    }
+}
+
 /// Which of two sets has a record.
 enum Side {
     Left,
@@ -244,14 +273,7 @@ fn merge<'a>(
 ) {
     let (mut left, mut right): (Peekable<_>, Peekable<_>) = (left.peekable(), right.peekable());
     loop {
-        let order = match (left.peek(), right.peek()) {
-            (None, None) => return,
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            // Most records are in both: comparing octets is cheaper than taking them apart.
-            (Some(a), Some(b)) if a.get(1..) == b.get(1..) => Ordering::Equal,
-            (Some(a), Some(b)) => section.announcement_order(a, b),
-        };
+        let Some(order) = order_of(section, left.peek().copied(), right.peek().copied()) else { return };
         if order.is_le()
             && let Some(record) = left.next()
         {

@@ -162,6 +162,9 @@ fn router_key_key(record: &[u8]) -> (&[u8], usize, &[u8], &[u8]) {
     (ski, spki.len(), spki, asn)
 }
 
+/// How much is compared at once where two sets are expected to be alike: whole records of either prefix section.
+const COMMON_OCTETS: usize = 20 * 32 * 2;
+
 /// The records of one section, in order.
 #[derive(Clone)]
 pub struct Records<'a> {
@@ -172,6 +175,18 @@ pub struct Records<'a> {
 impl<'a> Records<'a> {
     pub(crate) fn new(section: Section, octets: &'a [u8]) -> Records<'a> {
         Records { section, rest: octets }
+    }
+
+    /// Passes over records of both with which they begin alike. Some equal ones may be left: those whose version differs,
+    /// the last few, and all whose size varies.
+    pub(crate) fn skip_common(&mut self, other: &mut Records<'a>) {
+        if matches!(self.section, Section::RouterKey | Section::Aspa) || self.section != other.section {
+            return;
+        }
+        let blocks = self.rest.chunks_exact(COMMON_OCTETS).zip(other.rest.chunks_exact(COMMON_OCTETS));
+        let common = COMMON_OCTETS * blocks.take_while(|(a, b)| a == b).count();
+        self.rest = tail(self.rest, common);
+        other.rest = tail(other.rest, common);
     }
 }
 

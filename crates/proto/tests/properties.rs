@@ -260,6 +260,30 @@ proptest! {
         }
     }
 
+    /// Sets that are alike over many records, which are compared many at a time.
+    #[test]
+    fn c_del_01_large_sets_differ_where_they_differ(
+        count in 0..400_u32,
+        only_old in proptest::collection::btree_set(0..400_u32, 0..6),
+        only_new in proptest::collection::btree_set(0..400_u32, 0..6),
+        version in prop_oneof![Just(Version::V1), Just(Version::V2)],
+    ) {
+        let model = |others: &BTreeSet<u32>| {
+            let numbers = (0..count).filter(|number| !others.contains(number));
+            let records = numbers.flat_map(|number| [
+                Record::Ipv4(0, 0, 0, number),
+                Record::Ipv6(0, 0, 0, number),
+            ]);
+            Model { records: records.collect(), ..Model::default() }
+        };
+        let (old, new) = (model(&only_new), model(&only_old));
+        let (old_image, new_image) = (old.image(Version::V1), new.image(version));
+        let delta = Delta::between(&old_image, &new_image);
+        prop_assert_eq!(&delta.apply(&old_image, Vec::new()).unwrap(), &new_image);
+        let size: usize = Section::ALL.into_iter().map(|section| delta.announced(section) + delta.withdrawn(section)).sum();
+        prop_assert_eq!(size, old.records.symmetric_difference(&new.records).count());
+    }
+
     #[test]
     fn c_del_01_a_fold_is_the_delta_between_first_and_last(models in generations()) {
         let images: Vec<Image> = models.iter().map(|model| model.image(Version::V2)).collect();

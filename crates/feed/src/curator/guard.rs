@@ -65,69 +65,108 @@ impl fmt::Display for Loss {
     }
 }
 
-/// How many records there were, how many of them are gone, and how many there are now.
+/// How many records there were, and how many there are now.
 #[derive(Clone, Copy, Default)]
 struct Tally {
     had: usize,
-    gone: usize,
     has: usize,
+    /// How many of those that there were are not there now.
+    gone: usize,
 }
 
 impl Tally {
-    fn count(&mut self, is_gone: bool) {
-        self.had += 1;
-        self.gone += usize::from(is_gone);
-    }
-
     /// The loss, if it is of more than half, of enough. Records that others took the place of are no loss but a change.
     fn loss(self, of: LossOf, enough: usize) -> Option<Loss> {
-        let Tally { had, gone, has } = self;
+        let Tally { had, has, gone } = self;
         let lost = gone.min(had.saturating_sub(has));
         (had >= enough.max(1) && lost > had / 2).then_some(Loss { of, had, lost })
     }
 }
 
-impl Guard {
-    /// What is too much of a loss in a new table; nothing if it may be taken. Of both only what still counts does.
-    pub(crate) fn judge(&self, (last, horizon): (&Table, &Horizon), (new, newer): (&Table, &Horizon)) -> Vec<Loss> {
-        if self.hold.is_none() {
-            return Vec::new();
+/// What is counted of two tables.
+struct Tallies<'a> {
+    /// The names of the trust anchors that the last table had.
+    names: &'a [String],
+    anchors: Vec<Tally>,
+    vrps: Tally,
+    aspas: Tally,
+}
+
+/// A table, and which of its records still count.
+type Counting<'a> = (&'a Table, &'a Horizon);
+
+impl<'a> Tallies<'a> {
+    /// Counts what there was and what there is, and takes all that there was for gone: nothing is compared.
+    fn count((last, horizon): Counting<'a>, (new, newer): Counting<'_>) -> Tallies<'a> {
+        let names = last.trust_anchors();
+        let known = |name: &String| names.iter().position(|known| known == name);
+        let places: Vec<Option<usize>> = new.trust_anchors().iter().map(known).collect();
+        let mut tallies = Tallies {
+            names,
+            anchors: vec![Tally::default(); names.len()],
+            vrps: Tally::default(),
+            aspas: Tally::default(),
+        };
+        for section in [Section::Ipv4Prefix, Section::Ipv6Prefix] {
+            for beside in last.besides(section).filter(|beside| horizon.counts(beside.expires)) {
+                tallies.vrps.had += 1;
+                tallies.anchors.get_mut(usize::from(beside.anchor)).into_iter().for_each(|anchor| anchor.had += 1);
+            }
+            for beside in new.besides(section).filter(|beside| newer.counts(beside.expires)) {
+                tallies.vrps.has += 1;
+                let place = places.get(usize::from(beside.anchor)).copied().flatten();
+                place.and_then(|place| tallies.anchors.get_mut(place)).into_iter().for_each(|anchor| anchor.has += 1);
+            }
         }
-        let mut anchors = vec![Tally::default(); last.trust_anchors().len()];
-        let (mut vrps, mut aspas) = (Tally::default(), Tally::default());
-        let is_gone = |other: Option<Row<'_>>| !other.is_some_and(|other| newer.counts(other.expires));
+        tallies.aspas.had = last.besides(Section::Aspa).filter(|beside| horizon.counts(beside.expires)).count();
+        tallies.aspas.has = new.besides(Section::Aspa).filter(|beside| newer.counts(beside.expires)).count();
+        for tally in [&mut tallies.vrps, &mut tallies.aspas].into_iter().chain(&mut tallies.anchors) {
+            tally.gone = tally.had;
+        }
+        tallies
+    }
+
+    /// Finds out what is really gone.
+    fn compare(&mut self, (last, horizon): Counting<'_>, (new, newer): Counting<'_>) {
+        let is_there = |other: Option<Row<'_>>| other.is_some_and(|other| newer.counts(other.expires));
         for section in [Section::Ipv4Prefix, Section::Ipv6Prefix] {
             for (row, other) in last.paired(new, section, Section::announcement_order) {
-                if horizon.counts(row.expires) {
-                    vrps.count(is_gone(other));
-                    if let Some(anchor) = anchors.get_mut(usize::from(row.anchor)) {
-                        anchor.count(is_gone(other));
-                    }
-                }
-            }
-            for row in new.rows(section).filter(|row| newer.counts(row.expires)) {
-                vrps.has += 1;
-                let name = new.trust_anchors().get(usize::from(row.anchor));
-                let place = last.trust_anchors().iter().position(|last| Some(last) == name);
-                if let Some(anchor) = place.and_then(|place| anchors.get_mut(place)) {
-                    anchor.has += 1;
+                if horizon.counts(row.expires) && is_there(other) {
+                    self.vrps.gone -= 1;
+                    self.anchors.get_mut(usize::from(row.anchor)).into_iter().for_each(|anchor| anchor.gone -= 1);
                 }
             }
         }
         for (row, other) in last.paired(new, Section::Aspa, |_, a, b| customer(a).cmp(customer(b))) {
-            if horizon.counts(row.expires) {
-                aspas.count(is_gone(other));
-            }
+            self.aspas.gone -= usize::from(horizon.counts(row.expires) && is_there(other));
         }
-        aspas.has = new.rows(Section::Aspa).filter(|row| newer.counts(row.expires)).count();
-        let of_anchor = |(name, tally): (&String, Tally)| {
-            if name.is_empty() { None } else { tally.loss(LossOf::TrustAnchor(name.clone()), self.vrps_min) }
+    }
+
+    fn losses(&self, guard: &Guard) -> Vec<Loss> {
+        let of_anchor = |(name, tally): (&String, &Tally)| {
+            if name.is_empty() { None } else { tally.loss(LossOf::TrustAnchor(name.clone()), guard.vrps_min) }
         };
         let mut losses = Vec::new();
-        losses.extend(vrps.loss(LossOf::Vrps, self.vrps_min));
-        losses.extend(last.trust_anchors().iter().zip(anchors).filter_map(of_anchor));
-        losses.extend(aspas.loss(LossOf::Aspas, self.aspas_min));
+        losses.extend(self.vrps.loss(LossOf::Vrps, guard.vrps_min));
+        losses.extend(self.names.iter().zip(&self.anchors).filter_map(of_anchor));
+        losses.extend(self.aspas.loss(LossOf::Aspas, guard.aspas_min));
         losses
+    }
+}
+
+impl Guard {
+    /// What is too much of a loss in a new table; nothing if it may be taken. Of both only what still counts does.
+    pub(crate) fn judge(&self, last: Counting<'_>, new: Counting<'_>) -> Vec<Loss> {
+        if self.hold.is_none() {
+            return Vec::new();
+        }
+        let mut tallies = Tallies::count(last, new);
+        // Where there are hardly fewer than before, it does not matter which: a million records need not be compared.
+        if tallies.losses(self).is_empty() {
+            return Vec::new();
+        }
+        tallies.compare(last, new);
+        tallies.losses(self)
     }
 }
 
