@@ -1,6 +1,8 @@
-//! What a developer and CI run: `cargo xtask test`, `cargo xtask check`, `cargo xtask gen`.
+//! What a developer and CI run: `cargo xtask test`, `cargo xtask check`, `cargo xtask count`,
+//! `cargo xtask gen`.
 
 mod conformance;
+mod count;
 mod generate;
 mod peers;
 mod run;
@@ -21,6 +23,8 @@ enum Task {
     Test(run::TestArguments),
     /// Check formatting, lints, documentation and the dependency fences
     Check,
+    /// Count the instructions of the kernels in crates/bench, and compare them with its instructions.txt
+    Count(count::Arguments),
     /// Write a rpki-client JSON with the shape of the global RPKI
     Gen(generate::Arguments),
 }
@@ -29,6 +33,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Test(arguments) => run::test(&arguments),
         Task::Check => run::check(),
+        Task::Count(arguments) => count::run(&arguments),
         Task::Gen(arguments) => generate::run(&arguments),
     };
     match outcome {

@@ -60,7 +60,39 @@ pub(crate) struct Arguments {
     without_ta: Option<String>,
 }
 
+/// How large a set is, and by how many VRPs one generation of it differs from the next.
+#[derive(Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) vrps: u64,
+    pub(crate) aspas: u64,
+    pub(crate) router_keys: u64,
+    pub(crate) changes: u64,
+}
+
+impl Arguments {
+    /// A generation of a set of another size than the world's.
+    pub(crate) fn of(out: PathBuf, size: Size, generation: u64) -> Arguments {
+        let Size { vrps, aspas, router_keys, changes } = size;
+        let (seed, expires) = (1, 1_893_456_000);
+        Arguments { out, vrps, aspas, router_keys, seed, generation, changes, expires, without_ta: None }
+    }
+}
+
 pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
+    let vrps = write(arguments)?;
+    println!(
+        "{}: {vrps} VRPs, {} ASPAs, {} router keys (seed {}, generation {})",
+        arguments.out.display(),
+        arguments.aspas,
+        arguments.router_keys,
+        arguments.seed,
+        arguments.generation
+    );
+    Ok(())
+}
+
+/// Writes it, and says how many VRPs there are.
+pub(crate) fn write(arguments: &Arguments) -> Result<usize, String> {
     let partial = arguments.out.with_extension("partial");
     let context = |error: std::io::Error| format!("{}: {error}", partial.display());
     let vrps = vrps(arguments);
@@ -73,16 +105,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
     written.and_then(|()| out.flush()).map_err(context)?;
     drop(out);
     std::fs::rename(&partial, &arguments.out).map_err(|error| format!("{}: {error}", arguments.out.display()))?;
-    println!(
-        "{}: {} VRPs, {} ASPAs, {} router keys (seed {}, generation {})",
-        arguments.out.display(),
-        vrps.len(),
-        arguments.aspas,
-        arguments.router_keys,
-        arguments.seed,
-        arguments.generation
-    );
-    Ok(())
+    Ok(vrps.len())
 }
 
 /// How the set is written.

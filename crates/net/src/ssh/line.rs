@@ -18,8 +18,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How much russh may hold that the system has not taken yet. What goes beyond it waits in the data set.
-pub(crate) const OUTBOX_OCTETS_MAX: usize = 256 * 1024;
+/// How much russh may hold that the system has not taken yet. What goes beyond it waits in the data set. russh encrypts
+/// all that it has been given into one buffer, and keeps that as large as it ever was until the connection ends.
+pub(crate) const OUTBOX_OCTETS_MAX: usize = 128 * 1024;
 
 /// The session's side of a connection. Dropping it ends russh's task.
 pub(crate) struct Line {

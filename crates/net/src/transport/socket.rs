@@ -70,6 +70,19 @@ impl Socket {
         self.poll_with(context, || Ok(rustix::net::send(self, octets, SendFlags::NOSIGNAL)?))
     }
 
+    /// Writes the octets of several buffers, in one call.
+    #[cfg(feature = "tls")]
+    pub(crate) fn poll_write_vectored(
+        &self,
+        context: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_with(context, || {
+            let mut nothing = rustix::net::SendAncillaryBuffer::default();
+            Ok(rustix::net::sendmsg(self, buffers, &mut nothing, SendFlags::NOSIGNAL)?)
+        })
+    }
+
     fn poll_with(
         &self,
         context: &mut Context<'_>,

@@ -8,7 +8,7 @@ use crate::close;
 use crate::tls::{HandshakeFailure, Side};
 use rustls::Connection;
 use std::future::poll_fn;
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::task::{Context, Poll, ready};
 
 /// The most octets that wait in the program for the socket to take them: two records. It is also what a slow peer has
@@ -214,6 +214,11 @@ impl Read for Polled<'_, '_> {
 impl Write for Polled<'_, '_> {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         or_would_block(self.socket.poll_write(self.context, octets))
+    }
+
+    /// rustls gives all records at once: a call for each would be a packet for each as well.
+    fn write_vectored(&mut self, records: &[IoSlice<'_>]) -> io::Result<usize> {
+        or_would_block(self.socket.poll_write_vectored(self.context, records))
     }
 
     fn flush(&mut self) -> io::Result<()> {

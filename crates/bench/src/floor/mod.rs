@@ -1,0 +1,4 @@
+//! Bare servers.
+
+pub(crate) mod ssh;
+pub(crate) mod tls;

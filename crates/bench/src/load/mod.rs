@@ -1,0 +1,5 @@
+//! Load clients.
+
+pub(crate) mod ssh;
+mod tail;
+pub(crate) mod tls;
