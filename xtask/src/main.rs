@@ -1,5 +1,6 @@
-//! What a developer and CI run: `cargo xtask test`, `cargo xtask check`, `cargo xtask gen`.
+//! What a developer and CI run: `cargo xtask test`, `cargo xtask check`, `cargo xtask bench`, `cargo xtask gen`.
 
+mod bench;
 mod conformance;
 mod generate;
 mod peers;
@@ -21,6 +22,8 @@ enum Task {
     Test(run::TestArguments),
     /// Check formatting, lints, documentation and the dependency fences
     Check,
+    /// Measure speed and size beside bare programs and other caches
+    Bench(bench::Arguments),
     /// Write a rpki-client JSON with the shape of the global RPKI
     Gen(generate::Arguments),
 }
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Test(arguments) => run::test(&arguments),
         Task::Check => run::check(),
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::Gen(arguments) => generate::run(&arguments),
     };
     match outcome {

@@ -24,6 +24,9 @@ const WORLD_ASPAS: u64 = 3_085;
 const ASPAS_OF_ZERO: u64 = 63;
 const LONGEST_ASPA: u64 = 226;
 
+/// No file that is used is as late as this (2030).
+const EXPIRES: u64 = 1_893_456_000;
+
 /// A prime, so that each slot of any set has a turn of its own.
 const TURN_STRIDE: u64 = 2_147_483_647;
 
@@ -36,28 +39,45 @@ pub(crate) struct Arguments {
     out: PathBuf,
     /// How many VRPs
     #[arg(long, default_value_t = WORLD_VRPS)]
-    vrps: u64,
+    pub(crate) vrps: u64,
     /// How many ASPAs
     #[arg(long, default_value_t = WORLD_ASPAS)]
-    aspas: u64,
+    pub(crate) aspas: u64,
     /// How many router keys
     #[arg(long, default_value_t = 2)]
     router_keys: u64,
     /// Another seed gives other data
     #[arg(long, default_value_t = 1)]
-    seed: u64,
+    pub(crate) seed: u64,
     /// Which generation: 0 is the first
     #[arg(long, default_value_t = 0)]
-    generation: u64,
+    pub(crate) generation: u64,
     /// VRPs that come or go between two generations
     #[arg(long, default_value_t = 2_000)]
     changes: u64,
     /// When everything expires, in seconds since 1970
-    #[arg(long, default_value_t = 1_893_456_000)]
+    #[arg(long, default_value_t = EXPIRES)]
     expires: u64,
     /// Leave out all VRPs of this trust anchor
     #[arg(long)]
     without_ta: Option<String>,
+}
+
+impl Arguments {
+    /// The first generation of the whole world.
+    pub(crate) fn world(out: PathBuf) -> Arguments {
+        Arguments {
+            out,
+            vrps: WORLD_VRPS,
+            aspas: WORLD_ASPAS,
+            router_keys: 2,
+            seed: 1,
+            generation: 0,
+            changes: 2_000,
+            expires: EXPIRES,
+            without_ta: None,
+        }
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {

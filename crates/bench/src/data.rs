@@ -1,0 +1,48 @@
+//! The files that are served, as `cargo xtask bench` made them, and how many records are in each.
+
+use crate::Outcome;
+use std::path::{Path, PathBuf};
+
+/// VRPs that come and go from one generation to the next.
+pub(crate) const CHANGES: u64 = 2_000;
+
+/// A data set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Set {
+    /// What its files' names begin with.
+    name: &'static str,
+    pub(crate) vrps: u64,
+    pub(crate) aspas: u64,
+}
+
+const WORLD_ASPAS: u64 = 3_085;
+
+pub(crate) const FULL: Set = Set { name: "full", vrps: 1_005_140, aspas: WORLD_ASPAS };
+
+impl Set {
+    /// What it is called in the report.
+    pub(crate) fn title(&self) -> String {
+        let Set { vrps, aspas, .. } = self;
+        if *aspas == WORLD_ASPAS { format!("{vrps} VRPs") } else { format!("{vrps} VRPs, {aspas} ASPAs") }
+    }
+}
+
+/// The folder with the files.
+pub(crate) struct Data(PathBuf);
+
+impl Data {
+    pub(crate) fn new(folder: PathBuf) -> Data {
+        Data(folder)
+    }
+
+    /// One generation of a set, in a format that is named as files of it are.
+    pub(crate) fn file(&self, set: Set, generation: u32, format: &str) -> Outcome<PathBuf> {
+        let path = self.0.join(format!("{}-{generation}.{format}", set.name));
+        // Links are for who made the files elsewhere; a validator would not write one.
+        path.canonicalize().map_err(|error| format!("{}: {error}; `cargo xtask bench` makes it", path.display()))
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.0
+    }
+}

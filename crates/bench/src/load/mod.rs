@@ -1,0 +1,5 @@
+//! Routers that cost so little that the cache is what is measured.
+
+pub(crate) mod pdu;
+pub(crate) mod plain;
+pub(crate) mod router;
