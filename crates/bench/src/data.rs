@@ -10,7 +10,7 @@ pub(crate) const CHANGES: u64 = 2_000;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Set {
     /// What its files' names begin with.
-    name: &'static str,
+    pub(crate) name: &'static str,
     pub(crate) vrps: u64,
     pub(crate) aspas: u64,
 }
@@ -18,6 +18,8 @@ pub(crate) struct Set {
 const WORLD_ASPAS: u64 = 3_085;
 
 pub(crate) const FULL: Set = Set { name: "full", vrps: 1_005_140, aspas: WORLD_ASPAS };
+pub(crate) const TEN_THOUSAND: Set = Set { name: "10k", vrps: 10_000, aspas: 0 };
+pub(crate) const HUNDRED_THOUSAND: Set = Set { name: "100k", vrps: 100_000, aspas: 0 };
 
 impl Set {
     /// What it is called in the report.

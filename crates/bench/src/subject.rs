@@ -72,22 +72,22 @@ impl Subject {
         Ok(subject)
     }
 
-    /// Starts StayRTR, which looks at its file each second.
+    /// Starts StayRTR, which looks at its file when it is told to.
     pub(crate) fn stayrtr(program: &Path, source: &Path, log: &Path) -> Outcome<Subject> {
         let addr = free_address()?;
         let mut command = Command::new(program);
-        command.arg("-cache").arg(source).args(["-checktime=false", "-refresh", "1", "-loglevel", "error"]);
+        command.arg("-cache").arg(source).args(["-checktime=false", "-refresh", "86400", "-loglevel", "error"]);
         command.args(["-protocol", "1", "-bind", &addr.to_string(), "-metrics.addr", &free_address()?.to_string()]);
         Subject::start(&mut command, addr, log_file(log)?)
     }
 
-    /// Starts RTRTR, which looks at its file each second.
-    pub(crate) fn rtrtr(program: &Path, source: &Path, folder: &Path) -> Outcome<Subject> {
+    /// Starts RTRTR, which looks at its file every so many seconds.
+    pub(crate) fn rtrtr(program: &Path, source: &Path, refresh_s: u32, folder: &Path) -> Outcome<Subject> {
         let addr = free_address()?;
         let (config, log) = (folder.join("rtrtr.conf"), folder.join("rtrtr.log"));
         let text = format!(
             "log_level = \"error\"\nlog_target = \"stderr\"\nhttp-listen = [\"{}\"]\n\n\
-             [units.file]\ntype = \"json\"\nuri = \"file:{}\"\nrefresh = 1\n\n\
+             [units.file]\ntype = \"json\"\nuri = \"file:{}\"\nrefresh = {refresh_s}\n\n\
              [targets.routers]\ntype = \"rtr\"\nlisten = [\"{addr}\"]\nunit = \"file\"\n",
             free_address()?,
             source.display(),
@@ -128,6 +128,12 @@ impl Subject {
     /// Octets of all its resident pages.
     pub(crate) fn resident(&self) -> Outcome<u64> {
         process::resident(self.child.id())
+    }
+
+    /// Tells it to read its file again.
+    pub(crate) fn hang_up(&self) -> Outcome {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).ok_or("a process without a number")?;
+        kill_process(pid, Signal::HUP).map_err(context("SIGHUP"))
     }
 
     /// Its number.

@@ -12,6 +12,8 @@ const HEAD: usize = 24;
 const LENGTH_MAX: usize = 1 << 20;
 /// Octets of an End of Data PDU of version 1 and 2.
 pub(crate) const END_OF_DATA: usize = 24;
+/// The same of version 0, which has no timers.
+const END_OF_DATA_V0: usize = 12;
 /// Octets of a Serial Query.
 pub(crate) const SERIAL_QUERY: usize = 12;
 
@@ -149,11 +151,6 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Whether a response is under way.
-    pub(crate) fn is_under_way(&self) -> bool {
-        self.begun
-    }
-
     /// Adds one PDU of a response, and says at its End of Data of what state it was.
     pub(crate) fn add(&mut self, pdu: Pdu) -> Outcome<Option<State>> {
         self.octets += pdu.length as u64;
@@ -168,7 +165,7 @@ impl Tally {
                 self.aspas += u64::from(kind == ASPA);
                 *if flags & 1 == 1 { &mut self.announced } else { &mut self.withdrawn } += 1;
             }
-            (END_OF_DATA_TYPE, true) if pdu.length == END_OF_DATA => {
+            (END_OF_DATA_TYPE, true) if pdu.length == if pdu.octet(0) == 0 { END_OF_DATA_V0 } else { END_OF_DATA } => {
                 self.begun = false;
                 return Ok(Some(pdu.state()));
             }

@@ -2,15 +2,21 @@
 //!
 //! Subjects take turns (A B C, A B C, ...), since a machine that others use is slower at one time than at another.
 
+mod delta;
+mod idle;
+mod memory;
 mod peers;
+mod served;
+mod start;
 mod sync;
+mod update;
 
 use crate::Outcome;
 use crate::data::Data;
 use crate::figure::{Figure, Rounds, Summary, Verdict};
 use crate::report;
 use crate::subject::{Folder, Subject};
-pub(crate) use peers::Peer;
+pub(crate) use peers::{Peer, Refresh};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -83,7 +89,8 @@ pub(crate) struct Measure {
     run: fn(&Bench) -> Outcome<Vec<Figure>>,
 }
 
-const ALL: [&Measure; 1] = [&sync::MEASURE];
+const ALL: [&Measure; 6] =
+    [&sync::MEASURE, &start::MEASURE, &memory::MEASURE, &update::MEASURE, &idle::MEASURE, &delta::MEASURE];
 
 /// Measures, and says what came of it.
 pub(crate) fn run(arguments: &Arguments) -> Outcome {

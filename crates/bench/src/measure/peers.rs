@@ -12,6 +12,23 @@ pub(crate) enum Peer {
     Rtrtr,
 }
 
+/// How often it looks at its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refresh {
+    EachSecond,
+    /// Not while something else is measured.
+    Seldom,
+}
+
+impl Refresh {
+    fn seconds(self) -> u32 {
+        match self {
+            Refresh::EachSecond => 1,
+            Refresh::Seldom => 86_400,
+        }
+    }
+}
+
 impl Peer {
     pub(crate) const ALL: [Peer; 2] = [Peer::StayRtr, Peer::Rtrtr];
 
@@ -57,11 +74,12 @@ impl Peer {
     }
 
     /// Starts it on a file.
-    pub(crate) fn start(self, source: &Path, folder: &Path) -> Outcome<Subject> {
+    pub(crate) fn start(self, source: &Path, folder: &Path, refresh: Refresh) -> Outcome<Subject> {
         let program = self.program().ok_or_else(|| format!("{} is not installed", self.name()))?;
         match self {
+            // It is told when to look.
             Peer::StayRtr => Subject::stayrtr(&program, source, &folder.join("stayrtr.log")),
-            Peer::Rtrtr => Subject::rtrtr(&program, source, folder),
+            Peer::Rtrtr => Subject::rtrtr(&program, source, refresh.seconds(), folder),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Full synchronisation of many routers at once.
 
-use super::{Bench, Measure, Peer};
+use super::{Bench, Measure, Peer, Refresh};
 use crate::data::{FULL, Set};
 use crate::figure::{Figure, Goal, Rounds, Summary, Unit};
 use crate::floor::Kind;
@@ -84,7 +84,7 @@ fn synchronise(subject: &Subject, octets: u64) -> Outcome<Round> {
 
 fn peer_round(bench: &Bench, peer: Peer) -> Outcome<Round> {
     let folder = Folder::new(bench.folder.path())?;
-    let subject = peer.start(&bench.data.file(FULL, 0, "json")?, folder.path())?;
+    let subject = peer.start(&bench.data.file(FULL, 0, "json")?, folder.path(), Refresh::Seldom)?;
     let (_router, first) = subject.first(1)?;
     check(&first, FULL)?;
     let round = synchronise(&subject, first.tally.octets)?;
