@@ -15,18 +15,26 @@ pub(crate) struct Set {
     pub(crate) aspas: u64,
 }
 
-const WORLD_ASPAS: u64 = 3_085;
-
-pub(crate) const FULL: Set = Set { name: "full", vrps: 1_005_140, aspas: WORLD_ASPAS };
+pub(crate) const FULL: Set = Set { name: "full", vrps: 1_005_140, aspas: 3_085 };
 pub(crate) const TEN_THOUSAND: Set = Set { name: "10k", vrps: 10_000, aspas: 0 };
 pub(crate) const HUNDRED_THOUSAND: Set = Set { name: "100k", vrps: 100_000, aspas: 0 };
+pub(crate) const FOUR_MILLION: Set = Set { name: "4m", vrps: 4_000_000, aspas: 0 };
+pub(crate) const ASPAS: Set = Set { name: "aspas", vrps: 10_000, aspas: 100_000 };
 
-impl Set {
-    /// What it is called in the report.
-    pub(crate) fn title(&self) -> String {
-        let Set { vrps, aspas, .. } = self;
-        if *aspas == WORLD_ASPAS { format!("{vrps} VRPs") } else { format!("{vrps} VRPs, {aspas} ASPAs") }
-    }
+/// Sets of a hundred thousand VRPs that have next to none in common.
+pub(crate) const SOURCES: [Set; 8] = [
+    HUNDRED_THOUSAND,
+    source("source2"),
+    source("source3"),
+    source("source4"),
+    source("source5"),
+    source("source6"),
+    source("source7"),
+    source("source8"),
+];
+
+const fn source(name: &'static str) -> Set {
+    Set { name, ..HUNDRED_THOUSAND }
 }
 
 /// The folder with the files.

@@ -52,6 +52,11 @@ impl Rounds {
         }
     }
 
+    /// Each value as a multiple.
+    pub(crate) fn scaled(&self, factor: f64) -> Rounds {
+        self.0.iter().map(|value| value * factor).collect()
+    }
+
     pub(crate) fn summary(&self) -> Summary {
         let min = self.0.iter().copied().fold(f64::NAN, f64::min);
         let max = self.0.iter().copied().fold(f64::NAN, f64::max);
@@ -153,13 +158,16 @@ pub(crate) struct Figure {
     pub(crate) measured: Summary,
     /// Bare programs, and other caches.
     pub(crate) beside: Vec<(String, Summary)>,
+    /// What else is to be said, in place of others' figures.
+    pub(crate) remark: String,
     /// Whether the plot shows it.
     pub(crate) is_plotted: bool,
 }
 
 impl Figure {
     pub(crate) fn new(what: impl Into<String>, unit: Unit, measured: Summary) -> Figure {
-        Figure { what: what.into(), unit, goal: None, measured, beside: Vec::new(), is_plotted: false }
+        let what = what.into();
+        Figure { what, unit, goal: None, measured, beside: Vec::new(), remark: String::new(), is_plotted: false }
     }
 
     pub(crate) fn goal(mut self, goal: Goal) -> Figure {

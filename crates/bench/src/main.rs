@@ -1,7 +1,7 @@
 //! Speed and size: rtrcast beside bare programs and the caches of others, in one run. `cargo xtask bench` runs it.
 //!
 //! `measure/` has a file for each thing that is measured, `load/` the routers that do it, `floor/` the bare programs,
-//! `subject.rs` what is measured, `process.rs` what it takes, and `report.rs` says what came of it.
+//! `subject.rs` what is measured, `process.rs` what it takes, and `report.rs` and `plot.rs` say what came of it.
 
 mod data;
 mod figure;
@@ -9,6 +9,7 @@ mod floor;
 mod load;
 mod machine;
 mod measure;
+mod plot;
 mod process;
 mod report;
 mod subject;

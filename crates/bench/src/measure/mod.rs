@@ -3,6 +3,7 @@
 //! Subjects take turns (A B C, A B C, ...), since a machine that others use is slower at one time than at another.
 
 mod delta;
+mod growth;
 mod idle;
 mod memory;
 mod peers;
@@ -89,8 +90,15 @@ pub(crate) struct Measure {
     run: fn(&Bench) -> Outcome<Vec<Figure>>,
 }
 
-const ALL: [&Measure; 6] =
-    [&sync::MEASURE, &start::MEASURE, &memory::MEASURE, &update::MEASURE, &idle::MEASURE, &delta::MEASURE];
+const ALL: [&Measure; 7] = [
+    &sync::MEASURE,
+    &start::MEASURE,
+    &memory::MEASURE,
+    &update::MEASURE,
+    &idle::MEASURE,
+    &delta::MEASURE,
+    &growth::MEASURE,
+];
 
 /// Measures, and says what came of it.
 pub(crate) fn run(arguments: &Arguments) -> Outcome {

@@ -1,0 +1,221 @@
+//! How time and memory grow with VRPs, ASPAs, sources and routers.
+
+use super::memory::{next, settled};
+use super::served::Served;
+use super::{Bench, Measure};
+use crate::Outcome;
+use crate::data::{ASPAS, FOUR_MILLION, FULL, HUNDRED_THOUSAND, SOURCES, Set, TEN_THOUSAND};
+use crate::figure::{Figure, Goal, Rounds, Summary, Unit};
+use crate::load::plain::Clients;
+use crate::load::router::Response;
+use std::path::Path;
+use std::time::Instant;
+
+pub(super) const MEASURE: Measure = Measure {
+    name: "growth",
+    text: "Start, update (until a router that asks every 5 ms has the 2,000 changes), one synchronisation of one router \
+        and memory after it, with sets of different sizes; start and update with 1, 2, 4 and 8 sources of 100,000 VRPs, \
+        which are merged; synchronisation of 50 to 400 routers at once with 100,000 VRPs. Each is divided by n log n. \
+        The figure is the most that this is at a larger n, as a multiple of what it is at the smallest n at which the \
+        fixed cost no longer rules: where the whole is at least three times that of the smallest n measured; for sources and \
+        routers it is the smallest n. ASPAs are compared with as many VRPs",
+    run,
+};
+
+/// Few rounds do: what would be found is a multiple.
+const ROUNDS_MAX: u32 = 3;
+/// Where the fixed cost is less than a third, it no longer rules.
+const FIXED_PART: f64 = 3.0;
+/// What noise and the processor's caches may add to n log n.
+const GROWTH_GOAL: f64 = 1.25;
+/// An ASPA takes more room than a VRP, in the file and on the wire.
+const ASPA_GOAL: f64 = 2.0;
+const SOURCE_COUNTS: [usize; 4] = [1, 2, 4, 8];
+const ROUTER_COUNTS: [usize; 4] = [50, 100, 200, 400];
+
+/// What one run with some data came to, in seconds and MB.
+const WHAT: [(&str, Unit); 4] = [
+    ("start", Unit::Seconds),
+    ("update", Unit::Seconds),
+    ("one synchronisation", Unit::Seconds),
+    ("memory", Unit::Megabytes),
+];
+
+/// Measurements at sizes that grow: for each size its name, its n, and the values of all rounds.
+type Series = Vec<(String, f64, [Rounds; 4])>;
+
+fn run(bench: &Bench) -> Outcome<Vec<Figure>> {
+    let vrps = [TEN_THOUSAND, HUNDRED_THOUSAND, FULL, FOUR_MILLION, ASPAS].map(|set| (vec![set], records(set)));
+    let mut vrps = series(bench, &vrps)?;
+    let aspas = vrps.pop().ok_or("no ASPAs")?;
+    let mut figures: Vec<Figure> = (0..WHAT.len()).map(|place| growth("VRPs", place, &vrps, Fixed::Part)).collect();
+    let alike = vrps.get(1).ok_or("no VRPs")?;
+    for (place, (what, unit)) in WHAT.into_iter().enumerate() {
+        let [aspas, alike] = [&aspas, alike].map(|(_, _, values)| &values[place]);
+        let beside = [("100,000 ASPAs", aspas), ("100,000 VRPs", alike)];
+        let name = format!("{what}: 100,000 ASPAs and 10,000 VRPs, as a multiple of 100,000 VRPs");
+        let mut figure = Figure::new(name, Unit::Times, Summary::ratio(aspas, alike)).goal(Goal::AtMost(ASPA_GOAL));
+        figure.remark = beside.map(|(name, value)| format!("{name}: {}", value.summary().text(unit))).join("; ");
+        figures.push(figure);
+    }
+    let sources = SOURCE_COUNTS.map(|count| (SOURCES[..count].to_vec(), count as f64 * records(SOURCES[0])));
+    let sources = series(bench, &sources)?;
+    figures.extend((0..2).map(|place| growth("sources", place, &sources, Fixed::None)));
+    figures.push(growth("routers at once", 2, &routers(bench)?, Fixed::None));
+    Ok(figures)
+}
+
+fn records(set: Set) -> f64 {
+    (set.vrps + set.aspas) as f64
+}
+
+/// Runs with each of some data, in turns.
+fn series(bench: &Bench, sizes: &[(Vec<Set>, f64)]) -> Outcome<Series> {
+    let mut series: Series = sizes.iter().map(|(sets, n)| (name(sets), *n, Default::default())).collect();
+    for round in 0..bench.rounds.min(ROUNDS_MAX) {
+        for ((sets, _), (name, _, values)) in sizes.iter().zip(&mut series) {
+            let one = one(bench, sets)?;
+            let said: Vec<String> =
+                WHAT.iter().zip(one).map(|((what, unit), value)| format!("{what} {}", unit.text(value))).collect();
+            println!("  {}: {name}: {}", round + 1, said.join(", "));
+            values.iter_mut().zip(one).for_each(|(all, value)| all.push(value));
+        }
+    }
+    Ok(series)
+}
+
+/// What some data are called: by their size, or by the number of sources.
+fn name(sets: &[Set]) -> String {
+    match sets {
+        [one] => one.name.to_owned(),
+        several => format!("{} sources", several.len()),
+    }
+}
+
+fn one(bench: &Bench, sets: &[Set]) -> Outcome<[f64; 4]> {
+    let mut served = Vec::new();
+    for set in sets {
+        served.push(Served::new(&bench.data, *set, bench.folder.path())?);
+    }
+    let files: Vec<&Path> = served.iter().map(Served::path).collect();
+    let subject = bench.serve(&files, &[])?;
+    let has_aspas = sets.iter().any(|set| set.aspas > 0);
+    let (mut router, first) = subject.first(if has_aspas { 2 } else { 1 })?;
+    let start = subject.started.elapsed().as_secs_f64();
+    check(&first, sets)?;
+    let asked = Instant::now();
+    check(&router.reset()?, sets)?;
+    let synchronisation = asked.elapsed().as_secs_f64();
+    let replaced = served.first_mut().ok_or("no source")?.replace()?;
+    next(&mut router, first.state)?;
+    let update = replaced.elapsed().as_secs_f64();
+    Ok([start, update, synchronisation, settled(&subject)? as f64 / 1e6])
+}
+
+/// Sets that were made apart may have a few VRPs in common.
+fn check(response: &Response, sets: &[Set]) -> Outcome {
+    let (vrps, aspas) = (response.tally.vrps, response.tally.aspas);
+    let wanted: u64 = sets.iter().map(|set| set.vrps).sum();
+    let in_common = if sets.len() > 1 { wanted / 10_000 } else { 0 };
+    let wanted_aspas = sets.iter().map(|set| set.aspas).max().unwrap_or_default();
+    let aspas_fit = aspas == wanted_aspas || (aspas == 0 && wanted_aspas < ASPAS.aspas);
+    if (wanted - in_common..=wanted).contains(&vrps) && aspas_fit {
+        return Ok(());
+    }
+    Err(format!("{vrps} VRPs and {aspas} ASPAs instead of {wanted} and {wanted_aspas}"))
+}
+
+fn routers(bench: &Bench) -> Outcome<Series> {
+    let file = bench.data.file(HUNDRED_THOUSAND, 0, "json")?;
+    let subject = bench.serve(&[&file], &[])?;
+    let (_router, first) = subject.first(1)?;
+    check(&first, &[HUNDRED_THOUSAND])?;
+    let mut series: Series =
+        ROUTER_COUNTS.map(|count| (format!("{count} routers"), count as f64, Default::default())).into();
+    for round in 0..bench.rounds {
+        let mut said = Vec::new();
+        for (count, (name, _, values)) in ROUTER_COUNTS.into_iter().zip(&mut series) {
+            let time = Clients::connect(subject.addr, count)?.synchronise(first.tally.octets)?.as_secs_f64();
+            values[2].push(time);
+            said.push((name.as_str(), format!("{time:.3} s")));
+        }
+        bench.say(round, &said);
+    }
+    Ok(series)
+}
+
+/// Whether a fixed cost is to be expected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fixed {
+    None,
+    Part,
+}
+
+fn growth(of: &str, place: usize, series: &Series, fixed: Fixed) -> Figure {
+    let (what, unit) = WHAT[place];
+    let points: Vec<(f64, f64)> = series.iter().map(|(_, n, values)| (*n, values[place].median())).collect();
+    let base = base(&points, fixed);
+    let each: Vec<Rounds> = series.iter().map(|(_, n, values)| values[place].scaled(1.0 / (n * n.ln()))).collect();
+    let (up_to, larger) = each.split_at((base + 1).min(each.len()));
+    let most = larger.iter().max_by(|one, other| one.median().total_cmp(&other.median()));
+    let growth = most.zip(up_to.last()).map(|(most, base)| Summary::ratio(most, base));
+    let growth = growth.unwrap_or(Rounds::default().summary());
+    let sizes: Vec<String> =
+        series.iter().map(|(name, _, values)| format!("{name}: {}", values[place].summary().text(unit))).collect();
+    let from = series.get(base).map(|(name, ..)| name.as_str()).unwrap_or_default();
+    let name = format!("{what}: growth with {of}, over n log n, from {from}");
+    let mut figure = Figure::new(name, Unit::Times, growth).goal(Goal::AtMost(GROWTH_GOAL));
+    figure.remark = sizes.join("; ");
+    figure
+}
+
+/// The smallest size at which the fixed cost no longer rules: the first that takes three times what the smallest does,
+/// or else the last but one.
+fn base(points: &[(f64, f64)], fixed: Fixed) -> usize {
+    let smallest = points.first().map_or(f64::NAN, |(_, value)| *value);
+    let last_but_one = points.len().saturating_sub(2);
+    match fixed {
+        Fixed::None => 0,
+        Fixed::Part => points
+            .iter()
+            .position(|(_, value)| *value >= FIXED_PART * smallest)
+            .map_or(last_but_one, |at| at.min(last_but_one)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of what takes so long at 10, 100, 1,000 and 10,000, the growth over n log n, and where it is counted from.
+    fn growth_of(values: [f64; 4], fixed: Fixed) -> (f64, usize) {
+        let sizes = [10.0, 100.0, 1_000.0, 10_000.0];
+        let points: Vec<(f64, f64)> = sizes.into_iter().zip(values).collect();
+        let series: Series = points
+            .iter()
+            .map(|(n, value)| (n.to_string(), *n, std::array::from_fn(|_| Rounds::from_iter([*value]))))
+            .collect();
+        (growth("it", 0, &series, fixed).measured.median, base(&points, fixed))
+    }
+
+    #[test]
+    fn n_log_n_does_not_grow_over_itself() {
+        let (growth, base) = growth_of([10.0, 100.0, 1_000.0, 10_000.0].map(|n: f64| n * n.ln()), Fixed::None);
+        assert!((growth - 1.0).abs() < 1e-9);
+        assert_eq!(base, 0);
+    }
+
+    #[test]
+    fn a_square_grows_however_much_is_fixed() {
+        let (growth, base) = growth_of([10.0, 100.0, 1_000.0, 10_000.0].map(|n: f64| 1e4 + n * n), Fixed::Part);
+        assert!(growth > 5.0, "{growth}");
+        assert_eq!(base, 2);
+    }
+
+    #[test]
+    fn a_fixed_cost_alone_is_counted_from_the_last_but_one() {
+        let (growth, base) = growth_of([5.0; 4], Fixed::Part);
+        assert!(growth < 1.0);
+        assert_eq!(base, 2);
+    }
+}
