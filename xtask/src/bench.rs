@@ -1,6 +1,6 @@
 //! The measurements of `crates/bench`, with the release build, and the data that they need.
 
-use crate::generate;
+use crate::generate::{self, Size};
 use crate::run::{Outcome, cargo};
 use std::path::Path;
 
@@ -83,9 +83,9 @@ fn make_file(folder: &Path, set: &Set, generation: u64, format: &str) -> Outcome
     if out.exists() {
         return Ok(());
     }
-    let mut arguments = generate::Arguments::world(out);
-    (arguments.vrps, arguments.aspas) = (vrps, aspas);
-    (arguments.seed, arguments.generation) = (seed, generation);
+    let size = Size { vrps, aspas, router_keys: 2, changes: 2_000 };
+    let mut arguments = generate::Arguments::of(out, size, generation);
+    arguments.seed = seed;
     generate::run(&arguments)
 }
 

@@ -1,7 +1,9 @@
-//! What a developer and CI run: `cargo xtask test`, `cargo xtask check`, `cargo xtask bench`, `cargo xtask gen`.
+//! What a developer and CI run: `cargo xtask test`, `cargo xtask check`, `cargo xtask bench`, `cargo xtask count`,
+//! `cargo xtask gen`.
 
 mod bench;
 mod conformance;
+mod count;
 mod generate;
 mod peers;
 mod run;
@@ -24,6 +26,8 @@ enum Task {
     Check,
     /// Measure speed and size beside bare programs and other caches
     Bench(bench::Arguments),
+    /// Count the instructions of the kernels in crates/bench, and compare them with its instructions.txt
+    Count(count::Arguments),
     /// Write a rpki-client JSON with the shape of the global RPKI
     Gen(generate::Arguments),
 }
@@ -33,6 +37,7 @@ fn main() -> ExitCode {
         Task::Test(arguments) => run::test(&arguments),
         Task::Check => run::check(),
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Count(arguments) => count::run(&arguments),
         Task::Gen(arguments) => generate::run(&arguments),
     };
     match outcome {

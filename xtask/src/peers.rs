@@ -32,12 +32,22 @@ pub(crate) fn run(missing: Missing) -> Outcome {
     cargo(&[&RUN, ["--peers", "--write", document].as_slice()].concat())
 }
 
+/// Sees to it that a program is there, which answers to this argument and comes with these packages.
+pub(crate) fn provide(program: &str, argument: &str, packages: &[&str]) -> Outcome {
+    let find = || output(Command::new(program).arg(argument));
+    if find().is_err() {
+        install(packages)?;
+        find()?;
+    }
+    Ok(())
+}
+
 /// Installs packages of Debian, without starting the daemons in them.
 fn install(packages: &[&str]) -> Outcome {
     let list = packages.join(" ");
     let is_root = output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
     if !is_root || output(Command::new("apt-get").arg("--version")).is_err() {
-        println!("peers are missing, and to install them takes root and apt-get: {list}");
+        println!("packages are missing, and to install them takes root and apt-get: {list}");
         return Ok(());
     }
     let _policy = NoDaemons::new()?;
@@ -80,7 +90,7 @@ impl Drop for NoDaemons {
     }
 }
 
-fn output(command: &mut Command) -> Result<String, String> {
+pub(crate) fn output(command: &mut Command) -> Result<String, String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.stderr(Stdio::inherit()).output().map_err(|error| format!("{program}: {error}"))?;
     if output.status.success() {

@@ -3,6 +3,7 @@
 //! `measure/` has a file for each thing that is measured, `load/` the routers that do it, `floor/` the bare programs,
 //! `subject.rs` what is measured, `process.rs` what it takes, and `report.rs` and `plot.rs` say what came of it.
 
+mod credentials;
 mod data;
 mod figure;
 mod floor;

@@ -5,7 +5,6 @@ use crate::load::router::{Response, Router};
 use crate::process::{self, Cpu};
 use crate::{Outcome, context};
 use rustix::process::{Pid, Signal, kill_process};
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
@@ -47,22 +46,23 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// Starts `rtrcast serve` on some sources. It listens a moment later.
-    pub(crate) fn rtrcast(program: &Path, sources: &[&Path], options: &[&OsStr], log: &Path) -> Outcome<Subject> {
+    /// Starts `rtrcast serve` on some sources, which listens a moment later, and also at what else is given.
+    pub(crate) fn rtrcast(program: &Path, sources: &[&Path], listen: &[&str], log: &Path) -> Outcome<Subject> {
         let addr = free_address()?;
         let mut command = Command::new(program);
-        command.arg("serve").args(sources).args(options);
+        command.arg("serve").args(sources).args(listen.iter().flat_map(|at| ["--listen", at]));
         // Data that are made for tests are as old as they are.
         command.args(["--too-old", "keep", "--http", "off", "--log-level", "warn"]);
         command.args(["--listen", &format!("tcp://{addr}")]);
         Subject::start(command.stdout(Stdio::null()), addr, log_file(log)?)
     }
 
-    /// Starts a bare program, which listens when this returns.
-    pub(crate) fn floor(kind: Kind, response: &Path) -> Outcome<Subject> {
+    /// Starts a bare program, which listens when this returns. Credentials are for those that have some.
+    pub(crate) fn floor(kind: Kind, response: &Path, credentials: &Path) -> Outcome<Subject> {
         let program = std::env::current_exe().map_err(context("where this program lies"))?;
         let mut command = Command::new(program);
-        command.args(["floor", kind.name(), "--response"]).arg(response).stdout(Stdio::piped());
+        command.args(["floor", kind.name(), "--response"]).arg(response);
+        command.arg("--credentials").arg(credentials).stdout(Stdio::piped());
         let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut subject = Subject::start(&mut command, unknown, Stdio::inherit())?;
         let said = subject.child.stdout.take().ok_or("a floor says nothing")?;

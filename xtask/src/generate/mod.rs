@@ -39,10 +39,10 @@ pub(crate) struct Arguments {
     out: PathBuf,
     /// How many VRPs
     #[arg(long, default_value_t = WORLD_VRPS)]
-    pub(crate) vrps: u64,
+    vrps: u64,
     /// How many ASPAs
     #[arg(long, default_value_t = WORLD_ASPAS)]
-    pub(crate) aspas: u64,
+    aspas: u64,
     /// How many router keys
     #[arg(long, default_value_t = 2)]
     router_keys: u64,
@@ -51,7 +51,7 @@ pub(crate) struct Arguments {
     pub(crate) seed: u64,
     /// Which generation: 0 is the first
     #[arg(long, default_value_t = 0)]
-    pub(crate) generation: u64,
+    generation: u64,
     /// VRPs that come or go between two generations
     #[arg(long, default_value_t = 2_000)]
     changes: u64,
@@ -63,24 +63,38 @@ pub(crate) struct Arguments {
     without_ta: Option<String>,
 }
 
+/// How large a set is, and by how many VRPs one generation of it differs from the next.
+#[derive(Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) vrps: u64,
+    pub(crate) aspas: u64,
+    pub(crate) router_keys: u64,
+    pub(crate) changes: u64,
+}
+
 impl Arguments {
-    /// The first generation of the whole world.
-    pub(crate) fn world(out: PathBuf) -> Arguments {
-        Arguments {
-            out,
-            vrps: WORLD_VRPS,
-            aspas: WORLD_ASPAS,
-            router_keys: 2,
-            seed: 1,
-            generation: 0,
-            changes: 2_000,
-            expires: EXPIRES,
-            without_ta: None,
-        }
+    /// A generation of a set of another size than the world's.
+    pub(crate) fn of(out: PathBuf, size: Size, generation: u64) -> Arguments {
+        let Size { vrps, aspas, router_keys, changes } = size;
+        Arguments { out, vrps, aspas, router_keys, seed: 1, generation, changes, expires: EXPIRES, without_ta: None }
     }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
+    let vrps = write(arguments)?;
+    println!(
+        "{}: {vrps} VRPs, {} ASPAs, {} router keys (seed {}, generation {})",
+        arguments.out.display(),
+        arguments.aspas,
+        arguments.router_keys,
+        arguments.seed,
+        arguments.generation
+    );
+    Ok(())
+}
+
+/// Writes it, and says how many VRPs there are.
+pub(crate) fn write(arguments: &Arguments) -> Result<usize, String> {
     let partial = arguments.out.with_extension("partial");
     let context = |error: std::io::Error| format!("{}: {error}", partial.display());
     let vrps = vrps(arguments);
@@ -93,16 +107,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
     written.and_then(|()| out.flush()).map_err(context)?;
     drop(out);
     std::fs::rename(&partial, &arguments.out).map_err(|error| format!("{}: {error}", arguments.out.display()))?;
-    println!(
-        "{}: {} VRPs, {} ASPAs, {} router keys (seed {}, generation {})",
-        arguments.out.display(),
-        vrps.len(),
-        arguments.aspas,
-        arguments.router_keys,
-        arguments.seed,
-        arguments.generation
-    );
-    Ok(())
+    Ok(vrps.len())
 }
 
 /// How the set is written.

@@ -5,6 +5,8 @@
 
 mod echo;
 mod sendfile;
+mod ssh;
+mod tls;
 mod write;
 
 use crate::{Outcome, context};
@@ -22,6 +24,10 @@ pub(crate) enum Kind {
     Write,
     /// A small answer for each query, one after the other
     Echo,
+    /// A shared buffer over TLS
+    Tls,
+    /// A shared buffer over SSH
+    Ssh,
 }
 
 impl Kind {
@@ -31,6 +37,8 @@ impl Kind {
             Kind::Sendfile => "sendfile",
             Kind::Write => "write",
             Kind::Echo => "echo",
+            Kind::Tls => "tls",
+            Kind::Ssh => "ssh",
         }
     }
 }
@@ -42,6 +50,9 @@ pub(crate) struct Arguments {
     /// What every query is answered with
     #[arg(long, value_name = "FILE")]
     response: PathBuf,
+    /// What TLS and SSH show and demand
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    credentials: PathBuf,
 }
 
 /// Serves until it is ended.
@@ -55,6 +66,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         Kind::Sendfile => sendfile::serve(&listener, &response),
         Kind::Write => write::serve(&listener, response),
         Kind::Echo => echo::serve(&listener, &response),
+        Kind::Tls => tls::serve(listener, response.into(), &arguments.credentials),
+        Kind::Ssh => ssh::serve(listener, response.into(), &arguments.credentials),
     }
 }
 

@@ -4,3 +4,6 @@ pub(crate) mod flock;
 pub(crate) mod pdu;
 pub(crate) mod plain;
 pub(crate) mod router;
+pub(crate) mod ssh;
+mod tail;
+pub(crate) mod tls;

@@ -50,7 +50,7 @@ fn by_size(bench: &Bench) -> Outcome<Vec<Figure>> {
     let mut updated = Vec::new();
     for set in sets {
         let mut served = Served::new(&bench.data, set, bench.folder.path())?;
-        let subject = bench.serve(&[served.path()], &[])?;
+        let subject = bench.serve(&[served.path()])?;
         let (mut router, first) = subject.first(VERSION)?;
         check(&first, set)?;
         served.replace()?;
@@ -90,13 +90,13 @@ fn answer(updated: &mut Updated) -> Outcome<f64> {
 
 fn empty(bench: &Bench) -> Outcome<Vec<Figure>> {
     let file = bench.data.file(FULL, 0, "json")?;
-    let subject = bench.serve(&[&file], &[])?;
+    let subject = bench.serve(&[&file])?;
     let (mut router, first) = subject.first(VERSION)?;
     check(&first, FULL)?;
     let (_, octets) = router.changes_octets(first.state)?;
     let file = bench.folder.path().join("empty");
     std::fs::write(&file, &octets).map_err(context("an answer"))?;
-    let floor = Subject::floor(Kind::Echo, &file)?;
+    let floor = bench.floor(Kind::Echo, &file)?;
     let query = serial_query(VERSION, first.state);
     let mut ours = Router::connect(subject.addr, VERSION)?.into_socket();
     let mut theirs = Router::connect(floor.addr, VERSION)?.into_socket();

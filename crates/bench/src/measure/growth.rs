@@ -98,7 +98,7 @@ fn one(bench: &Bench, sets: &[Set]) -> Outcome<[f64; 4]> {
         served.push(Served::new(&bench.data, *set, bench.folder.path())?);
     }
     let files: Vec<&Path> = served.iter().map(Served::path).collect();
-    let subject = bench.serve(&files, &[])?;
+    let subject = bench.serve(&files)?;
     let has_aspas = sets.iter().any(|set| set.aspas > 0);
     let (mut router, first) = subject.first(if has_aspas { 2 } else { 1 })?;
     let start = subject.started.elapsed().as_secs_f64();
@@ -127,7 +127,7 @@ fn check(response: &Response, sets: &[Set]) -> Outcome {
 
 fn routers(bench: &Bench) -> Outcome<Series> {
     let file = bench.data.file(HUNDRED_THOUSAND, 0, "json")?;
-    let subject = bench.serve(&[&file], &[])?;
+    let subject = bench.serve(&[&file])?;
     let (_router, first) = subject.first(1)?;
     check(&first, &[HUNDRED_THOUSAND])?;
     let mut series: Series =

@@ -24,7 +24,7 @@ fn run(bench: &Bench) -> Outcome<Vec<Figure>> {
     let [mut each, mut reached] = [const { Vec::new() }; 2];
     for round in 0..bench.rounds {
         let mut served = Served::new(&bench.data, FULL, bench.folder.path())?;
-        let subject = bench.serve(&[served.path()], &[])?;
+        let subject = bench.serve(&[served.path()])?;
         let (_router, first) = subject.first(1)?;
         check(&first, FULL)?;
         settled(&subject)?;

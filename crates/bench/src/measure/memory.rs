@@ -80,7 +80,7 @@ fn run(bench: &Bench) -> Outcome<Vec<Figure>> {
 /// A cache with a router of each version, which stay, and what it takes through ten updates.
 fn updates(bench: &Bench, versions: &[u8]) -> Outcome<Run> {
     let mut served = Served::new(&bench.data, FULL, bench.folder.path())?;
-    let subject = bench.serve(&[served.path()], &[])?;
+    let subject = bench.serve(&[served.path()])?;
     let mut routers = Vec::new();
     for version in versions {
         let (router, response) = subject.first(*version)?;

@@ -7,6 +7,7 @@ mod growth;
 mod idle;
 mod memory;
 mod peers;
+mod secured;
 mod served;
 mod start;
 mod sync;
@@ -15,10 +16,10 @@ mod update;
 use crate::Outcome;
 use crate::data::Data;
 use crate::figure::{Figure, Rounds, Summary, Verdict};
+use crate::floor::Kind;
 use crate::report;
 use crate::subject::{Folder, Subject};
 pub(crate) use peers::{Peer, Refresh};
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// What to measure.
@@ -56,8 +57,18 @@ pub(crate) struct Bench {
 
 impl Bench {
     /// Starts rtrcast on some sources. What it says goes into a file beside the data.
-    pub(crate) fn serve(&self, sources: &[&Path], options: &[&OsStr]) -> Outcome<Subject> {
-        Subject::rtrcast(&self.rtrcast, sources, options, &self.data.folder().join("rtrcast.log"))
+    pub(crate) fn serve(&self, sources: &[&Path]) -> Outcome<Subject> {
+        self.serve_at(sources, &[])
+    }
+
+    /// The same, and it listens elsewhere too.
+    pub(crate) fn serve_at(&self, sources: &[&Path], listen: &[&str]) -> Outcome<Subject> {
+        Subject::rtrcast(&self.rtrcast, sources, listen, &self.data.folder().join("rtrcast.log"))
+    }
+
+    /// Starts a bare program that answers with a file of [`Bench::folder`].
+    pub(crate) fn floor(&self, kind: Kind, response: &Path) -> Outcome<Subject> {
+        Subject::floor(kind, response, self.folder.path())
     }
 
     /// Says what a round came to.
@@ -90,13 +101,14 @@ pub(crate) struct Measure {
     run: fn(&Bench) -> Outcome<Vec<Figure>>,
 }
 
-const ALL: [&Measure; 7] = [
+const ALL: [&Measure; 8] = [
     &sync::MEASURE,
     &start::MEASURE,
     &memory::MEASURE,
     &update::MEASURE,
     &idle::MEASURE,
     &delta::MEASURE,
+    &secured::MEASURE,
     &growth::MEASURE,
 ];
 

@@ -26,7 +26,7 @@ fn run(bench: &Bench) -> Outcome<Vec<Figure>> {
         let mut said = Vec::new();
         for (format, times) in FORMATS.iter().zip(&mut times) {
             let file = bench.data.file(FULL, 0, format)?;
-            let time = until_first(&bench.serve(&[&file], &[])?)?;
+            let time = until_first(&bench.serve(&[&file])?)?;
             times.push(time);
             said.push((*format, format!("{time:.3} s")));
         }

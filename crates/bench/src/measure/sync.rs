@@ -28,14 +28,14 @@ struct Round {
 
 fn run(bench: &Bench) -> Outcome<Vec<Figure>> {
     let file = bench.data.file(FULL, 0, "json")?;
-    let rtrcast = bench.serve(&[&file], &[])?;
+    let rtrcast = bench.serve(&[&file])?;
     let (mut router, first) = rtrcast.first(1)?;
     check(&first, FULL)?;
     let (first, octets) = router.reset_octets()?;
     let response = bench.folder.path().join("response");
     std::fs::write(&response, octets).map_err(context("the response"))?;
     let length = first.tally.octets;
-    let subjects = [rtrcast, Subject::floor(Kind::Sendfile, &response)?, Subject::floor(Kind::Write, &response)?];
+    let subjects = [rtrcast, bench.floor(Kind::Sendfile, &response)?, bench.floor(Kind::Write, &response)?];
     let mut times = [const { Vec::new() }; 3];
     let mut cpus = [const { Vec::new() }; 3];
     for round in 0..bench.rounds {

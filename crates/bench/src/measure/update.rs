@@ -25,7 +25,7 @@ const NOTIFY_MAX: Duration = Duration::from_secs(300);
 
 fn run(bench: &Bench) -> Outcome<Vec<Figure>> {
     let mut served = Served::new(&bench.data, FULL, bench.folder.path())?;
-    let subject = bench.serve(&[served.path()], &[])?;
+    let subject = bench.serve(&[served.path()])?;
     let [mut notified, mut all] = [const { Vec::new() }; 2];
     for round in 0..bench.rounds {
         let (_router, first) = subject.first(1)?;
