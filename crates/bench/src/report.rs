@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// The figures of one measurement as Markdown.
 pub(crate) fn table(figures: &[Figure]) -> String {
-    let mut text = "| Figure | Goal | Measured | Beside it | |\n|---|---|---|---|---|\n".to_owned();
+    let mut text = "| Figure | Goal | Measured | Beside it | Verdict |\n|---|---|---|---|---|\n".to_owned();
     for figure in figures {
         let unit = figure.unit;
         let goal = figure.goal.map(|goal| goal.text(unit)).unwrap_or_default();
