@@ -37,6 +37,22 @@ const fn source(name: &'static str) -> Set {
     Set { name, ..HUNDRED_THOUSAND }
 }
 
+impl Set {
+    /// What it is called in the report: by what it has most of.
+    pub(crate) fn title(&self) -> String {
+        let Set { vrps, aspas, .. } = *self;
+        if aspas > vrps { format!("{} ASPAs", thousands(aspas)) } else { format!("{} VRPs", thousands(vrps)) }
+    }
+}
+
+/// A number with commas.
+fn thousands(number: u64) -> String {
+    match number {
+        0..1_000 => number.to_string(),
+        _ => format!("{},{:03}", thousands(number / 1_000), number % 1_000),
+    }
+}
+
 /// The folder with the files.
 pub(crate) struct Data(PathBuf);
 
@@ -54,5 +70,17 @@ impl Data {
 
     pub(crate) fn folder(&self) -> &Path {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_commas() {
+        let titles = [FULL, TEN_THOUSAND, ASPAS].map(|set| set.title());
+        assert_eq!(titles, ["1,005,140 VRPs", "10,000 VRPs", "100,000 ASPAs"]);
+        assert_eq!(thousands(999), "999");
     }
 }

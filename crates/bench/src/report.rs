@@ -5,6 +5,9 @@ use crate::measure::{Bench, Measure, Peer};
 use crate::{Outcome, machine, plot};
 use std::path::Path;
 
+/// Characters of a line.
+const LINE: usize = 120;
+
 /// The figures of one measurement as Markdown.
 pub(crate) fn table(figures: &[Figure]) -> String {
     let mut text = "| Figure | Goal | Measured | Beside it | Verdict |\n|---|---|---|---|---|\n".to_owned();
@@ -55,12 +58,23 @@ fn document(bench: &Bench, sections: &[(&Measure, Vec<Figure>)]) -> String {
     .fold(INTRODUCTION.to_owned(), |text, (name, value)| text.replace(name, value));
     sections.iter().fold(text, |mut text, (measure, figures)| {
         let Measure { name, text: what, .. } = measure;
-        text.push_str(&format!(
-            "\n## {name}\n\n{what}. Again: `cargo xtask bench --only {name}`.\n\n{}",
-            table(figures)
-        ));
+        let what = wrapped(&format!("{what}. Again: `cargo xtask bench --only {name}`."));
+        text.push_str(&format!("\n## {name}\n\n{what}\n\n{}", table(figures)));
         text
     })
+}
+
+/// A paragraph in lines as long as those of the other documents.
+fn wrapped(paragraph: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in paragraph.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= LINE => *line += &format!(" {word}"),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
 }
 
 fn missed(sections: &[(&Measure, Vec<Figure>)]) -> String {
@@ -87,7 +101,8 @@ Dark bars are rtrcast, dashed lines are goals.
 
 ## How it is measured
 
-* The machine: {machine}. Routers and caches run on it at once, so each takes from the other.
+* The machine: {machine}.
+  Routers and caches run on it at once, so each takes from the other.
 * The data: 1,005,140 VRPs, 3,085 ASPAs and 2 router keys, made up with the shape of the global RPKI; 2,000 VRPs differ
   between two generations.
 * A figure is the median of {rounds} rounds, with the least and the most behind it, in which rtrcast and the bare

@@ -17,8 +17,8 @@ pub(super) const MEASURE: Measure = Measure {
         and memory after it, with sets of different sizes; start and update with 1, 2, 4 and 8 sources of 100,000 VRPs, \
         which are merged; synchronisation of 50 to 400 routers at once with 100,000 VRPs. Each is divided by n log n. \
         The figure is the most that this is at a larger n, as a multiple of what it is at the smallest n at which the \
-        fixed cost no longer rules: where the whole is at least three times that of the smallest n measured; for sources and \
-        routers it is the smallest n. ASPAs are compared with as many VRPs",
+        fixed cost no longer rules: where the whole is at least three times that of the smallest n measured; for routers \
+        it is the smallest n, and for sources the smallest n that is merged. ASPAs are compared with as many VRPs",
     run,
 };
 
@@ -31,13 +31,15 @@ const GROWTH_GOAL: f64 = 1.25;
 /// An ASPA takes more room than a VRP, in the file and on the wire.
 const ASPA_GOAL: f64 = 2.0;
 const SOURCE_COUNTS: [usize; 4] = [1, 2, 4, 8];
+/// The place of the first number of sources that are merged.
+const MERGED: usize = 1;
 const ROUTER_COUNTS: [usize; 4] = [50, 100, 200, 400];
 
-/// What one run with some data came to, in seconds and MB.
+/// What one run with some data came to.
 const WHAT: [(&str, Unit); 4] = [
     ("start", Unit::Seconds),
     ("update", Unit::Seconds),
-    ("one synchronisation", Unit::Seconds),
+    ("one synchronisation", Unit::Milliseconds),
     ("memory", Unit::Megabytes),
 ];
 
@@ -48,7 +50,8 @@ fn run(bench: &Bench) -> Outcome<Vec<Figure>> {
     let vrps = [TEN_THOUSAND, HUNDRED_THOUSAND, FULL, FOUR_MILLION, ASPAS].map(|set| (vec![set], records(set)));
     let mut vrps = series(bench, &vrps)?;
     let aspas = vrps.pop().ok_or("no ASPAs")?;
-    let mut figures: Vec<Figure> = (0..WHAT.len()).map(|place| growth("VRPs", place, &vrps, Fixed::Part)).collect();
+    let mut figures: Vec<Figure> =
+        (0..WHAT.len()).map(|place| growth("VRPs", place, &vrps, past_fixed(&vrps, place))).collect();
     let alike = vrps.get(1).ok_or("no VRPs")?;
     for (place, (what, unit)) in WHAT.into_iter().enumerate() {
         let [aspas, alike] = [&aspas, alike].map(|(_, _, values)| &values[place]);
@@ -60,8 +63,8 @@ fn run(bench: &Bench) -> Outcome<Vec<Figure>> {
     }
     let sources = SOURCE_COUNTS.map(|count| (SOURCES[..count].to_vec(), count as f64 * records(SOURCES[0])));
     let sources = series(bench, &sources)?;
-    figures.extend((0..2).map(|place| growth("sources", place, &sources, Fixed::None)));
-    figures.push(growth("routers at once", 2, &routers(bench)?, Fixed::None));
+    figures.extend((0..2).map(|place| growth("sources", place, &sources, MERGED)));
+    figures.push(growth("routers at once", 2, &routers(bench)?, 0));
     Ok(figures)
 }
 
@@ -87,7 +90,7 @@ fn series(bench: &Bench, sizes: &[(Vec<Set>, f64)]) -> Outcome<Series> {
 /// What some data are called: by their size, or by the number of sources.
 fn name(sets: &[Set]) -> String {
     match sets {
-        [one] => one.name.to_owned(),
+        [one] => one.title(),
         several => format!("{} sources", several.len()),
     }
 }
@@ -105,7 +108,7 @@ fn one(bench: &Bench, sets: &[Set]) -> Outcome<[f64; 4]> {
     check(&first, sets)?;
     let asked = Instant::now();
     check(&router.reset()?, sets)?;
-    let synchronisation = asked.elapsed().as_secs_f64();
+    let synchronisation = asked.elapsed().as_secs_f64() * 1e3;
     let replaced = served.first_mut().ok_or("no source")?.replace()?;
     next(&mut router, first.state)?;
     let update = replaced.elapsed().as_secs_f64();
@@ -136,7 +139,7 @@ fn routers(bench: &Bench) -> Outcome<Series> {
         let mut said = Vec::new();
         for (count, (name, _, values)) in ROUTER_COUNTS.into_iter().zip(&mut series) {
             let time = Clients::connect(subject.addr, count)?.synchronise(first.tally.octets)?.as_secs_f64();
-            values[2].push(time);
+            values[2].push(time * 1e3);
             said.push((name.as_str(), format!("{time:.3} s")));
         }
         bench.say(round, &said);
@@ -144,17 +147,8 @@ fn routers(bench: &Bench) -> Outcome<Series> {
     Ok(series)
 }
 
-/// Whether a fixed cost is to be expected.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fixed {
-    None,
-    Part,
-}
-
-fn growth(of: &str, place: usize, series: &Series, fixed: Fixed) -> Figure {
+fn growth(of: &str, place: usize, series: &Series, base: usize) -> Figure {
     let (what, unit) = WHAT[place];
-    let points: Vec<(f64, f64)> = series.iter().map(|(_, n, values)| (*n, values[place].median())).collect();
-    let base = base(&points, fixed);
     let each: Vec<Rounds> = series.iter().map(|(_, n, values)| values[place].scaled(1.0 / (n * n.ln()))).collect();
     let (up_to, larger) = each.split_at((base + 1).min(each.len()));
     let most = larger.iter().max_by(|one, other| one.median().total_cmp(&other.median()));
@@ -163,59 +157,56 @@ fn growth(of: &str, place: usize, series: &Series, fixed: Fixed) -> Figure {
     let sizes: Vec<String> =
         series.iter().map(|(name, _, values)| format!("{name}: {}", values[place].summary().text(unit))).collect();
     let from = series.get(base).map(|(name, ..)| name.as_str()).unwrap_or_default();
-    let name = format!("{what}: growth with {of}, over n log n, from {from}");
+    let name = format!("{what}: growth with {of} over n log n, from {from}");
     let mut figure = Figure::new(name, Unit::Times, growth).goal(Goal::AtMost(GROWTH_GOAL));
     figure.remark = sizes.join("; ");
     figure
 }
 
-/// The smallest size at which the fixed cost no longer rules: the first that takes three times what the smallest does,
-/// or else the last but one.
-fn base(points: &[(f64, f64)], fixed: Fixed) -> usize {
-    let smallest = points.first().map_or(f64::NAN, |(_, value)| *value);
-    let last_but_one = points.len().saturating_sub(2);
-    match fixed {
-        Fixed::None => 0,
-        Fixed::Part => points
-            .iter()
-            .position(|(_, value)| *value >= FIXED_PART * smallest)
-            .map_or(last_but_one, |at| at.min(last_but_one)),
-    }
+/// The place of the smallest size at which the fixed cost no longer rules: the first that takes three times what the
+/// smallest does, or else the last but one.
+fn past_fixed(series: &Series, place: usize) -> usize {
+    let values: Vec<f64> = series.iter().map(|(_, _, values)| values[place].median()).collect();
+    let smallest = values.first().copied().unwrap_or(f64::NAN);
+    let last_but_one = values.len().saturating_sub(2);
+    let first = values.iter().position(|value| *value >= FIXED_PART * smallest);
+    first.map_or(last_but_one, |at| at.min(last_but_one))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Of what takes so long at 10, 100, 1,000 and 10,000, the growth over n log n, and where it is counted from.
-    fn growth_of(values: [f64; 4], fixed: Fixed) -> (f64, usize) {
+    /// Of what takes so long at 10, 100, 1,000 and 10,000.
+    fn series(values: [f64; 4]) -> Series {
         let sizes = [10.0, 100.0, 1_000.0, 10_000.0];
-        let points: Vec<(f64, f64)> = sizes.into_iter().zip(values).collect();
-        let series: Series = points
-            .iter()
-            .map(|(n, value)| (n.to_string(), *n, std::array::from_fn(|_| Rounds::from_iter([*value]))))
-            .collect();
-        (growth("it", 0, &series, fixed).measured.median, base(&points, fixed))
+        let of = |(n, value): (f64, f64)| (n.to_string(), n, std::array::from_fn(|_| Rounds::from_iter([value])));
+        sizes.into_iter().zip(values).map(of).collect()
     }
 
     #[test]
     fn n_log_n_does_not_grow_over_itself() {
-        let (growth, base) = growth_of([10.0, 100.0, 1_000.0, 10_000.0].map(|n: f64| n * n.ln()), Fixed::None);
-        assert!((growth - 1.0).abs() < 1e-9);
-        assert_eq!(base, 0);
+        let series = series([10.0, 100.0, 1_000.0, 10_000.0].map(|n: f64| n * n.ln()));
+        assert!((growth("it", 0, &series, 0).measured.median - 1.0).abs() < 1e-9);
     }
 
     #[test]
     fn a_square_grows_however_much_is_fixed() {
-        let (growth, base) = growth_of([10.0, 100.0, 1_000.0, 10_000.0].map(|n: f64| 1e4 + n * n), Fixed::Part);
-        assert!(growth > 5.0, "{growth}");
-        assert_eq!(base, 2);
+        let series = series([10.0, 100.0, 1_000.0, 10_000.0].map(|n: f64| 1e4 + n * n));
+        assert_eq!(past_fixed(&series, 0), 2);
+        assert!(growth("it", 0, &series, 2).measured.median > 5.0);
+    }
+
+    #[test]
+    fn what_grows_in_between_is_seen() {
+        let series = series([10.0, 100.0, 50_000.0, 10_000.0]);
+        assert!(growth("it", 0, &series, 0).measured.median > 10.0);
     }
 
     #[test]
     fn a_fixed_cost_alone_is_counted_from_the_last_but_one() {
-        let (growth, base) = growth_of([5.0; 4], Fixed::Part);
-        assert!(growth < 1.0);
-        assert_eq!(base, 2);
+        let series = series([5.0; 4]);
+        assert_eq!(past_fixed(&series, 0), 2);
+        assert!(growth("it", 0, &series, 2).measured.median < 1.0);
     }
 }
