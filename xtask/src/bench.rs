@@ -28,10 +28,11 @@ struct Set(&'static str, u64, u64, u64);
 const WORLD: Set = Set("full", 1_005_140, 3_085, 1);
 
 /// Those of which there is JSON only, in two generations.
-const SETS: [Set; 11] = [
+const SETS: [Set; 12] = [
     Set("10k", 10_000, 0, 1),
     Set("100k", 100_000, 0, 1),
     Set("4m", 4_000_000, 0, 1),
+    Set("aspas10k", 10_000, 10_000, 1),
     Set("aspas", 10_000, 100_000, 1),
     Set("source2", 100_000, 0, 2),
     Set("source3", 100_000, 0, 3),

@@ -19,6 +19,7 @@ pub(crate) const FULL: Set = Set { name: "full", vrps: 1_005_140, aspas: 3_085 }
 pub(crate) const TEN_THOUSAND: Set = Set { name: "10k", vrps: 10_000, aspas: 0 };
 pub(crate) const HUNDRED_THOUSAND: Set = Set { name: "100k", vrps: 100_000, aspas: 0 };
 pub(crate) const FOUR_MILLION: Set = Set { name: "4m", vrps: 4_000_000, aspas: 0 };
+pub(crate) const FEW_ASPAS: Set = Set { name: "aspas10k", vrps: 10_000, aspas: 10_000 };
 pub(crate) const ASPAS: Set = Set { name: "aspas", vrps: 10_000, aspas: 100_000 };
 
 /// Sets of a hundred thousand VRPs that have next to none in common.
@@ -41,7 +42,7 @@ impl Set {
     /// What it is called in the report: by what it has most of.
     pub(crate) fn title(&self) -> String {
         let Set { vrps, aspas, .. } = *self;
-        if aspas > vrps { format!("{} ASPAs", thousands(aspas)) } else { format!("{} VRPs", thousands(vrps)) }
+        if aspas >= vrps { format!("{} ASPAs", thousands(aspas)) } else { format!("{} VRPs", thousands(vrps)) }
     }
 }
 

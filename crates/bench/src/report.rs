@@ -106,7 +106,7 @@ Dark bars are rtrcast, dashed lines are goals.
 * The data: 1,005,140 VRPs, 3,085 ASPAs and 2 router keys, made up with the shape of the global RPKI; 2,000 VRPs differ
   between two generations.
 * A figure is the median of {rounds} rounds, with the least and the most behind it, in which rtrcast and the bare
-  programs take turns. A ratio is that of the medians, and its range that of the rounds. Growth has three rounds.
+  programs take turns. A ratio is that of the medians, and its range that of the rounds.
 * Bare programs do one thing and nothing else: `sendfile` sends a sealed memory file, and `write` a shared buffer, with a
   thread for each connection. What they take is what the kernel takes.
 * Routers cost little: one thread for all of them, which has the kernel discard the octets of a large response but the
