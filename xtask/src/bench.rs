@@ -2,7 +2,8 @@
 
 use crate::generate::{self, Size};
 use crate::run::{Outcome, cargo};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -49,21 +50,29 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("this repository has no folder")?;
     let data = root.join("target").join("bench");
     make(&data)?;
-    let (data, docs) = (text(&data)?, text(&root.join("docs"))?);
-    let mut options: Vec<String> = ["run", "--quiet", "--release", "--package", "rtrcast-bench", "--", "run"]
-        .into_iter()
-        .map(str::to_owned)
-        .chain(["--data".to_owned(), data])
-        .collect();
+    // Run as it was built, beside the program: `cargo run` would build both again with features of their own.
+    let program = release_folder()?.join("rtrcast-bench");
+    let mut command = Command::new(&program);
+    command.arg("run").arg("--data").arg(&data);
     let numbers = [("--rounds", arguments.rounds), ("--peer-rounds", arguments.peer_rounds)];
     for (name, number) in numbers.into_iter().filter_map(|(name, number)| Some((name, number?))) {
-        options.extend([name.to_owned(), number.to_string()]);
+        command.args([name, &number.to_string()]);
     }
-    options.extend(arguments.only.iter().flat_map(|only| ["--only".to_owned(), only.clone()]));
+    if let Some(only) = &arguments.only {
+        command.args(["--only", only]);
+    }
     if arguments.write {
-        options.extend(["--write".to_owned(), docs]);
+        command.arg("--write").arg(root.join("docs"));
     }
-    cargo(&options.iter().map(String::as_str).collect::<Vec<_>>())
+    let status = command.status().map_err(|error| format!("{}: {error}", program.display()))?;
+    if status.success() { Ok(()) } else { Err(format!("{} ended with {status}", program.display())) }
+}
+
+/// Where release programs are built: beside the folder that this program lies in.
+fn release_folder() -> Result<PathBuf, String> {
+    let this = std::env::current_exe().map_err(|error| format!("where this program lies: {error}"))?;
+    let target = this.parent().and_then(Path::parent).ok_or("this program lies in no folder")?;
+    Ok(target.join("release"))
 }
 
 /// Makes the files that are missing. The same arguments give the same file, so one that is there is right.
@@ -88,8 +97,4 @@ fn make_file(folder: &Path, set: &Set, generation: u64, format: &str) -> Outcome
     let mut arguments = generate::Arguments::of(out, size, generation);
     arguments.seed = seed;
     generate::run(&arguments)
-}
-
-fn text(path: &Path) -> Result<String, String> {
-    path.to_str().map(str::to_owned).ok_or_else(|| format!("{} is not UTF-8", path.display()))
 }

@@ -121,7 +121,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if arguments.rounds == 0 {
         return Err("no rounds".to_owned());
     }
-    let data = Data::new(arguments.data.clone());
+    let data = arguments.data.canonicalize();
+    let data = Data::new(data.map_err(|error| format!("{}: {error}", arguments.data.display()))?);
     let folder = Folder::new(data.folder())?;
     let bench = Bench { rtrcast, data, rounds: arguments.rounds, peer_rounds: arguments.peer_rounds, folder };
     for peer in Peer::ALL.iter().filter(|peer| !peer.is_here()) {
