@@ -1,6 +1,7 @@
-//! What a developer and CI run: `cargo xtask test`, `cargo xtask check`, `cargo xtask count`,
+//! What a developer and CI run: `cargo xtask test`, `cargo xtask check`, `cargo xtask bench`, `cargo xtask count`,
 //! `cargo xtask gen`.
 
+mod bench;
 mod conformance;
 mod count;
 mod generate;
@@ -23,6 +24,8 @@ enum Task {
     Test(run::TestArguments),
     /// Check formatting, lints, documentation and the dependency fences
     Check,
+    /// Measure speed and size beside bare programs and other caches
+    Bench(bench::Arguments),
     /// Count the instructions of the kernels in crates/bench, and compare them with its instructions.txt
     Count(count::Arguments),
     /// Write a rpki-client JSON with the shape of the global RPKI
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Test(arguments) => run::test(&arguments),
         Task::Check => run::check(),
+        Task::Bench(arguments) => bench::run(&arguments),
         Task::Count(arguments) => count::run(&arguments),
         Task::Gen(arguments) => generate::run(&arguments),
     };

@@ -1,62 +1,64 @@
-//! Tries the floors and the load clients: `credentials DIR`, `floor tls|ssh ADDR DIR OCTETS`,
-//! `load tls|ssh ADDR DIR COUNT OCTETS ROUNDS`.
+//! Speed and size: rtrcast beside bare programs and the caches of others, in one run. `cargo xtask bench` runs it.
+//!
+//! `measure/` has a file for each thing that is measured, `load/` the routers that do it, `floor/` the bare programs,
+//! `subject.rs` what is measured, `process.rs` what it takes, and `report.rs` and `plot.rs` say what came of it.
 
 mod credentials;
+mod data;
+mod figure;
 mod floor;
 mod load;
+mod machine;
+mod measure;
+mod plot;
+mod process;
+mod report;
+mod subject;
 
-use std::net::TcpListener;
-use std::path::Path;
+use clap::{Parser, Subcommand};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::fmt::Display;
 use std::process::ExitCode;
-use std::sync::Arc;
+
+type Outcome<T = ()> = Result<T, String>;
+
+/// Measures rtrcast
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measure, and say what came of it
+    Run(measure::Arguments),
+    /// Be a bare program to compare with
+    #[command(hide = true)]
+    Floor(floor::Arguments),
+}
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match run(&words) {
+    let outcome = raise_descriptor_limit().and_then(|()| match Arguments::parse().command {
+        Command::Run(arguments) => measure::run(&arguments),
+        Command::Floor(arguments) => floor::run(&arguments),
+    });
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("rtrcast-bench: {error}");
+            eprintln!("bench: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(words: &[&str]) -> Result<(), String> {
-    match words {
-        ["credentials", directory] => credentials::write(Path::new(directory)),
-        ["floor", way, addr, directory, octets] => {
-            let listener = TcpListener::bind(addr).map_err(|error| error.to_string())?;
-            let response = response(number(octets)?);
-            match *way {
-                "tls" => floor::tls::serve(listener, response, Path::new(directory)),
-                _ => floor::ssh::serve(listener, response, Path::new(directory)),
-            }
-        }
-        ["load", way, addr, directory, count, octets, rounds] => {
-            let addr = addr.parse().map_err(|error| format!("{addr}: {error}"))?;
-            let (count, octets, directory) = (number(count)?, number(octets)? as u64, Path::new(directory));
-            for _ in 0..number(rounds)? {
-                let took = if *way == "tls" {
-                    let mut clients = load::tls::Clients::connect(addr, count, directory)?;
-                    clients.synchronise(octets)?
-                } else {
-                    load::ssh::Clients::connect(addr, count, directory)?.synchronise(octets)?
-                };
-                println!("{:.1}", took.as_secs_f64() * 1000.0);
-            }
-            Ok(())
-        }
-        _ => Err("what?".to_owned()),
-    }
+/// Ten thousand connections take as many descriptors; what is started from here has the same limit.
+fn raise_descriptor_limit() -> Outcome {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).map_err(context("the limit of descriptors"))
 }
 
-fn number(text: &str) -> Result<usize, String> {
-    text.parse().map_err(|error| format!("{text}: {error}"))
-}
-
-fn response(octets: usize) -> Arc<[u8]> {
-    let mut response = vec![0; octets - 24];
-    response.extend([1, 7, 0, 1, 0, 0, 0, 24, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4]);
-    response.into()
+/// Puts in front of an error what it is about.
+fn context<E: Display>(what: &str) -> impl Fn(E) -> String {
+    move |error| format!("{what}: {error}")
 }

@@ -24,6 +24,9 @@ const WORLD_ASPAS: u64 = 3_085;
 const ASPAS_OF_ZERO: u64 = 63;
 const LONGEST_ASPA: u64 = 226;
 
+/// No file that is used is as late as this (2030).
+const EXPIRES: u64 = 1_893_456_000;
+
 /// A prime, so that each slot of any set has a turn of its own.
 const TURN_STRIDE: u64 = 2_147_483_647;
 
@@ -45,7 +48,7 @@ pub(crate) struct Arguments {
     router_keys: u64,
     /// Another seed gives other data
     #[arg(long, default_value_t = 1)]
-    seed: u64,
+    pub(crate) seed: u64,
     /// Which generation: 0 is the first
     #[arg(long, default_value_t = 0)]
     generation: u64,
@@ -53,7 +56,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 2_000)]
     changes: u64,
     /// When everything expires, in seconds since 1970
-    #[arg(long, default_value_t = 1_893_456_000)]
+    #[arg(long, default_value_t = EXPIRES)]
     expires: u64,
     /// Leave out all VRPs of this trust anchor
     #[arg(long)]
@@ -73,8 +76,7 @@ impl Arguments {
     /// A generation of a set of another size than the world's.
     pub(crate) fn of(out: PathBuf, size: Size, generation: u64) -> Arguments {
         let Size { vrps, aspas, router_keys, changes } = size;
-        let (seed, expires) = (1, 1_893_456_000);
-        Arguments { out, vrps, aspas, router_keys, seed, generation, changes, expires, without_ta: None }
+        Arguments { out, vrps, aspas, router_keys, seed: 1, generation, changes, expires: EXPIRES, without_ta: None }
     }
 }
 
