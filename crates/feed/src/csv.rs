@@ -57,19 +57,17 @@ pub(crate) struct Reader {
     /// The octets of those lines.
     offset: u64,
     rows: Rows,
-    /// The last trust anchor's name and its number.
-    anchor: Option<(Vec<u8>, u8)>,
 }
 
 impl Reader {
     pub(crate) fn new() -> Reader {
-        Reader { line: Vec::new(), columns: None, lines: 0, offset: 0, rows: Rows::default(), anchor: None }
+        Reader { line: Vec::new(), columns: None, lines: 0, offset: 0, rows: Rows::default() }
     }
 
     /// The next octets. After an error the reader is of no further use.
     pub(crate) fn push(&mut self, octets: &[u8]) -> Result<(), ReadError> {
         let mut rest = octets;
-        while let Some(end) = rest.iter().position(|octet| *octet == b'\n') {
+        while let Some(end) = scalar::find(rest, b'\n') {
             let (line, after) = rest.split_at(end + 1);
             rest = after;
             if self.line.is_empty() {
@@ -128,9 +126,12 @@ impl Reader {
         }
         let text = line.strip_prefix(b"\xEF\xBB\xBF").filter(|_| self.lines == 0).unwrap_or(line).trim_ascii();
         let mut fields: [&[u8]; COLUMNS_MAX] = [&[]; COLUMNS_MAX];
-        let mut count = 0;
-        for (field, value) in fields.iter_mut().zip(text.split(|octet| *octet == b',')) {
-            *field = unquoted(value);
+        let (mut count, mut rest) = (0, Some(text));
+        for field in &mut fields {
+            let Some(text) = rest else { break };
+            let end = scalar::find(text, b',');
+            *field = unquoted(text.get(..end.unwrap_or(text.len())).unwrap_or_default());
+            rest = end.and_then(|end| text.get(end + 1..));
             count += 1;
         }
         let fields = fields.get(..count).unwrap_or_default();
@@ -171,23 +172,13 @@ impl Reader {
             (None, None) => u64::MAX,
         };
         let origin = RouteOrigin::new(masked.prefix, max_len, asn).map_err(|error| error.to_string())?;
-        let anchor = self.anchor(field(columns.anchor).copied().unwrap_or_default());
+        let anchor = std::str::from_utf8(field(columns.anchor).copied().unwrap_or_default());
+        let anchor = self.rows.anchor(anchor.map_err(|_| wrong("trust anchor", b"not UTF-8"))?);
         self.rows.origin(&origin, u32::try_from(expires).unwrap_or(NEVER), anchor);
         if masked.had_host_bits {
             self.rows.count_masked();
         }
         Ok(())
-    }
-
-    fn anchor(&mut self, name: &[u8]) -> u8 {
-        match &self.anchor {
-            Some((last, number)) if last == name => *number,
-            _ => {
-                let number = self.rows.anchor(&String::from_utf8_lossy(name));
-                self.anchor = Some((name.to_vec(), number));
-                number
-            }
-        }
     }
 }
 

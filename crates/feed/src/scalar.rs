@@ -32,6 +32,22 @@ pub(crate) fn leading_unsigned(text: &[u8]) -> Option<(u64, &[u8])> {
     }
 }
 
+/// Where an octet stands first.
+pub(crate) fn find(octets: &[u8], wanted: u8) -> Option<usize> {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let (words, rest) = octets.as_chunks::<8>();
+    for (place, word) in words.iter().enumerate() {
+        // Eight octets at once: after the subtraction an octet that was zero is the first to have its high bit.
+        let word = u64::from_le_bytes(*word) ^ (LOW * u64::from(wanted));
+        let found = word.wrapping_sub(LOW) & !word & HIGH;
+        if found != 0 {
+            return Some(place * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    rest.iter().position(|octet| *octet == wanted).map(|at| words.len() * 8 + at)
+}
+
 /// An AS number as `64496` or `AS64496`.
 pub(crate) fn asn(text: &[u8]) -> Option<Asn> {
     let digits = match text {
@@ -349,6 +365,11 @@ mod tests {
             let groups: [u16; 8] = groups.try_into().unwrap();
             let addr = Ipv6Addr::from(groups);
             prop_assert_eq!(ipv6(addr.to_string().as_bytes()), Some(addr));
+        }
+
+        #[test]
+        fn eight_octets_at_once_find_what_one_at_a_time_finds(octets in proptest::collection::vec(0..4_u8, 0..30)) {
+            prop_assert_eq!(find(&octets, 1), octets.iter().position(|octet| *octet == 1));
         }
 
         #[test]
