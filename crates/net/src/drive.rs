@@ -13,7 +13,7 @@ use rtrcast_proto::{Chunk, CloseReason, Dismissal, Event, Moment, Output, Server
 use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::net::IpAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -25,6 +25,10 @@ pub const LAST_WORDS_MAX: Duration = Duration::from_secs(30);
 
 /// The most octets that are read at once. The buffer lives on the stack only while it is used.
 const READ_OCTETS: usize = 4 * 1024;
+
+/// How often octets are moved in a row before anything else is looked at. Most of the time nothing else has happened, and
+/// to ask costs as much as a small answer.
+const MOVES_MAX: u8 = 32;
 
 /// How a connection ended.
 #[derive(Debug)]
@@ -98,6 +102,8 @@ struct Drive<Observe> {
     closing_since: Option<Moment>,
     peer_ended: bool,
     stopping: bool,
+    /// How often octets were moved since anything else was looked at.
+    moves: u8,
     /// It makes room for another connection.
     displaced: bool,
 }
@@ -133,6 +139,7 @@ pub(crate) fn drive<Observe: FnMut(Event), Over: FnOnce(End, Guest)>(
         closing_since: None,
         peer_ended: false,
         stopping: false,
+        moves: 0,
         displaced: false,
     };
     async move {
@@ -200,8 +207,29 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
         })
     }
 
+    /// Moves what can be moved now; none if nothing can.
+    async fn move_now(&mut self) -> Option<Moved> {
+        let clock = self.lines.clock;
+        let (session, transport, writing) = (&mut self.session, &mut self.transport, self.writing.as_ref());
+        let wants_input = session.wants_input();
+        let receive = |octets: &[u8]| session.receive(clock.now(), octets);
+        let mut moving = pin!(move_octets::<READ_OCTETS>(transport, wants_input, receive, writing));
+        poll_fn(|context| match moving.as_mut().poll(context) {
+            Poll::Ready(moved) => Poll::Ready(Some(moved)),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
+    }
+
     /// Waits for one thing to happen, and tells the session.
     async fn wait(&mut self) -> Onward {
+        if self.moves < MOVES_MAX
+            && let Some(moved) = self.move_now().await
+        {
+            self.moves += 1;
+            return self.moved(moved);
+        }
+        self.moves = 0;
         let clock = self.lines.clock;
         let write_deadline = self.write_deadline();
         let deadline = [self.session.deadline(), write_deadline].into_iter().flatten().min();

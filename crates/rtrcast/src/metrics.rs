@@ -23,7 +23,7 @@ pub(crate) struct VrpLabels {
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub(crate) struct TypeLabel {
-    pub(crate) r#type: String,
+    pub(crate) r#type: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -430,7 +430,7 @@ impl Metrics {
             ("aspas", count(Section::Aspa)),
         ];
         for (name, count) in objects {
-            self.objects.get_or_create(&TypeLabel { r#type: name.to_owned() }).set(gauge(count));
+            self.objects.get_or_create(&TypeLabel { r#type: name }).set(gauge(count));
         }
         self.serial.set(serial.0);
         let (deltas, octets) = retained;
@@ -441,7 +441,7 @@ impl Metrics {
     /// Shows how much SLURM is in force.
     pub(crate) fn show_slurm(&self, filters: usize, assertions: usize) {
         for (name, count) in [("filters", filters), ("assertions", assertions)] {
-            self.slurm_entries.get_or_create(&TypeLabel { r#type: name.to_owned() }).set(gauge(count));
+            self.slurm_entries.get_or_create(&TypeLabel { r#type: name }).set(gauge(count));
         }
     }
 

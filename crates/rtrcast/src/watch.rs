@@ -111,7 +111,7 @@ impl Observer for Watch {
                     Answer::Delta => "delta",
                     Answer::CacheReset => "cache_reset",
                 };
-                self.metrics.responses.get_or_create(&TypeLabel { r#type: kind.to_owned() }).inc();
+                self.metrics.responses.get_or_create(&TypeLabel { r#type: kind }).inc();
                 debug!("router {peer} is sent {kind} of serial {serial}");
             }
             Event::Notified(serial) => {
@@ -182,7 +182,19 @@ impl Observer for Watch {
     }
 }
 
-/// The name that StayRTR's metric gives a PDU type: `serial_query`.
-fn label(pdu_type: PduType) -> String {
-    pdu_type.name().to_lowercase().replace(' ', "_")
+/// The name that StayRTR's metric gives a PDU type.
+fn label(pdu_type: PduType) -> &'static str {
+    match pdu_type {
+        PduType::SerialNotify => "serial_notify",
+        PduType::SerialQuery => "serial_query",
+        PduType::ResetQuery => "reset_query",
+        PduType::CacheResponse => "cache_response",
+        PduType::Ipv4Prefix => "ipv4_prefix",
+        PduType::Ipv6Prefix => "ipv6_prefix",
+        PduType::EndOfData => "end_of_data",
+        PduType::CacheReset => "cache_reset",
+        PduType::RouterKey => "router_key",
+        PduType::ErrorReport => "error_report",
+        PduType::Aspa => "aspa",
+    }
 }

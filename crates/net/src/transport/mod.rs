@@ -36,7 +36,7 @@ impl Transport {
     /// Reads what has come; 0 is the peer's end.
     pub(crate) fn poll_read(&mut self, context: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
         match self {
-            Transport::Plain(socket) => socket.poll_read(context, into),
+            Transport::Plain(socket) => socket.poll_read_once(context, into),
             #[cfg(feature = "tls")]
             Transport::Tls(tls) => tls.poll_read(context, into),
             #[cfg(feature = "ssh")]
