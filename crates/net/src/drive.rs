@@ -143,8 +143,13 @@ pub(crate) fn drive<Observe: FnMut(Event), Over: FnOnce(End, Guest)>(
         displaced: false,
     };
     async move {
+        // Taken first, it is dropped first, should the task end otherwise: then too the end is told before the place is free.
+        let _ = &over;
         let end = drive.run().await;
-        over(end, drive.lines.guest);
+        let Drive { transport, lines, .. } = drive;
+        // Whoever gets the place gets the descriptor as well.
+        drop(transport);
+        over(end, lines.guest);
     }
 }
 
@@ -445,5 +450,32 @@ mod tests {
         let (transport, session, lines, _router, _door) = stuffed(&[]);
         let octets = size_of_val(&drive(transport, session, lines, |_| {}, |_, _| {}));
         assert!(octets <= 1_024, "{octets} octets");
+    }
+
+    /// A task that is aborted tells the end before the place is free, and a descriptor is closed before as well.
+    #[tokio::test]
+    async fn a_place_is_free_when_the_end_is_told_however_it_ends() {
+        /// Notes at its end how many are in.
+        struct Told(Arc<Door>, Arc<std::sync::Mutex<Option<u32>>>);
+
+        impl Drop for Told {
+            fn drop(&mut self) {
+                *self.1.lock().unwrap() = Some(self.0.counts().connections);
+            }
+        }
+
+        let (transport, session, lines, _router, door) = stuffed(&[]);
+        let inside = Arc::default();
+        let told = Told(Arc::clone(&door), Arc::clone(&inside));
+        let mut driven = Box::pin(drive(transport, session, lines, |_| {}, move |_, _| drop(told)));
+        assert!(waits(&mut driven).await);
+        drop(driven);
+        assert_eq!(*inside.lock().unwrap(), Some(1));
+        assert_eq!(door.counts().connections, 0);
+    }
+
+    /// Polls once; whether it waits.
+    async fn waits(future: &mut Pin<Box<impl Future<Output = ()>>>) -> bool {
+        poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending())).await
     }
 }
