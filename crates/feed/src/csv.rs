@@ -173,7 +173,7 @@ impl Reader {
         };
         let origin = RouteOrigin::new(masked.prefix, max_len, asn).map_err(|error| error.to_string())?;
         let anchor = std::str::from_utf8(field(columns.anchor).copied().unwrap_or_default());
-        let anchor = self.rows.anchor(anchor.map_err(|_| wrong("trust anchor", b"not UTF-8"))?);
+        let anchor = self.rows.anchor(anchor.expect("the line is UTF-8, and was cut at commas"));
         self.rows.origin(&origin, u32::try_from(expires).unwrap_or(NEVER), anchor);
         if masked.had_host_bits {
             self.rows.count_masked();
@@ -200,7 +200,7 @@ impl Stretch {
         let columns = Some(columns.clone());
         // As if right behind the header: only that may have a byte order mark.
         let mut reader = Reader { columns, lines: HEADER_LINES as u64, ..Reader::new() };
-        reader.push(piece.get(start..end)?).ok()?;
+        reader.push(piece.get(start..end)?).ok().filter(|()| !reader.rows.has_other_anchors())?;
         Some(Stretch { start, end, lines: reader.lines - HEADER_LINES as u64, rows: reader.rows })
     }
 }

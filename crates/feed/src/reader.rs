@@ -241,8 +241,11 @@ enum Form {
 }
 
 impl Ahead {
-    /// Reads what can be understood of a piece without what is before it. A piece of more than a megabyte is not.
+    /// Reads what can be understood of a piece without what is before it; nothing of a piece of more than a mebibyte.
     pub fn read(&self, piece: &[u8]) -> Option<Stretch> {
+        if piece.len() > VALUE_OCTETS_MAX {
+            return None;
+        }
         let entries = match &self.0 {
             Form::Json => json::Stretch::read(piece).map(Entries::Json),
             Form::Csv(columns) => csv::Stretch::read(piece, columns).map(Entries::Csv),

@@ -102,6 +102,11 @@ impl Rows {
         }
     }
 
+    /// Whether it has more trust anchors than can be told apart: then it matters in which order they come.
+    pub(crate) fn has_other_anchors(&self) -> bool {
+        self.trust_anchors.len() > TRUST_ANCHORS_MAX
+    }
+
     /// Adds VRPs that were read apart. Their places were counted from where so many entries are before them.
     pub(crate) fn append(&mut self, vrps: Rows, places_before: usize) {
         let Rows { ipv4, ipv6, router_keys, aspas, trust_anchors, stamp: _, tally } = vrps;

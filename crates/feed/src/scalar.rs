@@ -5,8 +5,8 @@
 use rtrcast_proto::{Asn, Prefix, PrefixError};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The most digits of a number that is read: fewer than could overflow, and more than any value here has.
-const DIGITS_MAX: usize = 19;
+/// So many digits can't overflow; hardly any value has more.
+const DIGITS_SAFE: usize = 19;
 
 /// A whole number in decimal digits, without sign, fraction or exponent.
 pub(crate) fn unsigned(text: &[u8]) -> Option<u64> {
@@ -16,7 +16,7 @@ pub(crate) fn unsigned(text: &[u8]) -> Option<u64> {
 /// The whole number that a text begins with, and what follows it.
 pub(crate) fn leading_unsigned(text: &[u8]) -> Option<(u64, &[u8])> {
     let (mut value, mut digits) = (0_u64, 0);
-    for octet in text.iter().take(DIGITS_MAX) {
+    for octet in text.iter().take(DIGITS_SAFE) {
         let digit = octet.wrapping_sub(b'0');
         if digit > 9 {
             break;
@@ -24,10 +24,13 @@ pub(crate) fn leading_unsigned(text: &[u8]) -> Option<(u64, &[u8])> {
         value = value * 10 + u64::from(digit);
         digits += 1;
     }
-    let (number, rest) = text.split_at_checked(digits)?;
+    let (number, mut rest) = text.split_at_checked(digits)?;
+    while let [digit @ b'0'..=b'9', after @ ..] = rest {
+        value = value.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+        rest = after;
+    }
     match number {
         [] | [b'0', _, ..] => None,
-        _ if rest.first().is_some_and(u8::is_ascii_digit) => None,
         _ => Some((value, rest)),
     }
 }
@@ -365,6 +368,15 @@ mod tests {
             let groups: [u16; 8] = groups.try_into().unwrap();
             let addr = Ipv6Addr::from(groups);
             prop_assert_eq!(ipv6(addr.to_string().as_bytes()), Some(addr));
+        }
+
+        #[test]
+        fn numbers_agree_with_std(text in "(0|[1-9][0-9]{0,21}|[0-9]{1,3})[x.]?") {
+            let digits = text.trim_end_matches(['x', '.']);
+            let is_one = digits == "0" || !digits.starts_with('0');
+            let expected = digits.parse().ok().filter(|_| is_one);
+            prop_assert_eq!(leading_unsigned(text.as_bytes()), expected.map(|value: u64| (value, &text.as_bytes()[digits.len()..])));
+            prop_assert_eq!(unsigned(text.as_bytes()), expected.filter(|_| digits.len() == text.len()));
         }
 
         #[test]

@@ -118,12 +118,11 @@ impl Table {
         self.image.records(section).zip(self.besides(section)).map(row)
     }
 
-    /// Each row of a section, with the one of another table that is its equal in an order that both tables have.
+    /// Each row of a section, with the one of another table that says the same.
     pub(crate) fn paired<'a>(
         &'a self,
         other: &'a Table,
         section: Section,
-        order: impl Fn(Section, &[u8], &[u8]) -> Ordering + 'a,
     ) -> impl Iterator<Item = (Row<'a>, Option<Row<'a>>)> {
         let mut others = other.rows(section).peekable();
         self.rows(section).map(move |row| {
@@ -131,7 +130,7 @@ impl Table {
                 // Most records are in both: comparing octets is cheaper than taking them apart.
                 let order = match other.record.get(1..) == row.record.get(1..) {
                     true => Ordering::Equal,
-                    false => order(section, other.record, row.record),
+                    false => section.announcement_order(other.record, row.record),
                 };
                 match order {
                     Ordering::Less => drop(others.next()),
@@ -147,7 +146,7 @@ impl Table {
     pub(crate) fn renewed_by(&self, later: &Table) -> Table {
         let mut expires = Vec::with_capacity(self.expires.len());
         for section in Section::ALL {
-            let pairs = self.paired(later, section, Section::announcement_order);
+            let pairs = self.paired(later, section);
             expires.extend(pairs.map(|(row, later)| later.map_or(row.expires, |later| later.expires.max(row.expires))));
         }
         Table { expires, ..self.clone() }

@@ -7,7 +7,6 @@ use rtrcast_net::DataSink;
 use rtrcast_proto::{Absent, Asn, History, Image, Moment, Profile, Publication, Serial, Timing, Version, View, Want};
 use std::io;
 use std::sync::Arc;
-use tracing::warn;
 
 /// The curator, and the serials of what it chose.
 pub(crate) struct Desk {
@@ -95,9 +94,9 @@ impl Desk {
             // The older image stays, and the same set is in memory once.
             self.curator.hold(&composed.image, current);
         }
-        if let Err(error) = self.hold_in_use(&audience.versions) {
-            // It is asked for again by who wants it.
-            warn!("no memory for the data in the version that is spoken: {error}");
+        if let Publication::First | Publication::Changed(_) = publication {
+            // Without memory for it the view, which needs the same, can't be made either, and that is said.
+            let _ = self.hold_in_use(&audience.versions);
         }
         let view = match (&publication, cause) {
             // The timers may be others.

@@ -70,88 +70,63 @@ impl fmt::Display for Loss {
 struct Tally {
     had: usize,
     has: usize,
-    /// How many of those that there were are not there now.
-    gone: usize,
 }
 
 impl Tally {
-    /// The loss, if it is of more than half, of enough. Records that others took the place of are no loss but a change.
-    fn loss(self, of: LossOf, enough: usize) -> Option<Loss> {
-        let Tally { had, has, gone } = self;
-        let lost = gone.min(had.saturating_sub(has));
+    /// Whether more than half is lost, of enough. Records that others took the place of are no loss but a change.
+    fn loss(self, lost_max: usize, of: LossOf, enough: usize) -> Option<Loss> {
+        let Tally { had, has } = self;
+        let lost = had.saturating_sub(has).min(lost_max);
         (had >= enough.max(1) && lost > had / 2).then_some(Loss { of, had, lost })
     }
 }
 
 /// What is counted of two tables.
-struct Tallies<'a> {
-    /// The names of the trust anchors that the last table had.
-    names: &'a [String],
-    anchors: Vec<Tally>,
+struct Tallies {
     vrps: Tally,
     aspas: Tally,
+    /// Of the trust anchors that the last table had.
+    anchors: Vec<Tally>,
 }
 
 /// A table, and which of its records still count.
 type Counting<'a> = (&'a Table, &'a Horizon);
 
-impl<'a> Tallies<'a> {
-    /// Counts what there was and what there is, and takes all that there was for gone: nothing is compared.
-    fn count((last, horizon): Counting<'a>, (new, newer): Counting<'_>) -> Tallies<'a> {
+impl Tallies {
+    fn of((last, horizon): Counting<'_>, (new, newer): Counting<'_>) -> Tallies {
         let names = last.trust_anchors();
         let known = |name: &String| names.iter().position(|known| known == name);
         let places: Vec<Option<usize>> = new.trust_anchors().iter().map(known).collect();
-        let mut tallies = Tallies {
-            names,
-            anchors: vec![Tally::default(); names.len()],
-            vrps: Tally::default(),
-            aspas: Tally::default(),
-        };
+        let (mut vrps, mut anchors) = (Tally::default(), vec![Tally::default(); names.len()]);
         for section in [Section::Ipv4Prefix, Section::Ipv6Prefix] {
             for beside in last.besides(section).filter(|beside| horizon.counts(beside.expires)) {
-                tallies.vrps.had += 1;
-                tallies.anchors.get_mut(usize::from(beside.anchor)).into_iter().for_each(|anchor| anchor.had += 1);
+                vrps.had += 1;
+                anchors.get_mut(usize::from(beside.anchor)).into_iter().for_each(|anchor| anchor.had += 1);
             }
             for beside in new.besides(section).filter(|beside| newer.counts(beside.expires)) {
-                tallies.vrps.has += 1;
+                vrps.has += 1;
                 let place = places.get(usize::from(beside.anchor)).copied().flatten();
-                place.and_then(|place| tallies.anchors.get_mut(place)).into_iter().for_each(|anchor| anchor.has += 1);
+                place.and_then(|place| anchors.get_mut(place)).into_iter().for_each(|anchor| anchor.has += 1);
             }
         }
-        tallies.aspas.had = last.besides(Section::Aspa).filter(|beside| horizon.counts(beside.expires)).count();
-        tallies.aspas.has = new.besides(Section::Aspa).filter(|beside| newer.counts(beside.expires)).count();
-        for tally in [&mut tallies.vrps, &mut tallies.aspas].into_iter().chain(&mut tallies.anchors) {
-            tally.gone = tally.had;
-        }
-        tallies
+        let had = last.besides(Section::Aspa).filter(|beside| horizon.counts(beside.expires)).count();
+        let has = new.besides(Section::Aspa).filter(|beside| newer.counts(beside.expires)).count();
+        Tallies { vrps, anchors, aspas: Tally { had, has } }
     }
+}
 
-    /// Finds out what is really gone.
-    fn compare(&mut self, (last, horizon): Counting<'_>, (new, newer): Counting<'_>) {
-        let is_there = |other: Option<Row<'_>>| other.is_some_and(|other| newer.counts(other.expires));
-        for section in [Section::Ipv4Prefix, Section::Ipv6Prefix] {
-            for (row, other) in last.paired(new, section, Section::announcement_order) {
-                if horizon.counts(row.expires) && is_there(other) {
-                    self.vrps.gone -= 1;
-                    self.anchors.get_mut(usize::from(row.anchor)).into_iter().for_each(|anchor| anchor.gone -= 1);
-                }
+/// How many records of each trust anchor are gone: in the new table under no trust anchor at all.
+fn gone((last, horizon): Counting<'_>, (new, newer): Counting<'_>) -> Vec<usize> {
+    let mut gone = vec![0; last.trust_anchors().len()];
+    let is_there = |other: Option<Row<'_>>| other.is_some_and(|other| newer.counts(other.expires));
+    for section in [Section::Ipv4Prefix, Section::Ipv6Prefix] {
+        for (row, other) in last.paired(new, section) {
+            if horizon.counts(row.expires) && !is_there(other) {
+                gone.get_mut(usize::from(row.anchor)).into_iter().for_each(|gone| *gone += 1);
             }
         }
-        for (row, other) in last.paired(new, Section::Aspa, |_, a, b| customer(a).cmp(customer(b))) {
-            self.aspas.gone -= usize::from(horizon.counts(row.expires) && is_there(other));
-        }
     }
-
-    fn losses(&self, guard: &Guard) -> Vec<Loss> {
-        let of_anchor = |(name, tally): (&String, &Tally)| {
-            if name.is_empty() { None } else { tally.loss(LossOf::TrustAnchor(name.clone()), guard.vrps_min) }
-        };
-        let mut losses = Vec::new();
-        losses.extend(self.vrps.loss(LossOf::Vrps, guard.vrps_min));
-        losses.extend(self.names.iter().zip(&self.anchors).filter_map(of_anchor));
-        losses.extend(self.aspas.loss(LossOf::Aspas, guard.aspas_min));
-        losses
-    }
+    gone
 }
 
 impl Guard {
@@ -160,13 +135,21 @@ impl Guard {
         if self.hold.is_none() {
             return Vec::new();
         }
-        let mut tallies = Tallies::count(last, new);
-        // Where there are hardly fewer than before, it does not matter which: a million records need not be compared.
-        if tallies.losses(self).is_empty() {
-            return Vec::new();
+        let Tallies { vrps, aspas, anchors } = Tallies::of(last, new);
+        let names = last.0.trust_anchors();
+        let named = || names.iter().zip(&anchors).enumerate().filter(|(_, (name, _))| !name.is_empty());
+        let of_anchor =
+            |(name, tally): (&String, &Tally), gone| tally.loss(gone, LossOf::TrustAnchor(name.clone()), self.vrps_min);
+        let mut losses = Vec::new();
+        losses.extend(vrps.loss(usize::MAX, LossOf::Vrps, self.vrps_min));
+        // A record may have come under another trust anchor. Only if so many fewer are left of one that it matters have a
+        // million records to be compared.
+        if named().any(|(_, anchor)| of_anchor(anchor, usize::MAX).is_some()) {
+            let gone = gone(last, new);
+            losses.extend(named().filter_map(|(place, anchor)| of_anchor(anchor, *gone.get(place)?)));
         }
-        tallies.compare(last, new);
-        tallies.losses(self)
+        losses.extend(aspas.loss(usize::MAX, LossOf::Aspas, self.aspas_min));
+        losses
     }
 }
 
@@ -176,9 +159,4 @@ pub(crate) fn is_same_loss(waiting: &[Loss], now: &[Loss]) -> bool {
         let known = waiting.iter().find(|known| known.of == loss.of);
         known.is_some_and(|known| loss.lost <= known.lost + known.had / 10)
     })
-}
-
-/// The customer of an ASPA's record, as it lies on the wire.
-fn customer(record: &[u8]) -> &[u8; 4] {
-    record.get(8..).and_then(<[u8]>::first_chunk).unwrap_or(&[0; 4])
 }

@@ -8,7 +8,7 @@
 use super::entry::{Member, Scratch};
 use super::scan::Cursor;
 use super::{Place, Reader, line_ends};
-use crate::reader::{ReadError, VALUE_OCTETS_MAX};
+use crate::reader::ReadError;
 use crate::rows::Rows;
 
 /// Entries in the middle of a piece, one behind the other.
@@ -24,6 +24,10 @@ pub(crate) struct Stretch {
 impl Stretch {
     /// Reads the entries of a piece; none if there are none, or if it needs the reader to say what is wrong with it.
     pub(crate) fn read(piece: &[u8]) -> Option<Stretch> {
+        // The reader looks for octets that are no UTF-8 before anything else.
+        if !is_utf8(piece) {
+            return None;
+        }
         let start = first_entry(piece)?;
         let (mut rows, mut scratch) = (Rows::default(), Scratch::default());
         let (mut cursor, mut end) = (Cursor::new(piece, start), start);
@@ -37,9 +41,18 @@ impl Stretch {
             }
         }
         let entries = piece.get(start..end)?;
-        // The reader has no larger entries either.
-        let is_sound = place > 0 && piece.len() <= VALUE_OCTETS_MAX && std::str::from_utf8(entries).is_ok();
+        let is_sound = place > 0 && !rows.has_other_anchors();
         is_sound.then(|| Stretch { start, end, line_ends: line_ends(entries), rows })
+    }
+}
+
+/// Whether a piece is UTF-8 but for the characters that its ends cut.
+fn is_utf8(piece: &[u8]) -> bool {
+    const CONTINUED_MAX: usize = 3;
+    let continued = piece.iter().take(CONTINUED_MAX).take_while(|octet| **octet & 0xC0 == 0x80).count();
+    match std::str::from_utf8(piece.get(continued..).unwrap_or_default()) {
+        Ok(_) => true,
+        Err(error) => error.error_len().is_none(),
     }
 }
 

@@ -44,6 +44,8 @@ enum Taken {
     Whole(Vec<u8>),
     /// This helper reads it.
     Given(usize),
+    /// It could not be taken. That counts in its turn: what is wrong before it is said rather.
+    Failed(Failure),
 }
 
 fn read_rest(mut pieces: Pieces, reading: &mut Reading, helpers: &[Helper]) -> Result<(), Failure> {
@@ -52,21 +54,22 @@ fn read_rest(mut pieces: Pieces, reading: &mut Reading, helpers: &[Helper]) -> R
     let (mut turn, mut is_at_end) = (0, false);
     loop {
         while !is_at_end && taken.len() < threads * PIECES_PER_THREAD {
-            let Some(piece) = pieces.next()? else {
-                is_at_end = true;
-                break;
-            };
-            taken.push_back(match helpers.get(turn) {
-                Some(helper) => {
+            let piece = pieces.next();
+            is_at_end = !matches!(piece, Ok(Some(_)));
+            taken.extend(match (piece, helpers.get(turn)) {
+                (Ok(None), _) => None,
+                (Err(failure), _) => Some(Taken::Failed(failure)),
+                (Ok(Some(piece)), None) => Some(Taken::Whole(piece)),
+                (Ok(Some(piece)), Some(helper)) => {
                     helper.give(piece);
-                    Taken::Given(turn)
+                    Some(Taken::Given(turn))
                 }
-                None => Taken::Whole(piece),
             });
             turn = (turn + 1) % threads;
         }
         let piece = match taken.pop_front() {
             None => return Ok(()),
+            Some(Taken::Failed(failure)) => return Err(failure),
             Some(Taken::Whole(piece)) => {
                 reading.push(&piece)?;
                 piece
