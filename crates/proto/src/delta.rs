@@ -14,6 +14,9 @@ use std::cmp::Ordering;
 use std::iter::Peekable;
 use std::sync::Arc;
 
+/// So many records behind a difference have to be alike before more are expected to be: changes often lie close together.
+const ALIKE_MIN: usize = 8;
+
 /// Records in the order of an image, on the heap.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RecordSet {
@@ -63,15 +66,14 @@ impl Delta {
         }
         for section in Section::ALL {
             let (mut older, mut newer) = (old.records(section), new.records(section));
-            let mut may_go_on_alike = true;
+            let mut alike = ALIKE_MIN;
             loop {
-                if may_go_on_alike {
+                if alike == ALIKE_MIN {
                     older.skip_common(&mut newer);
                 }
                 let (a, b) = (older.clone().next(), newer.clone().next());
                 let Some(order) = order_of(section, a, b) else { break };
-                // Behind a difference, and not at each record before it.
-                may_go_on_alike = order.is_ne();
+                alike = if order.is_eq() { alike + 1 } else { 0 };
                 if order.is_le() {
                     older.next();
                 }
