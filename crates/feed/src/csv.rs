@@ -7,7 +7,7 @@ use crate::reader::{ReadError, Reason, unrecognised};
 use crate::rows::Rows;
 use crate::scalar;
 use crate::table::NEVER;
-use rtrcast_proto::RouteOrigin;
+use rtrcast_proto::{Asn, RouteOrigin};
 
 /// The longest line: no validator's has 1,000 octets, but for the URI in `csvext`.
 const LINE_OCTETS_MAX: usize = 64 * 1024;
@@ -18,9 +18,22 @@ const HEADER_LINES: usize = 1;
 /// The most columns that are looked at.
 const COLUMNS_MAX: usize = 16;
 
+/// What a column has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Column {
+    Asn,
+    Prefix,
+    MaxLen,
+    Anchor,
+    Expires,
+    Other,
+}
+
 /// Which column has what.
 #[derive(Clone, Debug)]
 pub(crate) struct Columns {
+    /// All of them in their order; none if there is one that lines can't be read by at once.
+    plain: Option<Vec<Column>>,
     asn: usize,
     prefix: usize,
     max_len: Option<usize>,
@@ -36,14 +49,19 @@ impl Columns {
         let at = |names: &[&str]| {
             header.iter().position(|column| names.iter().any(|name| column.eq_ignore_ascii_case(name.as_bytes())))
         };
-        Some(Columns {
-            asn: at(&["ASN"])?,
-            prefix: at(&["IP Prefix", "Prefix"])?,
-            max_len: at(&["Max Length", "Max prefix length"]),
-            anchor: at(&["Trust Anchor"]),
-            expires: at(&["Expires"]),
-            not_after: at(&["Not After"]),
-        })
+        let (asn, prefix) = (at(&["ASN"])?, at(&["IP Prefix", "Prefix"])?);
+        let max_len = at(&["Max Length", "Max prefix length"]);
+        let (anchor, expires, not_after) = (at(&["Trust Anchor"]), at(&["Expires"]), at(&["Not After"]));
+        let plain = (0..header.len()).map(|place| match Some(place) {
+            at if at == Some(asn) => Column::Asn,
+            at if at == Some(prefix) => Column::Prefix,
+            at if at == max_len => Column::MaxLen,
+            at if at == anchor => Column::Anchor,
+            at if at == expires => Column::Expires,
+            _ => Column::Other,
+        });
+        let plain = not_after.is_none().then(|| plain.collect());
+        Some(Columns { plain, asn, prefix, max_len, anchor, expires, not_after })
     }
 }
 
@@ -125,21 +143,12 @@ impl Reader {
             return Err(self.error(error.valid_up_to(), Reason::NotUtf8));
         }
         let text = line.strip_prefix(b"\xEF\xBB\xBF").filter(|_| self.lines == 0).unwrap_or(line).trim_ascii();
-        let mut fields: [&[u8]; COLUMNS_MAX] = [&[]; COLUMNS_MAX];
-        let (mut count, mut rest) = (0, Some(text));
-        for field in &mut fields {
-            let Some(text) = rest else { break };
-            let end = scalar::find(text, b',');
-            *field = unquoted(text.get(..end.unwrap_or(text.len())).unwrap_or_default());
-            rest = end.and_then(|end| text.get(end + 1..));
-            count += 1;
-        }
-        let fields = fields.get(..count).unwrap_or_default();
         match self.columns.take() {
             columns if text.is_empty() => self.columns = columns,
-            None => self.columns = Some(Columns::of(fields).ok_or_else(|| unrecognised(line))?),
+            None => self.columns = Some(Columns::of(&fields(text)).ok_or_else(|| unrecognised(line))?),
+            Some(columns) if self.read_plain(&columns, text) => self.columns = Some(columns),
             Some(columns) => {
-                let outcome = self.read_vrp(&columns, fields);
+                let outcome = self.read_vrp(&columns, &fields(text));
                 let line = usize::try_from(self.lines + 1).unwrap_or(usize::MAX);
                 self.rows.took_entry("line", line, outcome);
                 self.columns = Some(columns);
@@ -148,6 +157,22 @@ impl Reader {
         self.lines += 1;
         self.offset += line.len() as u64;
         Ok(())
+    }
+
+    /// Reads a line whose values stand as they are, with nothing around them; if it is none, or says something that makes
+    /// no sense, nothing has happened.
+    fn read_plain(&mut self, columns: &Columns, line: &[u8]) -> bool {
+        let Some(plain) = columns.plain.as_ref().and_then(|columns| Plain::of(columns, line)) else { return false };
+        let Plain { asn, masked, max_len, anchor, expires } = plain;
+        let max_len = max_len.unwrap_or(masked.prefix.len());
+        let Ok(origin) = RouteOrigin::new(masked.prefix, max_len, asn) else { return false };
+        let anchor = self.rows.anchor(anchor);
+        self.rows.origin(&origin, expires, anchor);
+        if masked.had_host_bits {
+            self.rows.count_masked();
+        }
+        self.rows.count_entry();
+        true
     }
 
     fn read_vrp(&mut self, columns: &Columns, fields: &[&[u8]]) -> Result<(), String> {
@@ -180,6 +205,47 @@ impl Reader {
         }
         Ok(())
     }
+}
+
+/// What a line says.
+struct Plain<'a> {
+    asn: Asn,
+    masked: scalar::MaskedPrefix,
+    max_len: Option<u8>,
+    anchor: &'a str,
+    expires: u32,
+}
+
+impl<'a> Plain<'a> {
+    fn of(columns: &[Column], line: &'a [u8]) -> Option<Plain<'a>> {
+        let (mut asn, mut masked, mut max_len, mut anchor, mut expires) = (None, None, None, "", NEVER);
+        let mut rest = line;
+        for (place, column) in columns.iter().enumerate() {
+            if place > 0 {
+                rest = rest.strip_prefix(b",")?;
+            }
+            let value;
+            (value, rest) = rest.split_at_checked(scalar::find(rest, b',').unwrap_or(rest.len()))?;
+            match column {
+                Column::Asn => asn = Some(scalar::asn(value)?),
+                Column::Prefix => masked = Some(scalar::prefix(value)?),
+                Column::MaxLen => max_len = Some(u8::try_from(scalar::unsigned(value)?).ok()?),
+                Column::Expires => expires = u32::try_from(scalar::unsigned(value)?).unwrap_or(NEVER),
+                Column::Anchor if value.iter().all(|octet| octet.is_ascii_alphanumeric()) => {
+                    anchor = std::str::from_utf8(value).ok()?;
+                }
+                Column::Anchor => return None,
+                Column::Other => {}
+            }
+        }
+        // More fields than columns are passed over like unknown ones.
+        Some(Plain { asn: asn?, masked: masked?, max_len, anchor, expires })
+    }
+}
+
+/// The fields of a line; more than are looked at are left out.
+fn fields(line: &[u8]) -> Vec<&[u8]> {
+    line.split(|octet| *octet == b',').take(COLUMNS_MAX).map(unquoted).collect()
 }
 
 /// Whole lines in the middle of a piece, read before what stands in front of them has been.

@@ -112,7 +112,22 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next value, whatever its tag.
+    #[inline]
     pub(super) fn element(&mut self, name: &str) -> Result<Element<'a>, Wrong> {
+        // Nearly all values are short: their header is two octets.
+        if let [tag, length @ 0..=0x7F, rest @ ..] = self.rest
+            && tag & 0x1F != 0x1F
+            && let Some((content, rest)) = rest.split_at_checked(usize::from(*length))
+        {
+            let (at, whole) = (self.at, self.rest.get(..2 + content.len()).unwrap_or_default());
+            *self = Cursor { rest, at: at + whole.len() };
+            return Ok(Element { tag: *tag, whole, content: Cursor { rest: content, at: at + 2 }, at });
+        }
+        self.long_element(name)
+    }
+
+    /// The next value, however long its header is.
+    fn long_element(&mut self, name: &str) -> Result<Element<'a>, Wrong> {
         let start = *self;
         let tag = self.octet(name)?;
         if tag & 0x1F == 0x1F {
