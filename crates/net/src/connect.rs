@@ -5,8 +5,9 @@
 use crate::clock::Clock;
 use crate::close;
 use crate::dial::Dialer;
-use crate::drive::{Moved, Writing, move_octets, sleep};
+use crate::drive::sleep;
 use crate::memfd::DataSink;
+use crate::moving::{Moved, Writing, move_octets};
 #[cfg(feature = "ssh")]
 use crate::ssh::ConnectFailure;
 #[cfg(feature = "tls")]

@@ -6,19 +6,20 @@
 use crate::admission::Guest;
 use crate::clock::Clock;
 use crate::close;
+use crate::moving::{Moved, Writing, poll_octets};
 use crate::service::{Published, Wanted};
 use crate::terms::Terms;
 use crate::transport::Transport;
-use rtrcast_proto::{Chunk, CloseReason, Dismissal, Event, Moment, Output, ServerSession, Stop, View, Want};
+use rtrcast_proto::{CloseReason, Dismissal, Event, Moment, Output, ServerSession, Stop, View, Want};
 use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::sleep_until;
+use tokio::time::{Sleep, sleep_until};
 
 /// How long a session that is closing may take for its last chunk and words, progress or not.
 pub const LAST_WORDS_MAX: Duration = Duration::from_secs(30);
@@ -59,46 +60,28 @@ pub(crate) struct Lines {
     pub(crate) guest: Guest,
 }
 
-/// A chunk on its way.
-pub(crate) struct Writing {
-    chunk: Chunk,
-    done: usize,
-    pub(crate) progress: Moment,
-}
-
-impl Writing {
-    pub(crate) fn new(chunk: Chunk, now: Moment) -> Writing {
-        Writing { chunk, done: 0, progress: now }
-    }
-
-    /// What is left once so many octets more have been written; none if that is nothing. A transport that buffers has to
-    /// be flushed as well: then a write of nothing is left.
-    pub(crate) fn further(self, octets: usize, buffers: bool, now: Moment) -> Option<Writing> {
-        let done = self.done + octets;
-        let is_flushed = octets == 0 || !buffers;
-        (done < self.chunk.octets().len() || !is_flushed).then_some(Writing { done, progress: now, ..self })
-    }
-}
+/// Whether anybody still publishes.
+type Gone = Result<(), watch::error::RecvError>;
 
 /// Something is being made for the session. It is rare, so an idle connection has no room for it.
 type Making = Pin<Box<dyn Future<Output = Option<Arc<View>>> + Send>>;
-
-/// What the transport did.
-pub(crate) enum Moved {
-    Read,
-    Ended,
-    Wrote(usize),
-    Failed(io::Error),
-}
 
 /// A connection being driven.
 struct Drive<Observe> {
     transport: Transport,
     session: ServerSession,
-    lines: Lines,
+    clock: Clock,
+    wants: mpsc::Sender<Wanted>,
+    stall_max: Duration,
+    terms: Arc<Terms>,
+    address: Option<IpAddr>,
+    guest: Guest,
     observe: Observe,
+    /// When the clock was last looked at.
+    now: Moment,
     writing: Option<Writing>,
     making: Option<Making>,
+    timer: Option<Timer>,
     closing_since: Option<Moment>,
     peer_ended: bool,
     stopping: bool,
@@ -108,10 +91,21 @@ struct Drive<Observe> {
     displaced: bool,
 }
 
+/// Ends at its moment. Most connections wait for no moment, so they have no room for a timer.
+struct Timer {
+    at: Moment,
+    sleep: Pin<Box<Sleep>>,
+}
+
 /// Whether a connection goes on.
 enum Onward {
     /// It does.
     Go,
+    /// Something was published, or nobody publishes any more.
+    Published {
+        /// Whether somebody does.
+        is_alive: bool,
+    },
     /// All is said: close in order.
     Close,
     /// It is over.
@@ -129,13 +123,21 @@ pub(crate) fn drive<Observe: FnMut(Event), Over: FnOnce(End, Guest)>(
     observe: Observe,
     over: Over,
 ) -> impl Future<Output = ()> + use<Observe, Over> {
+    let Lines { clock, mut published, wants, stall_max, terms, address, guest } = lines;
     let mut drive = Drive {
         transport,
         session,
-        lines,
+        clock,
+        wants,
+        stall_max,
+        terms,
+        address,
+        guest,
         observe,
+        now: clock.now(),
         writing: None,
         making: None,
+        timer: None,
         closing_since: None,
         peer_ended: false,
         stopping: false,
@@ -145,23 +147,28 @@ pub(crate) fn drive<Observe: FnMut(Event), Over: FnOnce(End, Guest)>(
     async move {
         // Taken first, it is dropped first, should the task end otherwise: then too the end is told before the place is free.
         let _ = &over;
-        let end = drive.run().await;
-        let Drive { transport, lines, .. } = drive;
+        let end = drive.run(&mut published).await;
+        let Drive { transport, guest, .. } = drive;
         // Whoever gets the place gets the descriptor as well.
         drop(transport);
-        over(end, lines.guest);
+        over(end, guest);
     }
 }
 
 impl<Observe: FnMut(Event)> Drive<Observe> {
-    async fn run(&mut self) -> End {
+    async fn run(&mut self, published: &mut watch::Receiver<Published>) -> End {
         loop {
             let onward = match self.take_outputs() {
-                Onward::Go => self.wait().await,
+                Onward::Go => {
+                    // It stands in the line for what is published once, however many queries are answered meanwhile.
+                    let mut changed = pin!(published.changed());
+                    poll_fn(|context| self.poll(context, changed.as_mut())).await
+                }
                 onward => onward,
             };
             match onward {
                 Onward::Go => {}
+                Onward::Published { is_alive } => self.published(published, is_alive),
                 // It is large and comes once: an idle connection has no room for it.
                 Onward::Close => return Box::pin(self.close()).await,
                 Onward::End(end) => {
@@ -184,21 +191,38 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
         }
     }
 
+    /// Does all that can be done now, and waits then.
+    fn poll(&mut self, context: &mut Context<'_>, mut changed: Pin<&mut impl Future<Output = Gone>>) -> Poll<Onward> {
+        self.now = self.clock.now();
+        loop {
+            let onward = match self.poll_next(context, changed.as_mut()) {
+                Poll::Ready(Onward::Go) => self.take_outputs(),
+                Poll::Ready(onward) => onward,
+                Poll::Pending => return Poll::Pending,
+            };
+            match onward {
+                Onward::Go => {}
+                onward => return Poll::Ready(onward),
+            }
+        }
+    }
+
     /// Does what the session says until it waits or a chunk has to be written.
     fn take_outputs(&mut self) -> Onward {
-        let now = self.lines.clock.now();
-        self.tell_events();
+        if self.writing.is_some() {
+            self.tell_events();
+        }
         while self.writing.is_none() {
-            match self.session.next(now) {
-                Output::Write(chunk) => self.writing = Some(Writing::new(chunk, now)),
+            match self.session.next(self.now) {
+                Output::Write(chunk) => self.writing = Some(Writing::new(chunk, self.now)),
                 Output::Close => return Onward::Close,
                 Output::Event(event) => self.tell(event),
-                Output::Want(want) => self.making = Some(Box::pin(ask_for(self.lines.wants.clone(), want))),
+                Output::Want(want) => self.making = Some(Box::pin(ask_for(self.wants.clone(), want))),
                 Output::Wait(_) => break,
             }
         }
         if self.session.is_closing() {
-            self.closing_since.get_or_insert(now);
+            self.closing_since.get_or_insert(self.now);
         }
         Onward::Go
     }
@@ -208,75 +232,97 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
         self.writing.as_ref().map(|writing| match self.closing_since {
             // A stall from before does not count: a router that pauses for a while still gets its last words.
             Some(since) => writing.progress.max(since).after(close::DRAIN_MAX).min(since.after(LAST_WORDS_MAX)),
-            None => writing.progress.after(self.lines.stall_max),
+            None => writing.progress.after(self.stall_max),
         })
     }
 
-    /// Moves what can be moved now; none if nothing can.
-    async fn move_now(&mut self) -> Option<Moved> {
-        let clock = self.lines.clock;
-        let (session, transport, writing) = (&mut self.session, &mut self.transport, self.writing.as_ref());
-        let wants_input = session.wants_input();
-        let receive = |octets: &[u8]| session.receive(clock.now(), octets);
-        let mut moving = pin!(move_octets::<READ_OCTETS>(transport, wants_input, receive, writing));
-        poll_fn(|context| match moving.as_mut().poll(context) {
-            Poll::Ready(moved) => Poll::Ready(Some(moved)),
-            Poll::Pending => Poll::Ready(None),
-        })
-        .await
-    }
-
-    /// Waits for one thing to happen, and tells the session.
-    async fn wait(&mut self) -> Onward {
-        if self.moves < MOVES_MAX
-            && let Some(moved) = self.move_now().await
-        {
+    /// One thing that happened, which the session is told. Octets come first, but not for ever.
+    fn poll_next(&mut self, context: &mut Context<'_>, changed: Pin<&mut impl Future<Output = Gone>>) -> Poll<Onward> {
+        let octets_first = self.moves < MOVES_MAX;
+        if octets_first && let Poll::Ready(moved) = self.poll_move(context) {
             self.moves += 1;
-            return self.moved(moved);
+            return Poll::Ready(self.moved(moved));
         }
         self.moves = 0;
-        let clock = self.lines.clock;
+        if let Poll::Ready(onward) = self.poll_others(context, changed) {
+            return Poll::Ready(onward);
+        }
+        if octets_first {
+            return Poll::Pending;
+        }
+        self.now = self.clock.now();
+        self.poll_move(context).map(|moved| self.moved(moved))
+    }
+
+    fn poll_move(&mut self, context: &mut Context<'_>) -> Poll<Moved> {
+        let (session, transport, writing) = (&mut self.session, &mut self.transport, self.writing.as_ref());
+        let (now, wants_input) = (self.now, session.wants_input());
+        poll_octets::<READ_OCTETS>(context, transport, wants_input, |octets| session.receive(now, octets), writing)
+    }
+
+    /// All that is not octets.
+    fn poll_others(
+        &mut self,
+        context: &mut Context<'_>,
+        changed: Pin<&mut impl Future<Output = Gone>>,
+    ) -> Poll<Onward> {
+        if !self.stopping
+            && let Poll::Ready(changed) = changed.poll(context)
+        {
+            return Poll::Ready(Onward::Published { is_alive: changed.is_ok() });
+        }
+        if !self.session.has_asked()
+            && !self.session.is_closing()
+            && let Poll::Ready(()) = pin!(self.guest.displaced()).poll(context)
+        {
+            self.now = self.clock.now();
+            self.session.dismiss(self.now, Dismissal::Displaced);
+            return Poll::Ready(Onward::Go);
+        }
+        if let Some(making) = &mut self.making
+            && let Poll::Ready(view) = making.as_mut().poll(context)
+        {
+            self.making = None;
+            self.now = self.clock.now();
+            if let Some(view) = view {
+                self.session.data_changed(self.now, view);
+            }
+            return Poll::Ready(Onward::Go);
+        }
+        self.poll_timer(context)
+    }
+
+    fn poll_timer(&mut self, context: &mut Context<'_>) -> Poll<Onward> {
         let write_deadline = self.write_deadline();
-        let deadline = [self.session.deadline(), write_deadline].into_iter().flatten().min();
-        tokio::select! {
-            moved = {
-                let session = &mut self.session;
-                let wants_input = session.wants_input();
-                let receive = |octets: &[u8]| session.receive(clock.now(), octets);
-                move_octets::<READ_OCTETS>(&mut self.transport, wants_input, receive, self.writing.as_ref())
-            } => {
-                return self.moved(moved);
+        let Some(at) = [self.session.deadline(), write_deadline].into_iter().flatten().min() else {
+            self.timer = None;
+            return Poll::Pending;
+        };
+        let timer = match self.timer.take() {
+            Some(timer) if timer.at == at => timer,
+            Some(_) | None => Timer { at, sleep: Box::pin(sleep_until(self.clock.instant(at))) },
+        };
+        if self.timer.insert(timer).sleep.as_mut().poll(context).is_pending() {
+            return Poll::Pending;
+        }
+        self.timer = None;
+        self.now = self.clock.now();
+        if write_deadline.is_some_and(|deadline| deadline <= self.now) {
+            if self.closing_since.is_some() {
+                return Poll::Ready(Onward::End(End::Aborted));
             }
-            changed = self.lines.published.changed(), if !self.stopping => self.published(changed.is_ok()),
-            () = self.lines.guest.displaced(), if !self.session.has_asked() && !self.session.is_closing() => {
-                self.session.dismiss(clock.now(), Dismissal::Displaced);
-            }
-            view = made(&mut self.making) => {
-                self.making = None;
-                if let Some(view) = view {
-                    self.session.data_changed(clock.now(), view);
-                }
-            }
-            () = sleep(clock, deadline) => {
-                let now = clock.now();
-                if write_deadline.is_some_and(|deadline| deadline <= now) {
-                    if self.closing_since.is_some() {
-                        return Onward::End(End::Aborted);
-                    }
-                    self.session.stalled(now);
-                    // The last attempt counts from here.
-                    if let Some(writing) = &mut self.writing {
-                        writing.progress = now;
-                    }
-                }
-                self.session.tick(now);
+            self.session.stalled(self.now);
+            // The last attempt counts from here.
+            if let Some(writing) = &mut self.writing {
+                writing.progress = self.now;
             }
         }
-        Onward::Go
+        self.session.tick(self.now);
+        Poll::Ready(Onward::Go)
     }
 
     fn moved(&mut self, moved: Moved) -> Onward {
-        let now = self.lines.clock.now();
+        let now = self.now;
         match moved {
             Moved::Read => {}
             Moved::Ended => {
@@ -296,13 +342,14 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
     }
 
     /// There is a new view, or the cache stops. That nobody publishes any more is as good as a restart.
-    fn published(&mut self, is_alive: bool) {
-        let now = self.lines.clock.now();
-        let Published { view, stop, terms } = self.lines.published.borrow_and_update().clone();
-        let is_news = !Arc::ptr_eq(&terms, &self.lines.terms);
-        self.lines.terms = terms;
+    fn published(&mut self, published: &mut watch::Receiver<Published>, is_alive: bool) {
+        self.now = self.clock.now();
+        let now = self.now;
+        let Published { view, stop, terms } = published.borrow_and_update().clone();
+        let is_news = !Arc::ptr_eq(&terms, &self.terms);
+        self.terms = terms;
         match stop.or((!is_alive).then_some(Stop::Restart)) {
-            None if is_news && !self.lines.terms.lists.admits(self.lines.address) => {
+            None if is_news && !self.terms.lists.admits(self.address) => {
                 self.session.dismiss(now, Dismissal::NotAdmitted);
             }
             None => self.session.data_changed(now, view),
@@ -334,45 +381,11 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
 
     fn tell(&mut self, event: Event) {
         if let Event::Negotiated(_) = event {
-            self.lines.guest.has_asked();
+            self.guest.has_asked();
         }
         self.displaced |= matches!(event, Event::Closing(CloseReason::Displaced));
         (self.observe)(event);
     }
-}
-
-/// Reads if input is wanted, and writes if there is a chunk, whichever can be done. Reading comes first: it is rare and
-/// short for a cache, and an error of the peer has to be seen in the middle of a response.
-pub(crate) async fn move_octets<const OCTETS: usize>(
-    transport: &mut Transport,
-    wants_input: bool,
-    mut receive: impl FnMut(&[u8]),
-    writing: Option<&Writing>,
-) -> Moved {
-    poll_fn(|context| {
-        if wants_input {
-            let mut buffer = [0; OCTETS];
-            match transport.poll_read(context, &mut buffer) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Moved::Ended),
-                Poll::Ready(Ok(octets)) => {
-                    receive(buffer.get(..octets).unwrap_or_default());
-                    return Poll::Ready(Moved::Read);
-                }
-                Poll::Ready(Err(error)) => return Poll::Ready(Moved::Failed(error)),
-                Poll::Pending => {}
-            }
-        }
-        match writing {
-            Some(Writing { chunk, done, .. }) => {
-                transport.poll_write(context, chunk, *done).map(|result| match result {
-                    Ok(octets) => Moved::Wrote(octets),
-                    Err(error) => Moved::Failed(error),
-                })
-            }
-            None => Poll::Pending,
-        }
-    })
-    .await
 }
 
 /// Asks for what is wanted, and waits for its turn if many do. Nothing comes back if nobody makes anything any more;
@@ -381,13 +394,6 @@ async fn ask_for(wants: mpsc::Sender<Wanted>, want: Want) -> Option<Arc<View>> {
     let (reply, made) = oneshot::channel();
     wants.send(Wanted { want, reply }).await.ok()?;
     made.await.ok()
-}
-
-async fn made(making: &mut Option<Making>) -> Option<Arc<View>> {
-    match making {
-        Some(making) => making.as_mut().await,
-        None => pending().await,
-    }
 }
 
 /// Until a moment; for ever if there is none, as most connections wait: so they have no room for a timer.

@@ -56,6 +56,7 @@ mod drive;
 mod ip_prefix;
 mod listen;
 mod memfd;
+mod moving;
 mod peer;
 mod proxy;
 mod sd_notify;

@@ -6,6 +6,7 @@ use crate::profile::Profile;
 use crate::serial::{Serial, SessionId};
 use crate::time::Timing;
 use crate::wire;
+use std::any::Any;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,15 +14,57 @@ use std::sync::Arc;
 /// Octets to be written as they are. A chunk of an image is a range of shared octets, never a copy.
 #[derive(Clone)]
 pub struct Chunk {
-    octets: Arc<dyn Octets>,
-    range: Range<usize>,
+    source: Source,
     more: bool,
+}
+
+#[derive(Clone)]
+enum Source {
+    Shared(Arc<dyn Octets>, Range<usize>),
+    Short(Short),
+}
+
+/// So few octets that they need no memory of their own: an empty delta, a Serial Notify, a Cache Reset.
+#[derive(Clone)]
+struct Short {
+    octets: [u8; SHORT_OCTETS_MAX],
+    len: u8,
+}
+
+/// A Cache Response and an End of Data with timers. A range of shared octets takes as much room.
+const SHORT_OCTETS_MAX: usize = 32;
+
+impl Short {
+    fn new(octets: &[u8]) -> Option<Short> {
+        let len = u8::try_from(octets.len()).ok()?;
+        let mut short = Short { octets: [0; SHORT_OCTETS_MAX], len };
+        short.octets.get_mut(..octets.len())?.copy_from_slice(octets);
+        Some(short)
+    }
+}
+
+impl AsRef<[u8]> for Short {
+    fn as_ref(&self) -> &[u8] {
+        self.octets.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+impl Octets for Short {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
 }
 
 impl Chunk {
     pub(crate) fn own(octets: Vec<u8>) -> Chunk {
-        let range = 0..octets.len();
-        Chunk { octets: Arc::new(octets), range, more: false }
+        let source = match Short::new(&octets) {
+            Some(short) => Source::Short(short),
+            None => {
+                let range = 0..octets.len();
+                Source::Shared(Arc::new(octets), range)
+            }
+        };
+        Chunk { source, more: false }
     }
 
     fn followed(self) -> Chunk {
@@ -30,12 +73,18 @@ impl Chunk {
 
     /// What is to be written.
     pub fn octets(&self) -> &[u8] {
-        (*self.octets).as_ref().get(self.range.clone()).unwrap_or_default()
+        match &self.source {
+            Source::Shared(octets, range) => (**octets).as_ref().get(range.clone()).unwrap_or_default(),
+            Source::Short(short) => short.as_ref(),
+        }
     }
 
     /// Where the octets lie: the whole they are a part of, and which part.
     pub fn source(&self) -> (&dyn Octets, Range<usize>) {
-        (&*self.octets, self.range.clone())
+        match &self.source {
+            Source::Shared(octets, range) => (&**octets, range.clone()),
+            Source::Short(short) => (short, 0..usize::from(short.len)),
+        }
     }
 
     /// Whether the next chunk follows at once, so that a transport may wait for it before it sends a packet.
@@ -46,9 +95,12 @@ impl Chunk {
 
 impl fmt::Debug for Chunk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Chunk({} octets)", self.range.len())
+        write!(f, "Chunk({} octets)", self.source().1.len())
     }
 }
+
+/// An End of Data with timers.
+const END_OF_DATA_OCTETS_MAX: usize = 24;
 
 /// A part of the payload: records of one section, or PDUs of any kind.
 #[derive(Debug)]
@@ -71,7 +123,8 @@ pub(crate) struct Response {
     labels: Labels,
     /// The generation of the image that is read, if it is one.
     generation: Option<u64>,
-    octets: Arc<dyn Octets>,
+    /// Where the payload lies, if there is any.
+    octets: Option<Arc<dyn Octets>>,
     /// What is still to be sent, last part first.
     parts: Vec<Part>,
     begun: bool,
@@ -88,7 +141,7 @@ impl Response {
             .filter(|part| !part.range.is_empty())
             .collect();
         parts.reverse();
-        let octets = Arc::clone(image.shared());
+        let octets = Some(Arc::clone(image.shared()));
         Response { labels, generation: Some(generation), octets, parts, begun: false, ended: false }
     }
 
@@ -96,12 +149,12 @@ impl Response {
     pub(crate) fn delta(labels: Labels, octets: Arc<dyn Octets>) -> Response {
         let range = 0..(*octets).as_ref().len();
         let parts = if range.is_empty() { Vec::new() } else { vec![Part { section: None, range }] };
-        Response { labels, generation: None, octets, parts, begun: false, ended: false }
+        Response { labels, generation: None, octets: Some(octets), parts, begun: false, ended: false }
     }
 
     /// A delta with nothing in it.
     pub(crate) fn empty(labels: Labels) -> Response {
-        Response::delta(labels, Arc::new(Vec::new()))
+        Response { labels, generation: None, octets: None, parts: Vec::new(), begun: false, ended: false }
     }
 
     pub(crate) fn labels(&self) -> Labels {
@@ -120,18 +173,23 @@ impl Response {
         let Labels { profile, session, .. } = self.labels;
         if !self.begun {
             self.begun = true;
-            let mut head = wire::cache_response(profile.version(), session).to_vec();
-            if self.parts.iter().map(|part| part.range.len()).sum::<usize>() > SMALL_RESPONSE_OCTETS_MAX {
-                return Some(Chunk::own(head).followed());
+            let head = wire::cache_response(profile.version(), session);
+            let payload: usize = self.parts.iter().map(|part| part.range.len()).sum();
+            if payload > SMALL_RESPONSE_OCTETS_MAX {
+                return Some(Chunk::own(head.to_vec()).followed());
             }
-            for part in self.parts.drain(..).rev() {
-                head.extend_from_slice((*self.octets).as_ref().get(part.range).unwrap_or_default());
+            let mut octets = Vec::with_capacity(head.len() + payload + END_OF_DATA_OCTETS_MAX);
+            octets.extend_from_slice(&head);
+            if let Some(shared) = &self.octets {
+                for part in self.parts.drain(..).rev() {
+                    octets.extend_from_slice((**shared).as_ref().get(part.range).unwrap_or_default());
+                }
             }
-            return Some(self.end(head));
+            return Some(self.end(octets));
         }
-        match self.parts.last_mut() {
-            Some(part) => {
-                let rest = (*self.octets).as_ref().get(part.range.clone()).unwrap_or_default();
+        match self.parts.last_mut().zip(self.octets.as_ref()) {
+            Some((part, shared)) => {
+                let rest = (**shared).as_ref().get(part.range.clone()).unwrap_or_default();
                 let octets = match part.section {
                     Some(section) => section.whole_records(rest, CHUNK_OCTETS_MAX),
                     // PDUs of any kind tell their own length, as router keys do.
@@ -140,12 +198,13 @@ impl Response {
                 debug_assert!(octets > 0, "a part holds whole records");
                 let range = part.range.start..part.range.start + octets;
                 part.range.start = range.end;
+                let source = Source::Shared(Arc::clone(shared), range);
                 if part.range.is_empty() || octets == 0 {
                     self.parts.pop();
                 }
-                Some(Chunk { octets: Arc::clone(&self.octets), range, more: false }.followed())
+                Some(Chunk { source, more: true })
             }
-            None => Some(self.end(Vec::with_capacity(24))),
+            None => Some(self.end(Vec::with_capacity(END_OF_DATA_OCTETS_MAX))),
         }
     }
 

@@ -1,11 +1,12 @@
 //! What happens on connections, as log lines and metrics: the only place where one becomes the other.
 
 use crate::log::{Throttle, Verdict};
-use crate::metrics::{CodeLabel, Metrics, ReasonLabel, TypeLabel, VersionLabel};
+use crate::metrics::{CodeLabel, Metrics, PlainCounter, ReasonLabel, TypeLabel, VersionLabel};
+use prometheus_client::metrics::counter::Counter;
 use rtrcast_net::{End, Endpoint, Layer, Observer, Peer, Refusal, Trouble};
 use rtrcast_proto::{Answer, CloseReason, ErrorCode, Event, PduType, Profile};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::{debug, info, trace, warn};
 
@@ -24,6 +25,9 @@ pub(crate) struct Watch {
     refusals: Mutex<BTreeMap<(&'static str, Layer), Arc<Throttle>>>,
     /// What each session speaks, by the peer's number.
     profiles: Mutex<BTreeMap<u64, Profile>>,
+    /// What a router that is up to date has counted, again and again.
+    serial_queries: OnceLock<PlainCounter>,
+    deltas: OnceLock<Counter>,
 }
 
 impl Watch {
@@ -37,6 +41,8 @@ impl Watch {
             limit: Mutex::new(limit),
             refusals: Mutex::default(),
             profiles: Mutex::default(),
+            serial_queries: OnceLock::new(),
+            deltas: OnceLock::new(),
         }
     }
 
@@ -60,6 +66,24 @@ impl Watch {
             Verdict::Log { left_out } => warn!("{} ({left_out} lines like this were left out)", line()),
             Verdict::LeaveOut => {}
         }
+    }
+
+    /// A counter is shown from its first count on. To look one up takes longer than to count, so those of a router that is
+    /// up to date are kept, here and in [`count_answer`](Watch::count_answer).
+    fn count_received(&self, pdu_type: PduType) {
+        let counter = || self.metrics.pdus.get_or_create(&TypeLabel { r#type: label(pdu_type) }).clone();
+        match pdu_type {
+            PduType::SerialQuery => self.serial_queries.get_or_init(counter).inc(),
+            _ => counter().inc(),
+        }
+    }
+
+    fn count_answer(&self, answer: Answer, kind: &'static str) {
+        let counter = || self.metrics.responses.get_or_create(&TypeLabel { r#type: kind }).clone();
+        match answer {
+            Answer::Delta => self.deltas.get_or_init(counter).inc(),
+            Answer::Full | Answer::CacheReset => counter().inc(),
+        };
     }
 
     fn negotiated(&self, peer: &Peer, profile: Profile) {
@@ -102,7 +126,7 @@ impl Observer for Watch {
         match event {
             Event::Received(pdu_type) => {
                 trace!("router {peer} sent {pdu_type}");
-                self.metrics.pdus.get_or_create(&TypeLabel { r#type: label(*pdu_type) }).inc();
+                self.count_received(*pdu_type);
             }
             Event::Negotiated(profile) => self.negotiated(peer, *profile),
             Event::Answered { answer, serial } => {
@@ -111,7 +135,7 @@ impl Observer for Watch {
                     Answer::Delta => "delta",
                     Answer::CacheReset => "cache_reset",
                 };
-                self.metrics.responses.get_or_create(&TypeLabel { r#type: kind }).inc();
+                self.count_answer(*answer, kind);
                 debug!("router {peer} is sent {kind} of serial {serial}");
             }
             Event::Notified(serial) => {

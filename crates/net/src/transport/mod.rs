@@ -19,6 +19,7 @@ use std::io;
 use std::task::{Context, Poll};
 #[cfg(feature = "tls")]
 pub(crate) use tls::Tls;
+use tokio::io::ReadBuf;
 
 /// A connection over which a session runs.
 pub(crate) enum Transport {
@@ -33,14 +34,14 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
-    /// Reads what has come; 0 is the peer's end.
-    pub(crate) fn poll_read(&mut self, context: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+    /// Reads what has come; nothing is the peer's end.
+    pub(crate) fn poll_read(&mut self, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self {
             Transport::Plain(socket) => socket.poll_read_once(context, into),
             #[cfg(feature = "tls")]
-            Transport::Tls(tls) => tls.poll_read(context, into),
+            Transport::Tls(tls) => fill(into, |into| tls.poll_read(context, into)),
             #[cfg(feature = "ssh")]
-            Transport::Ssh(ssh) => ssh.poll_read(context, into),
+            Transport::Ssh(ssh) => fill(into, |into| ssh.poll_read(context, into)),
         }
     }
 
@@ -104,4 +105,12 @@ impl Transport {
             Transport::Ssh(ssh) => ssh.socket(),
         }
     }
+}
+
+/// Reads by a function that wants octets to write over.
+#[cfg(any(feature = "ssh", feature = "tls"))]
+fn fill(into: &mut ReadBuf<'_>, read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>) -> Poll<io::Result<()>> {
+    let octets = std::task::ready!(read(into.initialize_unfilled()))?;
+    into.advance(octets);
+    Poll::Ready(Ok(()))
 }

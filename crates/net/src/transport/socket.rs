@@ -41,18 +41,17 @@ impl Socket {
         }
     }
 
-    /// Reads what has come; 0 is the peer's end. After a read that did not fill the buffer the next one waits, and does not
-    /// ask the system again: that is half of the calls of a small query.
-    pub(crate) fn poll_read_once(&mut self, context: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
-        let mut into = ReadBuf::new(into);
+    /// Reads what has come; nothing is the peer's end. After a read that did not fill the buffer the next one waits, and
+    /// does not ask the system again: that is half of the calls of a small query.
+    pub(crate) fn poll_read_once(&mut self, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             let read = match self {
-                Socket::Tcp(stream) => ready!(Pin::new(stream).poll_read(context, &mut into)),
-                Socket::Unix(stream) => ready!(Pin::new(stream).poll_read(context, &mut into)),
+                Socket::Tcp(stream) => ready!(Pin::new(stream).poll_read(context, into)),
+                Socket::Unix(stream) => ready!(Pin::new(stream).poll_read(context, into)),
             };
             match read {
                 Err(error) if is_passing(&error) => {}
-                read => return Poll::Ready(read.map(|()| into.filled().len())),
+                read => return Poll::Ready(read),
             }
         }
     }

@@ -132,7 +132,7 @@ impl ServerSession {
                     self.phase = Phase::Open { profile, knows: Knowledge::Nothing };
                 }
                 self.outbox.extend_from_slice(&wire::cache_reset(profile.version()));
-                self.events.push_back(Event::Answered { answer: Answer::CacheReset, serial });
+                self.events.push(Event::Answered { answer: Answer::CacheReset, serial });
             }
         }
         None
@@ -155,7 +155,7 @@ impl ServerSession {
         let Labels { session, serial, .. } = response.labels();
         let answer = if response.generation().is_some() { Answer::Full } else { Answer::Delta };
         self.phase = Phase::Open { profile: *profile, knows: Knowledge::Data(Told { session, serial }) };
-        self.events.push_back(Event::Answered { answer, serial });
+        self.events.push(Event::Answered { answer, serial });
     }
 }
 

@@ -58,8 +58,8 @@ impl ServerSession {
                 self.close(CloseReason::Violation);
             }
             Sentence::PeerReport { .. } => {
-                self.events.push_back(Event::Received(PduType::ErrorReport));
-                self.events.push_back(peer_report(octets));
+                self.events.push(Event::Received(PduType::ErrorReport));
+                self.events.push(peer_report(octets));
                 self.close(CloseReason::PeerReported);
             }
         }
@@ -71,7 +71,7 @@ impl ServerSession {
         self.pending = None;
         self.input = Vec::new();
         self.phase = Phase::Closing;
-        self.events.push_back(Event::Closing(reason));
+        self.events.push(Event::Closing(reason));
     }
 
     /// The version in which a session can be told something that only version 2 knows.

@@ -30,13 +30,29 @@ enum Judgement {
 }
 
 impl ServerSession {
+    /// Takes octets that are one query, no more and no less, with nothing before them, as they mostly are. They need not be
+    /// kept for that. False if they are anything else: then nothing has happened.
+    pub(super) fn take_alone(&mut self, octets: &[u8]) -> bool {
+        let (Phase::New { .. } | Phase::Open { .. }) = self.phase else { return false };
+        if !self.input.is_empty() || self.skip > 0 || self.pending.is_some() {
+            return false;
+        }
+        let Some(header) = Header::parse(octets) else { return false };
+        if usize::try_from(header.length) != Ok(octets.len()) {
+            return false;
+        }
+        let Judgement::Query(version, pdu_type) = self.judge(header) else { return false };
+        self.take_query(version, pdu_type, octets);
+        true
+    }
+
     /// Takes what can be taken from the input; true if anything came of it.
     pub(super) fn read_input(&mut self) -> bool {
         let mut progress = false;
         while self.pending.is_none() && self.read_one() {
             progress = true;
         }
-        if self.input.is_empty() {
+        if self.input.is_empty() && self.input.capacity() > 0 {
             // An idle connection keeps no buffer: there may be ten thousand of them.
             self.input = Vec::new();
         }
@@ -73,7 +89,10 @@ impl ServerSession {
                 if self.input.len() < length {
                     return false;
                 }
-                self.take_query(version, pdu_type, length);
+                let mut octets = std::mem::take(&mut self.input);
+                self.take_query(version, pdu_type, octets.get(..length).unwrap_or_default());
+                octets.drain(..length);
+                self.input = octets;
             }
             Judgement::PeerReport => {
                 self.pass_sentence(Sentence::PeerReport { octets: length, deadline: self.copy_deadline() })
@@ -90,7 +109,9 @@ impl ServerSession {
                 return false;
             }
             Judgement::Fatal(violation, version, octets) => {
-                self.events.extend(PduType::from_octet(version, header.pdu_type).map(Event::Received));
+                if let Some(pdu_type) = PduType::from_octet(version, header.pdu_type) {
+                    self.events.push(Event::Received(pdu_type));
+                }
                 let deadline = self.copy_deadline();
                 self.pass_sentence(Sentence::Report { violation, version, octets, deadline });
             }
@@ -195,23 +216,24 @@ impl ServerSession {
         let copy: Vec<u8> = self.input.drain(..copied).collect();
         self.skip = skip;
         let max = self.policy.versions().max();
-        let pdu_type = copy.get(1).and_then(|octet| PduType::from_octet(Version::V2, *octet));
-        self.events.extend(pdu_type.map(Event::Received));
+        if let Some(pdu_type) = copy.get(1).and_then(|octet| PduType::from_octet(Version::V2, *octet)) {
+            self.events.push(Event::Received(pdu_type));
+        }
         self.report(max, violation.code(max), Some(violation), &copy, &violation.to_string());
     }
 
-    fn take_query(&mut self, version: Version, pdu_type: PduType, length: usize) {
-        let octets: Vec<u8> = self.input.drain(..length).collect();
-        self.events.push_back(Event::Received(pdu_type));
+    /// Takes a query that has been judged.
+    fn take_query(&mut self, version: Version, pdu_type: PduType, octets: &[u8]) {
+        self.events.push(Event::Received(pdu_type));
         if let Phase::New { .. } = self.phase {
             let profile = self.policy.profile(version);
             self.phase = Phase::Open { profile, knows: Knowledge::Nothing };
             let is_ours = octets.first() == Some(&version.octet());
             self.first_query = if is_ours { FirstQuery::Served } else { FirstQuery::AnsweredLower };
-            self.events.push_back(Event::Negotiated(profile));
+            self.events.push(Event::Negotiated(profile));
         }
         self.pending =
-            Some(Pending { query: Query::from_octets(&octets), arrived: self.now, wanted_since: None, asked: false });
+            Some(Pending { query: Query::from_octets(octets), arrived: self.now, wanted_since: None, asked: false });
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod answer;
 mod close;
+mod events;
 mod input;
 mod notify;
 mod policy;
@@ -25,7 +26,7 @@ use crate::violation::{ErrorCode, Violation};
 use crate::wire;
 use answer::Query;
 use close::Sentence;
-use std::collections::VecDeque;
+use events::Events;
 use std::fmt;
 use std::sync::Arc;
 
@@ -225,7 +226,7 @@ pub struct ServerSession {
     response: Option<Box<Response>>,
     /// Small PDUs that go out before anything else.
     outbox: Vec<u8>,
-    events: VecDeque<Event>,
+    events: Events,
     notified: Option<Told>,
     last_notify: Option<Moment>,
 }
@@ -246,7 +247,7 @@ impl ServerSession {
             pending: None,
             response: None,
             outbox: Vec::new(),
-            events: VecDeque::new(),
+            events: Events::default(),
             notified: None,
             last_notify: None,
         }
@@ -257,8 +258,10 @@ impl ServerSession {
         self.advance(now);
         match self.phase {
             Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) => {
-                self.input.extend_from_slice(octets);
-                self.read_input();
+                if !self.take_alone(octets) {
+                    self.input.extend_from_slice(octets);
+                    self.read_input();
+                }
             }
             Phase::Closing | Phase::Closed => {}
         }
@@ -362,12 +365,7 @@ impl ServerSession {
     /// The next thing that happened. `next` gives these out as well, before anything else; whoever is writing a chunk, and
     /// so may not call `next`, learns them here.
     pub fn event(&mut self) -> Option<Event> {
-        let event = self.events.pop_front();
-        if event.is_none() {
-            // A connection that is idle has no room for what it said.
-            self.events = VecDeque::new();
-        }
-        event
+        self.events.pop()
     }
 
     /// What to do next. Call it after each input, and until it says to wait; after a `Write`, call it again when all
@@ -404,10 +402,11 @@ impl ServerSession {
                 // Something came of it: look again.
             } else if self.ended {
                 self.close(CloseReason::PeerEnded);
-            } else if self.notify_at().is_some_and(|at| at <= self.now) {
-                self.notify();
             } else {
-                return Output::Wait(self.deadline());
+                match self.notify_at() {
+                    Some(at) if at <= self.now => self.notify(),
+                    Some(_) | None => return Output::Wait(self.deadline()),
+                }
             }
         }
     }
@@ -421,7 +420,7 @@ impl ServerSession {
     fn report(&mut self, version: Version, code: ErrorCode, violation: Option<Violation>, copy: &[u8], text: &str) {
         debug_assert!(code.since() <= version, "code {code} is not one of version {version}");
         self.outbox.extend_from_slice(&wire::error_report(version, code, copy, text));
-        self.events.push_back(Event::Reported { code, violation });
+        self.events.push(Event::Reported { code, violation });
     }
 }
 

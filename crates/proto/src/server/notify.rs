@@ -25,6 +25,7 @@ impl ServerSession {
             Knowledge::NoData => {}
             // [C-SID-08] A router that was told another id would have to drop the session.
             Knowledge::Data(told) if told.session != current.session => return None,
+            Knowledge::Data(told) if told == current => return None,
             Knowledge::Data(told) if !self.view.has_news(profile, told.serial) => return None,
             Knowledge::Data(_) => {}
         }
@@ -39,6 +40,6 @@ impl ServerSession {
         self.outbox.extend_from_slice(&wire::serial_notify(profile.version(), current.session, current.serial));
         self.notified = Some(current);
         self.last_notify = Some(self.now);
-        self.events.push_back(Event::Notified(current.serial));
+        self.events.push(Event::Notified(current.serial));
     }
 }
