@@ -276,8 +276,16 @@ impl Cache {
 
 #[cfg(target_os = "linux")]
 impl Cache {
-    /// The memory files that hold data sets.
-    pub(crate) fn memory_files(&self) -> usize {
+    /// Waits until this many memory files hold data sets: what is new is served before what was read is dropped.
+    pub(crate) fn wait_for_memory_files(&self, count: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.memory_files() != count {
+            assert!(Instant::now() < deadline, "{} memory files, not {count}", self.memory_files());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn memory_files(&self) -> usize {
         let descriptors = std::fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap();
         let names = descriptors.filter_map(|descriptor| std::fs::read_link(descriptor.unwrap().path()).ok());
         names.filter(|name| name.to_string_lossy().starts_with("/memfd:")).count()

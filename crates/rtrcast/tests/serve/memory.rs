@@ -16,8 +16,8 @@ fn a_set_that_was_read_for_another_version_than_is_spoken_is_held_once() {
     cache.wait_for("speaks version 1");
     web.reply(ok("", &document(&[(64_496, "192.0.2.0/24", 24)])));
     assert_eq!(router.response().payload.len(), 1);
-    assert_eq!(cache.memory_files(), 1);
+    cache.wait_for_memory_files(1);
     // Whoever speaks another version gets an image of its own.
     assert_eq!(Router::connect(cache.rtr).reset_query(2).payload.len(), 1);
-    assert_eq!(cache.memory_files(), 2);
+    cache.wait_for_memory_files(2);
 }
