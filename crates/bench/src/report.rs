@@ -83,7 +83,11 @@ fn missed(sections: &[(&Measure, Vec<Figure>)]) -> String {
         .filter(|(_, figure)| figure.verdict() == Verdict::Missed)
         .map(|(measure, figure)| format!("* {}: {}", measure.name, figure.what))
         .collect();
-    if missed.is_empty() { "All goals are met.".to_owned() } else { format!("Missed:\n\n{}", missed.join("\n")) }
+    if missed.is_empty() {
+        "All goals are met.".to_owned()
+    } else {
+        format!("Missed, for the reasons that [DESIGN.md](../DESIGN.md) tells:\n\n{}", missed.join("\n"))
+    }
 }
 
 const INTRODUCTION: &str = "\
