@@ -7,6 +7,7 @@ mod ccr;
 mod compressed;
 mod csv;
 mod json;
+mod order;
 mod write;
 
 use expect_test::Expect;
