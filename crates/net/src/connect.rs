@@ -5,7 +5,6 @@
 use crate::clock::Clock;
 use crate::close;
 use crate::dial::Dialer;
-use crate::drive::sleep;
 use crate::memfd::DataSink;
 use crate::moving::{Moved, Writing, move_octets};
 #[cfg(feature = "ssh")]
@@ -21,7 +20,7 @@ use std::pin::Pin;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
-use tokio::time::timeout;
+use tokio::time::{sleep_until, timeout};
 
 /// How long a cache may take nothing of a query.
 const WRITE_STALL_MAX: Duration = Duration::from_secs(60);
@@ -289,6 +288,14 @@ async fn move_if_connected(
 ) -> Moved {
     match transport {
         Some(transport) => move_octets::<READ_OCTETS>(transport, wants_input, receive, writing).await,
+        None => pending().await,
+    }
+}
+
+/// Until a moment; for ever if there is none.
+async fn sleep(clock: Clock, deadline: Option<Moment>) {
+    match deadline {
+        Some(deadline) => sleep_until(clock.instant(deadline)).await,
         None => pending().await,
     }
 }

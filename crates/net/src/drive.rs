@@ -11,7 +11,7 @@ use crate::service::{Published, Wanted};
 use crate::terms::Terms;
 use crate::transport::Transport;
 use rtrcast_proto::{CloseReason, Dismissal, Event, Moment, Output, ServerSession, Stop, View, Want};
-use std::future::{Future, pending, poll_fn};
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
@@ -394,14 +394,6 @@ async fn ask_for(wants: mpsc::Sender<Wanted>, want: Want) -> Option<Arc<View>> {
     let (reply, made) = oneshot::channel();
     wants.send(Wanted { want, reply }).await.ok()?;
     made.await.ok()
-}
-
-/// Until a moment; for ever if there is none, as most connections wait: so they have no room for a timer.
-pub(crate) async fn sleep(clock: Clock, deadline: Option<Moment>) {
-    match deadline {
-        Some(deadline) => Box::pin(sleep_until(clock.instant(deadline))).await,
-        None => pending().await,
-    }
 }
 
 #[cfg(test)]
