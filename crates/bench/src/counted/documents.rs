@@ -53,7 +53,7 @@ impl Documents {
         for generation in 0..generations {
             history.publish(self.image(generation));
         }
-        history.view(Absent::Loading, 0)
+        history.view(0)
     }
 
     /// A SLURM file that filters some of the VRPs of the first generation, and asserts as many others.
