@@ -9,8 +9,7 @@ use crate::memfd::DataSink;
 use crate::service::{Observer, Published, Service, Wanted};
 use crate::terms::Terms;
 use rtrcast_proto::{
-    Absent, History, HistoryLimits, Image, Publication, Serial, SessionIds, Stop, Timing, View,
-    limits::PINNED_IMAGES_MAX,
+    History, HistoryLimits, Image, Publication, Serial, SessionIds, Stop, Timing, View, limits::PINNED_IMAGES_MAX,
 };
 use std::future::pending;
 use std::io;

@@ -401,7 +401,7 @@ mod tests {
     use super::*;
     use crate::admission::{Door, Limits};
     use crate::transport::Socket;
-    use rtrcast_proto::{Absent, History, HistoryLimits, Serial, ServerPolicy, SessionIds, Timing};
+    use rtrcast_proto::{History, HistoryLimits, Serial, ServerPolicy, SessionIds, Timing};
     use std::io::Write as _;
     use tokio::net::UnixStream;
     use tokio::time::Instant;

@@ -5,9 +5,9 @@
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use rtrcast_proto::{
-    Absent, Action, ApplyError, Asn, Aspa, Delta, Header, History, HistoryLimits, Image, ImageWriter, Moment, Output,
-    Pdu, Prefix, Profile, RouteOrigin, RouterKey, Section, Serial, ServerPolicy, ServerSession, SessionIds, Timing,
-    Version, View, wire,
+    Action, ApplyError, Asn, Aspa, Delta, Header, History, HistoryLimits, Image, ImageWriter, Moment, Output, Pdu,
+    Prefix, Profile, RouteOrigin, RouterKey, Section, Serial, ServerPolicy, ServerSession, SessionIds, Timing, Version,
+    View, wire,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;

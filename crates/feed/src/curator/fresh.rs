@@ -26,6 +26,8 @@ const STEP_HOLD: Duration = Duration::from_secs(600);
 pub struct Assessment {
     /// Records that have ended.
     pub ended: usize,
+    /// When the last of those ended, in seconds since 1970.
+    pub last_ended: Option<u32>,
     /// When the first of the others ends, in seconds since 1970, if it ever does.
     pub first_end: Option<u32>,
     /// When the last of them ends, if it ever does.
@@ -190,6 +192,7 @@ impl Freshness {
         let records = table.expires().len();
         Assessment {
             ended: records - ahead().count(),
+            last_ended: ends().filter(|end| *end <= horizon.at).max(),
             first_end: ahead().min().filter(|end| *end != NEVER),
             last_end: ahead().max().filter(|end| *end != NEVER),
             over: horizon.is_over(table).then(|| self.why_over(&horizon, table, made)),
@@ -227,7 +230,7 @@ impl Freshness {
 
 /// Whether the clock has to be wrong, or the source, since a set was made so much later than the clock says that it is. Both
 /// are in seconds since 1970.
-pub(crate) fn contradicts_clock(made: u32, clock: u32) -> bool {
+pub fn contradicts_clock(made: u32, clock: u32) -> bool {
     made.saturating_sub(clock) > CLOCK_BEHIND_SECONDS_MIN
 }
 

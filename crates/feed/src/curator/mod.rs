@@ -20,7 +20,7 @@ mod guard;
 mod merge;
 
 pub use event::{Cause, Event, HeldStatus, Output, Release, Status};
-pub use fresh::{Assessment, Expired, Freshness, Over, TooOld};
+pub use fresh::{Assessment, Expired, Freshness, Over, TooOld, contradicts_clock};
 pub use guard::{Guard, Loss, LossOf};
 pub use merge::{Composed, Recipe};
 

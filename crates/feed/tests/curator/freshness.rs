@@ -297,16 +297,22 @@ fn an_assessment_says_what_is_in_effect_and_until_when() {
     let table = crate::table(&expiring(&[100, 200, 5_000, 9_000]));
     let assess = |at: u32| Freshness::default().assess(&table, Some(START), START + at);
     let (first_end, last_end) = (Some(START + 5_000), Some(START + 9_000));
-    assert_eq!(assess(300), Assessment { ended: 2, first_end, last_end, over: None });
+    assert_eq!(assess(300), Assessment { ended: 2, last_ended: Some(START + 200), first_end, last_end, over: None });
     let over = Some(Over::Expired { records: 4, last: START + 9_000 });
-    assert_eq!(assess(9_000), Assessment { ended: 4, first_end: None, last_end: None, over });
+    assert_eq!(
+        assess(9_000),
+        Assessment { ended: 4, last_ended: Some(START + 9_000), first_end: None, last_end: None, over }
+    );
     let table = crate::table(MIXED);
     let end = START + 86_400;
     let assessed = Freshness::default().assess(&table, Some(START), START);
-    assert_eq!(assessed, Assessment { ended: 0, first_end: Some(end), last_end: Some(1_800_200_000), over: None });
+    assert_eq!(
+        assessed,
+        Assessment { ended: 0, last_ended: None, first_end: Some(end), last_end: Some(1_800_200_000), over: None }
+    );
     let kept = Freshness { too_old: TooOld::Keep, expired: Expired::Keep, ..Freshness::default() };
     let assessed = kept.assess(&table, Some(START), START + 1_000_000);
-    assert_eq!(assessed, Assessment { ended: 0, first_end: None, last_end: None, over: None });
+    assert_eq!(assessed, Assessment { ended: 0, last_ended: None, first_end: None, last_end: None, over: None });
 }
 
 #[test]

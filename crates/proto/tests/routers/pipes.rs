@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 use rtrcast_proto::{
-    Absent, ClientEvent, ClientOutput, ClientPolicy, ClientSession, Event, Header, History, HistoryLimits, Image,
-    ImageWriter, Moment, Output, PduType, Profile, Section, Serial, ServerPolicy, ServerSession, SessionId, SessionIds,
-    Timing, Version, VersionRange, View, Violation, wire,
+    ClientEvent, ClientOutput, ClientPolicy, ClientSession, Event, Header, History, HistoryLimits, Image, ImageWriter,
+    Moment, Output, PduType, Profile, Section, Serial, ServerPolicy, ServerSession, SessionId, SessionIds, Timing,
+    Version, VersionRange, View, Violation, wire,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;

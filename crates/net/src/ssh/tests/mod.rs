@@ -12,8 +12,8 @@ use super::server::HandshakeFailure;
 use super::*;
 use crate::transport::{Socket, Ssh};
 use rtrcast_proto::{
-    Absent, Asn, Chunk, History, HistoryLimits, ImageBuilder, Moment, Output, Prefix, RouteOrigin, Serial,
-    ServerPolicy, ServerSession, SessionIds, Timing, Version, wire,
+    Asn, Chunk, History, HistoryLimits, ImageBuilder, Moment, Output, Prefix, RouteOrigin, Serial, ServerPolicy,
+    ServerSession, SessionIds, Timing, Version, wire,
 };
 use russh::client::{self, DisconnectReason, Handle, Session};
 use russh::keys::PublicKeyOrCertificate;

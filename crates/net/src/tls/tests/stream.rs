@@ -9,7 +9,7 @@ use crate::tls::accept;
 use crate::transport::{Socket, Tls, Transport};
 use crate::{CacheOptions, Clock, DataSink};
 use rtrcast_proto::{
-    Absent, Asn, History, ImageBuilder, Prefix, RouteOrigin, Serial, ServerSession, SessionIds, Version, wire,
+    Asn, History, ImageBuilder, Prefix, RouteOrigin, Serial, ServerSession, SessionIds, Version, wire,
 };
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
