@@ -8,7 +8,7 @@ use std::io::Write;
 #[test]
 fn a_file_that_is_not_there() {
     expect![[r#"
-        rpki.json: No such file or directory (os error 2)
+        rpki.json: there is no such file or directory
         rtrcast: 1 complaint
         exit code 3
     "#]]
@@ -28,7 +28,7 @@ fn an_empty_file() {
 #[test]
 fn a_file_that_was_cut_short() {
     expect![[r#"
-        rpki.json: truncated: the file ends at byte 59 (line 3) before it is complete
+        rpki.json: truncated: the file ends at byte 59 (line 3) before it is complete, perhaps since it is still being written
         rtrcast: 1 complaint
         exit code 3
     "#]]
@@ -64,7 +64,7 @@ fn a_gzip_that_was_cut_short() {
     gzip.write_all(super::GOOD.as_bytes()).unwrap();
     let octets = gzip.finish().unwrap();
     expect![[r#"
-        rpki.json.gz: truncated: the file ends at byte 103 before it is complete
+        rpki.json.gz: truncated: the file ends at byte 103 before it is complete, perhaps since it is still being written
         rtrcast: 1 complaint
         exit code 3
     "#]]
@@ -104,7 +104,7 @@ fn what_is_not_utf_8() {
 #[test]
 fn json_of_something_else() {
     expect![[r#"
-        rpki.json: line 1, column 2: unknown member "hello"
+        rpki.json: JSON without VRPs ("roas"), router keys or ASPAs: not the output of a validator, and no SLURM ("slurmVersion")
         rtrcast: 1 complaint
         exit code 3
     "#]]
@@ -120,8 +120,8 @@ fn prefixes_that_are_wrong() {
 {"asn":64499,"prefix":"203.0.113.0/33"}
 ]}"#;
     expect![[r#"
-        rpki.json: 1 VRPs (1 IPv4, 0 IPv6), 0 router keys, 0 ASPAs, made 0 s ago
-        rpki.json: 3 of 4 entries left out: roas[1]: maximum length 16 of 198.51.100.0/24 is not from 24 to 32; roas[2]: maximum length 129 of 2001:db8::/32 is not from 32 to 128; roas[3]: prefix is "203.0.113.0/33"
+        rpki.json: 1 VRP (1 IPv4, 0 IPv6), 0 router keys, 0 ASPAs, made 0 s ago
+        rpki.json: 3 of 4 entries left out: roas[1]: maximum length 16 of 198.51.100.0/24 is not from 24 to 32; roas[2]: maximum length 129 of 2001:db8::/32 is not from 32 to 128; roas[3]: prefix is invalid: "203.0.113.0/33"
         rpki.json: its only record would be served now, until TIME (in 1 day)
         rtrcast: 1 complaint
         exit code 3
@@ -131,8 +131,8 @@ fn prefixes_that_are_wrong() {
 #[test]
 fn host_bits_in_a_prefix() {
     expect![[r#"
-        rpki.json: 1 VRPs (1 IPv4, 0 IPv6), 0 router keys, 0 ASPAs, made 0 s ago
-        rpki.json: 1 VRPs had bits beyond their prefix length, which were set to zero
+        rpki.json: 1 VRP (1 IPv4, 0 IPv6), 0 router keys, 0 ASPAs, made 0 s ago
+        rpki.json: 1 VRP had bits beyond the prefix length, which were set to zero
         rpki.json: its only record would be served now, until TIME (in 1 day)
         exit code 0
     "#]]
@@ -142,7 +142,7 @@ fn host_bits_in_a_prefix() {
 #[test]
 fn an_as_number_that_is_too_large() {
     expect![[r#"
-        rpki.json: none of its 1 entries, or none of its VRPs, makes sense; the first is roas[0]: asn is 4294967296
+        rpki.json: all of its 1 entries, or all VRPs, are invalid; the first is roas[0]: asn is invalid: 4294967296
         rtrcast: 1 complaint
         exit code 3
     "#]]
@@ -153,7 +153,7 @@ fn an_as_number_that_is_too_large() {
 fn a_customer_that_is_its_own_provider() {
     let document = "{\"roas\":[],\n\"aspas\":[\n{\"customer\":64496,\"providers\":[64496,64497]}]}";
     expect![[r#"
-        rpki.json: none of its 1 entries, or none of its VRPs, makes sense; the first is aspas[0]: the customer AS64496 is among its own providers
+        rpki.json: all of its 1 entries, or all VRPs, are invalid; the first is aspas[0]: the customer AS64496 is among its own providers
         rtrcast: 1 complaint
         exit code 3
     "#]].assert_eq(&checked("rpki.json", document));
@@ -172,7 +172,7 @@ fn a_csv_with_another_header() {
 #[test]
 fn a_csv_that_was_cut_short() {
     expect![[r#"
-        vrps.csv: truncated: the file ends at byte 69 (line 3) before it is complete
+        vrps.csv: truncated: the file ends at byte 69 (line 3) before it is complete, perhaps since it is still being written
         rtrcast: 1 complaint
         exit code 3
     "#]]
@@ -214,7 +214,7 @@ fn a_folder() {
     let folder = Folder::new();
     std::fs::create_dir(folder.path("data")).unwrap();
     expect![[r#"
-        data: Is a directory (os error 21)
+        data: it is a directory
         rtrcast: 1 complaint
         exit code 3
     "#]]

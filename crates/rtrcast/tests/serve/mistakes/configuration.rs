@@ -4,6 +4,7 @@ use super::{GOOD, said};
 use crate::authority::Authority;
 use crate::cache::Folder;
 use expect_test::expect;
+use std::os::unix::fs::PermissionsExt;
 
 /// What `check` says of a configuration with a source that is there.
 fn checked(lines: &str) -> String {
@@ -33,7 +34,7 @@ fn a_key_that_is_misspelt() {
 #[test]
 fn a_value_out_of_its_range() {
     expect![[r#"
-        rtrcast.toml:2: invalid value '0' for '--refresh <SECONDS>': 0 is not in 1..=86400
+        rtrcast.toml:2: invalid value '0' for '--refresh <SECONDS>': 0 is not from 1 to 86400
         rtrcast: 1 complaint
         exit code 3
     "#]]
@@ -43,7 +44,7 @@ fn a_value_out_of_its_range() {
 #[test]
 fn a_text_without_quotes() {
     expect![[r#"
-        rtrcast.toml:2: not TOML: invalid float, expected nothing
+        rtrcast.toml:2: not TOML: invalid float, expected nothing; a text is written in quotes, as in listen = "127.0.0.1:PORT"
         rtrcast: 1 complaint
         exit code 3
     "#]]
@@ -55,7 +56,7 @@ fn no_source() {
     let folder = Folder::new();
     folder.put("rtrcast.toml", b"listen = \"127.0.0.1:8282\"\n");
     expect![[r#"
-        rtrcast.toml: there is no source
+        rtrcast.toml: there is no source; source = "FILE-OR-URL" names one
         rtrcast: 1 complaint
         exit code 3
     "#]]
@@ -85,7 +86,7 @@ fn tls_without_a_certificate() {
 fn a_certificate_that_is_not_there() {
     let options = "tls-clients=off,tls-cert=cache.pem,tls-key=cache.key";
     expect![[r#"
-        --listen tls://127.0.0.1:PORT: cache.pem: No such file or directory (os error 2)
+        rtrcast.toml: --listen tls://127.0.0.1:PORT: cache.pem: there is no such file or directory
         rtrcast: 1 complaint
         exit code 3
     "#]]
@@ -98,10 +99,10 @@ fn a_key_of_another_certificate() {
     let authority = Authority::new();
     folder.put("rpki.json", GOOD.as_bytes());
     folder.put("cache.pem", authority.cache().certificate.as_bytes());
-    folder.put("cache.key", authority.cache().key.as_bytes());
+    let key = folder.put("cache.key", authority.cache().key.as_bytes());
+    std::fs::set_permissions(key, std::fs::Permissions::from_mode(0o600)).unwrap();
     let listen = "tls://127.0.0.1:0,tls-clients=off,tls-cert=cache.pem,tls-key=cache.key";
     expect![[r#"
-        2026-11-30T00:22:55.414145Z  WARN cache.key: it holds a secret, and others may read or change it (mode 644): chmod 640
         rtrcast: --listen tls://127.0.0.1:0: cache.key: the key does not belong to the certificate (the first one in the chain has to be our own)
         exit code 3
     "#]].assert_eq(&said(&folder, &["serve", "rpki.json", "--listen", listen, "--http", "off"]));
@@ -110,7 +111,7 @@ fn a_key_of_another_certificate() {
 #[test]
 fn a_slurm_file_that_is_not_there() {
     expect![[r#"
-        local.slurm: No such file or directory (os error 2)
+        rtrcast.toml: local.slurm: there is no such file or directory
         rtrcast: 1 complaint
         exit code 3
     "#]]
@@ -140,7 +141,7 @@ fn timers_that_break_the_rules() {
 #[test]
 fn a_peer_of_which_nothing_is_said() {
     expect![[r#"
-        rtrcast.toml:2: invalid value '192.0.2.0/24' for '--peer <PREFIX,OPTION[=VALUE]>': nothing is said of 192.0.2.0/24; for instance max-version=1, hold=60, answer-lower, no-router-keys, send-cache-restart
+        rtrcast.toml:2: invalid value '192.0.2.0/24' for '--peer <PREFIX,OPTION[=VALUE]>': 192.0.2.0/24 has no option behind a comma; for instance max-version=1, hold=60, answer-lower, no-router-keys, send-cache-restart
         rtrcast: 1 complaint
         exit code 3
     "#]].assert_eq(&checked("peer = \"192.0.2.0/24\"\n"));
@@ -149,9 +150,9 @@ fn a_peer_of_which_nothing_is_said() {
 #[test]
 fn a_folder_for_the_control_socket_that_is_not_there() {
     expect![[r#"
-        rpki.json: 2 VRPs (2 IPv4, 0 IPv6), 0 router keys, 0 ASPAs, made 0 s ago
-        rpki.json: all 2 records would be served now, until TIME (in 1 day)
-        rtrcast.toml: control: there is no directory run/rtrcast
+        rpki.json: 2 VRPs (2 IPv4, 0 IPv6), 0 router keys, 0 ASPAs, made 1 s ago
+        rpki.json: all 2 records would be served now, until TIME (in 23 h 59 min)
+        rtrcast.toml: control: there is no directory run/rtrcast; make it, or name another path
         rtrcast.toml: a configuration with 1 source and 0 SLURM files
         rtrcast: 1 complaint
         exit code 3
@@ -162,7 +163,7 @@ fn a_folder_for_the_control_socket_that_is_not_there() {
 #[test]
 fn a_configuration_that_is_not_there() {
     expect![[r#"
-        rtrcast: rtrcast.toml: No such file or directory (os error 2)
+        rtrcast: rtrcast.toml: there is no such file or directory
         exit code 3
     "#]]
     .assert_eq(&refused(&["--config", "rtrcast.toml"]));

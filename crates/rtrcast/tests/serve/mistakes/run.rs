@@ -55,7 +55,7 @@ fn a_control_socket_where_something_else_is() {
     folder.put("control", b"data");
     let arguments = ["serve", "rpki.json", "--listen", "127.0.0.1:0", "--http", "off", "--control", "control"];
     expect![[r#"
-        rtrcast: --control control: there is something that is no socket
+        rtrcast: --control control: there is something that is no socket, and it is left alone; name another path
         exit code 4
     "#]]
     .assert_eq(&said(&folder, &arguments));
@@ -63,24 +63,24 @@ fn a_control_socket_where_something_else_is() {
 
 #[test]
 fn a_source_that_is_not_there() {
-    expect!["WARN rpki.json: No such file or directory (os error 2); waiting for it; routers that ask are held for a moment, and then told that there are no data yet (code 2)"].assert_eq(&complaint(&Folder::new(), &["rpki.json"]));
+    expect!["WARN rpki.json: there is no such file or directory; waiting for it; routers that ask are held for a moment, and then told that there are no data yet (code 2)"].assert_eq(&complaint(&Folder::new(), &["rpki.json"]));
 }
 
 #[test]
 fn a_server_that_does_not_listen() {
-    expect!["WARN http://127.0.0.1:PORT/rpki.json: can't connect: Connection refused (os error 111); waiting for it; routers that ask are held for a moment, and then told that there are no data yet (code 2)"].assert_eq(&complaint(&Folder::new(), &[&format!("http://{}/rpki.json", closed_port())]));
+    expect!["WARN http://127.0.0.1:PORT/rpki.json: can't connect: Connection refused; waiting for it; routers that ask are held for a moment, and then told that there are no data yet (code 2)"].assert_eq(&complaint(&Folder::new(), &[&format!("http://{}/rpki.json", closed_port())]));
 }
 
 #[test]
 fn a_url_that_is_wrong() {
     let web = Web::new();
     web.always(crate::web::Reply::Answer { head: "HTTP/1.1 404 Not Found\r\n".to_owned(), body: Vec::new() });
-    expect!["WARN http://127.0.0.1:PORT/rpki.json: the server answered with status 404; waiting for it; routers that ask are held for a moment, and then told that there are no data yet (code 2)"].assert_eq(&complaint(&Folder::new(), &[&web.url()]));
+    expect!["WARN http://127.0.0.1:PORT/rpki.json: the server answered with status 404 (Not Found); check the path of the URL; waiting for it; routers that ask are held for a moment, and then told that there are no data yet (code 2)"].assert_eq(&complaint(&Folder::new(), &[&web.url()]));
 }
 
 #[test]
 fn a_cache_that_does_not_listen() {
-    expect!["WARN tcp://127.0.0.1:PORT: can't connect: Connection refused (os error 111); waiting for it; routers that ask are held for a moment, and then told that there are no data yet (code 2)"].assert_eq(&complaint(&Folder::new(), &[&format!("tcp://{}", closed_port())]));
+    expect!["WARN tcp://127.0.0.1:PORT: can't connect: connection refused; waiting for it; routers that ask are held for a moment, and then told that there are no data yet (code 2)"].assert_eq(&complaint(&Folder::new(), &[&format!("tcp://{}", closed_port())]));
 }
 
 #[test]
@@ -100,9 +100,7 @@ fn a_file_that_becomes_broken() {
     // The first serial is random.
     let line: Vec<&str> =
         line.split(' ').map(|word| if word.parse::<u32>().is_ok_and(|n| n > 1_000) { "N" } else { word }).collect();
-    expect![
-        "WARN rpki.json: truncated: the file ends at byte 126 (line 3) before it is complete; serial N stays served"
-    ]
+    expect![[r#"WARN rpki.json: truncated: the file ends at byte 126 (line 3) before it is complete, perhaps since it is still being written; serial N stays served"#]]
     .assert_eq(&line.join(" "));
 }
 
@@ -180,7 +178,7 @@ fn dump_into_a_folder_that_is_not_there() {
     let cache = crate::cache::Cache::small(&[]);
     let told = said(&folder, &["dump", &cache.rtr.to_string(), "-o", "out/rpki.json"]);
     expect![[r#"
-        rtrcast: out/rpki.json: can't be written: No such file or directory (os error 2)
+        rtrcast: out/rpki.json: can't be written: there is no such file or directory; does its directory exist?
         exit code 5
     "#]]
     .assert_eq(&told);

@@ -123,7 +123,7 @@ fn two_files_that_speak_of_the_same() {
     expect![[r#"
         a.slurm: SLURM with 1 filter and 0 assertions, all well
         b.slurm: SLURM with 0 filters and 1 assertion, all well
-        a.slurm:3 (validationOutputFilters.prefixFilters[0]: VRPs in 10.0.0.0/8) and b.slurm:5 (locallyAddedAssertions.prefixAssertions[0]: VRP 10.1.0.0/16-16 AS1) have addresses in common
+        a.slurm:3 (validationOutputFilters.prefixFilters[0]: VRPs in 10.0.0.0/8) and b.slurm:5 (locallyAddedAssertions.prefixAssertions[0]: VRP 10.1.0.0/16-16 AS1) have addresses in common; put both entries into one file, or allow it by --slurm-allow-overlaps
         rtrcast: 1 complaint
         exit code 3
     "#]].assert_eq(&said(&folder, &["check", "a.slurm", "b.slurm"]));
