@@ -122,7 +122,7 @@ fn prefixes_that_are_wrong() {
     expect![[r#"
         rpki.json: 1 VRP (1 IPv4, 0 IPv6), 0 router keys, 0 ASPAs, made 0 s ago
         rpki.json: 3 of 4 entries left out: roas[1]: maximum length 16 of 198.51.100.0/24 is not from 24 to 32; roas[2]: maximum length 129 of 2001:db8::/32 is not from 32 to 128; roas[3]: prefix is invalid: "203.0.113.0/33"
-        rpki.json: its only record would be served now, until TIME (in 1 day)
+        rpki.json: its only record would be served now, until TIME (in SPAN)
         rtrcast: 1 complaint
         exit code 3
     "#]].assert_eq(&checked("rpki.json", document));
@@ -133,7 +133,7 @@ fn host_bits_in_a_prefix() {
     expect![[r#"
         rpki.json: 1 VRP (1 IPv4, 0 IPv6), 0 router keys, 0 ASPAs, made 0 s ago
         rpki.json: 1 VRP had bits beyond the prefix length, which were set to zero
-        rpki.json: its only record would be served now, until TIME (in 1 day)
+        rpki.json: its only record would be served now, until TIME (in SPAN)
         exit code 0
     "#]]
     .assert_eq(&checked("rpki.json", r#"{"roas":[{"asn":1,"prefix":"192.0.2.1/24"}]}"#));

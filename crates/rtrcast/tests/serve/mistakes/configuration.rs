@@ -150,8 +150,8 @@ fn a_peer_of_which_nothing_is_said() {
 #[test]
 fn a_folder_for_the_control_socket_that_is_not_there() {
     expect![[r#"
-        rpki.json: 2 VRPs (2 IPv4, 0 IPv6), 0 router keys, 0 ASPAs, made 1 s ago
-        rpki.json: all 2 records would be served now, until TIME (in 23 h 59 min)
+        rpki.json: 2 VRPs (2 IPv4, 0 IPv6), 0 router keys, 0 ASPAs, made 0 s ago
+        rpki.json: all 2 records would be served now, until TIME (in SPAN)
         rtrcast.toml: control: there is no directory run/rtrcast; make it, or name another path
         rtrcast.toml: a configuration with 1 source and 0 SLURM files
         rtrcast: 1 complaint
