@@ -60,6 +60,13 @@ pub enum Reason {
     Truncated,
     /// The compression is broken: which it is, and what is wrong with it.
     Compression(String),
+    /// To decompress it takes a dictionary that is larger than any may be.
+    Dictionary {
+        /// Its size in MiB.
+        mib: u32,
+        /// The largest size that is allowed.
+        mib_max: u32,
+    },
     /// It has more octets than this.
     TooLarge(u64),
     /// It breaks a rule of the Canonical Cache Representation.
@@ -98,6 +105,11 @@ impl fmt::Display for ReadError {
             Reason::NotJson(what) => write!(f, "not JSON at {place}: {what}"),
             Reason::Truncated => write!(f, "truncated: the file ends at {place} before it is complete"),
             Reason::Compression(what) => write!(f, "the compression is broken behind {place}: {what}"),
+            Reason::Dictionary { mib, mib_max } => write!(
+                f,
+                "to decompress it takes a dictionary of {mib} MiB, more than the {mib_max} MiB that are allowed; compress it \
+                 with a smaller one, as xz -9 does"
+            ),
             Reason::TooLarge(octets_max) => write!(f, "larger than {octets_max} bytes"),
             Reason::Ccr(what) => write!(f, "CCR: {what} at {place}"),
             Reason::CcrWithoutVrps => f.write_str("the CCR has no VRPs element: it does not say that there are none"),

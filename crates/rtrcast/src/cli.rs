@@ -74,7 +74,7 @@ had.";
 #[command(after_help = SERVE_EXAMPLES)]
 pub(crate) struct ServeArguments {
     /// Where validators' output is: files, read again whenever they are replaced or rewritten, or http(s) URLs. JSON, CSV
-    /// and CCR of all validators are recognised by their content, also compressed by gzip or zstd. Or another cache,
+    /// and CCR of all validators are recognised by their content, also compressed by gzip, zstd or xz. Or another cache,
     /// which is followed over RTR: tcp://HOST:PORT, tls://HOST:PORT, ssh://USER@HOST:PORT or unix:///PATH
     #[arg(value_name = "FILE-OR-URL", value_parser = OsStringValueParser::new().try_map(Source::parse))]
     pub(crate) source: Vec<Source>,

@@ -9,6 +9,7 @@ mod csv;
 mod json;
 mod order;
 mod write;
+mod xz;
 
 use expect_test::Expect;
 use rtrcast_feed::{ReadError, Reader, Rows, Table, Tally};

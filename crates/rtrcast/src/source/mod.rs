@@ -117,7 +117,7 @@ impl Failure {
                 Reason::NotUtf8 => "not_utf8",
                 Reason::NotJson(_) | Reason::MemberTwice(_) => "not_json",
                 Reason::Unrecognised(_) => "unrecognised",
-                Reason::Compression(_) => "compression",
+                Reason::Compression(_) | Reason::Dictionary { .. } => "compression",
                 Reason::TooLarge(_) => "too_large",
                 Reason::Ccr(_) | Reason::CcrWithoutVrps => "ccr",
                 Reason::NotAList(_) | Reason::ValueTooLarge | Reason::NothingKnown | Reason::AllRefused { .. } => {
