@@ -35,8 +35,8 @@ pub mod write;
 pub use reader::{Ahead, Octets, ReadError, Reader, Reason, Stretch};
 pub use rows::{Refused, Rows, Tally};
 pub use slurm::{
-    AspaAssertion, Assertion, BgpsecAssertion, BgpsecFilter, ConflictKind, Effect, Entry, Filter, Filters, Mention,
-    Outcome, Overlaps, PrefixFilter, Slurm, SlurmConflict, SlurmDialect, SlurmError, SlurmFile, SlurmList, SlurmReason,
-    SlurmVersion, meant,
+    Absence, AspaAssertion, Assertion, BgpsecAssertion, BgpsecFilter, ConflictKind, Effect, Entry, Filter, Filters,
+    Mention, Outcome, Overlaps, PrefixFilter, ReadAsEmpty, Slurm, SlurmConflict, SlurmDialect, SlurmError, SlurmErrors,
+    SlurmFile, SlurmList, SlurmReason, SlurmVersion, meant,
 };
 pub use table::{Facts, Stamp, Table};

@@ -258,18 +258,20 @@ impl Parts {
                     self.apply(plan, slurm).await;
                     "applied"
                 }
-                Err(failure) => {
-                    error!("SIGHUP: the configuration stays as it is: {failure}");
-                    "refused"
-                }
+                Err(failure) => Parts::refuse(&failure),
             },
-            Err(failure) => {
-                error!("SIGHUP: the configuration stays as it is: {failure}");
-                "refused"
-            }
+            Err(failure) => Parts::refuse(&failure),
         };
         self.metrics.reloads.get_or_create(&OutcomeLabel { outcome }).inc();
         self.refresh("SIGHUP").await;
+    }
+
+    /// Says why a configuration is refused; in a word what became of it.
+    fn refuse(failure: &Failure) -> &'static str {
+        for line in failure.lines() {
+            error!("SIGHUP: the configuration stays as it is: {line}");
+        }
+        "refused"
     }
 
     async fn apply(&mut self, plan: Plan, slurm: SlurmFiles) {

@@ -129,7 +129,8 @@ pub(crate) struct ServeArguments {
         help_heading = SLURM)]
     pub(crate) slurm: Vec<Source>,
 
-    /// Read SLURM as Routinator 0.15 and RTRTR write it too: "customerAsid" and "providers"
+    /// Read SLURM as others write it too: "customerAsid" and "providers" as for Routinator 0.15 and RTRTR, and as with
+    /// StayRTR a list that is missing or null as an empty one, with a warning
     #[arg(long, help_heading = SLURM)]
     pub(crate) slurm_lenient: bool,
 
@@ -299,7 +300,8 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_name = "FILE-OR-URL", value_parser = OsStringValueParser::new().try_map(Source::parse))]
     pub(crate) source: Vec<Source>,
 
-    /// Read SLURM as Routinator 0.15 and RTRTR write it too: "customerAsid" and "providers"
+    /// Read SLURM as others write it too: "customerAsid" and "providers" as for Routinator 0.15 and RTRTR, and as with
+    /// StayRTR a list that is missing or null as an empty one, with a note
     #[arg(long)]
     pub(crate) slurm_lenient: bool,
 

@@ -4,7 +4,10 @@
 use crate::hub::Reconfiguration;
 use crate::metrics::{FailureLabels, LossLabels, Metrics, PathLabel, VrpLabels};
 use crate::source::{Failure, Purpose, SlurmId, unix_now};
-use crate::words::{age, describe_losses, describe_masked, describe_refused, describe_too_old, name_customers, span};
+use crate::words::{
+    age, describe_losses, describe_masked, describe_read_as_empty, describe_refused, describe_too_old, name_customers,
+    span,
+};
 use rtrcast_feed::curator::{Event, Release, SourceId, Status};
 use rtrcast_feed::{Slurm, SlurmFile, Table, Tally};
 use rtrcast_proto::{Asn, Moment, Section, Serial};
@@ -31,8 +34,8 @@ struct Place {
     name: Arc<str>,
     is_loading: bool,
     /// The last complaint; the same one again is not news.
-    complaint: String,
-    /// What is wrong now, in short.
+    complaint: Vec<String>,
+    /// What is wrong now, in short; a line for each mistake.
     trouble: String,
     /// Whether nothing of what it has counts: being confirmed makes that no better.
     is_stale: bool,
@@ -48,7 +51,7 @@ impl Place {
             purpose,
             name: Arc::clone(name),
             is_loading: true,
-            complaint: String::new(),
+            complaint: Vec::new(),
             trouble: String::new(),
             is_stale: false,
             aloud: false,
@@ -62,13 +65,18 @@ impl Place {
 
     /// Says something that operators should look at, unless that is what was said last.
     fn complain(&mut self, trouble: String, line: String) {
+        self.complain_in_lines(trouble, vec![line]);
+    }
+
+    /// The same in several lines.
+    fn complain_in_lines(&mut self, trouble: String, lines: Vec<String>) {
         self.trouble = trouble;
         let aloud = std::mem::take(&mut self.aloud);
-        if line == self.complaint && !aloud {
-            debug!("still: {line}");
+        if lines == self.complaint && !aloud {
+            lines.iter().for_each(|line| debug!("still: {line}"));
         } else {
-            warn!("{line}");
-            self.complaint = line;
+            lines.iter().for_each(|line| warn!("{line}"));
+            self.complaint = lines;
         }
     }
 
@@ -102,9 +110,14 @@ impl Places {
         {
             Some(at) => {
                 let place = before.swap_remove(at);
-                Place { slurm: slurm.or(place.slurm.clone()), ..place }
+                let new = slurm.filter(|new| place.slurm.as_ref() != Some(new));
+                new.iter().for_each(|file| tell_read_as_empty(name, file));
+                Place { slurm: new.or(place.slurm.clone()), ..place }
             }
-            None => Place::new(purpose, name, slurm),
+            None => {
+                slurm.iter().for_each(|file| tell_read_as_empty(name, file));
+                Place::new(purpose, name, slurm)
+            }
         };
         self.names.extend(new.sources.iter().map(|(source, name)| (*source, Arc::clone(name))));
         for (source, name) in &new.sources {
@@ -203,7 +216,16 @@ impl Places {
                 "waiting for it, and routers are told that there are no data yet (code 2)".to_owned()
             }
         };
-        place.complain(failure.to_string(), format!("{}: {failure}; {then}", place.name));
+        let (name, mut lines) = (Arc::clone(&place.name), failure.lines());
+        let trouble = lines.join("\n");
+        lines = match lines.as_slice() {
+            [line] => vec![format!("{name}: {line}; {then}")],
+            _ => {
+                let told = lines.iter().map(|line| format!("{name}: {line}"));
+                told.chain([format!("{name}: refused for these mistakes; {then}")]).collect()
+            }
+        };
+        place.complain_in_lines(trouble, lines);
         self.show_slurm_in_force();
     }
 
@@ -263,6 +285,7 @@ impl Places {
         place.is_well();
         let (filters, assertions) = (file.filters().len(), file.assertions().len());
         info!("{}: SLURM with {filters} filters and {assertions} assertions", place.name);
+        tell_read_as_empty(&place.name, &file);
         place.slurm = Some(file);
         true
     }
@@ -439,8 +462,8 @@ impl Places {
                 };
                 text += &format!("  held back for {} now, {until}: {losses} are gone\n", span(since));
             }
-            if !place.trouble.is_empty() {
-                text += &format!("  {}\n", place.trouble);
+            for line in place.trouble.lines() {
+                text += &format!("  {line}\n");
             }
         }
         for place in self.places.iter().filter(|place| matches!(place.purpose, Purpose::Slurm(_))) {
@@ -450,14 +473,21 @@ impl Places {
                 (None, _) => "not read yet",
             };
             text += &format!("slurm {}: {state}\n", place.name);
-            if !place.trouble.is_empty() {
-                text += &format!("  {}\n", place.trouble);
+            for line in place.trouble.lines() {
+                text += &format!("  {line}\n");
             }
         }
         for complaint in self.complaints.values() {
             text += &format!("{complaint}\n");
         }
         text
+    }
+}
+
+/// Says what a SLURM file lacks.
+fn tell_read_as_empty(name: &str, file: &SlurmFile) {
+    if let Some(words) = describe_read_as_empty(file) {
+        warn!("{name}: {words}");
     }
 }
 

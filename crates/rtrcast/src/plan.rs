@@ -114,18 +114,24 @@ impl Plan {
     /// Reads the SLURM files that are there, and sees whether they go together: what is wrong with them now would be
     /// wrong later. What lies at URLs is not known yet.
     pub(crate) fn read_slurm(&self) -> Result<Vec<Option<Arc<SlurmFile>>>, Failure> {
-        let mut files = Vec::new();
-        let mut known = Vec::new();
+        let (mut files, mut known, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
         for Followed { place, habits } in &self.slurm {
             files.push(match place {
                 Source::Http(_) | Source::Rtr(_) => None,
-                Source::File(path) => {
-                    let file = source::read_slurm(path, habits.dialect)
-                        .map_err(|failure| Failure::Config(format!("{place}: {failure}")))?;
-                    known.push((place.to_string().into(), Arc::clone(&file)));
-                    Some(file)
-                }
+                Source::File(path) => match source::read_slurm(path, habits.dialect) {
+                    Ok(file) => {
+                        known.push((place.to_string().into(), Arc::clone(&file)));
+                        Some(file)
+                    }
+                    Err(failure) => {
+                        wrong.extend(failure.lines().into_iter().map(|line| format!("{place}: {line}")));
+                        None
+                    }
+                },
             });
+        }
+        if !wrong.is_empty() {
+            return Err(Failure::Slurm(wrong));
         }
         Slurm::merge(&known, self.overlaps).map_err(|conflict| Failure::Config(conflict.to_string()))?;
         Ok(files)

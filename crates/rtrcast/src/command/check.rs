@@ -6,7 +6,7 @@ use crate::entrance::{Loaded, Loader};
 use crate::exit::Failure;
 use crate::plan::Plan;
 use crate::source::{self, Content, FetchOptions, Habits, Read, Source, unix_now};
-use crate::words::{age, count, describe, describe_masked, describe_refused};
+use crate::words::{age, count, describe, describe_masked, describe_read_as_empty, describe_refused};
 use rtrcast_feed::curator::{
     Choice, Curation, Curator, Expired, Freshness, Guard, Now, Output, Report, SourceId, TooOld,
 };
@@ -74,12 +74,17 @@ impl Checker {
     fn configuration(&mut self, path: &Path) {
         let outcome = CommandLine::of_file(path).settle().and_then(|settings| {
             let plan = Plan::new(&settings)?;
-            plan.read_slurm()?;
+            let slurm = plan.read_slurm()?;
             let listeners = Loader::new().load(&plan.listen)?;
-            Ok((plan, listeners))
+            Ok((plan, slurm, listeners))
         });
         match outcome {
-            Ok((plan, listeners)) => {
+            Ok((plan, files, listeners)) => {
+                for (followed, file) in plan.slurm.iter().zip(&files) {
+                    if let Some(note) = file.as_ref().and_then(|file| describe_read_as_empty(file)) {
+                        Checker::say(&format!("{}: note: {}: {note}", path.display(), followed.place));
+                    }
+                }
                 let (sources, slurm) = (count(plan.sources.len(), "source"), count(plan.slurm.len(), "SLURM file"));
                 let before = self.complaints;
                 for remark in listeners.iter().flat_map(Loaded::remarks) {
@@ -89,7 +94,7 @@ impl Checker {
                 let verdict = if self.complaints == before { ", all well" } else { "" };
                 Checker::say(&format!("{}: a configuration with {sources} and {slurm}{verdict}", path.display()));
             }
-            Err(failure) => self.complain(&failure.to_string()),
+            Err(failure) => failure.lines().iter().for_each(|line| self.complain(line)),
         }
     }
 
@@ -120,10 +125,19 @@ impl Checker {
             Ok(file) => {
                 let (filters, assertions) = (file.filters().len(), file.assertions().len());
                 let (filters, assertions) = (count(filters, "filter"), count(assertions, "assertion"));
-                Checker::say(&format!("{}: SLURM with {filters} and {assertions}, all well", path.display()));
+                let note = describe_read_as_empty(&file);
+                let verdict = if note.is_none() { ", all well" } else { "" };
+                Checker::say(&format!("{}: SLURM with {filters} and {assertions}{verdict}", path.display()));
+                if let Some(note) = note {
+                    Checker::say(&format!("{}: note: {note}", path.display()));
+                }
                 self.slurm.push((path.display().to_string().into(), file));
             }
-            Err(failure) => self.complain(&format!("{}: {failure}", path.display())),
+            Err(failure) => {
+                for line in failure.lines() {
+                    self.complain(&format!("{}: {line}", path.display()));
+                }
+            }
         }
     }
 

@@ -11,8 +11,9 @@ pub(crate) use fetch::{FetchOptions, Senseless};
 use crate::cli::DialOptions;
 use crate::hub::{Input, News};
 use crate::metrics::{Metrics, RequestLabels};
+use crate::words::describe_mistakes;
 use rtrcast_feed::curator::SourceId;
-use rtrcast_feed::{Ahead, ReadError, Reader, Reason, SlurmDialect, SlurmError, SlurmFile, Stretch, Table, Tally};
+use rtrcast_feed::{Ahead, ReadError, Reader, Reason, SlurmDialect, SlurmErrors, SlurmFile, Stretch, Table, Tally};
 use rtrcast_net::{DataSink, Target, TargetError};
 use rtrcast_proto::Version;
 use std::ffi::OsString;
@@ -90,7 +91,7 @@ pub(crate) enum Failure {
     /// The content makes no sense.
     Content(ReadError),
     /// It is no SLURM.
-    Slurm(SlurmError),
+    Slurm(SlurmErrors),
     /// A certificate, key, token or proxy can't be used.
     Options(String),
     /// The server could not be asked, or broke off.
@@ -106,6 +107,14 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// The same in lines: one, or with a SLURM file one for each mistake.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        match self {
+            Failure::Slurm(errors) => describe_mistakes(errors),
+            other => vec![other.to_string()],
+        }
+    }
+
     /// The reason as a metric's label.
     pub(crate) fn label(&self) -> &'static str {
         match self {
@@ -145,7 +154,7 @@ impl fmt::Display for Failure {
                 f.write_str("the server says \"not modified\" (304) of what it was not asked to compare")
             }
             Failure::Status(status) => write!(f, "the server answered with status {status}"),
-            Failure::Slurm(error) => write!(f, "{error}"),
+            Failure::Slurm(errors) => f.write_str(&describe_mistakes(errors).join("; ")),
             Failure::Options(what) => f.write_str(what),
             Failure::TooLarge(limit) => write!(f, "larger than {limit} bytes"),
             Failure::Memory(error) => write!(f, "no memory for the data: {error}"),
