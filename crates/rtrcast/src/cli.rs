@@ -123,9 +123,9 @@ pub(crate) struct ServeArguments {
     #[command(flatten)]
     pub(crate) caches: CacheOptions,
 
-    /// SLURM file or URL with filters and assertions of your own; may be given several times. A file with a mistake is
-    /// refused whole
-    #[arg(long, value_name = "FILE-OR-URL", value_parser = OsStringValueParser::new().try_map(Source::parse),
+    /// SLURM file, directory or URL with filters and assertions of your own; may be given several times. Of a directory
+    /// each file is read whose name ends in .slurm or .json. A file with a mistake is refused whole
+    #[arg(long, value_name = "PATH-OR-URL", value_parser = OsStringValueParser::new().try_map(Source::parse),
         help_heading = SLURM)]
     pub(crate) slurm: Vec<Source>,
 
@@ -292,7 +292,8 @@ Exit codes: 0 all well, 2 wrong usage, 3 something is wrong with a file.";
 #[derive(Args, Debug)]
 #[command(after_help = CHECK_EXAMPLES, arg_required_else_help = true)]
 pub(crate) struct CheckArguments {
-    /// Files to check: a configuration (its name ends in .toml), SLURM, or a validator's output
+    /// Files to check: a configuration (its name ends in .toml), SLURM or a directory of SLURM files, or a validator's
+    /// output
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
 

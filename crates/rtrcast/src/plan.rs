@@ -7,13 +7,12 @@ use crate::cli::{
 use crate::config::{PlaceOptions, Settings};
 use crate::dialing;
 use crate::exit::Failure;
-use crate::source::{self, Habits, Senseless, Source};
+use crate::source::{self, Habits, Senseless, SlurmFiles, SlurmOutcome, Source};
 use rtrcast_feed::curator::{Choice, Expired, Freshness, Guard, TooOld};
-use rtrcast_feed::{Overlaps, Slurm, SlurmDialect, SlurmFile};
+use rtrcast_feed::{Overlaps, Slurm, SlurmDialect};
 use rtrcast_net::{Limits, Lists, PrefixMap, Terms};
 use rtrcast_proto::{Profile, ServerPolicy, Timing, VersionRange};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Flags that only count at the start, with what they say: a reload tells whoever changed them.
@@ -52,11 +51,16 @@ pub(crate) struct Followed {
 }
 
 impl Followed {
+    /// The same as a place of SLURM, which may be a directory.
+    fn of_slurm(self) -> Followed {
+        Followed { place: self.place.of_slurm(), ..self }
+    }
+
     /// Whether a task that follows it may stay. How URLs are fetched is nothing to a cache: its connection stays.
     pub(crate) fn is_read_like(&self, other: &Followed) -> bool {
         match self.place {
             Source::Rtr(_) => self.habits.dial == other.habits.dial,
-            Source::File(_) | Source::Http(_) => self.habits == other.habits,
+            Source::File(_) | Source::Directory(_) | Source::Http(_) => self.habits == other.habits,
         }
     }
 
@@ -79,11 +83,13 @@ impl Plan {
         once(settings, "source", &arguments.source)?;
         once(settings, "slurm", &arguments.slurm)?;
         if let Some(cache) = arguments.slurm.iter().find(|place| matches!(place, Source::Rtr(_))) {
-            return Err(settings.complaint(&["slurm"], &format!("{cache}: SLURM is a file or an http(s) URL")));
+            return Err(
+                settings.complaint(&["slurm"], &format!("{cache}: SLURM is a file, a directory or an http(s) URL"))
+            );
         }
         Ok(Plan {
             sources: followed(settings, &arguments.source)?,
-            slurm: followed(settings, &arguments.slurm)?,
+            slurm: followed(settings, &arguments.slurm)?.into_iter().map(Followed::of_slurm).collect(),
             choice: match arguments.merge {
                 Merge::Union => Choice::Union,
                 Merge::First => Choice::First,
@@ -111,20 +117,21 @@ impl Plan {
         peers.fold(self.terms.policy.most(), Profile::max)
     }
 
-    /// Reads the SLURM files that are there, and sees whether they go together: what is wrong with them now would be
-    /// wrong later. What lies at URLs is not known yet.
-    pub(crate) fn read_slurm(&self) -> Result<Vec<Option<Arc<SlurmFile>>>, Failure> {
-        let (mut files, mut known, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
+    /// Reads the SLURM files and directories that are there, and sees whether they go together: what is wrong with them now
+    /// would be wrong later. What lies at URLs is not known yet.
+    pub(crate) fn read_slurm(&self) -> Result<Vec<Option<SlurmFiles>>, Failure> {
+        let (mut places, mut wrong) = (Vec::new(), Vec::new());
         for Followed { place, habits } in &self.slurm {
-            files.push(match place {
+            places.push(match place {
                 Source::Http(_) | Source::Rtr(_) => None,
-                Source::File(path) => match source::read_slurm(path, habits.dialect) {
-                    Ok(file) => {
-                        known.push((place.to_string().into(), Arc::clone(&file)));
-                        Some(file)
-                    }
+                Source::File(path) => {
+                    let outcome = source::read_slurm(path, habits.dialect);
+                    Some(well([SlurmOutcome { name: place.to_string().into(), outcome }], &mut wrong))
+                }
+                Source::Directory(path) => match source::read_slurm_directory(path, habits.dialect) {
+                    Ok(files) => Some(well(files, &mut wrong)),
                     Err(failure) => {
-                        wrong.extend(failure.lines().into_iter().map(|line| format!("{place}: {line}")));
+                        wrong.push(format!("{place}: {failure}"));
                         None
                     }
                 },
@@ -133,8 +140,9 @@ impl Plan {
         if !wrong.is_empty() {
             return Err(Failure::Slurm(wrong));
         }
+        let known: SlurmFiles = places.iter().flatten().flatten().cloned().collect();
         Slurm::merge(&known, self.overlaps).map_err(|conflict| Failure::Config(conflict.to_string()))?;
-        Ok(files)
+        Ok(places)
     }
 
     /// Sees whether what connecting to caches needs is there and makes sense. Those that were followed before, with the
@@ -160,6 +168,18 @@ impl Plan {
         let pairs = self.fixed.iter().zip(&other.fixed);
         pairs.filter(|(own, others)| own.1 != others.1).map(|(own, _)| own.0).collect()
     }
+}
+
+/// The files that were read well; of the others, what is wrong with them.
+fn well(files: impl IntoIterator<Item = SlurmOutcome>, wrong: &mut Vec<String>) -> SlurmFiles {
+    let mut well = SlurmFiles::new();
+    for SlurmOutcome { name, outcome } in files {
+        match outcome {
+            Ok(file) => well.push((name, file)),
+            Err(failure) => wrong.extend(failure.lines().into_iter().map(|line| format!("{name}: {line}"))),
+        }
+    }
+    well
 }
 
 fn fixed(arguments: &ServeArguments) -> Fixed {

@@ -5,20 +5,26 @@ use crate::config::CommandLine;
 use crate::entrance::{Loaded, Loader};
 use crate::exit::Failure;
 use crate::plan::Plan;
-use crate::source::{self, Content, FetchOptions, Habits, Read, Source, unix_now};
+use crate::source::{
+    self, Content, FetchOptions, Habits, Read, SlurmFiles, SlurmOutcome, Source, is_slurm_name, unix_now,
+};
 use crate::words::{age, count, describe, describe_masked, describe_read_as_empty, describe_refused};
 use rtrcast_feed::curator::{
     Choice, Curation, Curator, Expired, Freshness, Guard, Now, Output, Report, SourceId, TooOld,
 };
-use rtrcast_feed::{Overlaps, ReadError, Reason, Slurm, SlurmDialect, SlurmFile, Table};
+use rtrcast_feed::{Overlaps, ReadError, Reason, Slurm, SlurmDialect, Table};
 use rtrcast_proto::{Image, Moment, Profile, ServerPolicy, Version, VersionRange};
+use std::ffi::OsStr;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How much of a file is looked at to see whether it is meant as SLURM.
 const START_OCTETS: usize = 64 * 1024;
+
+/// Files of a directory that are not read and named; more are only counted.
+const OTHERS_NAMED_MAX: usize = 5;
 
 /// How long a transfer may take.
 const TRANSFER_MAX: Duration = Duration::from_secs(300);
@@ -45,7 +51,7 @@ struct Checker {
     dialect: SlurmDialect,
     overlaps: Overlaps,
     /// SLURM files that are fine by themselves.
-    slurm: Vec<(Arc<str>, Arc<SlurmFile>)>,
+    slurm: SlurmFiles,
     complaints: usize,
 }
 
@@ -64,6 +70,9 @@ impl Checker {
         if path.extension().is_some_and(|extension| extension == "toml") {
             return self.configuration(path);
         }
+        if path.is_dir() {
+            return self.directory(path);
+        }
         match is_slurm(path) {
             Ok(true) => self.slurm_file(path),
             Ok(false) => self.data(path),
@@ -80,12 +89,14 @@ impl Checker {
         });
         match outcome {
             Ok((plan, files, listeners)) => {
-                for (followed, file) in plan.slurm.iter().zip(&files) {
-                    if let Some(note) = file.as_ref().and_then(|file| describe_read_as_empty(file)) {
-                        Checker::say(&format!("{}: note: {}: {note}", path.display(), followed.place));
+                for (name, file) in files.iter().flatten().flatten() {
+                    if let Some(note) = describe_read_as_empty(file) {
+                        Checker::say(&format!("{}: note: {name}: {note}", path.display()));
                     }
                 }
-                let (sources, slurm) = (count(plan.sources.len(), "source"), count(plan.slurm.len(), "SLURM file"));
+                // A directory is as many files as it has.
+                let slurm = files.iter().map(|files| files.as_ref().map_or(1, Vec::len)).sum();
+                let (sources, slurm) = (count(plan.sources.len(), "source"), count(slurm, "SLURM file"));
                 let before = self.complaints;
                 for remark in listeners.iter().flat_map(Loaded::remarks) {
                     self.complain(&format!("{}: {remark}", path.display()));
@@ -121,23 +132,54 @@ impl Checker {
     }
 
     fn slurm_file(&mut self, path: &Path) {
-        match source::read_slurm(path, self.dialect) {
+        let outcome = source::read_slurm(path, self.dialect);
+        self.slurm(SlurmOutcome { name: path.display().to_string().into(), outcome });
+    }
+
+    fn slurm(&mut self, file: SlurmOutcome) {
+        let SlurmOutcome { name, outcome } = file;
+        match outcome {
             Ok(file) => {
                 let (filters, assertions) = (file.filters().len(), file.assertions().len());
                 let (filters, assertions) = (count(filters, "filter"), count(assertions, "assertion"));
                 let note = describe_read_as_empty(&file);
                 let verdict = if note.is_none() { ", all well" } else { "" };
-                Checker::say(&format!("{}: SLURM with {filters} and {assertions}{verdict}", path.display()));
+                Checker::say(&format!("{name}: SLURM with {filters} and {assertions}{verdict}"));
                 if let Some(note) = note {
-                    Checker::say(&format!("{}: note: {note}", path.display()));
+                    Checker::say(&format!("{name}: note: {note}"));
                 }
-                self.slurm.push((path.display().to_string().into(), file));
+                self.slurm.push((name, file));
             }
-            Err(failure) => {
-                for line in failure.lines() {
-                    self.complain(&format!("{}: {line}", path.display()));
-                }
-            }
+            Err(failure) => failure.lines().iter().for_each(|line| self.complain(&format!("{name}: {line}"))),
+        }
+    }
+
+    /// A directory is one of SLURM files.
+    fn directory(&mut self, path: &Path) {
+        let read = source::names(path).and_then(|names| Ok((names, source::read_slurm_directory(path, self.dialect)?)));
+        let (names, files) = match read {
+            Ok(read) => read,
+            Err(failure) => return self.complain(&format!("{}: {failure}", path.display())),
+        };
+        let name = path.display();
+        if files.is_empty() {
+            let words =
+                "there is no file in it whose name ends in .slurm or .json, so nothing of it would be in effect";
+            Checker::say(&format!("{name}: note: {words}"));
+        }
+        files.into_iter().for_each(|file| self.slurm(file));
+        // What begins with a dot is not meant to be read by anybody.
+        let is_shown = |name: &OsStr| !name.as_encoded_bytes().starts_with(b".");
+        let is_other = |path: &&PathBuf| path.file_name().is_some_and(|name| is_shown(name) && !is_slurm_name(name));
+        let others: Vec<String> =
+            names.iter().filter(is_other).filter_map(|path| Some(path.file_name()?.display().to_string())).collect();
+        if !others.is_empty() {
+            let named: Vec<&str> = others.iter().take(OTHERS_NAMED_MAX).map(String::as_str).collect();
+            let more = if others.len() > named.len() { ", ..." } else { "" };
+            let named = named.join(", ");
+            Checker::say(&format!(
+                "{name}: note: not read, as the name does not end in .slurm or .json: {named}{more}"
+            ));
         }
     }
 
@@ -172,7 +214,7 @@ impl Checker {
                 }
                 Some(table)
             }
-            Ok(Read { content: Content::Slurm(_), .. }) => None,
+            Ok(Read { content: Content::Slurm(_) | Content::SlurmDirectory(_), .. }) => None,
             Err(source::Failure::Content(ReadError { reason: Reason::NothingKnown, .. }))
                 if matches!(place, Source::File(_)) =>
             {

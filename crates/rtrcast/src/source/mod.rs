@@ -1,17 +1,22 @@
 //! Where data and SLURM come from: a task for each place, which fetches, reads, and tells the hub.
 
 mod ahead;
+mod directory;
 mod fetch;
 mod file;
 mod http;
+mod local;
 mod rtr;
+mod watched;
 
+pub(crate) use directory::{SlurmOutcome, is_slurm_name, names, read as read_slurm_directory};
 pub(crate) use fetch::{FetchOptions, Senseless};
 
 use crate::cli::DialOptions;
 use crate::hub::{Input, News};
 use crate::metrics::{Metrics, RequestLabels};
 use crate::words::describe_mistakes;
+use local::Local;
 use rtrcast_feed::curator::SourceId;
 use rtrcast_feed::{Ahead, ReadError, Reader, Reason, SlurmDialect, SlurmErrors, SlurmFile, Stretch, Table, Tally};
 use rtrcast_net::{DataSink, Target, TargetError};
@@ -33,12 +38,24 @@ const CACHES: [&str; 4] = ["tcp", "tls", "ssh", "unix"];
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Source {
     File(PathBuf),
+    /// A directory of SLURM files.
+    Directory(PathBuf),
     Http(reqwest::Url),
     /// Another cache.
     Rtr(Target),
 }
 
 impl Source {
+    /// The same as a place of SLURM, which may be a directory: one that is there, or is named with a slash at its end.
+    pub(crate) fn of_slurm(self) -> Source {
+        match self {
+            Source::File(path) if path.as_os_str().as_encoded_bytes().ends_with(b"/") || path.is_dir() => {
+                Source::Directory(path)
+            }
+            other => other,
+        }
+    }
+
     /// A path need not be UTF-8; a URL has to be.
     pub(crate) fn parse(text: OsString) -> Result<Source, String> {
         let Some(words) = text.to_str() else { return Ok(Source::File(PathBuf::from(text))) };
@@ -67,7 +84,7 @@ impl Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Source::File(path) => write!(f, "{}", path.display()),
+            Source::File(path) | Source::Directory(path) => write!(f, "{}", path.display()),
             Source::Rtr(target) => write!(f, "{target}"),
             // User, password and query may be secrets, and this goes into logs and metrics.
             Source::Http(url) => {
@@ -86,8 +103,10 @@ impl fmt::Display for Source {
 /// Why a source has nothing new.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The file can't be read.
+    /// The file or directory can't be read.
     File(io::Error),
+    /// The directory has too much in it, or is none that can be read.
+    Directory(String),
     /// The content makes no sense.
     Content(ReadError),
     /// It is no SLURM.
@@ -120,6 +139,7 @@ impl Failure {
         match self {
             Failure::File(error) if error.kind() == io::ErrorKind::NotFound => "missing",
             Failure::File(_) => "file",
+            Failure::Directory(_) => "directory",
             Failure::Content(ReadError { reason, .. }) => match reason {
                 Reason::Empty => "empty",
                 Reason::Truncated => "truncated",
@@ -155,7 +175,7 @@ impl fmt::Display for Failure {
             }
             Failure::Status(status) => write!(f, "the server answered with status {status}"),
             Failure::Slurm(errors) => f.write_str(&describe_mistakes(errors).join("; ")),
-            Failure::Options(what) => f.write_str(what),
+            Failure::Options(what) | Failure::Directory(what) => f.write_str(what),
             Failure::TooLarge(limit) => write!(f, "larger than {limit} bytes"),
             Failure::Memory(error) => write!(f, "no memory for the data: {error}"),
         }
@@ -177,7 +197,7 @@ pub(crate) enum Purpose {
     Slurm(SlurmId),
 }
 
-/// Names a SLURM file or URL for as long as the program runs.
+/// Names a SLURM file, directory or URL for as long as the program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SlurmId(pub(crate) u32);
 
@@ -185,7 +205,11 @@ pub(crate) struct SlurmId(pub(crate) u32);
 pub(crate) enum Content {
     Table(Arc<Table>, Tally),
     Slurm(Arc<SlurmFile>),
+    SlurmDirectory(Vec<SlurmOutcome>),
 }
+
+/// SLURM files that were read well, each with the name that messages call it by.
+pub(crate) type SlurmFiles = Vec<(Arc<str>, Arc<SlurmFile>)>;
 
 /// A content that was read well, and when it was written, in seconds since 1970.
 pub(crate) struct Read {
@@ -285,7 +309,8 @@ pub(crate) struct Habits {
 /// Follows a place for ever.
 pub(crate) async fn follow(place: Source, context: Context) {
     match place {
-        Source::File(path) => file::follow(path, context).await,
+        Source::File(path) => file::follow(Local::File(path), context).await,
+        Source::Directory(path) => file::follow(Local::Directory(path), context).await,
         Source::Http(url) => http::follow(url, context).await,
         Source::Rtr(target) => rtr::follow(target, context).await,
     }
@@ -296,6 +321,7 @@ pub(crate) async fn read_once(place: &Source, habits: &Habits) -> Result<Read, F
     let reading = Reading::Table(Reader::new(), Version::V2);
     match place {
         Source::File(path) => file::read(path, reading),
+        Source::Directory(_) => Err(Failure::Directory("a source of data is a file, not a directory".to_owned())),
         Source::Http(url) => http::read_once(url, habits, reading).await,
         Source::Rtr(target) => rtr::read_once(target, habits).await,
     }
@@ -305,7 +331,7 @@ pub(crate) async fn read_once(place: &Source, habits: &Habits) -> Result<Read, F
 pub(crate) fn read_slurm(path: &Path, dialect: SlurmDialect) -> Result<Arc<SlurmFile>, Failure> {
     match file::read(path, Reading::Slurm(Vec::new(), dialect))?.content {
         Content::Slurm(file) => Ok(file),
-        Content::Table(..) => unreachable!("it was read as SLURM"),
+        Content::Table(..) | Content::SlurmDirectory(_) => unreachable!("it was read as a SLURM file"),
     }
 }
 

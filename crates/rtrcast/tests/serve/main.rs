@@ -35,6 +35,7 @@ mod peers;
 mod proxied;
 mod reload;
 mod slurm;
+mod slurm_directory;
 mod slurm_mistakes;
 mod sources;
 mod ssh;
