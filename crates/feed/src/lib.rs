@@ -29,6 +29,7 @@ mod reader;
 mod rows;
 mod scalar;
 mod slurm;
+mod start;
 mod table;
 pub mod write;
 
@@ -39,4 +40,5 @@ pub use slurm::{
     Mention, Outcome, Overlaps, PrefixFilter, ReadAsEmpty, Slurm, SlurmConflict, SlurmDialect, SlurmError, SlurmErrors,
     SlurmFile, SlurmList, SlurmReason, SlurmVersion, meant,
 };
+pub use start::OtherKind;
 pub use table::{Facts, Stamp, Table};

@@ -9,7 +9,6 @@ mod xz;
 
 use crate::reader::{Octets, Plain, ReadError, Reason};
 use crate::rows::Rows;
-use std::fmt;
 use zstd::stream::raw::{DParameter, InBuffer, Operation, OutBuffer};
 
 /// The most octets that may come of decompressing a file: twenty times the JSON of the whole world.
@@ -36,16 +35,6 @@ pub(crate) enum Compression {
     Xz,
 }
 
-impl fmt::Display for Compression {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Compression::Gzip => "gzip",
-            Compression::Zstd => "zstd",
-            Compression::Xz => "xz",
-        })
-    }
-}
-
 /// What the first octets of a file say of its compression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Start {
@@ -58,6 +47,15 @@ pub(crate) enum Start {
 }
 
 impl Compression {
+    /// What its program is called.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+            Compression::Xz => "xz",
+        }
+    }
+
     /// Recognises the octets that a compressed file begins with.
     pub(crate) fn of(start: &[u8]) -> Start {
         match start {

@@ -1,5 +1,6 @@
 //! Each way in which a SLURM file can be wrong, and how it is said: the place first, then the way out.
 
+use crate::start::OtherKind;
 use rtrcast_proto::{Asn, AspaError, NotDer, OriginError, Prefix};
 use std::fmt;
 use std::iter::once;
@@ -101,6 +102,8 @@ pub enum SlurmReason {
     },
     /// The file is a validator's output.
     ValidatorOutput,
+    /// The file is something else that is well known.
+    OtherKind(OtherKind),
     /// A value of the wrong kind.
     WrongKind {
         /// What it should be.
@@ -155,7 +158,11 @@ impl SlurmReason {
     /// Whether the file can't be read on from there.
     pub(super) fn is_of_grammar(&self) -> bool {
         match self {
-            SlurmReason::Empty | SlurmReason::NotUtf8 | SlurmReason::NotJson(_) | SlurmReason::Truncated => true,
+            SlurmReason::Empty
+            | SlurmReason::NotUtf8
+            | SlurmReason::NotJson(_)
+            | SlurmReason::Truncated
+            | SlurmReason::OtherKind(_) => true,
             SlurmReason::UnknownMember { .. }
             | SlurmReason::OfVersion2(_)
             | SlurmReason::MemberTwice(_)
@@ -206,6 +213,7 @@ impl fmt::Display for SlurmReason {
             SlurmReason::ValidatorOutput => {
                 f.write_str("the output of a validator (\"roas\"), not SLURM; it is a source of data")
             }
+            SlurmReason::OtherKind(kind) => write!(f, "this is {kind}; SLURM is plain JSON"),
             SlurmReason::WrongKind { wanted, found, meant: None } => write!(f, "{found} instead of {wanted}"),
             SlurmReason::WrongKind { wanted, found, meant: Some(meant) } => {
                 write!(f, "{found} instead of {wanted}; did you mean {meant}?")

@@ -6,8 +6,10 @@
 use super::error::{SlurmError, SlurmErrors, SlurmReason};
 use super::mistakes::Mistakes;
 use super::{SlurmDialect, spelling};
+use crate::compressed::{Compression, Start};
 use crate::json::scan::{Cursor, Stop, Text, Value};
 use crate::scalar;
+use crate::start::OtherKind;
 use rtrcast_proto::Asn;
 
 /// A member that an object may have, and its name in a dialect; it may have several.
@@ -87,6 +89,9 @@ impl<'a> Walk<'a> {
 
     /// Goes to the document.
     pub(super) fn begin(&mut self) -> Result<(), Refused> {
+        if let Some(kind) = other_kind(self.octets) {
+            return Err(self.broken(0, SlurmReason::OtherKind(kind)));
+        }
         if let Err(error) = std::str::from_utf8(self.octets) {
             return Err(self.broken(error.valid_up_to(), SlurmReason::NotUtf8));
         }
@@ -364,6 +369,14 @@ impl<'a> Walk<'a> {
     pub(super) fn asn(&mut self) -> Result<Found<Asn>, Refused> {
         let Found { value, at } = self.whole(SlurmReason::NotAsn)?;
         Ok(Found { value: Asn(value), at })
+    }
+}
+
+/// What a file is if it is something else that is well known.
+fn other_kind(octets: &[u8]) -> Option<OtherKind> {
+    match Compression::of(octets) {
+        Start::Compressed(compression) => Some(OtherKind::Compressed(compression.name())),
+        Start::TooShort | Start::Plain => OtherKind::of(octets),
     }
 }
 

@@ -7,6 +7,7 @@ mod ccr;
 mod compressed;
 mod csv;
 mod json;
+mod kinds;
 mod order;
 mod write;
 mod xz;

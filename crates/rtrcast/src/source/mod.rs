@@ -145,7 +145,7 @@ impl Failure {
                 Reason::Truncated => "truncated",
                 Reason::NotUtf8 => "not_utf8",
                 Reason::NotJson(_) | Reason::MemberTwice(_) => "not_json",
-                Reason::Unrecognised(_) => "unrecognised",
+                Reason::Unrecognised(_) | Reason::OtherKind(_) => "unrecognised",
                 Reason::Compression(_) | Reason::Dictionary { .. } => "compression",
                 Reason::TooLarge(_) => "too_large",
                 Reason::Ccr(_) | Reason::CcrWithoutVrps => "ccr",

@@ -113,7 +113,7 @@ fn a_broken_file_changes_nothing_and_says_so_once() {
         (b"", "the file is empty", "empty"),
         (
             b"<html>\n<body>Bad gateway",
-            "neither a validator's JSON nor its CSV nor a CCR: it begins with \"<html>\"",
+            "this is an HTML page, perhaps an error page or a login page; give the URL or the file of a validator's JSON",
             "unrecognised",
         ),
         (

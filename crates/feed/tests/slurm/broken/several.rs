@@ -3,7 +3,7 @@
 use super::refused;
 use crate::{Lists, check, parse, said};
 use expect_test::expect;
-use rtrcast_feed::SlurmDialect;
+use rtrcast_feed::{SlurmDialect, SlurmFile};
 
 /// What somebody wrote by hand: host bits twice, and an AS number in quotes.
 #[test]
@@ -133,6 +133,25 @@ fn a_validators_output_is_named() {
             error: line 2, column 1: the output of a validator ("roas"), not SLURM; it is a source of data
         "#]],
     );
+}
+
+#[test]
+fn other_files_are_named() {
+    refused(
+        ["<!DOCTYPE html>\n<title>Not found</title>", "-----BEGIN CERTIFICATE-----", "BZh91AY&SY"],
+        str::to_owned,
+        expect![[r#"
+            <!DOCTYPE html>
+            <title>Not found</title>
+                line 1, column 1: this is an HTML page, perhaps an error page or a login page; SLURM is plain JSON
+            -----BEGIN CERTIFICATE-----
+                line 1, column 1: this is a certificate or key in PEM; SLURM is plain JSON
+            BZh91AY&SY
+                line 1, column 1: this is a file compressed by bzip2; SLURM is plain JSON
+        "#]],
+    );
+    let compressed = SlurmFile::parse(&[0x1F, 0x8B, 8, 0], SlurmDialect::Strict).unwrap_err().to_string();
+    expect!["line 1, column 1: this is a file compressed by gzip; SLURM is plain JSON"].assert_eq(&compressed);
 }
 
 #[test]
