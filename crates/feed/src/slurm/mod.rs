@@ -3,9 +3,9 @@
 //!
 //! A file is either accepted whole or refused with the places of its mistakes: a mistake that was passed over would
 //! remove routes that nobody named, or keep those that somebody did (`parse.rs` and `entries.rs`, over `walk.rs` and
-//! `mistakes.rs`, with the words of `error.rs`). Several files become one [`Slurm`] if they do not speak of the same (`merge.rs`, `overlap.rs`). That has
-//! [`Filters`], which judge records (`filters.rs`), and the assertions as an image; [`Effect`]s say which entries do
-//! something at all (`effects.rs`).
+//! `mistakes.rs`, with the words of `error.rs`). Several files become one [`Slurm`] if they do not speak of the same
+//! (`merge.rs`, `overlap.rs`). That has [`Filters`], which judge records (`filters.rs`), and the assertions as an image;
+//! [`Effect`]s say which entries do something at all (`effects.rs`).
 
 mod effects;
 mod entries;
