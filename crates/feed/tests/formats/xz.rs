@@ -83,6 +83,32 @@ fn no_octet_that_flips_makes_another_set() {
     }
 }
 
+/// The same where the checksums of the headers are right: then all that they ask for is tried.
+#[test]
+fn no_header_makes_another_set() {
+    let file = BY_XZ[0];
+    let right = read(file).map(|rows| table(rows).0).unwrap();
+    let sum = |octets: &[u8]| {
+        let mut crc = flate2::Crc::new();
+        crc.update(octets);
+        crc.sum().to_le_bytes()
+    };
+    // The header of the stream has its flags from octet 6 on and its checksum at 8; the header of the block begins at 12
+    // and has its checksum at 20.
+    for at in (6..8).chain(12..20) {
+        for value in 0..=u8::MAX {
+            let mut changed = file.to_vec();
+            changed[at] = value;
+            let (stream, block) = (sum(&changed[6..8]), sum(&changed[12..20]));
+            changed[8..12].copy_from_slice(&stream);
+            changed[20..24].copy_from_slice(&block);
+            if let Ok(rows) = read(&changed) {
+                assert_eq!(table(rows).0.image(), right.image(), "octet {at} is {value}");
+            }
+        }
+    }
+}
+
 #[test]
 fn what_is_wrong_is_told_with_its_place() {
     let broken = |at: usize| {
