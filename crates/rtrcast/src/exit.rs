@@ -14,8 +14,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// 3: the configuration or SLURM is wrong.
     Config(String),
-    /// 3: SLURM files are wrong: a line for each mistake.
-    Slurm(Vec<String>),
+    /// 3: SLURM files are wrong: a line for each mistake, and how many there are.
+    Slurm { lines: Vec<String>, mistakes: usize },
     /// 4: a Unix socket can't be had.
     Socket {
         /// What it was for.
@@ -50,7 +50,7 @@ impl Failure {
     /// Why in lines, of which there is at least one.
     pub(crate) fn lines(&self) -> Vec<String> {
         match self {
-            Failure::Slurm(lines) => lines.clone(),
+            Failure::Slurm { lines, .. } => lines.clone(),
             other => vec![other.to_string()],
         }
     }
@@ -59,7 +59,7 @@ impl Failure {
         ExitCode::from(match self {
             Failure::Internal(_) => 1,
             Failure::Usage(_) => 2,
-            Failure::Config(_) | Failure::Slurm(_) => 3,
+            Failure::Config(_) | Failure::Slurm { .. } => 3,
             Failure::Address { .. } | Failure::Socket { .. } => 4,
             Failure::Output { .. } => 5,
             Failure::Unreachable(_) => 10,
@@ -83,7 +83,7 @@ impl fmt::Display for Failure {
             | Failure::Protocol(what)
             | Failure::TimedOut(what)
             | Failure::Authentication(what) => f.write_str(what),
-            Failure::Slurm(lines) => f.write_str(&lines.join("; ")),
+            Failure::Slurm { lines, .. } => f.write_str(&lines.join("; ")),
             Failure::Output { place, error } => write!(f, "{place}: can't be written: {error}"),
             Failure::Interrupted(_) => f.write_str("stopped before it was done"),
             Failure::Socket { flag, path, error } => {

@@ -60,7 +60,9 @@ impl Followed {
     pub(crate) fn is_read_like(&self, other: &Followed) -> bool {
         match self.place {
             Source::Rtr(_) => self.habits.dial == other.habits.dial,
-            Source::File(_) | Source::Directory(_) | Source::Http(_) => self.habits == other.habits,
+            Source::File(_) | Source::Directory(_) | Source::Http(_) => {
+                self.habits == other.habits && self.place == other.place
+            }
         }
     }
 
@@ -120,25 +122,27 @@ impl Plan {
     /// Reads the SLURM files and directories that are there, and sees whether they go together: what is wrong with them now
     /// would be wrong later. What lies at URLs is not known yet.
     pub(crate) fn read_slurm(&self) -> Result<Vec<Option<SlurmFiles>>, Failure> {
-        let (mut places, mut wrong) = (Vec::new(), Vec::new());
+        let (mut places, mut wrong) = (Vec::new(), Wrong::default());
         for Followed { place, habits } in &self.slurm {
-            places.push(match place {
-                Source::Http(_) | Source::Rtr(_) => None,
+            let outcomes = match place {
+                Source::Http(_) | Source::Rtr(_) => {
+                    places.push(None);
+                    continue;
+                }
                 Source::File(path) => {
                     let outcome = source::read_slurm(path, habits.dialect);
-                    Some(well([SlurmOutcome { name: place.to_string().into(), outcome }], &mut wrong))
+                    Ok(vec![SlurmOutcome { name: place.to_string().into(), outcome }])
                 }
-                Source::Directory(path) => match source::read_slurm_directory(path, habits.dialect) {
-                    Ok(files) => Some(well(files, &mut wrong)),
-                    Err(failure) => {
-                        wrong.push(format!("{place}: {failure}"));
-                        None
-                    }
-                },
-            });
+                Source::Directory(path) => source::read_slurm_directory(path, habits.dialect),
+            };
+            match outcomes {
+                Ok(outcomes) => places.push(Some(wrong.others_of(outcomes))),
+                Err(failure) => wrong.add(&place.to_string(), &failure),
+            }
         }
-        if !wrong.is_empty() {
-            return Err(Failure::Slurm(wrong));
+        let Wrong { lines, mistakes } = wrong;
+        if !lines.is_empty() {
+            return Err(Failure::Slurm { lines, mistakes });
         }
         let known: SlurmFiles = places.iter().flatten().flatten().cloned().collect();
         Slurm::merge(&known, self.overlaps).map_err(|conflict| Failure::Config(conflict.to_string()))?;
@@ -170,16 +174,30 @@ impl Plan {
     }
 }
 
-/// The files that were read well; of the others, what is wrong with them.
-fn well(files: impl IntoIterator<Item = SlurmOutcome>, wrong: &mut Vec<String>) -> SlurmFiles {
-    let mut well = SlurmFiles::new();
-    for SlurmOutcome { name, outcome } in files {
-        match outcome {
-            Ok(file) => well.push((name, file)),
-            Err(failure) => wrong.extend(failure.lines().into_iter().map(|line| format!("{name}: {line}"))),
-        }
+/// What is wrong with SLURM files.
+#[derive(Default)]
+struct Wrong {
+    lines: Vec<String>,
+    mistakes: usize,
+}
+
+impl Wrong {
+    fn add(&mut self, name: &str, failure: &source::Failure) {
+        self.lines.extend(failure.lines().into_iter().map(|line| format!("{name}: {line}")));
+        self.mistakes += failure.mistakes();
     }
-    well
+
+    /// Takes note of the files that could not be read; the others.
+    fn others_of(&mut self, outcomes: Vec<SlurmOutcome>) -> SlurmFiles {
+        let mut files = SlurmFiles::new();
+        for SlurmOutcome { name, outcome } in outcomes {
+            match outcome {
+                Ok(file) => files.push((name, file)),
+                Err(failure) => self.add(&name, &failure),
+            }
+        }
+        files
+    }
 }
 
 fn fixed(arguments: &ServeArguments) -> Fixed {

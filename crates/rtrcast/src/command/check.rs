@@ -66,6 +66,12 @@ impl Checker {
         Checker::say(line);
     }
 
+    /// The same in lines: of many mistakes not each has one.
+    fn complain_in_lines(&mut self, lines: &[String], mistakes: usize) {
+        self.complaints += mistakes;
+        lines.iter().for_each(|line| Checker::say(line));
+    }
+
     fn file(&mut self, path: &Path) {
         if path.extension().is_some_and(|extension| extension == "toml") {
             return self.configuration(path);
@@ -105,7 +111,8 @@ impl Checker {
                 let verdict = if self.complaints == before { ", all well" } else { "" };
                 Checker::say(&format!("{}: a configuration with {sources} and {slurm}{verdict}", path.display()));
             }
-            Err(failure) => failure.lines().iter().for_each(|line| self.complain(line)),
+            Err(Failure::Slurm { lines, mistakes }) => self.complain_in_lines(&lines, mistakes),
+            Err(failure) => self.complain(&failure.to_string()),
         }
     }
 
@@ -150,7 +157,10 @@ impl Checker {
                 }
                 self.slurm.push((name, file));
             }
-            Err(failure) => failure.lines().iter().for_each(|line| self.complain(&format!("{name}: {line}"))),
+            Err(failure) => {
+                let lines: Vec<String> = failure.lines().iter().map(|line| format!("{name}: {line}")).collect();
+                self.complain_in_lines(&lines, failure.mistakes());
+            }
         }
     }
 

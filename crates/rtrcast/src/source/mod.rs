@@ -56,6 +56,16 @@ impl Source {
         }
     }
 
+    /// Whether both are at the same place: what was a file there may be a directory now.
+    pub(crate) fn is_at_place_of(&self, other: &Source) -> bool {
+        match (self, other) {
+            (Source::File(path) | Source::Directory(path), Source::File(other) | Source::Directory(other)) => {
+                path == other
+            }
+            _ => self == other,
+        }
+    }
+
     /// A path need not be UTF-8; a URL has to be.
     pub(crate) fn parse(text: OsString) -> Result<Source, String> {
         let Some(words) = text.to_str() else { return Ok(Source::File(PathBuf::from(text))) };
@@ -131,6 +141,14 @@ impl Failure {
         match self {
             Failure::Slurm(errors) => describe_mistakes(errors),
             other => vec![other.to_string()],
+        }
+    }
+
+    /// How much is wrong.
+    pub(crate) fn mistakes(&self) -> usize {
+        match self {
+            Failure::Slurm(errors) => errors.count(),
+            _ => 1,
         }
     }
 

@@ -302,6 +302,35 @@ fn a_configuration_names_a_directory() {
     cache.wait_for(&format!(" INFO {}: unchanged", setting.directory));
 }
 
+/// The name stays the same in log and metrics, and what was in effect stays until the other is.
+#[test]
+fn a_file_that_becomes_a_directory_is_one_with_the_next_reload() {
+    let setting = Setting::new(&[("a.slurm", filter(1))]);
+    fs::rename(setting.folder.path("slurm.d"), setting.folder.path("later")).unwrap();
+    setting.folder.put("slurm.d", &filter(2));
+    let mut cache = setting.cache();
+    assert_eq!(served(&cache), [1, 3, 4, 5, 6]);
+    fs::rename(setting.folder.path("slurm.d"), setting.folder.path("before")).unwrap();
+    fs::rename(setting.folder.path("later"), setting.folder.path("slurm.d")).unwrap();
+    let line = cache.wait_for(" WARN ");
+    assert!(line.contains("its last good content stays in force"), "{line}");
+    assert_eq!(served(&cache), [1, 3, 4, 5, 6]);
+    cache.signal("HUP");
+    cache.wait_for(" INFO configuration: serial");
+    cache.wait_for(&format!(" INFO {}: unchanged", setting.directory));
+    assert_eq!(served(&cache), [2, 3, 4, 5, 6]);
+    expect![[r#"
+        WARN: slurm.d: Is a directory (os error 21); its last good content stays in force
+        INFO: slurm.d/a.slurm: new, SLURM with 1 filter and 0 assertions
+        INFO: slurm.d: removed; its 1 filter and 0 assertions are not in effect any more
+        INFO: slurm.d: unchanged
+    "#]].assert_eq(&setting.told(&mut cache));
+    cache.wait_for_metric(&format!("rtrcast_source_healthy{{path=\"{}\"}}", setting.directory), 1);
+    setting.put("a.slurm", &filter(3));
+    cache.wait_for(" INFO SLURM: serial");
+    assert_eq!(served(&cache), [1, 2, 4, 5, 6]);
+}
+
 #[test]
 fn an_empty_directory_is_named() {
     let setting = Setting::new(&[("README", b"put files here".to_vec())]);

@@ -79,6 +79,25 @@ fn all_mistakes_of_all_files_are_told_at_once() {
 }
 
 #[test]
+fn of_many_mistakes_the_first_are_told() {
+    let folder = Folder::new();
+    let entries = [r#"{"asn": -1}"#; 30].join(",\n");
+    let document = String::from_utf8(EMPTY.to_vec())
+        .unwrap()
+        .replace(r#""prefixFilters":[]"#, &format!("\"prefixFilters\":[\n{entries}]"));
+    let many = text(&folder.put("many.slurm", document.as_bytes()));
+    let (code, said, error) = run(&["check", &many]);
+    assert_eq!((code, error.as_str()), (3, "rtrcast: 30 complaints\n"));
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines.len(), 21, "{said}");
+    let last = "line 21: validationOutputFilters.prefixFilters[19].asn: -1 is not an AS number: a whole number up to 4294967295";
+    assert_eq!(lines[19..], [format!("{many}: {last}"), format!("{many}: and 10 more mistakes")]);
+    let config = text(&folder.put("rtrcast.toml", format!("source = \"x.json\"\nslurm = \"{many}\"\n").as_bytes()));
+    let (code, said_of_all, error) = run(&["check", &config]);
+    assert_eq!((code, said_of_all, error.as_str()), (3, said, "rtrcast: 30 complaints\n"));
+}
+
+#[test]
 fn all_mistakes_are_told_when_a_file_turns_bad() {
     let folder = Folder::new();
     let data = text(&folder.put("rpki.json", &document(&[(1, "10.0.0.0/8", 8)])));
