@@ -17,7 +17,7 @@ pub(crate) struct TestArguments {
 
 /// What `feed` is made of. Beside `proto` it is decompression and SHA-256, which compute and touch nothing else, and what
 /// those are made of in turn.
-const FEED_ALLOWED: [&str; 18] = [
+const FEED_ALLOWED: [&str; 19] = [
     "rtrcast-feed",
     "rtrcast-proto",
     // gzip.
@@ -30,6 +30,8 @@ const FEED_ALLOWED: [&str; 18] = [
     "zstd",
     "zstd-safe",
     "zstd-sys",
+    // xz.
+    "lzma-rust2",
     // The hashes of a CCR. `cpufeatures` asks the processor what it can.
     "sha2",
     "digest",

@@ -88,7 +88,7 @@ impl FetchOptions {
             return senseless(&["proxy"], &format!("not the URL of a proxy, which begins with {known}://"));
         }
         match place {
-            Source::File(_) | Source::Rtr(_) if *self != FetchOptions::default() => {
+            Source::File(_) | Source::Directory(_) | Source::Rtr(_) if *self != FetchOptions::default() => {
                 senseless(&[], "only URLs and caches have such options")
             }
             Source::Http(url) if self.token_file.is_some() && !is_protected(url) => {
@@ -99,7 +99,7 @@ impl FetchOptions {
                 let reason = format!("a token for {place} would travel to the proxy in the open; use https");
                 senseless(&["token-file", "proxy"], &reason)
             }
-            Source::File(_) | Source::Http(_) | Source::Rtr(_) => Ok(()),
+            Source::File(_) | Source::Directory(_) | Source::Http(_) | Source::Rtr(_) => Ok(()),
         }
     }
 
@@ -111,7 +111,7 @@ impl FetchOptions {
     /// Those of them that concern a place: what is said for all URLs does not concern files.
     pub(crate) fn of_all_for(&self, place: &Source) -> FetchOptions {
         match place {
-            Source::File(_) | Source::Rtr(_) => FetchOptions::default(),
+            Source::File(_) | Source::Directory(_) | Source::Rtr(_) => FetchOptions::default(),
             Source::Http(_) => self.clone(),
         }
     }

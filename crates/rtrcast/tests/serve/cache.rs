@@ -330,3 +330,16 @@ pub(crate) fn run(arguments: &[&str]) -> (i32, String, String) {
     let text = |octets: Vec<u8>| String::from_utf8(octets).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
+
+/// Without how long something lasts from now on, and with files of this moment made 0 s ago.
+pub(crate) fn without_spans(text: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("(in ") {
+        let (_, behind) = after.split_once(')').expect("a parenthesis ends");
+        shown += &format!("{before}(in SPAN)");
+        rest = behind;
+    }
+    shown += rest;
+    (1..60).fold(shown, |shown, seconds| shown.replace(&format!("made {seconds} s ago"), "made 0 s ago"))
+}

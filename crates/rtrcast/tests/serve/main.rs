@@ -39,6 +39,8 @@ mod planned_stop;
 mod proxied;
 mod reload;
 mod slurm;
+mod slurm_directory;
+mod slurm_mistakes;
 mod sources;
 mod ssh;
 mod startup;
