@@ -140,6 +140,10 @@ pub(super) fn read(path: &Path, mut reading: Reading) -> Result<Read, Failure> {
         // Opening a FIFO would wait for a writer, for ever perhaps.
         return Err(Failure::File(io::Error::other("not a regular file, but a FIFO, socket or device")));
     }
+    if kind.is_dir() && matches!(reading, Reading::Table(..)) {
+        let reason = "it is a directory; give the file in it that a validator writes";
+        return Err(Failure::File(io::Error::new(io::ErrorKind::IsADirectory, reason)));
+    }
     let file = File::open(path).map_err(Failure::File)?;
     let written = file.metadata().and_then(|metadata| metadata.modified()).ok().and_then(unix_of);
     ahead::read(file, &mut reading)?;

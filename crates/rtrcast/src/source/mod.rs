@@ -350,8 +350,8 @@ pub(crate) async fn follow(place: Source, context: Context) {
 pub(crate) async fn read_once(place: &Source, habits: &Habits) -> Result<Read, Failure> {
     let reading = Reading::Table(Reader::new(), Version::V2);
     match place {
-        Source::File(path) => file::read(path, reading),
-        Source::Directory(_) => Err(Failure::Directory("a source of data is a file, not a directory".to_owned())),
+        // Only SLURM has directories, and reading one says that it is none.
+        Source::File(path) | Source::Directory(path) => file::read(path, reading),
         Source::Http(url) => http::read_once(url, habits, reading).await,
         Source::Rtr(target) => rtr::read_once(target, habits).await,
     }

@@ -36,6 +36,15 @@ fn c_nda_01_a_file_that_is_not_there_yet_is_waited_for() {
     assert_eq!(cache.get("/readyz").0, 200);
 }
 
+#[test]
+fn a_directory_is_no_source() {
+    let folder = Folder::new();
+    let mut cache = Cache::start(folder.path(""), &[]);
+    let line = cache.wait_for(" WARN ");
+    let expected = ": it is a directory; give the file in it that a validator writes; waiting for it";
+    assert!(line.contains(expected), "{line}");
+}
+
 /// As RIPE publishes it; whatever the name says of it.
 #[test]
 fn a_file_that_xz_compressed_is_served() {
