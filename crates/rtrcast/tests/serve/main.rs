@@ -5,6 +5,7 @@
 
 mod authority;
 mod cache;
+mod exposition;
 mod fake;
 mod router;
 mod site;
@@ -26,11 +27,13 @@ mod dump_follow;
 mod entrances;
 mod fetch;
 mod files;
+mod http;
 mod last_words;
 mod last_words_secured;
 mod listeners;
 mod listeners_reload;
 mod memory;
+mod metrics;
 mod peers;
 mod proxied;
 mod reload;
