@@ -37,6 +37,7 @@ mod metrics;
 mod peers;
 mod proxied;
 mod reload;
+mod self_signed;
 mod slurm;
 mod sources;
 mod ssh;
