@@ -25,8 +25,8 @@ pub use key::{KeyError, SshKey, SshKeyKind};
 pub use known_hosts::KnownHosts;
 pub(crate) use line::Line;
 pub use password::{HASH_MEMORY_KIB_MAX, HASH_PASSES_MAX, Passwords, hash_password};
-pub(crate) use server::accept;
 pub use server::{ATTEMPTS_MAX, Logins, OFFERS_MAX, SshServer, SshServerError};
+pub(crate) use server::{HandshakeFailure, accept};
 pub use turn::VERIFICATIONS_MAX;
 
 use std::error::Error;

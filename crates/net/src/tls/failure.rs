@@ -43,6 +43,8 @@ pub enum HandshakeFailure {
     Protocol(String),
     /// The connection broke.
     Lost(io::Error),
+    /// It was ended by a router, or what seemed to be one, before anything came.
+    Probed,
 }
 
 impl HandshakeFailure {
@@ -110,6 +112,7 @@ impl fmt::Display for HandshakeFailure {
                 f.write_str(text)
             }
             HandshakeFailure::Lost(error) => write!(f, "the connection broke in the TLS handshake: {error}"),
+            HandshakeFailure::Probed => f.write_str("the connection ended before anything came"),
         }
     }
 }
@@ -122,6 +125,7 @@ impl From<HandshakeFailure> for io::Error {
             HandshakeFailure::Untrusted(_) | HandshakeFailure::Refused(_) => io::ErrorKind::PermissionDenied,
             HandshakeFailure::Protocol(_) => io::ErrorKind::InvalidData,
             HandshakeFailure::Lost(error) => error.kind(),
+            HandshakeFailure::Probed => io::ErrorKind::UnexpectedEof,
         };
         io::Error::new(kind, failure)
     }

@@ -265,7 +265,9 @@ pub(super) fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
                 HandshakeFailure::Refused(_) => {
                     format!("{failure}; --fetch-client-cert and --fetch-client-key say what it is shown")
                 }
-                HandshakeFailure::Protocol(_) | HandshakeFailure::Lost(_) => failure.to_string(),
+                HandshakeFailure::Protocol(_) | HandshakeFailure::Lost(_) | HandshakeFailure::Probed => {
+                    failure.to_string()
+                }
             });
             break;
         }
