@@ -289,7 +289,11 @@ impl Metrics {
             "Error Reports received, by code",
             self.reports_received.clone(),
         );
-        registry.register("rtrcast_unclean_ends", "Connections that broke or were reset", self.unclean_ends.clone());
+        registry.register(
+            "rtrcast_unclean_ends",
+            "Connections that broke or were reset after something had come",
+            self.unclean_ends.clone(),
+        );
         registry.register(
             "rtrcast_accept_failures",
             "Times that accepting a connection failed",

@@ -255,6 +255,9 @@ async fn log_in(handle: &mut ClientHandle, client: &SshClient, user: &str) -> Re
 fn broken(error: &russh::Error, last_words: Option<String>) -> io::Error {
     match (error, last_words) {
         (_, Some(words)) => io::Error::new(io::ErrorKind::ConnectionAborted, format!("the cache ended it: {words}")),
+        (russh::Error::IO(error), None) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            io::Error::new(io::ErrorKind::UnexpectedEof, "the cache has ended the connection in the SSH handshake")
+        }
         (russh::Error::IO(error), None) => io::Error::new(error.kind(), error.to_string()),
         (russh::Error::Disconnect, None) => {
             io::Error::new(io::ErrorKind::UnexpectedEof, "the cache has ended the SSH session")

@@ -178,6 +178,7 @@ fn builder(url: &Url, habits: &Habits) -> Result<ClientBuilder, Failure> {
         // The library that fetches refuses a certificate that is itself the authority.
         (Some(path), ..) => builder = builder.tls_backend_preconfigured(tls(path, client_cert, client_key)?),
         (None, Some(cert), Some(key)) => {
+            identity(cert, key)?;
             let mut pem = read("the client's certificate", cert)?;
             pem.push(b'\n');
             pem.extend(read("the client's key", key)?);
@@ -200,16 +201,19 @@ fn builder(url: &Url, habits: &Habits) -> Result<ClientBuilder, Failure> {
 fn tls(ca: &Path, client_cert: &Option<PathBuf>, client_key: &Option<PathBuf>) -> Result<impl Any + use<>, Failure> {
     let trusted = read("the authorities' certificates", ca)?;
     let identity = match (client_cert, client_key) {
-        (Some(cert), Some(key)) => {
-            let (chain, key) = (read("the client's certificate", cert)?, read("the client's key", key)?);
-            let made = TlsIdentity::from_pem(&chain, &key);
-            Some(made.map_err(|error| wrong(&[client_cert, client_key], &error.to_string()))?)
-        }
+        (Some(cert), Some(key)) => Some(identity(cert, key)?),
         _ => None,
     };
     let client = TlsClient::new(Some(&trusted), identity, None);
     let client = client.map_err(|error| Failure::Options(format!("{}: {error}", ca.display())))?;
     Ok(client.config().clone())
+}
+
+/// What is shown to servers; what is wrong with it is told by our own words.
+fn identity(cert: &Path, key: &Path) -> Result<TlsIdentity, Failure> {
+    let (chain, private) = (read("the client's certificate", cert)?, read("the client's key", key)?);
+    let made = TlsIdentity::from_pem(&chain, &private);
+    made.map_err(|error| Failure::Options(format!("{}, {}: {error}", cert.display(), key.display())))
 }
 
 fn read(what: &str, path: &Path) -> Result<Vec<u8>, Failure> {
@@ -227,10 +231,7 @@ fn read(what: &str, path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// What is wrong with what was read from one of these files.
 fn unusable(files: &[&Option<PathBuf>], error: &reqwest::Error) -> Failure {
-    wrong(files, &with_causes(error))
-}
-
-fn wrong(files: &[&Option<PathBuf>], reason: &str) -> Failure {
+    let reason = with_causes(error);
     let files: Vec<String> = files.iter().filter_map(|path| Some(path.as_ref()?.display().to_string())).collect();
     let place = if files.is_empty() { String::new() } else { format!("{}: ", files.join(", ")) };
     Failure::Options(format!("{place}{reason}"))

@@ -148,7 +148,8 @@ fn broken(error: reqwest::Error) -> Failure {
         (true, ..) => "the server does not answer in time".to_owned(),
         (false, true, _) => format!("can't connect: {innermost}"),
         (false, false, true) => format!("the transfer broke off: {innermost}"),
-        (false, false, false) => all.join(": "),
+        (false, false, false) if error.is_redirect() || error.is_builder() => innermost.to_owned(),
+        (false, false, false) => format!("no answer: {innermost}"),
     })
 }
 

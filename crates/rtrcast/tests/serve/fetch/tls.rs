@@ -114,11 +114,14 @@ fn a_client_certificate_that_cannot_be_read_is_said_with_its_file() {
     assert!(line.contains(&format!("can't read the client's key: {key}: No such file")), "{line}");
 
     // No key, and one that is not the certificate's.
-    for content in ["nothing", &clients.client().key] {
+    let others = clients.client().key;
+    for (content, wrong) in
+        [("nothing", "there is no private key in it"), (others.as_str(), "the key does not belong to the certificate")]
+    {
         folder.put("client.key", content.as_bytes());
         cache.signal("HUP");
         let line = cache.wait_for("WARN");
-        assert!(line.contains(&format!("{certificate}, {key}: ")), "{line}");
+        assert!(line.contains(&format!("{certificate}, {key}: {wrong}")), "{line}");
     }
 }
 
