@@ -128,7 +128,7 @@ async fn run(command_line: &CommandLine, plan: Plan, slurm: SlurmPlaces, room: R
                 let own = entrances.taker(address).filter(|_| error.kind() == io::ErrorKind::AddrInUse);
                 Failure::Address { flag: "--http", address, error: own.map_or(error, io::Error::other) }
             };
-            Some(TcpListener::bind(address).await.map_err(failure)?)
+            Some(http::bind(address).map_err(failure)?)
         }
     };
     if let Some(address) = http.as_ref().and_then(|listener| listener.local_addr().ok()) {

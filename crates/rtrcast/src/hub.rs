@@ -517,7 +517,7 @@ impl Hub {
                 // It may have gone away meanwhile.
                 let _ = reply.send(view);
             }
-            Err(error) => error!("can't make {want:?}: {error}"),
+            Err(error) => error!("can't make {want}: {error}"),
         }
     }
 

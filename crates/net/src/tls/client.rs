@@ -1,7 +1,8 @@
 //! The router's side of TLS.
 
+use super::anchors::{AnchoredServers, Anchors};
 use super::failure::{HandshakeFailure, Side};
-use super::{TlsError, TlsIdentity, authorities, provider};
+use super::{TlsError, TlsIdentity, provider};
 use crate::close;
 use crate::transport::{Socket, Tls};
 use rustls::client::{ClientConnection, Resumption};
@@ -22,22 +23,23 @@ pub struct TlsClient {
 }
 
 impl TlsClient {
-    /// Trusts these authorities (certificates as PEM), or without them the system's, which are read here from files;
+    /// Trusts these authorities, and whoever shows a certificate that is itself one of them (certificates as PEM), or without them the system's, which are read here from files;
     /// shows this identity to a cache that asks for one.
     pub fn new(
         trusted: Option<&[u8]>,
         identity: Option<TlsIdentity>,
         name: Option<&str>,
     ) -> Result<TlsClient, TlsError> {
-        let trusted = match trusted {
-            Some(pem) => authorities(pem)?,
-            None => authorities_of_the_system()?,
-        };
         let name = name.map(|name| server_name(name).ok_or_else(|| TlsError::Name(name.to_owned())));
         let builder = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&TLS13, &TLS12])
-            .expect("the provider has suites for both versions")
-            .with_root_certificates(trusted);
+            .expect("the provider has suites for both versions");
+        let builder = match trusted {
+            Some(pem) => builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(AnchoredServers::new(Anchors::from_pem(pem)?))),
+            None => builder.with_root_certificates(authorities_of_the_system()?),
+        };
         let mut config = match identity {
             Some(identity) => builder.with_client_cert_resolver(identity.resolver()),
             None => builder.with_no_client_auth(),
@@ -45,6 +47,11 @@ impl TlsClient {
         // A connection stays for weeks; nothing is kept for the next one.
         config.resumption = Resumption::disabled();
         Ok(TlsClient { config: Arc::new(config), name: name.transpose()? })
+    }
+
+    /// What it is made of, for another library that speaks TLS by rustls. The name is that library's to know.
+    pub fn config(&self) -> &ClientConfig {
+        &self.config
     }
 }
 

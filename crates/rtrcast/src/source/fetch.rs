@@ -5,8 +5,10 @@ use crate::cli::DialOptions;
 use crate::words::{plain, without_os_errors};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::{Action, Attempt, Policy};
-use reqwest::{Certificate, Client, ClientBuilder, Identity, Proxy, Url};
+use reqwest::{Client, ClientBuilder, Identity, Proxy, Url};
 use rtrcast_feed::SlurmDialect;
+use rtrcast_net::{HandshakeFailure, TlsClient, TlsIdentity};
+use std::any::Any;
 use std::error::Error;
 use std::fs;
 use std::io::{self, Read};
@@ -173,20 +175,18 @@ fn builder(url: &Url, habits: &Habits) -> Result<ClientBuilder, Failure> {
         // The URL that redirects may have secrets, which are not for where it leads to.
         .referer(false)
         .redirect(Policy::custom(redirect));
-    if let Some(path) = ca {
-        let pem = read("the authorities' certificates", path)?;
-        let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(&[ca], &error))?;
-        if certificates.is_empty() {
-            return Err(Failure::Options(format!("{}: there is no certificate in it", path.display())));
+    match (ca, client_cert, client_key) {
+        // The library that fetches refuses a certificate that is itself the authority.
+        (Some(path), ..) => builder = builder.tls_backend_preconfigured(tls(path, client_cert, client_key)?),
+        (None, Some(cert), Some(key)) => {
+            identity(cert, key)?;
+            let mut pem = read("the client's certificate", cert)?;
+            pem.push(b'\n');
+            pem.extend(read("the client's key", key)?);
+            let identity = Identity::from_pem(&pem).map_err(|error| unusable(&[client_cert, client_key], &error))?;
+            builder = builder.identity(identity);
         }
-        builder = builder.tls_certs_only(certificates);
-    }
-    if let (Some(cert), Some(key)) = (client_cert, client_key) {
-        let mut pem = read("the client's certificate", cert)?;
-        pem.push(b'\n');
-        pem.extend(read("the client's key", key)?);
-        let identity = Identity::from_pem(&pem).map_err(|error| unusable(&[client_cert, client_key], &error))?;
-        builder = builder.identity(identity);
+        (None, ..) => {}
     }
     builder = match proxy.as_deref() {
         // The environment's proxy is not this machine itself.
@@ -196,6 +196,25 @@ fn builder(url: &Url, habits: &Habits) -> Result<ClientBuilder, Failure> {
         Some(proxy) => builder.proxy(Proxy::all(proxy).map_err(|error| Failure::Options(with_causes(&error)))?),
     };
     Ok(builder)
+}
+
+/// TLS that trusts these authorities, as caches that are followed are trusted.
+fn tls(ca: &Path, client_cert: &Option<PathBuf>, client_key: &Option<PathBuf>) -> Result<impl Any + use<>, Failure> {
+    let trusted = read("the authorities' certificates", ca)?;
+    let identity = match (client_cert, client_key) {
+        (Some(cert), Some(key)) => Some(identity(cert, key)?),
+        _ => None,
+    };
+    let client = TlsClient::new(Some(&trusted), identity, None);
+    let client = client.map_err(|error| Failure::Options(format!("{}: {error}", ca.display())))?;
+    Ok(client.config().clone())
+}
+
+/// What is shown to servers; what is wrong with it is told by our own words.
+fn identity(cert: &Path, key: &Path) -> Result<TlsIdentity, Failure> {
+    let (chain, private) = (read("the client's certificate", cert)?, read("the client's key", key)?);
+    let made = TlsIdentity::from_pem(&chain, &private);
+    made.map_err(|error| Failure::Options(format!("{}, {}: {error}", cert.display(), key.display())))
 }
 
 fn read(what: &str, path: &Path) -> Result<Vec<u8>, Failure> {
@@ -213,9 +232,10 @@ fn read(what: &str, path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// What is wrong with what was read from one of these files.
 fn unusable(files: &[&Option<PathBuf>], error: &reqwest::Error) -> Failure {
+    let reason = with_causes(error);
     let files: Vec<String> = files.iter().filter_map(|path| Some(path.as_ref()?.display().to_string())).collect();
     let place = if files.is_empty() { String::new() } else { format!("{}: ", files.join(", ")) };
-    Failure::Options(format!("{place}{}", with_causes(error)))
+    Failure::Options(format!("{place}{reason}"))
 }
 
 /// Follows redirects, but never from a protected channel to an unprotected one.
@@ -230,18 +250,39 @@ fn redirect(attempt: Attempt<'_>) -> Action {
     }
 }
 
-/// An error with all that caused it: the outermost says little.
-pub(super) fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let inner = error.to_string();
-        if !text.ends_with(&inner) {
-            text = format!("{text}: {inner}");
+/// An error with all that caused it, from the outermost, which says little, to the innermost.
+pub(super) fn with_causes(error: &(dyn Error + 'static)) -> String {
+    causes(error).join(": ")
+}
+
+/// The texts of an error and of all that caused it.
+pub(super) fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
+    let mut texts: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        next = error.source();
+        if let Some(failure) = HandshakeFailure::of_fetch(error) {
+            texts.push(match failure {
+                HandshakeFailure::Untrusted(_) => format!("{failure}; --fetch-ca names the authority to trust"),
+                HandshakeFailure::Refused(_) => {
+                    format!("{failure}; --fetch-client-cert and --fetch-client-key say what it is shown")
+                }
+                HandshakeFailure::Protocol(_) | HandshakeFailure::Lost(_) | HandshakeFailure::Probed => {
+                    failure.to_string()
+                }
+            });
+            break;
         }
-        cause = error.source();
+        // It says by the name of a variant where in the library it comes from.
+        if next.is_some() && error.is::<hyper_util::client::legacy::Error>() {
+            continue;
+        }
+        let text = without_os_errors(&error.to_string());
+        if !texts.last().is_some_and(|outer| outer.ends_with(&text)) {
+            texts.push(text);
+        }
     }
-    without_os_errors(&text)
+    texts
 }
 
 #[cfg(test)]
