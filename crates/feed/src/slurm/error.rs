@@ -84,7 +84,9 @@ pub enum SlurmReason {
     OfVersion2(&'static str),
     /// A member stands twice, perhaps by two of its names.
     MemberTwice(&'static str),
-    /// A member that has to be there is not.
+    /// The version has to be there and is not.
+    MissingVersion,
+    /// A member of an entry that has to be there is not.
     Missing(&'static str),
     /// A list, or an object of lists, that has to be there is not.
     MissingList {
@@ -166,6 +168,7 @@ impl SlurmReason {
             SlurmReason::UnknownMember { .. }
             | SlurmReason::OfVersion2(_)
             | SlurmReason::MemberTwice(_)
+            | SlurmReason::MissingVersion
             | SlurmReason::Missing(_)
             | SlurmReason::MissingList { .. }
             | SlurmReason::NullList { .. }
@@ -207,6 +210,9 @@ impl fmt::Display for SlurmReason {
                 write!(f, "member \"{name}\" is of version 2, and the file says \"slurmVersion\": 1")
             }
             SlurmReason::MemberTwice(name) => write!(f, "member \"{name}\" stands twice"),
+            SlurmReason::MissingVersion => {
+                f.write_str("no \"slurmVersion\"; add \"slurmVersion\": 1, or 2 for a file with lists of ASPAs")
+            }
             SlurmReason::Missing(name) => write!(f, "no \"{name}\""),
             SlurmReason::MissingList { name, empty } => write!(f, "no \"{name}\"; add \"{name}\": {empty}"),
             SlurmReason::NullList { wanted, empty } => write!(f, "null instead of {wanted}; write {empty}"),

@@ -36,10 +36,8 @@ enum Member {
     Assertions,
 }
 
-const VERSION: &str = "slurmVersion";
-
 const DOCUMENT: [Name<Member>; 3] = [
-    Name::strict(Member::Version, VERSION),
+    Name::strict(Member::Version, "slurmVersion"),
     Name::strict(Member::Filters, FILTERS.name),
     Name::strict(Member::Assertions, ASSERTIONS.name),
 ];
@@ -172,7 +170,7 @@ impl Document {
     /// Checks what only the whole document shows.
     fn finish(mut self, walk: &mut Walk<'_>, members: &Members<Member>) -> Result<SlurmFile, Refused> {
         if !members.has(&Member::Version) {
-            walk.wrong(members.at, SlurmReason::Missing(VERSION));
+            walk.wrong(members.at, SlurmReason::MissingVersion);
         }
         let (filters, assertions) = (self.filter_lists.take(), self.assertion_lists.take());
         self.check_lists(walk, members, &FILTERS, filters);

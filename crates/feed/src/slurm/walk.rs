@@ -260,7 +260,7 @@ impl<'a> Walk<'a> {
         let unseen = || allowed().filter(|name| !members.seen.contains(&name.member));
         let meant = spelling::meant(&text.octets(), unseen().map(|name| name.name));
         let member = unseen().find(|name| Some(name.name) == meant).map(|name| name.member);
-        members.meant.extend(member);
+        members.meant.extend(member.filter(|member| !members.meant.contains(member)));
         self.wrong(at, SlurmReason::UnknownMember { name: text.shown(), meant });
         Ok(None)
     }

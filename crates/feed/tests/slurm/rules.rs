@@ -460,7 +460,7 @@ fn the_lenient_dialect_reads_missing_and_null_lists_as_empty() {
     expect![[r#"
         error: line 1, column 1: null instead of an object
         error: line 1: slurmVersion: null instead of a number
-        error: line 1, column 1: no "slurmVersion"
+        error: line 1, column 1: no "slurmVersion"; add "slurmVersion": 1, or 2 for a file with lists of ASPAs
         error: line 1: validationOutputFilters: member "aspaFilters" is of version 2, and the file says "slurmVersion": 1
         error: line 1: validationOutputFilters.prefixFilters[0]: null instead of an object
         error: line 1: locallyAddedAssertions: false instead of an object

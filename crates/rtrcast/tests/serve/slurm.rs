@@ -79,7 +79,7 @@ fn sl_11_a_file_that_turns_bad_leaves_the_last_good_one_in_force() {
     folder.put("local.slurm", b"{}");
     let line = cache.wait_for("its last good content stays in force");
     assert!(line.contains(" WARN ") && line.contains("refused for these mistakes"), "{line}");
-    assert!(cache.log().iter().any(|line| line.ends_with("no \"slurmVersion\"")), "{:#?}", cache.seen);
+    assert!(cache.log().iter().any(|line| line.contains("no \"slurmVersion\"")), "{:#?}", cache.seen);
     assert_eq!(cache.metric(&format!("rtrcast_source_healthy{{path=\"{}\"}}", path.display())), Some(0));
     // A refresh with it changes nothing either.
     cache.signal("HUP");

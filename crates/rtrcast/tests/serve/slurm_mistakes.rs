@@ -47,7 +47,7 @@ fn all_mistakes_of_all_files_are_told_at_once() {
         rtrcast: two.slurm: line 3: locallyAddedAssertions.prefixAssertions[0].prefix: "192.0.2.164/27" has bits beyond its length; did you mean 192.0.2.160/27?
         rtrcast: two.slurm: line 4: locallyAddedAssertions.prefixAssertions[1].prefix: "198.51.100.164/27" has bits beyond its length; did you mean 198.51.100.160/27?
         rtrcast: two.slurm: line 5: locallyAddedAssertions.prefixAssertions[2].asn: "64496" instead of a number; did you mean 64496?
-        rtrcast: none.slurm: line 1, column 1: no "slurmVersion"
+        rtrcast: none.slurm: line 1, column 1: no "slurmVersion"; add "slurmVersion": 1, or 2 for a file with lists of ASPAs
         rtrcast: none.slurm: line 1, column 1: no "validationOutputFilters"; add "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, or use --slurm-lenient, which reads it as empty
         rtrcast: none.slurm: line 1, column 1: no "locallyAddedAssertions"; add "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, or use --slurm-lenient, which reads it as empty
     "#]];
@@ -57,7 +57,7 @@ fn all_mistakes_of_all_files_are_told_at_once() {
         two.slurm: line 3: locallyAddedAssertions.prefixAssertions[0].prefix: "192.0.2.164/27" has bits beyond its length; did you mean 192.0.2.160/27?
         two.slurm: line 4: locallyAddedAssertions.prefixAssertions[1].prefix: "198.51.100.164/27" has bits beyond its length; did you mean 198.51.100.160/27?
         two.slurm: line 5: locallyAddedAssertions.prefixAssertions[2].asn: "64496" instead of a number; did you mean 64496?
-        none.slurm: line 1, column 1: no "slurmVersion"
+        none.slurm: line 1, column 1: no "slurmVersion"; add "slurmVersion": 1, or 2 for a file with lists of ASPAs
         none.slurm: line 1, column 1: no "validationOutputFilters"; add "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, or use --slurm-lenient, which reads it as empty
         none.slurm: line 1, column 1: no "locallyAddedAssertions"; add "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, or use --slurm-lenient, which reads it as empty
         rtrcast: 6 complaints
@@ -70,7 +70,7 @@ fn all_mistakes_of_all_files_are_told_at_once() {
         two.slurm: line 3: locallyAddedAssertions.prefixAssertions[0].prefix: "192.0.2.164/27" has bits beyond its length; did you mean 192.0.2.160/27?
         two.slurm: line 4: locallyAddedAssertions.prefixAssertions[1].prefix: "198.51.100.164/27" has bits beyond its length; did you mean 198.51.100.160/27?
         two.slurm: line 5: locallyAddedAssertions.prefixAssertions[2].asn: "64496" instead of a number; did you mean 64496?
-        none.slurm: line 1, column 1: no "slurmVersion"
+        none.slurm: line 1, column 1: no "slurmVersion"; add "slurmVersion": 1, or 2 for a file with lists of ASPAs
         none.slurm: line 1, column 1: no "validationOutputFilters"; add "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, or use --slurm-lenient, which reads it as empty
         none.slurm: line 1, column 1: no "locallyAddedAssertions"; add "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, or use --slurm-lenient, which reads it as empty
         rtrcast: 6 complaints

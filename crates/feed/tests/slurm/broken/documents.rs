@@ -135,7 +135,7 @@ fn documents() {
             5 
                 line 1, column 1: 5 instead of an object
             {}
-                line 1, column 1: no "slurmVersion"
+                line 1, column 1: no "slurmVersion"; add "slurmVersion": 1, or 2 for a file with lists of ASPAs
                 line 1, column 1: no "validationOutputFilters"; add "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}
                 line 1, column 1: no "locallyAddedAssertions"; add "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}
             {"slurmVersion": 1}
@@ -146,7 +146,7 @@ fn documents() {
             {"slurmVersion": 1, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}}
                 line 1, column 1: no "validationOutputFilters"; add "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}
             {"validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}}
-                line 1, column 1: no "slurmVersion"
+                line 1, column 1: no "slurmVersion"; add "slurmVersion": 1, or 2 for a file with lists of ASPAs
             {"slurmVersion": 1, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, "slurmVersion": 1}
                 line 1, column 168: member "slurmVersion" stands twice
             {"slurmVersion": 1, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}}
