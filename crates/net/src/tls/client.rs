@@ -2,13 +2,14 @@
 
 use super::anchors::{AnchoredServers, Anchors};
 use super::failure::{HandshakeFailure, Side};
-use super::{TlsError, TlsIdentity, provider};
+use super::{TlsError, TlsIdentity, describe, provider};
 use crate::close;
 use crate::transport::{Socket, Tls};
 use rustls::client::{ClientConnection, Resumption};
 use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore};
+use rustls_native_certs::ErrorKind;
 use std::sync::Arc;
 
 /// TLS as a router speaks it. Clones share everything.
@@ -83,8 +84,17 @@ fn authorities_of_the_system() -> Result<Arc<RootCertStore>, TlsError> {
     // Systems carry certificates that nobody can read any more; the others count.
     store.add_parsable_certificates(found.certs);
     if store.is_empty() {
-        let why: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
+        let why: Vec<String> = found.errors.iter().map(unreadable).collect();
         return Err(TlsError::NoSystemAuthorities(why.join("; ")));
     }
     Ok(Arc::new(store))
+}
+
+/// What keeps the system's authorities from being read. The library's own text of malformed PEM has its octets in it.
+fn unreadable(error: &rustls_native_certs::Error) -> String {
+    match &error.kind {
+        ErrorKind::Pem(pem) => format!("{}: {}", error.context, describe::pem(pem)),
+        ErrorKind::Io { .. } | ErrorKind::Os(_) => error.to_string(),
+        _ => error.context.to_owned(),
+    }
 }

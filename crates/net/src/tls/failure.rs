@@ -61,8 +61,11 @@ impl HandshakeFailure {
     /// The failure that an error of another library is, where that fetches URLs through the TLS library. It may lie in
     /// several errors of I/O, one within the other, of which only the outermost is among the causes.
     pub fn of_fetch(error: &(dyn Error + 'static)) -> Option<HandshakeFailure> {
-        if let Some(error) = error.downcast_ref::<Rustls>() {
-            return Some(HandshakeFailure::new(error, Side::Fetcher));
+        match error.downcast_ref() {
+            // Before there is anybody to speak with.
+            Some(error @ Rustls::General(_)) => return Some(HandshakeFailure::Protocol(describe::error(error))),
+            Some(error) => return Some(HandshakeFailure::new(error, Side::Fetcher)),
+            None => {}
         }
         HandshakeFailure::of_fetch(error.downcast_ref::<io::Error>()?.get_ref()?)
     }

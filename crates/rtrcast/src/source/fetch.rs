@@ -80,7 +80,7 @@ impl FetchOptions {
         let proxy = self.proxy.as_deref().filter(|proxy| *proxy != NO_PROXY);
         // It is not repeated: it may have a password.
         if let Some(Err(error)) = proxy.map(Proxy::all) {
-            return senseless(&["proxy"], &format!("not the URL of a proxy: {}", with_causes(&error)));
+            return senseless(&["proxy"], &format!("not the URL of a proxy: {}", innermost(&error)));
         }
         let scheme = proxy.and_then(|proxy| proxy.split_once("://")).map(|(scheme, _)| scheme);
         if proxy.is_some()
@@ -158,7 +158,7 @@ pub(super) fn client(url: &Url, habits: &Habits) -> Result<Client, Failure> {
     match builder(url, habits)?.build() {
         Err(error) if url.scheme() != "https" && habits.fetch.ca.is_none() => {
             // A system without any authorities, as containers are, can fetch what needs none.
-            debug!("{}; trusting no authority", with_causes(&error));
+            debug!("{}; trusting no authority", innermost(&error));
             builder(url, habits)?.tls_certs_only([]).build().map_err(broken)
         }
         built => built.map_err(broken),
@@ -193,7 +193,7 @@ fn builder(url: &Url, habits: &Habits) -> Result<ClientBuilder, Failure> {
         None if habits.fetch.has_open_token(url) => builder.no_proxy(),
         None => builder,
         Some(NO_PROXY) => builder.no_proxy(),
-        Some(proxy) => builder.proxy(Proxy::all(proxy).map_err(|error| Failure::Options(with_causes(&error)))?),
+        Some(proxy) => builder.proxy(Proxy::all(proxy).map_err(|error| Failure::Options(innermost(&error)))?),
     };
     Ok(builder)
 }
@@ -232,7 +232,7 @@ fn read(what: &str, path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// What is wrong with what was read from one of these files.
 fn unusable(files: &[&Option<PathBuf>], error: &reqwest::Error) -> Failure {
-    let reason = with_causes(error);
+    let reason = innermost(error);
     let files: Vec<String> = files.iter().filter_map(|path| Some(path.as_ref()?.display().to_string())).collect();
     let place = if files.is_empty() { String::new() } else { format!("{}: ", files.join(", ")) };
     Failure::Options(format!("{place}{reason}"))
@@ -250,13 +250,13 @@ fn redirect(attempt: Attempt<'_>) -> Action {
     }
 }
 
-/// An error with all that caused it, from the outermost, which says little, to the innermost.
-pub(super) fn with_causes(error: &(dyn Error + 'static)) -> String {
-    causes(error).join(": ")
+/// What is wrong in the end: the outer causes say where in the library.
+pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
+    causes(error).pop().unwrap_or_default()
 }
 
 /// The texts of an error and of all that caused it.
-pub(super) fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
+fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
