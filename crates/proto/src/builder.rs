@@ -4,7 +4,8 @@ use crate::image::{Image, ImageSink, ImageWriter, Records, Section};
 use crate::payload::{Action, Asn, Aspa, AspaError, Providers, RouteOrigin, RouterKey};
 use crate::version::Version;
 use crate::wire::record;
-use std::collections::BTreeMap;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 /// Records of one section in the order in which they came, each as an announcement PDU.
 #[derive(Debug, Default)]
@@ -124,6 +125,8 @@ mod tests {
     use super::*;
     use crate::payload::Prefix;
     use crate::wire::Pdu;
+    use alloc::format;
+    use alloc::string::String;
 
     #[test]
     fn payload_in_any_order_becomes_an_image() {

@@ -6,9 +6,10 @@
 use crate::image::{Image, ImageSink, ImageWriter, Section};
 use crate::union::Union;
 use crate::version::Version;
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::Arc;
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
 
 /// How much a cache is preferred: the lower, the more (RFC 8210 section 10). It says what is near, not what is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -139,7 +140,7 @@ impl Caches {
     /// short break tells of it later.
     pub fn lost(&mut self, id: CacheId) -> bool {
         if let Some(cache) = self.caches.get_mut(&id) {
-            cache.data = match std::mem::replace(&mut cache.data, Data::None) {
+            cache.data = match core::mem::replace(&mut cache.data, Data::None) {
                 Data::None => Data::None,
                 Data::Synchronised(image) | Data::Reserve(image) => Data::Reserve(image), // [R-MUL-04]
             };

@@ -10,9 +10,10 @@ use crate::profile::Profile;
 use crate::record::customer_of;
 use crate::version::Version;
 use crate::wire::record;
-use std::cmp::Ordering;
-use std::iter::Peekable;
-use std::sync::Arc;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+use core::iter::Peekable;
 
 /// So many records behind a difference have to be alike before more are expected to be: changes often lie close together.
 const ALIKE_MIN: usize = 8;

@@ -7,8 +7,9 @@ use crate::profile::SessionIds;
 use crate::serial::Serial;
 use crate::time::Timing;
 use crate::view::{Absent, Edition, Revision, View};
-use std::collections::VecDeque;
-use std::sync::Arc;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 /// The change that one serial made.
 #[derive(Debug)]

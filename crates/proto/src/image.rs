@@ -7,12 +7,13 @@
 use crate::payload::{Action, Aspa, RouteOrigin, RouterKey};
 use crate::version::{HEADER_OCTETS, PduType, Version};
 use crate::wire::{Header, record};
-use std::any::Any;
-use std::cmp::Ordering;
-use std::convert::Infallible;
-use std::fmt;
-use std::ops::Range;
-use std::sync::Arc;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::any::Any;
+use core::cmp::Ordering;
+use core::convert::Infallible;
+use core::fmt;
+use core::ops::Range;
 
 /// Octets that any number of connections send from. `as_any` lets a transport find out that they lie in a file
 /// that the kernel can send by itself.

@@ -19,7 +19,7 @@
 //!
 //! ```
 //! use rtrcast_proto::*;
-//! use std::sync::Arc;
+//! use alloc::sync::Arc;
 //!
 //! // A data set of one VRP.
 //! let mut writer = ImageWriter::new(Version::V1, Vec::new());
@@ -88,6 +88,10 @@
 //! assert_eq!(Record::read(Section::Ipv4Prefix, first).unwrap().to_string(), "192.0.2.0/24-24 AS64496");
 //! assert_eq!(until, Some(Moment(3_600_000)), "it asks again after an hour");
 //! ```
+
+#![no_std]
+
+extern crate alloc;
 
 mod builder;
 mod caches;

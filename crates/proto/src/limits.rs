@@ -1,6 +1,6 @@
 //! The bounds of sessions and history, in one place. What happens at each is said beside it.
 
-use std::time::Duration;
+use core::time::Duration;
 
 /// A router that has asked nothing for this long is closed; after its first query it may be idle for ever. A policy may
 /// set another limit.

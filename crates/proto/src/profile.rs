@@ -3,7 +3,7 @@
 use crate::image::Section;
 use crate::serial::SessionId;
 use crate::version::Version;
-use std::fmt;
+use core::fmt;
 
 /// A version, and whether router keys and ASPAs are among what is sent in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -119,6 +119,7 @@ impl SessionIds {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
 
     #[test]
     fn c_sid_03_each_profile_has_its_own_id() {

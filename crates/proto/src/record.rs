@@ -6,8 +6,8 @@
 use crate::image::Section;
 use crate::payload::{Asn, Aspa, Prefix, RouteOrigin, RouterKey};
 use crate::version::HEADER_OCTETS;
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What a record of an [`Image`](crate::Image) announces, in any version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +76,9 @@ mod tests {
     use super::*;
     use crate::image::ImageWriter;
     use crate::version::Version;
+    use alloc::string::ToString;
+    use alloc::vec;
+    use alloc::vec::Vec;
 
     #[test]
     fn a_record_says_what_was_written() {

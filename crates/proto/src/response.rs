@@ -6,10 +6,12 @@ use crate::profile::Profile;
 use crate::serial::{Serial, SessionId};
 use crate::time::Timing;
 use crate::wire;
-use std::any::Any;
-use std::fmt;
-use std::ops::Range;
-use std::sync::Arc;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::any::Any;
+use core::fmt;
+use core::ops::Range;
 
 /// Octets to be written as they are. A chunk of an image is a range of shared octets, never a copy.
 #[derive(Clone)]

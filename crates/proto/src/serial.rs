@@ -2,8 +2,8 @@
 //!
 //! `Serial` has no `Ord` on purpose: RFC 1982 leaves some pairs undefined, and its order is not transitive.
 
-use std::cmp::Ordering;
-use std::fmt;
+use core::cmp::Ordering;
+use core::fmt;
 
 /// The number of a data set (section 4 of RFC 8210): advanced by the cache at each change, wrapping at 32 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,6 +54,7 @@ impl fmt::Display for SessionId {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
     use proptest::prelude::*;
 
     #[test]

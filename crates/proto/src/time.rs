@@ -1,7 +1,7 @@
 //! Time as an argument: a moment for timers, and the timer values that End of Data carries.
 
-use std::fmt;
-use std::time::Duration;
+use core::fmt;
+use core::time::Duration;
 
 /// Milliseconds since a start that the caller chose. It only ever measures distances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,11 +108,12 @@ impl fmt::Display for TimingError {
     }
 }
 
-impl std::error::Error for TimingError {}
+impl core::error::Error for TimingError {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
 
     #[test]
     fn c_eod_01_timers_are_range_checked() {

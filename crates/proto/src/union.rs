@@ -6,8 +6,9 @@
 use crate::image::{Image, ImageSink, ImageWriter, Section};
 use crate::payload::{Asn, Aspa, Providers};
 use crate::record::customer_of;
-use std::cmp::Ordering;
-use std::iter::Peekable;
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+use core::iter::Peekable;
 
 /// What several data sets have together.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@
 //! facts of this file and of [`crate::violation`], so nothing in the crate is generic over a version.
 //! Version 2 is still a draft: when its next revision moves a number, it moves here.
 
-use std::fmt;
+use core::fmt;
 
 /// The longest PDU that is sent or accepted, in octets (8210bis section 5.1; the older texts set no limit).
 pub const PDU_OCTETS_MAX: u32 = 65_535;
@@ -216,6 +216,8 @@ impl fmt::Display for PduType {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
+    use alloc::vec::Vec;
 
     #[test]
     fn c_neg_07_a_range_has_no_gaps_and_is_never_empty() {

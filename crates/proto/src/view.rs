@@ -8,9 +8,9 @@ use crate::profile::{Profile, SessionIds};
 use crate::serial::{Serial, SessionId};
 use crate::time::Timing;
 use crate::version::Version;
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::Arc;
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use core::fmt;
 
 /// One data set as it is served: its serial, session ids, timers, the images made so far, and the answers to Serial
 /// Queries folded so far.

@@ -3,7 +3,7 @@
 //! Code and wording of an Error Report are functions of the [`Violation`], so that they are decided once.
 
 use crate::version::{PduType, Version, VersionRange};
-use std::fmt;
+use core::fmt;
 
 /// The error codes of section 12 of 8210bis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -261,7 +261,7 @@ impl fmt::Display for Violation {
     }
 }
 
-impl std::error::Error for Violation {}
+impl core::error::Error for Violation {}
 
 #[cfg(test)]
 mod tests {

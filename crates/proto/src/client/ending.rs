@@ -5,8 +5,9 @@ use crate::limits;
 use crate::time::{Moment, Timing};
 use crate::version::Version;
 use crate::violation::{ErrorCode, Violation};
-use std::fmt;
-use std::time::Duration;
+use alloc::string::ToString;
+use core::fmt;
+use core::time::Duration;
 
 /// Why a connection ended, or was not to be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

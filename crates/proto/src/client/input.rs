@@ -9,7 +9,9 @@ use super::{ClientEvent, ClientSession, Complete, Connection, ConnectionEnd, Exc
 use crate::version::{HEADER_OCTETS, PduType, Version};
 use crate::violation::{ErrorCode, Violation};
 use crate::wire::{COPY_OCTETS_MAX, Header, Pdu, PeerReport, check_length};
-use std::sync::Arc;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 /// What a header means in the connection's state.
 enum Judgement {
@@ -27,7 +29,7 @@ impl ClientSession {
     /// Takes what can be taken from the input.
     pub(super) fn read_input(&mut self) {
         let Link::Up(connection) = &mut self.link else { return };
-        let mut input = std::mem::take(&mut connection.input);
+        let mut input = core::mem::take(&mut connection.input);
         let mut at = 0;
         while let Some(rest) = input.get(at..)
             && let Some(octets) = self.read_one(rest)
@@ -155,7 +157,7 @@ impl ClientSession {
                 self.violated(Violation::SessionMismatch, octets); // [R-SID-01]
             }
             (Pdu::EndOfData { session, serial, timers }, exchange @ Exchange::Receiving { .. }) => {
-                let received = std::mem::replace(exchange, Exchange::Idle(super::NEVER));
+                let received = core::mem::replace(exchange, Exchange::Idle(super::NEVER));
                 let timing = self.take_timers(*timers);
                 let complete = Complete { session: *session, serial: *serial, timing, at: self.now };
                 if let (Link::Up(connection), Exchange::Receiving { changes, .. }) = (&mut self.link, received) {
@@ -207,7 +209,7 @@ impl ClientSession {
     /// The connection ended within an Error Report.
     pub(super) fn read_cut_report(&mut self) {
         let Link::Up(connection) = &mut self.link else { return };
-        let input = std::mem::take(&mut connection.input);
+        let input = core::mem::take(&mut connection.input);
         let Some(header) = Header::parse(&input) else { return };
         self.events.push_back(ClientEvent::PeerReported(Box::new(PeerReport::cut_short(header.field))));
         self.act_on_report(header.version, Some(header.field));

@@ -13,6 +13,8 @@ mod negotiate;
 mod sync;
 mod update;
 
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 pub use ending::{Again, ConnectionEnd, FlushReason};
 pub use update::{Applied, Changes, Update};
 
@@ -25,11 +27,11 @@ use crate::time::{Moment, Timing};
 use crate::version::{Version, VersionRange};
 use crate::violation::{ErrorCode, Violation};
 use crate::wire::{self, PeerReport};
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::sync::Arc;
+use core::fmt;
+use core::time::Duration;
 use negotiate::Speech;
-use std::collections::{BTreeSet, VecDeque};
-use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
 
 /// How a router wants to speak with a cache.
 #[derive(Clone, Copy, Debug)]
@@ -436,7 +438,7 @@ impl ClientSession {
             return ClientOutput::Event(event);
         }
         if !self.outbox.is_empty() {
-            return ClientOutput::Write(Chunk::own(std::mem::take(&mut self.outbox)));
+            return ClientOutput::Write(Chunk::own(core::mem::take(&mut self.outbox)));
         }
         match &mut self.link {
             Link::Closing(NEVER) => {
@@ -452,7 +454,7 @@ impl ClientSession {
                 ClientOutput::Connect
             }
             Link::Up(Connection { exchange, .. }) => {
-                match std::mem::replace(exchange, Exchange::Idle(NEVER)) {
+                match core::mem::replace(exchange, Exchange::Idle(NEVER)) {
                     Exchange::Received { complete, changes } => {
                         *exchange = Exchange::Applying(complete);
                         return ClientOutput::Apply(changes);

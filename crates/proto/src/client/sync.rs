@@ -9,8 +9,8 @@ use crate::time::{Moment, Timing};
 use crate::version::Version;
 use crate::violation::ErrorCode;
 use crate::wire::Pdu;
-use std::sync::Arc;
-use std::time::Duration;
+use alloc::sync::Arc;
+use core::time::Duration;
 
 impl Connection {
     /// When something is due that the cache does not bring about.

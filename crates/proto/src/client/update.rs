@@ -17,10 +17,11 @@ use crate::time::Timing;
 use crate::version::Version;
 use crate::violation::Violation;
 use crate::wire::{Pdu, record};
-use std::cmp::Ordering;
-use std::collections::BTreeSet;
-use std::ops::Range;
-use std::sync::Arc;
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+use core::ops::Range;
 
 /// What a response changes.
 #[derive(Clone, Debug)]
@@ -183,7 +184,7 @@ impl Changes {
     /// Makes the set as it is after this response. What is wrong with it, a record that is announced twice or one
     /// that is withdrawn and was not there, is an outcome too; only the sink can fail.
     pub fn apply<S: ImageSink>(mut self, sink: S) -> Result<Applied, S::Error> {
-        let base = std::mem::replace(&mut self.base, Base::ChangeUnknown);
+        let base = core::mem::replace(&mut self.base, Base::ChangeUnknown);
         let connection = self.connection;
         let outcome = match base {
             Base::Replace(old) => self.replace(old.as_ref(), sink)?,

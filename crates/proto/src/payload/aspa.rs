@@ -1,7 +1,8 @@
 //! Autonomous System Provider Authorizations (8210bis section 5.12).
 
 use super::Asn;
-use std::fmt;
+use alloc::vec::Vec;
+use core::fmt;
 
 /// The most providers that a customer may have (aspa-profile section 5.5 asks for a bound from 4,000 to 10,000).
 /// A customer above it has no ASPA at all: a partial list would reject good routes. [C-ASP-06]
@@ -122,7 +123,7 @@ impl fmt::Display for AspaError {
     }
 }
 
-impl std::error::Error for AspaError {}
+impl core::error::Error for AspaError {}
 
 #[cfg(test)]
 mod tests {

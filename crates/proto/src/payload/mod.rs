@@ -8,7 +8,7 @@ pub use aspa::{ASPA_PROVIDERS_MAX, Aspa, AspaError, ProviderAsn, Providers};
 pub use origin::{OriginError, Prefix, PrefixError, RouteOrigin};
 pub use router_key::{NotDer, RouterKey};
 
-use std::fmt;
+use core::fmt;
 
 /// An autonomous system number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

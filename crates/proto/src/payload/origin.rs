@@ -1,8 +1,8 @@
 //! Route origins: a prefix, how long its announcements may be, and the AS that may originate them (a VRP).
 
 use super::Asn;
-use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An IPv4 or IPv6 prefix with all bits beyond its length zero. [C-DEL-06]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,7 +78,7 @@ impl fmt::Display for PrefixError {
     }
 }
 
-impl std::error::Error for PrefixError {}
+impl core::error::Error for PrefixError {}
 
 /// One VRP: the payload of an IPv4 or IPv6 Prefix PDU (RFC 8210 sections 5.6 and 5.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -136,11 +136,12 @@ impl fmt::Display for OriginError {
     }
 }
 
-impl std::error::Error for OriginError {}
+impl core::error::Error for OriginError {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
 
     #[test]
     fn c_del_06_host_bits_are_refused_or_masked() {

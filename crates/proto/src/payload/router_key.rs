@@ -1,7 +1,7 @@
 //! BGPsec router keys (RFC 8210 section 5.10).
 
 use super::Asn;
-use std::fmt;
+use core::fmt;
 
 /// The most octets that a key may have and still fit a PDU of 65,535.
 const SPKI_OCTETS_MAX: usize = 65_503;
@@ -77,11 +77,12 @@ impl fmt::Display for NotDer {
     }
 }
 
-impl std::error::Error for NotDer {}
+impl core::error::Error for NotDer {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec;
 
     #[test]
     fn a_key_is_one_der_sequence() {

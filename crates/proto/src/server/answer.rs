@@ -10,7 +10,9 @@ use crate::version::HEADER_OCTETS;
 use crate::view::{Absent, DeltaAnswer, Lookup, Want};
 use crate::violation::{ErrorCode, Violation};
 use crate::wire;
-use std::sync::Arc;
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::sync::Arc;
 
 /// A query as received, so that a report can repeat it octet by octet.
 #[derive(Clone, Copy, Debug)]

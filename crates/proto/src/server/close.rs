@@ -7,6 +7,9 @@ use crate::version::{PduType, Version};
 use crate::view::Absent;
 use crate::violation::{ErrorCode, Violation};
 use crate::wire::PeerReport;
+use alloc::boxed::Box;
+use alloc::string::ToString;
+use alloc::vec::Vec;
 
 /// A session that is lost, and how much of the PDU that cost it is still waited for.
 #[derive(Debug)]
@@ -52,7 +55,7 @@ impl ServerSession {
     /// Says the last words with as much of the PDU as has come. [C-ERR-09] [C-ERR-10]
     pub(super) fn carry_out_sentence(&mut self) {
         let Phase::Sentenced(sentence) = &self.phase else { return };
-        let input = std::mem::take(&mut self.input);
+        let input = core::mem::take(&mut self.input);
         let octets = input.get(..sentence.octets()).unwrap_or(&input);
         match *sentence {
             Sentence::Report { violation, version, .. } => {

@@ -3,7 +3,7 @@
 //! Mostly it is one thing, which has its place here: a list for it would be allocated and given back with each query.
 
 use super::Event;
-use std::collections::VecDeque;
+use alloc::collections::VecDeque;
 
 /// Events in the order in which they are told.
 #[derive(Default)]

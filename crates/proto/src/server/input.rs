@@ -14,6 +14,8 @@ use crate::limits;
 use crate::version::{HEADER_OCTETS, PduType, Version, VersionRange};
 use crate::violation::Violation;
 use crate::wire::{COPY_OCTETS_MAX, Header};
+use alloc::string::ToString;
+use alloc::vec::Vec;
 
 /// What a header means in the session's state.
 enum Judgement {
@@ -89,7 +91,7 @@ impl ServerSession {
                 if self.input.len() < length {
                     return false;
                 }
-                let mut octets = std::mem::take(&mut self.input);
+                let mut octets = core::mem::take(&mut self.input);
                 self.take_query(version, pdu_type, octets.get(..length).unwrap_or_default());
                 octets.drain(..length);
                 self.input = octets;

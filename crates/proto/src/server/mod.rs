@@ -14,6 +14,8 @@ mod input;
 mod notify;
 mod policy;
 
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 pub use policy::ServerPolicy;
 
 use crate::limits;
@@ -25,11 +27,11 @@ use crate::version::{PduType, Version};
 use crate::view::{View, Want};
 use crate::violation::{ErrorCode, Violation};
 use crate::wire::{self, PeerReport};
+use alloc::sync::Arc;
 use answer::Query;
 use close::Sentence;
+use core::fmt;
 use events::Events;
-use std::fmt;
-use std::sync::Arc;
 
 /// What whoever drives a session has to do next.
 #[derive(Debug)]
@@ -389,7 +391,7 @@ impl ServerSession {
             }
             if !self.outbox.is_empty() {
                 debug_assert!(self.response.is_none(), "nothing is sent in the middle of a response");
-                return Output::Write(Chunk::own(std::mem::take(&mut self.outbox)));
+                return Output::Write(Chunk::own(core::mem::take(&mut self.outbox)));
             }
             match self.phase {
                 Phase::Closing => {

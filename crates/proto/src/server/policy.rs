@@ -3,7 +3,7 @@
 use crate::limits;
 use crate::profile::Profile;
 use crate::version::{Version, VersionRange};
-use std::time::Duration;
+use core::time::Duration;
 
 /// What a cache is willing to do for a router.
 #[derive(Clone, Copy, Debug)]

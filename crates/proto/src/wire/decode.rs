@@ -5,7 +5,7 @@ use crate::payload::{Action, Asn, Prefix, PrefixError, ProviderAsn, RouteOrigin,
 use crate::serial::{Serial, SessionId};
 use crate::version::{HEADER_OCTETS, PDU_OCTETS_MAX, PduType, Version};
 use crate::violation::Violation;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// One PDU. Keys, provider lists and copies are borrowed from the octets that it was read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

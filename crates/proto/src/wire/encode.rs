@@ -6,7 +6,8 @@ use crate::serial::{Serial, SessionId};
 use crate::time::Timing;
 use crate::version::{HEADER_OCTETS, PduType, Version};
 use crate::violation::ErrorCode;
-use std::net::IpAddr;
+use alloc::vec::Vec;
+use core::net::IpAddr;
 
 /// The most octets of an erroneous PDU that an Error Report of ours repeats. rtrlib 0.8 drops the connection at any
 /// PDU above 3,248 octets, so a report stays far below it.

@@ -8,7 +8,11 @@ use super::encode::TEXT_OCTETS_MAX;
 use super::text::hex;
 use crate::version::Version;
 use crate::violation::ErrorCode;
-use std::fmt;
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::string::ToString;
+use core::fmt;
 
 /// The most characters that are shown of a PDU: an ASPA may have thousands of providers.
 const PDU_CHARS_MAX: usize = 256;
@@ -91,6 +95,7 @@ fn cut(line: &str) -> String {
 mod tests {
     use super::*;
     use crate::wire::parse_line;
+    use alloc::vec::Vec;
 
     fn report(code: u16, copy: &[u8], text: &[u8]) -> String {
         let mut octets = Vec::new();

@@ -13,8 +13,12 @@ use super::{ErrorReport, Pdu};
 use crate::payload::{Action, Asn, Prefix, ProviderAsn, RouteOrigin, RouterKey};
 use crate::serial::{Serial, SessionId};
 use crate::version::Version;
-use std::fmt::{self, Write as _};
-use std::net::IpAddr;
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::{self, Write as _};
+use core::net::IpAddr;
 
 impl Pdu<'_> {
     /// The PDU as a line, without a line end.
@@ -95,7 +99,7 @@ impl fmt::Display for ParseError {
     }
 }
 
-impl std::error::Error for ParseError {}
+impl core::error::Error for ParseError {}
 
 /// Reads a line as [`Pdu::line`] prints it, and gives the PDU's octets.
 pub fn parse_line(line: &str) -> Result<Vec<u8>, ParseError> {
@@ -168,7 +172,7 @@ fn octets_of(line: &str) -> Option<Vec<u8>> {
     Some(out)
 }
 
-fn member<T: std::str::FromStr>(word: &str, name: &str) -> Option<T> {
+fn member<T: core::str::FromStr>(word: &str, name: &str) -> Option<T> {
     word.strip_prefix(name)?.parse().ok()
 }
 
@@ -204,7 +208,7 @@ fn unescape(text: &str) -> Option<Vec<u8>> {
                 b'n' => b'\n',
                 b'x' => {
                     let digits = [rest.next()?, rest.next()?];
-                    u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+                    u8::from_str_radix(core::str::from_utf8(&digits).ok()?, 16).ok()?
                 }
                 quoted @ (b'\\' | b'\'' | b'"') => quoted,
                 _ => return None,
