@@ -178,7 +178,7 @@ impl Reader {
     fn read_vrp(&mut self, columns: &Columns, fields: &[&[u8]]) -> Result<(), String> {
         let field =
             |column: Option<usize>| column.and_then(|column| fields.get(column)).filter(|field| !field.is_empty());
-        let wrong = |name: &str, field: &[u8]| format!("{name} is \"{}\"", String::from_utf8_lossy(field));
+        let wrong = |name: &str, field: &[u8]| format!("{name} is invalid: \"{}\"", String::from_utf8_lossy(field));
         let required = |name: &str, column: usize| field(Some(column)).ok_or_else(|| format!("no {name}"));
         let asn = required("ASN", columns.asn)?;
         let asn = scalar::asn(asn).ok_or_else(|| wrong("ASN", asn))?;

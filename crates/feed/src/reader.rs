@@ -1,7 +1,7 @@
 //! Reads what a validator wrote, whatever its format and compression: both are recognised by the content.
 
 use crate::compressed::{self, Compression};
-use crate::rows::Rows;
+use crate::rows::{Rows, Tally};
 use crate::start::{OtherKind, START_OCTETS_MAX};
 use crate::{ccr, csv, json};
 use std::fmt;
@@ -331,11 +331,10 @@ impl Plain {
         };
         rows.settle_aspas();
         // A list of VRPs of which none makes sense is no empty one: it must not withdraw them all.
-        let refused = &rows.tally().refused_first;
-        let refused_vrp = refused.iter().find(|refused| ["roas", "line"].contains(&refused.member));
+        let Tally { refused_first, refused_vrp, .. } = rows.tally();
         let first = match rows.accepted() {
-            0 => refused.first(),
-            _ => refused_vrp.filter(|_| rows.has_no_vrps()),
+            0 => refused_first.first(),
+            _ => refused_vrp.as_ref().filter(|_| rows.has_no_vrps()),
         };
         match first {
             Some(first) => {

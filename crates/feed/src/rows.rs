@@ -31,6 +31,9 @@ impl std::fmt::Display for Refused {
     }
 }
 
+/// The lists whose entries are VRPs, and the lines of a CSV.
+const MEMBERS_OF_VRPS: [&str; 2] = ["roas", "line"];
+
 /// The values that half of an IPv4 address may have.
 const HALVES: usize = 1 << 16;
 
@@ -43,6 +46,8 @@ pub struct Tally {
     pub refused: usize,
     /// The first few of them.
     pub refused_first: Vec<Refused>,
+    /// The first VRP among them.
+    pub refused_vrp: Option<Refused>,
     /// VRPs that had bits beyond the prefix length, which are zero now.
     pub masked: usize,
 }
@@ -88,6 +93,9 @@ impl Rows {
 
     pub(crate) fn refuse(&mut self, member: &'static str, place: usize, reason: String) {
         self.tally.refused += 1;
+        if self.tally.refused_vrp.is_none() && MEMBERS_OF_VRPS.contains(&member) {
+            self.tally.refused_vrp = Some(Refused { member, place, reason: reason.clone() });
+        }
         if self.tally.refused_first.len() < REFUSED_KEPT_MAX {
             self.tally.refused_first.push(Refused { member, place, reason });
         }
@@ -130,11 +138,11 @@ impl Rows {
         self.tally.entries += tally.entries;
         self.tally.masked += tally.masked;
         self.tally.refused += tally.refused;
+        let behind = |refused: Refused| Refused { place: places_before + refused.place, ..refused };
+        self.tally.refused_vrp = self.tally.refused_vrp.take().or(tally.refused_vrp.map(behind));
         let room = REFUSED_KEPT_MAX.saturating_sub(self.tally.refused_first.len());
         let refused = tally.refused_first.into_iter().take(room);
-        self.tally
-            .refused_first
-            .extend(refused.map(|refused| Refused { place: places_before + refused.place, ..refused }));
+        self.tally.refused_first.extend(refused.map(behind));
     }
 
     /// Whether not a single VRP was accepted.

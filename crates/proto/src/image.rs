@@ -201,6 +201,28 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
+/// From the end as well: at once for prefixes, whose PDUs have one size, and by a pass over what is left for others.
+impl<'a> DoubleEndedIterator for Records<'a> {
+    fn next_back(&mut self) -> Option<&'a [u8]> {
+        let start = match self.section {
+            Section::Ipv4Prefix | Section::Ipv6Prefix => {
+                self.rest.len().checked_sub(self.section.record_octets(self.rest).max(1))?
+            }
+            Section::RouterKey | Section::Aspa => {
+                let before_last = self.clone().map(<[u8]>::len).scan(0, |end, octets| {
+                    let start = *end;
+                    *end += octets;
+                    Some(start)
+                });
+                before_last.last()?
+            }
+        };
+        let (rest, record) = self.rest.split_at_checked(start)?;
+        self.rest = rest;
+        Some(record).filter(|record| !record.is_empty())
+    }
+}
+
 /// Where the four sections of a run of records end, and how many records each has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Layout {

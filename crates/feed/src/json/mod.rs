@@ -98,8 +98,16 @@ impl Reader {
     pub(crate) fn push(&mut self, octets: &[u8]) -> Result<(), ReadError> {
         self.slide();
         self.window.extend_from_slice(octets);
-        self.check_utf8(octets)?;
-        self.read()
+        match self.check_utf8(octets) {
+            Ok(()) => self.read(),
+            Err(not_utf8) => {
+                // What is wrong before that is what whoever pushes smaller pieces is told, too.
+                let valid = usize::try_from(not_utf8.offset.saturating_sub(self.offset)).unwrap_or(usize::MAX);
+                self.window.truncate(valid);
+                self.read()?;
+                Err(not_utf8)
+            }
+        }
     }
 
     /// The document is complete: what was accepted of it.

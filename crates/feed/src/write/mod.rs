@@ -131,10 +131,7 @@ impl<'a> Side<'a> {
         };
         match section {
             // In an image they descend.
-            Section::Ipv4Prefix | Section::Ipv6Prefix => {
-                let records: Vec<&[u8]> = records.collect();
-                records.into_iter().rev().try_for_each(visit)
-            }
+            Section::Ipv4Prefix | Section::Ipv6Prefix => records.rev().try_for_each(visit),
             Section::RouterKey | Section::Aspa => records.into_iter().try_for_each(&mut visit),
         }
     }

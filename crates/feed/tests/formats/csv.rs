@@ -54,7 +54,7 @@ fn the_validity_of_a_roa_ends_with_its_not_after() {
             ipv4 + 192.0.2.0/24-24 AS64496 - 1589256000
             ipv6 + 2001:db8::/32-48 AS64499 - never
             ipv6 + 2001:db8::/32-48 AS64498 - never
-            refused line[6]: expiry is "2026-13-12 04:00:00"
+            refused line[6]: expiry is invalid: "2026-13-12 04:00:00"
         "#]],
     );
 }
@@ -80,11 +80,11 @@ fn a_bad_line_is_refused_by_name_and_the_rest_counts() {
         "ASN,IP Prefix,Max Length,Trust Anchor,Expires\n\nAS-1,10.0.0.0/8,8,a,1\nAS1,10.0.0.0,8,a,1\nAS1,10.0.0.0/8,7,a,1\nAS1,10.0.0.0/8,x,a,1\nAS1,10.0.0.0/8,8,a,soon\nAS1\nAS2,10.1.2.3/8,,,\n",
         expect![[r#"
             ipv4 + 10.0.0.0/8-8 AS2 - never
-            refused line[3]: ASN is "AS-1"
-            refused line[4]: prefix is "10.0.0.0"
+            refused line[3]: ASN is invalid: "AS-1"
+            refused line[4]: prefix is invalid: "10.0.0.0"
             refused line[5]: maximum length 7 of 10.0.0.0/8 is not from 8 to 32
-            refused line[6]: maximum length is "x"
-            refused line[7]: expiry is "soon"
+            refused line[6]: maximum length is invalid: "x"
+            refused line[7]: expiry is invalid: "soon"
             refused line[8]: no prefix
             masked 1
         "#]],
@@ -102,7 +102,7 @@ fn what_is_no_csv_of_a_validator_is_an_error() {
     check(
         "ASN,IP Prefix\nAS1,10.0.0.0\n",
         expect![[r#"
-            error: all of its 1 entries, or all VRPs, are invalid; the first is line[2]: prefix is "10.0.0.0"
+            error: all of its 1 entries, or all VRPs, are invalid; the first is line[2]: prefix is invalid: "10.0.0.0"
         "#]],
     );
     check(
@@ -126,21 +126,32 @@ fn a_csv_that_ends_in_the_middle_of_a_line_is_an_error() {
     }
 }
 
+/// A document of which any pieces have to give the same as the whole.
+fn pieces_give_the_same_as_the_whole(cuts: &[usize]) {
+    let document = "\u{FEFF}ASN,IP Prefix,Max Length,Trust Anchor\nAS1,10.0.0.0/8,24,\u{fc}\n\nAS2,wrong,24,a\nAS3,2001:db8::/32,48,b\n".as_bytes();
+    let mut cuts: Vec<usize> = cuts.iter().map(|cut| (*cut).min(document.len())).collect();
+    cuts.sort_unstable();
+    let mut reader = Reader::new();
+    let mut start = 0;
+    for cut in cuts.into_iter().chain([document.len()]) {
+        reader.push(&document[start..cut]).unwrap();
+        start = cut;
+    }
+    let (pieces, tally) = table(reader.finish().unwrap());
+    let (whole, whole_tally) = table(read(document).unwrap());
+    assert_eq!(pieces.image(), whole.image());
+    assert_eq!(tally, whole_tally);
+}
+
+#[test]
+fn a_cut_at_any_place_changes_nothing() {
+    pieces_give_the_same_as_the_whole(&[]);
+    (0..120).for_each(|cut| pieces_give_the_same_as_the_whole(&[cut]));
+}
+
 proptest! {
     #[test]
     fn any_pieces_of_a_csv_give_the_same_as_the_whole(cuts in proptest::collection::vec(0..120_usize, 0..8)) {
-        let document = "\u{FEFF}ASN,IP Prefix,Max Length,Trust Anchor\nAS1,10.0.0.0/8,24,\u{fc}\n\nAS2,wrong,24,a\nAS3,2001:db8::/32,48,b\n".as_bytes();
-        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(document.len())).collect();
-        cuts.sort_unstable();
-        let mut reader = Reader::new();
-        let mut start = 0;
-        for cut in cuts.into_iter().chain([document.len()]) {
-            reader.push(&document[start..cut]).unwrap();
-            start = cut;
-        }
-        let (pieces, tally) = table(reader.finish().unwrap());
-        let (whole, whole_tally) = table(read(document).unwrap());
-        prop_assert_eq!(pieces.image(), whole.image());
-        prop_assert_eq!(tally, whole_tally);
+        pieces_give_the_same_as_the_whole(&cuts);
     }
 }
