@@ -19,6 +19,7 @@ mod tables;
 pub(crate) mod tunnel;
 
 use crate::Outcome;
+pub(crate) use crate::root::{Release, Root};
 pub(crate) use crate::step::{Exception, Kind, Step};
 use crate::transport::Way;
 use crate::world::{Aspa, Records, RouterKey, Vrp};
@@ -33,12 +34,18 @@ pub(crate) use scenario::{Link, run, run_over};
 /// In the order of the table.
 pub(crate) const ALL: &[&Peer] = &[
     &bird::PEER,
+    &bird::BIRD_2,
+    &bird::BIRD_3,
     &frr::PEER,
+    &frr::DEBIAN_13,
     &openbgpd::PEER,
+    &openbgpd::DEBIAN_13,
     &gobgp::PEER,
     &rtrclient::PEER,
     &rtrdump::PEER,
+    &rtrdump::DEBIAN_13,
     &rtrmon::PEER,
+    &rtrmon::DEBIAN_13,
     &rpki_rs::PEER,
     &rustbgpd::PEER,
 ];
@@ -48,8 +55,9 @@ pub(crate) struct Peer {
     pub(crate) name: &'static str,
     /// Debian's packages, with spaces between them, or nothing where the peer is a library that this program is built with.
     pub(crate) package: &'static str,
+    pub(crate) release: Release,
     /// Its version, or none where it is not installed, or this user can't run it.
-    pub(crate) version: fn() -> Option<String>,
+    pub(crate) version: fn(&Root) -> Option<String>,
     /// The protocol versions that it speaks, the one that it begins with first.
     pub(crate) speaks: &'static [u8],
     pub(crate) asks: Asks,
@@ -81,7 +89,10 @@ pub(crate) struct Start<'a> {
     pub(crate) retry_s: u32,
     /// Seconds between two queries without a notify.
     pub(crate) refresh_s: u32,
-    /// For configuration, sockets and logs. The end of `peer.log` is shown after a failure.
+    /// Where its programs are.
+    pub(crate) root: &'a Root,
+    /// For configuration, sockets and logs; `root` says how its programs name what is there. The end of `peer.log` is
+    /// shown after a failure.
     pub(crate) folder: &'a Path,
     /// What is served at the start, for who compares by itself.
     pub(crate) served: &'a Records,

@@ -1,7 +1,7 @@
 //! What every peer goes through, a step after the other. Each step ends when the peer says that it holds exactly what
 //! is served, in the version that is expected, or when the time is up.
 
-use super::{Asks, Peer, Router, Start, Step};
+use super::{Asks, Peer, Root, Router, Start, Step};
 use crate::Outcome;
 use crate::cache::{Cache, Listen};
 use crate::process::Folder;
@@ -24,9 +24,9 @@ const RETRY_LONG_S: u32 = 600;
 const RETRY_SHORT_S: u32 = 2;
 
 /// Puts one peer through all steps.
-pub(crate) fn run(peer: &Peer, version: String, program: &Path) -> Row {
+pub(crate) fn run(peer: &Peer, root: &Root, version: String, program: &Path) -> Row {
     let row = Row::new(peer.name, version, peer.exceptions, peer.notes);
-    let mut run = Run { peer, program, link: Link::default(), row };
+    let mut run = Run { peer, root, program, link: Link::default(), row };
     run.load_notify_restart();
     if peer.speaks[0] >= 2 && run.row.applies(Step::AspaWithdrawal) {
         run.aspa_withdrawal();
@@ -41,8 +41,8 @@ pub(crate) fn run(peer: &Peer, version: String, program: &Path) -> Row {
 }
 
 /// Puts one peer through a load, an update, a restart and the end, over a transport that protects.
-pub(crate) fn run_over(peer: &Peer, program: &Path, link: Link, row: Row) -> Row {
-    let mut run = Run { peer, program, link, row };
+pub(crate) fn run_over(peer: &Peer, root: &Root, program: &Path, link: Link, row: Row) -> Row {
+    let mut run = Run { peer, root, program, link, row };
     run.load_notify_restart();
     run.row
 }
@@ -84,6 +84,7 @@ impl Link {
 
 struct Run<'a> {
     peer: &'a Peer,
+    root: &'a Root,
     program: &'a Path,
     link: Link,
     row: Row,
@@ -185,13 +186,14 @@ impl Run<'_> {
         let (retry, refresh) = (retry_s.to_string(), REFRESH_S.to_string());
         let timers = ["--rtr-retry", &retry, "--rtr-refresh", &refresh];
         let cache = self.link.cache(self.program, &[&timers, flags, self.peer.cache_flags].concat(), served)?;
-        let folder = Folder::new()?;
+        let folder = self.root.folder()?;
         let start = Start {
             cache: cache.address(),
             way: &self.link.way,
             version: begins,
             retry_s,
             refresh_s: REFRESH_S,
+            root: self.root,
             folder: folder.path(),
             served,
         };

@@ -1,7 +1,7 @@
 //! FORT, a validator with a cache in it. It validates a trust anchor that certifies nothing, without a network, and
 //! serves the assertions of a SLURM file (RFC 8416).
 
-use super::{Peer, Server, Start, free_address, trust_anchor};
+use super::{Peer, Release, Server, Start, free_address, trust_anchor};
 use crate::Outcome;
 use crate::document::base64;
 use crate::process::{Process, package_version, unix_now, wait_for_line, wait_for_listener, wait_for_second_after};
@@ -16,7 +16,8 @@ use std::time::Duration;
 pub(crate) const PEER: Peer = Peer {
     name: "FORT",
     package: "fort-validator",
-    version: || package_version("fort-validator", "fort"),
+    release: Release::Machine,
+    version: |_| package_version("fort-validator", "fort"),
     speaks: &[1, 0],
     can_be_held_to: &[],
     serves: Records::without_default_routes,

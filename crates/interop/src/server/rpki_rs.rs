@@ -6,7 +6,7 @@
 //! and announcements before withdrawals in a change.
 
 use super::carrier::Carrier;
-use super::{Peer, Server, Start};
+use super::{Peer, Release, Server, Start};
 use crate::Outcome;
 use crate::router::{background, version};
 use crate::step::{Exception, Kind, Step};
@@ -31,7 +31,8 @@ use tokio_rustls::TlsAcceptor;
 pub(crate) const PEER: Peer = Peer {
     name: "rpki server (crate)",
     package: "",
-    version: || version("rpki"),
+    release: Release::Machine,
+    version: |_| version("rpki"),
     speaks: &[2, 1, 0],
     can_be_held_to: &[],
     serves: Records::clone,
