@@ -9,8 +9,7 @@ use crate::memfd::DataSink;
 use crate::service::{Observer, Published, Service, Wanted};
 use crate::terms::Terms;
 use rtrcast_proto::{
-    Absent, History, HistoryLimits, Image, Publication, Serial, SessionIds, Stop, Timing, View,
-    limits::PINNED_IMAGES_MAX,
+    History, HistoryLimits, Image, Publication, Serial, SessionIds, Stop, Timing, View, limits::PINNED_IMAGES_MAX,
 };
 use std::future::pending;
 use std::io;
@@ -52,7 +51,7 @@ impl Cache {
         let sessions = SessionIds::new(u16::from_be_bytes([high, low]));
         let serial = Serial(u32::from_be_bytes([a, b, c, d]));
         let mut history = History::new(options.history, sessions, options.timing, serial);
-        let view = Arc::new(history.view(Absent::Loading, 0));
+        let view = Arc::new(history.view(0));
         let door = Door::new(options.terms.limits);
         let published = Published { view, stop: None, terms: Arc::new(options.terms) };
         Cache { history: Mutex::new(history), published: watch::channel(published).0, door }
@@ -68,7 +67,7 @@ impl Cache {
         }
         // Readers of older images are cut off, or slow ones would pin any number of them.
         let oldest = history.generation().saturating_sub(PINNED_IMAGES_MAX as u64);
-        let view = Arc::new(history.view(Absent::Loading, oldest));
+        let view = Arc::new(history.view(oldest));
         self.published.send_modify(|published| published.view = view);
         publication
     }

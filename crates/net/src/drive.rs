@@ -401,7 +401,7 @@ mod tests {
     use super::*;
     use crate::admission::{Door, Limits};
     use crate::transport::Socket;
-    use rtrcast_proto::{Absent, History, HistoryLimits, Serial, ServerPolicy, SessionIds, Timing};
+    use rtrcast_proto::{History, HistoryLimits, Serial, ServerPolicy, SessionIds, Timing};
     use std::io::Write as _;
     use tokio::net::UnixStream;
     use tokio::time::Instant;
@@ -418,7 +418,7 @@ mod tests {
         let guest = door.enter(Instant::now(), None, 1).unwrap();
         let history = HistoryLimits::default();
         let mut history = History::new(history, SessionIds::new(1), Timing::default(), Serial(1));
-        let view = Arc::new(history.view(Absent::Loading, 0));
+        let view = Arc::new(history.view(0));
         let (clock, terms) = (Clock::start(), Arc::new(Terms::default()));
         let session = ServerSession::new(clock.now(), ServerPolicy::default(), Arc::clone(&view));
         let (publish, published) = watch::channel(Published { view, stop: None, terms: Arc::clone(&terms) });

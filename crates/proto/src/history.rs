@@ -6,7 +6,7 @@ use crate::limits::{HISTORY_DELTAS_MAX, HISTORY_OCTETS_MAX};
 use crate::profile::SessionIds;
 use crate::serial::Serial;
 use crate::time::Timing;
-use crate::view::{Edition, Revision, View};
+use crate::view::{Absent, Edition, Revision, View};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -57,6 +57,7 @@ pub struct History {
     changed: [Option<Serial>; 4],
     generation: u64,
     revision: u64,
+    is_withheld: bool,
 }
 
 impl History {
@@ -74,6 +75,7 @@ impl History {
             changed: [None; 4],
             generation: 0,
             revision: 0,
+            is_withheld: false,
         }
     }
 
@@ -97,8 +99,20 @@ impl History {
         (self.steps.len(), self.octets)
     }
 
+    /// Serves nothing until the next publication, since the current data set is too old. The line of serials goes on from
+    /// it.
+    pub fn withhold(&mut self) {
+        self.is_withheld = self.current.is_some();
+    }
+
+    /// Whether the current data set is withheld.
+    pub fn is_withheld(&self) -> bool {
+        self.is_withheld
+    }
+
     /// Makes an image the current data set. If it is the set that is current already, the older image stays.
     pub fn publish(&mut self, image: Image) -> Publication {
+        self.is_withheld = false;
         let Some(old) = &self.current else {
             self.current = Some(image);
             self.generation += 1;
@@ -140,13 +154,15 @@ impl History {
         delta
     }
 
-    /// What sessions see while there is no data set yet, or the current one.
+    /// What sessions see: the current data set, if there is one that is not withheld.
     ///
-    /// `absent` says what a router is told before the first data set. `oldest_readable` is the generation of the
-    /// oldest image that may still be read: sessions in the middle of an older one are cut off.
-    pub fn view(&mut self, absent: Absent, oldest_readable: u64) -> View {
+    /// `oldest_readable` is the generation of the oldest image that may still be read: sessions in the middle of an older one
+    /// are cut off.
+    pub fn view(&mut self, oldest_readable: u64) -> View {
         self.revision += 1;
-        let edition = self.current.as_ref().map(|image| {
+        let absent = if self.is_withheld { Absent::TooOld } else { Absent::NotYet };
+        let served = self.current.as_ref().filter(|_| !self.is_withheld);
+        let edition = served.ok_or(absent).map(|image| {
             Edition::new(
                 self.serial,
                 self.generation,
@@ -156,20 +172,11 @@ impl History {
                 self.changed,
             )
         });
-        View::new(Revision { published: self.revision, refined: 0 }, self.sessions, self.timing, absent, edition)
+        View::new(Revision { published: self.revision, refined: 0 }, self.sessions, self.timing, edition)
     }
 
     /// The generation of the current image: it counts the data sets since the start.
     pub fn generation(&self) -> u64 {
         self.generation
     }
-}
-
-/// Why there is no data set yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Absent {
-    /// A first load is running: a query is worth holding for a moment.
-    Loading,
-    /// The source is known to be missing or failing: a query gets code 2 at once.
-    Failed,
 }

@@ -30,7 +30,7 @@
 //! // It becomes serial 7 of a history, and sessions see a view of that.
 //! let mut history = History::new(HistoryLimits::default(), SessionIds::new(4660), Timing::default(), Serial(7));
 //! history.publish(image);
-//! let view = Arc::new(history.view(Absent::Loading, 0));
+//! let view = Arc::new(history.view(0));
 //!
 //! // A router connects and sends a Reset Query of version 1.
 //! let mut session = ServerSession::new(Moment(0), ServerPolicy::default(), view);
@@ -116,7 +116,7 @@ pub use client::{
     Update,
 };
 pub use delta::{ApplyError, Delta};
-pub use history::{Absent, History, HistoryLimits, Publication};
+pub use history::{History, HistoryLimits, Publication};
 pub use image::{Image, ImageSink, ImageWriter, Layout, Octets, Records, Section};
 pub use payload::{
     ASPA_PROVIDERS_MAX, Action, Asn, Aspa, AspaError, NotDer, OriginError, Prefix, PrefixError, ProviderAsn, Providers,
@@ -130,6 +130,6 @@ pub use server::{Answer, CloseReason, Dismissal, Event, Output, ServerPolicy, Se
 pub use time::{Moment, Timing, TimingError};
 pub use union::Union;
 pub use version::{HEADER_OCTETS, PDU_OCTETS_MAX, PduType, Version, VersionRange};
-pub use view::{Revision, View, Want};
+pub use view::{Absent, Revision, View, Want};
 pub use violation::{ErrorCode, Violation};
 pub use wire::{ErrorReport, Header, Pdu};

@@ -12,9 +12,14 @@ pub const AFTER_UNSUPPORTED: Duration = Duration::from_secs(30);
 /// Queries above our versions that get an Error Report on one connection; the next one closes it. [C-NEG-04]
 pub const UNSUPPORTED_QUERIES_MAX: u8 = 3;
 
-/// How long a query waits for a first load that is running; then it gets code 2. The clients' own limits start at
-/// 10 s.
-pub const HOLD: Duration = Duration::from_secs(5);
+/// How long a query of version 0, 1 or 2 is held while there are no data yet; then it gets code 2, after which BIRD and
+/// FRRouting wait for 600 s. It is a little less than the strictest client of the version waits for an answer: IOS-XR 30 s
+/// and rtrlib 60 s in versions 0 and 1, the `rpki` crate 10 s in version 2. A policy may set another one.
+pub const QUERY_HOLD: [Duration; 3] = [Duration::from_secs(25), Duration::from_secs(25), Duration::from_secs(8)];
+
+/// The octets that are read behind a query that is held, so that the peer's end is noticed. Beyond it the router's window
+/// fills up.
+pub const HELD_INPUT_OCTETS_MAX: usize = 4 * 1024;
 
 /// How long a query waits for a response that is being made; then it gets code 1. The making takes milliseconds.
 pub const MAKING: Duration = Duration::from_secs(30);
@@ -61,8 +66,9 @@ pub const STALL_RETRIES: u32 = 3;
 /// The most seconds between two queries of version 0, which has no timers (RFC 6810 section 8.1). [R-SYN-07]
 pub const POLL_V0: u32 = 3_600;
 
-/// But not before this, however short its Retry interval is: a cache may hold a query for a first load. [R-TMO-01]
-pub const STALL_MIN: Duration = Duration::from_secs(10);
+/// But not before this in version 0, 1 or 2, however short its Retry interval is: a cache may hold a query while it has no
+/// data, as [`QUERY_HOLD`] has it. [R-TMO-01]
+pub const STALL_MIN: [Duration; 3] = [Duration::from_secs(30), Duration::from_secs(30), Duration::from_secs(10)];
 
 /// Between two queries that notifies bring about on one connection. A cache that follows the texts sends one a minute.
 pub const NOTIFIES_APART: Duration = Duration::from_secs(1);
@@ -73,7 +79,14 @@ pub const NO_DATA: Duration = Duration::from_secs(60);
 /// How soon a lost connection is tried again; twice as long each time. [R-TMO-02]
 pub const RECONNECT_MIN: Duration = Duration::from_secs(1);
 
-/// But not later than this: a cache that was restarted a few times in a row is back soon.
+/// The longest pause between the first [`RECONNECT_EARLY_ATTEMPTS`] attempts at which there is no connection to be had: a
+/// cache that restarts is back within seconds.
+pub const RECONNECT_EARLY_MAX: Duration = Duration::from_secs(3);
+
+/// Attempts that are so close to each other, which are those of about half a minute. After them the pause doubles again.
+pub const RECONNECT_EARLY_ATTEMPTS: u32 = 10;
+
+/// The longest pause between any two attempts.
 pub const RECONNECT_MAX: Duration = Duration::from_secs(60);
 
 /// A connection that is lost so long after its first update is tried again soon, and one that is lost earlier after as

@@ -1,7 +1,7 @@
 //! What sessions see of the data: an immutable value that is replaced as a whole, and shared by all.
 
 use crate::delta::Delta;
-use crate::history::{Absent, Step};
+use crate::history::Step;
 use crate::image::{Image, ImageSink, Octets, Section};
 use crate::limits::{ANSWERS_OCTETS_MAX, DELTA_OCTETS_ALWAYS};
 use crate::profile::{Profile, SessionIds};
@@ -19,8 +19,16 @@ pub struct View {
     revision: Revision,
     sessions: SessionIds,
     timing: Timing,
-    absent: Absent,
-    edition: Option<Edition>,
+    edition: Result<Edition, Absent>,
+}
+
+/// Why no data are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// None have been read yet: a query is held for a while, in case they come.
+    NotYet,
+    /// Those that there are have become too old: sessions end, and a query gets code 2 at once.
+    TooOld,
 }
 
 /// Orders the views of one history: first by what the history published, then by what was added to that or left out.
@@ -156,10 +164,9 @@ impl View {
         revision: Revision,
         sessions: SessionIds,
         timing: Timing,
-        absent: Absent,
-        edition: Option<Edition>,
+        edition: Result<Edition, Absent>,
     ) -> View {
-        View { revision, sessions, timing, absent, edition }
+        View { revision, sessions, timing, edition }
     }
 
     /// Orders the views of one history: a later one is greater.
@@ -177,14 +184,19 @@ impl View {
         self.timing
     }
 
-    /// The serial; none while there are no data.
+    /// The serial; none while no data are served.
     pub fn serial(&self) -> Option<Serial> {
-        self.edition.as_ref().map(|edition| edition.serial)
+        self.edition.as_ref().ok().map(|edition| edition.serial)
+    }
+
+    /// Why no data are served, if none are.
+    pub fn absent(&self) -> Option<Absent> {
+        self.edition.as_ref().err().copied()
     }
 
     /// The image of a version, if it has been made.
     pub fn image(&self, version: Version) -> Option<&Image> {
-        self.edition.as_ref()?.image(version)
+        self.edition.as_ref().ok()?.image(version)
     }
 
     /// The images that have been made, in any version.
@@ -193,17 +205,17 @@ impl View {
     }
 
     pub(crate) fn edition(&self) -> Result<&Edition, Absent> {
-        self.edition.as_ref().ok_or(self.absent)
+        self.edition.as_ref().map_err(|absent| *absent)
     }
 
     /// Whether images of this generation are too old to be read on.
     pub(crate) fn cuts_off(&self, generation: u64) -> bool {
-        self.edition.as_ref().is_some_and(|edition| generation < edition.oldest_readable)
+        self.edition.as_ref().is_ok_and(|edition| generation < edition.oldest_readable)
     }
 
     /// Whether anything that the profile sends changed after a serial.
     pub(crate) fn has_news(&self, profile: Profile, since: Serial) -> bool {
-        self.edition.as_ref().is_some_and(|edition| {
+        self.edition.as_ref().is_ok_and(|edition| {
             let changed = |section: Section| edition.changed[section.index()];
             profile.sections().filter_map(changed).any(|serial| since.is_before(serial))
         })
@@ -215,7 +227,7 @@ impl View {
     pub fn with<S: ImageSink>(&self, want: Want, sink: impl FnOnce() -> S) -> Result<View, S::Error> {
         let mut view = self.clone();
         view.revision.refined += 1;
-        if let Some(edition) = &mut view.edition {
+        if let Ok(edition) = &mut view.edition {
             match want {
                 Want::Image(version) => {
                     let other = edition.images.iter().flatten().next().cloned();
@@ -241,7 +253,7 @@ impl View {
     pub fn keep_images(&self, versions: &[Version]) -> View {
         let mut view = self.clone();
         view.revision.refined += 1;
-        if let Some(edition) = &mut view.edition
+        if let Ok(edition) = &mut view.edition
             && versions.iter().any(|version| edition.image(*version).is_some())
         {
             for version in Version::ALL {

@@ -5,9 +5,9 @@
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use rtrcast_proto::{
-    Absent, Action, ApplyError, Asn, Aspa, Delta, Header, History, HistoryLimits, Image, ImageWriter, Moment, Output,
-    Pdu, Prefix, Profile, RouteOrigin, RouterKey, Section, Serial, ServerPolicy, ServerSession, SessionIds, Timing,
-    Version, View, wire,
+    Action, ApplyError, Asn, Aspa, Delta, Header, History, HistoryLimits, Image, ImageWriter, Moment, Output, Pdu,
+    Prefix, Profile, RouteOrigin, RouterKey, Section, Serial, ServerPolicy, ServerSession, SessionIds, Timing, Version,
+    View, wire,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -305,7 +305,7 @@ proptest! {
             history.publish(model.image(Version::V2));
             held.push((history.serial(), model.clone()));
         }
-        let view = Arc::new(history.view(Absent::Loading, 0));
+        let view = Arc::new(history.view(0));
         let today = models.last().unwrap();
         for profile in Profile::ALL {
             let mut policy = ServerPolicy::default();
@@ -345,7 +345,7 @@ proptest! {
             let (deltas, octets) = history.retained();
             prop_assert!(deltas <= deltas_max && octets <= octets_max);
         }
-        let view = Arc::new(history.view(Absent::Loading, 0));
+        let view = Arc::new(history.view(0));
         let profile = Profile::full(Version::V2);
         for (serial, mut model) in held {
             let query = Pdu::SerialQuery { session: view.session(profile), serial };
@@ -387,7 +387,7 @@ proptest! {
     ) {
         let mut history = history();
         history.publish(Model::default().image(Version::V1));
-        let view = Arc::new(history.view(Absent::Loading, 0));
+        let view = Arc::new(history.view(0));
         let input: Vec<u8> = queries.iter().flat_map(|query| wire::parse_hex(match query {
             0 => "01 02 0000 00000008",
             1 => "01 01 0002 0000000C 00000005",
@@ -430,7 +430,7 @@ proptest! {
     fn c_frm_03_no_input_makes_a_session_panic_or_grow(octets in proptest::collection::vec(any::<u8>(), 0..200), head in 0..3_u8) {
         let mut history = history();
         history.publish(Model::default().image(Version::V1));
-        let view = Arc::new(history.view(Absent::Loading, 0));
+        let view = Arc::new(history.view(0));
         let mut session = ServerSession::new(Moment(0), ServerPolicy::default(), view);
         session.receive(Moment(0), &[&[head][..], &octets].concat());
         for now in 0..200_u64 {

@@ -27,7 +27,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tracing::{error, info, warn};
 
-/// How long routers may take for their last words when the cache stops. [C-RST-01]
+/// How long routers may take for the rest of their response, or a final Error Report, when the cache stops. [C-RST-01]
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Descriptors that are not for routers: sources, HTTP, data sets, logs.
@@ -158,7 +158,7 @@ async fn run(command_line: &CommandLine, plan: Plan, slurm: SlurmFiles, room: Ro
                 }
                 Asked::Stop(name) => {
                     let _ = sd_notify("STOPPING=1");
-                    info!("{name}: stopping; routers get their last words within {} s", GRACE.as_secs());
+                    info!("{name}: stopping; connections end in order within {} s", GRACE.as_secs());
                     break Stop::Restart;
                 }
             },
@@ -173,7 +173,7 @@ async fn run(command_line: &CommandLine, plan: Plan, slurm: SlurmFiles, room: Ro
             Some(command) = parts.commands.recv() => match command {
                 control::Command::Refresh => parts.refresh("control").await,
                 control::Command::Stop => {
-                    info!("control: stopping; routers get their last words within {} s", GRACE.as_secs());
+                    info!("control: stopping; connections end in order within {} s", GRACE.as_secs());
                     break Stop::Restart;
                 }
                 control::Command::StopAndFlush => {
@@ -340,7 +340,7 @@ fn start(
     let door = Door::new(terms.limits);
     metrics.watch_door(Arc::clone(&door));
     let (hub, sessions) = Hub::new(history, Arc::new(terms), clock, Arc::clone(&metrics), first);
-    let published = hub.publisher();
+    let (published, health) = (hub.publisher(), hub.health());
     let watch = Arc::new(Watch::new(Arc::clone(&metrics), room.words));
     let service = Arc::new(Service {
         clock,
@@ -355,7 +355,7 @@ fn start(
     tasks.spawn(named("listener", listen(entrances.listeners(), service)));
     tasks.spawn(named("credentials", credentials::look_for_ever(entrances.looks())));
     if let Some(listener) = http {
-        tasks.spawn(named("HTTP server", http::serve(listener, Arc::clone(&metrics), sessions)));
+        tasks.spawn(named("HTTP server", http::serve(listener, Arc::clone(&metrics), sessions, health)));
     }
     if let Some(control) = control {
         tasks.spawn(named("control socket", control.serve(to_hub.clone(), to_app)));
@@ -375,7 +375,7 @@ async fn say_goodbye(parts: &Parts, stop: Stop, signals: &mut Signals) {
     parts.published.send_modify(|published| published.stop = Some(stop));
     tokio::select! {
         () = parts.door.empty() => info!("stopped; all connections are closed"),
-        () = tokio::time::sleep(GRACE) => warn!("stopped; some routers did not take their last words in time"),
+        () = tokio::time::sleep(GRACE) => warn!("stopped; some routers did not take the rest of their response in time, and were cut off"),
         () = signals.next_stop() => warn!("stopped at once, as asked again"),
     }
 }

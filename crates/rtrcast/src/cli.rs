@@ -1,9 +1,11 @@
 //! The command line.
 
 mod dial;
+mod freshness;
 mod listen;
 
 pub(crate) use dial::{CacheOptions, DialOptions};
+pub(crate) use freshness::{FreshnessOptions, GuardOptions};
 pub(crate) use listen::{
     At, ListenArgument, ListenOptions, PeerArgument, Place, ProxyFrom, Speaks, TlsClientAddressArgument,
     TlsClientsArgument, TlsVersionArgument,
@@ -64,8 +66,8 @@ Examples:
   curl -s http://127.0.0.1:9847/readyz
       ask a running cache whether it has data
 
-Signals: SIGHUP reads the configuration again and refreshes; router connections stay up. SIGTERM and SIGINT stop \
-(version 2 routers are told that the cache restarts).
+Signals: SIGHUP reads the configuration again and refreshes; router connections stay up. SIGTERM and SIGINT stop: \
+connections end in order, and routers keep their data until these expire.
 Exit codes: 0 stopped as asked, 1 internal error, 2 wrong usage, 3 wrong configuration or SLURM, 4 an address can't be \
 had.";
 
@@ -137,33 +139,11 @@ pub(crate) struct ServeArguments {
     #[arg(long, help_heading = SLURM)]
     pub(crate) slurm_allow_overlaps: bool,
 
-    /// Seconds for which a set counts from when its validator made it, at least 60; where the file does not say that, from
-    /// when it was written
-    #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = clap::value_parser!(u32).range(60..),
-        help_heading = FRESHNESS)]
-    pub(crate) max_age: u32,
+    #[command(flatten)]
+    pub(crate) freshness: FreshnessOptions,
 
-    /// What becomes of a set that is older
-    #[arg(long, value_name = "WHAT", default_value = "withdraw", help_heading = FRESHNESS)]
-    pub(crate) too_old: TooOldArgument,
-
-    /// What becomes of payloads whose own expiry has passed
-    #[arg(long, value_name = "WHAT", default_value = "withdraw", help_heading = FRESHNESS)]
-    pub(crate) expired: ExpiredArgument,
-
-    /// Seconds for which a source's new set is held back that lost more than half of its VRPs, of those of one trust
-    /// anchor, or of its ASPAs; 0 believes every loss
-    #[arg(long, value_name = "SECONDS", default_value_t = 3_600, value_parser = clap::value_parser!(u32).range(..=604_800),
-        help_heading = FRESHNESS)]
-    pub(crate) guard_hold: u32,
-
-    /// Losses of less than so many VRPs are always believed
-    #[arg(long, value_name = "NUMBER", default_value_t = 10_000, help_heading = FRESHNESS)]
-    pub(crate) guard_vrps_min: u32,
-
-    /// Losses of less than so many ASPAs are always believed
-    #[arg(long, value_name = "NUMBER", default_value_t = 1_000, help_heading = FRESHNESS)]
-    pub(crate) guard_aspas_min: u32,
+    #[command(flatten)]
+    pub(crate) guard: GuardOptions,
 
     /// Address for routers; may be given several times. tcp://ADDRESS:PORT, tls:// or ssh:// likewise, unix:///PATH;
     /// fd:NAME instead of the address is a socket that systemd passes. Options of that listener follow behind commas,
@@ -201,9 +181,16 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 7_200, help_heading = ROUTERS)]
     pub(crate) rtr_expire: u32,
 
+    /// Tell version 2 routers at a planned stop that the cache restarts (code 12), as 8210bis has it. Without it their
+    /// connections end in order: BIRD up to 2.19.2 and 3.3.2 drops all data at that code, and waits for its retry interval
+    #[arg(long, help_heading = ROUTERS)]
+    pub(crate) send_cache_restart: bool,
+
     /// Something else for the routers of an address or prefix, the longest one that matches: PREFIX,OPTION,... with
-    /// min-version=V, max-version=V, no-router-keys, no-aspas, and answer-lower: a query above the highest version is
-    /// answered in that version at once, for routers that never step down. May be given several times
+    /// min-version=V, max-version=V, no-router-keys, no-aspas; answer-lower: a query above the highest version is answered
+    /// in that version at once, for routers that never step down; send-cache-restart, as above; hold=SECONDS: how long a
+    /// query is held while there are no data yet, instead of 25 (versions 0 and 1) or 8 (version 2). May be given several
+    /// times
     #[arg(long, value_name = "PREFIX,OPTION[=VALUE]", help_heading = ROUTERS)]
     pub(crate) peer: Vec<PeerArgument>,
 
@@ -269,7 +256,6 @@ pub(crate) struct ServeArguments {
 
 const SOURCES: &str = "Sources";
 const SLURM: &str = "SLURM";
-const FRESHNESS: &str = "Freshness and sudden loss";
 const ROUTERS: &str = "Routers";
 const ADMISSION: &str = "Admission";
 const OPERATION: &str = "Operation";
@@ -283,9 +269,11 @@ Examples:
   rtrcast check local.slurm --source /var/db/rpki-client/json
       also what each filter and each assertion would do to these data
   rtrcast check /var/db/rpki-client/rpki.ccr
-      a validator's output: what it has, and which entries make no sense
+      a validator's output: what it has, which entries are invalid, what of it would be served now, and until when
 
-Exit codes: 0 all well, 2 wrong usage, 3 something is wrong with a file.";
+Lines that begin with \"warning:\" name what is no mistake of a file, but what `serve` would not do as expected: data that \
+are too old, for instance.
+Exit codes: 0 all well, perhaps with warnings, 2 wrong usage, 3 something is wrong with a file.";
 
 /// What `rtrcast check` is told.
 #[derive(Args, Debug)]
@@ -306,6 +294,10 @@ pub(crate) struct CheckArguments {
     /// Allow SLURM files to speak of the same addresses, router keys' ASes or customers
     #[arg(long)]
     pub(crate) slurm_allow_overlaps: bool,
+
+    /// How data are judged that no configuration names; a configuration has its own
+    #[command(flatten)]
+    pub(crate) freshness: FreshnessOptions,
 }
 
 /// What `rtrcast ctl` is told.
@@ -482,7 +474,8 @@ pub(crate) enum Order {
     },
     /// Read all sources and SLURM files again now
     Refresh,
-    /// Stop; version 2 routers are told that the cache restarts, and keep the data until they expire
+    /// Stop; connections end in order, and routers keep the data until they expire. With --send-cache-restart version 2
+    /// routers are told that the cache restarts (code 12)
     Stop {
         /// Tell version 2 routers to forget the data at once: the cache will not be back
         #[arg(long)]
@@ -498,26 +491,6 @@ pub(crate) enum Merge {
     /// What the first healthy source has, in the order given. One is passed over after two failures or a minute of
     /// failing, when it is too old, or when a tenth of its payloads has expired; a preferred one is returned to
     First,
-}
-
-/// `--too-old`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum TooOldArgument {
-    /// Withdraw its payloads that have no expiry of their own; those of rpki-client's JSON and CSV all have one
-    Withdraw,
-    /// Withdraw all its payloads
-    WithdrawAll,
-    /// Keep them, with a warning
-    Keep,
-}
-
-/// `--expired`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ExpiredArgument {
-    /// Withdraw them within a minute
-    Withdraw,
-    /// Keep them
-    Keep,
 }
 
 /// `--http`: an address, or none.

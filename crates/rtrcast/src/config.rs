@@ -30,7 +30,7 @@ const PLACES: [&str; 2] = ["source", "slurm"];
 const LISTED: [&str; 2] = ["listen", "peer"];
 
 /// Options in those tables that are set or not, and have no value.
-const SWITCHES: [&str; 4] = ["ssh-allow-anyone", "answer-lower", "no-router-keys", "no-aspas"];
+const SWITCHES: [&str; 5] = ["ssh-allow-anyone", "answer-lower", "no-router-keys", "no-aspas", "send-cache-restart"];
 
 /// What the command line said, to be joined with a file as often as that changes.
 #[derive(Clone, Debug)]

@@ -76,40 +76,48 @@ async fn answer(mut stream: UnixStream, hub: &mpsc::Sender<Input>, commands: &mp
     let mut line = String::new();
     let mut order = BufReader::new(reader.take(ORDER_OCTETS_MAX));
     timeout(ORDER_MAX, order.read_line(&mut line)).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-    let outcome = match parse(&line) {
+    let (outcome, command) = match parse(&line) {
         Some(order) => {
             info!("control: {:?}", line.trim_end());
-            obey(order, hub, commands).await
+            match order {
+                Order::Status => (status(hub).await, None),
+                Order::Release { source } => (release(source, hub).await, None),
+                Order::Refresh => (Ok("reading all sources again".to_owned()), Some(Command::Refresh)),
+                Order::Stop { flush: false } => (Ok("stopping".to_owned()), Some(Command::Stop)),
+                Order::Stop { flush: true } => {
+                    (Ok("stopping; routers of version 2 forget the data".to_owned()), Some(Command::StopAndFlush))
+                }
+            }
         }
-        None => Err("not an order".to_owned()),
+        None => (Err("not an order".to_owned()), None),
     };
     let text = match outcome {
         Ok(text) => format!("ok\n{text}\n"),
         Err(text) => format!("error\n{text}\n"),
     };
-    writer.write_all(text.as_bytes()).await?;
-    writer.shutdown().await
+    let answered = match writer.write_all(text.as_bytes()).await {
+        Ok(()) => writer.shutdown().await,
+        failed => failed,
+    };
+    // Only now: a program that stops may be gone before its answer. And it is done even if nobody waits for the answer.
+    if let Some(command) = command {
+        let _ = commands.send(command).await;
+    }
+    answered
 }
 
-async fn obey(order: Order, hub: &mpsc::Sender<Input>, commands: &mpsc::Sender<Command>) -> Result<String, String> {
-    let gone = || "the cache is ending".to_owned();
-    let command = match order {
-        Order::Status => {
-            let (reply, answer) = oneshot::channel();
-            hub.send(Input::Status(reply)).await.map_err(|_| gone())?;
-            return answer.await.map_err(|_| gone());
-        }
-        Order::Release { source } => {
-            let (reply, answer) = oneshot::channel();
-            hub.send(Input::Release(source, reply)).await.map_err(|_| gone())?;
-            return answer.await.map_err(|_| gone())?;
-        }
-        Order::Refresh => (Command::Refresh, "reading all sources again"),
-        Order::Stop { flush: false } => (Command::Stop, "stopping"),
-        Order::Stop { flush: true } => (Command::StopAndFlush, "stopping; routers of version 2 forget the data"),
-    };
-    commands.send(command.0).await.map_err(|_| gone())?;
-    Ok(command.1.to_owned())
+const ENDING: &str = "the cache is ending";
+
+async fn status(hub: &mpsc::Sender<Input>) -> Result<String, String> {
+    let (reply, answer) = oneshot::channel();
+    hub.send(Input::Status(reply)).await.map_err(|_| ENDING.to_owned())?;
+    answer.await.map_err(|_| ENDING.to_owned())
+}
+
+async fn release(source: Option<String>, hub: &mpsc::Sender<Input>) -> Result<String, String> {
+    let (reply, answer) = oneshot::channel();
+    hub.send(Input::Release(source, reply)).await.map_err(|_| ENDING.to_owned())?;
+    answer.await.map_err(|_| ENDING.to_owned())?
 }
 
 /// An order as it travels.

@@ -4,7 +4,7 @@
 use rtrcast_feed::Slurm;
 use rtrcast_feed::curator::{Cause, Curation, Curator, Event, Now, Output, Recipe, Report, SourceId};
 use rtrcast_net::DataSink;
-use rtrcast_proto::{Absent, Asn, History, Image, Moment, Profile, Publication, Serial, Timing, Version, View, Want};
+use rtrcast_proto::{Asn, History, Image, Moment, Profile, Publication, Serial, Timing, Version, View, Want};
 use std::io;
 use std::sync::Arc;
 
@@ -26,7 +26,6 @@ pub(crate) enum Act {
 
 /// What a view is made for.
 pub(crate) struct Audience {
-    pub(crate) absent: Absent,
     pub(crate) oldest_readable: u64,
     /// Versions that sessions speak, the most spoken first.
     pub(crate) versions: Vec<Version>,
@@ -39,6 +38,8 @@ pub(crate) struct Audience {
 pub(crate) enum Happened {
     Event(Event),
     Published(Box<Published>),
+    /// Nothing is served any more, since all is too old: this is what all shall see.
+    Withheld(Arc<View>),
     /// There was no memory for the set that should be served now.
     NoMemory(io::Error),
 }
@@ -47,6 +48,8 @@ pub(crate) enum Happened {
 pub(crate) struct Published {
     pub(crate) cause: Cause,
     pub(crate) publication: Publication,
+    /// Whether routers are served something else than a moment ago.
+    pub(crate) is_news: bool,
     /// What all shall see now; none if nothing changed.
     pub(crate) view: Option<io::Result<View>>,
     /// Customers with too many providers.
@@ -77,6 +80,10 @@ impl Desk {
                     }
                     happened.push(outcome);
                 }
+                Output::Withhold => {
+                    self.history.withhold();
+                    happened.push(Happened::Withheld(Arc::new(self.history.view(audience.oldest_readable))));
+                }
                 Output::Wait(wait) => return (happened, wait),
             }
         }
@@ -89,6 +96,7 @@ impl Desk {
             Err(error) => return Happened::NoMemory(error),
         };
         let previous = self.history.current().map(|_| self.history.serial());
+        let was_withheld = self.history.is_withheld();
         let publication = self.history.publish(composed.image.clone());
         if let (Publication::Same, Some(current)) = (&publication, self.history.current()) {
             // The older image stays, and the same set is in memory once.
@@ -98,15 +106,15 @@ impl Desk {
             // Without memory for it the view, which needs the same, can't be made either, and that is said.
             let _ = self.hold_in_use(&audience.versions);
         }
-        let view = match (&publication, cause) {
-            // The timers may be others.
-            (Publication::Same, Cause::Configuration) | (Publication::First | Publication::Changed(_), _) => {
-                let view = self.history.view(audience.absent, audience.oldest_readable);
-                Some(with_all(view, audience, previous))
-            }
-            (Publication::Same, _) => None,
-        };
-        Happened::Published(Box::new(Published { cause, publication, view, left_out: composed.left_out }))
+        let is_same = matches!(publication, Publication::Same);
+        // With another configuration the timers may be others.
+        let is_seen = !is_same || was_withheld || cause == Cause::Configuration;
+        let view = is_seen.then(|| {
+            let view = self.history.view(audience.oldest_readable);
+            with_all(view, audience, previous)
+        });
+        let is_news = !is_same || was_withheld;
+        Happened::Published(Box::new(Published { cause, publication, is_news, view, left_out: composed.left_out }))
     }
 
     /// Holds the current set in a version that is spoken, if it is held in one that nobody speaks: routers that were faster

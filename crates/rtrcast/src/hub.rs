@@ -5,12 +5,12 @@ use crate::desk::{self, Act, Audience, Desk, Happened};
 use crate::metrics::Metrics;
 use crate::places::Places;
 use crate::source::{Content, Failure, Purpose, Read, SlurmId, blocking, unix_now};
-use crate::words::{describe, describe_delta, describe_losses, vrps};
+use crate::words::{Told, describe, describe_delta, describe_losses, describe_over, vrps};
 use rtrcast_feed::curator::{Cause, Curation, Curator, Event, Now, Report, SourceId, Status};
 use rtrcast_feed::{Overlaps, Slurm, SlurmFile, Table, Tally};
 use rtrcast_net::{Clock, DataSink, Published, Terms, Wanted};
 use rtrcast_proto::limits::PINNED_IMAGES_MAX;
-use rtrcast_proto::{Absent, History, Image, Moment, Octets, Profile, Publication, Timing, View, Want};
+use rtrcast_proto::{History, Image, Moment, Octets, Profile, Publication, Serial, Timing, View, Want};
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -64,6 +64,17 @@ pub(crate) struct Reconfiguration {
     pub(crate) control: Option<String>,
 }
 
+/// Whether the cache is of use to routers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Health {
+    /// There have been no data yet.
+    NoData,
+    /// There are data, perhaps an empty set since the source says so.
+    Ready(Serial),
+    /// All that there was has expired, is too old or was taken back, for this reason.
+    NothingInEffect(String),
+}
+
 /// The data set's line of serials, and everybody who sees it.
 pub(crate) struct Hub {
     /// Always there but while a blocking thread has it.
@@ -73,8 +84,8 @@ pub(crate) struct Hub {
     clock: Clock,
     /// When the desk wants to be asked again.
     wait: Option<Moment>,
-    absent: Absent,
     published: Arc<watch::Sender<Published>>,
+    health: watch::Sender<Health>,
     metrics: Arc<Metrics>,
     /// Images that were current once and that slow readers may still hold, the oldest first.
     superseded: VecDeque<Superseded>,
@@ -119,8 +130,7 @@ impl Hub {
         metrics: Arc<Metrics>,
         first: Reconfiguration,
     ) -> (Hub, watch::Receiver<Published>) {
-        let absent = Absent::Loading;
-        let view = Arc::new(history.view(absent, 0));
+        let view = Arc::new(history.view(0));
         let (published, receiver) = watch::channel(Published { view, stop: None, terms });
         let desk = Desk { curator: Curator::new(first.curation.clone()), history };
         let hub = Hub {
@@ -129,8 +139,8 @@ impl Hub {
             overlaps: first.overlaps,
             clock,
             wait: None,
-            absent,
             published: Arc::new(published),
+            health: watch::Sender::new(Health::NoData),
             metrics,
             superseded: VecDeque::new(),
             oldest_readable: 0,
@@ -142,6 +152,11 @@ impl Hub {
     /// Where to say that the cache stops, and on what terms it serves.
     pub(crate) fn publisher(&self) -> Arc<watch::Sender<Published>> {
         Arc::clone(&self.published)
+    }
+
+    /// Whether what is served is in effect.
+    pub(crate) fn health(&self) -> watch::Receiver<Health> {
+        self.health.subscribe()
     }
 
     /// Runs until both lines end, which they never do while the program runs.
@@ -169,8 +184,7 @@ impl Hub {
     async fn take(&mut self, input: Input) {
         match input {
             Input::From(purpose, News::Loading) => {
-                self.places.set_loading(purpose, true);
-                self.say_absent();
+                self.places.set_loading(purpose);
             }
             Input::From(purpose, News::Loaded { read, took }) => self.loaded(purpose, read, took).await,
             Input::From(purpose, News::Unchanged) => {
@@ -178,17 +192,14 @@ impl Hub {
                 if let Purpose::Data(source) = purpose {
                     self.act(Act::Report(source, Report::Unchanged), "").await;
                 }
-                self.say_absent();
             }
             Input::From(Purpose::Data(source), News::Synchronised { table, valid_for, took }) => {
                 let report = Report::Synchronised { table: Arc::clone(&table), valid_for };
                 self.table_loaded(source, &table, &Tally::default(), report, took).await;
-                self.say_absent();
             }
             Input::From(Purpose::Data(source), News::Renewed { valid_for }) => {
                 self.places.unchanged(Purpose::Data(source));
                 self.act(Act::Report(source, Report::Renewed { valid_for }), "").await;
-                self.say_absent();
             }
             Input::From(Purpose::Slurm(_), News::Synchronised { .. } | News::Renewed { .. }) => {}
             Input::From(purpose, News::Withdrawn(why)) => {
@@ -196,7 +207,6 @@ impl Hub {
                 if let Purpose::Data(source) = purpose {
                     self.act(Act::Report(source, Report::Withdrawn), "").await;
                 }
-                self.say_absent();
             }
             Input::From(purpose, News::Failed(failure)) => self.failed(purpose, &failure).await,
             Input::AnswerAloud => self.places.answer_aloud(),
@@ -224,24 +234,12 @@ impl Hub {
         self.desk.as_ref().expect("the desk is back whenever the hub goes on")
     }
 
-    /// Tells sessions what to say while there are no data.
-    fn say_absent(&mut self) {
-        let absent = if self.places.is_loading() { Absent::Loading } else { Absent::Failed };
-        if self.view().serial().is_some() || self.absent == absent {
-            return;
-        }
-        self.absent = absent;
-        let view = Arc::new(self.desk().history.view(absent, 0));
-        self.published.send_modify(|published| published.view = view);
-    }
-
     async fn failed(&mut self, purpose: Purpose, failure: &Failure) {
         let serial = self.view().serial();
         self.places.failed(purpose, failure, serial);
         if let Purpose::Data(source) = purpose {
             self.act(Act::Report(source, Report::Failed), "").await;
         }
-        self.say_absent();
     }
 
     async fn loaded(&mut self, purpose: Purpose, read: Read, took: Duration) {
@@ -258,7 +256,6 @@ impl Hub {
             }
             (Purpose::Data(_), Content::Slurm(_)) | (Purpose::Slurm(_), Content::Table(..)) => {}
         }
-        self.say_absent();
     }
 
     /// A source has a table, which the report gives to the curator.
@@ -317,7 +314,6 @@ impl Hub {
         self.places.reconfigure(&new);
         let slurm = self.join_slurm();
         self.act(Act::Reconfigure(new.curation, new.timing, slurm), "").await;
-        self.say_absent();
     }
 
     async fn release(&mut self, name: Option<&str>) -> Result<String, String> {
@@ -336,7 +332,12 @@ impl Hub {
         let (serial, statuses) = (self.view().serial(), self.desk().curator.status());
         let head = match (serial, self.view().images().next()) {
             (Some(serial), Some(image)) => format!("serial {serial}: {}", describe(image.layout(), self.served)),
+            _ if self.desk_ref().history.is_withheld() => "nothing is served: all data are too old".to_owned(),
             _ => "no data yet".to_owned(),
+        };
+        let head = match &*self.health.borrow() {
+            Health::NothingInEffect(why) => format!("{head}\nnothing that is served is in effect any more: {why}"),
+            Health::NoData | Health::Ready(_) => head,
         };
         format!("{head}\n{}", self.places.describe(&statuses, now))
     }
@@ -348,7 +349,6 @@ impl Hub {
         let Some(mut desk) = self.desk.take() else { return acted };
         let now = Now { moment: self.clock.now(), unix: unix_now() };
         let audience = Audience {
-            absent: self.absent,
             oldest_readable,
             versions: self.metrics.versions_in_use(),
             profiles: self.metrics.profiles_in_use(),
@@ -360,8 +360,10 @@ impl Hub {
             (desk, happened, wait)
         })
         .await;
-        self.desk = Some(desk);
         self.wait = wait;
+        // Before anything is logged: whoever reads that finds it true.
+        self.places.show(&desk.curator.status(), self.clock.now());
+        self.desk = Some(desk);
         for happened in happened {
             match happened {
                 Happened::Event(event) => {
@@ -376,17 +378,44 @@ impl Hub {
                     acted.is_same = matches!(published.publication, Publication::Same);
                     self.publish(*published, took);
                 }
+                Happened::Withheld(view) => {
+                    self.published.send_modify(|published| published.view = view);
+                    self.metrics.show_nothing_served();
+                    self.show_health();
+                    warn!(
+                        "nothing that is served is fresh any more: connections end, and routers are told that there are no \
+                         data (code 2) until there are fresh ones, as --too-old close says"
+                    );
+                }
                 Happened::NoMemory(error) => error!("no memory for the data, the last ones stay served: {error}"),
             }
         }
-        let statuses = self.desk().curator.status();
-        self.places.show(&statuses, self.clock.now());
+        self.show_health();
         acted
+    }
+
+    /// Tells whoever asks for the cache's health whether what is served is in effect.
+    fn show_health(&self) {
+        let nothing = self.desk_ref().curator.nothing_in_effect();
+        let health = match (nothing, self.view().serial()) {
+            (Some((source, over)), _) => Health::NothingInEffect(format!(
+                "{}: {}",
+                self.places.name(source),
+                describe_over(&over, Told::OnceForAll)
+            )),
+            (None, None) => Health::NoData,
+            (None, Some(serial)) => Health::Ready(serial),
+        };
+        self.health.send_if_modified(|shown| {
+            let is_news = *shown != health;
+            *shown = health;
+            is_news
+        });
     }
 
     /// Shows all what is new, and says so.
     fn publish(&mut self, published: desk::Published, took: &str) {
-        let desk::Published { cause, publication, view, left_out } = published;
+        let desk::Published { cause, publication, is_news, view, left_out } = published;
         self.places.tell_left_out(&left_out);
         let Some(view) = view else { return };
         let before = self.view();
@@ -394,10 +423,9 @@ impl Hub {
         let view = view.unwrap_or_else(|error| {
             // The images of further versions could not be made; they are asked for again one by one.
             error!("no memory for the data in all versions: {error}");
-            let (absent, oldest_readable) = (self.absent, self.oldest_readable);
-            self.desk().history.view(absent, oldest_readable)
+            let oldest_readable = self.oldest_readable;
+            self.desk().history.view(oldest_readable)
         });
-        let is_new = !matches!(publication, Publication::Same);
         if !before.images().any(|old| view.images().any(|new| Arc::ptr_eq(old.shared(), new.shared()))) {
             self.supersede(&before);
         }
@@ -406,11 +434,13 @@ impl Hub {
             return;
         };
         self.published.send_modify(|published| published.view = Arc::new(view));
-        if !is_new {
+        self.show_health();
+        if !is_news {
             return;
         }
         let retained = self.desk().history.retained();
         self.metrics.show_served(&layout, self.served, serial, retained);
+        let ended: usize = statuses_served(&self.desk_ref().curator.status()).map(|status| status.ended).sum();
         let origin = match cause {
             Cause::Source(source) | Cause::Release(source) => {
                 // It may have been what was waited for, and not what is served.
@@ -437,7 +467,8 @@ impl Hub {
         }
         let took = if took.is_empty() { String::new() } else { format!(", {took}") };
         // Said last: whoever reads it finds it true.
-        info!("{origin}: serial {serial} is {}{change}{took}", describe(&layout, self.served));
+        let ended = if ended > 0 { format!(", {ended} left out as expired or too old") } else { String::new() };
+        info!("{origin}: serial {serial} is {}{ended}{change}{took}", describe(&layout, self.served));
     }
 
     fn supersede(&mut self, before: &View) {
@@ -497,6 +528,10 @@ impl Hub {
         }
         view.keep_images(&used)
     }
+}
+
+fn statuses_served(statuses: &[Status]) -> impl Iterator<Item = &Status> {
+    statuses.iter().filter(|status| status.is_served)
 }
 
 fn say_same(is_news: bool, line: &str) {

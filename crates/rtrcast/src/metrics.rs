@@ -164,6 +164,7 @@ pub(crate) struct Metrics {
     pub(crate) upstream_serial: Family<PathLabel, Gauge>,
     pub(crate) made: Family<PathLabel, Gauge>,
     pub(crate) is_too_old: Family<PathLabel, Gauge>,
+    pub(crate) ended_entries: Family<PathLabel, Gauge>,
     pub(crate) held: Family<PathLabel, Gauge>,
     pub(crate) held_until: Family<PathLabel, Gauge>,
     pub(crate) held_lost: Family<LossLabels, Gauge>,
@@ -211,6 +212,7 @@ impl Metrics {
             upstream_serial: Family::default(),
             made: Family::default(),
             is_too_old: Family::default(),
+            ended_entries: Family::default(),
             held: Family::default(),
             held_until: Family::default(),
             held_lost: Family::default(),
@@ -329,6 +331,11 @@ impl Metrics {
             self.made.clone(),
         );
         registry.register("rtrcast_source_too_old", "1 if a source's data are too old", self.is_too_old.clone());
+        registry.register(
+            "rtrcast_source_expired_entries",
+            "Records of a source that are not served since they have expired or are too old",
+            self.ended_entries.clone(),
+        );
         registry.register("rtrcast_held", "1 if a source's newer data are held back", self.held.clone());
         registry.register(
             "rtrcast_held_until_timestamp_seconds",
@@ -438,6 +445,13 @@ impl Metrics {
         self.history_octets.set(gauge(octets));
     }
 
+    /// Shows that nothing is served for now.
+    pub(crate) fn show_nothing_served(&self) {
+        for name in ["vrps", "effective_vrps", "bgpsec_pubkeys", "aspas"] {
+            self.objects.get_or_create(&TypeLabel { r#type: name }).set(0);
+        }
+    }
+
     /// Shows how much SLURM is in force.
     pub(crate) fn show_slurm(&self, filters: usize, assertions: usize) {
         for (name, count) in [("filters", filters), ("assertions", assertions)] {
@@ -458,7 +472,8 @@ impl Metrics {
         let path = PathLabel { path: name.to_owned() };
         let gauges = [&self.healthy, &self.refresh, &self.change, &self.refused_entries, &self.is_served, &self.made];
         let upstream = [&self.upstream_version, &self.upstream_session, &self.upstream_serial];
-        for gauge in gauges.into_iter().chain([&self.is_too_old, &self.held, &self.held_until]).chain(upstream) {
+        let ages = [&self.is_too_old, &self.ended_entries, &self.held, &self.held_until];
+        for gauge in gauges.into_iter().chain(ages).chain(upstream) {
             gauge.remove(&path);
         }
         for ip_version in ["ipv4", "ipv6"] {

@@ -4,8 +4,12 @@
 use crate::hub::Reconfiguration;
 use crate::metrics::{FailureLabels, LossLabels, Metrics, PathLabel, VrpLabels};
 use crate::source::{Failure, Purpose, SlurmId, unix_now};
-use crate::words::{age, describe_losses, describe_masked, describe_refused, describe_too_old, name_customers, span};
+use crate::words::{
+    Told, age, describe_losses, describe_masked, describe_over, describe_refused, describe_remedy, describe_too_old,
+    name_customers, span,
+};
 use rtrcast_feed::curator::{Event, Release, SourceId, Status};
+use rtrcast_feed::write::utc;
 use rtrcast_feed::{Slurm, SlurmFile, Table, Tally};
 use rtrcast_proto::{Asn, Moment, Section, Serial};
 use std::collections::BTreeMap;
@@ -153,14 +157,9 @@ impl Places {
         self.places.iter().filter(is_source).map(|place| &*place.name).collect()
     }
 
-    /// Whether any place is being read: a router that finds no data yet may wait for a moment.
-    pub(crate) fn is_loading(&self) -> bool {
-        self.places.iter().any(|place| place.is_loading)
-    }
-
-    pub(crate) fn set_loading(&mut self, purpose: Purpose, is_loading: bool) {
+    pub(crate) fn set_loading(&mut self, purpose: Purpose) {
         if let Some(place) = self.find(purpose) {
-            place.is_loading = is_loading;
+            place.is_loading = true;
         }
     }
 
@@ -196,11 +195,11 @@ impl Places {
             (Purpose::Slurm(_), _, Some(_)) => "its last good content stays in force".to_owned(),
             (Purpose::Slurm(_), Some(_), None) => "SLURM stays as it was until it is read".to_owned(),
             (Purpose::Slurm(_), None, None) => {
-                "nothing is served without it, and routers are told that there are no data yet (code 2)".to_owned()
+                format!("nothing is served without it; {UNTIL_THEN}")
             }
             (Purpose::Data(_), Some(serial), _) => format!("serial {serial} stays served"),
             (Purpose::Data(_), None, _) => {
-                "waiting for it, and routers are told that there are no data yet (code 2)".to_owned()
+                format!("waiting for it; {UNTIL_THEN}")
             }
         };
         place.complain(failure.to_string(), format!("{}: {failure}; {then}", place.name));
@@ -353,21 +352,41 @@ impl Places {
                     Release::LastIsOver => format!("{name}: released; nothing of the set before it counts any more"),
                 }
             }
-            Event::TooOld { source, made, then, records } => {
+            Event::TooOld { source, made, then, records, valid_until } => {
                 let (name, then) = (self.name(*source), describe_too_old(*then, *records));
-                format!("{name}: too old, made {}; {then}", age(*made, unix_now()))
+                let why = match valid_until {
+                    Some(until) => format!("its metadata.valid was {}", utc(*until)),
+                    None => format!("made {}", age(*made, unix_now())),
+                };
+                format!("{name}: too old, {why}; {then}")
             }
-            Event::OldNews { source, made } => {
-                let (name, made) = (self.name(*source), age(*made, unix_now()));
-                let line = format!(
-                    "{name}: made {made}, and nothing in it counts any more: expired, or too old (--max-age, --expired){stays}"
-                );
+            Event::OldNews { source, over, .. } => {
+                let name = self.name(*source);
+                let why = describe_over(over, Told::At(unix_now()));
+                let stays =
+                    serial.map_or(format!("; {UNTIL_THEN}"), |serial| format!("; serial {serial} stays served"));
+                let line =
+                    format!("{name}: nothing of it is in effect: {why}{stays}. What helps: {}", describe_remedy(over));
                 if let Some(place) = self.find(Purpose::Data(*source)) {
                     place.is_stale = true;
-                    place.complain("nothing in its newest file counts any more".to_owned(), line.clone());
+                    place.complain(format!("nothing of its newest file is in effect: {why}"), line.clone());
                 }
                 return line;
             }
+            Event::Reduced { source, losses } => {
+                format!("{}: accepted, though {} are gone", self.name(*source), describe_losses(losses))
+            }
+            Event::ClockBehind { source, made, clock } => {
+                let behind = span(Duration::from_secs(made.saturating_sub(*clock).into()));
+                format!(
+                    "{}: made {}, which is {behind} later than this machine's clock says ({}); nothing is withdrawn for its age \
+                     until both agree. Set the clock, by NTP for instance, or that of the validator",
+                    self.name(*source),
+                    utc(*made),
+                    utc(*clock)
+                )
+            }
+            Event::ClockAgrees(source) => format!("{}: the clock and its time agree again", self.name(*source)),
             Event::FreshAgain(source) => format!("{}: not too old any more", self.name(*source)),
             Event::Switched { from, to } => format!("serving {} instead of {}", self.name(*to), self.name(*from)),
             Event::ClockStepped { seconds, waits } => format!(
@@ -381,12 +400,16 @@ impl Places {
         match event {
             Event::Held { .. } | Event::ClockStepped { .. } => error!("{words}"),
             Event::TooOld { .. }
+            | Event::Reduced { .. }
+            | Event::ClockBehind { .. }
             | Event::Switched { .. }
             | Event::OldNews { .. }
             | Event::Released { why: Release::WaitedEnough | Release::LastIsOver, .. } => warn!("{words}"),
-            Event::Released { .. } | Event::FreshAgain(_) | Event::ClockAccepted { .. } | Event::ClockIsBack => {
-                info!("{words}");
-            }
+            Event::Released { .. }
+            | Event::FreshAgain(_)
+            | Event::ClockAccepted { .. }
+            | Event::ClockAgrees(_)
+            | Event::ClockIsBack => info!("{words}"),
         }
         words
     }
@@ -403,6 +426,7 @@ impl Places {
             if let Some(made) = status.made {
                 metrics.made.get_or_create(&path).set(made.into());
             }
+            metrics.ended_entries.get_or_create(&path).set(i64::try_from(status.ended).unwrap_or(i64::MAX));
             metrics.held.get_or_create(&path).set(status.held.is_some().into());
             let Some(held) = &status.held else { continue };
             let left = Duration::from_millis(held.until.0.saturating_sub(now.0)).as_secs();
@@ -425,10 +449,14 @@ impl Places {
                 continue;
             };
             let served = if status.is_served { "served" } else { "not served" };
-            let made =
-                status.made.map_or("nothing read yet".to_owned(), |made| format!("made {}", age(made, unix_now())));
+            let nothing_yet = if place.is_loading { "being read for the first time" } else { "nothing read yet" };
+            let made = status.made.map_or(nothing_yet.to_owned(), |made| format!("made {}", age(made, unix_now())));
             let too_old = if status.is_too_old { ", too old" } else { "" };
-            text += &format!("source {}: {served}, {made}{too_old}\n", place.name);
+            let ended = match status.ended {
+                0 => String::new(),
+                ended => format!(", {ended} of its records expired or too old"),
+            };
+            text += &format!("source {}: {served}, {made}{too_old}{ended}\n", place.name);
             if let Some(held) = &status.held {
                 let since = Duration::from_millis(now.0.saturating_sub(held.since.0));
                 let left = Duration::from_millis(held.until.0.saturating_sub(now.0));
@@ -460,6 +488,9 @@ impl Places {
         text
     }
 }
+
+/// What routers get while there are no data.
+const UNTIL_THEN: &str = "routers that ask are held for a moment, and then told that there are no data yet (code 2)";
 
 /// A word as a shell takes it.
 fn quoted(word: &str) -> String {

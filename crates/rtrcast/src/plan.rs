@@ -1,14 +1,11 @@
 //! What the settings mean, checked: what `rtrcast serve` will do, and what `rtrcast check` looks at.
 
-use crate::cli::{
-    At, ExpiredArgument, HttpAddress, ListenArgument, ListenOptions, Merge, PeerArgument, Place, ServeArguments,
-    TooOldArgument,
-};
+use crate::cli::{At, HttpAddress, ListenArgument, ListenOptions, Merge, PeerArgument, Place, ServeArguments};
 use crate::config::{PlaceOptions, Settings};
 use crate::dialing;
 use crate::exit::Failure;
 use crate::source::{self, Habits, Senseless, Source};
-use rtrcast_feed::curator::{Choice, Expired, Freshness, Guard, TooOld};
+use rtrcast_feed::curator::{Choice, Freshness, Guard};
 use rtrcast_feed::{Overlaps, Slurm, SlurmDialect, SlurmFile};
 use rtrcast_net::{Limits, Lists, PrefixMap, Terms};
 use rtrcast_proto::{Profile, ServerPolicy, Timing, VersionRange};
@@ -88,12 +85,8 @@ impl Plan {
                 Merge::Union => Choice::Union,
                 Merge::First => Choice::First,
             },
-            freshness: freshness(arguments),
-            guard: Guard {
-                hold: (arguments.guard_hold > 0).then(|| Duration::from_secs(arguments.guard_hold.into())),
-                vrps_min: arguments.guard_vrps_min as usize,
-                aspas_min: arguments.guard_aspas_min as usize,
-            },
+            freshness: arguments.freshness.freshness(),
+            guard: arguments.guard.guard(),
             overlaps: if arguments.slurm_allow_overlaps { Overlaps::Allow } else { Overlaps::Refuse },
             listen: entrances(settings)?,
             http: arguments.http,
@@ -190,6 +183,12 @@ fn policy(settings: &Settings, own: Option<&PeerArgument>) -> Result<ServerPolic
     if options.answer_lower {
         policy = policy.answering_lower();
     }
+    if arguments.send_cache_restart || options.send_cache_restart {
+        policy = policy.sending_cache_restart();
+    }
+    if let Some(seconds) = options.hold {
+        policy = policy.with_hold(Duration::from_secs(seconds.into()));
+    }
     Ok(policy)
 }
 
@@ -234,21 +233,6 @@ fn entrances(settings: &Settings) -> Result<Vec<Entrance>, Failure> {
         return Err(settings.complaint(&[option], &reason));
     }
     Ok(entrances)
-}
-
-fn freshness(arguments: &ServeArguments) -> Freshness {
-    Freshness {
-        age_seconds_max: arguments.max_age,
-        expired: match arguments.expired {
-            ExpiredArgument::Withdraw => Expired::Withdraw,
-            ExpiredArgument::Keep => Expired::Keep,
-        },
-        too_old: match arguments.too_old {
-            TooOldArgument::Withdraw => TooOld::Withdraw,
-            TooOldArgument::WithdrawAll => TooOld::WithdrawAll,
-            TooOldArgument::Keep => TooOld::Keep,
-        },
-    }
 }
 
 fn followed(settings: &Settings, places: &[Source]) -> Result<Vec<Followed>, Failure> {

@@ -1,7 +1,8 @@
 //! What is said of data sets, for the log and for `rtrcast ctl`.
 
 use rtrcast_feed::Tally;
-use rtrcast_feed::curator::{Loss, TooOld};
+use rtrcast_feed::curator::{Assessment, Loss, Over, TooOld};
+use rtrcast_feed::write::utc;
 use rtrcast_proto::{Asn, Delta, Layout, Profile, Section};
 use std::time::Duration;
 
@@ -55,10 +56,83 @@ pub(crate) fn describe_losses(losses: &[Loss]) -> String {
 /// What is done about a set that is too old.
 pub(crate) fn describe_too_old(then: TooOld, records: usize) -> String {
     match then {
-        TooOld::Withdraw if records == 0 => "its payloads stay until they expire one by one".to_owned(),
-        TooOld::Withdraw => format!("its {records} payloads without an expiry of their own do not count any more"),
-        TooOld::WithdrawAll => format!("none of its {records} payloads counts any more"),
+        TooOld::Withdraw | TooOld::Close if records == 0 => "its payloads stay until they expire one by one".to_owned(),
+        TooOld::Withdraw | TooOld::Close => {
+            format!("its {} without an expiry are withdrawn; --too-old keep keeps them", count(records, "payload"))
+        }
+        TooOld::WithdrawAll => {
+            format!("its {} are withdrawn, as --too-old withdraw-all says", count(records, "payload"))
+        }
         TooOld::Keep => "it stays served, as --too-old keep says".to_owned(),
+    }
+}
+
+/// When something is described.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// At this time, in seconds since 1970: ages are given.
+    At(u32),
+    /// It is shown as long as it holds: ages would change.
+    OnceForAll,
+}
+
+/// A time, and how long ago that is.
+fn past(at: u32, told: Told) -> String {
+    match told {
+        Told::At(now) => format!("{} ({})", utc(at), age(at, now)),
+        Told::OnceForAll => utc(at),
+    }
+}
+
+/// Why nothing of a set is in effect.
+pub(crate) fn describe_over(over: &Over, told: Told) -> String {
+    match over {
+        Over::NotValid { until } => format!("its metadata.valid was {}", past(*until, told)),
+        Over::TooOld { made, age_seconds_max } => {
+            let limit = span(Duration::from_secs((*age_seconds_max).into()));
+            format!("it was made {}, and --max-age is {limit}", past(*made, told))
+        }
+        Over::Expired { records: 1, last } => format!("its only record expired {}", past(*last, told)),
+        Over::Expired { records, last } => {
+            format!("all its {records} records have expired, the last one {}", past(*last, told))
+        }
+        Over::NotRenewed => "the cache could not be reached within its Expire interval".to_owned(),
+        Over::TakenBack => "the cache has shut down and taken its data back (code 13)".to_owned(),
+    }
+}
+
+/// What of a set would be served now, and until when.
+pub(crate) fn describe_assessment(assessment: &Assessment, records: usize, now: u32) -> String {
+    let Assessment { ended, last_ended, first_end, last_end, .. } = *assessment;
+    let served = match (records, ended) {
+        (1, 0) => "its only record would be served now".to_owned(),
+        (_, 0) => format!("all {records} records would be served now"),
+        (_, _) => {
+            let last = last_ended.map_or(String::new(), |at| format!(", the last of them {}", past(at, Told::At(now))));
+            format!("{} of {records} records would be served now: {ended} have expired{last}", records - ended)
+        }
+    };
+    let ahead = |at: u32| format!("{} (in {})", utc(at), span(Duration::from_secs(at.saturating_sub(now).into())));
+    let rest = if ended == 0 { "" } else { " of the rest" };
+    let ends = match (first_end, last_end) {
+        (Some(first), Some(last)) if first == last && ended == 0 => format!(", until {}", ahead(first)),
+        (Some(first), Some(last)) if first == last => format!("; the rest ends {}", ahead(first)),
+        (Some(first), Some(last)) => format!("; the first{rest} ends {}, the last {}", ahead(first), ahead(last)),
+        (Some(first), None) => format!("; the first{rest} ends {}, and some never do", ahead(first)),
+        (None, _) if ended == 0 => ", without an end".to_owned(),
+        (None, _) => "; the rest has no end".to_owned(),
+    };
+    served + &ends
+}
+
+/// What an operator can do about that.
+pub(crate) fn describe_remedy(over: &Over) -> &'static str {
+    match over {
+        Over::NotValid { .. } => "a newer file, or --too-old keep to serve it all the same",
+        Over::TooOld { .. } => "a newer file, or a larger --max-age, or --too-old keep to serve it all the same",
+        Over::Expired { .. } => "a newer file, or --expired keep to serve it all the same",
+        Over::NotRenewed => "a connection to the cache, or --too-old keep to serve what it sent last all the same",
+        Over::TakenBack => "another source",
     }
 }
 

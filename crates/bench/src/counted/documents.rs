@@ -3,9 +3,7 @@
 //! `xtask` writes them: the same set in each form that validators write, and the generations that follow it.
 
 use rtrcast_feed::{Reader, Table};
-use rtrcast_proto::{
-    Absent, History, HistoryLimits, Image, Record, Section, Serial, SessionIds, Timing, Version, View,
-};
+use rtrcast_proto::{History, HistoryLimits, Image, Record, Section, Serial, SessionIds, Timing, Version, View};
 use std::path::PathBuf;
 
 /// How much a reader is given at a time.
@@ -53,7 +51,7 @@ impl Documents {
         for generation in 0..generations {
             history.publish(self.image(generation));
         }
-        history.view(Absent::Loading, 0)
+        history.view(0)
     }
 
     /// A SLURM file that filters some of the VRPs of the first generation, and asserts as many others.

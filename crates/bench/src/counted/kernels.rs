@@ -160,7 +160,7 @@ fn merge(documents: &Documents) -> Kernel {
     let recipe: Recipe = loop {
         match curator.next() {
             Curated::Publish(recipe, _) => break recipe,
-            Curated::Event(_) => {}
+            Curated::Event(_) | Curated::Withhold => {}
             Curated::Wait(_) => panic!("both sources have reported"),
         }
     };

@@ -1,7 +1,7 @@
 //! What the curator says: what to serve, what happened, how the sources stand.
 
 use super::SourceId;
-use super::fresh::TooOld;
+use super::fresh::{Over, TooOld};
 use super::guard::Loss;
 use super::merge::Recipe;
 use rtrcast_proto::{Layout, Moment};
@@ -12,6 +12,8 @@ use std::time::Duration;
 pub enum Output {
     /// Serve this from now on, because of that. It may be the same as before.
     Publish(Recipe, Cause),
+    /// Serve nothing until the next publication: all data are too old, and [`TooOld::Close`] is wanted.
+    Withhold,
     /// Something happened that people want to know.
     Event(Event),
     /// Nothing, until an input comes or this moment.
@@ -62,14 +64,36 @@ pub enum Event {
         then: TooOld,
         /// How many of its records this concerns: others end by their own expiry.
         records: usize,
+        /// Until when its author wanted it to be used, in seconds since 1970, if its file says so.
+        valid_until: Option<u32>,
     },
-    /// A source's new set has nothing that still counts: if the one before has, that stays.
+    /// A source's new set has nothing that is in effect: if the one before has, that stays.
     OldNews {
         /// Which source.
         source: SourceId,
         /// When it was made, in seconds since 1970.
         made: u32,
+        /// Why nothing is.
+        over: Over,
     },
+    /// A source's new set was taken, and a good part of the one before is gone.
+    Reduced {
+        /// Which source.
+        source: SourceId,
+        /// What is gone.
+        losses: Vec<Loss>,
+    },
+    /// A source's set was made more than a day later than the clock says that it is: the clock is wrong, or the source is.
+    ClockBehind {
+        /// Which source.
+        source: SourceId,
+        /// When its set was made by its own account, in seconds since 1970.
+        made: u32,
+        /// What the clock says, in seconds since 1970.
+        clock: u32,
+    },
+    /// The clock does not contradict the source any more.
+    ClockAgrees(SourceId),
     /// A source's set is not too old any more.
     FreshAgain(SourceId),
     /// Another source is served than before.
@@ -123,6 +147,10 @@ pub struct Status {
     pub made: Option<u32>,
     /// Whether it is too old.
     pub is_too_old: bool,
+    /// How many of its records are not in effect any more: expired, or too old.
+    pub ended: usize,
+    /// Why nothing of it is in effect, if that is so.
+    pub over: Option<Over>,
     /// The table that waits, if one does.
     pub held: Option<HeldStatus>,
 }

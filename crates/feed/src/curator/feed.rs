@@ -1,8 +1,8 @@
 //! One source: its last table, the one that waits, and whether it is well.
 
 use super::event::{Event, Release};
-use super::fresh::{Freshness, Horizon};
-use super::guard::{Loss, is_same_loss};
+use super::fresh::{Freshness, Horizon, Over, contradicts_clock};
+use super::guard::{Loss, Verdict, is_same_loss};
 use super::{Curation, SourceId};
 use crate::table::{NEVER, Stamp, Table};
 use rtrcast_proto::Moment;
@@ -104,6 +104,9 @@ impl Dated {
 
     pub(super) fn horizon(&self, time: Time, freshness: &Freshness) -> Horizon {
         match self.lasts {
+            Lasts::AsDated if self.made_ahead(time.wall).is_some() => {
+                freshness.without_age().horizon(time.wall, self.made(time), self.stamp(time))
+            }
             Lasts::AsDated | Lasts::Until(_) => freshness.horizon(time.wall, self.made(time), self.stamp(time)),
             Lasts::TakenBack => freshness.taken_back(time.wall),
         }
@@ -111,19 +114,40 @@ impl Dated {
 
     /// When it becomes too old, in seconds since 1970.
     pub(super) fn too_old_from(&self, time: Time, freshness: &Freshness) -> u32 {
-        freshness.too_old_from(self.made(time), self.stamp(time))
+        match self.made_ahead(time.wall) {
+            Some(_) => NEVER,
+            None => freshness.too_old_from(self.made(time), self.stamp(time)),
+        }
     }
 
     pub(super) fn is_over(&self, time: Time, freshness: &Freshness) -> bool {
         self.horizon(time, freshness).is_over(&self.table)
     }
 
-    /// Whether so much of it has expired that its source can't be well.
-    fn is_worn(&self, time: Time, freshness: &Freshness) -> bool {
+    /// Why nothing of it is in effect, if that is so.
+    pub(super) fn over(&self, time: Time, freshness: &Freshness) -> Option<Over> {
         let horizon = self.horizon(time, freshness);
-        let expires = self.table.expires();
-        let ended = expires.iter().filter(|expires| !horizon.counts(**expires)).count();
-        ended * EXPIRED_SHARE > expires.len()
+        horizon.is_over(&self.table).then(|| match self.lasts {
+            Lasts::AsDated => freshness.why_over(&horizon, &self.table, self.made(time)),
+            Lasts::Until(_) => Over::NotRenewed,
+            Lasts::TakenBack => Over::TakenBack,
+        })
+    }
+
+    /// Until when its author wants it to be used, in seconds since 1970, if its file says so.
+    pub(super) fn valid_until(&self) -> Option<u32> {
+        self.table.stamp().valid_until.filter(|_| self.lasts == Lasts::AsDated)
+    }
+
+    /// How many of its records are not in effect any more.
+    fn ended(&self, time: Time, freshness: &Freshness) -> usize {
+        let horizon = self.horizon(time, freshness);
+        self.table.expires().iter().filter(|expires| !horizon.counts(**expires)).count()
+    }
+
+    /// When it was made by its own account, if that is so far in the future that the clock has to be wrong, or its source.
+    fn made_ahead(&self, wall: u32) -> Option<u32> {
+        self.said.filter(|said| contradicts_clock(*said, wall))
     }
 }
 
@@ -162,8 +186,10 @@ pub(super) struct Feed {
     pub(super) is_told_too_old: bool,
     /// Whether nothing that it has counts any more, or it never had anything.
     pub(super) is_over: bool,
-    /// Whether too much of it has expired.
-    is_worn: bool,
+    /// How many of its records are not in effect any more.
+    pub(super) ended: usize,
+    /// Whether its set was made later than the clock says that it is, and that was reported.
+    is_ahead: bool,
 }
 
 impl Feed {
@@ -179,7 +205,8 @@ impl Feed {
             is_too_old: false,
             is_told_too_old: false,
             is_over: true,
-            is_worn: false,
+            ended: 0,
+            is_ahead: false,
         }
     }
 
@@ -238,14 +265,31 @@ impl Feed {
 
     /// Whether it is to be preferred to others that come after it.
     pub(super) fn is_healthy(&self, now: Moment) -> bool {
-        !self.is_failing(now) && !self.is_too_old && !self.is_worn
+        !self.is_failing(now) && !self.is_too_old && !self.is_mostly_expired()
+    }
+
+    /// Whether so much of it has expired that its source can't be well.
+    fn is_mostly_expired(&self) -> bool {
+        let records = self.last.as_ref().map_or(0, |last| last.table.expires().len());
+        self.ended * EXPIRED_SHARE > records
+    }
+
+    /// Compares its set with the clock; an event where that has changed.
+    pub(super) fn judge_clock(&mut self, time: Time) -> Option<Event> {
+        let ahead = self.last.as_ref().and_then(|last| last.made_ahead(time.wall));
+        let was_ahead = std::mem::replace(&mut self.is_ahead, ahead.is_some());
+        match (ahead, was_ahead) {
+            (Some(made), false) => Some(Event::ClockBehind { source: self.source, made, clock: time.wall }),
+            (None, true) => Some(Event::ClockAgrees(self.source)),
+            (Some(_), true) | (None, false) => None,
+        }
     }
 
     /// Notes how old it is.
     pub(super) fn judge_age(&mut self, time: Time, freshness: &Freshness) {
         if let Some(last) = &self.last {
             self.is_over = last.is_over(time, freshness);
-            self.is_worn = last.is_worn(time, freshness);
+            self.ended = last.ended(time, freshness);
         }
     }
 
@@ -273,27 +317,30 @@ impl Feed {
     }
 
     /// Takes a new table, or holds it back, or leaves it.
-    pub(super) fn consider(&mut self, new: Dated, time: Time, curation: &Curation) -> Option<Event> {
+    pub(super) fn consider(&mut self, new: Dated, time: Time, curation: &Curation) -> Vec<Event> {
         let (source, freshness) = (self.source, &curation.freshness);
         self.succeeded();
         let new_horizon = new.horizon(time, freshness);
-        let is_old_news = new_horizon.is_over(&new.table);
-        let old_news = is_old_news.then(|| Event::OldNews { source, made: new.made(time) });
+        let over = new.over(time, freshness);
+        let old_news = over.map(|over| Event::OldNews { source, made: new.made(time), over });
         let Some(last) = &mut self.last else {
             self.last = Some(new);
-            return old_news;
+            return old_news.into_iter().collect();
         };
         let horizon = last.horizon(time, freshness);
         let is_better = |held: &Held| !held.new.is_over(time, freshness);
-        if is_old_news && (!horizon.is_over(&last.table) || self.held.as_ref().is_some_and(is_better)) {
-            return old_news;
+        if over.is_some() && (!horizon.is_over(&last.table) || self.held.as_ref().is_some_and(is_better)) {
+            return old_news.into_iter().collect();
         }
-        let losses = curation.guard.judge((&last.table, &horizon), (&new.table, &new_horizon));
-        if losses.is_empty() {
-            self.last = Some(new);
-            let released = self.held.take().map(|_| Event::Released { source, why: Release::LossIsGone });
-            return old_news.or(released);
-        }
+        let losses = match curation.guard.judge((&last.table, &horizon), (&new.table, &new_horizon)) {
+            Verdict::Take(losses) => {
+                self.last = Some(new);
+                let released = self.held.take().map(|_| Event::Released { source, why: Release::LossIsGone });
+                let reduced = (!losses.is_empty()).then_some(Event::Reduced { source, losses });
+                return old_news.or(released).into_iter().chain(reduced).collect();
+            }
+            Verdict::Hold(losses) => losses,
+        };
         // What the new table still has must not expire for want of it.
         if new.table.expires().iter().any(|expires| *expires != NEVER) {
             last.table = Arc::new(last.table.renewed_by(&new.table));
@@ -311,6 +358,6 @@ impl Feed {
         let until = held.until(curation.guard.hold.unwrap_or_default());
         self.held = Some(held);
         let wait = Duration::from_millis(until.0.saturating_sub(now.0));
-        is_news.then_some(Event::Held { source, losses, wait })
+        is_news.then_some(Event::Held { source, losses, wait }).into_iter().collect()
     }
 }

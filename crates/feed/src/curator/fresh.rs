@@ -12,11 +12,57 @@ use std::time::Duration;
 /// a minute later at the earliest, so that without it one of both promises would break by that moment.
 const EXPIRY_LEAD_SECONDS: u32 = 2;
 
+/// A set that was made so many seconds later than the clock says contradicts it.
+const CLOCK_BEHIND_SECONDS_MIN: u32 = 86_400;
+
 /// A clock that goes forward by more than this at once is not believed before [`STEP_HOLD`].
 const STEP_SECONDS_MAX: i64 = 3_600;
 
 /// How long expiry waits after such a step.
 const STEP_HOLD: Duration = Duration::from_secs(600);
+
+/// What of a table is in effect at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assessment {
+    /// Records that have ended.
+    pub ended: usize,
+    /// When the last of those ended, in seconds since 1970.
+    pub last_ended: Option<u32>,
+    /// When the first of the others ends, in seconds since 1970, if it ever does.
+    pub first_end: Option<u32>,
+    /// When the last of them ends, if it ever does.
+    pub last_end: Option<u32>,
+    /// Why nothing is in effect, if that is so. A set that is empty since its source says so may be in effect.
+    pub over: Option<Over>,
+}
+
+/// Why nothing of a set is in effect any more. Times are in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// Its author wanted it to be used until then: OctoRPKI's `metadata.valid`.
+    NotValid {
+        /// Until when.
+        until: u32,
+    },
+    /// It is older than a set may be.
+    TooOld {
+        /// When it was made.
+        made: u32,
+        /// How old it may be, in seconds.
+        age_seconds_max: u32,
+    },
+    /// Each of its records had an expiry of its own, and all have passed.
+    Expired {
+        /// How many records.
+        records: usize,
+        /// The last expiry.
+        last: u32,
+    },
+    /// It came from another cache, whose Expire interval has passed.
+    NotRenewed,
+    /// Its source took it back: another cache that shuts down (code 13).
+    TakenBack,
+}
 
 /// What is done about data that are too old.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +98,9 @@ pub enum TooOld {
     Withdraw,
     /// All its payloads are withdrawn.
     WithdrawAll,
+    /// As [`TooOld::Withdraw`]; and once nothing of all that is served is fresh, nothing is served any more: sessions end, so
+    /// that routers turn to their next cache.
+    Close,
     /// They stay, with a warning.
     Keep,
 }
@@ -76,7 +125,7 @@ impl Horizon {
         };
         match self.freshness.too_old {
             TooOld::WithdrawAll => own.min(self.set_ends),
-            TooOld::Withdraw | TooOld::Keep => own,
+            TooOld::Withdraw | TooOld::Close | TooOld::Keep => own,
         }
     }
 
@@ -116,9 +165,14 @@ impl Freshness {
     pub(crate) fn horizon(&self, now: u32, made: u32, stamp: Stamp) -> Horizon {
         let set_ends = match self.too_old {
             TooOld::Keep => NEVER,
-            TooOld::Withdraw | TooOld::WithdrawAll => self.too_old_from(made, stamp),
+            TooOld::Withdraw | TooOld::WithdrawAll | TooOld::Close => self.too_old_from(made, stamp),
         };
         Horizon { at: now.saturating_add(EXPIRY_LEAD_SECONDS), set_ends, freshness: *self }
+    }
+
+    /// The same for a set whose age nobody knows, since it was made later than the clock says that it is.
+    pub(crate) fn without_age(&self) -> Freshness {
+        Freshness { too_old: TooOld::Keep, ..*self }
     }
 
     /// Judges a set that was taken back: nothing of it counts.
@@ -126,12 +180,45 @@ impl Freshness {
         Horizon { at: now, set_ends: 0, freshness: Freshness { too_old: TooOld::WithdrawAll, ..*self } }
     }
 
+    /// What of a table is in effect at a time. `written` is when its file was written, for one that says nothing of its age.
+    /// All times are in seconds since 1970.
+    pub fn assess(&self, table: &Table, written: Option<u32>, now: u32) -> Assessment {
+        let stamp = table.stamp();
+        let made = stamp.made.or(written).map_or(now, |said| said.min(now));
+        let is_ahead = stamp.made.or(written).is_some_and(|said| contradicts_clock(said, now));
+        let horizon = if is_ahead { self.without_age() } else { *self }.horizon(now, made, stamp);
+        let ends = || table.expires().iter().map(|expires| horizon.end_of(*expires));
+        let ahead = || ends().filter(|end| *end > horizon.at);
+        let records = table.expires().len();
+        Assessment {
+            ended: records - ahead().count(),
+            last_ended: ends().filter(|end| *end <= horizon.at).max(),
+            first_end: ahead().min().filter(|end| *end != NEVER),
+            last_end: ahead().max().filter(|end| *end != NEVER),
+            over: horizon.is_over(table).then(|| self.why_over(&horizon, table, made)),
+        }
+    }
+
+    /// Why nothing of a table is in effect any more.
+    pub(crate) fn why_over(&self, horizon: &Horizon, table: &Table, made: u32) -> Over {
+        let ends_with_set = |expires: &u32| *expires == NEVER || self.too_old == TooOld::WithdrawAll;
+        let set_ended = horizon.set_ends <= horizon.at;
+        if set_ended && (table.expires().is_empty() || table.expires().iter().any(ends_with_set)) {
+            match table.stamp().valid_until {
+                Some(until) => Over::NotValid { until },
+                None => Over::TooOld { made, age_seconds_max: self.age_seconds_max },
+            }
+        } else {
+            Over::Expired { records: table.expires().len(), last: table.expires().iter().copied().max().unwrap_or(0) }
+        }
+    }
+
     /// How many records of a table end when their set is too old.
     pub(crate) fn ended_by_age(&self, table: &Table) -> usize {
         match self.too_old {
             TooOld::Keep => 0,
             TooOld::WithdrawAll => table.expires().len(),
-            TooOld::Withdraw => table.expires().iter().filter(|expires| **expires == NEVER).count(),
+            TooOld::Withdraw | TooOld::Close => table.expires().iter().filter(|expires| **expires == NEVER).count(),
         }
     }
 
@@ -139,6 +226,12 @@ impl Freshness {
     pub(crate) fn too_old_from(&self, made: u32, stamp: Stamp) -> u32 {
         stamp.valid_until.unwrap_or_else(|| made.saturating_add(self.age_seconds_max))
     }
+}
+
+/// Whether the clock has to be wrong, or the source, since a set was made so much later than the clock says that it is. Both
+/// are in seconds since 1970.
+pub fn contradicts_clock(made: u32, clock: u32) -> bool {
+    made.saturating_sub(clock) > CLOCK_BEHIND_SECONDS_MIN
 }
 
 /// When a time comes at which records that end at `end` are withdrawn, in seconds since 1970.

@@ -8,25 +8,36 @@ use rtrcast_proto::Section;
 use std::fmt;
 use std::time::Duration;
 
-/// When a loss is too sudden to be believed.
+/// When a loss is too sudden to be accepted at once, and when it is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Guard {
     /// How long a new table waits whose loss is too large; none switches the guard off.
     pub hold: Option<Duration>,
-    /// Below so many VRPs, of all or of one trust anchor, any loss is believed.
+    /// From so many VRPs on, of all or of one trust anchor, a loss of more than half is held.
     pub vrps_min: usize,
-    /// Below so many ASPAs any loss is believed.
+    /// From so many ASPAs on a loss of more than half is held.
     pub aspas_min: usize,
+    /// From so many records of a payload type or a trust anchor on, a loss of nine tenths or more is held.
+    pub nearly_all_min: usize,
+    /// From so many records of a payload type or a trust anchor on, a loss of more than a tenth is reported.
+    pub reported_min: usize,
 }
 
 impl Default for Guard {
-    /// An hour, for sets of at least 10,000 VRPs or 1,000 ASPAs.
+    /// An hour, for more than half of 10,000 VRPs or 1,000 ASPAs, and for nine tenths of 200 records; a tenth of 50 is
+    /// reported.
     fn default() -> Guard {
-        Guard { hold: Some(Duration::from_secs(3_600)), vrps_min: 10_000, aspas_min: 1_000 }
+        Guard {
+            hold: Some(Duration::from_secs(3_600)),
+            vrps_min: 10_000,
+            aspas_min: 1_000,
+            nearly_all_min: 200,
+            reported_min: 50,
+        }
     }
 }
 
-/// More than half of something that a source had is gone.
+/// A part of something that a source had is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loss {
     /// What it is part of.
@@ -42,8 +53,14 @@ pub struct Loss {
 pub enum LossOf {
     /// All VRPs of the source.
     Vrps,
+    /// The VRPs with IPv4 prefixes.
+    Ipv4Vrps,
+    /// The VRPs with IPv6 prefixes.
+    Ipv6Vrps,
     /// The VRPs of one trust anchor.
     TrustAnchor(String),
+    /// The router keys.
+    RouterKeys,
     /// The ASPAs: customers of whom none is left.
     Aspas,
 }
@@ -52,7 +69,10 @@ impl fmt::Display for LossOf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             LossOf::Vrps => f.write_str("VRPs"),
+            LossOf::Ipv4Vrps => f.write_str("IPv4 VRPs"),
+            LossOf::Ipv6Vrps => f.write_str("IPv6 VRPs"),
             LossOf::TrustAnchor(name) => write!(f, "VRPs of trust anchor {name}"),
+            LossOf::RouterKeys => f.write_str("router keys"),
             LossOf::Aspas => f.write_str("ASPAs"),
         }
     }
@@ -65,6 +85,15 @@ impl fmt::Display for Loss {
     }
 }
 
+/// What is done about the losses in a new table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It is taken; these losses are worth a report.
+    Take(Vec<Loss>),
+    /// It waits, for these.
+    Hold(Vec<Loss>),
+}
+
 /// How many records there were, and how many there are now.
 #[derive(Clone, Copy, Default)]
 struct Tally {
@@ -73,18 +102,16 @@ struct Tally {
 }
 
 impl Tally {
-    /// Whether more than half is lost, of enough. Records that others took the place of are no loss but a change.
-    fn loss(self, lost_max: usize, of: LossOf, enough: usize) -> Option<Loss> {
-        let Tally { had, has } = self;
-        let lost = had.saturating_sub(has).min(lost_max);
-        (had >= enough.max(1) && lost > had / 2).then_some(Loss { of, had, lost })
+    /// What is lost, unless others took its place: that is no loss but a change. `lost_max` bounds it.
+    fn lost(self, lost_max: usize) -> usize {
+        self.had.saturating_sub(self.has).min(lost_max)
     }
 }
 
 /// What is counted of two tables.
 struct Tallies {
-    vrps: Tally,
-    aspas: Tally,
+    /// By section, in the order of [`Section::ALL`].
+    sections: [Tally; 4],
     /// Of the trust anchors that the last table had.
     anchors: Vec<Tally>,
 }
@@ -97,21 +124,35 @@ impl Tallies {
         let names = last.trust_anchors();
         let known = |name: &String| names.iter().position(|known| known == name);
         let places: Vec<Option<usize>> = new.trust_anchors().iter().map(known).collect();
-        let (mut vrps, mut anchors) = (Tally::default(), vec![Tally::default(); names.len()]);
-        for section in [Section::Ipv4Prefix, Section::Ipv6Prefix] {
+        let (mut sections, mut anchors) = ([Tally::default(); 4], vec![Tally::default(); names.len()]);
+        for section in Section::ALL {
+            let is_vrp = matches!(section, Section::Ipv4Prefix | Section::Ipv6Prefix);
+            let tally = &mut sections[section.index()];
             for beside in last.besides(section).filter(|beside| horizon.counts(beside.expires)) {
-                vrps.had += 1;
-                anchors.get_mut(usize::from(beside.anchor)).into_iter().for_each(|anchor| anchor.had += 1);
+                tally.had += 1;
+                let anchor = anchors.get_mut(usize::from(beside.anchor)).filter(|_| is_vrp);
+                anchor.into_iter().for_each(|anchor| anchor.had += 1);
             }
             for beside in new.besides(section).filter(|beside| newer.counts(beside.expires)) {
-                vrps.has += 1;
-                let place = places.get(usize::from(beside.anchor)).copied().flatten();
+                tally.has += 1;
+                let place = places.get(usize::from(beside.anchor)).copied().flatten().filter(|_| is_vrp);
                 place.and_then(|place| anchors.get_mut(place)).into_iter().for_each(|anchor| anchor.has += 1);
             }
         }
-        let had = last.besides(Section::Aspa).filter(|beside| horizon.counts(beside.expires)).count();
-        let has = new.besides(Section::Aspa).filter(|beside| newer.counts(beside.expires)).count();
-        Tallies { vrps, anchors, aspas: Tally { had, has } }
+        Tallies { sections, anchors }
+    }
+
+    /// Payload types, each with its tally. IPv4 and IPv6 are together, and each by itself.
+    fn types(&self) -> [(LossOf, Tally); 5] {
+        let [ipv4, ipv6, router_keys, aspas] = self.sections;
+        let vrps = Tally { had: ipv4.had + ipv6.had, has: ipv4.has + ipv6.has };
+        [
+            (LossOf::Vrps, vrps),
+            (LossOf::Ipv4Vrps, ipv4),
+            (LossOf::Ipv6Vrps, ipv6),
+            (LossOf::RouterKeys, router_keys),
+            (LossOf::Aspas, aspas),
+        ]
     }
 }
 
@@ -130,26 +171,61 @@ fn gone((last, horizon): Counting<'_>, (new, newer): Counting<'_>) -> Vec<usize>
 }
 
 impl Guard {
-    /// What is too much of a loss in a new table; nothing if it may be taken. Of both only what still counts does.
-    pub(crate) fn judge(&self, last: Counting<'_>, new: Counting<'_>) -> Vec<Loss> {
-        if self.hold.is_none() {
-            return Vec::new();
+    /// Judges what is lost in a new table. Of both tables only the records that are in effect are counted.
+    pub(crate) fn judge(&self, last: Counting<'_>, new: Counting<'_>) -> Verdict {
+        let losses = self.losses(last, new);
+        let is_held = |loss: &Loss| self.hold.is_some() && self.is_too_large(loss);
+        if losses.iter().any(is_held) {
+            Verdict::Hold(losses.into_iter().filter(is_held).collect())
+        } else {
+            Verdict::Take(losses)
         }
-        let Tallies { vrps, aspas, anchors } = Tallies::of(last, new);
-        let names = last.0.trust_anchors();
-        let named = || names.iter().zip(&anchors).enumerate().filter(|(_, (name, _))| !name.is_empty());
-        let of_anchor =
-            |(name, tally): (&String, &Tally), gone| tally.loss(gone, LossOf::TrustAnchor(name.clone()), self.vrps_min);
-        let mut losses = Vec::new();
-        losses.extend(vrps.loss(usize::MAX, LossOf::Vrps, self.vrps_min));
+    }
+
+    /// All losses that are held or reported.
+    fn losses(&self, last: Counting<'_>, new: Counting<'_>) -> Vec<Loss> {
+        let tallies = Tallies::of(last, new);
+        let loss = |of: LossOf, tally: Tally, lost_max: usize| {
+            let loss = Loss { of, had: tally.had, lost: tally.lost(lost_max) };
+            (self.is_too_large(&loss) || self.is_reported(&loss)).then_some(loss)
+        };
+        let mut losses: Vec<Loss> = Vec::new();
+        for (of, tally) in tallies.types() {
+            let Some(loss) = loss(of, tally, usize::MAX) else { continue };
+            // One of both families says nothing new where all VRPs are named already, unless it alone is held.
+            let is_named = matches!(loss.of, LossOf::Ipv4Vrps | LossOf::Ipv6Vrps)
+                && losses
+                    .iter()
+                    .any(|all| all.of == LossOf::Vrps && (self.is_too_large(all) || !self.is_too_large(&loss)));
+            losses.extend((!is_named).then_some(loss));
+        }
+        let named = || {
+            last.0.trust_anchors().iter().zip(&tallies.anchors).enumerate().filter(|(_, (name, _))| !name.is_empty())
+        };
+        let of_anchor = |name: &String, tally: &Tally, gone| loss(LossOf::TrustAnchor(name.clone()), *tally, gone);
         // A record may have come under another trust anchor. Only if so many fewer are left of one that it matters have a
         // million records to be compared.
-        if named().any(|(_, anchor)| of_anchor(anchor, usize::MAX).is_some()) {
+        if named().any(|(_, (name, tally))| of_anchor(name, tally, usize::MAX).is_some()) {
             let gone = gone(last, new);
-            losses.extend(named().filter_map(|(place, anchor)| of_anchor(anchor, *gone.get(place)?)));
+            losses.extend(named().filter_map(|(place, (name, tally))| of_anchor(name, tally, *gone.get(place)?)));
         }
-        losses.extend(aspas.loss(usize::MAX, LossOf::Aspas, self.aspas_min));
         losses
+    }
+
+    /// Whether a loss is held: more than half of many records, or nine tenths of fewer.
+    fn is_too_large(&self, loss: &Loss) -> bool {
+        let half_from = match loss.of {
+            LossOf::Vrps | LossOf::TrustAnchor(_) => self.vrps_min,
+            LossOf::Aspas => self.aspas_min,
+            LossOf::Ipv4Vrps | LossOf::Ipv6Vrps | LossOf::RouterKeys => usize::MAX,
+        };
+        let Loss { had, lost, .. } = *loss;
+        let is_half = had >= half_from.max(1) && lost > had / 2;
+        is_half || (had >= self.nearly_all_min.max(1) && lost >= had - had / 10)
+    }
+
+    fn is_reported(&self, loss: &Loss) -> bool {
+        loss.had >= self.reported_min.max(1) && loss.lost > loss.had / 10
     }
 }
 

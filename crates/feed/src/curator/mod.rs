@@ -20,7 +20,7 @@ mod guard;
 mod merge;
 
 pub use event::{Cause, Event, HeldStatus, Output, Release, Status};
-pub use fresh::{Expired, Freshness, TooOld};
+pub use fresh::{Assessment, Expired, Freshness, Over, TooOld, contradicts_clock};
 pub use guard::{Guard, Loss, LossOf};
 pub use merge::{Composed, Recipe};
 
@@ -132,6 +132,8 @@ pub struct Curator {
     /// When the last publication was made, in seconds since 1970.
     published_at: Option<u32>,
     last_expiry: Option<Moment>,
+    /// Whether nothing is served, since all is too old.
+    is_withheld: bool,
     /// When the next record that is served ends, in seconds since 1970.
     next_end: Option<u32>,
     /// When the next set that is served ends by its source's word.
@@ -157,6 +159,7 @@ impl Curator {
             due: None,
             published_at: None,
             last_expiry: None,
+            is_withheld: false,
             next_end: None,
             next_run_out: None,
             retry: None,
@@ -178,14 +181,14 @@ impl Curator {
             Report::Unchanged => feed.confirmed(now.moment),
             Report::Synchronised { table, valid_for } => {
                 let new = Dated::lasting(table, now.moment, valid_for);
-                let event = feed.consider(new, time, &self.curation);
-                self.outputs.extend(event.map(Output::Event));
+                let events = feed.consider(new, time, &self.curation);
+                self.outputs.extend(events.into_iter().map(Output::Event));
             }
             Report::Renewed { valid_for } => feed.renewed(now.moment, now.moment.after(valid_for)),
             Report::Withdrawn => feed.withdrawn(now.moment),
             Report::Loaded { table, written } => {
-                let event = feed.consider(Dated::new(table, written, now.moment), time, &self.curation);
-                self.outputs.extend(event.map(Output::Event));
+                let events = feed.consider(Dated::new(table, written, now.moment), time, &self.curation);
+                self.outputs.extend(events.into_iter().map(Output::Event));
             }
         }
         self.review(now, wall, Cause::Source(source));
@@ -286,6 +289,8 @@ impl Curator {
             made: feed.last.as_ref().and_then(|last| Some(last.made(self.reviewed?))),
             // What was taken back is gone, and not old.
             is_too_old: feed.is_too_old && feed.last.as_ref().is_none_or(|last| last.lasts != Lasts::TakenBack),
+            ended: feed.ended,
+            over: feed.last.as_ref().filter(|_| feed.is_over).and_then(|last| self.why_over(last)),
             held: feed.held.as_ref().zip(self.curation.guard.hold).map(|(held, hold)| HeldStatus {
                 losses: held.losses.clone(),
                 since: held.since,
@@ -293,6 +298,18 @@ impl Curator {
             }),
         };
         self.feeds.iter().map(of_feed).collect()
+    }
+
+    /// Why nothing of all that is served, or was, is in effect any more, if that is so, with the source that it is said of.
+    pub fn nothing_in_effect(&self) -> Option<(SourceId, Over)> {
+        self.published_at?;
+        let overs: Option<Vec<_>> =
+            self.served.iter().map(|(source, dated)| Some((*source, self.why_over(dated)?))).collect();
+        overs?.into_iter().next()
+    }
+
+    fn why_over(&self, dated: &Dated) -> Option<Over> {
+        dated.over(self.reviewed?, &self.curation.freshness)
     }
 
     fn wall(&mut self, now: Now) -> u32 {
@@ -305,7 +322,7 @@ impl Curator {
         let time = Time { moment: now.moment, wall };
         self.reviewed = Some(time);
         let cause = self.release(time).map_or(cause, Cause::Release);
-        self.judge_ages(time);
+        let ages_changed = self.judge_ages(time);
         let cause = if self.settle(now.moment) && self.published_at.is_some() { Cause::Configuration } else { cause };
         if self.slurm.is_some() {
             match self.settling {
@@ -313,8 +330,9 @@ impl Curator {
                 Some(_) | None => self.choose(now.moment, cause),
             }
         }
-        // What had ended may count again if the clock was set back.
-        if self.published_at.is_some_and(|at| wall.saturating_add(60) < at) {
+        // What had ended may be in effect again if the clock was set back.
+        let is_set_back = self.published_at.is_some_and(|at| wall.saturating_add(60) < at);
+        if is_set_back || (ages_changed && self.published_at.is_some()) || self.has_to_close_or_open() {
             self.due.get_or_insert(Cause::Time);
         }
         if let Some((_, cause)) = self.retry.take_if(|(at, _)| *at <= now.moment) {
@@ -346,18 +364,25 @@ impl Curator {
         released
     }
 
-    /// Notes which sets have become too old, or are not any more, and which are over.
-    fn judge_ages(&mut self, time: Time) {
+    /// Notes which sets have become too old, or are not any more, and which are over. True if it has changed whether ages
+    /// are to be relied on.
+    fn judge_ages(&mut self, time: Time) -> bool {
         let freshness = self.curation.freshness;
+        let mut has_changed = false;
         for feed in &mut self.feeds {
             feed.judge_age(time, &freshness);
+            if let Some(event) = feed.judge_clock(time) {
+                self.outputs.push_back(Output::Event(event));
+                has_changed = true;
+            }
             let Some(last) = &feed.last else { continue };
             let is_too_old = withdrawn_at(last.too_old_from(time, &freshness)) <= time.wall;
             if is_too_old != feed.is_too_old {
                 let event = match is_too_old {
                     true => {
                         let (made, records) = (last.made(time), freshness.ended_by_age(&last.table));
-                        Event::TooOld { source: feed.source, made, then: freshness.too_old, records }
+                        let valid_until = last.valid_until();
+                        Event::TooOld { source: feed.source, made, then: freshness.too_old, records, valid_until }
                     }
                     false => Event::FreshAgain(feed.source),
                 };
@@ -373,6 +398,14 @@ impl Curator {
                 }
             }
         }
+        has_changed
+    }
+
+    /// Whether it has changed that nothing is to be served, since all is too old. Of an empty set no record ends, by which
+    /// that would be seen.
+    fn has_to_close_or_open(&self) -> bool {
+        let closes = self.curation.freshness.too_old == TooOld::Close && self.published_at.is_some();
+        closes && self.nothing_in_effect().is_some() != self.is_withheld
     }
 
     /// Ends the wait for sources that have not had their turn, if they had it or it has been long enough; true if it
@@ -468,6 +501,14 @@ impl Curator {
         });
         self.next_end = ends.min();
         self.published_at = Some(time.wall);
+        let is_over = parts.iter().all(|part| part.horizon.is_over(&part.table));
+        if freshness.too_old == TooOld::Close && is_over {
+            if !std::mem::replace(&mut self.is_withheld, true) {
+                self.outputs.push_back(Output::Withhold);
+            }
+            return;
+        }
+        self.is_withheld = false;
         self.outputs.push_back(Output::Publish(Recipe { parts, slurm: Arc::clone(slurm) }, cause));
     }
 

@@ -14,6 +14,13 @@ pub use csv::write_csv;
 pub use json::{Lines, write_json, write_json_changes};
 pub use text::{write_text, write_text_changes};
 
+/// A time in seconds since 1970 as `2026-09-16T00:00:00Z`.
+pub fn utc(seconds: u32) -> String {
+    let mut text = Vec::new();
+    number::timestamp(seconds, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
 use rtrcast_proto::{Action, Asn, Delta, Image, Record, RouteOrigin, RouterKey, Section, Serial, SessionId};
 use rtrcast_proto::{Aspa, Timing, Version};
 use std::io;

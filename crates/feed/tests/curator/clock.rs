@@ -107,11 +107,13 @@ fn a_clock_that_was_wrong_at_the_start_makes_nothing_old() {
     world.load(1, &document(90));
     world.pass(1_000);
     world.check(expect![[r#"
+        0: SourceId(1) was made at 0, and the clock says -200000
         0: serve 1 by Source(SourceId(1))
             + ipv4 + 10.0.0.0/8-8 AS1
         60: ClockStepped { seconds: 200000, waits: 600s }
         90: serve 1 by Source(SourceId(1))
         660: ClockAccepted { seconds: 200000 }
+        660: ClockAgrees(SourceId(1))
         660: serve 1 by Time
     "#]]);
 }

@@ -2,7 +2,7 @@
 
 use crate::{START, World, curation};
 use expect_test::expect;
-use rtrcast_feed::curator::{Curation, Expired, Freshness, Report, SourceId, TooOld};
+use rtrcast_feed::curator::{Assessment, Curation, Expired, Freshness, Over, Report, SourceId, TooOld};
 
 /// VRPs that expire so many seconds after the beginning.
 fn expiring(ends: &[u32]) -> String {
@@ -57,7 +57,7 @@ fn a_file_of_which_nothing_counts_any_more_does_not_replace_one_that_does() {
     world.check(expect![[r#"
         0: serve 1 by Source(SourceId(1))
             + ipv4 + 10.0.0.0/8-8 AS1
-        1000: SourceId(1) has only old news, made at 1000
+        1000: SourceId(1) has only old news, made at 1000: all 1 expired, the last one at 100
     "#]]);
 }
 
@@ -67,7 +67,7 @@ fn a_file_of_which_nothing_counts_any_more_is_no_data() {
     world.pass(1_000);
     world.load(1, &expiring(&[100]));
     world.check(expect![[r#"
-        1000: SourceId(1) has only old news, made at 1000
+        1000: SourceId(1) has only old news, made at 1000: all 1 expired, the last one at 100
     "#]]);
 }
 
@@ -185,7 +185,7 @@ fn octorpki_s_valid_ends_a_set() {
     world.check(expect![[r#"
         0: serve 1 by Source(SourceId(1))
             + ipv4 + 10.0.0.0/8-8 AS1
-        998: SourceId(1) too old, made at 0: Withdraw 1
+        998: SourceId(1) too old, made at 0, valid until 1000: Withdraw 1
         998: serve 0 by Time
             - ipv4 + 10.0.0.0/8-8 AS1
     "#]]);
@@ -194,7 +194,7 @@ fn octorpki_s_valid_ends_a_set() {
 #[test]
 fn a_set_from_the_future_is_of_today() {
     let mut world = World::new(curation(1));
-    let made = START + 1_000_000;
+    let made = START + 80_000;
     world.load(1, &format!(r#"{{"metadata":{{"generated":{made}}},"roas":[{{"asn":1,"prefix":"10.0.0.0/8"}}]}}"#));
     world.pass(90_000);
     world.check(expect![[r#"
@@ -204,6 +204,115 @@ fn a_set_from_the_future_is_of_today() {
         86398: serve 0 by Time
             - ipv4 + 10.0.0.0/8-8 AS1
     "#]]);
+}
+
+#[test]
+fn a_clock_more_than_a_day_behind_a_source_withdraws_nothing_and_is_reported() {
+    let mut world = World::new(curation(1));
+    world.clock_error = -172_800;
+    world.load(1, &format!(r#"{{"metadata":{{"generated":{START}}},"roas":[{{"asn":1,"prefix":"10.0.0.0/8"}}]}}"#));
+    // For a day and a half nobody writes the file again; then the clock is set.
+    world.pass(129_600);
+    world.check(expect![[r#"
+        0: SourceId(1) was made at 0, and the clock says -172800
+        0: serve 1 by Source(SourceId(1))
+            + ipv4 + 10.0.0.0/8-8 AS1
+        86400: ClockAgrees(SourceId(1))
+        86400: SourceId(1) too old, made at -172800: Withdraw 1
+        86400: serve 0 by Time
+            - ipv4 + 10.0.0.0/8-8 AS1
+    "#]]);
+    world.clock_error = 0;
+    world.pass(1_000);
+    world.check(expect![[r#"
+        129660: ClockStepped { seconds: 172800, waits: 600s }
+        130260: ClockAccepted { seconds: 172800 }
+    "#]]);
+}
+
+fn closing() -> Curation {
+    let freshness = Freshness { too_old: TooOld::Close, age_seconds_max: 3_600, ..Freshness::default() };
+    Curation { freshness, ..curation(2) }
+}
+
+#[test]
+fn or_nothing_is_served_any_more_once_nothing_is_fresh() {
+    let mut world = World::new(closing());
+    world.load(1, MIXED);
+    world.load(2, r#"{"roas":[{"asn":3,"prefix":"10.0.0.0/8"}]}"#);
+    world.pass(4_000);
+    // One of them has a record with an expiry of its own, and that is still served.
+    world.check(expect![[r#"
+        0: serve 3 by Source(SourceId(2))
+            + ipv4 + 10.0.0.0/8-8 AS1
+            + ipv4 + 10.0.0.0/8-8 AS2
+            + ipv4 + 10.0.0.0/8-8 AS3
+        3598: SourceId(1) too old, made at 0: Close 1
+        3598: SourceId(2) too old, made at 0: Close 1
+        3598: serve 1 by Time
+            - ipv4 + 10.0.0.0/8-8 AS1
+            - ipv4 + 10.0.0.0/8-8 AS3
+    "#]]);
+    world.pass(200_000);
+    assert!(world.is_withheld);
+    let over = world.curator.nothing_in_effect();
+    assert_eq!(over, Some((SourceId(1), Over::TooOld { made: START, age_seconds_max: 3_600 })));
+    world.check(expect![[r#"
+        199998: serve nothing until there are fresh data
+    "#]]);
+    // SLURM makes nothing fresh.
+    let added = r#"{"slurmVersion":1,"validationOutputFilters":{"prefixFilters":[],"bgpsecFilters":[]},"locallyAddedAssertions":{"prefixAssertions":[{"asn":9,"prefix":"10.9.0.0/16"}],"bgpsecAssertions":[]}}"#;
+    world.curator.slurm(world.now(), crate::slurm(added));
+    world.drain();
+    world.check(expect![[""]]);
+    world.load(2, r#"{"roas":[{"asn":3,"prefix":"10.0.0.0/8"}]}"#);
+    assert!(!world.is_withheld);
+    assert_eq!(world.curator.nothing_in_effect(), None);
+    world.check(expect![[r#"
+        204000: FreshAgain(SourceId(2))
+        204000: serve 2 by Source(SourceId(2))
+            + ipv4 + 10.0.0.0/8-8 AS3
+            + ipv4 + 10.9.0.0/16-16 AS9
+            - ipv4 + 10.0.0.0/8-8 AS2
+    "#]]);
+}
+
+#[test]
+fn an_empty_set_that_is_fresh_is_in_effect() {
+    let mut world = World::new(closing());
+    world.fail(2);
+    world.load(1, r#"{"roas":[]}"#);
+    assert_eq!(world.curator.nothing_in_effect(), None);
+    world.pass(4_000);
+    assert!(matches!(world.curator.nothing_in_effect(), Some((SourceId(1), Over::TooOld { .. }))));
+    world.check(expect![[r#"
+        0: serve 0 by Source(SourceId(1))
+        3598: SourceId(1) too old, made at 0: Close 0
+        3598: serve nothing until there are fresh data
+    "#]]);
+}
+
+#[test]
+fn an_assessment_says_what_is_in_effect_and_until_when() {
+    let table = crate::table(&expiring(&[100, 200, 5_000, 9_000]));
+    let assess = |at: u32| Freshness::default().assess(&table, Some(START), START + at);
+    let (first_end, last_end) = (Some(START + 5_000), Some(START + 9_000));
+    assert_eq!(assess(300), Assessment { ended: 2, last_ended: Some(START + 200), first_end, last_end, over: None });
+    let over = Some(Over::Expired { records: 4, last: START + 9_000 });
+    assert_eq!(
+        assess(9_000),
+        Assessment { ended: 4, last_ended: Some(START + 9_000), first_end: None, last_end: None, over }
+    );
+    let table = crate::table(MIXED);
+    let end = START + 86_400;
+    let assessed = Freshness::default().assess(&table, Some(START), START);
+    assert_eq!(
+        assessed,
+        Assessment { ended: 0, last_ended: None, first_end: Some(end), last_end: Some(1_800_200_000), over: None }
+    );
+    let kept = Freshness { too_old: TooOld::Keep, expired: Expired::Keep, ..Freshness::default() };
+    let assessed = kept.assess(&table, Some(START), START + 1_000_000);
+    assert_eq!(assessed, Assessment { ended: 0, last_ended: None, first_end: None, last_end: None, over: None });
 }
 
 #[test]

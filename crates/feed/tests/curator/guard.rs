@@ -96,17 +96,140 @@ fn aspas_that_vanish_are_held_with_the_whole_table() {
 }
 
 #[test]
-fn small_sets_and_small_losses_are_believed() {
+fn more_than_half_is_held_from_10_000_vrps_or_1_000_aspas_on() {
     let mut world = World::new(curation(1));
     world.load(1, &document(&vrps("arin", 10, 9_999), &aspas(999)));
-    world.load(1, &document(&[], &[]));
+    world.load(1, &document(&vrps("arin", 10, 1_001), &aspas(101)));
     world.load(1, &document(&vrps("arin", 10, 20_000), &aspas(2_000)));
     world.load(1, &document(&vrps("arin", 10, 10_000), &aspas(1_000)));
+    world.load(1, &document(&vrps("arin", 10, 4_999), &aspas(499)));
     world.check(expect![[r#"
         0: serve 10998 by Source(SourceId(1)), 10998 changes
-        0: serve 0 by Source(SourceId(1)), 10998 changes
-        0: serve 22000 by Source(SourceId(1)), 22000 changes
+        0: SourceId(1) reduced: 8998 of 9999 VRPs, 898 of 999 ASPAs, 8998 of 9999 VRPs of trust anchor arin
+        0: serve 1102 by Source(SourceId(1)), 9896 changes
+        0: serve 22000 by Source(SourceId(1)), 20898 changes
+        0: SourceId(1) reduced: 10000 of 20000 VRPs, 1000 of 2000 ASPAs, 10000 of 20000 VRPs of trust anchor arin
         0: serve 11000 by Source(SourceId(1)), 11000 changes
+        0: SourceId(1) held for 3600 s: 5001 of 10000 VRPs, 501 of 1000 ASPAs, 5001 of 10000 VRPs of trust anchor arin
+    "#]]);
+}
+
+#[test]
+fn nine_tenths_are_held_from_200_records_on() {
+    let mut world = World::new(curation(1));
+    world.load(1, &document(&vrps("", 10, 200), &aspas(199)));
+    world.load(1, &document(&vrps("", 10, 21), &[]));
+    world.load(1, &document(&vrps("", 10, 200), &aspas(200)));
+    world.load(1, &document(&vrps("", 10, 20), &aspas(21)));
+    world.load(1, &document(&vrps("", 10, 200), &aspas(20)));
+    world.check(expect![[r#"
+        0: serve 399 by Source(SourceId(1)), 399 changes
+        0: SourceId(1) reduced: 179 of 200 VRPs, 199 of 199 ASPAs
+        0: serve 21 by Source(SourceId(1)), 378 changes
+        0: serve 400 by Source(SourceId(1)), 379 changes
+        0: SourceId(1) held for 3600 s: 180 of 200 VRPs
+        0: SourceId(1) held for 3600 s: 180 of 200 ASPAs
+    "#]]);
+}
+
+#[test]
+fn a_trust_anchor_of_6_000_vrps_that_vanishes_is_held() {
+    let mut world = World::new(curation(1));
+    world.load(1, &document(&[vrps("afrinic", 41, 6_000), vrps("ripe", 20, 65_000)].concat(), &[]));
+    world.load(1, &document(&vrps("ripe", 20, 65_000), &[]));
+    assert_eq!(world.served.as_ref().unwrap().len(), 71_000);
+    world.check(expect![[r#"
+        0: serve 71000 by Source(SourceId(1)), 71000 changes
+        0: SourceId(1) held for 3600 s: 6000 of 6000 VRPs of trust anchor afrinic
+    "#]]);
+}
+
+#[test]
+fn all_900_aspas_that_vanish_are_held() {
+    let mut world = World::new(curation(1));
+    world.load(1, &document(&vrps("", 10, 5), &aspas(900)));
+    world.load(1, &document(&vrps("", 10, 5), &[]));
+    assert_eq!(world.served.as_ref().unwrap().len(), 905);
+    world.check(expect![[r#"
+        0: serve 905 by Source(SourceId(1)), 905 changes
+        0: SourceId(1) held for 3600 s: 900 of 900 ASPAs
+    "#]]);
+}
+
+#[test]
+fn all_vrps_of_one_address_family_that_vanish_are_held() {
+    let ipv6 = |count: usize| -> Vec<String> {
+        (0..count).map(|n| format!(r#"{{"asn":64496,"prefix":"2001:db8:{n:x}::/48","ta":"ripe"}}"#)).collect()
+    };
+    let mut world = World::new(curation(1));
+    world.load(1, &document(&[vrps("ripe", 20, 1_000), ipv6(250)].concat(), &[]));
+    world.load(1, &document(&vrps("ripe", 20, 1_000), &[]));
+    world.check(expect![[r#"
+        0: serve 1250 by Source(SourceId(1)), 1250 changes
+        0: SourceId(1) held for 3600 s: 250 of 250 IPv6 VRPs
+    "#]]);
+}
+
+#[test]
+fn all_router_keys_that_vanish_are_held() {
+    let key = |asn: usize| {
+        format!(r#"{{"asn":{asn},"ski":"{:040x}","pubkey":"MAA=","ta":"ripe","expires":1900000000}}"#, asn)
+    };
+    let keys: Vec<String> = (1..=200).map(key).collect();
+    let with_keys =
+        |keys: &[String]| format!(r#"{{"roas":[{}],"bgpsec_keys":[{}]}}"#, vrps("", 10, 5).join(","), keys.join(","));
+    let mut world = World::new(curation(1));
+    world.load(1, &with_keys(&keys));
+    world.load(1, &with_keys(&keys[..20]));
+    assert_eq!(world.served.as_ref().unwrap().len(), 205);
+    world.check(expect![[r#"
+        0: serve 205 by Source(SourceId(1)), 205 changes
+        0: SourceId(1) held for 3600 s: 180 of 200 router keys
+        0: serve 205 by Source(SourceId(1))
+    "#]]);
+}
+
+#[test]
+fn more_than_a_tenth_is_reported_from_50_records_on() {
+    let mut world = World::new(curation(1));
+    world.load(1, &document(&vrps("ripe", 10, 50), &aspas(49)));
+    world.load(1, &document(&vrps("ripe", 10, 45), &aspas(1)));
+    world.load(1, &document(&vrps("ripe", 10, 50), &[]));
+    world.load(1, &document(&vrps("ripe", 10, 44), &[]));
+    // Records that others took the place of are not gone.
+    world.load(1, &document(&vrps("ripe", 11, 50), &[]));
+    world.check(expect![[r#"
+        0: serve 99 by Source(SourceId(1)), 99 changes
+        0: serve 46 by Source(SourceId(1)), 53 changes
+        0: serve 50 by Source(SourceId(1))
+            + ipv4 + 10.0.45.0/24-24 AS64496
+            + ipv4 + 10.0.46.0/24-24 AS64496
+            + ipv4 + 10.0.47.0/24-24 AS64496
+            + ipv4 + 10.0.48.0/24-24 AS64496
+            + ipv4 + 10.0.49.0/24-24 AS64496
+            - aspa + AS1 AS65000
+        0: SourceId(1) reduced: 6 of 50 VRPs, 6 of 50 VRPs of trust anchor ripe
+        0: serve 44 by Source(SourceId(1))
+            - ipv4 + 10.0.44.0/24-24 AS64496
+            - ipv4 + 10.0.45.0/24-24 AS64496
+            - ipv4 + 10.0.46.0/24-24 AS64496
+            - ipv4 + 10.0.47.0/24-24 AS64496
+            - ipv4 + 10.0.48.0/24-24 AS64496
+            - ipv4 + 10.0.49.0/24-24 AS64496
+        0: serve 50 by Source(SourceId(1)), 94 changes
+    "#]]);
+}
+
+#[test]
+fn what_vanishes_is_reported_when_the_guard_is_off() {
+    let off = Guard { hold: None, ..Guard::default() };
+    let mut world = World::new(Curation { guard: off, ..curation(1) });
+    world.load(1, &document(&vrps("ripe", 10, 500), &[]));
+    world.load(1, &document(&[], &[]));
+    world.check(expect![[r#"
+        0: serve 500 by Source(SourceId(1)), 500 changes
+        0: SourceId(1) reduced: 500 of 500 VRPs, 500 of 500 VRPs of trust anchor ripe
+        0: serve 0 by Source(SourceId(1)), 500 changes
     "#]]);
 }
 
@@ -199,10 +322,11 @@ fn the_guard_can_be_switched_off_and_set() {
     world.load(1, &document(&[], &[]));
     world.check(expect![[r#"
         0: serve 20000 by Source(SourceId(1)), 20000 changes
+        0: SourceId(1) reduced: 20000 of 20000 VRPs
         0: serve 0 by Source(SourceId(1)), 20000 changes
     "#]]);
 
-    let low = Guard { hold: Some(Duration::from_secs(60)), vrps_min: 2, aspas_min: 2 };
+    let low = Guard { hold: Some(Duration::from_secs(60)), vrps_min: 2, aspas_min: 2, ..Guard::default() };
     let mut world = World::new(Curation { guard: low, ..curation(1) });
     world.load(1, &document(&vrps("", 10, 4), &[]));
     world.load(1, &document(&vrps("", 10, 2), &[]));
@@ -307,7 +431,7 @@ fn a_held_table_is_not_dropped_for_one_in_which_nothing_counts() {
     world.check(expect![[r#"
         0: serve 42000 by Source(SourceId(1)), 42000 changes
         0: SourceId(1) held for 3600 s: 12000 of 12000 VRPs of trust anchor arin
-        10: SourceId(1) has only old news, made at 10
+        10: SourceId(1) has only old news, made at 10: all 12000 expired, the last one at 5
     "#]]);
     assert!(world.curator.status()[0].held.is_some());
 }

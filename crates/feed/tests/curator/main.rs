@@ -10,7 +10,7 @@ mod sources;
 mod upstream;
 
 use expect_test::Expect;
-use rtrcast_feed::curator::{Cause, Curation, Curator, Event, Freshness, Guard, Now, Output, Report, SourceId};
+use rtrcast_feed::curator::{Cause, Curation, Curator, Event, Freshness, Guard, Now, Output, Over, Report, SourceId};
 use rtrcast_feed::{Overlaps, Reader, Slurm, SlurmDialect, SlurmFile, Table};
 use rtrcast_proto::{Image, Moment, Pdu, Section, Version};
 use std::collections::BTreeSet;
@@ -59,6 +59,8 @@ pub(crate) struct World {
     pub(crate) clock_error: i64,
     /// What was served last.
     pub(crate) served: Option<BTreeSet<String>>,
+    /// Whether that is withheld.
+    pub(crate) is_withheld: bool,
     pub(crate) wait: Option<Moment>,
     /// How often the curator was woken.
     pub(crate) ticks: usize,
@@ -89,6 +91,7 @@ impl World {
             moment: Moment(0),
             clock_error: 0,
             served: None,
+            is_withheld: false,
             wait: None,
             ticks: 0,
             story: String::new(),
@@ -142,6 +145,10 @@ impl World {
                     self.wait = wait;
                     return;
                 }
+                Output::Withhold => {
+                    writeln!(self.story, "{at}: serve nothing until there are fresh data").unwrap();
+                    self.is_withheld = true;
+                }
                 Output::Event(event) => writeln!(self.story, "{at}: {}", shown(&event)).unwrap(),
                 Output::Publish(recipe, cause) => {
                     let composed = recipe.compose(Version::V2, Vec::new()).unwrap();
@@ -151,6 +158,7 @@ impl World {
                         writeln!(self.story, "{at}: {customer} left out").unwrap();
                     }
                     self.served = Some(set);
+                    self.is_withheld = false;
                 }
             }
         }
@@ -184,11 +192,30 @@ fn shown(event: &Event) -> String {
             let losses: Vec<String> = losses.iter().map(ToString::to_string).collect();
             format!("{source:?} held for {} s: {}", wait.as_secs(), losses.join(", "))
         }
-        Event::TooOld { source, made, then, records } => {
-            format!("{source:?} too old, made at {}: {then:?} {records}", from_start(*made))
+        Event::TooOld { source, made, then, records, valid_until } => {
+            let valid = valid_until.map_or(String::new(), |until| format!(", valid until {}", from_start(until)));
+            format!("{source:?} too old, made at {}{valid}: {then:?} {records}", from_start(*made))
         }
-        Event::OldNews { source, made } => format!("{source:?} has only old news, made at {}", from_start(*made)),
+        Event::OldNews { source, made, over } => {
+            format!("{source:?} has only old news, made at {}: {}", from_start(*made), shown_over(over))
+        }
+        Event::ClockBehind { source, made, clock } => {
+            format!("{source:?} was made at {}, and the clock says {}", from_start(*made), from_start(*clock))
+        }
+        Event::Reduced { source, losses } => {
+            let losses: Vec<String> = losses.iter().map(ToString::to_string).collect();
+            format!("{source:?} reduced: {}", losses.join(", "))
+        }
         other => format!("{other:?}"),
+    }
+}
+
+fn shown_over(over: &Over) -> String {
+    match over {
+        Over::NotValid { until } => format!("valid until {}", from_start(*until)),
+        Over::TooOld { age_seconds_max, .. } => format!("older than {age_seconds_max} s"),
+        Over::Expired { records, last } => format!("all {records} expired, the last one at {}", from_start(*last)),
+        Over::NotRenewed | Over::TakenBack => format!("{over:?}"),
     }
 }
 

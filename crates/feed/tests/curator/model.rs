@@ -13,6 +13,7 @@ const AGE_MAX: u32 = 1_000;
 const HOLD: u64 = 600;
 const VRPS_MIN: usize = 6;
 const ASPAS_MIN: usize = 2;
+const NEARLY_ALL_MIN: usize = 3;
 
 /// Small worlds, so that records meet: prefixes that lie in each other, of both families.
 const PREFIXES: [&str; 8] = [
@@ -294,16 +295,25 @@ fn losses(last: &Loaded, new: &Loaded, at: u32) -> Losses {
         let had: Vec<_> = alive.iter().filter(|record| belongs(record, last.set[**record].1)).collect();
         let has = newer.iter().filter(|record| belongs(record, new.set[**record].1)).count();
         let lost = had.iter().filter(|record| gone(record)).count().min(had.len().saturating_sub(has));
-        if had.len() >= min && lost > had.len() / 2 {
+        let is_half = had.len() >= min && lost > had.len() / 2;
+        let is_nearly_all = had.len() >= NEARLY_ALL_MIN && lost * 10 >= had.len() * 9;
+        if is_half || is_nearly_all {
             found.push((name.to_owned(), had.len(), lost));
         }
     };
     let is_vrp = |record: &Record| matches!(record, Record::Vrp { .. });
+    let is_ipv6 = |record: &Record| matches!(record, Record::Vrp { prefix, .. } if PREFIXES[*prefix].contains(':'));
     judge("all", &|record, _| is_vrp(record), VRPS_MIN);
+    judge("keys", &|record, _| matches!(record, Record::Key { .. }), usize::MAX);
     for anchor in ["a", "b"] {
         judge(anchor, &|record, of| is_vrp(record) && of == anchor, VRPS_MIN);
     }
     judge("aspas", &|record, _| matches!(record, Record::Aspa { .. }), ASPAS_MIN);
+    judge("ipv4", &|record, _| is_vrp(record) && !is_ipv6(record), usize::MAX);
+    judge("ipv6", &|record, _| is_ipv6(record), usize::MAX);
+    // All VRPs say it already.
+    let all_named = found.iter().any(|(name, ..)| name == "all");
+    found.retain(|(name, ..)| !all_named || !name.starts_with("ipv"));
     found
 }
 
@@ -483,7 +493,13 @@ fn pairs(set: &BTreeSet<Record>) -> BTreeSet<Record> {
 }
 
 fn run(choice: Choice, steps: &[Step]) -> Result<(), TestCaseError> {
-    let guard = Guard { hold: Some(Duration::from_secs(HOLD)), vrps_min: VRPS_MIN, aspas_min: ASPAS_MIN };
+    let guard = Guard {
+        hold: Some(Duration::from_secs(HOLD)),
+        vrps_min: VRPS_MIN,
+        aspas_min: ASPAS_MIN,
+        nearly_all_min: NEARLY_ALL_MIN,
+        reported_min: 2,
+    };
     let freshness = Freshness { age_seconds_max: AGE_MAX, ..Freshness::default() };
     let mut world = World::new(Curation { choice, guard, freshness, ..curation(SOURCES) });
     let sources = (1..=SOURCES).map(|source| (source, Source::default())).collect();

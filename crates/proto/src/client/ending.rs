@@ -75,6 +75,14 @@ pub enum Again {
     Never,
 }
 
+/// What failed when another connection is made after a pause.
+enum Failed {
+    /// To get one.
+    ToConnect,
+    /// The one that there was.
+    Connected,
+}
+
 /// Why data may not be used any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlushReason {
@@ -190,7 +198,7 @@ impl ClientSession {
             ConnectionEnd::NotConnected => {
                 self.next_version = None;
                 self.doubts_session = false;
-                Again::At(self.back_off())
+                Again::At(self.back_off(Failed::ToConnect))
             }
             ConnectionEnd::Stopped => Again::Never,
             ConnectionEnd::SessionForgotten => Again::AtOnce,
@@ -199,11 +207,13 @@ impl ClientSession {
             | ConnectionEnd::Lost
             | ConnectionEnd::CutShort
             | ConnectionEnd::Silent
-            | ConnectionEnd::NoMemory => Again::At(self.back_off()),
-            ConnectionEnd::VersionRefused
-            | ConnectionEnd::PeerReported(_)
-            | ConnectionEnd::Violation(_)
-            | ConnectionEnd::Restarting => Again::At(self.in_about(self.timing().retry())),
+            | ConnectionEnd::NoMemory
+            // [R-ERR-03] 8210bis section 8.5 has the Retry interval here, by which a planned restart would cost minutes where
+            // a crash costs seconds.
+            | ConnectionEnd::Restarting => Again::At(self.back_off(Failed::Connected)),
+            ConnectionEnd::VersionRefused | ConnectionEnd::PeerReported(_) | ConnectionEnd::Violation(_) => {
+                Again::At(self.in_about(self.timing().retry()))
+            }
             // 8210bis section 8.6: the default interval, whatever the cache had said.
             ConnectionEnd::ShutDown => Again::At(self.in_about(Timing::default().retry())),
         };
@@ -219,9 +229,10 @@ impl ClientSession {
         self.events.push_back(ClientEvent::Ended { why, again });
     }
 
-    /// When to connect again after something that may be over soon: a second at first, twice as long each time, up to
-    /// the Retry interval or a minute. [R-TMO-02]
-    fn back_off(&mut self) -> Moment {
+    /// When to connect again after something that may be over soon: after a second at first and twice as long each time, up
+    /// to the Retry interval or a minute. While there is no connection to be had, which costs a cache nothing, the pauses are
+    /// of a few seconds for the first half a minute. [R-TMO-02]
+    fn back_off(&mut self, failed: Failed) -> Moment {
         if let Link::Up(Connection { lasting: Some(from), .. }) = &self.link
             && *from <= self.now
         {
@@ -229,8 +240,15 @@ impl ClientSession {
         }
         let retry = Duration::from_secs(self.timing().retry().into());
         let doubled = limits::RECONNECT_MIN * 2_u32.saturating_pow(self.failures.min(16));
+        let pause = match failed {
+            Failed::Connected => doubled,
+            Failed::ToConnect => {
+                let late = self.failures.saturating_sub(limits::RECONNECT_EARLY_ATTEMPTS - 1).min(16);
+                doubled.min(limits::RECONNECT_EARLY_MAX) * 2_u32.saturating_pow(late)
+            }
+        };
         self.failures = self.failures.saturating_add(1);
-        let pause = doubled.min(retry.min(limits::RECONNECT_MAX).max(limits::RECONNECT_MIN));
+        let pause = pause.min(retry.min(limits::RECONNECT_MAX).max(limits::RECONNECT_MIN));
         let at = self.now.after(pause.mul_f64(0.75 + 0.5 * self.random()));
         match &self.link {
             // It was said that there are no data: asking earlier is no use.

@@ -28,7 +28,7 @@ impl Connection {
     fn silence_ends(&self, session: &ClientSession) -> (Moment, bool) {
         let patience = session.policy.silence_max;
         let retry = Duration::from_secs(session.timing().retry().into());
-        let stall = (retry * limits::STALL_RETRIES).max(limits::STALL_MIN);
+        let stall = (retry * limits::STALL_RETRIES).max(limits::STALL_MIN[self.speech.version().index()]);
         (self.progress.after(patience.min(stall)), stall <= patience)
     }
 }

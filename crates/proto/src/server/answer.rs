@@ -1,14 +1,13 @@
 //! Answers: to a Reset Query everything, to a Serial Query what changed since, or Cache Reset, or code 2.
 
 use super::{Answer, CloseReason, Event, Knowledge, Output, Pending, Phase, ServerSession, Told};
-use crate::history::Absent;
 use crate::limits;
 use crate::profile::Profile;
 use crate::response::{Labels, Response};
 use crate::serial::{Serial, SessionId};
 use crate::time::Moment;
 use crate::version::HEADER_OCTETS;
-use crate::view::{DeltaAnswer, Lookup, View, Want};
+use crate::view::{Absent, DeltaAnswer, Lookup, Want};
 use crate::violation::{ErrorCode, Violation};
 use crate::wire;
 use std::sync::Arc;
@@ -37,28 +36,29 @@ impl Query {
     }
 }
 
-impl Pending {
-    /// When waiting ends.
-    pub(super) fn deadline(&self, view: &View) -> Moment {
-        match view.edition() {
-            Ok(_) => self.wanted_since.unwrap_or(self.arrived).after(limits::MAKING),
-            Err(_) => self.arrived.after(limits::HOLD),
+impl ServerSession {
+    /// When a query is answered at the latest, if with an error.
+    pub(super) fn answer_due(&self, pending: &Pending) -> Moment {
+        match (self.view.edition(), &self.phase) {
+            (Err(Absent::NotYet), Phase::Open { profile, .. }) if !self.ended => {
+                pending.arrived.after(self.policy.hold(profile.version()))
+            }
+            // A router that sends no more has gone, or is a script that waits.
+            (Err(_), _) => pending.arrived,
+            (Ok(_), _) => pending.wanted_since.unwrap_or(pending.arrived).after(limits::MAKING),
         }
     }
-}
 
-impl ServerSession {
     /// Answers a query, or keeps it waiting. An output is what has to be done before anything else.
     pub(super) fn answer(&mut self, pending: Pending) -> Option<Output> {
         let Phase::Open { profile, knows } = self.phase else { return None };
         let query = pending.query;
-        match self.view.edition() {
-            Err(Absent::Loading) if self.now < pending.deadline(&self.view) => return Some(self.keep(pending)),
-            Err(Absent::Loading | Absent::Failed) => {
-                self.no_data(profile, knows, &query);
-                return None;
+        if let Err(absent) = self.view.edition() {
+            if self.now < self.answer_due(&pending) {
+                return Some(self.keep(pending));
             }
-            Ok(_) => {}
+            self.no_data(profile, knows, &query, absent);
+            return None;
         }
         let want = match query {
             Query::Reset(_) => self.answer_reset(profile),
@@ -66,7 +66,7 @@ impl ServerSession {
         }?;
         let asked_before = pending.asked;
         let pending = Pending { wanted_since: pending.wanted_since.or(Some(self.now)), asked: true, ..pending };
-        if self.now >= pending.deadline(&self.view) {
+        if self.now >= self.answer_due(&pending) {
             self.give_up(profile);
             return None;
         }
@@ -80,8 +80,12 @@ impl ServerSession {
     }
 
     /// Code 2 with the query's own version: a lower one would downgrade some routers for good. [C-NDA-01] [C-NEG-15]
-    fn no_data(&mut self, profile: Profile, knows: Knowledge, query: &Query) {
-        self.report(profile.version(), ErrorCode::NoDataAvailable, None, query.octets(), "no data yet");
+    fn no_data(&mut self, profile: Profile, knows: Knowledge, query: &Query, absent: Absent) {
+        let text = match absent {
+            Absent::NotYet => "no data yet",
+            Absent::TooOld => "all data are too old",
+        };
+        self.report(profile.version(), ErrorCode::NoDataAvailable, None, query.octets(), text);
         let knows = match knows {
             Knowledge::Nothing | Knowledge::NoData => Knowledge::NoData,
             Knowledge::Data(told) => Knowledge::Data(told),

@@ -1,8 +1,10 @@
 //! How sessions end: the last words go into the outbox, and `Close` stands behind it.
 
-use super::{CloseReason, Dismissal, Event, Phase, ServerSession, Stop};
+use super::policy::PlannedStop;
+use super::{CloseReason, Dismissal, Event, Knowledge, Phase, ServerSession, Stop};
 use crate::time::Moment;
 use crate::version::{PduType, Version};
+use crate::view::Absent;
 use crate::violation::{ErrorCode, Violation};
 use crate::wire;
 
@@ -69,9 +71,21 @@ impl ServerSession {
     pub(super) fn close(&mut self, reason: CloseReason) {
         self.response = None;
         self.pending = None;
+        self.finishing = None;
         self.input = Vec::new();
         self.phase = Phase::Closing;
         self.events.push(Event::Closing(reason));
+    }
+
+    /// Closes in order, behind the response that is running: a router that is cut off in the middle of one may have to wait
+    /// for its retry interval with half of the data.
+    pub(super) fn finish(&mut self, reason: CloseReason) {
+        if self.response.is_none() {
+            return self.close(reason);
+        }
+        self.pending = None;
+        self.input = Vec::new();
+        self.finishing = Some(reason);
     }
 
     /// The version in which a session can be told something that only version 2 knows.
@@ -90,15 +104,21 @@ impl ServerSession {
             self.carry_out_sentence();
             return;
         }
-        if let Some(version) = self.open_in_v2() {
-            let (code, text) = match stop {
-                Stop::Restart => (ErrorCode::CacheRestart, "this cache restarts"),
-                Stop::Shutdown => (ErrorCode::CacheShutdown, "this cache shuts down"),
-            };
-            self.response = None;
-            self.report(version, code, None, &[], text);
+        let (code, text) = match (stop, self.policy.planned_stop()) {
+            (Stop::Restart, PlannedStop::PlainEnd) => return self.finish(CloseReason::Stopped),
+            (Stop::Restart, PlannedStop::CacheRestart) => (ErrorCode::CacheRestart, "this cache restarts"),
+            (Stop::Shutdown, _) => (ErrorCode::CacheShutdown, "this cache shuts down"),
+        };
+        match (self.open_in_v2(), stop) {
+            (Some(version), _) => {
+                self.response = None;
+                self.report(version, code, None, &[], text);
+                self.close(CloseReason::Stopped);
+            }
+            (None, Stop::Restart) => self.finish(CloseReason::Stopped),
+            // What it would be sent is to be forgotten.
+            (None, Stop::Shutdown) => self.close(CloseReason::Stopped),
         }
-        self.close(CloseReason::Stopped);
     }
 
     /// Closes without an Error Report, in version 2 as well. No code says "not you": 12 promises that the cache is back
@@ -135,6 +155,19 @@ impl ServerSession {
             return;
         }
         self.close_with_transport_failure(CloseReason::Overtaken, "read too slowly to keep up with the data");
+    }
+
+    /// Ends a session whose router holds data, or is being sent some, once all of them are too old: it shall turn to its
+    /// next cache. Who holds nothing of this connection gets code 2 when it asks.
+    pub(super) fn finish_if_too_old(&mut self) {
+        let holds_data = match self.phase {
+            Phase::Open { knows: Knowledge::Data(_), .. } => true,
+            Phase::Open { knows: Knowledge::Nothing | Knowledge::NoData, .. } => self.response.is_some(),
+            Phase::New { .. } | Phase::Sentenced(_) | Phase::Closing | Phase::Closed => false,
+        };
+        if holds_data && self.view.absent() == Some(Absent::TooOld) && !self.is_closing() {
+            self.finish(CloseReason::TooOld);
+        }
     }
 
     /// Closes, and in version 2 says why with code 10, which the others do not know.

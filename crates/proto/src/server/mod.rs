@@ -16,6 +16,7 @@ mod policy;
 
 pub use policy::ServerPolicy;
 
+use crate::limits;
 use crate::profile::Profile;
 use crate::response::{Chunk, Response};
 use crate::serial::{Serial, SessionId};
@@ -49,7 +50,8 @@ pub enum Output {
 /// Why a cache stops (8210bis sections 8.5 and 8.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// It will be back: routers keep the data until they expire.
+    /// It will be back: routers keep the data until they expire. They see the end of the connection, behind the response
+    /// that is running; code 12 takes [`ServerPolicy::sending_cache_restart`].
     Restart,
     /// It will not: routers shall forget the data.
     Shutdown,
@@ -92,6 +94,8 @@ pub enum CloseReason {
     Internal,
     /// The cache stops.
     Stopped,
+    /// All data that the cache has are too old to be used.
+    TooOld,
     /// The router took nothing for too long.
     Stalled,
     /// The router read so slowly that the data it was reading are long outdated.
@@ -112,6 +116,7 @@ impl fmt::Display for CloseReason {
             CloseReason::TooManyVersions => "too many queries of unsupported versions",
             CloseReason::Internal => "a response could not be made",
             CloseReason::Stopped => "the cache stops",
+            CloseReason::TooOld => "all data are too old",
             CloseReason::Stalled => "the router took nothing for too long",
             CloseReason::Overtaken => "the router read too slowly to keep up with the data",
             CloseReason::NotAdmitted => "the router is admitted no longer",
@@ -224,6 +229,8 @@ pub struct ServerSession {
     deferred: bool,
     pending: Option<Pending>,
     response: Option<Box<Response>>,
+    /// The session ends behind the response that is running, for this reason.
+    finishing: Option<CloseReason>,
     /// Small PDUs that go out before anything else.
     outbox: Vec<u8>,
     events: Events,
@@ -246,6 +253,7 @@ impl ServerSession {
             deferred: false,
             pending: None,
             response: None,
+            finishing: None,
             outbox: Vec::new(),
             events: Events::default(),
             notified: None,
@@ -257,6 +265,7 @@ impl ServerSession {
     pub fn receive(&mut self, now: Moment, octets: &[u8]) {
         self.advance(now);
         match self.phase {
+            Phase::Open { .. } if self.finishing.is_some() => {}
             Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) => {
                 if !self.take_alone(octets) {
                     self.input.extend_from_slice(octets);
@@ -287,6 +296,7 @@ impl ServerSession {
             pending.asked = false;
         }
         self.cut_off_if_overtaken();
+        self.finish_if_too_old();
     }
 
     /// The router took nothing of what was written for longer than anybody should wait. If it takes the rest of the
@@ -306,7 +316,8 @@ impl ServerSession {
         }
     }
 
-    /// The cache stops: routers of version 2 are told how, the others just see the end. [C-RST-01] [C-RST-02]
+    /// The cache stops. Routers of version 2 are told of a stop for good, and of a restart if the policy says so; the others
+    /// just see the end. [C-RST-01] [C-RST-02]
     pub fn stop(&mut self, now: Moment, stop: Stop) {
         self.advance(now);
         self.stop_with(stop);
@@ -328,20 +339,25 @@ impl ServerSession {
     }
 
     /// Whether octets from the router are of use now. While a query waits, or an error behind a running response, they
-    /// are not: then the router's window may fill up.
+    /// are not: then the router's window may fill up. While a query is held for want of data some are, since that may take
+    /// long, and the router's end would not be noticed.
     pub fn wants_input(&self) -> bool {
         let open = match self.phase {
             Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) => true,
             Phase::Closing | Phase::Closed => false,
         };
-        open && !self.ended && !self.deferred && self.pending.is_none()
+        let is_free = match self.pending {
+            None => true,
+            Some(_) => self.view.edition().is_err() && self.input.len() < limits::HELD_INPUT_OCTETS_MAX,
+        };
+        open && !self.ended && !self.deferred && self.finishing.is_none() && is_free
     }
 
-    /// Whether the session is about to close: what is being written is followed by the last words at most, so a
-    /// router that does not take it need not be waited for long.
+    /// Whether the session is about to close: what is being written is followed by the rest of a response or an Error
+    /// Report at most, so a router that does not take it need not be waited for long.
     pub fn is_closing(&self) -> bool {
         match self.phase {
-            Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) => false,
+            Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) => self.finishing.is_some(),
             Phase::Closing | Phase::Closed => true,
         }
     }
@@ -354,7 +370,7 @@ impl ServerSession {
             // Behind a running response nothing is due before its end.
             Phase::Open { .. } if self.response.is_some() => None,
             Phase::Open { .. } => match &self.pending {
-                Some(pending) => Some(pending.deadline(&self.view)),
+                Some(pending) => Some(self.answer_due(pending)),
                 None => self.notify_at(),
             }
             .filter(|at| *at > self.now),
@@ -394,6 +410,8 @@ impl ServerSession {
                     Some(chunk) => return Output::Write(chunk),
                     None => self.response_ended(),
                 }
+            } else if let Some(reason) = self.finishing {
+                self.close(reason);
             } else if let Some(pending) = self.pending.take() {
                 if let Some(output) = self.answer(pending) {
                     return output;

@@ -12,6 +12,17 @@ pub struct ServerPolicy {
     profiles: [Profile; 3],
     above: Above,
     first_query: Duration,
+    hold: Option<Duration>,
+    planned_stop: PlannedStop,
+}
+
+/// What a router of version 2 is told when the cache stops and will be back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PlannedStop {
+    /// Nothing: the connection ends in order.
+    PlainEnd,
+    /// Code 12.
+    CacheRestart,
 }
 
 /// What a first query of a version above ours gets.
@@ -27,7 +38,14 @@ impl ServerPolicy {
     /// Serves these versions, each with all that it can carry.
     pub fn new(versions: VersionRange) -> ServerPolicy {
         let profiles = Version::ALL.map(Profile::full);
-        ServerPolicy { versions, profiles, above: Above::Refused, first_query: limits::FIRST_QUERY }
+        ServerPolicy {
+            versions,
+            profiles,
+            above: Above::Refused,
+            first_query: limits::FIRST_QUERY,
+            hold: None,
+            planned_stop: PlannedStop::PlainEnd,
+        }
     }
 
     /// Serves no router keys in any version.
@@ -52,6 +70,18 @@ impl ServerPolicy {
         ServerPolicy { first_query: limit, ..self }
     }
 
+    /// Holds a query for so long while there are no data yet, instead of [`limits::QUERY_HOLD`].
+    pub fn with_hold(self, hold: Duration) -> ServerPolicy {
+        ServerPolicy { hold: Some(hold), ..self }
+    }
+
+    /// Sends code 12 (Cache Restart) to version 2 at a planned stop, as 8210bis section 8.5 has it. Without it the
+    /// connection ends in order: BIRD up to 2.19.2 and 3.3.2 takes the code for a fatal error and drops all its data.
+    /// [C-RST-01]
+    pub fn sending_cache_restart(self) -> ServerPolicy {
+        ServerPolicy { planned_stop: PlannedStop::CacheRestart, ..self }
+    }
+
     /// The versions that are served.
     pub fn versions(&self) -> VersionRange {
         self.versions
@@ -68,6 +98,15 @@ impl ServerPolicy {
 
     pub(super) fn first_query(&self) -> Duration {
         self.first_query
+    }
+
+    /// How long a query of this version is held while there are no data yet.
+    pub(super) fn hold(&self, version: Version) -> Duration {
+        self.hold.unwrap_or(limits::QUERY_HOLD[version.index()])
+    }
+
+    pub(super) fn planned_stop(&self) -> PlannedStop {
+        self.planned_stop
     }
 
     /// What a router of a version is sent.

@@ -255,16 +255,16 @@ fn r_err_02_an_error_report_that_is_cut_short_says_its_code_at_least() {
         Version::V2,
         "refresh\n>> 02 0A 000C 00000020\nend",
         expect![[r#"
-        refresh
-        < v2 serial-query session=7 serial=5
-        = waits 60000
-        >> 02 0A 000C 00000020
-        end
-        ! told of error 12 ""
-        ! ended: the cache restarts; again at 652998
-        = close
-        = waits 652998
-    "#]],
+            refresh
+            < v2 serial-query session=7 serial=5
+            = waits 60000
+            >> 02 0A 000C 00000020
+            end
+            ! told of error 12 ""
+            ! ended: the cache restarts; again at 1191
+            = close
+            = waits 1191
+        "#]],
     );
     check_synced(
         Version::V2,
@@ -338,7 +338,7 @@ fn r_err_02_what_comes_behind_a_fatal_error_report_counts_for_nothing() {
 }
 
 #[test]
-fn r_err_03_a_cache_that_restarts_is_tried_at_its_retry_interval_and_its_data_stay() {
+fn r_err_03_a_cache_that_restarts_is_tried_soon_and_its_data_stay() {
     check(
         "connect
          > v2 cache-response session=7
@@ -361,32 +361,49 @@ fn r_err_03_a_cache_that_restarts_is_tried_at_its_retry_interval_and_its_data_st
             = waits 300000
             > v2 error 12 "" copy=
             ! told of error 12 ""
-            ! ended: the cache restarts; again at 65299
+            ! ended: the cache restarts; again at 1191
             = close
-            = waits 65299
+            = waits 1191
             wait
             = connect
             = waits 900000
             connect
             < v2 serial-query session=7 serial=5
-            = waits 125299
+            = waits 61191
         "#]],
     );
     check_again(
         Version::V2,
         "connect\n> v2 error 12 \"\" copy=",
         expect![[r#"
-        connect
-        < v2 serial-query session=7 serial=5
-        = waits 61191
-        > v2 error 12 "" copy=
-        ! told of error 12 ""
-        ! speaks v2
-        ! ended: the cache restarts; again at 627082
-        = close
-        = waits 627082
-    "#]],
+            connect
+            < v2 serial-query session=7 serial=5
+            = waits 61191
+            > v2 error 12 "" copy=
+            ! told of error 12 ""
+            ! speaks v2
+            ! ended: the cache restarts; again at 3122
+            = close
+            = waits 3122
+        "#]],
     );
+}
+
+#[test]
+fn r_err_03_a_cache_that_says_at_each_connection_that_it_restarts_is_tried_less_and_less_often() {
+    let round = "wait\nconnect\n> v2 error 12 \"\" copy=\n";
+    let told = Story::synced(Version::V2).told_of(&format!("> v2 error 12 \"\" copy=\n{}", round.repeat(9)));
+    let moments: Vec<u64> = told
+        .lines()
+        .filter_map(|line| line.strip_prefix("! ended: the cache restarts; again at "))
+        .map(|at| at.parse().unwrap())
+        .collect();
+    let pauses: Vec<u64> = [0].iter().chain(&moments).zip(&moments).map(|(from, to)| to - from).collect();
+    assert_eq!(pauses.len(), 10);
+    for (place, pause) in pauses.iter().enumerate() {
+        let doubled = (1_000 << place).min(60_000);
+        assert!((doubled * 3 / 4..=doubled * 5 / 4).contains(pause), "{place}: {pause}");
+    }
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 use rtrcast_proto::{
-    Absent, ClientEvent, ClientOutput, ClientPolicy, ClientSession, Event, Header, History, HistoryLimits, Image,
-    ImageWriter, Moment, Output, PduType, Profile, Section, Serial, ServerPolicy, ServerSession, SessionId, SessionIds,
-    Timing, Version, VersionRange, View, Violation, wire,
+    ClientEvent, ClientOutput, ClientPolicy, ClientSession, Event, Header, History, HistoryLimits, Image, ImageWriter,
+    Moment, Output, PduType, Profile, Section, Serial, ServerPolicy, ServerSession, SessionId, SessionIds, Timing,
+    Version, VersionRange, View, Violation, wire,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -97,7 +97,7 @@ impl Cache {
         let mut history = history(0, serial);
         Cache {
             policy: ServerPolicy::new(versions),
-            view: Arc::new(history.view(Absent::Failed, 0)),
+            view: Arc::new(history.view(0)),
             history,
             starts: 0,
             published: BTreeMap::new(),
@@ -109,12 +109,12 @@ impl Cache {
         self.starts += 1;
         self.policy = ServerPolicy::new(versions);
         self.history = history(self.starts, serial);
-        self.view = Arc::new(self.history.view(Absent::Failed, 0));
+        self.view = Arc::new(self.history.view(0));
     }
 
     fn publish(&mut self, image: Image) {
         self.history.publish(image);
-        self.view = Arc::new(self.history.view(Absent::Failed, 0));
+        self.view = Arc::new(self.history.view(0));
         let set = self.current().unwrap();
         for version in Version::ALL {
             let SessionId(session) = self.view.session(Profile::full(version));

@@ -348,9 +348,9 @@ fn r_syn_03_what_comes_behind_a_response_is_read_when_it_is_applied() {
             ! updated by a delta: + ipv4 10.0.0.0/8-8 AS2
             = data v2 7 6 ipv4 10.0.0.0/8-24 AS64496; ipv4 10.0.0.0/8-8 AS2 until 7201191
             ! told of error 12 ""
-            ! ended: the cache restarts; again at 627082
+            ! ended: the cache restarts; again at 3122
             = close
-            = waits 627082
+            = waits 3122
         "#]],
     );
 }

@@ -150,7 +150,7 @@ fn queries_of_versions_that_are_served_are_answered_as_ever() {
 #[test]
 fn copies_hold_the_octets_as_received() {
     let without_data = ServerPolicy::new(VersionRange::new(Version::V0, Version::V1).unwrap()).answering_lower();
-    Story::with_policy(without_data, 7).tell("absent failed").run(
+    Story::with_policy(without_data.with_hold(std::time::Duration::ZERO), 7).run(
         "
         > v2 reset-query
         > v2 serial-query session=1 serial=2

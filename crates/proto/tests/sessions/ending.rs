@@ -1,12 +1,107 @@
 //! How sessions end (C-RST, S-05, and what the cache does about routers that take nothing).
 
-use crate::story::{Story, check};
+use crate::story::{Story, check, check_telling_restarts};
 use expect_test::expect;
-use rtrcast_proto::VersionRange;
+use rtrcast_proto::{ServerPolicy, VersionRange};
 
 #[test]
-fn c_rst_01_a_restart_is_told_to_version_2_only() {
+fn c_rst_01_a_planned_stop_is_a_plain_end_by_default() {
+    let run = |version: &str, expect| {
+        let story = Story::new(VersionRange::ALL).tell("set ipv4 10.0.0.0/8-24 AS64496");
+        story.tell(&format!("> {version} reset-query")).events().run("stop restart", expect);
+    };
+    run(
+        "v0",
+        expect![[r#"
+        stop restart
+        ! closing: the cache stops
+        = close
+    "#]],
+    );
+    run(
+        "v1",
+        expect![[r#"
+        stop restart
+        ! closing: the cache stops
+        = close
+    "#]],
+    );
+    run(
+        "v2",
+        expect![[r#"
+        stop restart
+        ! closing: the cache stops
+        = close
+    "#]],
+    );
     check(
+        "stop restart",
+        expect![[r#"
+        stop restart
+        = close
+    "#]],
+    );
+}
+
+#[test]
+fn c_rst_01_a_planned_stop_waits_for_the_response_that_is_running() {
+    let run = |version: &str, expect| {
+        let story = Story::new(VersionRange::ALL).tell(&crate::large_set()).tell(&format!("> {version} reset-query"));
+        let story = story.tell(&format!("hold\n> {version} reset-query\nnext\nnext")).events();
+        story.run("stop restart\nset ipv4 10.0.0.0/8-24 AS1\ngo", expect);
+    };
+    run(
+        "v1",
+        expect![[r#"
+        stop restart
+        set ipv4 10.0.0.0/8-24 AS1
+        go
+        < 13107 prefixes
+        < 3786 prefixes
+        < v1 end-of-data session=4661 serial=7 refresh=3600 retry=600 expire=7200
+        ! Answered { answer: Full, serial: Serial(7) }
+        ! closing: the cache stops
+        = close
+    "#]],
+    );
+    run(
+        "v2",
+        expect![[r#"
+        stop restart
+        set ipv4 10.0.0.0/8-24 AS1
+        go
+        < 13107 prefixes
+        < 3786 prefixes
+        < v2 end-of-data session=4663 serial=7 refresh=3600 retry=600 expire=7200
+        ! Answered { answer: Full, serial: Serial(7) }
+        ! closing: the cache stops
+        = close
+    "#]],
+    );
+}
+
+#[test]
+fn c_rst_01_octets_behind_a_planned_stop_are_not_read() {
+    let mut story = Story::new(VersionRange::ALL).tell(&crate::large_set());
+    story = story.tell("> v2 reset-query").tell("hold\n> v2 reset-query\nnext\nnext\nstop restart");
+    story.run(
+        "> v2 reset-query\n>> 02 4D 0000 00000008\nstop shutdown\ngo",
+        expect![[r#"
+        > v2 reset-query
+        >> 02 4D 0000 00000008
+        stop shutdown
+        go
+        < 13107 prefixes
+        < 3786 prefixes
+        < v2 end-of-data session=4663 serial=7 refresh=3600 retry=600 expire=7200
+        = close
+    "#]],
+    );
+}
+
+#[test]
+fn c_rst_01_code_12_is_told_to_version_2_only_if_the_policy_says_so() {
+    check_telling_restarts(
         "> v2 reset-query\nstop restart",
         expect![[r#"
         > v2 reset-query
@@ -19,7 +114,7 @@ fn c_rst_01_a_restart_is_told_to_version_2_only() {
         = close
     "#]],
     );
-    check(
+    check_telling_restarts(
         "> v1 reset-query\nstop restart",
         expect![[r#"
         > v1 reset-query
@@ -30,7 +125,7 @@ fn c_rst_01_a_restart_is_told_to_version_2_only() {
         = close
     "#]],
     );
-    check(
+    check_telling_restarts(
         "> v0 reset-query\nstop restart",
         expect![[r#"
         > v0 reset-query
@@ -42,7 +137,7 @@ fn c_rst_01_a_restart_is_told_to_version_2_only() {
         = close
     "#]],
     );
-    check(
+    check_telling_restarts(
         "stop restart",
         expect![[r#"
         stop restart
@@ -69,9 +164,12 @@ fn c_rst_02_a_shutdown_is_code_13() {
 }
 
 #[test]
-fn c_rst_03_a_stop_cuts_a_response_between_two_pdus() {
-    Story::new(VersionRange::ALL).tell(&crate::large_set()).tell("> v2 reset-query").run(
-        "
+fn c_rst_03_a_stop_with_a_code_cuts_a_response_between_two_pdus() {
+    Story::with_policy(ServerPolicy::default().sending_cache_restart(), 7)
+        .tell(&crate::large_set())
+        .tell("> v2 reset-query")
+        .run(
+            "
         hold
         > v2 reset-query
         next
@@ -79,7 +177,7 @@ fn c_rst_03_a_stop_cuts_a_response_between_two_pdus() {
         stop restart
         go
         ",
-        expect![[r#"
+            expect![[r#"
             hold
             > v2 reset-query
             next
@@ -91,7 +189,7 @@ fn c_rst_03_a_stop_cuts_a_response_between_two_pdus() {
             < v2 error 12 "this cache restarts" copy=
             = close
         "#]],
-    );
+        );
 }
 
 #[test]

@@ -506,6 +506,6 @@ fn c_neg_15_code_2_carries_the_query_s_version() {
         "#]],
         ),
     ] {
-        Story::new(VersionRange::ALL).tell("absent failed").run(query, expect);
+        crate::story::holding_nothing().run(query, expect);
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! set ipv4 10.0.0.0/8-24 AS1; aspa AS1 AS2   publish this data set (nothing after "set": an empty one)
-//! absent loading | absent failed             what is said while there are no data
+//! withhold                                   no data are served until the next set, since they are too old
 //! ids 1000                                   another line of session ids, with the same data
 //! cut                                        all images but the current one are too old to be read
 //! > v1 reset-query                           the router sends a PDU
@@ -23,13 +23,14 @@
 
 use expect_test::Expect;
 use rtrcast_proto::{
-    Absent, Action, Aspa, Dismissal, Event, Header, History, HistoryLimits, Image, ImageWriter, Moment, Output, Pdu,
+    Action, Aspa, Dismissal, Event, Header, History, HistoryLimits, Image, ImageWriter, Moment, Output, Pdu,
     Publication, RouteOrigin, RouterKey, Section, Serial, ServerPolicy, ServerSession, SessionIds, Stop, Timing,
     Version, VersionRange, View, wire,
 };
 use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The first session id: version 0 has it, version 1 the next one, version 2 the one three further on.
 pub(crate) const IDS: u16 = 0x1234;
@@ -38,7 +39,6 @@ pub(crate) struct Story {
     session: ServerSession,
     history: History,
     view: Arc<View>,
-    absent: Absent,
     now: Moment,
     told: String,
     pending: Vec<u8>,
@@ -54,6 +54,17 @@ pub(crate) struct Story {
 /// Runs a story from a cache of all versions that serves `10.0.0.0/8-24 AS64496` as serial 7.
 pub(crate) fn check(story: &str, expect: Expect) {
     Story::new(VersionRange::ALL).tell("set ipv4 10.0.0.0/8-24 AS64496").run(story, expect);
+}
+
+/// The same for a cache that tells routers of version 2 that it restarts.
+pub(crate) fn check_telling_restarts(story: &str, expect: Expect) {
+    let policy = ServerPolicy::default().sending_cache_restart();
+    Story::with_policy(policy, 7).tell("set ipv4 10.0.0.0/8-24 AS64496").run(story, expect);
+}
+
+/// A cache that answers at once that there are no data, rather than hold a query.
+pub(crate) fn holding_nothing() -> Story {
+    Story::with_policy(ServerPolicy::default().with_hold(Duration::ZERO), 7)
 }
 
 /// The same for a cache that serves versions up to `max`.
@@ -74,12 +85,11 @@ impl Story {
     pub(crate) fn with_policy(policy: ServerPolicy, serial: u32) -> Story {
         let mut history =
             History::new(HistoryLimits::default(), SessionIds::new(IDS), Timing::default(), Serial(serial));
-        let view = Arc::new(history.view(Absent::Loading, 0));
+        let view = Arc::new(history.view(0));
         Story {
             session: ServerSession::new(Moment(0), policy, Arc::clone(&view)),
             history,
             view,
-            absent: Absent::Loading,
             now: Moment(0),
             told: String::new(),
             pending: Vec::new(),
@@ -121,8 +131,8 @@ impl Story {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
             "set" => self.publish(rest),
-            "absent" => {
-                self.absent = if rest == "loading" { Absent::Loading } else { Absent::Failed };
+            "withhold" => {
+                self.history.withhold();
                 self.show_view(0);
             }
             "ids" => self.change_ids(rest.parse().unwrap()),
@@ -168,7 +178,7 @@ impl Story {
     }
 
     fn show_view(&mut self, oldest_readable: u64) {
-        self.view = Arc::new(self.history.view(self.absent, oldest_readable));
+        self.view = Arc::new(self.history.view(oldest_readable));
         self.session.data_changed(self.now, Arc::clone(&self.view));
     }
 
@@ -178,7 +188,7 @@ impl Story {
             History::new(HistoryLimits::default(), SessionIds::new(base), Timing::default(), Serial(1_000));
         history.publish(self.history.current().expect("there are data").clone());
         // Sessions take no older view for a newer one.
-        while history.view(self.absent, 0).revision() <= self.view.revision() {}
+        while history.view(0).revision() <= self.view.revision() {}
         self.history = history;
         self.show_view(0);
     }

@@ -131,6 +131,11 @@ pub(crate) struct PeerOptions {
     pub(crate) no_router_keys: bool,
     #[arg(long)]
     pub(crate) no_aspas: bool,
+    #[arg(long)]
+    pub(crate) send_cache_restart: bool,
+    /// Seconds for which a query is held while there are no data yet.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(..=3_600))]
+    pub(crate) hold: Option<u32>,
 }
 
 /// `--peer`.
@@ -383,7 +388,7 @@ impl FromStr for PeerArgument {
         let prefix = prefix.parse().map_err(|error| format!("{error}"))?;
         let options: PeerOptions = read_options(options)?;
         if options == PeerOptions::default() {
-            let known = ["max-version=1", "min-version=1", "answer-lower", "no-router-keys", "no-aspas"].join(", ");
+            let known = ["max-version=1", "hold=60", "answer-lower", "no-router-keys", "send-cache-restart"].join(", ");
             return Err(format!("nothing is said of {prefix}; for instance {known}"));
         }
         Ok(PeerArgument { prefix, options })
@@ -504,8 +509,8 @@ mod tests {
         let peer = |text: &str| text.parse::<PeerArgument>().map(|peer| peer.options).unwrap_err();
         assert_eq!(
             peer("192.0.2.0/24"),
-            "nothing is said of 192.0.2.0/24; for instance max-version=1, min-version=1, answer-lower, no-router-keys, \
-             no-aspas"
+            "nothing is said of 192.0.2.0/24; for instance max-version=1, hold=60, answer-lower, no-router-keys, \
+             send-cache-restart"
         );
         assert_eq!(
             peer("192.0.2.0/24,max-version=3"),

@@ -4,12 +4,16 @@ use crate::cli::{CheckArguments, DialOptions};
 use crate::config::CommandLine;
 use crate::entrance::{Loaded, Loader};
 use crate::exit::Failure;
-use crate::plan::Plan;
+use crate::plan::{Followed, Plan};
 use crate::source::{self, Content, FetchOptions, Habits, Read, Source, unix_now};
-use crate::words::{age, count, describe, describe_masked, describe_refused};
-use rtrcast_feed::curator::{
-    Choice, Curation, Curator, Expired, Freshness, Guard, Now, Output, Report, SourceId, TooOld,
+use crate::words::{
+    Told, age, count, describe, describe_assessment, describe_masked, describe_over, describe_refused, describe_remedy,
+    span,
 };
+use rtrcast_feed::curator::{
+    Choice, Curation, Curator, Freshness, Guard, Now, Output, Report, SourceId, contradicts_clock,
+};
+use rtrcast_feed::write::utc;
 use rtrcast_feed::{Overlaps, ReadError, Reason, Slurm, SlurmDialect, SlurmFile, Table};
 use rtrcast_proto::{Image, Moment, Profile, ServerPolicy, Version, VersionRange};
 use std::io::Write;
@@ -27,6 +31,7 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<(), Failure> {
     let mut checker = Checker {
         dialect: if arguments.slurm_lenient { SlurmDialect::Lenient } else { SlurmDialect::Strict },
         overlaps: if arguments.slurm_allow_overlaps { Overlaps::Allow } else { Overlaps::Refuse },
+        freshness: arguments.freshness.freshness(),
         slurm: Vec::new(),
         complaints: 0,
     };
@@ -44,6 +49,8 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<(), Failure> {
 struct Checker {
     dialect: SlurmDialect,
     overlaps: Overlaps,
+    /// By which data are judged that no configuration names.
+    freshness: Freshness,
     /// SLURM files that are fine by themselves.
     slurm: Vec<(Arc<str>, Arc<SlurmFile>)>,
     complaints: usize,
@@ -103,11 +110,17 @@ impl Checker {
             if let Err(reason) = followed.try_dialing() {
                 self.complain(&format!("{path}: {}: {reason}", followed.place));
             }
-            if let Source::File(file) = &followed.place
-                && !file.exists()
-            {
-                Checker::say(&format!("{path}: note: {} is not there yet", followed.place));
+            match &followed.place {
+                Source::File(file) if !file.exists() => {
+                    Checker::say(&format!("{path}: note: {} is not there yet", followed.place));
+                }
+                Source::File(_) | Source::Http(_) | Source::Rtr(_) => {}
             }
+        }
+        // What lies elsewhere is not fetched: a check is quick, and asks nobody.
+        let is_there = |source: &&Followed| matches!(&source.place, Source::File(file) if file.is_file());
+        for source in plan.sources.iter().filter(is_there) {
+            self.load(&source.place, &plan.freshness);
         }
         let folder = plan.control.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
@@ -128,11 +141,12 @@ impl Checker {
     }
 
     fn data(&mut self, path: &Path) {
-        self.load(&Source::File(path.to_owned()));
+        let freshness = self.freshness;
+        self.load(&Source::File(path.to_owned()), &freshness);
     }
 
-    /// Reads data, and says what they have.
-    fn load(&mut self, place: &Source) -> Option<Arc<Table>> {
+    /// Reads data, and says what they have and what of it would be served now.
+    fn load(&mut self, place: &Source, freshness: &Freshness) -> Option<Data> {
         let habits = Habits {
             refresh: Duration::MAX,
             timeout: TRANSFER_MAX,
@@ -156,7 +170,9 @@ impl Checker {
                 if let Some(line) = describe_masked(&tally) {
                     Checker::say(&format!("{place}: {line}"));
                 }
-                Some(table)
+                let data = Data { table, written };
+                data.say_what_is_in_effect(place, freshness);
+                Some(data)
             }
             Ok(Read { content: Content::Slurm(_), .. }) => None,
             Err(source::Failure::Content(ReadError { reason: Reason::NothingKnown, .. }))
@@ -181,11 +197,12 @@ impl Checker {
             Ok(slurm) => slurm,
             Err(conflict) => return self.complain(&conflict.to_string()),
         };
-        let tables: Vec<Arc<Table>> = sources.iter().filter_map(|source| self.load(source)).collect();
-        if tables.is_empty() {
+        let freshness = self.freshness;
+        let data: Vec<Data> = sources.iter().filter_map(|source| self.load(source, &freshness)).collect();
+        if data.is_empty() {
             return;
         }
-        for effect in slurm.effects(&union(tables)) {
+        for effect in slurm.effects(&union(data, freshness)) {
             Checker::say(&effect.to_string());
         }
     }
@@ -209,17 +226,48 @@ fn is_slurm(path: &Path) -> std::io::Result<bool> {
     Ok(members.iter().any(|member| start.contains(member)) || path.extension().is_some_and(|kind| kind == "slurm"))
 }
 
-/// What all sources have together, whatever has expired of it.
-fn union(tables: Vec<Arc<Table>>) -> Image {
+/// A set that was read.
+struct Data {
+    table: Arc<Table>,
+    /// When its file was written, in seconds since 1970.
+    written: Option<u32>,
+}
+
+impl Data {
+    fn say_what_is_in_effect(&self, place: &Source, freshness: &Freshness) {
+        let now = unix_now();
+        let (made, records) = (self.table.stamp().made.or(self.written), self.table.image().layout().records());
+        let assessment = freshness.assess(&self.table, self.written, now);
+        if let Some(made) = made.filter(|made| contradicts_clock(*made, now)) {
+            let behind = span(Duration::from_secs(made.saturating_sub(now).into()));
+            Checker::say(&format!(
+                "{place}: warning: made {}, which is {behind} later than this machine's clock says; set the clock",
+                utc(made)
+            ));
+        }
+        match &assessment.over {
+            Some(over) => {
+                let (why, remedy) = (describe_over(over, Told::At(now)), describe_remedy(over));
+                Checker::say(&format!(
+                    "{place}: warning: nothing of it would be served now: {why}. What helps: {remedy}"
+                ));
+            }
+            None if records == 0 => Checker::say(&format!("{place}: an empty set would be served")),
+            None => Checker::say(&format!("{place}: {}", describe_assessment(&assessment, records, now))),
+        }
+    }
+}
+
+/// What all sources have together that is in effect now.
+fn union(data: Vec<Data>, freshness: Freshness) -> Image {
     let now = Now { moment: Moment(0), unix: unix_now() };
-    let sources: Vec<SourceId> = (0..).map(SourceId).take(tables.len()).collect();
-    let freshness = Freshness { expired: Expired::Keep, too_old: TooOld::Keep, ..Freshness::default() };
+    let sources: Vec<SourceId> = (0..).map(SourceId).take(data.len()).collect();
     let guard = Guard { hold: None, ..Guard::default() };
     let curation = Curation { sources: sources.clone(), choice: Choice::Union, freshness, guard };
     let mut curator = Curator::new(curation);
     curator.slurm(now, Arc::default());
-    for (source, table) in sources.into_iter().zip(tables) {
-        curator.source(now, source, Report::Loaded { table, written: None });
+    for (source, Data { table, written }) in sources.into_iter().zip(data) {
+        curator.source(now, source, Report::Loaded { table, written });
     }
     loop {
         match curator.next() {
@@ -227,7 +275,7 @@ fn union(tables: Vec<Arc<Table>>) -> Image {
                 let Ok(composed) = recipe.compose(Version::V2, Vec::new());
                 return composed.image;
             }
-            Output::Event(_) => {}
+            Output::Event(_) | Output::Withhold => {}
             Output::Wait(_) => return Image::empty(Version::V2),
         }
     }

@@ -2,6 +2,7 @@
 
 mod limits;
 
+use crate::hub::Health;
 use crate::metrics::Metrics;
 use axum::Router;
 use axum::extract::State;
@@ -18,6 +19,7 @@ use tokio::sync::watch;
 struct Shown {
     metrics: Arc<Metrics>,
     published: watch::Receiver<Published>,
+    health: watch::Receiver<Health>,
 }
 
 const INDEX: &str = "\
@@ -25,17 +27,22 @@ rtrcast: an RPKI-to-Router cache
 
 /metrics   Prometheus metrics
 /healthz   200 while the program runs
-/readyz    200 once there are data to serve, else 503
+/readyz    200 while there are data to serve that are in effect, else 503 with the reason
 ";
 
 /// Answers until the program ends.
-pub(crate) async fn serve(listener: TcpListener, metrics: Arc<Metrics>, published: watch::Receiver<Published>) {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    metrics: Arc<Metrics>,
+    published: watch::Receiver<Published>,
+    health: watch::Receiver<Health>,
+) {
     let router = Router::new()
         .route("/", get(|| async { INDEX }))
         .route("/metrics", get(show_metrics))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .with_state(Shown { metrics, published });
+        .with_state(Shown { metrics, published, health });
     if let Err(error) = axum::serve(Limited::new(listener), router).await {
         tracing::error!("the HTTP server ended: {error}");
     }
@@ -52,10 +59,13 @@ async fn show_metrics(State(shown): State<Shown>) -> Response {
 }
 
 async fn ready(State(shown): State<Shown>) -> Response {
-    let published = shown.published.borrow().clone();
-    match (published.stop, published.view.serial()) {
-        (Some(_), _) => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned()).into_response(),
-        (None, Some(serial)) => format!("ready: serial {serial}\n").into_response(),
-        (None, None) => (StatusCode::SERVICE_UNAVAILABLE, "no data yet\n".to_owned()).into_response(),
+    let not_ready = |why: String| (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response();
+    if shown.published.borrow().stop.is_some() {
+        return not_ready("stopping".to_owned());
+    }
+    match &*shown.health.borrow() {
+        Health::Ready(serial) => format!("ready: serial {serial}\n").into_response(),
+        Health::NoData => not_ready("no data yet".to_owned()),
+        Health::NothingInEffect(why) => not_ready(format!("nothing that is served is in effect any more: {why}")),
     }
 }

@@ -23,8 +23,12 @@ fn effects_of_each_filter_and_assertion() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[0], "local.slurm: SLURM with 2 filters and 2 assertions, all well");
     assert!(lines[1].starts_with("rpki.json: 3 VRPs (3 IPv4, 0 IPv6), 0 router keys, 0 ASPAs, made "), "{text}");
+    assert!(
+        lines[2].starts_with("rpki.json: all 3 records would be served now, until 2032-01-01T00:00:00Z (in "),
+        "{text}"
+    );
     assert_eq!(
-        lines[2..],
+        lines[3..],
         [
             "local.slurm:2: filter of VRPs in 10.0.0.0/8: removes 2: 10.1.0.0/16-16 AS2, 10.0.0.0/8-8 AS1",
             "local.slurm:3: filter of VRPs of AS7: matches nothing",

@@ -194,7 +194,7 @@ fn a_cache_without_data() {
     refused(vec![no_data("01", RESET_V1)], &["--version", "1"], 11, line);
 
     let folder = Folder::new();
-    let cache = Cache::start(folder.path("not there yet"), &[]);
+    let cache = Cache::start(folder.path("not there yet"), &["--peer", "127.0.0.1,hold=0"]);
     assert_eq!(dump(cache.rtr, &[]), (11, String::new(), format!("rtrcast: CACHE: {line}\n")));
 }
 

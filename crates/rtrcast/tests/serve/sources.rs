@@ -185,12 +185,16 @@ fn data_that_are_too_old_at_the_start_are_no_data() {
     let folder = Folder::new();
     let made = r#""metadata":{"buildtime":"2020-01-01T00:00:00Z"}"#;
     let path = folder.put("rpki.json", format!(r#"{{{made},"roas":[{{"asn":1,"prefix":"10.0.0.0/8"}}]}}"#).as_bytes());
-    let mut cache = Cache::start(&path, &[]);
-    let line = cache.wait_for("nothing in it counts any more");
-    assert!(line.contains("--max-age"), "{line}");
+    let mut cache = Cache::start(&path, &["--peer", "127.0.0.1,hold=0"]);
+    let line = cache.wait_for("nothing of it is in effect: it was made 2020-01-01T00:00:00Z (");
+    assert!(line.contains("ago), and --max-age is 1 day; routers that ask are held for a moment"), "{line}");
+    assert!(
+        line.ends_with("What helps: a newer file, or a larger --max-age, or --too-old keep to serve it all the same"),
+        "{line}"
+    );
     // It is no better for being read again.
     cache.signal("HUP");
-    cache.wait_for("nothing in it counts any more");
+    cache.wait_for("nothing of it is in effect");
     let mut router = Router::connect(cache.rtr);
     router.send("01 02 0000 00000008");
     assert_eq!(router.next()[..4], [1, 10, 0, 2], "no data yet");

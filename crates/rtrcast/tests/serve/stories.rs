@@ -151,7 +151,7 @@ pub(crate) fn stop(below: Below) {
         Below::Tls12 | Below::Tls13 => 10_000,
         Below::Ssh => 5_000,
     };
-    let mut served = below.of(&large_document(vrps, 1), &[]);
+    let mut served = below.of(&large_document(vrps, 1), &["--send-cache-restart"]);
     let mut routers: Vec<Router> = (0..200)
         .map(|n| {
             let mut router = if n % 2 == 0 { served.narrow() } else { served.connect() };
@@ -188,7 +188,7 @@ pub(crate) fn stop(below: Below) {
 }
 
 pub(crate) fn pause_before_stop(below: Below) {
-    let mut served = below.of(&large_document(400_000, 1), &[]);
+    let mut served = below.of(&large_document(400_000, 1), &["--send-cache-restart"]);
     let mut router = served.narrow();
     router.send("02 02 0000 00000008");
     assert_eq!(router.next()[1], 3);

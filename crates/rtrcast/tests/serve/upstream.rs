@@ -55,7 +55,7 @@ fn a_chain_of_caches_serves_one_set_through_updates_and_restarts() {
     let before = prefixes(&c);
     a.signal("TERM");
     assert_eq!(a.exit_code(), 0);
-    b.wait_for("the cache restarts; serial ");
+    b.wait_for("the cache closed the connection; serial ");
     assert_eq!(prefixes(&c), before);
     folder.put("rpki.json", &set(9));
     let mut a = Cache::start(&path, &[&often[..], &["--listen", &address]].concat());

@@ -12,8 +12,8 @@ use super::server::HandshakeFailure;
 use super::*;
 use crate::transport::{Socket, Ssh};
 use rtrcast_proto::{
-    Absent, Asn, Chunk, History, HistoryLimits, ImageBuilder, Moment, Output, Prefix, RouteOrigin, Serial,
-    ServerPolicy, ServerSession, SessionIds, Timing, Version, wire,
+    Asn, Chunk, History, HistoryLimits, ImageBuilder, Moment, Output, Prefix, RouteOrigin, Serial, ServerPolicy,
+    ServerSession, SessionIds, Timing, Version, wire,
 };
 use russh::client::{self, DisconnectReason, Handle, Session};
 use russh::keys::PublicKeyOrCertificate;
@@ -85,7 +85,7 @@ fn response(records: u32) -> (Vec<Chunk>, Vec<u8>) {
     let image = builder.finish(Version::V1, Vec::new()).unwrap();
     let mut history = History::new(HistoryLimits::default(), SessionIds::new(1), Timing::default(), Serial(1));
     history.publish(image);
-    let view = Arc::new(history.view(Absent::Loading, 0));
+    let view = Arc::new(history.view(0));
     let mut session = ServerSession::new(Moment(0), ServerPolicy::default(), view);
     session.receive(Moment(0), &wire::parse_hex("01 02 0000 00000008").unwrap());
     let mut chunks = Vec::new();

@@ -9,7 +9,7 @@ use crate::tls::accept;
 use crate::transport::{Socket, Tls, Transport};
 use crate::{CacheOptions, Clock, DataSink};
 use rtrcast_proto::{
-    Absent, Asn, History, ImageBuilder, Prefix, RouteOrigin, Serial, ServerSession, SessionIds, Version, wire,
+    Asn, History, ImageBuilder, Prefix, RouteOrigin, Serial, ServerSession, SessionIds, Version, wire,
 };
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
@@ -57,7 +57,7 @@ async fn serve(transport: Transport) -> End {
     let CacheOptions { terms, history, timing } = CacheOptions::default();
     let mut history = History::new(history, SessionIds::new(0x1234), timing, Serial(7));
     history.publish(builder.finish(Version::V2, DataSink::new()).unwrap());
-    let view = Arc::new(history.view(Absent::Loading, 0));
+    let view = Arc::new(history.view(0));
     let clock = Clock::start();
     let session = ServerSession::new(clock.now(), terms.policy, Arc::clone(&view));
     let guest = Door::new(terms.limits).enter(Instant::now(), None, 0).unwrap();

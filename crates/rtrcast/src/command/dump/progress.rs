@@ -1,7 +1,7 @@
 //! What is said on standard error while data come in, and how far that is.
 //!
-//! On a terminal one line is rewritten; elsewhere a line comes once a second. What takes no longer than that says nothing
-//! before it is done.
+//! On a terminal one line is rewritten; elsewhere a line comes once a second, if it says something else than the last one.
+//! What takes no longer than that says nothing before it is done.
 
 use super::pdus::{Cutter, Piece};
 use crate::credentials::{KEPT, Standing, Tell};
@@ -38,11 +38,19 @@ struct State {
     cutter: Cutter,
     /// Whether the cursor stands behind a line that will be rewritten.
     is_line_open: bool,
+    /// The last line, where none is rewritten.
+    last: String,
 }
 
 impl Progress {
     pub(super) fn new(url: String, is_quiet: bool) -> Progress {
-        let state = State { stage: Stage::Connecting, octets: 0, cutter: Cutter::default(), is_line_open: false };
+        let state = State {
+            stage: Stage::Connecting,
+            octets: 0,
+            cutter: Cutter::default(),
+            is_line_open: false,
+            last: String::new(),
+        };
         let is_terminal = io::stderr().is_terminal();
         Progress { url, is_quiet, is_terminal, start: Instant::now(), state: Mutex::new(state) }
     }
@@ -129,12 +137,13 @@ impl Progress {
             return;
         }
         // Nobody has to read it.
-        let _ = if self.is_terminal {
+        if self.is_terminal {
             state.is_line_open = true;
-            write!(io::stderr(), "\r\x1b[K{}: {line}", self.url)
-        } else {
-            writeln!(io::stderr(), "{}: {line}", self.url)
-        };
+            let _ = write!(io::stderr(), "\r\x1b[K{}: {line}", self.url);
+        } else if line != state.last {
+            let _ = writeln!(io::stderr(), "{}: {line}", self.url);
+            state.last = line;
+        }
     }
 
     /// Takes back a line that would have been rewritten.
