@@ -70,6 +70,13 @@ impl Cache {
         Ok(cache)
     }
 
+    /// A cache whose source is not there yet, ready for routers.
+    pub(crate) fn start_without_data(program: &Path, listen: Listen, flags: &[&str]) -> Outcome<Cache> {
+        let mut cache = Cache::new(program, listen, flags, DOCUMENT.to_owned())?;
+        cache.run()?;
+        Ok(cache)
+    }
+
     /// A cache that follows another one, as its router.
     pub(crate) fn follow(program: &Path, flags: &[&str], upstream: SocketAddr) -> Outcome<Cache> {
         Cache::follow_url(program, flags, format!("tcp://{upstream}"))

@@ -58,6 +58,11 @@ ASPAs, as far as it tells what it holds.
 * **Notify**: 500 VRPs go and 700 come, and the peer has them long before its refresh. At version 2, another change
   withdraws ASPAs.
 * **Restart**: the cache stops, and comes back at the same address with other data.
+* **Planned stop**: the cache is stopped by SIGTERM and comes back with other data a second later. So long the peer holds
+  all that it had, and then the new set; what is in both is never missing.
+* **Cache Restart**: the same with `--send-cache-restart` (code 12, at version 2).
+* **Cold start**: the peer asks a cache that has no data yet. They come 5 s later, and the peer has them on the same
+  connection, with a retry interval of ten minutes.
 * **Downgrade**: the peer begins with its highest version, the cache speaks only lower ones, and the peer holds
   everything in each of those without waiting for a retry interval of ten minutes. A peer that can be told a version
   is also run with each.
@@ -123,11 +128,10 @@ fn run(arguments: &Arguments) -> Outcome {
             Kind::Transport(_) => transports.push(row),
         }
     }
-    let (peers, over) = (Columns::Peers, Columns::Transports);
     let groups = [
-        Group { title: "Routers", introduction: ROUTERS, rows: routers, columns: peers },
-        Group { title: "Transports", introduction: TRANSPORTS, rows: transports, columns: over },
-        Group { title: "Caches", introduction: SERVERS, rows: servers, columns: peers },
+        Group { title: "Routers", introduction: ROUTERS, rows: routers, columns: Columns::Routers },
+        Group { title: "Transports", introduction: TRANSPORTS, rows: transports, columns: Columns::Transports },
+        Group { title: "Caches", introduction: SERVERS, rows: servers, columns: Columns::Caches },
     ];
     println!();
     groups.iter().for_each(|group| println!("{}\n\n{}", group.title, group.table()));

@@ -1,6 +1,6 @@
 //! BIRD 2 and 3: daemons with a configuration of their own; their tables are read over their control socket.
 
-use super::{Asks, Held, Peer, Release, Root, Router, Start};
+use super::{Asks, Exception, Held, Kind, Peer, Release, Root, Router, Start, Step};
 use crate::Outcome;
 use crate::process::{Process, output};
 use crate::transport::{USER, Way};
@@ -27,8 +27,24 @@ pub(crate) const BIRD_2: Peer = Peer {
     speaks: &[2, 1, 0],
     asks: Asks::Any,
     start: |start| run(start, &DEBIAN_13_BIRD_2),
+    exceptions: &[
+        CODE_12,
+        Exception {
+            step: Step::FormerAspas,
+            kind: Kind::Deviates,
+            reason: "when it gets everything of a new session, the ASPAs of customers that have none any more stay. So \
+                restarts are judged without those.",
+        },
+    ],
     notes: &["keeps no router keys."],
     ..PEER
+};
+
+const CODE_12: Exception = Exception {
+    step: Step::CacheRestart,
+    kind: Kind::Deviates,
+    reason: "it takes code 12 for an unknown fatal error: it drops everything, and comes back after its own retry interval, \
+        which is 2 s here and 600 s by default.",
 };
 
 pub(crate) const BIRD_3: Peer = Peer {
@@ -36,6 +52,7 @@ pub(crate) const BIRD_3: Peer = Peer {
     package: "bird3",
     version: |root| root.unpacked_version("bird3"),
     start: |start| run(start, &DEBIAN_13_BIRD_3),
+    exceptions: &[CODE_12],
     ..BIRD_2
 };
 

@@ -1,5 +1,6 @@
 //! Routers' implementations, as clients of our cache. A new one is a file here and a line in `ALL`.
 
+mod away;
 mod bgp;
 pub(crate) mod bird;
 mod carried;
@@ -141,12 +142,26 @@ impl Held {
             .or_else(|| difference("ASPAs", self.aspas.as_ref()?, aspas))
     }
 
+    /// What of these records it does not hold in a session of a version, as far as it tells.
+    fn lacks(&self, records: &Records, version: u8) -> Option<String> {
+        let keys = self.router_keys.as_ref().filter(|_| version >= 1);
+        let aspas = self.aspas.as_ref().filter(|_| version >= 2);
+        missing("VRPs", &self.vrps, &records.vrps)
+            .or_else(|| missing("router keys", keys?, &records.router_keys))
+            .or_else(|| missing("ASPAs", aspas?, &records.aspas))
+    }
+
     /// "60000 VRPs, 40 router keys".
     pub(crate) fn counts(&self) -> String {
         let keys = self.router_keys.as_ref().map(|keys| format!(", {} router keys", keys.len()));
         let aspas = self.aspas.as_ref().map(|aspas| format!(", {} ASPAs", aspas.len()));
         format!("{} VRPs{}{}", self.vrps.len(), keys.unwrap_or_default(), aspas.unwrap_or_default())
     }
+}
+
+fn missing<T: Ord + Display>(kind: &str, held: &BTreeSet<T>, records: &BTreeSet<T>) -> Option<String> {
+    let missing: Vec<&T> = records.difference(held).collect();
+    missing.first().map(|first| format!("{} of {} {kind} ({first}) are missing", missing.len(), records.len()))
 }
 
 fn difference<T: Ord + Display>(kind: &str, held: &BTreeSet<T>, served: &BTreeSet<T>) -> Option<String> {

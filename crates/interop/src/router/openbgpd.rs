@@ -24,11 +24,19 @@ pub(crate) const PEER: Peer = Peer {
     asks: Asks::HighestOnly,
     cache_flags: &[],
     start,
-    exceptions: &[Exception {
-        step: Step::Downgrade,
-        kind: Kind::NotApplicable,
-        reason: "up to 7.7 it speaks version 1 only, and answers PDUs of others, also Error Reports, by error 8.",
-    }],
+    exceptions: &[
+        Exception {
+            step: Step::PlannedStop,
+            kind: Kind::Otherwise,
+            reason: "it holds its data while the cache is away. At the Cache Reset that comes then it drops them, and asks \
+                for the new ones up to 9 s later.",
+        },
+        Exception {
+            step: Step::Downgrade,
+            kind: Kind::NotApplicable,
+            reason: "up to 7.7 it speaks version 1 only, and answers PDUs of others, also Error Reports, by error 8.",
+        },
+    ],
     notes: &[
         "lists no VRPs, and says for how many prefixes it has some. So a BGP speaker announces up to four routes for \
          each VRP that is or was served, of its AS: its prefix, its longest allowed part, one bit more, and the prefix \
@@ -44,10 +52,34 @@ pub(crate) const DEBIAN_13: Peer = Peer {
     release: Release::Debian13,
     speaks: &[2, 1],
     asks: Asks::Any,
-    exceptions: &[],
-    notes: &[],
+    exceptions: &[
+        Exception { step: Step::Restart, kind: Kind::Otherwise, reason: LOST_SET },
+        Exception { step: Step::PlannedStop, kind: Kind::Otherwise, reason: LOST_SET },
+        Exception {
+            step: Step::CacheRestart,
+            kind: Kind::Deviates,
+            reason: "it takes code 12 for an unknown fatal error, and drops everything.",
+        },
+        Exception {
+            step: Step::Downgrade,
+            kind: Kind::NotApplicable,
+            reason: "it begins at version 1, or with `min-version 2` at version 2, which holds it there.",
+        },
+    ],
+    notes: &[
+        "is asked as the one of Debian 12 is, and at version 2 by 500 more routes: each came from a customer through one \
+         of its providers, or through another AS. What OpenBGPD thinks of these paths, and the number of customers, have \
+         to be what follows from the ASPAs that are served.",
+        "waits up to 9 seconds, by chance, before it follows a notify or a Cache Reset, or connects again. At a Cache \
+         Reset it drops everything first.",
+    ],
     ..PEER
 };
+
+/// `rde_roa_reload` and `rde_aspa_reload` in its rde.c throw the new set away then.
+pub(crate) const LOST_SET: &str = "it drops its data at a Cache Reset and judges its routes anew. If the new data come \
+    before that is done, they are lost (\"RPKI softreload skipped, old still running\"), and it has none until the next \
+    End of Data. So the matrix changes something if it has to.";
 
 /// Neither is an AS that a VRP may be for: who announces, and OpenBGPD.
 const SPEAKER_ASN: u32 = 4_294_000_001;

@@ -21,6 +21,9 @@ pub(crate) const PEER: Peer = Peer {
     exceptions: &[
         Exception { step: Step::Notify, kind: Kind::NotApplicable, reason: "it asks once and ends." },
         Exception { step: Step::Restart, kind: Kind::NotApplicable, reason: "it asks once and ends." },
+        Exception { step: Step::PlannedStop, kind: Kind::NotApplicable, reason: "it asks once and ends." },
+        Exception { step: Step::CacheRestart, kind: Kind::NotApplicable, reason: "it asks once and ends." },
+        Exception { step: Step::ColdStart, kind: Kind::NotApplicable, reason: "it asks once and ends." },
         Exception { step: Step::AspaWithdrawal, kind: Kind::NotApplicable, reason: "it asks once and ends." },
         Exception {
             step: Step::Downgrade,

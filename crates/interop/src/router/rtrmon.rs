@@ -29,6 +29,7 @@ pub(crate) const PEER: Peer = Peer {
             reason: "it logs a notify, and asks only at its refresh, which is 3 s here.",
         },
         Exception { step: Step::Restart, kind: Kind::Deviates, reason: "it ends when its connection does." },
+        Exception { step: Step::PlannedStop, kind: Kind::Deviates, reason: "it ends when its connection does." },
         Exception {
             step: Step::Downgrade,
             kind: Kind::Deviates,

@@ -230,7 +230,10 @@ pub(crate) const ALL: &[Peer] = &[
     },
     Peer::new(&bird::BIRD_2, Over::Md5(KeyLength::Octets80)),
     Peer::new(&bird::BIRD_3, Over::Md5(KeyLength::Octets80)),
-    Peer::new(&openbgpd::DEBIAN_13, Over::Md5(KeyLength::Octets79)),
+    Peer {
+        exceptions: &[Exception { step: Step::Restart, kind: Kind::Otherwise, reason: openbgpd::LOST_SET }],
+        ..Peer::new(&openbgpd::DEBIAN_13, Over::Md5(KeyLength::Octets79))
+    },
     Peer {
         exceptions: &[Exception {
             step: Step::FullLoad,
