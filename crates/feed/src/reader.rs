@@ -108,7 +108,7 @@ impl fmt::Display for ReadError {
                 f.write_str("JSON without VRPs (\"roas\"), router keys or ASPAs: not the output of a validator")
             }
             Reason::AllRefused { entries, first } => {
-                write!(f, "none of its {entries} entries, or none of its VRPs, makes sense; the first is {first}")
+                write!(f, "all of its {entries} entries, or all VRPs, are invalid; the first is {first}")
             }
         }
     }

@@ -50,7 +50,10 @@ impl UnixSocket {
     pub fn bind(path: &Path, mode: u32, backlog: i32) -> io::Result<UnixSocket> {
         if let Ok(metadata) = std::fs::symlink_metadata(path) {
             if !metadata.file_type().is_socket() {
-                return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is something that is no socket"));
+                return Err(io::Error::new(
+                    io::ErrorKind::AlreadyExists,
+                    "there is something that is no socket, and it is left alone; name another path",
+                ));
             }
             if is_served(path)? {
                 return Err(io::ErrorKind::AddrInUse.into());

@@ -8,6 +8,7 @@ use crate::cli::{Arguments, Command, DialOptions, ServeArguments};
 use crate::dialing;
 use crate::exit::Failure;
 use crate::source::{FetchOptions, Senseless, Source};
+use crate::words::{plain, with_plain_ranges};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches};
 use rtrcast_feed::meant;
@@ -107,7 +108,10 @@ impl CommandLine {
         let settings = Settings { arguments, own: from_file.own, origins: from_file.origins };
         if settings.arguments.source.is_empty() {
             return Err(match &self.file {
-                Some(path) => Failure::Config(format!("{}: there is no source", path.display())),
+                Some(path) => Failure::Config(format!(
+                    "{}: there is no source; source = \"FILE-OR-URL\" names one",
+                    path.display()
+                )),
                 None => Failure::Usage("there is no source: name a file or a URL, or a --config with one; `rtrcast serve --help` shows how".to_owned()),
             });
         }
@@ -191,10 +195,11 @@ impl FromFile {
     /// Reads a file but for what is given otherwise; that is checked as well.
     fn read(path: &Path, given: &[String]) -> Result<FromFile, ConfigError> {
         let error = |reason: String| ConfigError { file: path.to_owned(), line: None, reason };
-        let text = read_text(path).map_err(|cause| error(cause.to_string()))?;
+        let text = read_text(path).map_err(|cause| error(plain(&cause)))?;
         let file = File { path, text: &text };
         let document = DeTable::parse(&text).map_err(|cause| {
-            file.error(cause.span().map(|span| span.start), format!("not TOML: {}", cause.message()))
+            let at = cause.span().map(|span| span.start);
+            file.error(at, format!("not TOML: {}{}", cause.message(), at.map_or("", |at| hint_of_quotes(&text, at))))
         })?;
         let command = Arguments::command();
         let serve = command.find_subcommand("serve").expect("there is such a command");
@@ -395,11 +400,25 @@ fn check(words: &[OsString]) -> Result<(), String> {
     Arguments::try_parse(&[&line, words].concat()).map(|_| ()).map_err(|error| first_line(&error))
 }
 
+/// A way out where a text was written without its quotes, the usual mistake.
+fn hint_of_quotes(text: &str, at: usize) -> &'static str {
+    let start = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
+    let line = text.get(start..).unwrap_or_default().lines().next().unwrap_or_default();
+    let value = line.split_once('=').map_or("", |(_, value)| value.trim_start());
+    let is_number = value.trim_end().chars().all(|c| c.is_ascii_digit() || c == '_');
+    match value.chars().next() {
+        None | Some('"' | '\'' | '[' | '{') => "",
+        Some(_) if is_number => "",
+        Some(_) => "; a text is written in quotes, as in listen = \"127.0.0.1:8282\"",
+    }
+}
+
 /// What clap has to say, without how to get help.
 fn first_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let lines = text.lines().take_while(|line| !line.trim().is_empty());
-    without_secrets(lines.map(str::trim).collect::<Vec<_>>().join(" ").trim_start_matches("error: "))
+    let line = without_secrets(lines.map(str::trim).collect::<Vec<_>>().join(" ").trim_start_matches("error: "));
+    with_plain_ranges(&line)
 }
 
 /// A text in which URLs show neither whom they log in as nor what they ask for.
@@ -501,7 +520,7 @@ tls-key = "b.key"
         check_error(
             "value",
             "source = \"a\"\nrefresh = 0\n",
-            expect!["rtrcast.toml:2: invalid value '0' for '--refresh <SECONDS>': 0 is not in 1..=86400"],
+            expect!["rtrcast.toml:2: invalid value '0' for '--refresh <SECONDS>': 0 is not from 1 to 86400"],
         );
         check_error(
             "word",
@@ -524,7 +543,11 @@ tls-key = "b.key"
             expect!["rtrcast.toml:2: not TOML: string values must be quoted, expected literal string"],
         );
         check_error("twice", "refresh = 1\nrefresh = 2\n", expect!["rtrcast.toml:2: not TOML: duplicate key"]);
-        check_error("none", "refresh = 1\n", expect!["rtrcast.toml: there is no source"]);
+        check_error(
+            "none",
+            "refresh = 1\n",
+            expect![[r#"rtrcast.toml: there is no source; source = "FILE-OR-URL" names one"#]],
+        );
         check_error(
             "at",
             "source = [{ ca = \"x\" }]\n",
@@ -605,6 +628,6 @@ tls-key = "b.key"
     #[test]
     fn a_file_that_is_not_there_is_said() {
         let failure = CommandLine::of_file(Path::new("/nowhere/rtrcast.toml")).settle().unwrap_err();
-        assert_eq!(failure.to_string(), "/nowhere/rtrcast.toml: No such file or directory (os error 2)");
+        assert_eq!(failure.to_string(), "/nowhere/rtrcast.toml: there is no such file or directory");
     }
 }

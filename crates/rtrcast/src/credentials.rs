@@ -3,6 +3,7 @@
 
 use crate::metrics::InForce;
 use crate::source::unix_now;
+use crate::words::plain;
 use rtrcast_net::{Fresh, TcpKeys};
 use std::fmt;
 use std::fs;
@@ -243,7 +244,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, String> {
         }
         fs::read(path)
     };
-    read().map_err(|error| format!("{name}: {error}"))
+    read().map_err(|error| format!("{name}: {}", plain(&error)))
 }
 
 /// The same of text.

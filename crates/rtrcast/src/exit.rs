@@ -1,5 +1,6 @@
 //! How the program ends when it can't go on: a line that says why, and an exit code that a script can tell apart.
 
+use crate::words::plain;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -73,13 +74,16 @@ impl fmt::Display for Failure {
             | Failure::Protocol(what)
             | Failure::TimedOut(what)
             | Failure::Authentication(what) => f.write_str(what),
-            Failure::Output { place, error } => write!(f, "{place}: can't be written: {error}"),
+            Failure::Output { place, error } => {
+                let hint = if error.kind() == io::ErrorKind::NotFound { "; does its directory exist?" } else { "" };
+                write!(f, "{place}: can't be written: {}{hint}", plain(error))
+            }
             Failure::Interrupted(_) => f.write_str("stopped before it was done"),
             Failure::Socket { flag, path, error } => {
                 write!(f, "{flag} {}: ", path.display())?;
                 match error.kind() {
                     io::ErrorKind::AddrInUse => f.write_str("another rtrcast listens there"),
-                    _ => write!(f, "{error}"),
+                    _ => f.write_str(&plain(error)),
                 }
             }
             Failure::Address { flag, address, error } => {
@@ -94,7 +98,7 @@ impl fmt::Display for Failure {
                     io::ErrorKind::PermissionDenied => {
                         write!(f, "permission denied; ports below 1024 need root or CAP_NET_BIND_SERVICE")
                     }
-                    _ => write!(f, "{error}"),
+                    _ => f.write_str(&plain(error)),
                 }
             }
         }

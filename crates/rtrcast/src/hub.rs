@@ -5,7 +5,7 @@ use crate::desk::{self, Act, Audience, Desk, Happened};
 use crate::metrics::Metrics;
 use crate::places::Places;
 use crate::source::{Content, Failure, Purpose, Read, SlurmId, blocking, unix_now};
-use crate::words::{Told, describe, describe_delta, describe_losses, describe_over, vrps};
+use crate::words::{Told, describe, describe_conflict, describe_delta, describe_losses, describe_over, vrps};
 use rtrcast_feed::curator::{Cause, Curation, Curator, Event, Now, Report, SourceId, Status};
 use rtrcast_feed::{Overlaps, Slurm, SlurmFile, Table, Tally};
 use rtrcast_net::{Clock, DataSink, Published, Terms, Wanted};
@@ -302,7 +302,7 @@ impl Hub {
                 Some(Arc::new(slurm))
             }
             Err(conflict) => {
-                self.places.slurm_refused(&conflict.to_string(), serial);
+                self.places.slurm_refused(&describe_conflict(&conflict), serial);
                 None
             }
         }

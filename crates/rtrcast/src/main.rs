@@ -37,8 +37,14 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
-    let matches = cli::Arguments::command().get_matches_from(&words);
-    let arguments = cli::Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let matches = match cli::Arguments::command().try_get_matches_from(&words) {
+        Ok(matches) => matches,
+        Err(error) => return told_by_parser(&error),
+    };
+    let arguments = match cli::Arguments::from_arg_matches(&matches) {
+        Ok(arguments) => arguments,
+        Err(error) => return told_by_parser(&error),
+    };
     let outcome = match (arguments.command, matches.subcommand()) {
         (cli::Command::Serve(serve), Some((_, matches))) => {
             app::serve(&config::CommandLine::new(words, matches, &serve))
@@ -57,4 +63,16 @@ fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// Help, the version, or what is wrong with the command line.
+fn told_by_parser(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    // Whoever asked may not want to read it.
+    let _ = if error.use_stderr() {
+        std::io::stderr().write_all(words::with_plain_ranges(&text).as_bytes())
+    } else {
+        std::io::stdout().write_all(text.as_bytes())
+    };
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }

@@ -5,6 +5,7 @@ use crate::config::{PlaceOptions, Settings};
 use crate::dialing;
 use crate::exit::Failure;
 use crate::source::{self, Habits, Senseless, Source};
+use crate::words::describe_conflict;
 use rtrcast_feed::curator::{Choice, Freshness, Guard};
 use rtrcast_feed::{Overlaps, Slurm, SlurmDialect, SlurmFile};
 use rtrcast_net::{Limits, Lists, PrefixMap, Terms};
@@ -120,7 +121,7 @@ impl Plan {
                 }
             });
         }
-        Slurm::merge(&known, self.overlaps).map_err(|conflict| Failure::Config(conflict.to_string()))?;
+        Slurm::merge(&known, self.overlaps).map_err(|conflict| Failure::Config(describe_conflict(&conflict)))?;
         Ok(files)
     }
 

@@ -1,9 +1,10 @@
 //! What is said of data sets, for the log and for `rtrcast ctl`.
 
-use rtrcast_feed::Tally;
 use rtrcast_feed::curator::{Assessment, Loss, Over, TooOld};
 use rtrcast_feed::write::utc;
+use rtrcast_feed::{SlurmConflict, Tally};
 use rtrcast_proto::{Asn, Delta, Layout, Profile, Section};
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 pub(crate) fn vrps(layout: &Layout) -> usize {
@@ -17,14 +18,11 @@ pub(crate) fn count(number: usize, thing: &str) -> String {
 
 /// What is served of a set.
 pub(crate) fn describe(layout: &Layout, served: Profile) -> String {
-    let count = |section| if served.has(section) { layout.count(section) } else { 0 };
-    let (ipv4, ipv6) = (count(Section::Ipv4Prefix), count(Section::Ipv6Prefix));
-    format!(
-        "{} VRPs ({ipv4} IPv4, {ipv6} IPv6), {} router keys, {} ASPAs",
-        ipv4 + ipv6,
-        count(Section::RouterKey),
-        count(Section::Aspa)
-    )
+    let records = |section| if served.has(section) { layout.count(section) } else { 0 };
+    let (ipv4, ipv6) = (records(Section::Ipv4Prefix), records(Section::Ipv6Prefix));
+    let (vrps, keys, aspas) = (ipv4 + ipv6, records(Section::RouterKey), records(Section::Aspa));
+    let (vrps, keys, aspas) = (count(vrps, "VRP"), count(keys, "router key"), count(aspas, "ASPA"));
+    format!("{vrps} ({ipv4} IPv4, {ipv6} IPv6), {keys}, {aspas}")
 }
 
 /// What routers are told of a change.
@@ -147,8 +145,8 @@ pub(crate) fn describe_refused(tally: &Tally) -> Option<String> {
 
 /// How many VRPs of a file had to be corrected, if any had.
 pub(crate) fn describe_masked(tally: &Tally) -> Option<String> {
-    (tally.masked > 0)
-        .then(|| format!("{} VRPs had bits beyond their prefix length, which were set to zero", tally.masked))
+    let masked = count(tally.masked, "VRP");
+    (tally.masked > 0).then(|| format!("{masked} had bits beyond the prefix length, which were set to zero"))
 }
 
 /// Customers that are named in a line; more are only counted.
@@ -162,6 +160,54 @@ pub(crate) fn name_customers<'a>(customers: impl IntoIterator<Item = &'a Asn>) -
         0 => named.join(", "),
         more => format!("{} and {more} more", named.join(", ")),
     }
+}
+
+/// What went wrong with a file, a socket or a connection, without numbers that only programmers know.
+pub(crate) fn plain(error: &io::Error) -> String {
+    match error.kind() {
+        _ if error.raw_os_error().is_none() => error.to_string(),
+        ErrorKind::NotFound => "there is no such file or directory".to_owned(),
+        ErrorKind::PermissionDenied => "permission denied for the user that rtrcast runs as".to_owned(),
+        ErrorKind::IsADirectory => "it is a directory".to_owned(),
+        ErrorKind::NotADirectory => "a part of its path is not a directory".to_owned(),
+        ErrorKind::AlreadyExists => "it exists already".to_owned(),
+        ErrorKind::StorageFull => "no space left on the device".to_owned(),
+        ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        _ => without_os_errors(&error.to_string()),
+    }
+}
+
+/// A text without the numbers of system errors: `Connection refused (os error 111)`.
+pub(crate) fn without_os_errors(text: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(" (os error ") {
+        let Some((_, behind)) = after.split_once(')') else { break };
+        shown += before;
+        rest = behind;
+    }
+    shown + rest
+}
+
+/// A complaint of the command line's parser with ranges as people write them: "is not from 1 to 86400" for
+/// "is not in 1..=86400".
+pub(crate) fn with_plain_ranges(text: &str) -> String {
+    const IN: &str = " is not in ";
+    let Some((before, after)) = text.split_once(IN) else { return text.to_owned() };
+    let end = after.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '=').unwrap_or(after.len());
+    let (range, behind) = after.split_at(end);
+    let Some((from, to)) = range.split_once("..") else { return text.to_owned() };
+    let range = match (from, to.trim_start_matches('=')) {
+        ("", to) => format!(" is above {to}"),
+        (from, "") => format!(" is below {from}"),
+        (from, to) => format!(" is not from {from} to {to}"),
+    };
+    format!("{before}{range}{behind}")
+}
+
+/// Why SLURM files do not go together, and the ways out.
+pub(crate) fn describe_conflict(conflict: &SlurmConflict) -> String {
+    format!("{conflict}; put both entries into one file, or allow it by --slurm-allow-overlaps")
 }
 
 /// A time span as people say it, in its two largest units.
@@ -188,6 +234,25 @@ pub(crate) fn age(made: u32, now: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_of_the_system_are_plain() {
+        let of = |number| plain(&io::Error::from_raw_os_error(number));
+        assert_eq!(of(2), "there is no such file or directory");
+        assert_eq!(of(111), "connection refused");
+        assert_eq!(of(5), "Input/output error");
+        assert_eq!(plain(&io::Error::other("not a regular file")), "not a regular file");
+        assert_eq!(without_os_errors("a (os error 1): b (os error 22)"), "a: b");
+        assert_eq!(without_os_errors("a (os error"), "a (os error");
+    }
+
+    #[test]
+    fn ranges_are_plain() {
+        assert_eq!(with_plain_ranges("x: 0 is not in 1..=86400"), "x: 0 is not from 1 to 86400");
+        assert_eq!(with_plain_ranges("x: 1 is not in 60.. [a]"), "x: 1 is below 60 [a]");
+        assert_eq!(with_plain_ranges("x: 9 is not in ..=8"), "x: 9 is above 8");
+        assert_eq!(with_plain_ranges("x is not in a list"), "x is not in a list");
+    }
 
     #[test]
     fn spans() {

@@ -191,7 +191,7 @@ impl<T> Field<T> {
     fn of(name: &str, value: &Value<'_>, read: Option<T>) -> Field<T> {
         match read {
             Some(good) => Field::Good(good),
-            None => Field::Bad(format!("{name} is {}", value.shown())),
+            None => Field::Bad(format!("{name} is invalid: {}", value.shown())),
         }
     }
 
@@ -396,7 +396,7 @@ fn read_router_key(cursor: &mut Cursor<'_>, rows: &mut Rows, scratch: &mut Scrat
         if name.is("asns") && cursor.peek()? == b'[' {
             return cursor.list(|value| match asn_of(&value) {
                 Some(asn) => asns.push(asn),
-                None => common.asn = Field::Bad(format!("asn is {}", value.shown())),
+                None => common.asn = Field::Bad(format!("asn is invalid: {}", value.shown())),
             });
         }
         let value = cursor.value()?;
@@ -446,7 +446,7 @@ fn read_aspa(
         }
         let value = cursor.value()?;
         if name.is("providers") {
-            providers = Field::Bad(format!("providers is {}", value.shown()));
+            providers = Field::Bad(format!("providers is invalid: {}", value.shown()));
         } else if name.is("customer_asid") || name.is("customer") {
             customer = Field::of("customer", &value, asn_of(&value));
         }
@@ -471,7 +471,7 @@ fn read_aspa_pair(
     let mut list = std::mem::take(&mut scratch.providers);
     let providers = match cursor.peek()? {
         b'[' => read_providers(cursor, &mut list),
-        _ => cursor.value().map(|value| Field::Bad(format!("providers is {}", value.shown()))),
+        _ => cursor.value().map(|value| Field::Bad(format!("providers is invalid: {}", value.shown()))),
     };
     let outcome = providers.map(|providers| match scalar::asn(&name.octets()) {
         Some(customer) => accept_aspa(Member::AspaMap.name(), customer, providers, &list, Field::Missing, place, rows),
@@ -486,7 +486,7 @@ fn read_providers(cursor: &mut Cursor<'_>, list: &mut Vec<ProviderAsn>) -> Resul
     let mut providers = Field::Good(());
     cursor.list(|value| match asn_of(&value) {
         Some(asn) => list.push(asn.0.to_be_bytes()),
-        None => providers = Field::Bad(format!("provider is {}", value.shown())),
+        None => providers = Field::Bad(format!("provider is invalid: {}", value.shown())),
     })?;
     Ok(providers)
 }

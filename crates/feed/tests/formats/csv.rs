@@ -81,7 +81,7 @@ fn what_is_no_csv_of_a_validator_is_an_error() {
     check(
         "ASN,IP Prefix\nAS1,10.0.0.0\n",
         expect![[r#"
-            error: none of its 1 entries, or none of its VRPs, makes sense; the first is line[2]: prefix is "10.0.0.0"
+            error: all of its 1 entries, or all VRPs, are invalid; the first is line[2]: prefix is "10.0.0.0"
         "#]],
     );
     check(

@@ -65,10 +65,10 @@ fn c_del_05_impossible_lengths_are_refused() {
             ipv4 + 10.0.0.0/8-8 AS1 - never
             refused roas[0]: maximum length 7 of 10.0.0.0/8 is not from 8 to 32
             refused roas[1]: maximum length 33 of 10.0.0.0/8 is not from 8 to 32
-            refused roas[2]: maxLength is 300
-            refused roas[3]: maxLength is "8"
-            refused roas[4]: prefix is "10.0.0.0/33"
-            refused roas[5]: prefix is "2001:db8::/129"
+            refused roas[2]: maxLength is invalid: 300
+            refused roas[3]: maxLength is invalid: "8"
+            refused roas[4]: prefix is invalid: "10.0.0.0/33"
+            refused roas[5]: prefix is invalid: "2001:db8::/129"
         "#]],
     );
 }
@@ -206,16 +206,16 @@ fn a_bad_entry_is_refused_by_name_and_the_rest_counts() {
         ]}"#,
         expect![[r#"
             ipv4 + 192.0.2.0/24-24 AS64496 - never
-            refused roas[0]: asn is -1
-            refused roas[1]: asn is 4294967296
-            refused roas[2]: asn is 1.5
-            refused roas[3]: asn is null
+            refused roas[0]: asn is invalid: -1
+            refused roas[1]: asn is invalid: 4294967296
+            refused roas[2]: asn is invalid: 1.5
+            refused roas[3]: asn is invalid: null
             refused roas[4]: no asn
-            refused roas[5]: prefix is 10
-            refused roas[6]: prefix is "10.0.0.0"
-            refused roas[7]: prefix is a list
+            refused roas[5]: prefix is invalid: 10
+            refused roas[6]: prefix is invalid: "10.0.0.0"
+            refused roas[7]: prefix is invalid: a list
             refused roas[8]: null instead of an object
-            refused roas[9]: expires is "soon"
+            refused roas[9]: expires is invalid: "soon"
         "#]],
     );
 }
@@ -225,7 +225,7 @@ fn vrps_of_which_none_makes_sense_are_no_empty_list() {
     check(
         r#"{"roas": [{"asn": "x", "prefix": "10.0.0.0/8"}], "aspas": [{"customer_asid": 1, "providers": [2]}]}"#,
         expect![[r#"
-            error: none of its 2 entries, or none of its VRPs, makes sense; the first is roas[0]: asn is "x"
+            error: all of its 2 entries, or all VRPs, are invalid; the first is roas[0]: asn is invalid: "x"
         "#]],
     );
     // A list of ASPAs has no VRPs, and need not have.
@@ -240,7 +240,7 @@ fn vrps_of_which_none_makes_sense_are_no_empty_list() {
         r#"{"roas": [], "aspas": [{"customer_asid": 1, "providers": [-2]}, {"customer_asid": 3, "providers": [2]}]}"#,
         expect![[r#"
             aspa + AS3 AS2 - never
-            refused aspas[0]: provider is -2
+            refused aspas[0]: provider is invalid: -2
         "#]],
     );
 }
@@ -257,9 +257,9 @@ fn bad_keys_are_refused() {
         ]}"#,
         expect![[r#"
             router-key + 0000000000000000000000000000000000000001 AS1 3000 - never
-            refused bgpsec_keys[0]: ski is "00"
+            refused bgpsec_keys[0]: ski is invalid: "00"
             refused bgpsec_keys[1]: the key is not one DER SubjectPublicKeyInfo
-            refused bgpsec_keys[2]: key is "!"
+            refused bgpsec_keys[2]: key is invalid: "!"
             refused bgpsec_keys[3]: no key
         "#]],
     );
@@ -360,7 +360,7 @@ fn what_is_no_validator_s_file_is_an_error() {
         (
             r#"{"roas": [{"asn": 1}]}"#,
             expect![[r#"
-            error: none of its 1 entries, or none of its VRPs, makes sense; the first is roas[0]: no prefix
+            error: all of its 1 entries, or all VRPs, are invalid; the first is roas[0]: no prefix
         "#]],
         ),
         (
@@ -439,7 +439,7 @@ fn fort_s_three_files() {
             aspa + AS64499 AS0 - never
             refused aspa[1]: the ASPA has no providers
             refused aspa[2]: customer is "x"
-            refused aspa[3]: providers is 7
+            refused aspa[3]: providers is invalid: 7
         "#]],
     );
     check(r#"{ "aspa" : { }}"#, expect![[""]]);
@@ -476,7 +476,7 @@ fn rpki_prover_s_lists() {
     check(
         r#"[{"x": 1}]"#,
         expect![[r#"
-        error: none of its 1 entries, or none of its VRPs, makes sense; the first is list[0]: no asn
+        error: all of its 1 entries, or all VRPs, are invalid; the first is list[0]: no asn
     "#]],
     );
 }
@@ -585,7 +585,7 @@ fn c_asp_06_a_customer_whose_providers_are_known_only_in_part_is_left_out() {
         ]}"#,
         expect![[r#"
             aspa + AS3 AS4 - never
-            refused aspas[1]: provider is -6
+            refused aspas[1]: provider is invalid: -6
             refused aspas[2]: the customer AS2 is among its own providers
             refused aspas[0]: customer AS1: another of its entries was refused
             refused aspas[2]: customer AS2: another of its entries was refused
@@ -599,7 +599,7 @@ fn a_file_of_which_nothing_is_left_is_an_error() {
     let document = format!(r#"{{"aspas": [{{"customer_asid": 1, "providers": [{list}]}}]}}"#);
     assert_eq!(
         read(document.as_bytes()).err().unwrap().to_string(),
-        "none of its 1 entries, or none of its VRPs, makes sense; the first is aspas[0]: customer AS1: the ASPA has 10001 providers, more than 10000"
+        "all of its 1 entries, or all VRPs, are invalid; the first is aspas[0]: customer AS1: the ASPA has 10001 providers, more than 10000"
     );
 }
 

@@ -4,6 +4,7 @@
 //! holds for all listeners, an option behind an address for that one.
 
 use super::{VersionArgument, socket_address};
+use crate::words::with_plain_ranges;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{ArgAction, Args, Command, ValueEnum};
 use rtrcast_net::IpPrefix;
@@ -389,7 +390,7 @@ impl FromStr for PeerArgument {
         let options: PeerOptions = read_options(options)?;
         if options == PeerOptions::default() {
             let known = ["max-version=1", "hold=60", "answer-lower", "no-router-keys", "send-cache-restart"].join(", ");
-            return Err(format!("nothing is said of {prefix}; for instance {known}"));
+            return Err(format!("{prefix} has no option behind a comma; for instance {known}"));
         }
         Ok(PeerArgument { prefix, options })
     }
@@ -444,7 +445,7 @@ fn read_options<T: Args>(text: Option<&str>) -> Result<T, String> {
         let text = error.to_string();
         let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ").replace("'--", "'");
         match context(ContextKind::ValidValue) {
-            values if values.is_empty() => line,
+            values if values.is_empty() => with_plain_ranges(&line),
             values => format!("{line}; there are {values}"),
         }
     })?;
@@ -509,7 +510,7 @@ mod tests {
         let peer = |text: &str| text.parse::<PeerArgument>().map(|peer| peer.options).unwrap_err();
         assert_eq!(
             peer("192.0.2.0/24"),
-            "nothing is said of 192.0.2.0/24; for instance max-version=1, hold=60, answer-lower, no-router-keys, \
+            "192.0.2.0/24 has no option behind a comma; for instance max-version=1, hold=60, answer-lower, no-router-keys, \
              send-cache-restart"
         );
         assert_eq!(

@@ -7,8 +7,8 @@ use crate::exit::Failure;
 use crate::plan::{Followed, Plan};
 use crate::source::{self, Content, FetchOptions, Habits, Read, Source, unix_now};
 use crate::words::{
-    Told, age, count, describe, describe_assessment, describe_masked, describe_over, describe_refused, describe_remedy,
-    span,
+    Told, age, count, describe, describe_assessment, describe_conflict, describe_masked, describe_over,
+    describe_refused, describe_remedy, plain, span,
 };
 use rtrcast_feed::curator::{
     Choice, Curation, Curator, Freshness, Guard, Now, Output, Report, SourceId, contradicts_clock,
@@ -74,15 +74,16 @@ impl Checker {
         match is_slurm(path) {
             Ok(true) => self.slurm_file(path),
             Ok(false) => self.data(path),
-            Err(error) => self.complain(&format!("{}: {error}", path.display())),
+            Err(error) => self.complain(&format!("{}: {}", path.display(), plain(&error))),
         }
     }
 
     fn configuration(&mut self, path: &Path) {
         let outcome = CommandLine::of_file(path).settle().and_then(|settings| {
             let plan = Plan::new(&settings)?;
-            plan.read_slurm()?;
-            let listeners = Loader::new().load(&plan.listen)?;
+            let within = |failure: Failure| Failure::Config(format!("{}: {failure}", path.display()));
+            plan.read_slurm().map_err(within)?;
+            let listeners = Loader::new().load(&plan.listen).map_err(within)?;
             Ok((plan, listeners))
         });
         match outcome {
@@ -124,7 +125,10 @@ impl Checker {
         }
         let folder = plan.control.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-            self.complain(&format!("{path}: control: there is no directory {}", folder.display()));
+            self.complain(&format!(
+                "{path}: control: there is no directory {}; make it, or name another path",
+                folder.display()
+            ));
         }
     }
 
@@ -175,13 +179,8 @@ impl Checker {
                 Some(data)
             }
             Ok(Read { content: Content::Slurm(_), .. }) => None,
-            Err(source::Failure::Content(ReadError { reason: Reason::NothingKnown, .. }))
-                if matches!(place, Source::File(_)) =>
-            {
-                // Whatever it is, it is no validator's: perhaps SLURM that went wrong from the start.
-                if let Source::File(path) = place {
-                    self.slurm_file(path);
-                }
+            Err(failure @ source::Failure::Content(ReadError { reason: Reason::NothingKnown, .. })) => {
+                self.complain(&format!("{place}: {failure}, and no SLURM (\"slurmVersion\")"));
                 None
             }
             Err(failure) => {
@@ -195,7 +194,7 @@ impl Checker {
     fn together(&mut self, sources: &[Source]) {
         let slurm = match Slurm::merge(&self.slurm, self.overlaps) {
             Ok(slurm) => slurm,
-            Err(conflict) => return self.complain(&conflict.to_string()),
+            Err(conflict) => return self.complain(&describe_conflict(&conflict)),
         };
         let freshness = self.freshness;
         let data: Vec<Data> = sources.iter().filter_map(|source| self.load(source, &freshness)).collect();

@@ -3,6 +3,7 @@
 use crate::cli::CtlArguments;
 use crate::control::spell;
 use crate::exit::Failure;
+use crate::words::plain;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -22,7 +23,7 @@ pub(crate) fn ctl(arguments: &CtlArguments) -> Result<(), Failure> {
             ErrorKind::ConnectionRefused => "no cache listens there any more".to_owned(),
             ErrorKind::PermissionDenied => "permission denied; the socket is for the cache's own user".to_owned(),
             ErrorKind::WouldBlock | ErrorKind::TimedOut => "the cache does not answer".to_owned(),
-            _ => error.to_string(),
+            _ => plain(&error),
         };
         Failure::Unreachable(format!("{}: {why}", path.display()))
     })?;

@@ -2,6 +2,7 @@
 
 use super::{Failure, Habits, Source};
 use crate::cli::DialOptions;
+use crate::words::{plain, without_os_errors};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Certificate, Client, ClientBuilder, Identity, Proxy, Url};
@@ -207,7 +208,7 @@ fn read(what: &str, path: &Path) -> Result<Vec<u8>, Failure> {
         fs::File::open(path)?.take(OPTION_OCTETS_MAX).read_to_end(&mut octets)?;
         Ok(octets)
     };
-    read().map_err(|error| Failure::Options(format!("can't read {what}: {}: {error}", path.display())))
+    read().map_err(|error| Failure::Options(format!("can't read {what}: {}: {}", path.display(), plain(&error))))
 }
 
 /// What is wrong with what was read from one of these files.
@@ -240,7 +241,7 @@ pub(super) fn with_causes(error: &dyn Error) -> String {
         }
         cause = error.source();
     }
-    text
+    without_os_errors(&text)
 }
 
 #[cfg(test)]

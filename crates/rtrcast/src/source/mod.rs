@@ -11,6 +11,7 @@ pub(crate) use fetch::{FetchOptions, Senseless};
 use crate::cli::DialOptions;
 use crate::hub::{Input, News};
 use crate::metrics::{Metrics, RequestLabels};
+use crate::words::plain;
 use rtrcast_feed::curator::SourceId;
 use rtrcast_feed::{Ahead, ReadError, Reader, Reason, SlurmDialect, SlurmError, SlurmFile, Stretch, Table, Tally};
 use rtrcast_net::{DataSink, Target, TargetError};
@@ -138,17 +139,29 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::File(error) => write!(f, "{error}"),
+            Failure::File(error) => f.write_str(&plain(error)),
+            Failure::Content(error @ ReadError { reason: Reason::Truncated, .. }) => {
+                write!(f, "{error}, perhaps since it is still being written")
+            }
             Failure::Content(error) => write!(f, "{error}"),
             Failure::Transfer(what) | Failure::Upstream(what) => f.write_str(what),
             Failure::Status(304) => {
                 f.write_str("the server says \"not modified\" (304) of what it was not asked to compare")
             }
-            Failure::Status(status) => write!(f, "the server answered with status {status}"),
+            Failure::Status(status) => {
+                let hint = match status {
+                    401 | 403 => ", and may want --fetch-token-file or --fetch-client-cert",
+                    404 | 410 => "; check the path of the URL",
+                    _ => "",
+                };
+                let name = reqwest::StatusCode::from_u16(*status).ok().and_then(|status| status.canonical_reason());
+                let name = name.map_or(String::new(), |name| format!(" ({name})"));
+                write!(f, "the server answered with status {status}{name}{hint}")
+            }
             Failure::Slurm(error) => write!(f, "{error}"),
             Failure::Options(what) => f.write_str(what),
             Failure::TooLarge(limit) => write!(f, "larger than {limit} bytes"),
-            Failure::Memory(error) => write!(f, "no memory for the data: {error}"),
+            Failure::Memory(error) => write!(f, "no memory for the data: {}", plain(error)),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{Content, Context, Failure, Habits, Read, blocking, unix_now};
 use crate::credentials::in_log;
 use crate::dialing::{self, Spelling};
 use crate::hub::News;
-use crate::words::{name_customers, span};
+use crate::words::{name_customers, plain, span};
 use rtrcast_feed::{Table, Tally};
 use rtrcast_net::{Clock, Dialer, Follower, Target};
 use rtrcast_proto::{
@@ -261,7 +261,7 @@ fn ended(why: ConnectionEnd, error: Option<io::Error>) -> String {
     let Some(error) = error else { return why.to_string() };
     match dialing::distrust(&error, Spelling::Source) {
         Some(distrust) => distrust,
-        None if why == ConnectionEnd::NotConnected => format!("can't connect: {error}"),
+        None if why == ConnectionEnd::NotConnected => format!("can't connect: {}", plain(&error)),
         None => why.to_string(),
     }
 }

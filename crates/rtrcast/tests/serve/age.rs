@@ -172,7 +172,7 @@ fn serve_counts_what_has_expired() {
     let mut cache = Cache::start(&path, &[]);
     let line = cache.wait_for("serial ");
     assert!(
-        line.contains(" is 1 VRPs (1 IPv4, 0 IPv6), 0 router keys, 0 ASPAs, 2 left out as expired or too old"),
+        line.contains(" is 1 VRP (1 IPv4, 0 IPv6), 0 router keys, 0 ASPAs, 2 left out as expired or too old"),
         "{line}"
     );
     let name = format!("rtrcast_source_expired_entries{{path=\"{}\"}}", path.display());

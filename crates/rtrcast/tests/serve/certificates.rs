@@ -92,7 +92,7 @@ fn a_broken_replacement_keeps_what_was_there_and_says_so_once() {
         (&path, Some(&next.certificate), format!("{key}: the key does not belong to the certificate")),
         (&path, Some("garbage"), format!("{path}: there is no certificate in it")),
         (&path, Some(half), format!("{path}: ")),
-        (&path, None, format!("{path}: No such file")),
+        (&path, None, format!("{path}: there is no such file")),
     ];
     for (file, content, complaint) in &cases {
         let name = file.rsplit_once('/').unwrap().1;

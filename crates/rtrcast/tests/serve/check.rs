@@ -57,15 +57,15 @@ fn files_of_any_kind_are_told_apart_and_each_complaint_counts() {
     assert_eq!((code, error.as_str()), (3, "rtrcast: 5 complaints\n"));
     let text = text.replace(folder.path("").to_str().unwrap(), "");
     for line in [
-        "part.json: 1 of 2 entries left out: roas[1]: asn is -1",
-        "broken.json: truncated: the file ends at byte 9 (line 1) before it is complete",
-        "empty.json: line 1, column 1: no \"slurmVersion\"",
+        "part.json: 1 of 2 entries left out: roas[1]: asn is invalid: -1",
+        "broken.json: truncated: the file ends at byte 9 (line 1) before it is complete, perhaps since it is still being written",
+        "empty.json: JSON without VRPs (\"roas\"), router keys or ASPAs: not the output of a validator, and no SLURM (\"slurmVersion\")",
         "wrong.slurm: line 1: slurmVersion: ",
-        "missing.json: No such file or directory (os error 2)",
+        "missing.json: there is no such file or directory",
     ] {
         assert!(text.contains(line), "no \"{line}\" in {text}");
     }
-    assert!(text.starts_with("good.json: 1 VRPs"), "{text}");
+    assert!(text.starts_with("good.json: 1 VRP"), "{text}");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_configuration_is_checked_with_its_slurm_files() {
     let (code, text, _) = run(&["check", path.to_str().unwrap()]);
     assert_eq!(code, 3);
     assert!(text.contains("https://x.example/: can't read the authorities' certificates: /nowhere/ca.pem"), "{text}");
-    assert!(text.contains("control: there is no directory /nowhere\n"), "{text}");
+    assert!(text.contains("control: there is no directory /nowhere; make it, or name another path\n"), "{text}");
 }
 
 #[test]

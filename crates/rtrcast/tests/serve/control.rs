@@ -80,7 +80,7 @@ fn refresh_and_status() {
     cache.wait_for("the same set as serial");
     let (code, text, _) = ctl(&socket, &["status"]);
     assert_eq!(code, 0);
-    assert!(text.contains("1 VRPs (1 IPv4, 0 IPv6), 0 router keys, 0 ASPAs\nsource "), "{text}");
+    assert!(text.contains("1 VRP (1 IPv4, 0 IPv6), 0 router keys, 0 ASPAs\nsource "), "{text}");
     assert!(text.contains("rpki.json: served, made "), "{text}");
     let (code, _, error) = ctl(&socket, &["release", "x.json"]);
     assert_eq!(code, 2);
@@ -114,7 +114,15 @@ fn what_is_no_socket_is_left_alone() {
     let path = folder.put("precious", b"data");
     let path = path.to_str().unwrap();
     let (code, _, error) = run(&["serve", "x", "--listen", "127.0.0.1:0", "--http", "off", "--control", path]);
-    assert_eq!((code, error), (4, format!("rtrcast: --control {path}: there is something that is no socket\n")));
+    assert_eq!(
+        (code, error),
+        (
+            4,
+            format!(
+                "rtrcast: --control {path}: there is something that is no socket, and it is left alone; name another path\n"
+            )
+        )
+    );
     assert_eq!(std::fs::read(path).unwrap(), b"data");
     let (code, _, error) = ctl("/nowhere/control", &["status"]);
     assert_eq!(code, 10);

@@ -507,10 +507,10 @@ fn a_file_is_replaced_once_all_is_there() {
     assert_eq!(names(), ["dump.json"]);
     let (code, text, error) = run(&["check", path]);
     assert_eq!((code, error.as_str()), (0, ""));
-    assert!(text.contains(": 1 VRPs (1 IPv4, 0 IPv6), 0 router keys, 0 ASPAs, made 0 s ago"), "{text}");
+    assert!(text.contains(": 1 VRP (1 IPv4, 0 IPv6), 0 router keys, 0 ASPAs, made 0 s ago"), "{text}");
 
     let (code, _, error) = dump(cache.rtr, &["-o", "/nowhere/dump.json"]);
-    let line = "rtrcast: /nowhere/dump.json: can't be written: No such file or directory (os error 2)\n";
+    let line = "rtrcast: /nowhere/dump.json: can't be written: there is no such file or directory; does its directory exist?\n";
     assert_eq!((code, error.as_str()), (5, line));
     let (code, text, _) = dump(cache.rtr, &["-o", "/dev/stdout", "--format", "csv"]);
     assert_eq!((code, text.as_str()), (0, "ASN,IP Prefix,Max Length\nAS64496,192.0.2.0/24,24\n"));

@@ -21,7 +21,7 @@ fn c_nda_01_a_file_that_is_not_there_yet_is_waited_for() {
     let folder = Folder::new();
     let mut cache = Cache::start(folder.path("rpki.json"), &[]);
     let line = cache.wait_for("waiting for it");
-    assert!(line.contains("WARN") && line.contains("rpki.json: No such file or directory"), "{line}");
+    assert!(line.contains("WARN") && line.contains("rpki.json: there is no such file or directory"), "{line}");
     assert_eq!(cache.get("/readyz").0, 503);
     assert_eq!(cache.get("/healthz").0, 200);
     let mut router = Router::connect(cache.rtr);
@@ -56,7 +56,7 @@ fn a_replaced_file_is_read_again() {
     router.reset_query(1);
     folder.put("rpki.json", &one(2));
     let line = cache.wait_for("+1 -1 VRPs");
-    assert!(line.contains("INFO") && line.contains("1 VRPs (1 IPv4, 0 IPv6)"), "{line}");
+    assert!(line.contains("INFO") && line.contains("1 VRP (1 IPv4, 0 IPv6)"), "{line}");
     router.notify();
     assert_eq!(served(&cache), 2);
     assert_eq!(cache.metric("rtrcast_history_deltas"), Some(1));
@@ -228,7 +228,8 @@ fn a_file_that_can_be_read_only_later_is_read_then() {
     folder.put("rpki.json", &one(2));
     cache.wait_for("INFO");
     assert_eq!(served(&cache), 2);
-    let warnings = cache.log().iter().filter(|line| line.contains("WARN") && line.contains("Is a directory")).count();
+    let warnings =
+        cache.log().iter().filter(|line| line.contains("WARN") && line.contains("it is a directory")).count();
     assert_eq!(warnings, 1, "{:#?}", cache.seen);
 }
 

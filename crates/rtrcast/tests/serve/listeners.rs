@@ -44,9 +44,10 @@ fn a_unix_socket_in_use_or_something_else_there_is_exit_code_4() {
     let site = Site::new();
     let (taken, file) = (site.folder.path("taken.sock"), site.folder.put("file", b"precious"));
     let _other = UnixListener::bind(&taken).unwrap();
-    for (path, complaint) in
-        [(&taken, "another rtrcast listens there"), (&file, "there is something that is no socket")]
-    {
+    for (path, complaint) in [
+        (&taken, "another rtrcast listens there"),
+        (&file, "there is something that is no socket, and it is left alone; name another path"),
+    ] {
         let listen = format!("unix://{}", path.display());
         let (code, _, said) = run(&["serve", &site.name("rpki.json"), "--http", "off", "--listen", &listen]);
         assert_eq!(code, 4, "{said}");

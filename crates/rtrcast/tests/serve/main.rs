@@ -33,6 +33,7 @@ mod last_words_secured;
 mod listeners;
 mod listeners_reload;
 mod memory;
+mod mistakes;
 mod peers;
 mod planned_stop;
 mod proxied;

@@ -70,7 +70,7 @@ fn a_wrong_file_changes_nothing() {
         ),
         ("source = [\n", "not TOML"),
         ("", "there is no source"),
-        ("source = \"DIR/b.json\"\nslurm = \"DIR/none.slurm\"\n", "none.slurm: No such file"),
+        ("source = \"DIR/b.json\"\nslurm = \"DIR/none.slurm\"\n", "none.slurm: there is no such file"),
         (
             "source = \"DIR/b.json\"\nrtr-expire = 700\n",
             "rtrcast.toml:2: rtr-refresh, rtr-retry, rtr-expire: expire (700 s)",

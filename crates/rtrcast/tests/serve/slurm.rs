@@ -66,7 +66,7 @@ fn sl_06_a_file_with_a_mistake_counts_for_nothing() {
         )
     );
     let (code, _, error) = run(&["serve", &source, "--slurm", "/nowhere/local.slurm", "--listen", "127.0.0.1:0"]);
-    assert_eq!((code, error.as_str()), (3, "rtrcast: /nowhere/local.slurm: No such file or directory (os error 2)\n"));
+    assert_eq!((code, error.as_str()), (3, "rtrcast: /nowhere/local.slurm: there is no such file or directory\n"));
 }
 
 #[test]

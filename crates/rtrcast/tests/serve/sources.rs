@@ -29,7 +29,7 @@ fn a_union_serves_what_any_source_has() {
     assert_eq!(served(&cache), [1, 2, 3]);
     // One of them goes away, which is noticed, and its data stay.
     std::fs::remove_file(&first).unwrap();
-    let line = cache.wait_for("No such file");
+    let line = cache.wait_for("there is no such file");
     assert!(line.contains("stays served"), "{line}");
     cache.wait_for_metric(&format!("rtrcast_source_healthy{{path=\"{}\"}}", first.display()), 0);
     assert_eq!(served(&cache), [1, 2, 3]);
@@ -51,7 +51,7 @@ fn the_first_healthy_source_is_served_and_the_preferred_one_returned_to() {
     std::fs::remove_file(&first).unwrap();
     for _ in 0..2 {
         cache.signal("HUP");
-        cache.wait_for("No such file");
+        cache.wait_for("there is no such file");
     }
     let line = cache.wait_for("WARN serving");
     assert!(line.contains(&format!("serving {} instead of {}", second.display(), first.display())), "{line}");

@@ -19,7 +19,7 @@ fn what_is_wrong_with_the_options_is_said_at_the_start_and_by_check() {
         format!("tls://127.0.0.1:0,tls-cert={cert},tls-key={key},tls-client-ca={authority}")
     };
     for (listen, complaint) in [
-        (given(&missing, &key, &authority), format!("{missing}: No such file or directory")),
+        (given(&missing, &key, &authority), format!("{missing}: there is no such file or directory")),
         (given(&cert, &other, &authority), format!("{other}: the key does not belong to the certificate")),
         (given(&key, &key, &authority), format!("{key}: there is no certificate in it")),
         (given(&cert, &cert, &authority), format!("{cert}: there is no private key in it")),

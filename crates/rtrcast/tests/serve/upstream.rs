@@ -114,7 +114,7 @@ fn two_updates_at_once_are_both_served() {
         upstream.send(&format!("02 03 1234 00000008 {VRP} {} 02 00 1234 0000000C 00000008", end(7)));
         upstream.expect("02 01 1234 0000000C 00000007");
         upstream.send(&format!("02 03 1234 00000008 {VRP6} {VRP_GONE} {}", end(8)));
-        cache.wait_for(" 1 VRPs (0 IPv4, 1 IPv6)");
+        cache.wait_for(" 1 VRP (0 IPv4, 1 IPv6)");
         assert_eq!(Router::connect(cache.rtr).reset_query(2).payload, [hex(VRP6)]);
     }
 }
@@ -126,7 +126,7 @@ fn what_a_cache_sent_stays_when_it_breaks_the_protocol() {
     let mut upstream = played.accept();
     upstream.expect("02 02 0000 00000008");
     upstream.send(&format!("02 03 1234 00000008 {VRP} 02 07 1234 00000018 00000007 00000E10 00000258 00001C20"));
-    cache.wait_for(" is 1 VRPs");
+    cache.wait_for(" is 1 VRP");
     upstream.send("02 00 1234 0000000C 00000008");
     upstream.expect("02 01 1234 0000000C 00000007");
     // It announces what it has announced before: code 7, with a copy of that.
@@ -155,7 +155,7 @@ fn a_cache_without_data_or_with_an_older_version_is_followed_too() {
     upstream.expect("01 02 0000 00000008");
     let vrp = VRP.replacen("02", "01", 1);
     upstream.send(&format!("01 03 4321 00000008 {vrp} 01 07 4321 00000018 00000001 00000E10 00000258 00001C20"));
-    cache.wait_for(" is 1 VRPs");
+    cache.wait_for(" is 1 VRP");
     assert_eq!(Router::connect(cache.rtr).reset_query(2).payload, [hex(VRP)]);
 }
 

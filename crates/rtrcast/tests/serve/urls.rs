@@ -51,7 +51,7 @@ fn conditions_count_only_after_a_body_that_was_read_well() {
     web.reply(ok("ETag: \"three\"\r\n", b"{ \"roas\": [ {} ] }"));
     cache.signal("HUP");
     let line = cache.wait_for("WARN");
-    assert!(line.contains("none of its 1 entries, or none of its VRPs, makes sense"), "{line}");
+    assert!(line.contains("all of its 1 entries, or all VRPs, are invalid"), "{line}");
     web.request();
     web.reply(ok("ETag: \"three\"\r\n", &one(3)));
     cache.signal("HUP");

@@ -5,7 +5,7 @@ use super::progress::Stage;
 use crate::cli::DialOptions;
 use crate::dialing::{self, Spelling};
 use crate::exit::Failure;
-use crate::words::count;
+use crate::words::{count, plain};
 use rtrcast_proto::{ConnectionEnd, Serial, SessionId, VersionRange};
 use std::io::{self, ErrorKind};
 
@@ -125,7 +125,7 @@ fn no_connection(error: &io::Error) -> String {
         ErrorKind::ConnectionRefused => "can't connect: connection refused".to_owned(),
         ErrorKind::NetworkUnreachable => "can't connect: network unreachable".to_owned(),
         ErrorKind::HostUnreachable => "can't connect: host unreachable".to_owned(),
-        _ => format!("can't connect: {error}"),
+        _ => format!("can't connect: {}", plain(error)),
     }
 }
 

@@ -152,14 +152,14 @@ fn flags_hold_for_all_caches_and_what_is_wrong_at_the_start_is_exit_code_3() {
     );
 
     let (code, _, said) = run(&["serve", "tls://127.0.0.1:1", "--cache-ca", &none]);
-    let line = format!("rtrcast: tls://127.0.0.1:1: {none}: No such file or directory (os error 2)\n");
+    let line = format!("rtrcast: tls://127.0.0.1:1: {none}: there is no such file or directory\n");
     assert_eq!((code, said), (3, line));
     let (code, _, said) = run(&["serve", "tls://127.0.0.1:1", "--cache-client-cert", &cert]);
     assert_eq!((code, said.as_str()), (2, "rtrcast: --cache-client-cert: a client certificate needs its key\n"));
     let path = configure(&folder, "tls://127.0.0.1:1", "none");
     let (code, said, _) = run(&["check", &path]);
     assert_eq!(code, 3);
-    assert!(said.starts_with(&format!("{path}: tls://127.0.0.1:1: {none}: No such file")), "{said}");
+    assert!(said.starts_with(&format!("{path}: tls://127.0.0.1:1: {none}: there is no such file")), "{said}");
     for (table, complaint) in [
         ("{ at = \"tcp://127.0.0.1:1\", ca = \"x\" }", "ca: only caches at tls:// have such an option"),
         ("{ at = \"tls://127.0.0.1:1\", token-file = \"x\" }", "token-file: only http(s) URLs have such an option"),

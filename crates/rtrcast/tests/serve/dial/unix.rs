@@ -8,7 +8,7 @@ use crate::router::Router;
 fn a_cache_at_a_unix_socket_is_dumped_and_followed() {
     let folder = Folder::new();
     let url = format!("unix://{}", folder.path("rtr").display());
-    let line = "CACHE: can't connect: No such file or directory (os error 2)";
+    let line = "CACHE: can't connect: there is no such file or directory";
     refused(&url, &[], 10, line);
     let cache = Cache::of(&document(&[VRP]), &["--listen", "127.0.0.1:0", "--listen", &url]);
     assert_eq!(cache.url("unix"), url);

@@ -43,7 +43,7 @@ fn authorities_that_cannot_be_read_are_said_with_their_file() {
 
     let mut cache = Cache::start(web.url(), &["--fetch-ca", ca]);
     let line = cache.wait_for("WARN");
-    assert!(line.contains(&format!("can't read the authorities' certificates: {ca}: No such file")), "{line}");
+    assert!(line.contains(&format!("can't read the authorities' certificates: {ca}: there is no such file")), "{line}");
 
     folder.put("ca.pem", b"not PEM");
     cache.signal("HUP");
@@ -103,7 +103,7 @@ fn a_client_certificate_that_cannot_be_read_is_said_with_its_file() {
     let shown = ["--fetch-client-cert", certificate, "--fetch-client-key", key];
     let mut cache = Cache::start("https://127.0.0.1:1/", &shown);
     let line = cache.wait_for("WARN");
-    assert!(line.contains(&format!("can't read the client's key: {key}: No such file")), "{line}");
+    assert!(line.contains(&format!("can't read the client's key: {key}: there is no such file")), "{line}");
 
     // No key, and one that is not the certificate's.
     for content in ["nothing", &clients.client().key] {

@@ -32,7 +32,7 @@ fn a_token_is_sent_and_a_new_one_is_noticed() {
     std::fs::remove_file(&path).unwrap();
     cache.signal("HUP");
     let line = cache.wait_for("WARN");
-    assert!(line.contains(&format!("can't read the token: {token}: No such file")), "{line}");
+    assert!(line.contains(&format!("can't read the token: {token}: there is no such file")), "{line}");
     assert_eq!(web.more_requests(), [""; 0]);
     assert_eq!(served(&cache), 2);
 
