@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// How many peers run at a time. They wait more than they work.
-const AT_A_TIME: usize = 3;
+const AT_A_TIME: usize = 4;
 
 type Outcome<T = ()> = Result<T, String>;
 
@@ -58,8 +58,8 @@ ASPAs, as far as it tells what it holds.
 * **Notify**: 500 VRPs go and 700 come, and the peer has them long before its refresh. At version 2, another change
   withdraws ASPAs.
 * **Restart**: the cache stops, and comes back at the same address with other data.
-* **Planned stop**: the cache is stopped by SIGTERM and comes back with other data a second later. So long the peer holds
-  all that it had, and then the new set; what is in both is never missing.
+* **Planned stop**: so the cache is stopped by SIGTERM, and started again a second later. So long the peer holds all that it
+  had, and until it has the new set, nothing that is in both is ever missing.
 * **Cache Restart**: the same with `--send-cache-restart` (code 12, at version 2).
 * **Cold start**: the peer asks a cache that has no data yet. They come 5 s later, and the peer has them on the same
   connection, with a retry interval of ten minutes.
@@ -244,14 +244,15 @@ fn run_peers(arguments: &Arguments, roots: &Roots, program: &Path) -> Outcome<(V
     Ok((here.into_iter().zip(rows).collect(), !missing.is_empty()))
 }
 
-/// Does something with all items, a few at a time; what comes of them has their order.
+/// Does something with all items, a few at a time; what comes of them has their order. The last ones, caches that take a
+/// minute to see a change, begin.
 fn in_threads<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     std::thread::scope(|scope| {
         for _ in 0..AT_A_TIME {
             scope.spawn(|| {
-                loop {
-                    let place = next.fetch_add(1, Ordering::Relaxed);
+                let take = || items.len().checked_sub(1 + next.fetch_add(1, Ordering::Relaxed));
+                while let Some(place) = take() {
                     let Some(item) = items.get(place) else { break };
                     let result = work(item);
                     done.lock().unwrap_or_else(PoisonError::into_inner).insert(place, result);

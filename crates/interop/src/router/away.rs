@@ -14,31 +14,37 @@ const COLD: Duration = Duration::from_secs(5);
 /// Who gets there by another change does so if it does not until then.
 const PATIENCE_BEFORE_CHANGE: Duration = Duration::from_secs(20);
 /// How often a peer is asked what it holds.
-const ASK: Duration = Duration::from_millis(100);
+const ASK: Duration = Duration::from_millis(250);
 /// Of a version in which codes 12 and 13 exist.
 const HIGHEST: u8 = 2;
 
 impl Run<'_> {
-    /// The cache stops, is away for a second, and comes back with other data. The peer holds the former ones so long,
-    /// and what is in both sets all the time.
-    pub(super) fn planned_stop(&mut self) {
+    /// The cache stops, is away for a second, and comes back with other data. The peer holds the former ones so long, and
+    /// what is in both sets all the time. Over a transport that protects, only the new ones are of interest.
+    pub(super) fn restart(&mut self, pair: &mut Pair, world: &mut World) {
+        let before = world.records().clone();
+        let watched = self.row.applies(Step::PlannedStop) && !self.link.protects();
         let started = Instant::now();
-        let mut world = World::new();
-        let outcome = self.loaded(&[], &world).and_then(|mut pair| {
-            let before = world.records().clone();
-            pair.cache.stop()?;
-            let kept = pair.keeps(&before)?;
-            change(&mut world);
-            pair.cache.restart(world.records())?;
-            self.tolerate_former_aspas(&mut pair, &before, world.records());
-            // One that gets there otherwise is known to lose something on the way.
-            if !self.row.goes_otherwise(Step::PlannedStop) {
-                pair.loses_nothing(&before, world.records(), self.patience(Step::PlannedStop))?;
-            }
-            let moved = self.wait_after_restart(Step::PlannedStop, &mut pair, &mut world)?;
-            Ok(format!("{kept}; then {moved}"))
-        });
-        self.row.judge(Step::PlannedStop, outcome, started);
+        let kept = watched.then(|| pair.cache.stop().and_then(|_| pair.keeps(&before)));
+        change(world);
+        self.tolerate_former_aspas(pair, &before, world.records());
+        let restarted = Instant::now();
+        let back = pair.cache.restart(world.records());
+        // One that gets there otherwise is known to lose something on the way.
+        let loses = self.row.goes_otherwise(Step::PlannedStop);
+        if let Some(kept) = kept {
+            let patience = self.patience(Step::PlannedStop);
+            let lost =
+                if loses || kept.is_err() { Ok(()) } else { pair.loses_nothing(&before, world.records(), patience) };
+            self.row.judge(Step::PlannedStop, kept.and_then(|kept| lost.map(|()| kept)), started);
+        }
+        let back = back.and_then(|()| self.wait_after_restart(Step::Restart, pair, world));
+        self.row.judge(Step::Restart, back, restarted);
+        if !pair.tolerated.is_empty() && !self.link.protects() {
+            pair.tolerated.clear();
+            let patience = self.patience(Step::FormerAspas);
+            self.row.step(Step::FormerAspas, || pair.wait_for(world.records(), patience));
+        }
     }
 
     /// The same with Cache Restart (code 12), at which a peer keeps its data too. If it does not, it has to have the new

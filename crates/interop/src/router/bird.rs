@@ -44,7 +44,7 @@ const CODE_12: Exception = Exception {
     step: Step::CacheRestart,
     kind: Kind::Deviates,
     reason: "it takes code 12 for an unknown fatal error: it drops everything, and comes back after its own retry interval, \
-        which is 2 s here and 600 s by default.",
+        which is 5 s here and 600 s by default.",
 };
 
 pub(crate) const BIRD_3: Peer = Peer {
@@ -69,8 +69,10 @@ const DEBIAN_13_BIRD_2: Build = Build { has_version_2: true, ..DEBIAN_12 };
 const DEBIAN_13_BIRD_3: Build =
     Build { daemon: "/opt/bird3/usr/sbin/bird", client: "/opt/bird3/usr/sbin/birdc", has_version_2: true };
 
-/// A build without optimization takes seconds for a load over SSH.
-const SSH_RETRY_S: u32 = 10;
+/// A load that takes longer than the retry interval is broken off, and begins anew for ever. A build without optimization
+/// takes seconds for one, and longer over SSH.
+const RETRY_MIN_S: u32 = 5;
+const SSH_RETRY_MIN_S: u32 = 10;
 
 struct Bird {
     _daemon: Process,
@@ -103,8 +105,7 @@ fn daemon(root: &Root, build: &Build) -> Outcome<PathBuf> {
 fn configuration(start: &Start, build: &Build) -> Outcome<String> {
     let Start { cache, retry_s, refresh_s, version, .. } = start;
     let transport = transport(start)?;
-    // A load that takes longer than the retry interval is broken off, and begins anew for ever.
-    let retry_s = if let Way::Ssh(..) = start.way { SSH_RETRY_S } else { *retry_s };
+    let retry_s = retry_s.max(if let Way::Ssh(..) = start.way { &SSH_RETRY_MIN_S } else { &RETRY_MIN_S });
     let (table, channel, max_version) = match build.has_version_2 {
         true => ("aspa table at;\n", "    aspa { table at; };\n", format!("    max version {version};\n")),
         false => ("", "", String::new()),

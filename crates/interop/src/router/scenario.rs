@@ -29,9 +29,6 @@ pub(crate) fn run(peer: &Peer, root: &Root, version: String, program: &Path) -> 
     let row = Row::new(peer.name, version, peer.exceptions, peer.notes);
     let mut run = Run { peer, root, program, link: Link::default(), row };
     run.load_notify_restart();
-    if run.row.applies(Step::PlannedStop) {
-        run.planned_stop();
-    }
     if run.has_cache_restart() && run.row.applies(Step::CacheRestart) {
         run.cache_restart();
     }
@@ -87,7 +84,7 @@ impl Link {
         }
     }
 
-    fn protects(&self) -> bool {
+    pub(super) fn protects(&self) -> bool {
         !matches!(self.way, Way::Tcp)
     }
 }
@@ -96,7 +93,7 @@ pub(super) struct Run<'a> {
     pub(super) peer: &'a Peer,
     root: &'a Root,
     program: &'a Path,
-    link: Link,
+    pub(super) link: Link,
     pub(super) row: Row,
 }
 
@@ -144,20 +141,8 @@ impl Run<'_> {
             self.row.judge(Step::Notify, updated, started);
         }
 
-        let before = world.records().clone();
-        world.change(3_000, 2_000);
-        world.withdraw_aspas(5);
-        let started = Instant::now();
         if self.row.applies(Step::Restart) {
-            self.tolerate_former_aspas(&mut pair, &before, world.records());
-            let back = pair.cache.restart(world.records());
-            let back = back.and_then(|()| self.wait_after_restart(Step::Restart, &mut pair, &mut world));
-            self.row.judge(Step::Restart, back, started);
-            if !pair.tolerated.is_empty() && !self.link.protects() {
-                pair.tolerated.clear();
-                let patience = self.patience(Step::FormerAspas);
-                self.row.step(Step::FormerAspas, || pair.wait_for(world.records(), patience));
-            }
+            self.restart(&mut pair, &mut world);
         }
         if self.link.protects() && self.row.applies(Step::End) {
             self.row.step(Step::End, || pair.end());
