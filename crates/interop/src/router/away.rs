@@ -54,7 +54,8 @@ impl Run<'_> {
         let mut world = World::new();
         let mut pair = match self.loaded(&["--send-cache-restart"], &world) {
             Ok(pair) => pair,
-            Err(error) => return self.row.judge(Step::CacheRestart, Err(error), started),
+            // No deviation there excuses that.
+            Err(error) => return self.row.judge(Step::FullLoad, Err(error), started),
         };
         let before = world.records().clone();
         let kept = pair.cache.stop().and_then(|_| pair.keeps(&before));
