@@ -4,13 +4,13 @@ use super::bgp::{Prefix, Route, Speaker};
 use super::routes::{State, Validator, about, about_aspa, aspa_of, aspa_state};
 use super::{Asks, Exception, Held, Kind, Peer, Release, Root, Router, Start, Step};
 use crate::Outcome;
-use crate::process::{Process, output};
+use crate::process::{Process, free_address, output};
 use crate::transport::Way;
 use crate::world::{Aspa, Records, Vrp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -119,6 +119,7 @@ struct Numbers {
 
 fn start(start: &Start) -> Outcome<Box<dyn Router>> {
     std::fs::create_dir_all(start.root.outside(PRISON)).map_err(|error| format!("{PRISON}: {error}"))?;
+    // It does not tell which it got, so it can't be left to choose.
     let bgp = free_address()?;
     let config = start.folder.join("bgpd.conf");
     let socket = start.root.inside(&start.folder.join("ctl"));
@@ -185,12 +186,6 @@ deny to any
 /// It refuses a configuration that others may read.
 fn write_secret(path: &Path, content: &str) -> std::io::Result<()> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(content.as_bytes())
-}
-
-/// One that is free now. OpenBGPD does not tell which it got, so it can't be left to choose.
-fn free_address() -> Outcome<SocketAddr> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
-    listener.map_err(|error| format!("no port for BGP: {error}"))
 }
 
 impl Router for OpenBgpd {

@@ -5,7 +5,7 @@
 use super::{Asks, Exception, Held, Kind, Peer, Release, Router, Start, Step};
 use crate::Outcome;
 use crate::document::document;
-use crate::process::Process;
+use crate::process::{Process, free_address};
 use crate::world::{Records, Vrp};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -114,12 +114,6 @@ fn serve(records: &Records) -> Outcome<SocketAddr> {
         }
     });
     Ok(address)
-}
-
-/// An address that was free a moment ago.
-fn free_address() -> Outcome<SocketAddr> {
-    let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    address.map_err(|error| format!("no port of the loopback: {error}"))
 }
 
 /// The body of an answer.

@@ -17,7 +17,7 @@ use crate::Outcome;
 pub(crate) use crate::root::{Release, Root};
 use crate::step::Exception;
 use crate::world::Records;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -77,10 +77,4 @@ pub(crate) trait Server {
 
     /// Stops it, and starts it with other data.
     fn restart(&mut self, records: &Records) -> Outcome;
-}
-
-/// An address of the loopback that nobody uses, for who can't be told to choose one.
-fn free_address() -> Outcome<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    listener.and_then(|listener| listener.local_addr()).map_err(|error| format!("no free port: {error}"))
 }

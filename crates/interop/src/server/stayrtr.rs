@@ -1,9 +1,9 @@
 //! StayRTR, which reads a validator's document again each second.
 
-use super::{Peer, Release, Root, Server, Start, free_address};
+use super::{Peer, Release, Root, Server, Start};
 use crate::Outcome;
 use crate::document::document;
-use crate::process::{Process, unix_now, wait_for_line, wait_for_listener, wait_for_second_after};
+use crate::process::{Process, free_address, unix_now, wait_for_line, wait_for_listener, wait_for_second_after};
 use crate::step::{Exception, Kind, Step};
 use crate::world::Records;
 use serde_json::{Value, json};
