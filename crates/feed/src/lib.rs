@@ -2,10 +2,10 @@
 //!
 //! This crate is pure: octets go in, values come out, with no I/O and no clock. A [`Reader`] is pushed a file in
 //! pieces of any size and recognises by its content what it is: JSON or CSV, of which it holds no more than a window,
-//! or a Canonical Cache Representation, whose hashes ask for all of it; each plain, or compressed by gzip or zstd. What
-//! it accepted are [`Rows`], and those become a [`Table`]: the image that routers are sent, and beside it what the wire
-//! does not carry. An operator's exceptions to that are [`SlurmFile`]s, read whole, and together one [`Slurm`]. Which of
-//! all this counts at a time, the [`curator`] decides.
+//! or a Canonical Cache Representation, whose hashes ask for all of it; each plain, or compressed by gzip, zstd or
+//! xz. What it accepted are [`Rows`], and those become a [`Table`]: the image that routers are sent, and beside it what
+//! the wire does not carry. An operator's exceptions to that are [`SlurmFile`]s, read whole, and together one [`Slurm`].
+//! Which of all this counts at a time, the [`curator`] decides.
 //!
 //! ```
 //! use rtrcast_proto::{Section, Version};
@@ -29,14 +29,16 @@ mod reader;
 mod rows;
 mod scalar;
 mod slurm;
+mod start;
 mod table;
 pub mod write;
 
 pub use reader::{Ahead, Octets, ReadError, Reader, Reason, Stretch};
 pub use rows::{Refused, Rows, Tally};
 pub use slurm::{
-    AspaAssertion, Assertion, BgpsecAssertion, BgpsecFilter, ConflictKind, Effect, Entry, Filter, Filters, Mention,
-    Outcome, Overlaps, PrefixFilter, Slurm, SlurmConflict, SlurmDialect, SlurmError, SlurmFile, SlurmList, SlurmReason,
-    SlurmVersion, meant,
+    Absence, AspaAssertion, Assertion, BgpsecAssertion, BgpsecFilter, ConflictKind, Effect, Entry, Filter, Filters,
+    Mention, Outcome, Overlaps, PrefixFilter, ReadAsEmpty, Slurm, SlurmConflict, SlurmDialect, SlurmError, SlurmErrors,
+    SlurmFile, SlurmList, SlurmReason, SlurmVersion, meant,
 };
+pub use start::OtherKind;
 pub use table::{Facts, Stamp, Table};

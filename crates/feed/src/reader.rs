@@ -2,14 +2,12 @@
 
 use crate::compressed::{self, Compression};
 use crate::rows::Rows;
+use crate::start::{OtherKind, START_OCTETS_MAX};
 use crate::{ccr, csv, json};
 use std::fmt;
 
 /// The most octets that one value of a file may have: an ASPA with 10,000 providers has 120 KB.
 pub(crate) const VALUE_OCTETS_MAX: usize = 1024 * 1024;
-
-/// How much of a file is looked at to recognise it.
-const START_OCTETS_MAX: usize = 4 * 1024;
 
 /// Why a document is not what it should be, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,12 +52,21 @@ pub enum Reason {
     NotUtf8,
     /// It begins like nothing that validators write; with these words.
     Unrecognised(String),
+    /// It is something else that is well known.
+    OtherKind(OtherKind),
     /// It breaks JSON's grammar.
     NotJson(&'static str),
     /// It ends in the middle.
     Truncated,
     /// The compression is broken: which it is, and what is wrong with it.
     Compression(String),
+    /// To decompress it takes a dictionary that is larger than any may be.
+    Dictionary {
+        /// Its size in MiB.
+        mib: u32,
+        /// The largest size that is allowed.
+        mib_max: u32,
+    },
     /// It has more octets than this.
     TooLarge(u64),
     /// It breaks a rule of the Canonical Cache Representation.
@@ -95,9 +102,15 @@ impl fmt::Display for ReadError {
             Reason::Unrecognised(start) => {
                 write!(f, "neither a validator's JSON nor its CSV nor a CCR: it begins with \"{start}\"")
             }
+            Reason::OtherKind(kind) => write!(f, "this is {kind}; {}", kind.way_out()),
             Reason::NotJson(what) => write!(f, "not JSON at {place}: {what}"),
             Reason::Truncated => write!(f, "truncated: the file ends at {place} before it is complete"),
             Reason::Compression(what) => write!(f, "the compression is broken behind {place}: {what}"),
+            Reason::Dictionary { mib, mib_max } => write!(
+                f,
+                "to decompress it takes a dictionary of {mib} MiB, more than the {mib_max} MiB that are allowed; compress it \
+                 with a smaller one, as xz -9 does"
+            ),
             Reason::TooLarge(octets_max) => write!(f, "larger than {octets_max} bytes"),
             Reason::Ccr(what) => write!(f, "CCR: {what} at {place}"),
             Reason::CcrWithoutVrps => f.write_str("the CCR has no VRPs element: it does not say that there are none"),
@@ -299,7 +312,7 @@ impl Plain {
     pub(crate) fn push(&mut self, octets: &[u8]) -> Result<(), ReadError> {
         self.format.push(octets)?;
         let Format::Unknown(start) = &self.format else { return Ok(()) };
-        if let compressed::Start::Compressed(_) = Compression::of(start) {
+        if is_unmistakable(start) {
             return Err(unrecognised(start));
         }
         let Some(mut format) = recognise(start) else { return Ok(()) };
@@ -343,6 +356,7 @@ fn recognise(start: &[u8]) -> Option<Format> {
     let text = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
     match text.trim_ascii_start() {
         [b'{' | b'[', ..] => Some(Format::Json(Box::new(json::Reader::new()))),
+        text if OtherKind::is_likely(text) && start.len() <= START_OCTETS_MAX => None,
         [_, ..] if text.contains(&b'\n') || start.len() > START_OCTETS_MAX => {
             Some(Format::Csv(Box::new(csv::Reader::new())))
         }
@@ -350,11 +364,22 @@ fn recognise(start: &[u8]) -> Option<Format> {
     }
 }
 
+/// Whether octets show what a file is that is not read, whatever follows them.
+fn is_unmistakable(start: &[u8]) -> bool {
+    matches!(Compression::of(start), compressed::Start::Compressed(_))
+        || OtherKind::of_binary(start).is_some()
+        || (start.len() > START_OCTETS_MAX && OtherKind::of_text(start).is_some())
+}
+
 /// Why a file whose format nobody knows is refused.
 pub(crate) fn unrecognised(start: &[u8]) -> ReadError {
-    if let compressed::Start::Compressed(compression) = Compression::of(start) {
+    let kind = match Compression::of(start) {
         // It stands within another one.
-        return ReadError::new(1, 0, Reason::Unrecognised(compression.to_string()));
+        compressed::Start::Compressed(compression) => Some(OtherKind::CompressedTwice(compression.name())),
+        compressed::Start::TooShort | compressed::Start::Plain => OtherKind::of(start),
+    };
+    if let Some(kind) = kind {
+        return ReadError::new(1, 0, Reason::OtherKind(kind));
     }
     let (offset, reason) = match std::str::from_utf8(start.get(..START_OCTETS_MAX).unwrap_or(start)) {
         Err(error) if error.error_len().is_some() => (error.valid_up_to(), Reason::NotUtf8),

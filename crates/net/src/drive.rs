@@ -43,6 +43,8 @@ pub enum End {
     Aborted,
     /// The connection broke.
     Lost(io::Error),
+    /// It was reset before the peer sent anything, as load balancers and monitors do that only see whether somebody listens.
+    Probed(io::Error),
 }
 
 /// What a connection has from the service.
@@ -83,6 +85,7 @@ struct Drive<Observe> {
     making: Option<Making>,
     timer: Option<Timer>,
     closing_since: Option<Moment>,
+    has_received: bool,
     peer_ended: bool,
     stopping: bool,
     /// How often octets were moved since anything else was looked at.
@@ -139,6 +142,7 @@ pub(crate) fn drive<Observe: FnMut(Event), Over: FnOnce(End, Guest)>(
         making: None,
         timer: None,
         closing_since: None,
+        has_received: false,
         peer_ended: false,
         stopping: false,
         moves: 0,
@@ -324,7 +328,7 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
     fn moved(&mut self, moved: Moved) -> Onward {
         let now = self.now;
         match moved {
-            Moved::Read => {}
+            Moved::Read => self.has_received = true,
             Moved::Ended => {
                 self.peer_ended = true;
                 self.session.input_ended(now);
@@ -335,7 +339,11 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
             }
             Moved::Failed(error) => {
                 self.hear_last_words(now);
-                return Onward::End(End::Lost(error));
+                return Onward::End(if self.has_received || !is_reset(&error) {
+                    End::Lost(error)
+                } else {
+                    End::Probed(error)
+                });
             }
         }
         Onward::Go
@@ -365,7 +373,10 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
         let mut buffer = [0; READ_OCTETS];
         while self.session.wants_input() {
             match self.transport.read_now(&mut buffer) {
-                Ok(octets) if octets > 0 => self.session.receive(now, buffer.get(..octets).unwrap_or_default()),
+                Ok(octets) if octets > 0 => {
+                    self.has_received = true;
+                    self.session.receive(now, buffer.get(..octets).unwrap_or_default());
+                }
                 Ok(_) | Err(_) => break,
             }
         }
@@ -386,6 +397,12 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
         self.displaced |= matches!(event, Event::Closing(CloseReason::Displaced));
         (self.observe)(event);
     }
+}
+
+/// Whether the peer has ended the connection in a way that leaves nothing to be read.
+fn is_reset(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected)
 }
 
 /// Asks for what is wanted, and waits for its turn if many do. Nothing comes back if nobody makes anything any more;

@@ -58,6 +58,8 @@ mod listen;
 mod memfd;
 mod moving;
 mod peer;
+#[cfg(all(test, any(feature = "ssh", feature = "tls")))]
+mod plain_words;
 mod proxy;
 mod sd_notify;
 mod service;

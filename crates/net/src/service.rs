@@ -70,6 +70,9 @@ pub enum Refusal {
     TooSlow,
     /// It was in its handshake for longest when there were too many.
     Displaced,
+    /// Nobody refused it: whoever connected ended it before sending anything, as load balancers and monitors do that only
+    /// see whether somebody listens.
+    Probed,
 }
 
 impl From<Refused> for Refusal {
@@ -77,6 +80,32 @@ impl From<Refused> for Refusal {
         match refused {
             Refused::PerAddress { limit } => Refusal::PerAddress { limit },
         }
+    }
+}
+
+impl From<ProxyError> for Refusal {
+    fn from(error: ProxyError) -> Refusal {
+        match error {
+            ProxyError::Probed => Refusal::Probed,
+            error => Refusal::Proxy(error),
+        }
+    }
+}
+
+#[cfg(feature = "tls")]
+impl From<tls::HandshakeFailure> for Refusal {
+    fn from(failure: tls::HandshakeFailure) -> Refusal {
+        match failure {
+            tls::HandshakeFailure::Probed => Refusal::Probed,
+            failure => Refusal::Handshake(failure.into()),
+        }
+    }
+}
+
+#[cfg(feature = "ssh")]
+impl From<ssh::HandshakeFailure> for Refusal {
+    fn from(failure: ssh::HandshakeFailure) -> Refusal {
+        if failure.is_probe { Refusal::Probed } else { Refusal::Handshake(failure.into()) }
     }
 }
 
@@ -91,6 +120,7 @@ impl fmt::Display for Refusal {
             Refusal::Handshake(failure) => fmt::Display::fmt(failure, f),
             Refusal::TooSlow => f.write_str("its handshake took too long"),
             Refusal::Displaced => f.write_str("it was in its handshake for longest when there were too many"),
+            Refusal::Probed => f.write_str("it ended before anything came"),
         }
     }
 }
@@ -248,7 +278,7 @@ impl Connection {
         let deadline = Instant::now() + self.terms.handshake_max;
         if is_proxied {
             let read = self.in_time(deadline, proxy::read_header(&socket)).await?;
-            let learned = read.and_then(|read| read.map_err(Refusal::Proxy)).and_then(|said| self.learn(said));
+            let learned = read.and_then(|read| read.map_err(Refusal::from)).and_then(|said| self.learn(said));
             if let Err(refusal) = learned {
                 socket.reset_at_close();
                 return Some(Err(refusal));
@@ -302,21 +332,16 @@ async fn secure(
         #[cfg(feature = "tls")]
         Security::Tls(server) => {
             let server = server.fresh().await;
-            let (tls, name) = tls::accept(socket, &server, address).await.map_err(handshake)?;
+            let (tls, name) = tls::accept(socket, &server, address).await?;
             Ok((Transport::Tls(tls), name))
         }
         #[cfg(feature = "ssh")]
         Security::Ssh(server) => {
             let server = server.fresh().await;
-            let (ssh, user) = ssh::accept(socket, &server, address).await.map_err(handshake)?;
+            let (ssh, user) = ssh::accept(socket, &server, address).await?;
             Ok((Transport::Ssh(Box::new(ssh)), Some(user)))
         }
     }
-}
-
-#[cfg(any(feature = "ssh", feature = "tls"))]
-fn handshake(failure: impl Into<io::Error>) -> Refusal {
-    Refusal::Handshake(failure.into())
 }
 
 /// Tells the end of a connection, even if its task panics.

@@ -132,4 +132,4 @@ pub use union::Union;
 pub use version::{HEADER_OCTETS, PDU_OCTETS_MAX, PduType, Version, VersionRange};
 pub use view::{Absent, Revision, View, Want};
 pub use violation::{ErrorCode, Violation};
-pub use wire::{ErrorReport, Header, Pdu};
+pub use wire::{ErrorReport, Header, Pdu, PeerReport};

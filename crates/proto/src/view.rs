@@ -65,6 +65,15 @@ pub enum Want {
     },
 }
 
+impl fmt::Display for Want {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Want::Image(version) => write!(f, "the data set of version {version}"),
+            Want::Delta { profile, since } => write!(f, "the changes since serial {since} for {profile}"),
+        }
+    }
+}
+
 /// The folded answer to a Serial Query.
 #[derive(Clone)]
 pub(crate) enum DeltaAnswer {

@@ -10,9 +10,10 @@ use crate::hub::{Hub, Input, Reconfiguration};
 use crate::metrics::{Metrics, OutcomeLabel};
 use crate::plan::{Followed, Plan};
 use crate::roster::Roster;
+use crate::source::{SlurmFiles, Source};
 use crate::watch::Watch;
+use crate::words::count;
 use crate::{http, log, secrets};
-use rtrcast_feed::SlurmFile;
 use rtrcast_feed::curator::Curation;
 use rtrcast_net::{Activated, Clock, Door, Limits, Published, Service, Terms, listen, sd_notify, sd_reloading};
 use rtrcast_proto::{History, HistoryLimits, Serial, SessionIds, Stop};
@@ -71,8 +72,8 @@ pub(crate) fn serve(command_line: &CommandLine) -> Result<(), Failure> {
     outcome
 }
 
-/// SLURM files in the order of the plan; what lies at URLs is not known yet.
-type SlurmFiles = Vec<Option<Arc<SlurmFile>>>;
+/// SLURM files by place, in the order of the plan; what lies at URLs is not known yet.
+type SlurmPlaces = Vec<Option<SlurmFiles>>;
 
 /// How many routers there may be.
 struct Room {
@@ -114,7 +115,7 @@ fn room(asked: Option<u32>) -> Room {
     }
 }
 
-async fn run(command_line: &CommandLine, plan: Plan, slurm: SlurmFiles, room: Room) -> Result<(), Failure> {
+async fn run(command_line: &CommandLine, plan: Plan, slurm: SlurmPlaces, room: Room) -> Result<(), Failure> {
     let passed = Activated::take().map_err(|error| Failure::Internal(format!("systemd's sockets: {error}")))?;
     let metrics = Arc::new(Metrics::new());
     let mut entrances = Entrances::new(passed, Arc::clone(&metrics));
@@ -127,7 +128,7 @@ async fn run(command_line: &CommandLine, plan: Plan, slurm: SlurmFiles, room: Ro
                 let own = entrances.taker(address).filter(|_| error.kind() == io::ErrorKind::AddrInUse);
                 Failure::Address { flag: "--http", address, error: own.map_or(error, io::Error::other) }
             };
-            Some(TcpListener::bind(address).await.map_err(failure)?)
+            Some(http::bind(address).map_err(failure)?)
         }
     };
     if let Some(address) = http.as_ref().and_then(|listener| listener.local_addr().ok()) {
@@ -136,7 +137,7 @@ async fn run(command_line: &CommandLine, plan: Plan, slurm: SlurmFiles, room: Ro
     // The name goes when this function ends, whatever becomes of the task that has the socket.
     let (control, _name) = plan.control.as_deref().map(Control::bind).transpose()?.unzip();
     let mut signals = Signals::new().map_err(|error| Failure::Internal(format!("can't receive signals: {error}")))?;
-    greet(&plan, &room, &entrances, http.as_ref());
+    greet(&plan, &slurm, &room, &entrances, http.as_ref());
 
     let mut parts = start(plan, slurm, room, metrics, entrances, http, control)?;
     // Whoever started it may wait for this; without a service manager it does nothing.
@@ -197,7 +198,7 @@ async fn run(command_line: &CommandLine, plan: Plan, slurm: SlurmFiles, room: Ro
 /// All that a configuration says, and all files that it names but for the data.
 struct Configuration {
     plan: Plan,
-    slurm: SlurmFiles,
+    slurm: SlurmPlaces,
     listen: Vec<Loaded>,
 }
 
@@ -258,21 +259,23 @@ impl Parts {
                     self.apply(plan, slurm).await;
                     "applied"
                 }
-                Err(failure) => {
-                    error!("SIGHUP: the configuration stays as it is: {failure}");
-                    "refused"
-                }
+                Err(failure) => Parts::refuse(&failure),
             },
-            Err(failure) => {
-                error!("SIGHUP: the configuration stays as it is: {failure}");
-                "refused"
-            }
+            Err(failure) => Parts::refuse(&failure),
         };
         self.metrics.reloads.get_or_create(&OutcomeLabel { outcome }).inc();
         self.refresh("SIGHUP").await;
     }
 
-    async fn apply(&mut self, plan: Plan, slurm: SlurmFiles) {
+    /// Says why a configuration is refused; in a word what became of it.
+    fn refuse(failure: &Failure) -> &'static str {
+        for line in failure.lines() {
+            error!("SIGHUP: the configuration stays as it is: {line}");
+        }
+        "refused"
+    }
+
+    async fn apply(&mut self, plan: Plan, slurm: SlurmPlaces) {
         let fixed = plan.needs_restart_for(&self.plan);
         if !fixed.is_empty() {
             warn!("a restart is needed for what changed of: {}", fixed.join(", "));
@@ -302,7 +305,7 @@ impl Parts {
 }
 
 /// What the hub has to know of a plan.
-fn reconfiguration(plan: &Plan, roster: &mut Roster, files: SlurmFiles) -> Reconfiguration {
+fn reconfiguration(plan: &Plan, roster: &mut Roster, files: SlurmPlaces) -> Reconfiguration {
     let (sources, slurm) = roster.assign(plan);
     Reconfiguration {
         curation: Curation {
@@ -322,7 +325,7 @@ fn reconfiguration(plan: &Plan, roster: &mut Roster, files: SlurmFiles) -> Recon
 
 fn start(
     plan: Plan,
-    slurm: SlurmFiles,
+    slurm: SlurmPlaces,
     room: Room,
     metrics: Arc<Metrics>,
     entrances: Entrances,
@@ -381,13 +384,17 @@ async fn say_goodbye(parts: &Parts, stop: Stop, signals: &mut Signals) {
 }
 
 /// Says what is served, where, and how to look at it.
-fn greet(plan: &Plan, room: &Room, entrances: &Entrances, http: Option<&TcpListener>) {
+fn greet(plan: &Plan, slurm: &SlurmPlaces, room: &Room, entrances: &Entrances, http: Option<&TcpListener>) {
     let mut text = format!("rtrcast {}\n", env!("CARGO_PKG_VERSION"));
     for followed in &plan.sources {
         text += &format!("  source  {}\n", followed.place);
     }
-    for followed in &plan.slurm {
-        text += &format!("  SLURM   {}\n", followed.place);
+    for (followed, files) in plan.slurm.iter().zip(slurm) {
+        let files = match (&followed.place, files) {
+            (Source::Directory(_), Some(files)) => format!(" ({})", count(files.len(), "file")),
+            _ => String::new(),
+        };
+        text += &format!("  SLURM   {}{files}\n", followed.place);
     }
     for place in entrances.places() {
         text += &format!("  RTR     {place} (protocol versions {})\n", plan.terms.policy.versions());

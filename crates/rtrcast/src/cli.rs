@@ -76,7 +76,7 @@ had.";
 #[command(after_help = SERVE_EXAMPLES)]
 pub(crate) struct ServeArguments {
     /// Where validators' output is: files, read again whenever they are replaced or rewritten, or http(s) URLs. JSON, CSV
-    /// and CCR of all validators are recognised by their content, also compressed by gzip or zstd. Or another cache,
+    /// and CCR of all validators are recognised by their content, also compressed by gzip, zstd or xz. Or another cache,
     /// which is followed over RTR: tcp://HOST:PORT, tls://HOST:PORT, ssh://USER@HOST:PORT or unix:///PATH
     #[arg(value_name = "FILE-OR-URL", value_parser = OsStringValueParser::new().try_map(Source::parse))]
     pub(crate) source: Vec<Source>,
@@ -125,13 +125,14 @@ pub(crate) struct ServeArguments {
     #[command(flatten)]
     pub(crate) caches: CacheOptions,
 
-    /// SLURM file or URL with filters and assertions of your own; may be given several times. A file with a mistake is
-    /// refused whole
-    #[arg(long, value_name = "FILE-OR-URL", value_parser = OsStringValueParser::new().try_map(Source::parse),
+    /// SLURM file, directory or URL with filters and assertions of your own; may be given several times. Of a directory
+    /// each file is read whose name ends in .slurm or .json. A file with a mistake is refused whole
+    #[arg(long, value_name = "PATH-OR-URL", value_parser = OsStringValueParser::new().try_map(Source::parse),
         help_heading = SLURM)]
     pub(crate) slurm: Vec<Source>,
 
-    /// Read SLURM as Routinator 0.15 and RTRTR write it too: "customerAsid" and "providers"
+    /// Read SLURM as others write it too: "customerAsid" and "providers" as for Routinator 0.15 and RTRTR, and as with
+    /// StayRTR a list that is missing or null as an empty one, with a warning
     #[arg(long, help_heading = SLURM)]
     pub(crate) slurm_lenient: bool,
 
@@ -279,7 +280,8 @@ Exit codes: 0 all well, perhaps with warnings, 2 wrong usage, 3 something is wro
 #[derive(Args, Debug)]
 #[command(after_help = CHECK_EXAMPLES, arg_required_else_help = true)]
 pub(crate) struct CheckArguments {
-    /// Files to check: a configuration (its name ends in .toml), SLURM, or a validator's output
+    /// Files to check: a configuration (its name ends in .toml), SLURM or a directory of SLURM files, or a validator's
+    /// output
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
 
@@ -287,7 +289,8 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_name = "FILE-OR-URL", value_parser = OsStringValueParser::new().try_map(Source::parse))]
     pub(crate) source: Vec<Source>,
 
-    /// Read SLURM as Routinator 0.15 and RTRTR write it too: "customerAsid" and "providers"
+    /// Read SLURM as others write it too: "customerAsid" and "providers" as for Routinator 0.15 and RTRTR, and as with
+    /// StayRTR a list that is missing or null as an empty one, with a note
     #[arg(long)]
     pub(crate) slurm_lenient: bool,
 

@@ -164,7 +164,7 @@ impl Settings {
         };
         let dial = match place {
             Source::Rtr(target) => arguments.caches.for_one().only_for(target),
-            Source::File(_) | Source::Http(_) => DialOptions::default(),
+            Source::File(_) | Source::Directory(_) | Source::Http(_) => DialOptions::default(),
         };
         PlaceOptions { fetch: of_all.of_all_for(place), dial }
     }
@@ -311,7 +311,9 @@ impl FromFile {
         for (at, name, text) in options {
             let (is_set, who) = match place {
                 Source::Rtr(_) => (own.dial.set(name, text), "http(s) URLs"),
-                Source::File(_) | Source::Http(_) => (own.fetch.set(name, text), dialing::who_has(name)),
+                Source::File(_) | Source::Directory(_) | Source::Http(_) => {
+                    (own.fetch.set(name, text), dialing::who_has(name))
+                }
             };
             if !is_set {
                 return Err(file.error(Some(at), format!("{name}: only {who} have such an option")));
@@ -322,7 +324,7 @@ impl FromFile {
                 .dial
                 .check(target)
                 .map_err(|Senseless { flags, reason }| file.error(start, format!("{}: {reason}", flags.join(", "))))?,
-            Source::File(_) | Source::Http(_) => {
+            Source::File(_) | Source::Directory(_) | Source::Http(_) => {
                 own.fetch.check(&place).map_err(|senseless| file.error(start, senseless.reason))?;
             }
         }

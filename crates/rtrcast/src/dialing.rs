@@ -220,7 +220,7 @@ pub(crate) fn distrust(error: &io::Error, spelling: Spelling) -> Option<String> 
             HandshakeFailure::Refused(_) => {
                 Some(format!("{failure}; {} and {} say what it is shown", option("client-cert"), option("client-key")))
             }
-            HandshakeFailure::Protocol(_) | HandshakeFailure::Lost(_) => None,
+            HandshakeFailure::Protocol(_) | HandshakeFailure::Lost(_) | HandshakeFailure::Probed => None,
         };
     }
     let failure = ConnectFailure::of(error).filter(|failure| failure.is_authentication())?;

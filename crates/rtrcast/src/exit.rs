@@ -4,6 +4,7 @@ use crate::words::plain;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Why the program ends. Exit code 2 is for the command line, and clap gives it too.
@@ -15,6 +16,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// 3: the configuration or SLURM is wrong.
     Config(String),
+    /// 3: SLURM files are wrong: a line for each mistake, and how many there are.
+    Slurm { lines: Vec<String>, mistakes: usize },
     /// 4: a Unix socket can't be had.
     Socket {
         /// What it was for.
@@ -46,11 +49,28 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// Why in lines, of which there is at least one.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        match self {
+            Failure::Slurm { lines, .. } => lines.clone(),
+            other => vec![other.to_string()],
+        }
+    }
+
+    /// The same of what a file names, with that file's name in front. Mistakes in SLURM have their own files' names.
+    pub(crate) fn within(self, file: &Path) -> Failure {
+        let name = file.display();
+        match self {
+            Failure::Config(reason) => Failure::Config(format!("{name}: {reason}")),
+            other => other,
+        }
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Failure::Internal(_) => 1,
             Failure::Usage(_) => 2,
-            Failure::Config(_) => 3,
+            Failure::Config(_) | Failure::Slurm { .. } => 3,
             Failure::Address { .. } | Failure::Socket { .. } => 4,
             Failure::Output { .. } => 5,
             Failure::Unreachable(_) => 10,
@@ -74,6 +94,7 @@ impl fmt::Display for Failure {
             | Failure::Protocol(what)
             | Failure::TimedOut(what)
             | Failure::Authentication(what) => f.write_str(what),
+            Failure::Slurm { lines, .. } => f.write_str(&lines.join("; ")),
             Failure::Output { place, error } => {
                 let hint = if error.kind() == io::ErrorKind::NotFound { "; does its directory exist?" } else { "" };
                 write!(f, "{place}: can't be written: {}{hint}", plain(error))

@@ -4,10 +4,10 @@
 use crate::desk::{self, Act, Audience, Desk, Happened};
 use crate::metrics::Metrics;
 use crate::places::Places;
-use crate::source::{Content, Failure, Purpose, Read, SlurmId, blocking, unix_now};
+use crate::source::{Content, Failure, Purpose, Read, SlurmFiles, SlurmId, blocking, unix_now};
 use crate::words::{Told, describe, describe_conflict, describe_delta, describe_losses, describe_over, vrps};
 use rtrcast_feed::curator::{Cause, Curation, Curator, Event, Now, Report, SourceId, Status};
-use rtrcast_feed::{Overlaps, Slurm, SlurmFile, Table, Tally};
+use rtrcast_feed::{Overlaps, Slurm, Table, Tally};
 use rtrcast_net::{Clock, DataSink, Published, Terms, Wanted};
 use rtrcast_proto::limits::PINNED_IMAGES_MAX;
 use rtrcast_proto::{History, Image, Moment, Octets, Profile, Publication, Serial, Timing, View, Want};
@@ -58,8 +58,8 @@ pub(crate) struct Reconfiguration {
     pub(crate) overlaps: Overlaps,
     /// Sources with their names, in the order of the curation.
     pub(crate) sources: Vec<(SourceId, Arc<str>)>,
-    /// SLURM files with their names, and what they say if that is known already.
-    pub(crate) slurm: Vec<(SlurmId, Arc<str>, Option<Arc<SlurmFile>>)>,
+    /// Places of SLURM with their names, and what they say if that is known already.
+    pub(crate) slurm: Vec<(SlurmId, Arc<str>, Option<SlurmFiles>)>,
     /// How the operator reaches the cache, for messages that ask to.
     pub(crate) control: Option<String>,
 }
@@ -254,7 +254,13 @@ impl Hub {
                     self.apply_slurm().await;
                 }
             }
-            (Purpose::Data(_), Content::Slurm(_)) | (Purpose::Slurm(_), Content::Table(..)) => {}
+            (Purpose::Slurm(id), Content::SlurmDirectory(files)) => {
+                if self.places.slurm_directory_loaded(id, files) {
+                    self.apply_slurm().await;
+                }
+            }
+            (Purpose::Data(_), Content::Slurm(_) | Content::SlurmDirectory(_))
+            | (Purpose::Slurm(_), Content::Table(..)) => {}
         }
     }
 
@@ -511,7 +517,7 @@ impl Hub {
                 // It may have gone away meanwhile.
                 let _ = reply.send(view);
             }
-            Err(error) => error!("can't make {want:?}: {error}"),
+            Err(error) => error!("can't make {want}: {error}"),
         }
     }
 

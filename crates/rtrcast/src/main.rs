@@ -58,8 +58,10 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Whoever started it may have closed standard error.
-            let _ = writeln!(std::io::stderr(), "rtrcast: {failure}");
+            for line in failure.lines() {
+                // Whoever started it may have closed standard error.
+                let _ = writeln!(std::io::stderr(), "rtrcast: {line}");
+            }
             failure.exit_code()
         }
     }

@@ -1,17 +1,24 @@
 //! Every metric, by name. StayRTR's name where the meaning is equal, so that its dashboards go on working; else
 //! `rtrcast_`.
 
+mod exposition;
+mod plain_counter;
+mod process;
+
+pub(crate) use exposition::Format;
+pub(crate) use plain_counter::PlainCounter;
+
 use crate::clients::Clients;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder};
+use process::Process;
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
-use prometheus_client::metrics::{MetricType, TypedMetric};
 use prometheus_client::registry::Registry;
 use rtrcast_net::Door;
 use rtrcast_proto::{Layout, Profile, Section, Serial, SessionId, Version};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -101,31 +108,6 @@ pub(crate) struct CodeLabel {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub(crate) struct VersionLabel {
     pub(crate) version: u8,
-}
-
-/// A counter whose name stays as it is. OpenMetrics adds `_total` to a counter's name, which StayRTR's do not have; for
-/// a type that is "unknown" it adds nothing.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct PlainCounter(std::sync::Arc<AtomicU64>);
-
-impl PlainCounter {
-    pub(crate) fn inc(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl TypedMetric for PlainCounter {
-    const TYPE: MetricType = MetricType::Unknown;
-}
-
-impl EncodeMetric for PlainCounter {
-    fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), std::fmt::Error> {
-        encoder.encode_gauge(&i64::try_from(self.0.load(Ordering::Relaxed)).unwrap_or(i64::MAX))
-    }
-
-    fn metric_type(&self) -> MetricType {
-        Self::TYPE
-    }
 }
 
 /// How many sessions speak what. The hub makes images and deltas for these.
@@ -243,6 +225,7 @@ impl Metrics {
         metrics.register_names_of_our_own();
         metrics.register_curation();
         metrics.register_admission();
+        metrics.registry.register_collector(Box::new(Process::new()));
         for outcome in ["applied", "refused"] {
             metrics.reloads.get_or_create(&OutcomeLabel { outcome }).inc_by(0);
         }
@@ -308,7 +291,11 @@ impl Metrics {
             "Error Reports received, by code",
             self.reports_received.clone(),
         );
-        registry.register("rtrcast_unclean_ends", "Connections that broke or were reset", self.unclean_ends.clone());
+        registry.register(
+            "rtrcast_unclean_ends",
+            "Connections that broke or were reset after something had come",
+            self.unclean_ends.clone(),
+        );
         registry.register(
             "rtrcast_accept_failures",
             "Times that accepting a connection failed",
@@ -369,8 +356,8 @@ impl Metrics {
         *shown = open;
     }
 
-    /// All of it as text.
-    pub(crate) fn text(&self) -> Result<String, std::fmt::Error> {
+    /// All of it as text. It reads files of the kernel, which is for a blocking thread.
+    pub(crate) fn text(&self, format: Format) -> Result<String, std::fmt::Error> {
         if let Some(door) = self.door.get() {
             let counts = door.counts();
             let silent = counts.newcomers.saturating_sub(counts.handshakes);
@@ -394,7 +381,10 @@ impl Metrics {
         }
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
-        Ok(text)
+        Ok(match format {
+            Format::Classic => exposition::classic(&text),
+            Format::OpenMetrics => text,
+        })
     }
 
     fn register_admission(&mut self) {

@@ -1,9 +1,11 @@
 //! The places that data and SLURM come from, by name: how each one stands, and what is said of it in the log, in metrics
 //! and to the operator. The same complaint twice in a row is said once.
 
+mod slurm;
+
 use crate::hub::Reconfiguration;
 use crate::metrics::{FailureLabels, LossLabels, Metrics, PathLabel, VrpLabels};
-use crate::source::{Failure, Purpose, SlurmId, unix_now};
+use crate::source::{Failure, Purpose, SlurmFiles, SlurmId, SlurmOutcome, unix_now};
 use crate::words::{
     Told, age, describe_losses, describe_masked, describe_over, describe_refused, describe_remedy, describe_too_old,
     name_customers, span,
@@ -34,25 +36,25 @@ struct Place {
     purpose: Purpose,
     name: Arc<str>,
     is_loading: bool,
-    /// The last complaint; the same one again is not news.
-    complaint: String,
-    /// What is wrong now, in short.
+    /// The last complaint, in lines for each file; the same one again is not news.
+    complaint: Vec<Vec<String>>,
+    /// What is wrong now, in short; a line for each mistake.
     trouble: String,
     /// Whether nothing of what it has counts: being confirmed makes that no better.
     is_stale: bool,
     /// The next outcome is said even if it is no news.
     aloud: bool,
-    /// What it says, if it is SLURM that was read well.
-    slurm: Option<Arc<SlurmFile>>,
+    /// The files that were read well, if it is a place of SLURM.
+    slurm: Option<SlurmFiles>,
 }
 
 impl Place {
-    fn new(purpose: Purpose, name: &Arc<str>, slurm: Option<Arc<SlurmFile>>) -> Place {
+    fn new(purpose: Purpose, name: &Arc<str>, slurm: Option<SlurmFiles>) -> Place {
         Place {
             purpose,
             name: Arc::clone(name),
             is_loading: true,
-            complaint: String::new(),
+            complaint: Vec::new(),
             trouble: String::new(),
             is_stale: false,
             aloud: false,
@@ -66,14 +68,21 @@ impl Place {
 
     /// Says something that operators should look at, unless that is what was said last.
     fn complain(&mut self, trouble: String, line: String) {
+        self.complain_in_lines(trouble, vec![vec![line]]);
+    }
+
+    /// The same of several files, each in several lines.
+    fn complain_in_lines(&mut self, trouble: String, complaint: Vec<Vec<String>>) {
         self.trouble = trouble;
         let aloud = std::mem::take(&mut self.aloud);
-        if line == self.complaint && !aloud {
-            debug!("still: {line}");
-        } else {
-            warn!("{line}");
-            self.complaint = line;
+        for lines in &complaint {
+            if self.complaint.contains(lines) && !aloud {
+                lines.iter().for_each(|line| debug!("still: {line}"));
+            } else {
+                lines.iter().for_each(|line| warn!("{line}"));
+            }
         }
+        self.complaint = complaint;
     }
 
     /// Whether it is news that all is well: after a complaint it is, and if the operator asked.
@@ -100,15 +109,20 @@ impl Places {
     pub(crate) fn reconfigure(&mut self, new: &Reconfiguration) {
         self.control.clone_from(&new.control);
         let mut before = std::mem::take(&mut self.places);
-        let mut keep = |purpose: Purpose, name: &Arc<str>, slurm: Option<Arc<SlurmFile>>| match before
+        let mut keep = |purpose: Purpose, name: &Arc<str>, slurm: Option<SlurmFiles>| match before
             .iter()
             .position(|place| place.purpose == purpose)
         {
             Some(at) => {
                 let place = before.swap_remove(at);
-                Place { slurm: slurm.or(place.slurm.clone()), ..place }
+                let new = slurm.filter(|new| place.slurm.as_ref() != Some(new));
+                new.iter().for_each(|new| slurm::tell_changes(name, place.slurm.as_ref(), new));
+                Place { slurm: new.or(place.slurm.clone()), ..place }
             }
-            None => Place::new(purpose, name, slurm),
+            None => {
+                slurm.iter().for_each(|files| slurm::tell_new(name, files));
+                Place::new(purpose, name, slurm)
+            }
         };
         self.names.extend(new.sources.iter().map(|(source, name)| (*source, Arc::clone(name))));
         for (source, name) in &new.sources {
@@ -173,6 +187,15 @@ impl Places {
         metrics.refresh.get_or_create(&place.path()).set(unix_now().into());
     }
 
+    fn count_failures<'a>(metrics: &Metrics, place: &mut Place, failures: impl IntoIterator<Item = &'a Failure>) {
+        place.is_loading = false;
+        for failure in failures {
+            let labels = FailureLabels { path: place.name.to_string(), reason: failure.label() };
+            metrics.failures.get_or_create(&labels).inc();
+        }
+        metrics.healthy.get_or_create(&place.path()).set(0);
+    }
+
     pub(crate) fn unchanged(&mut self, purpose: Purpose) {
         let metrics = Arc::clone(&self.metrics);
         let Some(place) = self.find(purpose) else { return };
@@ -188,9 +211,7 @@ impl Places {
     pub(crate) fn failed(&mut self, purpose: Purpose, failure: &Failure, serial: Option<Serial>) {
         let metrics = Arc::clone(&self.metrics);
         let Some(place) = self.find(purpose) else { return };
-        place.is_loading = false;
-        metrics.failures.get_or_create(&FailureLabels { path: place.name.to_string(), reason: failure.label() }).inc();
-        metrics.healthy.get_or_create(&place.path()).set(0);
+        Places::count_failures(&metrics, place, [failure]);
         let then = match (purpose, serial, &place.slurm) {
             (Purpose::Slurm(_), _, Some(_)) => "its last good content stays in force".to_owned(),
             (Purpose::Slurm(_), Some(_), None) => "SLURM stays as it was until it is read".to_owned(),
@@ -202,7 +223,8 @@ impl Places {
                 format!("waiting for it; {UNTIL_THEN}")
             }
         };
-        place.complain(failure.to_string(), format!("{}: {failure}; {then}", place.name));
+        let lines = slurm::complaint(&place.name, failure, &then);
+        place.complain_in_lines(failure.lines().join("\n"), vec![lines]);
         self.show_slurm_in_force();
     }
 
@@ -253,23 +275,46 @@ impl Places {
         let metrics = Arc::clone(&self.metrics);
         let Some(place) = self.find(Purpose::Slurm(id)) else { return false };
         Places::count_success(&metrics, place);
-        if place.slurm.as_ref() == Some(&file) {
+        let files = vec![(Arc::clone(&place.name), file)];
+        if place.slurm.as_ref() == Some(&files) {
             let line = format!("{}: unchanged", place.name);
             place.say_same(&line);
             self.show_slurm_in_force();
             return false;
         }
         place.is_well();
-        let (filters, assertions) = (file.filters().len(), file.assertions().len());
-        info!("{}: SLURM with {filters} filters and {assertions} assertions", place.name);
-        place.slurm = Some(file);
+        slurm::tell_changes(&place.name, place.slurm.as_ref(), &files);
+        place.slurm = Some(files);
         true
     }
 
+    /// A directory of SLURM files was read; true if what is in effect of it is something else than before.
+    pub(crate) fn slurm_directory_loaded(&mut self, id: SlurmId, outcomes: Vec<SlurmOutcome>) -> bool {
+        let metrics = Arc::clone(&self.metrics);
+        let Some(place) = self.find(Purpose::Slurm(id)) else { return false };
+        let slurm::Merged { files, failures, complaint, trouble } = slurm::merge(place.slurm.as_ref(), outcomes);
+        let is_other = place.slurm.as_ref() != Some(&files);
+        if is_other {
+            slurm::tell_changes(&place.name, place.slurm.as_ref(), &files);
+            place.slurm = Some(files);
+        }
+        if failures.is_empty() {
+            Places::count_success(&metrics, place);
+            let line = format!("{}: unchanged", place.name);
+            if is_other { _ = place.is_well() } else { place.say_same(&line) }
+        } else {
+            Places::count_failures(&metrics, place, &failures);
+            place.complain_in_lines(trouble.join("\n"), complaint);
+        }
+        self.show_slurm_in_force();
+        is_other
+    }
+
     /// All SLURM files, if each has been read well.
-    pub(crate) fn slurm_files(&self) -> Option<Vec<(Arc<str>, Arc<SlurmFile>)>> {
+    pub(crate) fn slurm_files(&self) -> Option<SlurmFiles> {
         let places = self.places.iter().filter(|place| matches!(place.purpose, Purpose::Slurm(_)));
-        places.map(|place| Some((Arc::clone(&place.name), Arc::clone(place.slurm.as_ref()?)))).collect()
+        let files: Option<Vec<&SlurmFiles>> = places.map(|place| place.slurm.as_ref()).collect();
+        Some(files?.into_iter().flatten().cloned().collect())
     }
 
     pub(crate) fn slurm_applied(&mut self, slurm: &Slurm) {
@@ -467,8 +512,8 @@ impl Places {
                 };
                 text += &format!("  held back for {} now, {until}: {losses} are gone\n", span(since));
             }
-            if !place.trouble.is_empty() {
-                text += &format!("  {}\n", place.trouble);
+            for line in place.trouble.lines() {
+                text += &format!("  {line}\n");
             }
         }
         for place in self.places.iter().filter(|place| matches!(place.purpose, Purpose::Slurm(_))) {
@@ -477,9 +522,11 @@ impl Places {
                 (Some(_), false) => "as it was read last",
                 (None, _) => "not read yet",
             };
-            text += &format!("slurm {}: {state}\n", place.name);
-            if !place.trouble.is_empty() {
-                text += &format!("  {}\n", place.trouble);
+            let files = place.slurm.as_ref().and_then(|files| slurm::describe_directory(&place.name, files));
+            let files = files.map_or(String::new(), |files| format!(", {files}"));
+            text += &format!("slurm {}: {state}{files}\n", place.name);
+            for line in place.trouble.lines() {
+                text += &format!("  {line}\n");
             }
         }
         for complaint in self.complaints.values() {

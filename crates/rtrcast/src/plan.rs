@@ -4,14 +4,13 @@ use crate::cli::{At, HttpAddress, ListenArgument, ListenOptions, Merge, PeerArgu
 use crate::config::{PlaceOptions, Settings};
 use crate::dialing;
 use crate::exit::Failure;
-use crate::source::{self, Habits, Senseless, Source};
+use crate::source::{self, Habits, Senseless, SlurmFiles, SlurmOutcome, Source};
 use crate::words::describe_conflict;
 use rtrcast_feed::curator::{Choice, Freshness, Guard};
-use rtrcast_feed::{Overlaps, Slurm, SlurmDialect, SlurmFile};
+use rtrcast_feed::{Overlaps, Slurm, SlurmDialect};
 use rtrcast_net::{Limits, Lists, PrefixMap, Terms};
 use rtrcast_proto::{Profile, ServerPolicy, Timing, VersionRange};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Flags that only count at the start, with what they say: a reload tells whoever changed them.
@@ -50,11 +49,18 @@ pub(crate) struct Followed {
 }
 
 impl Followed {
+    /// The same as a place of SLURM, which may be a directory.
+    fn of_slurm(self) -> Followed {
+        Followed { place: self.place.of_slurm(), ..self }
+    }
+
     /// Whether a task that follows it may stay. How URLs are fetched is nothing to a cache: its connection stays.
     pub(crate) fn is_read_like(&self, other: &Followed) -> bool {
         match self.place {
             Source::Rtr(_) => self.habits.dial == other.habits.dial,
-            Source::File(_) | Source::Http(_) => self.habits == other.habits,
+            Source::File(_) | Source::Directory(_) | Source::Http(_) => {
+                self.habits == other.habits && self.place == other.place
+            }
         }
     }
 
@@ -77,11 +83,13 @@ impl Plan {
         once(settings, "source", &arguments.source)?;
         once(settings, "slurm", &arguments.slurm)?;
         if let Some(cache) = arguments.slurm.iter().find(|place| matches!(place, Source::Rtr(_))) {
-            return Err(settings.complaint(&["slurm"], &format!("{cache}: SLURM is a file or an http(s) URL")));
+            return Err(
+                settings.complaint(&["slurm"], &format!("{cache}: SLURM is a file, a directory or an http(s) URL"))
+            );
         }
         Ok(Plan {
             sources: followed(settings, &arguments.source)?,
-            slurm: followed(settings, &arguments.slurm)?,
+            slurm: followed(settings, &arguments.slurm)?.into_iter().map(Followed::of_slurm).collect(),
             choice: match arguments.merge {
                 Merge::Union => Choice::Union,
                 Merge::First => Choice::First,
@@ -105,24 +113,34 @@ impl Plan {
         peers.fold(self.terms.policy.most(), Profile::max)
     }
 
-    /// Reads the SLURM files that are there, and sees whether they go together: what is wrong with them now would be
-    /// wrong later. What lies at URLs is not known yet.
-    pub(crate) fn read_slurm(&self) -> Result<Vec<Option<Arc<SlurmFile>>>, Failure> {
-        let mut files = Vec::new();
-        let mut known = Vec::new();
+    /// Reads the SLURM files and directories that are there, and sees whether they go together: what is wrong with them now
+    /// would be wrong later. What lies at URLs is not known yet.
+    pub(crate) fn read_slurm(&self) -> Result<Vec<Option<SlurmFiles>>, Failure> {
+        let (mut places, mut wrong) = (Vec::new(), Wrong::default());
         for Followed { place, habits } in &self.slurm {
-            files.push(match place {
-                Source::Http(_) | Source::Rtr(_) => None,
-                Source::File(path) => {
-                    let file = source::read_slurm(path, habits.dialect)
-                        .map_err(|failure| Failure::Config(format!("{place}: {failure}")))?;
-                    known.push((place.to_string().into(), Arc::clone(&file)));
-                    Some(file)
+            let outcomes = match place {
+                Source::Http(_) | Source::Rtr(_) => {
+                    places.push(None);
+                    continue;
                 }
-            });
+                Source::File(path) => {
+                    let outcome = source::read_slurm(path, habits.dialect);
+                    Ok(vec![SlurmOutcome { name: place.to_string().into(), outcome }])
+                }
+                Source::Directory(path) => source::read_slurm_directory(path, habits.dialect),
+            };
+            match outcomes {
+                Ok(outcomes) => places.push(Some(wrong.others_of(outcomes))),
+                Err(failure) => wrong.add(&place.to_string(), &failure),
+            }
         }
+        let Wrong { lines, mistakes } = wrong;
+        if !lines.is_empty() {
+            return Err(Failure::Slurm { lines, mistakes });
+        }
+        let known: SlurmFiles = places.iter().flatten().flatten().cloned().collect();
         Slurm::merge(&known, self.overlaps).map_err(|conflict| Failure::Config(describe_conflict(&conflict)))?;
-        Ok(files)
+        Ok(places)
     }
 
     /// Sees whether what connecting to caches needs is there and makes sense. Those that were followed before, with the
@@ -147,6 +165,32 @@ impl Plan {
     pub(crate) fn needs_restart_for(&self, other: &Plan) -> Vec<&'static str> {
         let pairs = self.fixed.iter().zip(&other.fixed);
         pairs.filter(|(own, others)| own.1 != others.1).map(|(own, _)| own.0).collect()
+    }
+}
+
+/// What is wrong with SLURM files.
+#[derive(Default)]
+struct Wrong {
+    lines: Vec<String>,
+    mistakes: usize,
+}
+
+impl Wrong {
+    fn add(&mut self, name: &str, failure: &source::Failure) {
+        self.lines.extend(failure.lines().into_iter().map(|line| format!("{name}: {line}")));
+        self.mistakes += failure.mistakes();
+    }
+
+    /// Takes note of the files that could not be read; the others.
+    fn others_of(&mut self, outcomes: Vec<SlurmOutcome>) -> SlurmFiles {
+        let mut files = SlurmFiles::new();
+        for SlurmOutcome { name, outcome } in outcomes {
+            match outcome {
+                Ok(file) => files.push((name, file)),
+                Err(failure) => self.add(&name, &failure),
+            }
+        }
+        files
     }
 }
 

@@ -68,7 +68,7 @@ impl Roster {
         let mut before = std::mem::take(&mut self.entries);
         let data = plan.sources.iter().map(|followed| (Kind::Data, followed));
         for (kind, followed) in data.chain(plan.slurm.iter().map(|followed| (Kind::Slurm, followed))) {
-            let is_it = |entry: &Entry| entry.kind() == kind && entry.followed.place == followed.place;
+            let is_it = |entry: &Entry| entry.kind() == kind && entry.followed.place.is_at_place_of(&followed.place);
             let entry = match before.iter().position(is_it) {
                 Some(at) => {
                     let mut entry = before.remove(at);

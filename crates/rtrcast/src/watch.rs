@@ -4,7 +4,7 @@ use crate::log::{Throttle, Verdict};
 use crate::metrics::{CodeLabel, Metrics, PlainCounter, ReasonLabel, TypeLabel, VersionLabel};
 use prometheus_client::metrics::counter::Counter;
 use rtrcast_net::{End, Endpoint, Layer, Observer, Peer, Refusal, Trouble};
-use rtrcast_proto::{Answer, CloseReason, ErrorCode, Event, PduType, Profile};
+use rtrcast_proto::{Answer, CloseReason, ErrorCode, Event, PduType, Profile, Violation};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,10 +13,16 @@ use tracing::{debug, info, trace, warn};
 /// Lines a second about connections that are refused for one reason at one layer.
 const REFUSALS_MAX: u32 = 10;
 
+/// Other protocols begin with octets that are no versions of RTR, and will not be soon: TLS with 22, HTTP and SSH with
+/// letters.
+const FIRST_OCTET_OF_OTHERS: u8 = 16;
+
 /// Watches all connections.
 pub(crate) struct Watch {
     metrics: Arc<Metrics>,
     throttle: Throttle,
+    /// For routers that are told to ask in a lower version, which some do at each connection.
+    steps_down: Throttle,
     /// For what does not get better by being said often.
     rarely: Throttle,
     /// How many routers there may be, and what sets the limit.
@@ -37,6 +43,7 @@ impl Watch {
         Watch {
             metrics,
             throttle: Throttle::new(10, Duration::from_secs(1), now),
+            steps_down: Throttle::new(10, Duration::from_secs(1), now),
             rarely: Throttle::new(1, Duration::from_secs(60), now),
             limit: Mutex::new(limit),
             refusals: Mutex::default(),
@@ -61,10 +68,37 @@ impl Watch {
     }
 
     fn warn_by(throttle: &Throttle, line: impl FnOnce() -> String) {
+        if let Some(line) = Watch::admitted(throttle, line) {
+            warn!("{line}");
+        }
+    }
+
+    /// The line if it may be logged, with how many before it were not.
+    fn admitted(throttle: &Throttle, line: impl FnOnce() -> String) -> Option<String> {
         match throttle.admit(Instant::now()) {
-            Verdict::Log { left_out: 0 } => warn!("{}", line()),
-            Verdict::Log { left_out } => warn!("{} ({left_out} lines like this were left out)", line()),
-            Verdict::LeaveOut => {}
+            Verdict::Log { left_out: 0 } => Some(line()),
+            Verdict::Log { left_out } => Some(format!("{} ({left_out} lines like this were left out)", line())),
+            Verdict::LeaveOut => None,
+        }
+    }
+
+    /// An Error Report was sent.
+    fn reported(&self, peer: &Peer, code: ErrorCode, violation: Option<Violation>) {
+        self.metrics.reports_sent.get_or_create(&CodeLabel { code: code.number().to_string() }).inc();
+        match violation {
+            // That is how a router finds the version (8210bis section 7): nothing is wrong with it.
+            Some(Violation::VersionAbove { asked, served }) if asked < FIRST_OCTET_OF_OTHERS => {
+                let line = || {
+                    format!(
+                        "router {peer} asks in version {asked}, and is told to ask in version {served}: error {code}"
+                    )
+                };
+                if let Some(line) = Watch::admitted(&self.steps_down, line) {
+                    info!("{line}");
+                }
+            }
+            Some(violation) => self.warn(|| format!("router {peer} gets error {code}: {violation}")),
+            None => debug!("router {peer} gets error {code}"),
         }
     }
 
@@ -96,7 +130,13 @@ impl Watch {
 
 impl Observer for Watch {
     fn refused(&self, peer: &Peer, why: &Refusal) {
+        let scheme = match (peer.layer, &peer.local) {
+            (Layer::Plain, Endpoint::Unix(_)) => "unix",
+            (layer, _) => layer.name(),
+        };
         let reason = match why {
+            // Nothing was refused. On plain TCP it is not counted either.
+            Refusal::Probed => return debug!("connection {peer} to {scheme}://{}: {why}", peer.local),
             Refusal::NotAdmitted => "not_admitted",
             Refusal::PerAddress { .. } => "per_address",
             Refusal::Proxy(_) => "proxy",
@@ -109,10 +149,6 @@ impl Observer for Watch {
             let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
             let new = || Arc::new(Throttle::new(REFUSALS_MAX, Duration::from_secs(1), Instant::now()));
             Arc::clone(refusals.entry((reason, peer.layer)).or_insert_with(new))
-        };
-        let scheme = match (peer.layer, &peer.local) {
-            (Layer::Plain, Endpoint::Unix(_)) => "unix",
-            (layer, _) => layer.name(),
         };
         Watch::warn_by(&throttle, || format!("connection {peer} to {scheme}://{} is refused: {why}", peer.local));
     }
@@ -142,24 +178,22 @@ impl Observer for Watch {
                 self.metrics.notifies.inc();
                 debug!("router {peer} is notified of serial {serial}");
             }
-            Event::Reported { code, violation } => {
-                self.metrics.reports_sent.get_or_create(&CodeLabel { code: code.number().to_string() }).inc();
-                match violation {
-                    Some(violation) => self.warn(|| format!("router {peer} gets error {code}: {violation}")),
-                    None => debug!("router {peer} gets error {code}"),
+            Event::Reported { code, violation } => self.reported(peer, *code, *violation),
+            Event::PeerReported(report) => {
+                if let Some(code) = report.code {
+                    // A router may write any code: those that nobody knows share a counter.
+                    let known = ErrorCode::from_number(code).map(|code| code.number().to_string());
+                    let label = CodeLabel { code: known.unwrap_or("other".to_owned()) };
+                    self.metrics.reports_received.get_or_create(&label).inc();
                 }
+                self.warn(|| format!("router {peer} {report}"));
             }
-            Event::PeerReported { code: Some(code), text } => {
-                // A router may write any code: those that nobody knows share a counter.
-                let known = ErrorCode::from_number(*code).map(|code| code.number().to_string());
-                let label = CodeLabel { code: known.unwrap_or("other".to_owned()) };
-                self.metrics.reports_received.get_or_create(&label).inc();
-                self.warn(|| format!("router {peer} reports error {code}: \"{text}\""));
-            }
-            Event::PeerReported { code: None, .. } => {
-                self.warn(|| format!("router {peer} sent a malformed Error Report"))
-            }
-            Event::Closing(reason @ (CloseReason::Stalled | CloseReason::Overtaken | CloseReason::Internal)) => {
+            Event::Closing(
+                reason @ (CloseReason::Stalled
+                | CloseReason::Overtaken
+                | CloseReason::Internal
+                | CloseReason::TooManyVersions),
+            ) => {
                 self.warn(|| format!("router {peer} is cut off: {reason}"));
             }
             Event::Closing(reason) => debug!("router {peer} is closed: {reason}"),
@@ -177,9 +211,9 @@ impl Observer for Watch {
             End::Ordered { peer_ended: true } => "in order".to_owned(),
             End::Ordered { peer_ended: false } => "in order, though the router did not end its side".to_owned(),
             End::Aborted => "by a reset, since the router took nothing any more".to_owned(),
-            End::Lost(error) => format!("by a broken connection: {error}"),
+            End::Lost(error) | End::Probed(error) => format!("by a broken connection: {error}"),
         };
-        if !matches!(end, End::Ordered { .. }) {
+        if let End::Aborted | End::Lost(_) = end {
             self.metrics.unclean_ends.inc();
         }
         match profile {

@@ -2,7 +2,7 @@
 
 use rtrcast_feed::curator::{Assessment, Loss, Over, TooOld};
 use rtrcast_feed::write::utc;
-use rtrcast_feed::{SlurmConflict, Tally};
+use rtrcast_feed::{SlurmConflict, SlurmErrors, SlurmFile, Tally};
 use rtrcast_proto::{Asn, Delta, Layout, Profile, Section};
 use std::io::{self, ErrorKind};
 use std::time::Duration;
@@ -147,6 +147,29 @@ pub(crate) fn describe_refused(tally: &Tally) -> Option<String> {
 pub(crate) fn describe_masked(tally: &Tally) -> Option<String> {
     let masked = count(tally.masked, "VRP");
     (tally.masked > 0).then(|| format!("{masked} had bits beyond the prefix length, which were set to zero"))
+}
+
+/// What is wrong with a SLURM file, a line for each mistake, with what can be done.
+pub(crate) fn describe_mistakes(errors: &SlurmErrors) -> Vec<String> {
+    let way_out = |lenient| if lenient { ", or use --slurm-lenient, which reads it as empty" } else { "" };
+    let lines = errors.iter().map(|error| format!("{error}{}", way_out(error.reason.is_lenient())));
+    let more = (errors.more() > 0).then(|| format!("and {}", count_more(errors.more())));
+    lines.chain(more).collect()
+}
+
+fn count_more(mistakes: usize) -> String {
+    if mistakes == 1 { "1 more mistake".to_owned() } else { format!("{mistakes} more mistakes") }
+}
+
+/// What a SLURM file lacks, and should have for whoever reads it strictly.
+pub(crate) fn describe_read_as_empty(file: &SlurmFile) -> Option<String> {
+    let remedies: Vec<String> = file.read_as_empty().iter().map(ToString::to_string).collect();
+    (!remedies.is_empty()).then(|| {
+        format!(
+            "a list that is missing or null is read as empty (--slurm-lenient); for a file that every program reads, {}",
+            remedies.join(", ")
+        )
+    })
 }
 
 /// Customers that are named in a line; more are only counted.

@@ -14,6 +14,7 @@ mod provenance;
 
 use crate::reader::{ReadError, Reason};
 use crate::rows::Rows;
+use crate::start::OtherKind;
 use crate::table::Stamp;
 use der::{Cursor, Element, Wrong, explicit};
 use sha2::{Digest, Sha256};
@@ -60,7 +61,10 @@ impl Reader {
         match read(&self.file, &mut rows) {
             Ok(Vrps::Represented) => Ok(rows),
             Ok(Vrps::NotRepresented) => Err(ReadError::in_binary(0, Reason::CcrWithoutVrps)),
-            Err(Wrong { at, what }) => Err(ReadError::in_binary(at as u64, Reason::Ccr(what))),
+            Err(Wrong { at, what }) => Err(match OtherKind::of_der(&self.file) {
+                Some(kind) => ReadError::in_binary(0, Reason::OtherKind(kind)),
+                None => ReadError::in_binary(at as u64, Reason::Ccr(what)),
+            }),
         }
     }
 }

@@ -1,14 +1,14 @@
-//! Files that are compressed, by gzip or by zstd.
+//! Files that are compressed, by gzip, zstd or xz.
 //!
 //! What comes of a piece goes on to the reader of the format at once, so that memory is bounded however much a file
 //! grows by decompression; its whole size has a limit too. A compressed file within a compressed one is nothing that
 //! anybody writes, and not recognised.
 
 mod gzip;
+mod xz;
 
 use crate::reader::{Octets, Plain, ReadError, Reason};
 use crate::rows::Rows;
-use std::fmt;
 use zstd::stream::raw::{DParameter, InBuffer, Operation, OutBuffer};
 
 /// The most octets that may come of decompressing a file: twenty times the JSON of the whole world.
@@ -21,6 +21,9 @@ const PIECE_OCTETS: usize = 64 * 1024;
 /// more is refused; no level of its program does unless asked to.
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
+/// The octets that an xz file begins with.
+const XZ_MAGIC: [u8; 6] = [0xFD, b'7', b'z', b'X', b'Z', 0x00];
+
 /// With what a file is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Compression {
@@ -28,15 +31,8 @@ pub(crate) enum Compression {
     Gzip,
     /// RFC 8878.
     Zstd,
-}
-
-impl fmt::Display for Compression {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Compression::Gzip => "gzip",
-            Compression::Zstd => "zstd",
-        })
-    }
+    /// The .xz file format, version 1.2.
+    Xz,
 }
 
 /// What the first octets of a file say of its compression.
@@ -51,13 +47,24 @@ pub(crate) enum Start {
 }
 
 impl Compression {
+    /// What its program is called.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+            Compression::Xz => "xz",
+        }
+    }
+
     /// Recognises the octets that a compressed file begins with.
     pub(crate) fn of(start: &[u8]) -> Start {
         match start {
             [0x1F, 0x8B, ..] => Start::Compressed(Compression::Gzip),
             // A frame, or one to be skipped (RFC 8878 sections 3.1.1 and 3.1.2).
             [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => Start::Compressed(Compression::Zstd),
-            [] | [0x1F] | [0x28] | [0x28, 0xB5] | [0x28, 0xB5, 0x2F] => Start::TooShort,
+            _ if start.starts_with(&XZ_MAGIC) => Start::Compressed(Compression::Xz),
+            _ if XZ_MAGIC.starts_with(start) => Start::TooShort,
+            [0x1F] | [0x28] | [0x28, 0xB5] | [0x28, 0xB5, 0x2F] => Start::TooShort,
             [0x50..=0x5F] | [0x50..=0x5F, 0x2A] | [0x50..=0x5F, 0x2A, 0x4D] => Start::TooShort,
             _ => Start::Plain,
         }
@@ -89,6 +96,7 @@ pub(crate) struct Reader {
 enum Decoder {
     Gzip(Box<gzip::Members>),
     Zstd(Zstd),
+    Xz(Box<xz::Streams>),
 }
 
 impl Reader {
@@ -96,7 +104,8 @@ impl Reader {
     pub(crate) fn new(compression: Compression) -> Result<Reader, ReadError> {
         let decoder = match compression {
             Compression::Gzip => Decoder::Gzip(Box::new(gzip::Members::new())),
-            Compression::Zstd => Decoder::Zstd(Zstd::new().map_err(|what| broken(compression, 0, &what))?),
+            Compression::Zstd => Decoder::Zstd(Zstd::new().map_err(|what| ReadError::in_binary(0, zstd_error(&what)))?),
+            Compression::Xz => Decoder::Xz(Box::new(xz::Streams::new())),
         };
         let piece = vec![0; PIECE_OCTETS].into_boxed_slice();
         Ok(Reader { decoder, piece, taken: 0, made: 0, made_max: DECOMPRESSED_OCTETS_MAX, content: Plain::new() })
@@ -124,10 +133,11 @@ impl Reader {
     }
 
     /// The file is complete: what was accepted of it.
-    pub(crate) fn finish(self) -> Result<Rows, ReadError> {
-        let complete = match &self.decoder {
+    pub(crate) fn finish(mut self) -> Result<Rows, ReadError> {
+        let complete = match &mut self.decoder {
             Decoder::Gzip(members) => members.is_complete(),
             Decoder::Zstd(frames) => frames.is_complete(),
+            Decoder::Xz(streams) => streams.is_complete(),
         };
         if !complete {
             return Err(ReadError::in_binary(self.taken, Reason::Truncated));
@@ -136,21 +146,35 @@ impl Reader {
     }
 
     fn step(&mut self, octets: &[u8]) -> Result<Step, ReadError> {
-        let stuck = |step: &Step| step.taken == 0 && step.made == 0 && !octets.is_empty();
-        let (compression, step) = match &mut self.decoder {
-            Decoder::Gzip(members) => (Compression::Gzip, members.step(octets, &mut self.piece)),
-            Decoder::Zstd(frames) => (Compression::Zstd, frames.step(octets, &mut self.piece)),
+        let step = match &mut self.decoder {
+            Decoder::Gzip(members) => members.step(octets, &mut self.piece).map_err(|what| gzip_error(&what)),
+            Decoder::Zstd(frames) => frames.step(octets, &mut self.piece).map_err(|what| zstd_error(&what)),
+            Decoder::Xz(streams) => streams.step(octets, &mut self.piece),
         };
-        match step {
-            Ok(step) if stuck(&step) => Err(broken(compression, self.taken, "it leads nowhere")),
-            Ok(step) => Ok(step),
-            Err(what) => Err(broken(compression, self.taken, &what)),
+        let step = match step {
+            Ok(Step { taken: 0, made: 0 }) if !octets.is_empty() => {
+                Err(Reason::Compression("it leads nowhere".to_owned()))
+            }
+            step => step,
+        };
+        step.map_err(|reason| ReadError::in_binary(self.place(), reason))
+    }
+
+    /// Behind which octet an error is.
+    fn place(&self) -> u64 {
+        match &self.decoder {
+            Decoder::Gzip(_) | Decoder::Zstd(_) => self.taken,
+            Decoder::Xz(streams) => streams.taken(),
         }
     }
 }
 
-fn broken(compression: Compression, taken: u64, what: &str) -> ReadError {
-    ReadError::in_binary(taken, Reason::Compression(format!("{compression}: {what}")))
+fn gzip_error(what: &str) -> Reason {
+    Reason::Compression(format!("gzip: {what}"))
+}
+
+fn zstd_error(what: &str) -> Reason {
+    Reason::Compression(format!("zstd: {what}"))
 }
 
 /// An error of the reader behind the decoder.
@@ -192,17 +216,22 @@ impl Zstd {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write as _;
 
     #[test]
     fn what_grows_beyond_the_limit_is_refused() {
         let document = [br#"{"roas": []"#.as_slice(), &[b' '; 200_000], b"}"].concat();
-        let compressed = zstd::encode_all(document.as_slice(), 1).unwrap();
-        let read = |made_max| {
-            let mut reader = Reader { made_max, ..Reader::new(Compression::Zstd).unwrap() };
-            reader.push(&compressed).map(|()| reader.finish().map(|rows| rows.accepted()))
-        };
-        assert_eq!(read(document.len() as u64), Ok(Ok(0)));
-        let error = read(document.len() as u64 - 1).unwrap_err();
-        assert_eq!(error.to_string(), "after decompression: larger than 200011 bytes");
+        let mut xz = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::with_preset(0)).unwrap();
+        xz.write_all(&document).unwrap();
+        let by_zstd = zstd::encode_all(document.as_slice(), 1).unwrap();
+        for (compression, compressed) in [(Compression::Zstd, by_zstd), (Compression::Xz, xz.finish().unwrap())] {
+            let read = |made_max| {
+                let mut reader = Reader { made_max, ..Reader::new(compression).unwrap() };
+                reader.push(&compressed).map(|()| reader.finish().map(|rows| rows.accepted()))
+            };
+            assert_eq!(read(document.len() as u64), Ok(Ok(0)));
+            let error = read(document.len() as u64 - 1).unwrap_err();
+            assert_eq!(error.to_string(), "after decompression: larger than 200011 bytes");
+        }
     }
 }

@@ -16,6 +16,7 @@ mod stretch;
 
 use crate::reader::{ReadError, Reason, VALUE_OCTETS_MAX};
 use crate::rows::Rows;
+use crate::start::OtherKind;
 use entry::{AUTHORIZATIONS, Among, METADATA, Member};
 use scan::{Cursor, Skip, Stop};
 pub(crate) use stretch::Stretch;
@@ -68,7 +69,12 @@ pub(crate) struct Reader {
     seen: [Option<usize>; Member::ALL.len()],
     rows: Rows,
     scratch: entry::Scratch,
+    /// Whether it has the member that each SLURM file has.
+    is_slurm: bool,
 }
+
+/// A member that only SLURM files have, and each of them.
+const SLURM_VERSION: &str = "slurmVersion";
 
 impl Reader {
     /// A reader at the start of a document.
@@ -84,6 +90,7 @@ impl Reader {
             seen: [None; Member::ALL.len()],
             rows: Rows::default(),
             scratch: entry::Scratch::default(),
+            is_slurm: false,
         }
     }
 
@@ -111,7 +118,8 @@ impl Reader {
             Some(entries) => member == Member::Document && entries == 0,
         };
         if Member::ALL.into_iter().zip(self.seen).all(nothing) {
-            return Err(self.error(0, Reason::NothingKnown));
+            let reason = if self.is_slurm { Reason::OtherKind(OtherKind::Slurm) } else { Reason::NothingKnown };
+            return Err(self.error(0, reason));
         }
         Ok(self.rows)
     }
@@ -292,6 +300,7 @@ impl Reader {
     fn member(&mut self, cursor: &mut Cursor<'_>) -> Result<Place, Stop> {
         let name = cursor.name()?;
         let known = Member::named(self.among, &name);
+        self.is_slurm |= name.is(SLURM_VERSION);
         let next = cursor.peek()?;
         if self.among == Among::Document && next == b'{' && name.is(AUTHORIZATIONS) {
             cursor.mark()?;

@@ -1,9 +1,55 @@
 //! Each way in which a SLURM file can be wrong, and how it is said: the place first, then the way out.
 
+use crate::start::OtherKind;
 use rtrcast_proto::{Asn, AspaError, NotDer, OriginError, Prefix};
 use std::fmt;
+use std::iter::once;
 
-/// Why a file is refused, and where.
+/// Why a file is refused: its mistakes in the order of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlurmErrors {
+    /// At least one.
+    first: Vec<SlurmError>,
+    more: usize,
+}
+
+impl SlurmErrors {
+    /// There is one, and there may be others.
+    pub(super) fn new(one: SlurmError, others: impl Iterator<Item = SlurmError>, more: usize) -> SlurmErrors {
+        SlurmErrors { first: once(one).chain(others).collect(), more }
+    }
+
+    /// The first ones, of which there is at least one.
+    pub fn iter(&self) -> impl Iterator<Item = &SlurmError> {
+        self.first.iter()
+    }
+
+    /// How many there are beside the first ones. Where the file breaks JSON's grammar the search ends.
+    pub fn more(&self) -> usize {
+        self.more
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.first.len() + self.more
+    }
+}
+
+/// All in one line.
+impl fmt::Display for SlurmErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first: Vec<String> = self.iter().map(SlurmError::to_string).collect();
+        f.write_str(&first.join("; "))?;
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
+    }
+}
+
+impl std::error::Error for SlurmErrors {}
+
+/// One mistake in a file, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlurmError {
     /// The line, counted from 1.
@@ -38,14 +84,36 @@ pub enum SlurmReason {
     OfVersion2(&'static str),
     /// A member stands twice, perhaps by two of its names.
     MemberTwice(&'static str),
-    /// A member that has to be there is not.
+    /// The version has to be there and is not.
+    MissingVersion,
+    /// A member of an entry that has to be there is not.
     Missing(&'static str),
+    /// A list, or an object of lists, that has to be there is not.
+    MissingList {
+        /// Its name.
+        name: &'static str,
+        /// What it is without an entry.
+        empty: &'static str,
+    },
+    /// Null stands for a list, or an object of lists.
+    NullList {
+        /// What it should be.
+        wanted: &'static str,
+        /// What it is without an entry.
+        empty: &'static str,
+    },
+    /// The file is a validator's output.
+    ValidatorOutput,
+    /// The file is something else that is well known.
+    OtherKind(OtherKind),
     /// A value of the wrong kind.
     WrongKind {
         /// What it should be.
         wanted: &'static str,
         /// What it is.
         found: String,
+        /// What it was probably meant to be.
+        meant: Option<String>,
     },
     /// A version other than 1 and 2.
     Version(String),
@@ -76,10 +144,9 @@ pub enum SlurmReason {
 impl fmt::Display for SlurmError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let SlurmError { line, column, place, reason } = self;
-        // Where a place says nothing, or a file may be one line, the column helps.
-        let grammar = matches!(reason, SlurmReason::NotJson(_) | SlurmReason::Truncated | SlurmReason::NotUtf8);
         write!(f, "line {line}")?;
-        if grammar || place.is_empty() {
+        // Where a place says nothing, or a file may be one line, the column helps.
+        if reason.is_of_grammar() || place.is_empty() {
             write!(f, ", column {column}")?;
         }
         let colon = if place.is_empty() { "" } else { ": " };
@@ -88,6 +155,45 @@ impl fmt::Display for SlurmError {
 }
 
 impl std::error::Error for SlurmError {}
+
+impl SlurmReason {
+    /// Whether the file can't be read on from there.
+    pub(super) fn is_of_grammar(&self) -> bool {
+        match self {
+            SlurmReason::Empty
+            | SlurmReason::NotUtf8
+            | SlurmReason::NotJson(_)
+            | SlurmReason::Truncated
+            | SlurmReason::OtherKind(_) => true,
+            SlurmReason::UnknownMember { .. }
+            | SlurmReason::OfVersion2(_)
+            | SlurmReason::MemberTwice(_)
+            | SlurmReason::MissingVersion
+            | SlurmReason::Missing(_)
+            | SlurmReason::MissingList { .. }
+            | SlurmReason::NullList { .. }
+            | SlurmReason::ValidatorOutput
+            | SlurmReason::WrongKind { .. }
+            | SlurmReason::Version(_)
+            | SlurmReason::NamesNothing(_)
+            | SlurmReason::NotAsn(_)
+            | SlurmReason::NotPrefix(_)
+            | SlurmReason::HostBits(..)
+            | SlurmReason::NotLength(_)
+            | SlurmReason::MaxLength(_)
+            | SlurmReason::NotBase64
+            | SlurmReason::SkiOctets(_)
+            | SlurmReason::Key(_)
+            | SlurmReason::NotAscending(..)
+            | SlurmReason::Aspa(_) => false,
+        }
+    }
+
+    /// Whether [`SlurmDialect::Lenient`](super::SlurmDialect::Lenient) reads it as an empty list.
+    pub fn is_lenient(&self) -> bool {
+        matches!(self, SlurmReason::MissingList { .. } | SlurmReason::NullList { .. })
+    }
+}
 
 impl fmt::Display for SlurmReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -104,8 +210,20 @@ impl fmt::Display for SlurmReason {
                 write!(f, "member \"{name}\" is of version 2, and the file says \"slurmVersion\": 1")
             }
             SlurmReason::MemberTwice(name) => write!(f, "member \"{name}\" stands twice"),
+            SlurmReason::MissingVersion => {
+                f.write_str("no \"slurmVersion\"; add \"slurmVersion\": 1, or 2 for a file with lists of ASPAs")
+            }
             SlurmReason::Missing(name) => write!(f, "no \"{name}\""),
-            SlurmReason::WrongKind { wanted, found } => write!(f, "{found} instead of {wanted}"),
+            SlurmReason::MissingList { name, empty } => write!(f, "no \"{name}\"; add \"{name}\": {empty}"),
+            SlurmReason::NullList { wanted, empty } => write!(f, "null instead of {wanted}; write {empty}"),
+            SlurmReason::ValidatorOutput => {
+                f.write_str("the output of a validator (\"roas\"), not SLURM; it is a source of data")
+            }
+            SlurmReason::OtherKind(kind) => write!(f, "this is {kind}; SLURM is plain JSON"),
+            SlurmReason::WrongKind { wanted, found, meant: None } => write!(f, "{found} instead of {wanted}"),
+            SlurmReason::WrongKind { wanted, found, meant: Some(meant) } => {
+                write!(f, "{found} instead of {wanted}; did you mean {meant}?")
+            }
             SlurmReason::Version(found) => write!(f, "{found} is not a version of SLURM that is known: 1 or 2"),
             SlurmReason::NamesNothing(members) => write!(f, "a filter without {members} names nothing to remove"),
             SlurmReason::NotAsn(found) => write!(f, "{found} is not an AS number: a whole number up to 4294967295"),

@@ -1,23 +1,25 @@
 //! SLURM: an operator's own exceptions to what validators say (RFC 8416, and its version 2 with ASPAs,
 //! draft-ietf-sidrops-aspa-slurm-04).
 //!
-//! A file is either accepted whole or refused with the place of its first mistake: a mistake that was passed over would
-//! remove routes that nobody named, or keep those that somebody did (`parse.rs`, over `walk.rs`, with the words of
-//! `error.rs`). Several files become one [`Slurm`] if they do not speak of the same (`merge.rs`, `overlap.rs`). That has
-//! [`Filters`], which judge records (`filters.rs`), and the assertions as an image; [`Effect`]s say which entries do
-//! something at all (`effects.rs`).
+//! A file is either accepted whole or refused with the places of its mistakes: a mistake that was passed over would
+//! remove routes that nobody named, or keep those that somebody did (`parse.rs` and `entries.rs`, over `walk.rs` and
+//! `mistakes.rs`, with the words of `error.rs`). Several files become one [`Slurm`] if they do not speak of the same
+//! (`merge.rs`, `overlap.rs`). That has [`Filters`], which judge records (`filters.rs`), and the assertions as an image;
+//! [`Effect`]s say which entries do something at all (`effects.rs`).
 
 mod effects;
+mod entries;
 mod error;
 mod filters;
 mod merge;
+mod mistakes;
 mod overlap;
 mod parse;
 mod spelling;
 mod walk;
 
 pub use effects::{Effect, Outcome};
-pub use error::{SlurmError, SlurmReason};
+pub use error::{SlurmError, SlurmErrors, SlurmReason};
 pub use filters::Filters;
 pub use merge::{Overlaps, Slurm};
 pub use overlap::{ConflictKind, Mention, SlurmConflict};
@@ -26,14 +28,15 @@ pub use spelling::meant;
 use rtrcast_proto::{Asn, Aspa, Prefix, ProviderAsn, Record, RouteOrigin, RouterKey};
 use std::fmt;
 
-/// How strictly names are read.
+/// How strictly files are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SlurmDialect {
     /// As the texts have them.
     #[default]
     Strict,
-    /// Also as files for Routinator 0.15 and RTRTR have them: `customerAsid` and `providers`, the latter in any order
-    /// and as often as they come.
+    /// Also as others write and read them. Files for Routinator 0.15 and RTRTR have `customerAsid` and `providers`, the
+    /// latter in any order and as often as they come. Files for StayRTR lack lists, or have null for one, and it takes
+    /// both for an empty list.
     Lenient,
 }
 
@@ -83,6 +86,7 @@ pub struct SlurmFile {
     version: SlurmVersion,
     filters: Vec<Entry<Filter>>,
     assertions: Vec<Entry<Assertion>>,
+    read_as_empty: Vec<ReadAsEmpty>,
 }
 
 impl SlurmFile {
@@ -99,6 +103,49 @@ impl SlurmFile {
     /// What it adds, in the order of the file.
     pub fn assertions(&self) -> &[Entry<Assertion>] {
         &self.assertions
+    }
+
+    /// What it lacks, and was read as empty. Strict readers refuse such a file.
+    pub fn read_as_empty(&self) -> &[ReadAsEmpty] {
+        &self.read_as_empty
+    }
+}
+
+/// A list, or an object of lists, that a file lacks. Its `Display` says what to write for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadAsEmpty {
+    /// The line where it should be, or is null, counted from 1.
+    pub line: u64,
+    /// The object that it belongs into; none for an object of lists.
+    pub within: Option<&'static str>,
+    /// Its name.
+    pub name: &'static str,
+    /// How it is written without an entry.
+    pub empty: &'static str,
+    /// What there is instead.
+    pub found: Absence,
+}
+
+/// What there is instead of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// Nothing.
+    Missing,
+    /// Null.
+    Null,
+}
+
+impl fmt::Display for ReadAsEmpty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ReadAsEmpty { line, within, name, empty, found } = self;
+        match found {
+            Absence::Missing => write!(f, "add \"{name}\": {empty}")?,
+            Absence::Null => write!(f, "write \"{name}\": {empty} instead of null")?,
+        }
+        match within {
+            Some(within) => write!(f, " in \"{within}\" (line {line})"),
+            None => write!(f, " (line {line})"),
+        }
     }
 }
 

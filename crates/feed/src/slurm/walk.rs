@@ -1,11 +1,15 @@
 //! A walk through a SLURM file that knows where it is: objects whose members are all known, lists, and single values.
 //!
-//! It goes on from one value to the next and never back, so that the lines of entries are counted once.
+//! Mistakes are noted as they are met (`mistakes.rs`). A member or an entry with one is passed over, and the walk goes on
+//! behind it; where the file breaks JSON's grammar the walk ends. The lines of entries are counted once.
 
-use super::error::{SlurmError, SlurmReason};
+use super::error::{SlurmError, SlurmErrors, SlurmReason};
+use super::mistakes::Mistakes;
 use super::{SlurmDialect, spelling};
+use crate::compressed::{Compression, Start};
 use crate::json::scan::{Cursor, Stop, Text, Value};
 use crate::scalar;
+use crate::start::OtherKind;
 use rtrcast_proto::Asn;
 
 /// A member that an object may have, and its name in a dialect; it may have several.
@@ -34,6 +38,32 @@ pub(super) struct Found<T> {
     pub(super) at: usize,
 }
 
+/// The members that an object has.
+pub(super) struct Members<M> {
+    /// Where it begins.
+    pub(super) at: usize,
+    seen: Vec<M>,
+    /// Those that unknown names were meant to be.
+    meant: Vec<M>,
+}
+
+impl<M: PartialEq> Members<M> {
+    /// Whether a member is there, right or wrong, or under a name that seems to be meant for it: then nobody should be
+    /// told that it is missing.
+    pub(super) fn has(&self, member: &M) -> bool {
+        self.seen.contains(member) || self.meant.contains(member)
+    }
+}
+
+/// A value could not be read; why has been noted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// The value is wrong; what stands behind it can be read.
+    Value,
+    /// The file breaks the grammar, so that nothing behind can be read.
+    Document,
+}
+
 enum Step {
     Member(&'static str),
     Entry(usize),
@@ -47,154 +77,209 @@ pub(super) struct Walk<'a> {
     dialect: SlurmDialect,
     /// Up to where lines were counted, and the line there.
     counted: (usize, u64),
+    mistakes: Mistakes,
 }
 
 impl<'a> Walk<'a> {
-    /// A walk that stands before the document; an error if there is none.
-    pub(super) fn new(octets: &'a [u8], dialect: SlurmDialect) -> Result<Walk<'a>, SlurmError> {
-        let mut walk = Walk { octets, cursor: Cursor::new(octets, 0), path: Vec::new(), dialect, counted: (0, 1) };
-        if let Err(error) = std::str::from_utf8(octets) {
-            return Err(walk.wrong(error.valid_up_to(), SlurmReason::NotUtf8));
+    /// A walk through a file.
+    pub(super) fn new(octets: &'a [u8], dialect: SlurmDialect) -> Walk<'a> {
+        let (path, mistakes) = (Vec::new(), Mistakes::default());
+        Walk { octets, cursor: Cursor::new(octets, 0), path, dialect, counted: (0, 1), mistakes }
+    }
+
+    /// Goes to the document.
+    pub(super) fn begin(&mut self) -> Result<(), Refused> {
+        if let Some(kind) = other_kind(self.octets) {
+            return Err(self.broken(0, SlurmReason::OtherKind(kind)));
         }
-        if octets.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(octets).trim_ascii().is_empty() {
-            return Err(walk.wrong(0, SlurmReason::Empty));
+        if let Err(error) = std::str::from_utf8(self.octets) {
+            return Err(self.broken(error.valid_up_to(), SlurmReason::NotUtf8));
         }
-        let mark = walk.cursor.skip_mark();
-        walk.ok(mark)?;
-        Ok(walk)
+        if self.octets.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(self.octets).trim_ascii().is_empty() {
+            return Err(self.broken(0, SlurmReason::Empty));
+        }
+        let mark = self.cursor.skip_mark();
+        self.ok(mark)
     }
 
     pub(super) fn dialect(&self) -> SlurmDialect {
         self.dialect
     }
 
-    /// Refuses what is not white space.
-    pub(super) fn end(mut self) -> Result<(), SlurmError> {
+    /// Refuses what is not white space behind the document.
+    pub(super) fn end(&mut self) -> Result<(), Refused> {
         match self.cursor.peek() {
             Err(Stop::Incomplete) => Ok(()),
-            _ => Err(self.wrong(self.cursor.at(), SlurmReason::NotJson("something follows the end"))),
+            _ => Err(self.broken(self.cursor.at(), SlurmReason::NotJson("something follows the end"))),
         }
     }
 
-    /// An error at an octet of the file, in the value where the walk is.
-    pub(super) fn wrong(&self, at: usize, reason: SlurmReason) -> SlurmError {
-        let before = self.octets.get(..at).unwrap_or(self.octets);
-        let line_start = before.iter().rposition(|octet| *octet == b'\n').map_or(0, |end| end + 1);
-        let column = (before.len() - line_start) as u64 + 1;
-        SlurmError { line: 1 + line_ends(before), column, place: self.place(), reason }
+    /// What is wrong with the file; none if nothing is.
+    pub(super) fn mistakes(self) -> Option<SlurmErrors> {
+        self.mistakes.into_errors()
     }
 
-    /// An error in a member of the value where the walk is.
-    pub(super) fn wrong_member(&mut self, name: &'static str, at: usize, reason: SlurmReason) -> SlurmError {
-        self.path.push(Step::Member(name));
-        let error = self.wrong(at, reason);
-        self.path.pop();
-        error
+    /// How many mistakes were noted.
+    pub(super) fn mistake_count(&self) -> usize {
+        self.mistakes.count()
     }
 
-    fn place(&self) -> String {
-        let mut place = String::new();
-        for step in &self.path {
-            match step {
-                Step::Member(name) if place.is_empty() => place.push_str(name),
-                Step::Member(name) => place.extend([".", name]),
-                Step::Entry(index) => place.push_str(&format!("[{index}]")),
-            }
-        }
-        place
+    /// Notes what is wrong at an octet of the file, in the value where the walk is.
+    pub(super) fn wrong(&mut self, at: usize, reason: SlurmReason) -> Refused {
+        self.note(at, reason);
+        Refused::Value
+    }
+
+    /// Notes what is wrong in a member of the value where the walk is, or in a member of that one.
+    pub(super) fn wrong_in(&mut self, members: &[&'static str], at: usize, reason: SlurmReason) -> Refused {
+        let depth = self.path.len();
+        self.path.extend(members.iter().map(|name| Step::Member(name)));
+        self.note(at, reason);
+        self.path.truncate(depth);
+        Refused::Value
+    }
+
+    /// Notes where the file can't be read on.
+    fn broken(&mut self, at: usize, reason: SlurmReason) -> Refused {
+        self.note(at, reason);
+        Refused::Document
+    }
+
+    fn note(&mut self, at: usize, reason: SlurmReason) {
+        let Walk { octets, path, mistakes, .. } = self;
+        mistakes.note(at, reason, |reason| {
+            let before = octets.get(..at).unwrap_or(octets);
+            let line_start = before.iter().rposition(|octet| *octet == b'\n').map_or(0, |end| end + 1);
+            let column = (before.len() - line_start) as u64 + 1;
+            SlurmError { line: 1 + line_ends(before), column, place: place(path), reason }
+        });
+    }
+
+    /// The line of an octet of the file.
+    pub(super) fn line_of(&self, at: usize) -> u64 {
+        1 + line_ends(self.octets.get(..at).unwrap_or(self.octets))
     }
 
     /// What the scanner says, with its place.
-    fn ok<T>(&self, scanned: Result<T, Stop>) -> Result<T, SlurmError> {
+    fn ok<T>(&mut self, scanned: Result<T, Stop>) -> Result<T, Refused> {
         scanned.map_err(|stop| match stop {
-            Stop::Incomplete => self.wrong(self.octets.len(), SlurmReason::Truncated),
-            Stop::Syntax(what) => self.wrong(self.cursor.at(), SlurmReason::NotJson(what)),
+            Stop::Incomplete => self.broken(self.octets.len(), SlurmReason::Truncated),
+            Stop::Syntax(what) => self.broken(self.cursor.at(), SlurmReason::NotJson(what)),
             // Readers of documents say these, and the scanner by itself never does.
-            Stop::Twice(name) | Stop::NotAList(name) => self.wrong(self.cursor.at(), SlurmReason::NotJson(name)),
+            Stop::Twice(name) | Stop::NotAList(name) => self.broken(self.cursor.at(), SlurmReason::NotJson(name)),
         })
     }
 
-    fn peek(&mut self) -> Result<u8, SlurmError> {
+    fn peek(&mut self) -> Result<u8, Refused> {
         let peeked = self.cursor.peek();
         self.ok(peeked)
     }
 
     /// The mark behind a member or an entry: true for a comma, false for the end.
-    fn goes_on(&mut self, end: u8, what: &'static str) -> Result<bool, SlurmError> {
+    fn goes_on(&mut self, end: u8, what: &'static str) -> Result<bool, Refused> {
         let mark = self.peek()?;
         if mark != b',' && mark != end {
-            return Err(self.wrong(self.cursor.at(), SlurmReason::NotJson(what)));
+            return Err(self.broken(self.cursor.at(), SlurmReason::NotJson(what)));
         }
         let taken = self.cursor.mark();
         self.ok(taken).map(|mark| mark == b',')
     }
 
-    /// Reads an object whose members are all among the names, each at most once; `each` has to take the value. It gives
-    /// where the object begins.
+    /// Reads an object whose members are all among the names, each at most once; `each` has to take the value. Members that
+    /// are wrong are noted and passed over.
     pub(super) fn object<M: Copy + PartialEq>(
         &mut self,
         names: &[Name<M>],
-        mut each: impl FnMut(&mut Walk<'a>, M) -> Result<(), SlurmError>,
-    ) -> Result<usize, SlurmError> {
-        let start = self.open(b'{', "an object")?;
+        mut each: impl FnMut(&mut Walk<'a>, M) -> Result<(), Refused>,
+    ) -> Result<Members<M>, Refused> {
+        let mut members =
+            Members { at: self.open(b'{', "an object")?, seen: Vec::with_capacity(names.len()), meant: Vec::new() };
         if self.peek()? == b'}' {
-            return self.goes_on(b'}', "expected }").map(|_| start);
+            return self.goes_on(b'}', "expected }").map(|_| members);
         }
-        let mut seen = Vec::with_capacity(names.len());
         loop {
-            let at = self.at()?;
-            let text = self.cursor.name();
-            let text = self.ok(text)?;
-            let name = self.known(names, &seen, &text, at)?;
-            if seen.contains(&name.member) {
-                return Err(self.wrong(at, SlurmReason::MemberTwice(name.name)));
+            let known = self.member(names, &mut members)?;
+            let start = self.at()?;
+            match known {
+                Some(name) => self.step(Step::Member(name.name), start, |walk| each(walk, name.member))?,
+                None => self.pass_over(start)?,
             }
-            seen.push(name.member);
-            self.path.push(Step::Member(name.name));
-            each(self, name.member)?;
-            self.path.pop();
             if !self.goes_on(b'}', "expected , or } after a member")? {
-                return Ok(start);
+                return Ok(members);
             }
         }
     }
 
-    /// The member that a name stands for. One that is there already is not what an unknown name was meant to be.
-    fn known<'n, M: PartialEq>(
-        &self,
-        names: &'n [Name<M>],
-        seen: &[M],
-        text: &Text<'a>,
-        at: usize,
-    ) -> Result<&'n Name<M>, SlurmError> {
-        if !text.is_well_escaped() {
-            return Err(self.wrong(at, SlurmReason::NotJson("malformed escape in a string")));
+    /// Reads one value on the way down. If it is wrong, it is passed over.
+    fn step(
+        &mut self,
+        step: Step,
+        start: usize,
+        read: impl FnOnce(&mut Walk<'a>) -> Result<(), Refused>,
+    ) -> Result<(), Refused> {
+        let depth = self.path.len();
+        self.path.push(step);
+        let outcome = read(self);
+        self.path.truncate(depth);
+        match outcome {
+            Err(Refused::Value) => self.pass_over(start),
+            outcome => outcome,
         }
-        let allowed =
-            || names.iter().filter(|name| name.dialect == SlurmDialect::Strict || name.dialect == self.dialect);
-        allowed().find(|name| text.is(name.name)).ok_or_else(|| {
-            let unseen = allowed().filter(|name| !seen.contains(&name.member)).map(|name| name.name);
-            let meant = spelling::meant(&text.octets(), unseen);
-            self.wrong(at, SlurmReason::UnknownMember { name: text.shown(), meant })
-        })
     }
 
-    /// Reads a list; `each` has to take one value, and is told its place and its line.
+    /// Goes behind the value that begins there.
+    fn pass_over(&mut self, start: usize) -> Result<(), Refused> {
+        self.cursor = Cursor::new(self.octets, start);
+        let passed = self.cursor.value();
+        self.ok(passed).map(|_| ())
+    }
+
+    /// Reads the name of a member; none if its value is not to be read.
+    fn member<'n, M: Copy + PartialEq>(
+        &mut self,
+        names: &'n [Name<M>],
+        members: &mut Members<M>,
+    ) -> Result<Option<&'n Name<M>>, Refused> {
+        let at = self.at()?;
+        let text = self.cursor.name();
+        let text = self.ok(text)?;
+        if !text.is_well_escaped() {
+            return Err(self.broken(at, SlurmReason::NotJson("malformed escape in a string")));
+        }
+        let dialect = self.dialect;
+        let allowed = || names.iter().filter(|name| name.dialect == SlurmDialect::Strict || name.dialect == dialect);
+        if let Some(name) = allowed().find(|name| text.is(name.name)) {
+            if members.seen.contains(&name.member) {
+                self.wrong(at, SlurmReason::MemberTwice(name.name));
+                return Ok(None);
+            }
+            members.seen.push(name.member);
+            return Ok(Some(name));
+        }
+        // One that is there already is not what an unknown name was meant to be.
+        let unseen = || allowed().filter(|name| !members.seen.contains(&name.member));
+        let meant = spelling::meant(&text.octets(), unseen().map(|name| name.name));
+        let member = unseen().find(|name| Some(name.name) == meant).map(|name| name.member);
+        members.meant.extend(member.filter(|member| !members.meant.contains(member)));
+        self.wrong(at, SlurmReason::UnknownMember { name: text.shown(), meant });
+        Ok(None)
+    }
+
+    /// Reads a list; `each` has to take one value, and is told its place and its line. Entries that are wrong are noted
+    /// and passed over.
     pub(super) fn list(
         &mut self,
-        mut each: impl FnMut(&mut Walk<'a>, usize, u64) -> Result<(), SlurmError>,
-    ) -> Result<(), SlurmError> {
+        mut each: impl FnMut(&mut Walk<'a>, usize, u64) -> Result<(), Refused>,
+    ) -> Result<(), Refused> {
         self.open(b'[', "a list")?;
         if self.peek()? == b']' {
             return self.goes_on(b']', "expected ]").map(|_| ());
         }
         let mut index = 0;
         loop {
-            self.peek()?;
+            let start = self.at()?;
             let line = self.line();
-            self.path.push(Step::Entry(index));
-            each(self, index, line)?;
-            self.path.pop();
+            self.step(Step::Entry(index), start, |walk| each(walk, index, line))?;
             index += 1;
             if !self.goes_on(b']', "expected , or ] in a list")? {
                 return Ok(());
@@ -202,14 +287,22 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Takes `null`, if that is what stands here.
+    pub(super) fn null(&mut self) -> Result<bool, Refused> {
+        if self.peek()? != b'n' {
+            return Ok(false);
+        }
+        self.value().map(|_| true)
+    }
+
     /// Where the next value begins.
-    pub(super) fn at(&mut self) -> Result<usize, SlurmError> {
+    pub(super) fn at(&mut self) -> Result<usize, Refused> {
         self.peek()?;
         Ok(self.cursor.at())
     }
 
     /// Takes an opening bracket, and gives its place.
-    fn open(&mut self, bracket: u8, wanted: &'static str) -> Result<usize, SlurmError> {
+    fn open(&mut self, bracket: u8, wanted: &'static str) -> Result<usize, Refused> {
         if self.peek()? != bracket {
             let other = self.value()?;
             return Err(self.wrong_kind(&other, wanted));
@@ -227,22 +320,22 @@ impl<'a> Walk<'a> {
         self.counted.1
     }
 
-    fn value(&mut self) -> Result<Found<Value<'a>>, SlurmError> {
+    fn value(&mut self) -> Result<Found<Value<'a>>, Refused> {
         let at = self.at()?;
         let value = self.cursor.value();
         Ok(Found { value: self.ok(value)?, at })
     }
 
-    fn wrong_kind(&self, found: &Found<Value<'a>>, wanted: &'static str) -> SlurmError {
-        self.wrong(found.at, SlurmReason::WrongKind { wanted, found: found.value.shown() })
+    fn wrong_kind(&mut self, found: &Found<Value<'a>>, wanted: &'static str) -> Refused {
+        self.wrong(found.at, SlurmReason::WrongKind { wanted, found: found.value.shown(), meant: None })
     }
 
     /// Reads a string.
-    pub(super) fn text(&mut self) -> Result<Found<Text<'a>>, SlurmError> {
+    pub(super) fn text(&mut self) -> Result<Found<Text<'a>>, Refused> {
         let found = self.value()?;
         match found.value {
             Value::Text(text) if text.is_well_escaped() => Ok(Found { value: text, at: found.at }),
-            Value::Text(_) => Err(self.wrong(found.at, SlurmReason::NotJson("malformed escape in a string"))),
+            Value::Text(_) => Err(self.broken(found.at, SlurmReason::NotJson("malformed escape in a string"))),
             Value::Number(_) | Value::True | Value::False | Value::Null | Value::Array | Value::Object => {
                 Err(self.wrong_kind(&found, "a string"))
             }
@@ -253,7 +346,7 @@ impl<'a> Walk<'a> {
     pub(super) fn whole<T: TryFrom<u64>>(
         &mut self,
         wrong: impl FnOnce(String) -> SlurmReason,
-    ) -> Result<Found<T>, SlurmError> {
+    ) -> Result<Found<T>, Refused> {
         let found = self.value()?;
         match found.value {
             Value::Number(digits) => {
@@ -261,17 +354,43 @@ impl<'a> Walk<'a> {
                 let value = value.ok_or_else(|| self.wrong(found.at, wrong(found.value.shown())))?;
                 Ok(Found { value, at: found.at })
             }
-            Value::Text(_) | Value::True | Value::False | Value::Null | Value::Array | Value::Object => {
+            Value::Text(text) => {
+                let meant = scalar::asn(&text.octets()).map(|number| number.0.to_string());
+                let (wanted, found_text) = ("a number", found.value.shown());
+                Err(self.wrong(found.at, SlurmReason::WrongKind { wanted, found: found_text, meant }))
+            }
+            Value::True | Value::False | Value::Null | Value::Array | Value::Object => {
                 Err(self.wrong_kind(&found, "a number"))
             }
         }
     }
 
     /// Reads an AS number, which is a number and nothing else.
-    pub(super) fn asn(&mut self) -> Result<Found<Asn>, SlurmError> {
+    pub(super) fn asn(&mut self) -> Result<Found<Asn>, Refused> {
         let Found { value, at } = self.whole(SlurmReason::NotAsn)?;
         Ok(Found { value: Asn(value), at })
     }
+}
+
+/// What a file is if it is something else that is well known.
+fn other_kind(octets: &[u8]) -> Option<OtherKind> {
+    match Compression::of(octets) {
+        Start::Compressed(compression) => Some(OtherKind::Compressed(compression.name())),
+        Start::TooShort | Start::Plain => OtherKind::of(octets),
+    }
+}
+
+/// A place as it is told.
+fn place(path: &[Step]) -> String {
+    let mut place = String::new();
+    for step in path {
+        match step {
+            Step::Member(name) if place.is_empty() => place.push_str(name),
+            Step::Member(name) => place.extend([".", name]),
+            Step::Entry(index) => place.push_str(&format!("[{index}]")),
+        }
+    }
+    place
 }
 
 fn line_ends(octets: &[u8]) -> u64 {

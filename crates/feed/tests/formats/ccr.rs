@@ -476,7 +476,7 @@ fn cc_06_what_is_not_der_or_follows_the_end_is_refused() {
             CCR: producedAt is no time as YYYYMMDDHHMMSSZ at byte 32
             CCR: producedAt is no time as YYYYMMDDHHMMSSZ at byte 32
             CCR: producedAt should have tag 0x18, not 0x17, at byte 32
-            CCR: the contentType is not that of a CCR at byte 3
+            this is a signed object of the RPKI, such as a ROA or a manifest, which validators read; give what a validator writes: JSON, CSV or CCR
             CCR: an extension is missing or cut short at byte 50
         "#]],
     );

@@ -38,6 +38,27 @@ fn routinator_s_three_kinds_of_csv() {
     );
 }
 
+/// RIPE's export of ROAs, and Routinator's `csvext`: the expiry is in UTC. When a ROA begins to be valid does not matter:
+/// whoever lists it has found it valid.
+#[test]
+fn the_validity_of_a_roa_ends_with_its_not_after() {
+    check(
+        "URI,ASN,IP Prefix,Max Length,Not Before,Not After\n\
+         \"rsync://repository.example/a.roa\",AS64496,192.0.2.0/24,24,2017-05-12 04:00:00,2020-05-12 04:00:00\n\
+         \"rsync://repository.example/b.roa\",AS64497,198.51.100.0/24,,2026-05-12 04:00:00,2028-05-12 04:00:00\n\
+         \"rsync://repository.example/c.roa\",AS64498,2001:db8::/32,48,2199-01-01 00:00:00,2199-12-31 23:59:59\n\
+         \"rsync://repository.example/d.roa\",AS64499,2001:db8::/32,48,,\n\
+         \"rsync://repository.example/e.roa\",AS64500,2001:db8::/32,48,2026-05-12 04:00:00,2026-13-12 04:00:00\n",
+        expect![[r#"
+            ipv4 + 198.51.100.0/24-24 AS64497 - 1841716800
+            ipv4 + 192.0.2.0/24-24 AS64496 - 1589256000
+            ipv6 + 2001:db8::/32-48 AS64499 - never
+            ipv6 + 2001:db8::/32-48 AS64498 - never
+            refused line[6]: expiry is "2026-13-12 04:00:00"
+        "#]],
+    );
+}
+
 #[test]
 fn fort_s_csv() {
     check(

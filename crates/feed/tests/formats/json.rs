@@ -294,7 +294,7 @@ fn what_is_no_validator_s_file_is_an_error() {
         (
             "<html>",
             expect![[r#"
-                error: neither a validator's JSON nor its CSV nor a CCR: it begins with "<html>"
+                error: this is an HTML page, perhaps an error page or a login page; give the URL or the file of a validator's JSON, CSV or CCR
             "#]],
         ),
         (
@@ -511,7 +511,8 @@ fn rtrtr_s_export_may_have_either_member() {
 fn octets_that_are_no_utf_8_are_an_error_wherever_they_stand() {
     let error = |document: &[u8]| read(document).err().map(|error| error.to_string());
     assert_eq!(error(b"{\"roas\": [],\n \"x\": \"\xFF\"}").unwrap(), "not UTF-8 at byte 20 (line 2)");
-    assert_eq!(error(b"\xFE\xFF\x00{").unwrap(), "not UTF-8 at byte 0 (line 1)");
+    assert_eq!(error(b"\xFE\xFF\x00{").unwrap(), "this is text in UTF-16; save it as UTF-8");
+    assert_eq!(error(b"\xFE\xFFx{").unwrap(), "not UTF-8 at byte 0 (line 1)");
     assert_eq!(error("{\"roas\": [], \"x\": \"Ü\"}".as_bytes()), None);
     assert_eq!(error("\u{FEFF}{\"roas\": []}".as_bytes()), None, "a byte order mark is passed over");
     assert!(error(b"{\"roas\": [], \"x\": \"\xC3\"}").unwrap().starts_with("not UTF-8"));

@@ -7,8 +7,10 @@ mod ccr;
 mod compressed;
 mod csv;
 mod json;
+mod kinds;
 mod order;
 mod write;
+mod xz;
 
 use expect_test::Expect;
 use rtrcast_feed::{ReadError, Reader, Rows, Table, Tally};

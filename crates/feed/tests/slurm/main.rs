@@ -10,7 +10,7 @@ mod properties;
 mod rules;
 
 use expect_test::Expect;
-use rtrcast_feed::{Overlaps, Reader, Slurm, SlurmConflict, SlurmDialect, SlurmError, SlurmFile};
+use rtrcast_feed::{Overlaps, Reader, Slurm, SlurmConflict, SlurmDialect, SlurmErrors, SlurmFile};
 use rtrcast_proto::{Image, Record, Section, Version};
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub(crate) const KEY: &str = "MAA";
 pub(crate) const SKI_A: &str = "QUFBQUFBQUFBQUFBQUFBQUFBQUE";
 pub(crate) const SKI_B: &str = "QkJCQkJCQkJCQkJCQkJCQkJCQkI";
 
-pub(crate) fn parse(document: &str) -> Result<SlurmFile, SlurmError> {
+pub(crate) fn parse(document: &str) -> Result<SlurmFile, SlurmErrors> {
     SlurmFile::parse(document.as_bytes(), SlurmDialect::Strict)
 }
 
@@ -90,18 +90,32 @@ pub(crate) fn judged(slurm: &Slurm, image: &Image) -> String {
     text
 }
 
-/// Everything that a file says, or why it is refused.
+/// Everything that a file says, or all that is wrong with it.
 pub(crate) fn said(document: &str, dialect: SlurmDialect) -> String {
     let file = match SlurmFile::parse(document.as_bytes(), dialect) {
         Ok(file) => file,
-        Err(error) => return format!("error: {error}\n"),
+        Err(errors) => return refused(&errors),
     };
     let mut text = format!("{:?}\n", file.version());
+    for gap in file.read_as_empty() {
+        writeln!(text, "{gap}").unwrap();
+    }
     for entry in file.filters() {
         writeln!(text, "{}: {}[{}]: {}", entry.line, entry.list.path(), entry.index, entry.value).unwrap();
     }
     for entry in file.assertions() {
         writeln!(text, "{}: {}[{}]: {}", entry.line, entry.list.path(), entry.index, entry.value).unwrap();
+    }
+    text
+}
+
+fn refused(errors: &SlurmErrors) -> String {
+    let mut text = String::new();
+    for error in errors.iter() {
+        writeln!(text, "error: {error}").unwrap();
+    }
+    if errors.more() > 0 {
+        writeln!(text, "and {} more", errors.more()).unwrap();
     }
     text
 }

@@ -387,9 +387,83 @@ fn the_lenient_dialect_knows_two_more_names() {
         error: line 9: locallyAddedAssertions.aspaAssertions[0]: member "customerAsn" stands twice
         error: line 9: locallyAddedAssertions.aspaAssertions[0]: member "providerAsns" stands twice
         error: line 9: locallyAddedAssertions.aspaAssertions[0].providerAsns: the ASPA has AS 0 beside other providers
-        error: line 9: locallyAddedAssertions.aspaAssertions[0].providers[0]: "AS2" instead of a number
+        error: line 9: locallyAddedAssertions.aspaAssertions[0].providers[0]: "AS2" instead of a number; did you mean 2?
         error: line 9: locallyAddedAssertions.aspaAssertions[0]: unknown member "customer"; did you mean "customerAsn"?
         error: line 9: locallyAddedAssertions.aspaAssertions[0]: unknown member "provider"; did you mean "providers"?
     "#]]
     .assert_eq(&errors);
+}
+
+/// Files that StayRTR serves: one that was written before there were BGPsec lists, and one that a Go program wrote.
+#[test]
+fn the_lenient_dialect_reads_missing_and_null_lists_as_empty() {
+    let missing = r#"{
+  "slurmVersion": 1,
+  "validationOutputFilters": { "prefixFilters": [] },
+  "locallyAddedAssertions": {
+    "prefixAssertions": [ { "asn": 64496, "prefix": "192.0.2.1/32", "maxPrefixLength": 32, "comment": "a host" } ]
+  }
+}"#;
+    let null = r#"{"slurmVersion":1,"validationOutputFilters":{"prefixFilters":null,"bgpsecFilters":null},
+"locallyAddedAssertions":{"prefixAssertions":[{"asn":64496,"prefix":"192.0.2.0/24"}],"bgpsecAssertions":null}}"#;
+    let whole_objects = r#"{"locallyAddedAssertions": null, "slurmVersion": 2}"#;
+    let none = r#"{"slurmVersion": 1, "validationOutputFilters": {}, "locallyAddedAssertions": {}}"#;
+    let mut text = String::new();
+    for document in [missing, null, whole_objects, none] {
+        text += &said(document, SlurmDialect::Lenient);
+        text += &said(document, SlurmDialect::Strict);
+    }
+    expect![[r#"
+        V1
+        add "bgpsecFilters": [] in "validationOutputFilters" (line 3)
+        add "bgpsecAssertions": [] in "locallyAddedAssertions" (line 4)
+        5: locallyAddedAssertions.prefixAssertions[0]: VRP 192.0.2.1/32-32 AS64496
+        error: line 3: validationOutputFilters: no "bgpsecFilters"; add "bgpsecFilters": []
+        error: line 4: locallyAddedAssertions: no "bgpsecAssertions"; add "bgpsecAssertions": []
+        V1
+        write "prefixFilters": [] instead of null in "validationOutputFilters" (line 1)
+        write "bgpsecFilters": [] instead of null in "validationOutputFilters" (line 1)
+        write "bgpsecAssertions": [] instead of null in "locallyAddedAssertions" (line 2)
+        2: locallyAddedAssertions.prefixAssertions[0]: VRP 192.0.2.0/24-24 AS64496
+        error: line 1: validationOutputFilters.prefixFilters: null instead of a list; write []
+        error: line 1: validationOutputFilters.bgpsecFilters: null instead of a list; write []
+        error: line 2: locallyAddedAssertions.bgpsecAssertions: null instead of a list; write []
+        V2
+        add "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": [], "aspaFilters": []} (line 1)
+        write "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": [], "aspaAssertions": []} instead of null (line 1)
+        error: line 1, column 1: no "validationOutputFilters"; add "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": [], "aspaFilters": []}
+        error: line 1: locallyAddedAssertions: null instead of an object; write {"prefixAssertions": [], "bgpsecAssertions": [], "aspaAssertions": []}
+        V1
+        add "prefixFilters": [] in "validationOutputFilters" (line 1)
+        add "bgpsecFilters": [] in "validationOutputFilters" (line 1)
+        add "prefixAssertions": [] in "locallyAddedAssertions" (line 1)
+        add "bgpsecAssertions": [] in "locallyAddedAssertions" (line 1)
+        error: line 1: validationOutputFilters: no "prefixFilters"; add "prefixFilters": []
+        error: line 1: validationOutputFilters: no "bgpsecFilters"; add "bgpsecFilters": []
+        error: line 1: locallyAddedAssertions: no "prefixAssertions"; add "prefixAssertions": []
+        error: line 1: locallyAddedAssertions: no "bgpsecAssertions"; add "bgpsecAssertions": []
+    "#]].assert_eq(&text);
+    // Everything else is as wrong as before.
+    let lists = r#""prefixFilters": null, "bgpsecFilters": [], "aspaFilters": null"#;
+    let mut text = String::new();
+    for document in [
+        "null".to_owned(),
+        r#"{"slurmVersion": null, "validationOutputFilters": {}, "locallyAddedAssertions": {}}"#.to_owned(),
+        r#"{"validationOutputFilters": {}, "locallyAddedAssertions": {}}"#.to_owned(),
+        format!(r#"{{"slurmVersion": 1, "validationOutputFilters": {{{lists}}}, "locallyAddedAssertions": {{}}}}"#),
+        r#"{"slurmVersion": 1, "validationOutputFilters": {"prefixFilters": [null]}, "locallyAddedAssertions": false}"#
+            .to_owned(),
+        r#"{"slurmVersion": 1, "validationOutputFilter": {}, "locallyAddedAssertions": {}}"#.to_owned(),
+    ] {
+        text += &said(&document, SlurmDialect::Lenient);
+    }
+    expect![[r#"
+        error: line 1, column 1: null instead of an object
+        error: line 1: slurmVersion: null instead of a number
+        error: line 1, column 1: no "slurmVersion"; add "slurmVersion": 1, or 2 for a file with lists of ASPAs
+        error: line 1: validationOutputFilters: member "aspaFilters" is of version 2, and the file says "slurmVersion": 1
+        error: line 1: validationOutputFilters.prefixFilters[0]: null instead of an object
+        error: line 1: locallyAddedAssertions: false instead of an object
+        error: line 1, column 21: unknown member "validationOutputFilter"; did you mean "validationOutputFilters"?
+    "#]].assert_eq(&text);
 }

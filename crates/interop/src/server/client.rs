@@ -125,7 +125,7 @@ impl History {
             ClientEvent::CacheReset => CACHE_RESET,
             ClientEvent::NoData => NO_DATA,
             ClientEvent::TimersAdjusted { .. } => "adjusted timers",
-            ClientEvent::PeerReported { .. } => GOT_REPORT,
+            ClientEvent::PeerReported(_) => GOT_REPORT,
             ClientEvent::Reported { .. } => "sent an Error Report",
             ClientEvent::Flushed(_) => FLUSHED,
             ClientEvent::Ended { why, again } => {

@@ -43,9 +43,13 @@ pub(crate) async fn read_header(socket: &Socket) -> Result<Proxied, ProxyError> 
             Parsed::Needs(missing) => missing.min(READ_OCTETS),
         };
         let into = buffer.get_mut(..missing).unwrap_or_default();
-        let octets = poll_fn(|context| socket.poll_read(context, into)).await.map_err(ProxyError::Io)?;
+        let octets = match poll_fn(|context| socket.poll_read(context, into)).await {
+            Ok(octets) => octets,
+            Err(_) if header.is_empty() => return Err(ProxyError::Probed),
+            Err(error) => return Err(ProxyError::Io(error)),
+        };
         if octets == 0 {
-            return Err(ProxyError::Ended);
+            return Err(if header.is_empty() { ProxyError::Probed } else { ProxyError::Ended });
         }
         header.extend(buffer.iter().take(octets));
     }
@@ -72,8 +76,10 @@ pub enum ProxyError {
     Addition,
     /// Another checksum than the header's.
     Checksum,
-    /// The connection ended before the header.
+    /// The connection ended within the header.
     Ended,
+    /// It ended before anything came.
+    Probed,
     /// The connection broke.
     Io(io::Error),
 }
@@ -98,6 +104,7 @@ impl fmt::Display for ProxyError {
             ProxyError::Addition => f.write_str("a PROXY v2 header that ends within a TLV"),
             ProxyError::Checksum => f.write_str("a PROXY v2 header with a wrong checksum"),
             ProxyError::Ended => f.write_str("the connection ended before the end of the PROXY v2 header"),
+            ProxyError::Probed => f.write_str("the connection ended before anything came"),
             ProxyError::Io(error) => write!(f, "reading the PROXY v2 header: {error}"),
         }
     }
@@ -136,12 +143,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_that_ends_within_the_header_says_so() {
-        for octets in [&header(0x21, 0x11, &IPV4)[..20], b"\r\n\r\n\0", &[]] {
+        for octets in [&header(0x21, 0x11, &IPV4)[..20], b"\r\n\r\n\0"] {
             let (mut balancer, cache) = pair();
             balancer.write_all(octets).unwrap();
             drop(balancer);
             let read = read_header(&cache).await;
             assert_eq!(shown(&read), "the connection ended before the end of the PROXY v2 header");
         }
+        let (balancer, cache) = pair();
+        drop(balancer);
+        assert!(matches!(read_header(&cache).await, Err(ProxyError::Probed)));
     }
 }

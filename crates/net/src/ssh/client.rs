@@ -2,7 +2,7 @@
 
 use super::key::{SshKey, fingerprint, public_line};
 use super::known_hosts::{self, HostKey, KnownHosts};
-use super::{Line, SUBSYSTEM, algorithms, printable, printable_error};
+use super::{Line, SUBSYSTEM, algorithms, describe, printable};
 use crate::transport::{Socket, Ssh};
 use russh::client::{AuthResult, Config, DisconnectReason, Handle, Handler, Session, connect_stream};
 use russh::keys::{Algorithm, HashAlg, PrivateKeyWithHashAlg, PublicKeyOrCertificate};
@@ -255,12 +255,15 @@ async fn log_in(handle: &mut ClientHandle, client: &SshClient, user: &str) -> Re
 fn broken(error: &russh::Error, last_words: Option<String>) -> io::Error {
     match (error, last_words) {
         (_, Some(words)) => io::Error::new(io::ErrorKind::ConnectionAborted, format!("the cache ended it: {words}")),
+        (russh::Error::IO(error), None) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            io::Error::new(io::ErrorKind::UnexpectedEof, "the cache has ended the connection in the SSH handshake")
+        }
         (russh::Error::IO(error), None) => io::Error::new(error.kind(), error.to_string()),
         (russh::Error::Disconnect, None) => {
             io::Error::new(io::ErrorKind::UnexpectedEof, "the cache has ended the SSH session")
         }
         (error, None) => {
-            io::Error::new(io::ErrorKind::InvalidData, format!("no SSH session: {}", printable_error(error)))
+            io::Error::new(io::ErrorKind::InvalidData, format!("no SSH session: {}", describe::error(error)))
         }
     }
 }

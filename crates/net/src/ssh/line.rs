@@ -78,6 +78,8 @@ struct State {
     inbox: VecDeque<u8>,
     /// Nothing more is read: what still comes is thrown away.
     discards: bool,
+    /// The peer has sent anything at all, below SSH.
+    has_received: bool,
     /// The peer has ended its side of the channel.
     peer_ended: bool,
     /// The peer has closed the channel.
@@ -215,6 +217,11 @@ impl Shared {
         Poll::Pending
     }
 
+    /// Whether the peer has sent anything at all.
+    pub(crate) fn has_received(&self) -> bool {
+        self.lock().has_received
+    }
+
     /// Reads no more.
     pub(crate) fn discard(&self) {
         let mut state = self.lock();
@@ -320,6 +327,9 @@ impl AsyncRead for Gate {
         let octets = ready!(socket.poll_read(context, unfilled)).map_err(|error| self.failed(error))?;
         if let (Some(newkeys), Some(read)) = (self.newkeys(), unfilled.get(..octets)) {
             newkeys.read(read);
+        }
+        if octets > 0 {
+            self.shared.lock().has_received = true;
         }
         into.advance(octets);
         Poll::Ready(Ok(()))

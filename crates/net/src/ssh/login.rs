@@ -6,7 +6,7 @@
 use super::key::fingerprint;
 use super::line::Shared;
 use super::server::{ATTEMPTS_MAX, Logins, OFFERS_MAX};
-use super::{SUBSYSTEM, printable, printable_error};
+use super::{SUBSYSTEM, describe, printable};
 use crate::transport::Nudges;
 use russh::keys::{Algorithm, PublicKey};
 use russh::server::{Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey};
@@ -78,7 +78,7 @@ impl Notes {
             (None, Some(russh::Error::IO(error))) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 "the client left before it logged in".to_owned()
             }
-            (None, Some(error)) => format!("no SSH session: {}", printable_error(error)),
+            (None, Some(error)) => format!("no SSH session: {}", describe::error(error)),
             (None, None) => "the client left before it logged in".to_owned(),
         }
     }

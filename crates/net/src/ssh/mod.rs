@@ -6,6 +6,7 @@
 mod algorithms;
 mod authorized_keys;
 mod client;
+mod describe;
 mod key;
 mod known_hosts;
 mod line;
@@ -24,8 +25,8 @@ pub use key::{KeyError, SshKey, SshKeyKind};
 pub use known_hosts::KnownHosts;
 pub(crate) use line::Line;
 pub use password::{HASH_MEMORY_KIB_MAX, HASH_PASSES_MAX, Passwords, hash_password};
-pub(crate) use server::accept;
 pub use server::{ATTEMPTS_MAX, Logins, OFFERS_MAX, SshServer, SshServerError};
+pub(crate) use server::{HandshakeFailure, accept};
 pub use turn::VERIFICATIONS_MAX;
 
 use std::error::Error;
@@ -56,21 +57,6 @@ fn printable(text: &str) -> String {
     /// Longer names are cut.
     const CHARS_MAX: usize = 64;
     text.chars().take(CHARS_MAX).flat_map(char::escape_debug).collect()
-}
-
-/// An error of russh, which may have the peer's lists of algorithms in it, fit for a log line.
-fn printable_error(error: &russh::Error) -> String {
-    /// Longer texts are cut. Both sides' lists have room.
-    const CHARS_MAX: usize = 1024;
-    let mut text = String::new();
-    for character in error.to_string().chars().take(CHARS_MAX) {
-        match character {
-            // Debug has escaped names already.
-            '"' | '\'' | '\\' => text.push(character),
-            character => text.extend(character.escape_debug()),
-        }
-    }
-    text
 }
 
 #[cfg(test)]

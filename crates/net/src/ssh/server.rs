@@ -172,6 +172,8 @@ impl fmt::Debug for SshServer {
 pub(crate) struct HandshakeFailure {
     /// The text.
     pub(crate) reason: String,
+    /// Whether the connection was ended before anything came.
+    pub(crate) is_probe: bool,
 }
 
 impl fmt::Display for HandshakeFailure {
@@ -211,7 +213,7 @@ pub(crate) async fn accept(
     // The connection is over, however it ends.
     let _ = line.socket().half_close();
     let _ = close::drain_in_time(line.socket(), close::DRAIN_OCTETS_MAX).await;
-    Err(HandshakeFailure { reason })
+    Err(HandshakeFailure { reason, is_probe: !line.shared().has_received() })
 }
 
 /// Waits for the subsystem or for the end of russh's task.

@@ -1,13 +1,15 @@
 //! The router's side of TLS.
 
+use super::anchors::{AnchoredServers, Anchors};
 use super::failure::{HandshakeFailure, Side};
-use super::{TlsError, TlsIdentity, authorities, provider};
+use super::{TlsError, TlsIdentity, describe, provider};
 use crate::close;
 use crate::transport::{Socket, Tls};
 use rustls::client::{ClientConnection, Resumption};
 use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore};
+use rustls_native_certs::ErrorKind;
 use std::sync::Arc;
 
 /// TLS as a router speaks it. Clones share everything.
@@ -22,22 +24,23 @@ pub struct TlsClient {
 }
 
 impl TlsClient {
-    /// Trusts these authorities (certificates as PEM), or without them the system's, which are read here from files;
+    /// Trusts these authorities, and whoever shows a certificate that is itself one of them (certificates as PEM), or without them the system's, which are read here from files;
     /// shows this identity to a cache that asks for one.
     pub fn new(
         trusted: Option<&[u8]>,
         identity: Option<TlsIdentity>,
         name: Option<&str>,
     ) -> Result<TlsClient, TlsError> {
-        let trusted = match trusted {
-            Some(pem) => authorities(pem)?,
-            None => authorities_of_the_system()?,
-        };
         let name = name.map(|name| server_name(name).ok_or_else(|| TlsError::Name(name.to_owned())));
         let builder = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&TLS13, &TLS12])
-            .expect("the provider has suites for both versions")
-            .with_root_certificates(trusted);
+            .expect("the provider has suites for both versions");
+        let builder = match trusted {
+            Some(pem) => builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(AnchoredServers::new(Anchors::from_pem(pem)?))),
+            None => builder.with_root_certificates(authorities_of_the_system()?),
+        };
         let mut config = match identity {
             Some(identity) => builder.with_client_cert_resolver(identity.resolver()),
             None => builder.with_no_client_auth(),
@@ -45,6 +48,11 @@ impl TlsClient {
         // A connection stays for weeks; nothing is kept for the next one.
         config.resumption = Resumption::disabled();
         Ok(TlsClient { config: Arc::new(config), name: name.transpose()? })
+    }
+
+    /// What it is made of, for another library that speaks TLS by rustls. The name is that library's to know.
+    pub fn config(&self) -> &ClientConfig {
+        &self.config
     }
 }
 
@@ -76,8 +84,17 @@ fn authorities_of_the_system() -> Result<Arc<RootCertStore>, TlsError> {
     // Systems carry certificates that nobody can read any more; the others count.
     store.add_parsable_certificates(found.certs);
     if store.is_empty() {
-        let why: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
+        let why: Vec<String> = found.errors.iter().map(unreadable).collect();
         return Err(TlsError::NoSystemAuthorities(why.join("; ")));
     }
     Ok(Arc::new(store))
+}
+
+/// What keeps the system's authorities from being read. The library's own text of malformed PEM has its octets in it.
+fn unreadable(error: &rustls_native_certs::Error) -> String {
+    match &error.kind {
+        ErrorKind::Pem(pem) => format!("{}: {}", error.context, describe::pem(pem)),
+        ErrorKind::Io { .. } | ErrorKind::Os(_) => error.to_string(),
+        _ => error.context.to_owned(),
+    }
 }

@@ -1,6 +1,7 @@
 //! What a router's certificate has to stand up to: an authority, its CRL, and the address that the router comes from.
 
-use super::{CrlOrigin, TlsError, TlsPart, authorities, from_pem, provider};
+use super::anchors::{AnchoredClients, Anchors};
+use super::{CrlOrigin, TlsError, TlsPart, describe, from_pem, provider};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::client::verify_server_name;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
@@ -24,7 +25,7 @@ pub enum ClientCertificates {
 /// What a router's certificate has to stand up to.
 #[derive(Clone, Debug)]
 pub struct ClientCheck {
-    /// Who vouches for routers: certificates as PEM.
+    /// Who vouches for routers, and for itself: certificates as PEM.
     pub authorities: Vec<u8>,
     /// CRLs as PEM, one or more in each. A certificate that its issuer's CRL names is refused, anywhere in the chain.
     ///
@@ -65,29 +66,26 @@ impl ClientCertificates {
             ClientCertificates::Requested(check) => (check, true),
             ClientCertificates::Required(check) => (check, false),
         };
-        let authorities = authorities(&check.authorities)?;
-        let builder = || WebPkiClientVerifier::builder_with_provider(Arc::clone(&authorities), provider());
+        let anchors = Arc::new(Anchors::from_pem(&check.authorities)?);
+        let builder = || WebPkiClientVerifier::builder_with_provider(Arc::clone(&anchors.store), provider());
         let (mut crls, mut origins) = (Vec::new(), Vec::new());
         for (place, pem) in check.crls.iter().enumerate() {
             let read = from_pem::<CertificateRevocationListDer<'static>>(TlsPart::Crls(place), pem)?;
             // By themselves first, so that an error can say where it is.
             builder().with_crls(read.clone()).build().map_err(|error| unusable(TlsPart::Crls(place), &error))?;
-            origins.extend(read.iter().filter_map(|crl| CrlOrigin::of(place, crl, &authorities)));
+            origins.extend(read.iter().filter_map(|crl| CrlOrigin::of(place, crl, &anchors.store)));
             crls.extend(read);
         }
         let builder = builder().with_crls(crls).allow_unknown_revocation_status().enforce_revocation_expiration();
         let builder = if may_show_none { builder.allow_unauthenticated() } else { builder };
         let inner = builder.build().map_err(|error| unusable(TlsPart::Authorities, &error))?;
+        let inner = Arc::new(AnchoredClients { inner, anchors });
         Ok(Verifier { inner, address: check.address, crls: origins })
     }
 }
 
 fn unusable(part: TlsPart, error: &VerifierBuilderError) -> TlsError {
-    let why = match error {
-        VerifierBuilderError::InvalidCrl(why) => format!("{why:?}"),
-        error => error.to_string(),
-    };
-    TlsError::Unreadable(part, why)
+    TlsError::Unreadable(part, describe::builder(error))
 }
 
 /// Verifies one connection's certificate: as all are, and for the address that it comes from. Within the handshake, so

@@ -2,7 +2,7 @@
 //! refuses all routers of its authority.
 
 use super::der::{self, Elements, SEQUENCE};
-use super::failure::duration;
+use super::describe::duration;
 use rustls::RootCertStore;
 
 const INTEGER: u8 = 0x02;

@@ -1,6 +1,8 @@
 //! DER (X.690) as far as certificates need it that rustls does not read for us: elements in a row, and times.
 
 pub(super) const SEQUENCE: u8 = 0x30;
+pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
+const OCTET_STRING: u8 = 0x04;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
@@ -27,6 +29,23 @@ impl<'a> Iterator for Elements<'a> {
         self.0 = rest;
         Some((tag, content))
     }
+}
+
+/// `[3]` in a TBSCertificate.
+const EXTENSIONS: u8 = 0xa3;
+
+/// The value of a certificate's extension (RFC 5280 section 4.1), if it has it.
+pub(super) fn extension<'a>(certificate: &'a [u8], identifier: &[u8]) -> Option<&'a [u8]> {
+    let (_, certificate) = Elements(certificate).next()?;
+    let (_, to_be_signed) = Elements(certificate).next()?;
+    let extensions = Elements(to_be_signed).find(|(tag, _)| *tag == EXTENSIONS)?.1;
+    let (_, extensions) = Elements(extensions).next()?;
+    Elements(extensions).find_map(|(_, extension)| {
+        let mut elements = Elements(extension);
+        elements.next().filter(|element| *element == (OBJECT_IDENTIFIER, identifier))?;
+        // A "critical" may stand between them.
+        elements.find(|(tag, _)| *tag == OCTET_STRING).map(|(_, value)| value)
+    })
 }
 
 /// A Time (RFC 5280 section 4.1.2.5) in seconds since 1970: UTCTime or GeneralizedTime, to the second and in UTC.

@@ -1,5 +1,6 @@
 //! What can be wrong with certificates, keys and lists before any connection is made.
 
+use super::describe;
 use std::error::Error;
 use std::fmt;
 
@@ -45,6 +46,11 @@ pub enum TlsError {
 }
 
 impl TlsError {
+    /// What the library does not take of a part.
+    pub(super) fn of_library(part: TlsPart, error: &rustls::Error) -> TlsError {
+        TlsError::Unreadable(part, describe::error(error))
+    }
+
     /// Which of the inputs it is about, so that the caller can name its file.
     pub fn part(&self) -> Option<TlsPart> {
         match self {

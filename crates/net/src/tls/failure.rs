@@ -1,5 +1,6 @@
 //! Why a TLS connection did not come about, or was ended by an alert: told apart by who has to do what.
 
+use super::describe;
 use rustls::{AlertDescription, CertificateError, Error as Rustls};
 use std::error::Error;
 use std::fmt;
@@ -11,14 +12,13 @@ const NAMES_MAX: usize = 8;
 /// The most characters of a name that are told: a DNS name has no more.
 const NAME_CHARS_MAX: usize = 253;
 
-/// The most characters that are told of an error that is not known here.
-const ERROR_CHARS_MAX: usize = 512;
-
 /// Which side we are; the other one is spoken of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Cache,
     Router,
+    /// Who fetches a URL.
+    Fetcher,
 }
 
 impl Side {
@@ -26,6 +26,7 @@ impl Side {
         match self {
             Side::Cache => "the router",
             Side::Router => "the cache",
+            Side::Fetcher => "the server",
         }
     }
 }
@@ -42,6 +43,8 @@ pub enum HandshakeFailure {
     Protocol(String),
     /// The connection broke.
     Lost(io::Error),
+    /// It was ended by a router, or what seemed to be one, before anything came.
+    Probed,
 }
 
 impl HandshakeFailure {
@@ -53,6 +56,18 @@ impl HandshakeFailure {
     /// The failure that lies in an error of a connection.
     pub fn of(error: &io::Error) -> Option<&HandshakeFailure> {
         error.get_ref()?.downcast_ref()
+    }
+
+    /// The failure that an error of another library is, where that fetches URLs through the TLS library. It may lie in
+    /// several errors of I/O, one within the other, of which only the outermost is among the causes.
+    pub fn of_fetch(error: &(dyn Error + 'static)) -> Option<HandshakeFailure> {
+        match error.downcast_ref() {
+            // Before there is anybody to speak with.
+            Some(error @ Rustls::General(_)) => return Some(HandshakeFailure::Protocol(describe::error(error))),
+            Some(error) => return Some(HandshakeFailure::new(error, Side::Fetcher)),
+            None => {}
+        }
+        HandshakeFailure::of_fetch(error.downcast_ref::<io::Error>()?.get_ref()?)
     }
 
     /// For a router that has agreed with the cache on a cipher suite. TLS 1.2 has no alert of its own for a certificate
@@ -74,19 +89,21 @@ impl HandshakeFailure {
                 HandshakeFailure::Untrusted(format!("{other}'s certificate is not accepted: {reason}"))
             }
             Rustls::InvalidCertRevocationList(error) => HandshakeFailure::Untrusted(format!(
-                "{other}'s certificate is not accepted: the CRL of its authority can't be used: {error:?}"
+                "{other}'s certificate is not accepted: the CRL of its authority can't be used: {}",
+                describe::crl(error)
             )),
             Rustls::NoCertificatesPresented => {
                 HandshakeFailure::Untrusted(format!("{other} shows no certificate, and has to"))
             }
             Rustls::AlertReceived(alert) => alert_received(*alert, side),
             Rustls::PeerIncompatible(why) => {
-                HandshakeFailure::Protocol(format!("{other} speaks no TLS that we accept: {why:?}"))
+                HandshakeFailure::Protocol(format!("{other} speaks no TLS that we accept: {}", describe::words_of(why)))
             }
-            Rustls::InvalidMessage(_) => {
-                HandshakeFailure::Protocol(format!("what {other} sends is no TLS ({error}): is it the right port?"))
-            }
-            error => HandshakeFailure::Protocol(format!("TLS with {other} fails: {error}")),
+            Rustls::InvalidMessage(why) => HandshakeFailure::Protocol(format!(
+                "what {other} sends is no TLS ({}): is it the right port?",
+                describe::words_of(why)
+            )),
+            error => HandshakeFailure::Protocol(format!("TLS with {other} fails: {}", describe::error(error))),
         }
     }
 }
@@ -98,6 +115,7 @@ impl fmt::Display for HandshakeFailure {
                 f.write_str(text)
             }
             HandshakeFailure::Lost(error) => write!(f, "the connection broke in the TLS handshake: {error}"),
+            HandshakeFailure::Probed => f.write_str("the connection ended before anything came"),
         }
     }
 }
@@ -110,6 +128,7 @@ impl From<HandshakeFailure> for io::Error {
             HandshakeFailure::Untrusted(_) | HandshakeFailure::Refused(_) => io::ErrorKind::PermissionDenied,
             HandshakeFailure::Protocol(_) => io::ErrorKind::InvalidData,
             HandshakeFailure::Lost(error) => error.kind(),
+            HandshakeFailure::Probed => io::ErrorKind::UnexpectedEof,
         };
         io::Error::new(kind, failure)
     }
@@ -117,22 +136,6 @@ impl From<HandshakeFailure> for io::Error {
 
 fn untrusted(error: &CertificateError, side: Side) -> String {
     match error {
-        CertificateError::UnknownIssuer => "none of the authorities that are trusted here vouches for it".to_owned(),
-        CertificateError::BadSignature => {
-            "its signature is not that of the authority of this name that is trusted here: was that renewed?".to_owned()
-        }
-        CertificateError::ExpiredContext { time, not_after } => {
-            format!("it expired {} ago", duration(time.as_secs().saturating_sub(not_after.as_secs())))
-        }
-        CertificateError::NotValidYetContext { time, not_before } => {
-            let wait = duration(not_before.as_secs().saturating_sub(time.as_secs()));
-            format!("it becomes valid only in {wait}: is a clock wrong?")
-        }
-        CertificateError::Revoked => "it is revoked".to_owned(),
-        CertificateError::ExpiredRevocationListContext { time, next_update } => {
-            let age = duration(time.as_secs().saturating_sub(next_update.as_secs()));
-            format!("the CRL of its authority expired {age} ago: fetch the current one")
-        }
         CertificateError::NotValidForNameContext { expected, presented } => {
             let expected = expected.to_str();
             let has = match presented.as_slice() {
@@ -141,18 +144,19 @@ fn untrusted(error: &CertificateError, side: Side) -> String {
             };
             match side {
                 Side::Cache => format!("it is not for {expected}, the address that the router comes from; {has}"),
-                Side::Router => format!("it is not for {expected}; {has} (a common name does not count)"),
+                Side::Router | Side::Fetcher => {
+                    format!("it is not for {expected}; {has} (a common name does not count)")
+                }
             }
         }
-        CertificateError::InvalidPurposeContext { .. } => match side {
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => match side {
             Side::Cache => "its extended key usage does not let it be a client's".to_owned(),
-            Side::Router => "its extended key usage does not let it be a server's".to_owned(),
+            Side::Router | Side::Fetcher => "its extended key usage does not let it be a server's".to_owned(),
         },
         CertificateError::ApplicationVerificationFailure => {
             "its address can't be checked, since this connection has none".to_owned()
         }
-        // It may hold parts of the certificate.
-        error => error.to_string().chars().take(ERROR_CHARS_MAX).flat_map(char::escape_debug).collect(),
+        error => describe::certificate(error),
     }
 }
 
@@ -177,6 +181,7 @@ fn alert_received(alert: AlertDescription, side: Side) -> HandshakeFailure {
         (AlertDescription::CertificateRequired, _) => "it wants a certificate of ours",
         (AlertDescription::BadCertificate, Side::Router) => "it wants our address as an iPAddress in the SAN",
         (AlertDescription::BadCertificate, Side::Cache) => "it wants the name that it knows us by in the SAN",
+        (AlertDescription::BadCertificate, Side::Fetcher) => "its log says why",
         (AlertDescription::UnknownCA, _) => "it does not trust the authority, or lacks its current CRL",
         (AlertDescription::CertificateExpired, _) => "it has expired, or a clock is wrong",
         (AlertDescription::CertificateRevoked, _) => "it is revoked",
@@ -192,36 +197,12 @@ fn alert_received(alert: AlertDescription, side: Side) -> HandshakeFailure {
         (AlertDescription::ProtocolVersion, _) => {
             return HandshakeFailure::Protocol(format!("{other} speaks no version of TLS that we do"));
         }
-        _ => return HandshakeFailure::Protocol(format!("{other} ends TLS with the alert {alert:?}")),
-    };
-    HandshakeFailure::Refused(format!("{other} does not accept our certificate ({}): {way_out}", spelt(alert)))
-}
-
-/// An alert in the specification's spelling (RFC 8446 section 6), as other programs log it.
-fn spelt(alert: AlertDescription) -> String {
-    match alert {
-        AlertDescription::UnknownCA => "unknown_ca".to_owned(),
-        alert => {
-            let mut name = String::new();
-            for (place, letter) in format!("{alert:?}").chars().enumerate() {
-                if letter.is_ascii_uppercase() && place > 0 {
-                    name.push('_');
-                }
-                name.push(letter.to_ascii_lowercase());
-            }
-            name
+        _ => {
+            return HandshakeFailure::Protocol(format!("{other} ends TLS with the alert {}", describe::alert(alert)));
         }
-    }
-}
-
-pub(super) fn duration(seconds: u64) -> String {
-    match seconds {
-        1 => "1 second".to_owned(),
-        0..120 => format!("{seconds} seconds"),
-        120..7_200 => format!("{} minutes", seconds / 60),
-        7_200..172_800 => format!("{} hours", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
-    }
+    };
+    let alert = describe::alert(alert);
+    HandshakeFailure::Refused(format!("{other} does not accept our certificate ({alert}): {way_out}"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A certificate chain and its private key: what one side shows.
 
-use super::{TlsError, TlsPart, Validity, from_pem, provider};
+use super::{TlsError, TlsPart, Validity, describe, from_pem, provider};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -21,13 +21,13 @@ impl TlsIdentity {
         let chain = from_pem::<CertificateDer<'static>>(TlsPart::Chain, chain)?;
         let key = private_key(key)?;
         let signing = provider().key_provider.load_private_key(key);
-        let signing = signing.map_err(|error| TlsError::Unreadable(TlsPart::Key, error.to_string()))?;
+        let signing = signing.map_err(|error| TlsError::of_library(TlsPart::Key, &error))?;
         let validity = chain.first().and_then(|own| Validity::of(own));
         let pair = CertifiedKey::new(chain, signing);
         match pair.keys_match() {
             Ok(()) => Ok(TlsIdentity { shown: Arc::new(pair.into()), validity }),
             Err(rustls::Error::InconsistentKeys(_)) => Err(TlsError::KeyMismatch),
-            Err(error) => Err(TlsError::Unreadable(TlsPart::Chain, error.to_string())),
+            Err(error) => Err(TlsError::of_library(TlsPart::Chain, &error)),
         }
     }
 
@@ -55,6 +55,6 @@ fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
     PrivateKeyDer::from_pem_slice(pem).map_err(|error| match error {
         _ if is_encrypted() => TlsError::EncryptedKey,
         pem::Error::NoItemsFound => TlsError::Missing(TlsPart::Key),
-        error => TlsError::Unreadable(TlsPart::Key, error.to_string()),
+        error => TlsError::Unreadable(TlsPart::Key, describe::pem(&error)),
     })
 }

@@ -4,10 +4,12 @@
 //! TLS 1.2 and 1.3 only, with the suites that BCP 195 leaves [T-TLS-01]. There is one crypto provider, given
 //! explicitly: a default of the process would belong to whoever sets it first.
 
+mod anchors;
 mod client;
 mod clients;
 mod crl;
 mod der;
+mod describe;
 mod error;
 mod failure;
 mod identity;
@@ -27,9 +29,7 @@ pub(crate) use server::accept;
 pub use server::{TlsMinimum, TlsServer};
 pub use validity::Validity;
 
-use rustls::RootCertStore;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use std::sync::{Arc, LazyLock};
 
@@ -44,17 +44,8 @@ fn from_pem<Item: PemObject>(part: TlsPart, pem: &[u8]) -> Result<Vec<Item>, Tls
     match items {
         Ok(items) if items.is_empty() => Err(TlsError::Missing(part)),
         Ok(items) => Ok(items),
-        Err(error) => Err(TlsError::Unreadable(part, error.to_string())),
+        Err(error) => Err(TlsError::Unreadable(part, describe::pem(&error))),
     }
-}
-
-fn authorities(pem: &[u8]) -> Result<Arc<RootCertStore>, TlsError> {
-    let mut store = RootCertStore::empty();
-    for certificate in from_pem::<CertificateDer<'_>>(TlsPart::Authorities, pem)? {
-        let added = store.add(certificate);
-        added.map_err(|error| TlsError::Unreadable(TlsPart::Authorities, error.to_string()))?;
-    }
-    Ok(Arc::new(store))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! It is read only after the certificate has been verified; what can't be read or shown falls back to the fingerprint.
 
-use super::der::{Elements, SEQUENCE};
+use super::der::{self, Elements, SEQUENCE};
 use rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use std::net::IpAddr;
 
@@ -12,10 +12,6 @@ const NAME_OCTETS_MAX: usize = 253;
 /// How much of a fingerprint is shown: enough to find the certificate.
 const FINGERPRINT_OCTETS: usize = 8;
 
-const OBJECT_IDENTIFIER: u8 = 0x06;
-const OCTET_STRING: u8 = 0x04;
-/// `[3]` in a TBSCertificate.
-const EXTENSIONS: u8 = 0xa3;
 /// id-ce-subjectAltName, 2.5.29.17.
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 
@@ -32,21 +28,9 @@ fn fingerprint(certificate: &[u8]) -> String {
 }
 
 fn first_alternative_name(certificate: &[u8]) -> Option<String> {
-    let (_, certificate) = Elements(certificate).next()?;
-    let (_, to_be_signed) = Elements(certificate).next()?;
-    let extensions = Elements(to_be_signed).find(|(tag, _)| *tag == EXTENSIONS)?.1;
-    let (_, extensions) = Elements(extensions).next()?;
-    let names = Elements(extensions).find_map(|(_, extension)| alternative_names(extension))?;
+    let value = der::extension(certificate, SUBJECT_ALT_NAME)?;
+    let (_, names) = Elements(value).next().filter(|(tag, _)| *tag == SEQUENCE)?;
     Elements(names).find_map(|(tag, name)| general_name(tag, name))
-}
-
-/// The content of the SAN's sequence, if this extension is it.
-fn alternative_names(extension: &[u8]) -> Option<&[u8]> {
-    let mut elements = Elements(extension);
-    elements.next().filter(|element| *element == (OBJECT_IDENTIFIER, SUBJECT_ALT_NAME))?;
-    // A "critical" may stand between them.
-    let (_, value) = elements.find(|(tag, _)| *tag == OCTET_STRING)?;
-    Elements(value).next().filter(|(tag, _)| *tag == SEQUENCE).map(|(_, names)| names)
 }
 
 /// A GeneralName (RFC 5280 section 4.2.1.6) as text: rfc822Name, dNSName, uniformResourceIdentifier or iPAddress.

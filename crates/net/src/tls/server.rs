@@ -106,7 +106,10 @@ pub(crate) async fn accept(
     let mut tls = Box::new(Tls::new(socket, connection.into()));
     if let Err(failure) = tls.handshake().await {
         tls.leave(close::DRAIN_OCTETS_MAX).await;
-        return Err(failure);
+        return Err(match failure {
+            HandshakeFailure::Lost(_) if !tls.has_received() => HandshakeFailure::Probed,
+            failure => failure,
+        });
     }
     let who = tls.peer_certificate().map(name::who);
     Ok((tls, who))

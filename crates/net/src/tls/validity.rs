@@ -2,7 +2,7 @@
 //! is the one that refuses it.
 
 use super::der::{self, Elements, SEQUENCE};
-use super::failure::duration;
+use super::describe::duration;
 
 /// `[0]` in a TBSCertificate.
 const VERSION: u8 = 0xa0;

@@ -21,17 +21,23 @@ pub(crate) struct Tls {
     connection: Connection,
     /// What the peer did wrong, or its alert. It is told when all that came before it has been read.
     broken: Option<rustls::Error>,
+    has_received: bool,
 }
 
 impl Tls {
     pub(crate) fn new(socket: Socket, mut connection: Connection) -> Tls {
         connection.set_buffer_limit(Some(SEND_OCTETS_MAX));
-        Tls { socket, connection, broken: None }
+        Tls { socket, connection, broken: None, has_received: false }
     }
 
     /// Says who the two are. Whatever the failure, an alert about it is flushed; [`leave`](Tls::leave) comes next.
     pub(crate) async fn handshake(&mut self) -> Result<(), HandshakeFailure> {
         poll_fn(|context| self.poll_handshake(context)).await
+    }
+
+    /// Whether the peer has sent anything at all.
+    pub(crate) fn has_received(&self) -> bool {
+        self.has_received
     }
 
     /// The peer's certificate as DER.
@@ -142,15 +148,20 @@ impl Tls {
     }
 
     fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let Tls { socket, connection, broken } = self;
+        let Tls { socket, connection, broken, has_received } = self;
         match receive(connection, broken, &mut Polled { socket, context }) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-            received => Poll::Ready(received),
+            received => {
+                *has_received |= matches!(received, Ok(1..));
+                Poll::Ready(received)
+            }
         }
     }
 
     fn receive_now(&mut self) -> io::Result<usize> {
-        receive(&mut self.connection, &mut self.broken, &mut Now(&self.socket))
+        let received = receive(&mut self.connection, &mut self.broken, &mut Now(&self.socket))?;
+        self.has_received |= received > 0;
+        Ok(received)
     }
 
     /// Sends what has been encrypted.

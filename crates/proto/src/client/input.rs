@@ -8,7 +8,7 @@ use super::update::Changes;
 use super::{ClientEvent, ClientSession, Complete, Connection, ConnectionEnd, Exchange, Link};
 use crate::version::{HEADER_OCTETS, PduType, Version};
 use crate::violation::{ErrorCode, Violation};
-use crate::wire::{COPY_OCTETS_MAX, Header, Pdu, check_length, report_said};
+use crate::wire::{COPY_OCTETS_MAX, Header, Pdu, PeerReport, check_length};
 use std::sync::Arc;
 
 /// What a header means in the connection's state.
@@ -198,11 +198,9 @@ impl ClientSession {
 
     /// An Error Report, whole or as much as its cache managed to send.
     fn take_report(&mut self, header: Header, octets: &[u8]) {
-        let (code, text) = match report_said(octets) {
-            Some((code, text)) => (Some(code), text),
-            None => (None, String::new()),
-        };
-        self.events.push_back(ClientEvent::PeerReported { code, text });
+        let report = PeerReport::read(octets);
+        let code = report.code;
+        self.events.push_back(ClientEvent::PeerReported(Box::new(report)));
         self.act_on_report(header.version, code);
     }
 
@@ -211,7 +209,7 @@ impl ClientSession {
         let Link::Up(connection) = &mut self.link else { return };
         let input = std::mem::take(&mut connection.input);
         let Some(header) = Header::parse(&input) else { return };
-        self.events.push_back(ClientEvent::PeerReported { code: Some(header.field), text: String::new() });
+        self.events.push_back(ClientEvent::PeerReported(Box::new(PeerReport::cut_short(header.field))));
         self.act_on_report(header.version, Some(header.field));
         // A code that leaves the connection open does not help: it is gone.
         self.conclude();

@@ -24,7 +24,7 @@ use crate::serial::{Serial, SessionId};
 use crate::time::{Moment, Timing};
 use crate::version::{Version, VersionRange};
 use crate::violation::{ErrorCode, Violation};
-use crate::wire;
+use crate::wire::{self, PeerReport};
 use negotiate::Speech;
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
@@ -96,12 +96,7 @@ pub enum ClientEvent {
         used: Timing,
     },
     /// The cache sent an Error Report.
-    PeerReported {
-        /// Its code; none if the report was malformed.
-        code: Option<u16>,
-        /// Its text with everything that is not printable ASCII escaped.
-        text: String,
-    },
+    PeerReported(Box<PeerReport>),
     /// An Error Report was sent.
     Reported {
         /// Its code.

@@ -6,7 +6,7 @@ use crate::time::Moment;
 use crate::version::{PduType, Version};
 use crate::view::Absent;
 use crate::violation::{ErrorCode, Violation};
-use crate::wire;
+use crate::wire::PeerReport;
 
 /// A session that is lost, and how much of the PDU that cost it is still waited for.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl ServerSession {
             }
             Sentence::PeerReport { .. } => {
                 self.events.push(Event::Received(PduType::ErrorReport));
-                self.events.push(peer_report(octets));
+                self.events.push(Event::PeerReported(Box::new(PeerReport::read(octets)))); // [C-ERR-02]
                 self.close(CloseReason::PeerReported);
             }
         }
@@ -177,13 +177,5 @@ impl ServerSession {
             self.report(version, ErrorCode::TransportFailure, None, &[], text);
         }
         self.close(reason);
-    }
-}
-
-/// What a router's Error Report says.
-fn peer_report(octets: &[u8]) -> Event {
-    match wire::report_said(octets) {
-        Some((code, text)) => Event::PeerReported { code: Some(code), text },
-        None => Event::PeerReported { code: None, text: String::new() }, // [C-ERR-02]
     }
 }

@@ -24,7 +24,7 @@ use crate::time::Moment;
 use crate::version::{PduType, Version};
 use crate::view::{View, Want};
 use crate::violation::{ErrorCode, Violation};
-use crate::wire;
+use crate::wire::{self, PeerReport};
 use answer::Query;
 use close::Sentence;
 use events::Events;
@@ -149,12 +149,7 @@ pub enum Event {
         violation: Option<Violation>,
     },
     /// The router sent an Error Report.
-    PeerReported {
-        /// Its code; none if the report was malformed.
-        code: Option<u16>,
-        /// Its text with everything that is not printable ASCII escaped.
-        text: String,
-    },
+    PeerReported(Box<PeerReport>),
     /// The session is over, after what has been given out so far.
     Closing(CloseReason),
 }

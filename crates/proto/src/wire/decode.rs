@@ -1,6 +1,6 @@
 //! From octets to PDUs. Lengths are checked before anything is read, and nothing is copied.
 
-use super::{Header, TEXT_OCTETS_MAX};
+use super::Header;
 use crate::payload::{Action, Asn, Prefix, PrefixError, ProviderAsn, RouteOrigin, RouterKey};
 use crate::serial::{Serial, SessionId};
 use crate::version::{HEADER_OCTETS, PDU_OCTETS_MAX, PduType, Version};
@@ -97,18 +97,6 @@ impl<'a> Pdu<'a> {
         let body = octets.get(HEADER_OCTETS..).unwrap_or_default();
         decode_body(version, pdu_type, header, body)
     }
-}
-
-/// The code and text of an Error Report, whatever its version; the text made safe to print and not too long. Nothing if
-/// it is malformed.
-pub(crate) fn report_said(octets: &[u8]) -> Option<(u16, String)> {
-    // All versions draw it alike, so one of a version that is not ours can be read as well.
-    let mut octets = octets.to_vec();
-    *octets.first_mut()? = Version::V2.octet();
-    let Ok(Pdu::ErrorReport(report)) = Pdu::decode(&octets) else { return None };
-    let text = report.text.strip_suffix(&[0]).unwrap_or(report.text);
-    let text = text.get(..TEXT_OCTETS_MAX).unwrap_or(text);
-    Some((report.code, text.escape_ascii().to_string()))
 }
 
 /// Refuses a Length that no PDU can have, from the header alone. [C-FRM-03]

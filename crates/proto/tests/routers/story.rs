@@ -261,11 +261,11 @@ impl Story {
             ClientEvent::TimersAdjusted { got: [refresh, retry, expire], used } => {
                 format!("timers {refresh} {retry} {expire} used as {}", shown_timing(*used))
             }
-            ClientEvent::PeerReported { code, text } => {
-                self.was_reported = ![Some(2), Some(4)].contains(code);
-                match code {
-                    Some(code) => format!("told of error {code} \"{}\"", shortened(text)),
-                    None => format!("told of an error \"{}\"", shortened(text)),
+            ClientEvent::PeerReported(report) => {
+                self.was_reported = ![Some(2), Some(4)].contains(&report.code);
+                match report.code {
+                    Some(code) => format!("told of error {code} \"{}\"", shortened(&report.text)),
+                    None => format!("told of an error \"{}\"", shortened(&report.text)),
                 }
             }
             ClientEvent::Reported { code, violation: Some(violation) } => format!("reported {code}: {violation}"),

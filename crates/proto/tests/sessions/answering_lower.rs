@@ -296,29 +296,29 @@ fn c_err_03_its_error_report_is_heard_in_its_own_version() {
     story_up_to(Version::V1).events().run(
         "> v2 reset-query\n> v2 error 7 \"twice\" copy=",
         expect![[r#"
-        > v2 reset-query
-        ! Received(ResetQuery)
-        ! negotiated version 1
-        < v1 cache-response session=4661
-        < v1 ipv4 + 10.0.0.0/8-24 AS64496
-        < v1 end-of-data session=4661 serial=7 refresh=3600 retry=600 expire=7200
-        ! Answered { answer: Full, serial: Serial(7) }
-        > v2 error 7 "twice" copy=
-        ! Received(ErrorReport)
-        ! PeerReported { code: Some(7), text: "twice" }
-        ! closing: the router reported an error
-        = close
-    "#]],
+            > v2 reset-query
+            ! Received(ResetQuery)
+            ! negotiated version 1
+            < v1 cache-response session=4661
+            < v1 ipv4 + 10.0.0.0/8-24 AS64496
+            < v1 end-of-data session=4661 serial=7 refresh=3600 retry=600 expire=7200
+            ! Answered { answer: Full, serial: Serial(7) }
+            > v2 error 7 "twice" copy=
+            ! Received(ErrorReport)
+            ! the router reports error 7 (Duplicate Announcement Received): "twice"
+            ! closing: the router reported an error
+            = close
+        "#]],
     );
     story_up_to(Version::V1).events().run(
         "> v2 error 1 \"\" copy=",
         expect![[r#"
-        > v2 error 1 "" copy=
-        ! Received(ErrorReport)
-        ! PeerReported { code: Some(1), text: "" }
-        ! closing: the router reported an error
-        = close
-    "#]],
+            > v2 error 1 "" copy=
+            ! Received(ErrorReport)
+            ! the router reports error 1 (Internal Error)
+            ! closing: the router reported an error
+            = close
+        "#]],
     );
 }
 

@@ -33,12 +33,12 @@ fn c_err_02_a_malformed_error_report_is_logged() {
     Story::new(VersionRange::ALL).events().run(
         ">> 01 0A 0000 00000010 000000FF 00000000",
         expect![[r#"
-        >> 01 0A 0000 00000010 000000FF 00000000
-        ! Received(ErrorReport)
-        ! PeerReported { code: None, text: "" }
-        ! closing: the router reported an error
-        = close
-    "#]],
+            >> 01 0A 0000 00000010 000000FF 00000000
+            ! Received(ErrorReport)
+            ! the router sent a malformed Error Report
+            ! closing: the router reported an error
+            = close
+        "#]],
     );
 }
 
@@ -48,32 +48,42 @@ fn c_err_03_a_router_s_error_report_is_logged_and_ends_the_session() {
         (
             "> v1 error 0 \"corrupt\" copy=0102",
             expect![[r#"
-            > v1 error 0 "corrupt" copy=0102
-            ! Received(ErrorReport)
-            ! PeerReported { code: Some(0), text: "corrupt" }
-            ! closing: the router reported an error
-            = close
-        "#]],
+                > v1 error 0 "corrupt" copy=0102
+                ! Received(ErrorReport)
+                ! the router reports error 0 (Corrupt Data) about "octets 0102 (length 2 is shorter than a header)": "corrupt"
+                ! closing: the router reported an error
+                = close
+            "#]],
+        ),
+        (
+            "> v1 error 7 \"\" copy=0104000000000014010808000a00000000000001",
+            expect![[r#"
+                > v1 error 7 "" copy=0104000000000014010808000a00000000000001
+                ! Received(ErrorReport)
+                ! the router reports error 7 (Duplicate Announcement Received) about "v1 ipv4 + 10.0.0.0/8-8 AS1"
+                ! closing: the router reported an error
+                = close
+            "#]],
         ),
         (
             "> v1 error 7 \"\" copy=",
             expect![[r#"
-            > v1 error 7 "" copy=
-            ! Received(ErrorReport)
-            ! PeerReported { code: Some(7), text: "" }
-            ! closing: the router reported an error
-            = close
-        "#]],
+                > v1 error 7 "" copy=
+                ! Received(ErrorReport)
+                ! the router reports error 7 (Duplicate Announcement Received)
+                ! closing: the router reported an error
+                = close
+            "#]],
         ),
         (
             ">> 01 0A 0003 00000016 00000000 00000006 41 1B 5B 6D C3 00",
             expect![[r#"
-            >> 01 0A 0003 00000016 00000000 00000006 41 1B 5B 6D C3 00
-            ! Received(ErrorReport)
-            ! PeerReported { code: Some(3), text: "A\\x1b[m\\xc3" }
-            ! closing: the router reported an error
-            = close
-        "#]],
+                >> 01 0A 0003 00000016 00000000 00000006 41 1B 5B 6D C3 00
+                ! Received(ErrorReport)
+                ! the router reports error 3 (Invalid Request): "A\x1b[m\xc3"
+                ! closing: the router reported an error
+                = close
+            "#]],
         ),
     ] {
         Story::new(VersionRange::ALL).tell("set ipv4 10.0.0.0/8-24 AS1\n> v1 reset-query").events().run(report, expect);
@@ -85,16 +95,16 @@ fn c_err_03_an_error_report_that_stays_incomplete_ends_the_session_after_a_secon
     Story::new(VersionRange::ALL).events().run(
         ">> 01 0A 0000 00001000 00000000\nat 999\nat 1000",
         expect![[r#"
-        >> 01 0A 0000 00001000 00000000
-        = waits 1000
-        at 999
-        = waits 1000
-        at 1000
-        ! Received(ErrorReport)
-        ! PeerReported { code: None, text: "" }
-        ! closing: the router reported an error
-        = close
-    "#]],
+            >> 01 0A 0000 00001000 00000000
+            = waits 1000
+            at 999
+            = waits 1000
+            at 1000
+            ! Received(ErrorReport)
+            ! the router sent a malformed Error Report
+            ! closing: the router reported an error
+            = close
+        "#]],
     );
 }
 
@@ -377,7 +387,7 @@ fn s_07_a_router_s_own_error_report_ends_a_response_early() {
             > v1 error 7 "" copy=
             go
             ! Received(ErrorReport)
-            ! PeerReported { code: Some(7), text: "" }
+            ! the router reports error 7 (Duplicate Announcement Received)
             ! closing: the router reported an error
             = close
         "#]],

@@ -310,6 +310,7 @@ fn shown(event: &Event) -> String {
         Event::Negotiated(profile) => format!("negotiated {profile}"),
         Event::Reported { code, violation: Some(violation) } => format!("reported {code}: {violation}"),
         Event::Reported { code, violation: None } => format!("reported {code}"),
+        Event::PeerReported(report) => format!("the router {report}"),
         Event::Closing(reason) => format!("closing: {reason}"),
         other => format!("{other:?}"),
     }

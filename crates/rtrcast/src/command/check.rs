@@ -5,24 +5,30 @@ use crate::config::CommandLine;
 use crate::entrance::{Loaded, Loader};
 use crate::exit::Failure;
 use crate::plan::{Followed, Plan};
-use crate::source::{self, Content, FetchOptions, Habits, Read, Source, unix_now};
+use crate::source::{
+    self, Content, FetchOptions, Habits, Read, SlurmFiles, SlurmOutcome, Source, is_slurm_name, unix_now,
+};
 use crate::words::{
     Told, age, count, describe, describe_assessment, describe_conflict, describe_masked, describe_over,
-    describe_refused, describe_remedy, plain, span,
+    describe_read_as_empty, describe_refused, describe_remedy, plain, span,
 };
 use rtrcast_feed::curator::{
     Choice, Curation, Curator, Freshness, Guard, Now, Output, Report, SourceId, contradicts_clock,
 };
 use rtrcast_feed::write::utc;
-use rtrcast_feed::{Overlaps, ReadError, Reason, Slurm, SlurmDialect, SlurmFile, Table};
+use rtrcast_feed::{Overlaps, ReadError, Reason, Slurm, SlurmDialect, Table};
 use rtrcast_proto::{Image, Moment, Profile, ServerPolicy, Version, VersionRange};
+use std::ffi::OsStr;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How much of a file is looked at to see whether it is meant as SLURM.
 const START_OCTETS: usize = 64 * 1024;
+
+/// Files of a directory that are not read and named; more are only counted.
+const OTHERS_NAMED_MAX: usize = 5;
 
 /// How long a transfer may take.
 const TRANSFER_MAX: Duration = Duration::from_secs(300);
@@ -52,7 +58,7 @@ struct Checker {
     /// By which data are judged that no configuration names.
     freshness: Freshness,
     /// SLURM files that are fine by themselves.
-    slurm: Vec<(Arc<str>, Arc<SlurmFile>)>,
+    slurm: SlurmFiles,
     complaints: usize,
 }
 
@@ -67,9 +73,18 @@ impl Checker {
         Checker::say(line);
     }
 
+    /// The same in lines: of many mistakes not each has one.
+    fn complain_in_lines(&mut self, lines: &[String], mistakes: usize) {
+        self.complaints += mistakes;
+        lines.iter().for_each(|line| Checker::say(line));
+    }
+
     fn file(&mut self, path: &Path) {
         if path.extension().is_some_and(|extension| extension == "toml") {
             return self.configuration(path);
+        }
+        if path.is_dir() {
+            return self.directory(path);
         }
         match is_slurm(path) {
             Ok(true) => self.slurm_file(path),
@@ -81,14 +96,21 @@ impl Checker {
     fn configuration(&mut self, path: &Path) {
         let outcome = CommandLine::of_file(path).settle().and_then(|settings| {
             let plan = Plan::new(&settings)?;
-            let within = |failure: Failure| Failure::Config(format!("{}: {failure}", path.display()));
-            plan.read_slurm().map_err(within)?;
+            let within = |failure: Failure| failure.within(path);
+            let slurm = plan.read_slurm().map_err(within)?;
             let listeners = Loader::new().load(&plan.listen).map_err(within)?;
-            Ok((plan, listeners))
+            Ok((plan, slurm, listeners))
         });
         match outcome {
-            Ok((plan, listeners)) => {
-                let (sources, slurm) = (count(plan.sources.len(), "source"), count(plan.slurm.len(), "SLURM file"));
+            Ok((plan, files, listeners)) => {
+                for (name, file) in files.iter().flatten().flatten() {
+                    if let Some(note) = describe_read_as_empty(file) {
+                        Checker::say(&format!("{}: note: {name}: {note}", path.display()));
+                    }
+                }
+                // A directory is as many files as it has.
+                let slurm = files.iter().map(|files| files.as_ref().map_or(1, Vec::len)).sum();
+                let (sources, slurm) = (count(plan.sources.len(), "source"), count(slurm, "SLURM file"));
                 let before = self.complaints;
                 for remark in listeners.iter().flat_map(Loaded::remarks) {
                     self.complain(&format!("{}: {remark}", path.display()));
@@ -97,6 +119,7 @@ impl Checker {
                 let verdict = if self.complaints == before { ", all well" } else { "" };
                 Checker::say(&format!("{}: a configuration with {sources} and {slurm}{verdict}", path.display()));
             }
+            Err(Failure::Slurm { lines, mistakes }) => self.complain_in_lines(&lines, mistakes),
             Err(failure) => self.complain(&failure.to_string()),
         }
     }
@@ -111,11 +134,10 @@ impl Checker {
             if let Err(reason) = followed.try_dialing() {
                 self.complain(&format!("{path}: {}: {reason}", followed.place));
             }
-            match &followed.place {
-                Source::File(file) if !file.exists() => {
-                    Checker::say(&format!("{path}: note: {} is not there yet", followed.place));
-                }
-                Source::File(_) | Source::Http(_) | Source::Rtr(_) => {}
+            if let Source::File(file) = &followed.place
+                && !file.exists()
+            {
+                Checker::say(&format!("{path}: note: {} is not there yet", followed.place));
             }
         }
         // What lies elsewhere is not fetched: a check is quick, and asks nobody.
@@ -133,14 +155,57 @@ impl Checker {
     }
 
     fn slurm_file(&mut self, path: &Path) {
-        match source::read_slurm(path, self.dialect) {
+        let outcome = source::read_slurm(path, self.dialect);
+        self.slurm(SlurmOutcome { name: path.display().to_string().into(), outcome });
+    }
+
+    fn slurm(&mut self, file: SlurmOutcome) {
+        let SlurmOutcome { name, outcome } = file;
+        match outcome {
             Ok(file) => {
                 let (filters, assertions) = (file.filters().len(), file.assertions().len());
                 let (filters, assertions) = (count(filters, "filter"), count(assertions, "assertion"));
-                Checker::say(&format!("{}: SLURM with {filters} and {assertions}, all well", path.display()));
-                self.slurm.push((path.display().to_string().into(), file));
+                let note = describe_read_as_empty(&file);
+                let verdict = if note.is_none() { ", all well" } else { "" };
+                Checker::say(&format!("{name}: SLURM with {filters} and {assertions}{verdict}"));
+                if let Some(note) = note {
+                    Checker::say(&format!("{name}: note: {note}"));
+                }
+                self.slurm.push((name, file));
             }
-            Err(failure) => self.complain(&format!("{}: {failure}", path.display())),
+            Err(failure) => {
+                let lines: Vec<String> = failure.lines().iter().map(|line| format!("{name}: {line}")).collect();
+                self.complain_in_lines(&lines, failure.mistakes());
+            }
+        }
+    }
+
+    /// A directory is one of SLURM files.
+    fn directory(&mut self, path: &Path) {
+        let read = source::names(path).and_then(|names| Ok((names, source::read_slurm_directory(path, self.dialect)?)));
+        let (names, files) = match read {
+            Ok(read) => read,
+            Err(failure) => return self.complain(&format!("{}: {failure}", path.display())),
+        };
+        let name = path.display();
+        if files.is_empty() {
+            let words =
+                "there is no file in it whose name ends in .slurm or .json, so nothing of it would be in effect";
+            Checker::say(&format!("{name}: note: {words}"));
+        }
+        files.into_iter().for_each(|file| self.slurm(file));
+        // What begins with a dot is not meant to be read by anybody.
+        let is_shown = |name: &OsStr| !name.as_encoded_bytes().starts_with(b".");
+        let is_other = |path: &&PathBuf| path.file_name().is_some_and(|name| is_shown(name) && !is_slurm_name(name));
+        let others: Vec<String> =
+            names.iter().filter(is_other).filter_map(|path| Some(path.file_name()?.display().to_string())).collect();
+        if !others.is_empty() {
+            let named: Vec<&str> = others.iter().take(OTHERS_NAMED_MAX).map(String::as_str).collect();
+            let more = if others.len() > named.len() { ", ..." } else { "" };
+            let named = named.join(", ");
+            Checker::say(&format!(
+                "{name}: note: not read, as the name does not end in .slurm or .json: {named}{more}"
+            ));
         }
     }
 
@@ -178,7 +243,7 @@ impl Checker {
                 data.say_what_is_in_effect(place, freshness);
                 Some(data)
             }
-            Ok(Read { content: Content::Slurm(_), .. }) => None,
+            Ok(Read { content: Content::Slurm(_) | Content::SlurmDirectory(_), .. }) => None,
             Err(failure @ source::Failure::Content(ReadError { reason: Reason::NothingKnown, .. })) => {
                 self.complain(&format!("{place}: {failure}, and no SLURM (\"slurmVersion\")"));
                 None

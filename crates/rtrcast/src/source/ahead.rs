@@ -198,7 +198,7 @@ mod tests {
         let file = Temporary::new("sound.json", &document(60_000));
         let read = |helpers| match read_with(&file.0, helpers).unwrap() {
             Content::Table(table, tally) => (table, tally),
-            Content::Slurm(_) => unreachable!("it was read as a table"),
+            Content::Slurm(_) | Content::SlurmDirectory(_) => unreachable!("it was read as a table"),
         };
         let (alone, tally) = read(0);
         assert_eq!((tally.entries, tally.refused), (60_001, 600));

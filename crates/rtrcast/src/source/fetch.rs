@@ -5,8 +5,10 @@ use crate::cli::DialOptions;
 use crate::words::{plain, without_os_errors};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::{Action, Attempt, Policy};
-use reqwest::{Certificate, Client, ClientBuilder, Identity, Proxy, Url};
+use reqwest::{Client, ClientBuilder, Identity, Proxy, Url};
 use rtrcast_feed::SlurmDialect;
+use rtrcast_net::{HandshakeFailure, TlsClient, TlsIdentity};
+use std::any::Any;
 use std::error::Error;
 use std::fs;
 use std::io::{self, Read};
@@ -78,7 +80,7 @@ impl FetchOptions {
         let proxy = self.proxy.as_deref().filter(|proxy| *proxy != NO_PROXY);
         // It is not repeated: it may have a password.
         if let Some(Err(error)) = proxy.map(Proxy::all) {
-            return senseless(&["proxy"], &format!("not the URL of a proxy: {}", with_causes(&error)));
+            return senseless(&["proxy"], &format!("not the URL of a proxy: {}", innermost(&error)));
         }
         let scheme = proxy.and_then(|proxy| proxy.split_once("://")).map(|(scheme, _)| scheme);
         if proxy.is_some()
@@ -88,7 +90,7 @@ impl FetchOptions {
             return senseless(&["proxy"], &format!("not the URL of a proxy, which begins with {known}://"));
         }
         match place {
-            Source::File(_) | Source::Rtr(_) if *self != FetchOptions::default() => {
+            Source::File(_) | Source::Directory(_) | Source::Rtr(_) if *self != FetchOptions::default() => {
                 senseless(&[], "only URLs and caches have such options")
             }
             Source::Http(url) if self.token_file.is_some() && !is_protected(url) => {
@@ -99,7 +101,7 @@ impl FetchOptions {
                 let reason = format!("a token for {place} would travel to the proxy in the open; use https");
                 senseless(&["token-file", "proxy"], &reason)
             }
-            Source::File(_) | Source::Http(_) | Source::Rtr(_) => Ok(()),
+            Source::File(_) | Source::Directory(_) | Source::Http(_) | Source::Rtr(_) => Ok(()),
         }
     }
 
@@ -111,7 +113,7 @@ impl FetchOptions {
     /// Those of them that concern a place: what is said for all URLs does not concern files.
     pub(crate) fn of_all_for(&self, place: &Source) -> FetchOptions {
         match place {
-            Source::File(_) | Source::Rtr(_) => FetchOptions::default(),
+            Source::File(_) | Source::Directory(_) | Source::Rtr(_) => FetchOptions::default(),
             Source::Http(_) => self.clone(),
         }
     }
@@ -156,7 +158,7 @@ pub(super) fn client(url: &Url, habits: &Habits) -> Result<Client, Failure> {
     match builder(url, habits)?.build() {
         Err(error) if url.scheme() != "https" && habits.fetch.ca.is_none() => {
             // A system without any authorities, as containers are, can fetch what needs none.
-            debug!("{}; trusting no authority", with_causes(&error));
+            debug!("{}; trusting no authority", innermost(&error));
             builder(url, habits)?.tls_certs_only([]).build().map_err(broken)
         }
         built => built.map_err(broken),
@@ -173,29 +175,46 @@ fn builder(url: &Url, habits: &Habits) -> Result<ClientBuilder, Failure> {
         // The URL that redirects may have secrets, which are not for where it leads to.
         .referer(false)
         .redirect(Policy::custom(redirect));
-    if let Some(path) = ca {
-        let pem = read("the authorities' certificates", path)?;
-        let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| unusable(&[ca], &error))?;
-        if certificates.is_empty() {
-            return Err(Failure::Options(format!("{}: there is no certificate in it", path.display())));
+    match (ca, client_cert, client_key) {
+        // The library that fetches refuses a certificate that is itself the authority.
+        (Some(path), ..) => builder = builder.tls_backend_preconfigured(tls(path, client_cert, client_key)?),
+        (None, Some(cert), Some(key)) => {
+            identity(cert, key)?;
+            let mut pem = read("the client's certificate", cert)?;
+            pem.push(b'\n');
+            pem.extend(read("the client's key", key)?);
+            let identity = Identity::from_pem(&pem).map_err(|error| unusable(&[client_cert, client_key], &error))?;
+            builder = builder.identity(identity);
         }
-        builder = builder.tls_certs_only(certificates);
-    }
-    if let (Some(cert), Some(key)) = (client_cert, client_key) {
-        let mut pem = read("the client's certificate", cert)?;
-        pem.push(b'\n');
-        pem.extend(read("the client's key", key)?);
-        let identity = Identity::from_pem(&pem).map_err(|error| unusable(&[client_cert, client_key], &error))?;
-        builder = builder.identity(identity);
+        (None, ..) => {}
     }
     builder = match proxy.as_deref() {
         // The environment's proxy is not this machine itself.
         None if habits.fetch.has_open_token(url) => builder.no_proxy(),
         None => builder,
         Some(NO_PROXY) => builder.no_proxy(),
-        Some(proxy) => builder.proxy(Proxy::all(proxy).map_err(|error| Failure::Options(with_causes(&error)))?),
+        Some(proxy) => builder.proxy(Proxy::all(proxy).map_err(|error| Failure::Options(innermost(&error)))?),
     };
     Ok(builder)
+}
+
+/// TLS that trusts these authorities, as caches that are followed are trusted.
+fn tls(ca: &Path, client_cert: &Option<PathBuf>, client_key: &Option<PathBuf>) -> Result<impl Any + use<>, Failure> {
+    let trusted = read("the authorities' certificates", ca)?;
+    let identity = match (client_cert, client_key) {
+        (Some(cert), Some(key)) => Some(identity(cert, key)?),
+        _ => None,
+    };
+    let client = TlsClient::new(Some(&trusted), identity, None);
+    let client = client.map_err(|error| Failure::Options(format!("{}: {error}", ca.display())))?;
+    Ok(client.config().clone())
+}
+
+/// What is shown to servers; what is wrong with it is told by our own words.
+fn identity(cert: &Path, key: &Path) -> Result<TlsIdentity, Failure> {
+    let (chain, private) = (read("the client's certificate", cert)?, read("the client's key", key)?);
+    let made = TlsIdentity::from_pem(&chain, &private);
+    made.map_err(|error| Failure::Options(format!("{}, {}: {error}", cert.display(), key.display())))
 }
 
 fn read(what: &str, path: &Path) -> Result<Vec<u8>, Failure> {
@@ -213,9 +232,10 @@ fn read(what: &str, path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// What is wrong with what was read from one of these files.
 fn unusable(files: &[&Option<PathBuf>], error: &reqwest::Error) -> Failure {
+    let reason = innermost(error);
     let files: Vec<String> = files.iter().filter_map(|path| Some(path.as_ref()?.display().to_string())).collect();
     let place = if files.is_empty() { String::new() } else { format!("{}: ", files.join(", ")) };
-    Failure::Options(format!("{place}{}", with_causes(error)))
+    Failure::Options(format!("{place}{reason}"))
 }
 
 /// Follows redirects, but never from a protected channel to an unprotected one.
@@ -230,18 +250,39 @@ fn redirect(attempt: Attempt<'_>) -> Action {
     }
 }
 
-/// An error with all that caused it: the outermost says little.
-pub(super) fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let inner = error.to_string();
-        if !text.ends_with(&inner) {
-            text = format!("{text}: {inner}");
+/// What is wrong in the end: the outer causes say where in the library.
+pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
+    causes(error).pop().unwrap_or_default()
+}
+
+/// The texts of an error and of all that caused it.
+fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
+    let mut texts: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        next = error.source();
+        if let Some(failure) = HandshakeFailure::of_fetch(error) {
+            texts.push(match failure {
+                HandshakeFailure::Untrusted(_) => format!("{failure}; --fetch-ca names the authority to trust"),
+                HandshakeFailure::Refused(_) => {
+                    format!("{failure}; --fetch-client-cert and --fetch-client-key say what it is shown")
+                }
+                HandshakeFailure::Protocol(_) | HandshakeFailure::Lost(_) | HandshakeFailure::Probed => {
+                    failure.to_string()
+                }
+            });
+            break;
         }
-        cause = error.source();
+        // It says by the name of a variant where in the library it comes from.
+        if next.is_some() && error.is::<hyper_util::client::legacy::Error>() {
+            continue;
+        }
+        let text = without_os_errors(&error.to_string());
+        if !texts.last().is_some_and(|outer| outer.ends_with(&text)) {
+            texts.push(text);
+        }
     }
-    without_os_errors(&text)
+    texts
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! What a later request is conditional on (ETag, Last-Modified) counts only once the body that came with it has been
 //! read well: a body that was cut short must not be answered with "not modified" for ever.
 
-use super::fetch::{client, with_causes};
+use super::fetch::{client, innermost};
 use super::{Content, Context, Failure, Habits, Read, Reading, SOURCE_OCTETS_MAX, blocking, unix_of};
 use crate::hub::News;
 use reqwest::header::{
@@ -139,19 +139,15 @@ async fn fetch(
 
 fn broken(error: reqwest::Error) -> Failure {
     let error = error.without_url();
-    let all = with_causes(&error);
-    // The outer causes say where in the library, the innermost says what.
-    let innermost = all.rsplit(": ").next().unwrap_or(&all);
+    let innermost = innermost(&error);
     Failure::Transfer(match (error.is_timeout(), error.is_connect(), error.is_body() || error.is_decode()) {
         (true, true, _) => "connecting takes too long".to_owned(),
         (true, _, true) => "the transfer takes too long".to_owned(),
         (true, ..) => "the server does not answer in time".to_owned(),
-        (false, true, _) if all.contains("invalid peer certificate") => {
-            format!("can't connect: the server's certificate is not trusted: {innermost}")
-        }
         (false, true, _) => format!("can't connect: {innermost}"),
         (false, false, true) => format!("the transfer broke off: {innermost}"),
-        (false, false, false) => all,
+        (false, false, false) if error.is_redirect() || error.is_builder() => innermost,
+        (false, false, false) => format!("no answer: {innermost}"),
     })
 }
 

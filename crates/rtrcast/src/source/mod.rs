@@ -1,19 +1,24 @@
 //! Where data and SLURM come from: a task for each place, which fetches, reads, and tells the hub.
 
 mod ahead;
+mod directory;
 mod fetch;
 mod file;
 mod http;
+mod local;
 mod rtr;
+mod watched;
 
+pub(crate) use directory::{SlurmOutcome, is_slurm_name, names, read as read_slurm_directory};
 pub(crate) use fetch::{FetchOptions, Senseless};
 
 use crate::cli::DialOptions;
 use crate::hub::{Input, News};
 use crate::metrics::{Metrics, RequestLabels};
-use crate::words::plain;
+use crate::words::{describe_mistakes, plain};
+use local::Local;
 use rtrcast_feed::curator::SourceId;
-use rtrcast_feed::{Ahead, ReadError, Reader, Reason, SlurmDialect, SlurmError, SlurmFile, Stretch, Table, Tally};
+use rtrcast_feed::{Ahead, ReadError, Reader, Reason, SlurmDialect, SlurmErrors, SlurmFile, Stretch, Table, Tally};
 use rtrcast_net::{DataSink, Target, TargetError};
 use rtrcast_proto::Version;
 use std::ffi::OsString;
@@ -33,12 +38,34 @@ const CACHES: [&str; 4] = ["tcp", "tls", "ssh", "unix"];
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Source {
     File(PathBuf),
+    /// A directory of SLURM files.
+    Directory(PathBuf),
     Http(reqwest::Url),
     /// Another cache.
     Rtr(Target),
 }
 
 impl Source {
+    /// The same as a place of SLURM, which may be a directory: one that is there, or is named with a slash at its end.
+    pub(crate) fn of_slurm(self) -> Source {
+        match self {
+            Source::File(path) if path.as_os_str().as_encoded_bytes().ends_with(b"/") || path.is_dir() => {
+                Source::Directory(path)
+            }
+            other => other,
+        }
+    }
+
+    /// Whether both are at the same place: what was a file there may be a directory now.
+    pub(crate) fn is_at_place_of(&self, other: &Source) -> bool {
+        match (self, other) {
+            (Source::File(path) | Source::Directory(path), Source::File(other) | Source::Directory(other)) => {
+                path == other
+            }
+            _ => self == other,
+        }
+    }
+
     /// A path need not be UTF-8; a URL has to be.
     pub(crate) fn parse(text: OsString) -> Result<Source, String> {
         let Some(words) = text.to_str() else { return Ok(Source::File(PathBuf::from(text))) };
@@ -67,7 +94,7 @@ impl Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Source::File(path) => write!(f, "{}", path.display()),
+            Source::File(path) | Source::Directory(path) => write!(f, "{}", path.display()),
             Source::Rtr(target) => write!(f, "{target}"),
             // User, password and query may be secrets, and this goes into logs and metrics.
             Source::Http(url) => {
@@ -86,12 +113,14 @@ impl fmt::Display for Source {
 /// Why a source has nothing new.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The file can't be read.
+    /// The file or directory can't be read.
     File(io::Error),
+    /// The directory has too much in it, or is none that can be read.
+    Directory(String),
     /// The content makes no sense.
     Content(ReadError),
     /// It is no SLURM.
-    Slurm(SlurmError),
+    Slurm(SlurmErrors),
     /// A certificate, key, token or proxy can't be used.
     Options(String),
     /// The server could not be asked, or broke off.
@@ -107,18 +136,35 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// The same in lines: one, or with a SLURM file one for each mistake.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        match self {
+            Failure::Slurm(errors) => describe_mistakes(errors),
+            other => vec![other.to_string()],
+        }
+    }
+
+    /// How much is wrong.
+    pub(crate) fn mistakes(&self) -> usize {
+        match self {
+            Failure::Slurm(errors) => errors.count(),
+            _ => 1,
+        }
+    }
+
     /// The reason as a metric's label.
     pub(crate) fn label(&self) -> &'static str {
         match self {
             Failure::File(error) if error.kind() == io::ErrorKind::NotFound => "missing",
             Failure::File(_) => "file",
+            Failure::Directory(_) => "directory",
             Failure::Content(ReadError { reason, .. }) => match reason {
                 Reason::Empty => "empty",
                 Reason::Truncated => "truncated",
                 Reason::NotUtf8 => "not_utf8",
                 Reason::NotJson(_) | Reason::MemberTwice(_) => "not_json",
-                Reason::Unrecognised(_) => "unrecognised",
-                Reason::Compression(_) => "compression",
+                Reason::Unrecognised(_) | Reason::OtherKind(_) => "unrecognised",
+                Reason::Compression(_) | Reason::Dictionary { .. } => "compression",
                 Reason::TooLarge(_) => "too_large",
                 Reason::Ccr(_) | Reason::CcrWithoutVrps => "ccr",
                 Reason::NotAList(_) | Reason::ValueTooLarge | Reason::NothingKnown | Reason::AllRefused { .. } => {
@@ -158,8 +204,8 @@ impl fmt::Display for Failure {
                 let name = name.map_or(String::new(), |name| format!(" ({name})"));
                 write!(f, "the server answered with status {status}{name}{hint}")
             }
-            Failure::Slurm(error) => write!(f, "{error}"),
-            Failure::Options(what) => f.write_str(what),
+            Failure::Slurm(errors) => f.write_str(&describe_mistakes(errors).join("; ")),
+            Failure::Options(what) | Failure::Directory(what) => f.write_str(what),
             Failure::TooLarge(limit) => write!(f, "larger than {limit} bytes"),
             Failure::Memory(error) => write!(f, "no memory for the data: {}", plain(error)),
         }
@@ -181,7 +227,7 @@ pub(crate) enum Purpose {
     Slurm(SlurmId),
 }
 
-/// Names a SLURM file or URL for as long as the program runs.
+/// Names a SLURM file, directory or URL for as long as the program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SlurmId(pub(crate) u32);
 
@@ -189,7 +235,11 @@ pub(crate) struct SlurmId(pub(crate) u32);
 pub(crate) enum Content {
     Table(Arc<Table>, Tally),
     Slurm(Arc<SlurmFile>),
+    SlurmDirectory(Vec<SlurmOutcome>),
 }
+
+/// SLURM files that were read well, each with the name that messages call it by.
+pub(crate) type SlurmFiles = Vec<(Arc<str>, Arc<SlurmFile>)>;
 
 /// A content that was read well, and when it was written, in seconds since 1970.
 pub(crate) struct Read {
@@ -289,7 +339,8 @@ pub(crate) struct Habits {
 /// Follows a place for ever.
 pub(crate) async fn follow(place: Source, context: Context) {
     match place {
-        Source::File(path) => file::follow(path, context).await,
+        Source::File(path) => file::follow(Local::File(path), context).await,
+        Source::Directory(path) => file::follow(Local::Directory(path), context).await,
         Source::Http(url) => http::follow(url, context).await,
         Source::Rtr(target) => rtr::follow(target, context).await,
     }
@@ -299,7 +350,8 @@ pub(crate) async fn follow(place: Source, context: Context) {
 pub(crate) async fn read_once(place: &Source, habits: &Habits) -> Result<Read, Failure> {
     let reading = Reading::Table(Reader::new(), Version::V2);
     match place {
-        Source::File(path) => file::read(path, reading),
+        // Only SLURM has directories, and reading one says that it is none.
+        Source::File(path) | Source::Directory(path) => file::read(path, reading),
         Source::Http(url) => http::read_once(url, habits, reading).await,
         Source::Rtr(target) => rtr::read_once(target, habits).await,
     }
@@ -309,7 +361,7 @@ pub(crate) async fn read_once(place: &Source, habits: &Habits) -> Result<Read, F
 pub(crate) fn read_slurm(path: &Path, dialect: SlurmDialect) -> Result<Arc<SlurmFile>, Failure> {
     match file::read(path, Reading::Slurm(Vec::new(), dialect))?.content {
         Content::Slurm(file) => Ok(file),
-        Content::Table(..) => unreachable!("it was read as SLURM"),
+        Content::Table(..) | Content::SlurmDirectory(_) => unreachable!("it was read as a SLURM file"),
     }
 }
 

@@ -12,7 +12,8 @@ use crate::words::{name_customers, plain, span};
 use rtrcast_feed::{Table, Tally};
 use rtrcast_net::{Clock, Dialer, Follower, Target};
 use rtrcast_proto::{
-    Again, Asn, ClientEvent, ClientPolicy, ClientSession, ConnectionEnd, Data, FlushReason, SessionId, Update,
+    Again, Asn, ClientEvent, ClientPolicy, ClientSession, ConnectionEnd, Data, FlushReason, PeerReport, SessionId,
+    Update,
 };
 use std::collections::BTreeSet;
 use std::io;
@@ -35,8 +36,15 @@ pub(super) async fn follow(target: Target, context: Context) {
     let session = ClientSession::new(clock.now(), ClientPolicy::default(), seed);
     let (shown, seen) = watch::channel(Standing::default());
     let bell = Arc::clone(&context.bell);
-    let mut upstream =
-        Upstream { name: Arc::clone(&context.name), clock, shown, asked: Instant::now(), refused: None, error: None };
+    let mut upstream = Upstream {
+        name: Arc::clone(&context.name),
+        clock,
+        shown,
+        asked: Instant::now(),
+        refused: None,
+        error: None,
+        report: None,
+    };
     let dialer = dialer(target, &context).await;
     tokio::join!(rtrcast_net::follow(&dialer, clock, session, &bell, &mut upstream), relay(seen, clock, context));
 }
@@ -83,6 +91,8 @@ struct Upstream {
     refused: Option<Arc<BTreeSet<Asn>>>,
     /// Why there was no connection.
     error: Option<io::Error>,
+    /// What the cache's last Error Report says.
+    report: Option<Box<PeerReport>>,
 }
 
 impl Follower for Upstream {
@@ -91,6 +101,7 @@ impl Follower for Upstream {
         match event {
             ClientEvent::Asked { version, since } => {
                 self.asked = Instant::now();
+                self.report = None;
                 debug!("{name}: asking in version {version}{}", since_words(since));
                 self.shown.send_modify(|standing| standing.is_loading = true);
             }
@@ -106,11 +117,9 @@ impl Follower for Upstream {
                 used.retry(),
                 used.expire()
             ),
-            ClientEvent::PeerReported { code, text } => {
-                debug!(
-                    "{name}: the cache reported error {}: \"{text}\"",
-                    code.map_or("?".to_owned(), |c| c.to_string())
-                );
+            ClientEvent::PeerReported(report) => {
+                debug!("{name}: the cache {report}");
+                self.report = Some(report);
             }
             ClientEvent::Reported { code, violation } => match violation {
                 Some(violation) => warn!("{name}: error {code} reported to the cache: {violation}"),
@@ -123,7 +132,7 @@ impl Follower for Upstream {
             ClientEvent::Flushed(reason) => debug!("{name}: the session's data are void: {reason}"),
             ClientEvent::Ended { why, again: Again::AtOnce } => debug!("{name}: {why}; connecting again"),
             ClientEvent::Ended { why, again } => {
-                let why = ended(why, self.error.take());
+                let why = ended(why, self.error.take(), self.report.take());
                 let wait = self.wait_until(again).filter(|wait| *wait >= WAIT_TOLD_MIN);
                 self.failed(wait.map_or(why.clone(), |wait| format!("{why}; it is asked again in {}", span(wait))));
             }
@@ -222,7 +231,7 @@ async fn tell_data(data: &Data, told: Option<&Data>, took: Duration, clock: Cloc
 pub(super) async fn read_once(target: &Target, habits: &Habits) -> Result<Read, Failure> {
     let clock = Clock::start();
     let session = ClientSession::new(clock.now(), ClientPolicy::default(), 0);
-    let (bell, mut once) = (Notify::new(), Once { outcome: None, error: None });
+    let (bell, mut once) = (Notify::new(), Once { outcome: None, error: None, report: None });
     let dialer = dialing::dialer(target, &habits.dial, || in_log(target.to_string())).map_err(Failure::Options)?;
     let following = rtrcast_net::follow(&dialer, clock, session, &bell, &mut once);
     if timeout(habits.timeout, following).await.is_err() {
@@ -237,6 +246,7 @@ pub(super) async fn read_once(target: &Target, habits: &Habits) -> Result<Read, 
 struct Once {
     outcome: Option<Result<Data, String>>,
     error: Option<io::Error>,
+    report: Option<Box<PeerReport>>,
 }
 
 impl Follower for Once {
@@ -244,7 +254,13 @@ impl Follower for Once {
         self.outcome = match event {
             ClientEvent::Updated(_) => session.data().cloned().map(Ok),
             ClientEvent::NoData => Some(Err(NO_DATA.to_owned())),
-            ClientEvent::Ended { again: Again::At(_) | Again::Never, why } => Some(Err(ended(why, self.error.take()))),
+            ClientEvent::PeerReported(report) => {
+                self.report = Some(report);
+                None
+            }
+            ClientEvent::Ended { again: Again::At(_) | Again::Never, why } => {
+                Some(Err(ended(why, self.error.take(), self.report.take())))
+            }
             _ => None,
         };
         if self.outcome.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -257,11 +273,14 @@ impl Follower for Once {
 
 const NO_DATA: &str = "the cache has no data yet (code 2)";
 
-fn ended(why: ConnectionEnd, error: Option<io::Error>) -> String {
-    let Some(error) = error else { return why.to_string() };
-    match dialing::distrust(&error, Spelling::Source) {
-        Some(distrust) => distrust,
-        None if why == ConnectionEnd::NotConnected => format!("can't connect: {}", plain(&error)),
-        None => why.to_string(),
+fn ended(why: ConnectionEnd, error: Option<io::Error>, report: Option<Box<PeerReport>>) -> String {
+    if let Some(distrust) = error.as_ref().and_then(|error| dialing::distrust(error, Spelling::Source)) {
+        return distrust;
+    }
+    match (why, error, report) {
+        (ConnectionEnd::NotConnected, Some(error), _) => format!("can't connect: {}", plain(&error)),
+        // It says more than the code.
+        (ConnectionEnd::PeerReported(_), _, Some(report)) => format!("the cache {report}"),
+        (why, ..) => why.to_string(),
     }
 }

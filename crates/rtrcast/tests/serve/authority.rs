@@ -21,6 +21,23 @@ pub(crate) struct Pair {
     pub(crate) key: String,
 }
 
+impl Pair {
+    /// For 127.0.0.1, with itself as authority: as `openssl req -x509` makes it, with CA:TRUE.
+    pub(crate) fn self_signed() -> Pair {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Pair { certificate: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
+    }
+
+    /// A server that shows it; anybody may come.
+    pub(crate) fn server(&self) -> ServerConfig {
+        let chain = CertificateDer::pem_slice_iter(self.certificate.as_bytes()).map(Result::unwrap).collect();
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
+        ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap()
+    }
+}
+
 impl Authority {
     pub(crate) fn new() -> Authority {
         Authority::called("an authority of the tests")

@@ -232,13 +232,20 @@ impl Cache {
 
     /// Status and body of an HTTP answer.
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
+        let (status, _, body) = self.get_with(path, "");
+        (status, body)
+    }
+
+    /// Status, headers and body of an HTTP answer to a request with these headers besides.
+    pub(crate) fn get_with(&self, path: &str, headers: &str) -> (u16, String, String) {
         let mut stream = TcpStream::connect(self.http).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: cache\r\nConnection: close\r\n\r\n").unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: cache\r\n{headers}Connection: close\r\n\r\n").unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
         let status = text.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, text.split_once("\r\n\r\n").unwrap().1.to_owned())
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        (status, head.to_lowercase(), body.to_owned())
     }
 
     /// A metric's value, by its name and labels as they are printed.
@@ -329,4 +336,17 @@ pub(crate) fn run(arguments: &[&str]) -> (i32, String, String) {
     let output = program().args(arguments).output().unwrap();
     let text = |octets: Vec<u8>| String::from_utf8(octets).unwrap();
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+/// Without how long something lasts from now on, and with files of this moment made 0 s ago.
+pub(crate) fn without_spans(text: &str) -> String {
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("(in ") {
+        let (_, behind) = after.split_once(')').expect("a parenthesis ends");
+        shown += &format!("{before}(in SPAN)");
+        rest = behind;
+    }
+    shown += rest;
+    (1..60).fold(shown, |shown, seconds| shown.replace(&format!("made {seconds} s ago"), "made 0 s ago"))
 }

@@ -388,7 +388,8 @@ fn what_changed_since_a_serial() {
     cache.wait_for("serial ");
     let first = asked(cache.rtr);
     folder.put("rpki.json", after.as_bytes());
-    cache.wait_for("serial ");
+    // What a router is sent has a serial in its line, too.
+    cache.wait_for("ASPAs, read in");
     let (session, serial) = (first.session.to_string(), first.serial.to_string());
     let since = ["--session", session.as_str(), "--serial", serial.as_str()];
 

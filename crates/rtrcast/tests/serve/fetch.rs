@@ -28,6 +28,8 @@ fn served(cache: &Cache) -> u32 {
 fn assert_nothing_is_served(cache: &Cache) {
     let mut router = Router::connect(cache.rtr);
     router.send("01 02 0000 00000008");
+    // Who sends no more is not held.
+    router.half_close();
     assert_eq!(router.next()[..4], [1, 10, 0, 2]);
 }
 

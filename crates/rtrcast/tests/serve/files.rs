@@ -37,6 +37,28 @@ fn c_nda_01_a_file_that_is_not_there_yet_is_waited_for() {
 }
 
 #[test]
+fn a_directory_is_no_source() {
+    let folder = Folder::new();
+    let mut cache = Cache::start(folder.path(""), &[]);
+    let line = cache.wait_for(" WARN ");
+    let expected = ": it is a directory; give the file in it that a validator writes; waiting for it";
+    assert!(line.contains(expected), "{line}");
+}
+
+/// As RIPE publishes it; whatever the name says of it.
+#[test]
+fn a_file_that_xz_compressed_is_served() {
+    let folder = Folder::new();
+    let compressed = include_bytes!("../../../feed/tests/formats/xz/roas.csv.xz");
+    let path = folder.put("roas.csv", compressed);
+    let mut cache = Cache::start(&path, &[]);
+    cache.wait_for(" is 2 VRPs (1 IPv4, 1 IPv6)");
+    folder.put("roas.csv", &compressed[..100]);
+    let line = cache.wait_for(" WARN ");
+    assert!(line.contains("truncated: the file ends at byte 100 before it is complete, perhaps since it is still being written; serial "), "{line}");
+}
+
+#[test]
 fn a_folder_that_is_not_there_yet_is_waited_for() {
     let folder = Folder::new();
     let mut cache = Cache::start(folder.path("later/rpki.json"), &["--refresh", "1"]);
@@ -113,7 +135,7 @@ fn a_broken_file_changes_nothing_and_says_so_once() {
         (b"", "the file is empty", "empty"),
         (
             b"<html>\n<body>Bad gateway",
-            "neither a validator's JSON nor its CSV nor a CCR: it begins with \"<html>\"",
+            "this is an HTML page, perhaps an error page or a login page; give the URL or the file of a validator's JSON",
             "unrecognised",
         ),
         (

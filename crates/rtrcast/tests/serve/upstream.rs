@@ -174,5 +174,5 @@ fn a_source_that_is_no_cache_is_refused_with_what_is_wrong() {
     }
     let (code, _, said) = run(&["serve", "rpki.json", "--slurm", "tcp://cache:323"]);
     assert_eq!(code, 2, "{said}");
-    assert!(said.contains("--slurm: tcp://cache:323: SLURM is a file or an http(s) URL"), "{said}");
+    assert!(said.contains("--slurm: tcp://cache:323: SLURM is a file, a directory or an http(s) URL"), "{said}");
 }

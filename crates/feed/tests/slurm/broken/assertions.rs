@@ -29,6 +29,7 @@ fn prefix_assertions() {
         expect![[r#"
             {}
                 line 7: locallyAddedAssertions.prefixAssertions[0]: no "prefix"
+                line 7: locallyAddedAssertions.prefixAssertions[0]: no "asn"
             {"asn": 1}
                 line 7: locallyAddedAssertions.prefixAssertions[0]: no "prefix"
             {"prefix": "192.0.2.0/24"}
@@ -42,7 +43,7 @@ fn prefix_assertions() {
             {"asn": 1, "prefix": "192.0.2.0/24", "maxPrefixLength": 280}
                 line 7: locallyAddedAssertions.prefixAssertions[0].maxPrefixLength: 280 is not a prefix length
             {"asn": 1, "prefix": "192.0.2.0/24", "maxPrefixLength": "24"}
-                line 7: locallyAddedAssertions.prefixAssertions[0].maxPrefixLength: "24" instead of a number
+                line 7: locallyAddedAssertions.prefixAssertions[0].maxPrefixLength: "24" instead of a number; did you mean 24?
             {"asn": 1, "prefix": "192.0.2.0/24", "maxPrefixLength": 24.0}
                 line 7: locallyAddedAssertions.prefixAssertions[0].maxPrefixLength: 24.0 is not a prefix length
             {"asn": 1, "prefix": "192.0.2.0/24", "maxPrefixLength": -1}
@@ -56,7 +57,7 @@ fn prefix_assertions() {
             {"asn": 1, "prefix": "10.0.0.1/8"}
                 line 7: locallyAddedAssertions.prefixAssertions[0].prefix: "10.0.0.1/8" has bits beyond its length; did you mean 10.0.0.0/8?
             {"asn": "1", "prefix": "10.0.0.0/8"}
-                line 7: locallyAddedAssertions.prefixAssertions[0].asn: "1" instead of a number
+                line 7: locallyAddedAssertions.prefixAssertions[0].asn: "1" instead of a number; did you mean 1?
             {"asn": 1, "prefix": "10.0.0.0/8", "ta": "mine"}
                 line 7: locallyAddedAssertions.prefixAssertions[0]: unknown member "ta"
         "#]],
@@ -107,7 +108,7 @@ fn bgpsec_assertions() {
             {"asn": -1, "SKI": "QUFBQUFBQUFBQUFBQUFBQUFBQUE", "routerPublicKey": "MAA"}
                 line 8: locallyAddedAssertions.bgpsecAssertions[0].asn: -1 is not an AS number: a whole number up to 4294967295
             {"asn": "1", "SKI": "QUFBQUFBQUFBQUFBQUFBQUFBQUE", "routerPublicKey": "MAA"}
-                line 8: locallyAddedAssertions.bgpsecAssertions[0].asn: "1" instead of a number
+                line 8: locallyAddedAssertions.bgpsecAssertions[0].asn: "1" instead of a number; did you mean 1?
             {"comment": "", "SKI": "QUFBQUFBQUFBQUFBQUFBQUFBQUE", "routerPublicKey": "MAA"}
                 line 8: locallyAddedAssertions.bgpsecAssertions[0]: no "asn"
             {"asn": 1, "comment": "", "routerPublicKey": "MAA"}
@@ -115,11 +116,14 @@ fn bgpsec_assertions() {
             {"asn": 1, "SKI": "QUFBQUFBQUFBQUFBQUFBQUFBQUE", "comment": ""}
                 line 8: locallyAddedAssertions.bgpsecAssertions[0]: no "routerPublicKey"
             {"asn": 1, "SKI": "QUFBQUFBQUFBQUFBQUFBQUFBQUE", "spki": "MAA"}
+                line 8: locallyAddedAssertions.bgpsecAssertions[0]: no "routerPublicKey"
                 line 8: locallyAddedAssertions.bgpsecAssertions[0]: unknown member "spki"
             {"asn": 1, "SKI": "QUFBQUFBQUFBQUFBQUFBQUFBQUE", "publicKey": "MAA"}
                 line 8: locallyAddedAssertions.bgpsecAssertions[0]: unknown member "publicKey"; did you mean "routerPublicKey"?
             {}
                 line 8: locallyAddedAssertions.bgpsecAssertions[0]: no "asn"
+                line 8: locallyAddedAssertions.bgpsecAssertions[0]: no "SKI"
+                line 8: locallyAddedAssertions.bgpsecAssertions[0]: no "routerPublicKey"
         "#]],
     );
 }
@@ -151,6 +155,7 @@ fn aspa_assertions() {
         expect![[r#"
             {}
                 line 9: locallyAddedAssertions.aspaAssertions[0]: no "customerAsn"
+                line 9: locallyAddedAssertions.aspaAssertions[0]: no "providerAsns"
             {"customerAsn": 1}
                 line 9: locallyAddedAssertions.aspaAssertions[0]: no "providerAsns"
             {"providerAsns": [2]}
@@ -168,7 +173,7 @@ fn aspa_assertions() {
             {"customerAsn": 1, "providerAsns": {"2": 3}}
                 line 9: locallyAddedAssertions.aspaAssertions[0].providerAsns: an object instead of a list
             {"customerAsn": 1, "providerAsns": [2, "3"]}
-                line 9: locallyAddedAssertions.aspaAssertions[0].providerAsns[1]: "3" instead of a number
+                line 9: locallyAddedAssertions.aspaAssertions[0].providerAsns[1]: "3" instead of a number; did you mean 3?
             {"customerAsn": 1, "providerAsns": [2, 3.0]}
                 line 9: locallyAddedAssertions.aspaAssertions[0].providerAsns[1]: 3.0 is not an AS number: a whole number up to 4294967295
             {"customerAsn": 1, "providerAsns": [2, 4294967296]}

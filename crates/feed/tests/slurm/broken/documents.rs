@@ -61,7 +61,8 @@ fn what_is_no_json() {
         "#]],
     );
     for empty in ["", " \n ", "\u{feff}", "\u{feff}\n"] {
-        assert_eq!(parse(empty).unwrap_err().reason, SlurmReason::Empty);
+        let reasons: Vec<SlurmReason> = parse(empty).unwrap_err().iter().map(|error| error.reason.clone()).collect();
+        assert_eq!(reasons, [SlurmReason::Empty]);
     }
     let deep = format!("{{\"slurmVersion\": {}1{}}}", "[".repeat(100), "]".repeat(100));
     expect!["line 1, column 82: slurmVersion: not JSON: nested too deeply"]
@@ -129,41 +130,44 @@ fn documents() {
         documents.iter().map(String::as_str),
         str::to_owned,
         expect![[r#"
-        []
-            line 1, column 1: a list instead of an object
-        5 
-            line 1, column 1: 5 instead of an object
-        {}
-            line 1, column 1: no "slurmVersion"
-        {"slurmVersion": 1}
-            line 1, column 1: no "validationOutputFilters"
-        {"slurmVersion": 1, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}}
-            line 1, column 1: no "locallyAddedAssertions"
-        {"slurmVersion": 1, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}}
-            line 1, column 1: no "validationOutputFilters"
-        {"validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}}
-            line 1, column 1: no "slurmVersion"
-        {"slurmVersion": 1, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, "slurmVersion": 1}
-            line 1, column 168: member "slurmVersion" stands twice
-        {"slurmVersion": 1, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}}
-            line 1, column 168: member "validationOutputFilters" stands twice
-        {"slurmVersion": 1, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}}
-            line 1, column 168: member "locallyAddedAssertions" stands twice
-        {"slurmVersion": 1, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, "comment": "mine"}
-            line 1, column 168: unknown member "comment"
-        {"slurmVersion": 1, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, "slurmTarget": []}
-            line 1, column 168: unknown member "slurmTarget"
-        {"slurmVersion": 1, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, "": 1}
-            line 1, column 168: unknown member ""
-        {"SlurmVersion": 1, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}}
-            line 1, column 2: unknown member "SlurmVersion"; did you mean "slurmVersion"?
-        {"slurmVersion": 1, "validationOutputFilter": {}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}}
-            line 1, column 21: unknown member "validationOutputFilter"; did you mean "validationOutputFilters"?
-        {"slurmVersion": 1, "validationOutputFilters": [], "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}}
-            line 1: validationOutputFilters: a list instead of an object
-        {"slurmVersion": 1, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": null}
-            line 1: locallyAddedAssertions: null instead of an object
-    "#]],
+            []
+                line 1, column 1: a list instead of an object
+            5 
+                line 1, column 1: 5 instead of an object
+            {}
+                line 1, column 1: no "slurmVersion"; add "slurmVersion": 1, or 2 for a file with lists of ASPAs
+                line 1, column 1: no "validationOutputFilters"; add "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}
+                line 1, column 1: no "locallyAddedAssertions"; add "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}
+            {"slurmVersion": 1}
+                line 1, column 1: no "validationOutputFilters"; add "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}
+                line 1, column 1: no "locallyAddedAssertions"; add "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}
+            {"slurmVersion": 1, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}}
+                line 1, column 1: no "locallyAddedAssertions"; add "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}
+            {"slurmVersion": 1, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}}
+                line 1, column 1: no "validationOutputFilters"; add "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}
+            {"validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}}
+                line 1, column 1: no "slurmVersion"; add "slurmVersion": 1, or 2 for a file with lists of ASPAs
+            {"slurmVersion": 1, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, "slurmVersion": 1}
+                line 1, column 168: member "slurmVersion" stands twice
+            {"slurmVersion": 1, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}}
+                line 1, column 168: member "validationOutputFilters" stands twice
+            {"slurmVersion": 1, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}}
+                line 1, column 168: member "locallyAddedAssertions" stands twice
+            {"slurmVersion": 1, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, "comment": "mine"}
+                line 1, column 168: unknown member "comment"
+            {"slurmVersion": 1, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, "slurmTarget": []}
+                line 1, column 168: unknown member "slurmTarget"
+            {"slurmVersion": 1, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, "": 1}
+                line 1, column 168: unknown member ""
+            {"SlurmVersion": 1, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}}
+                line 1, column 2: unknown member "SlurmVersion"; did you mean "slurmVersion"?
+            {"slurmVersion": 1, "validationOutputFilter": {}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}}
+                line 1, column 21: unknown member "validationOutputFilter"; did you mean "validationOutputFilters"?
+            {"slurmVersion": 1, "validationOutputFilters": [], "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}}
+                line 1: validationOutputFilters: a list instead of an object
+            {"slurmVersion": 1, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": null}
+                line 1: locallyAddedAssertions: null instead of an object; write {"prefixAssertions": [], "bgpsecAssertions": []}
+        "#]],
     );
 }
 
@@ -188,7 +192,7 @@ fn versions() {
             18446744073709551617
                 line 2: slurmVersion: 18446744073709551617 is not a version of SLURM that is known: 1 or 2
             "1"
-                line 2: slurmVersion: "1" instead of a number
+                line 2: slurmVersion: "1" instead of a number; did you mean 1?
             true
                 line 2: slurmVersion: true instead of a number
             null
@@ -223,9 +227,9 @@ fn lists_of_filters() {
         |case| V1.replace(r#""prefixFilters": [], "bgpsecFilters": []"#, case),
         expect![[r#"
             "bgpsecFilters": []
-                line 3: validationOutputFilters: no "prefixFilters"
+                line 3: validationOutputFilters: no "prefixFilters"; add "prefixFilters": []
             "prefixFilters": []
-                line 3: validationOutputFilters: no "bgpsecFilters"
+                line 3: validationOutputFilters: no "bgpsecFilters"; add "bgpsecFilters": []
             "prefixFilters": [], "bgpsecFilters": [], "prefixFilters": []
                 line 3: validationOutputFilters: member "prefixFilters" stands twice
             "prefixFilters": [], "bgpsecFilters": [], "bgpsecFilters": []
@@ -233,7 +237,7 @@ fn lists_of_filters() {
             "prefixFilters": {}, "bgpsecFilters": []
                 line 3: validationOutputFilters.prefixFilters: an object instead of a list
             "prefixFilters": [], "bgpsecFilters": null
-                line 3: validationOutputFilters.bgpsecFilters: null instead of a list
+                line 3: validationOutputFilters.bgpsecFilters: null instead of a list; write []
             "prefixFilters": [], "bgpsecFilters": [], "aspaFilters": []
                 line 3: validationOutputFilters: member "aspaFilters" is of version 2, and the file says "slurmVersion": 1
             "prefixFilters": [], "bgpsecFilters": [], "aspaFilter": []
@@ -273,9 +277,9 @@ fn lists_of_assertions() {
         |case| V1.replace(r#""prefixAssertions": [], "bgpsecAssertions": []"#, case),
         expect![[r#"
             "bgpsecAssertions": []
-                line 4: locallyAddedAssertions: no "prefixAssertions"
+                line 4: locallyAddedAssertions: no "prefixAssertions"; add "prefixAssertions": []
             "prefixAssertions": []
-                line 4: locallyAddedAssertions: no "bgpsecAssertions"
+                line 4: locallyAddedAssertions: no "bgpsecAssertions"; add "bgpsecAssertions": []
             "prefixAssertions": [], "bgpsecAssertions": [], "bgpsecAssertions": []
                 line 4: locallyAddedAssertions: member "bgpsecAssertions" stands twice
             "prefixAssertions": "none", "bgpsecAssertions": []
@@ -304,17 +308,17 @@ fn version_2_has_six_lists() {
         },
         expect![[r#"
             prefixFilters
-                line 2: validationOutputFilters: no "prefixFilters"
+                line 2: validationOutputFilters: no "prefixFilters"; add "prefixFilters": []
             bgpsecFilters
-                line 2: validationOutputFilters: no "bgpsecFilters"
+                line 2: validationOutputFilters: no "bgpsecFilters"; add "bgpsecFilters": []
             aspaFilters
-                line 2: validationOutputFilters: no "aspaFilters"
+                line 2: validationOutputFilters: no "aspaFilters"; add "aspaFilters": []
             prefixAssertions
-                line 6: locallyAddedAssertions: no "prefixAssertions"
+                line 6: locallyAddedAssertions: no "prefixAssertions"; add "prefixAssertions": []
             bgpsecAssertions
-                line 6: locallyAddedAssertions: no "bgpsecAssertions"
+                line 6: locallyAddedAssertions: no "bgpsecAssertions"; add "bgpsecAssertions": []
             aspaAssertions
-                line 6: locallyAddedAssertions: no "aspaAssertions"
+                line 6: locallyAddedAssertions: no "aspaAssertions"; add "aspaAssertions": []
         "#]],
     );
     refused(
@@ -323,6 +327,7 @@ fn version_2_has_six_lists() {
         expect![[r#"
             , "slurmVersion": 1}
                 line 5: validationOutputFilters: member "aspaFilters" is of version 2, and the file says "slurmVersion": 1
+                line 9: locallyAddedAssertions: member "aspaAssertions" is of version 2, and the file says "slurmVersion": 1
         "#]],
     );
 }

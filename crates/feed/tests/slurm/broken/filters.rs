@@ -87,9 +87,9 @@ lines"}"#,
             lines"}
                 line 4, column 27: validationOutputFilters.prefixFilters[1].comment: not JSON: control character in a string
             {"asn": "1"}
-                line 4: validationOutputFilters.prefixFilters[1].asn: "1" instead of a number
+                line 4: validationOutputFilters.prefixFilters[1].asn: "1" instead of a number; did you mean 1?
             {"asn": "AS1"}
-                line 4: validationOutputFilters.prefixFilters[1].asn: "AS1" instead of a number
+                line 4: validationOutputFilters.prefixFilters[1].asn: "AS1" instead of a number; did you mean 1?
             {"asn": -1}
                 line 4: validationOutputFilters.prefixFilters[1].asn: -1 is not an AS number: a whole number up to 4294967295
             {"asn": -0}
@@ -133,8 +133,10 @@ lines"}"#,
             {"prefix": "2001:db8/32"}
                 line 4: validationOutputFilters.prefixFilters[1].prefix: "2001:db8/32" is not an IPv4 or IPv6 prefix
             {"origin": 1}
+                line 4: validationOutputFilters.prefixFilters[1]: a filter without "prefix" and "asn" names nothing to remove
                 line 4: validationOutputFilters.prefixFilters[1]: unknown member "origin"
             {"SKI": "QUFBQUFBQUFBQUFBQUFBQUFBQUE"}
+                line 4: validationOutputFilters.prefixFilters[1]: a filter without "prefix" and "asn" names nothing to remove
                 line 4: validationOutputFilters.prefixFilters[1]: unknown member "SKI"
         "#]],
     );
@@ -187,7 +189,7 @@ fn bgpsec_filters() {
             {"SKI": 5}
                 line 4: validationOutputFilters.bgpsecFilters[0].SKI: 5 instead of a string
             {"asn": "AS64496"}
-                line 4: validationOutputFilters.bgpsecFilters[0].asn: "AS64496" instead of a number
+                line 4: validationOutputFilters.bgpsecFilters[0].asn: "AS64496" instead of a number; did you mean 64496?
             {"asn": 64496, "prefix": "192.0.2.0/24"}
                 line 4: validationOutputFilters.bgpsecFilters[0]: unknown member "prefix"
             {"asn": 64496, "routerPublicKey": "MAA"}
@@ -216,12 +218,13 @@ fn aspa_filters() {
             {"customerAsn": 0}
                 line 5: validationOutputFilters.aspaFilters[0].customerAsn: the customer of an ASPA can't be AS 0
             {"customerAsn": "AS1"}
-                line 5: validationOutputFilters.aspaFilters[0].customerAsn: "AS1" instead of a number
+                line 5: validationOutputFilters.aspaFilters[0].customerAsn: "AS1" instead of a number; did you mean 1?
             {"customerAsn": 1, "customerAsn": 1}
                 line 5: validationOutputFilters.aspaFilters[0]: member "customerAsn" stands twice
             {"customerAsid": 1}
                 line 5: validationOutputFilters.aspaFilters[0]: unknown member "customerAsid"; did you mean "customerAsn"?
             {"asn": 1}
+                line 5: validationOutputFilters.aspaFilters[0]: no "customerAsn"
                 line 5: validationOutputFilters.aspaFilters[0]: unknown member "asn"
             {"customerAsn": 1, "providerAsns": [2]}
                 line 5: validationOutputFilters.aspaFilters[0]: unknown member "providerAsns"

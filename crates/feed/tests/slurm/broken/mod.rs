@@ -1,8 +1,9 @@
-//! Files that are refused, each for one mistake and with its place.
+//! Files that are refused, each with the places of its mistakes.
 
 mod assertions;
 mod documents;
 mod filters;
+mod several;
 
 use crate::parse;
 use expect_test::Expect;
@@ -11,11 +12,12 @@ use expect_test::Expect;
 pub(crate) fn refused<'a>(cases: impl IntoIterator<Item = &'a str>, document: impl Fn(&str) -> String, expect: Expect) {
     let mut text = String::new();
     for case in cases {
-        let error = match parse(&document(case)) {
+        let errors = match parse(&document(case)) {
             Ok(_) => panic!("accepted: {case}"),
-            Err(error) => error,
+            Err(errors) => errors,
         };
-        text.push_str(&format!("{case}\n    {error}\n"));
+        text.push_str(&format!("{case}\n"));
+        errors.iter().for_each(|error| text.push_str(&format!("    {error}\n")));
     }
     expect.assert_eq(&text);
 }

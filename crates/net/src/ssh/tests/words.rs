@@ -1,6 +1,8 @@
 //! What a client says of itself stands in log lines: it must not look like the end of a line, nor fill the log.
 
 use super::*;
+use crate::plain_words::assert_plain;
+use crate::ssh::describe;
 use crate::ssh::login::{Notes, check_user};
 use russh::keys::PrivateKeyWithHashAlg;
 
@@ -78,7 +80,9 @@ fn lists_of_algorithms_are_escaped_and_cut() {
         theirs: vec![name],
     };
     let reason = Notes::default().reason(Some(&theirs("diffie-hellman-group1-sha1".to_owned())));
-    assert!(reason.ends_with(r#"theirs: ["diffie-hellman-group1-sha1"]"#), "{reason}");
+    let wanted = "no SSH session: no key exchange algorithm in common; ours are curve25519-sha256, theirs are \
+                  diffie-hellman-group1-sha1";
+    assert_eq!(reason, wanted);
     let reason = Notes::default().reason(Some(&theirs(format!("{FORGED}{}", "x".repeat(30_000)))));
     assert!(reason.contains("made up") && reason.len() < 1100 && is_fit(&reason[..1000]), "{reason}");
     let error = russh::Error::IO(io::Error::other(FORGED));
@@ -98,4 +102,71 @@ async fn a_key_is_refused_with_the_name() {
     };
     let (accepted, ()) = tokio::join!(accept(Socket::Tcp(cache), &server, Some(LOOPBACK)), visiting);
     assert_eq!(accepted.err().unwrap().reason, "the client did not ask for the subsystem rpki-rtr");
+}
+
+#[test]
+fn no_error_of_the_library_is_told_by_the_name_of_its_variant() {
+    use russh::keys::{Error as KeyError, ssh_key};
+    use russh::{AlgorithmKind, ChannelOpenFailure, Error};
+    let mut errors = vec![
+        Error::CouldNotReadKey,
+        Error::KexInit,
+        Error::UnknownAlgo,
+        Error::Version,
+        Error::Kex,
+        Error::PacketAuth,
+        Error::Inconsistent,
+        Error::NotAuthenticated,
+        Error::UnsupportedAuthMethod,
+        Error::IndexOutOfBounds,
+        Error::UnknownKey,
+        Error::WrongServerSig,
+        Error::PacketSize(99),
+        Error::WrongChannel,
+        Error::Disconnect,
+        Error::NoHomeDir,
+        Error::KeyChanged { line: 7 },
+        Error::HUP,
+        Error::ConnectionTimeout,
+        Error::KeepaliveTimeout,
+        Error::InactivityTimeout,
+        Error::NoAuthMethod,
+        Error::SendError,
+        Error::Pending,
+        Error::DecryptionError,
+        Error::RequestDenied,
+        Error::IO(io::ErrorKind::ConnectionReset.into()),
+        Error::StrictKeyExchangeViolation { message_type: 2, sequence_number: 3 },
+        Error::SshKey(ssh_key::Error::FormatEncoding),
+        Error::InvalidConfig("a window of 0".to_owned()),
+        Error::RecvError,
+    ];
+    for kind in
+        [AlgorithmKind::Kex, AlgorithmKind::Key, AlgorithmKind::Cipher, AlgorithmKind::Compression, AlgorithmKind::Mac]
+    {
+        errors.push(Error::NoCommonAlgo { kind, ours: Vec::new(), theirs: vec!["aes128-cbc".to_owned()] });
+    }
+    for failure in [
+        ChannelOpenFailure::AdministrativelyProhibited,
+        ChannelOpenFailure::ConnectFailed,
+        ChannelOpenFailure::UnknownChannelType,
+        ChannelOpenFailure::ResourceShortage,
+        ChannelOpenFailure::Other { code: 9, reason: "no more today".to_owned() },
+    ] {
+        errors.push(Error::ChannelOpenFailure(failure));
+    }
+    let keys = [
+        KeyError::CouldNotReadKey,
+        KeyError::KeyIsEncrypted,
+        KeyError::KeyIsCorrupt,
+        KeyError::InvalidSignature,
+        KeyError::InvalidParameters,
+        KeyError::AgentFailure,
+        KeyError::SshKey(ssh_key::Error::Crypto),
+        KeyError::EnvVar("SSH_AUTH_SOCK"),
+    ];
+    errors.extend(keys.into_iter().map(Error::Keys));
+    for error in errors {
+        assert_plain(&describe::error(&error));
+    }
 }

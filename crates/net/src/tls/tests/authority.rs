@@ -124,6 +124,15 @@ impl Authority {
     }
 }
 
+/// A certificate that is its own authority, as `openssl req -x509` makes it: CA:TRUE and nothing of its use.
+pub(super) fn self_signed(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Pair {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    change(&mut params);
+    Pair { chain: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
+}
+
 impl Pair {
     pub(super) fn identity(&self) -> TlsIdentity {
         TlsIdentity::from_pem(self.chain.as_bytes(), self.key.as_bytes()).unwrap()

@@ -1,14 +1,15 @@
 //! What is known of a CRL that can be read.
 
 use super::authority::Authority;
-use crate::tls::{CrlOrigin, authorities};
+use crate::tls::CrlOrigin;
+use crate::tls::anchors::Anchors;
 use rustls::pki_types::CertificateRevocationListDer;
 use rustls::pki_types::pem::PemObject;
 
 #[test]
 fn whose_it_is_and_when_it_expires_is_known() {
     let (routers, stranger) = (Authority::new("routers"), Authority::new("somebody else"));
-    let trusted = authorities(routers.pem().as_bytes()).unwrap();
+    let trusted = Anchors::from_pem(routers.pem().as_bytes()).unwrap().store;
     let origin = |pem: &[u8]| {
         let crl = CertificateRevocationListDer::from_pem_slice(pem).unwrap();
         // Cut anywhere it is none, and nothing that stands in it does harm.

@@ -1,8 +1,10 @@
 //! TLS against rustls itself on the other side, and against octets written by hand.
 
+mod anchors;
 mod authority;
 mod client;
 mod crl;
+mod describe;
 mod identity;
 mod server;
 mod stream;

@@ -279,10 +279,20 @@ async fn refused_by_octets(octets: &[u8]) -> (Vec<u8>, HandshakeFailure) {
 #[tokio::test]
 async fn a_router_that_goes_in_the_handshake_is_a_lost_connection() {
     let cache = open_server(&Authority::new("caches"));
-    let (ours, theirs) = pair();
+    let (ours, mut theirs) = pair();
+    theirs.write_all(&[0x16]).await.unwrap();
     drop(theirs);
     let failure = in_time(accept(ours, &cache, None)).await.err().unwrap();
     assert!(matches!(failure, HandshakeFailure::Lost(_)), "{failure}");
+}
+
+#[tokio::test]
+async fn whoever_goes_without_an_octet_has_only_probed() {
+    let cache = open_server(&Authority::new("caches"));
+    let (ours, theirs) = pair();
+    drop(theirs);
+    let failure = in_time(accept(ours, &cache, None)).await.err().unwrap();
+    assert!(matches!(failure, HandshakeFailure::Probed), "{failure}");
 }
 
 #[tokio::test]

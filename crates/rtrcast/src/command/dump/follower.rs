@@ -14,7 +14,7 @@ use rtrcast_feed::write::{
 };
 use rtrcast_net::{Clock, Direction, Follower};
 use rtrcast_proto::{
-    Again, Asn, ClientEvent, ClientSession, ConnectionEnd, FlushReason, Section, Serial, Update, Version,
+    Again, Asn, ClientEvent, ClientSession, ConnectionEnd, ErrorCode, FlushReason, Section, Serial, Update, Version,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -266,8 +266,15 @@ impl Follower for Dump {
                     return self.end(Err(failure));
                 }
             }
-            ClientEvent::PeerReported { text, .. } => {
-                self.report = if text.is_empty() { String::new() } else { format!(", saying \"{text}\"") };
+            ClientEvent::PeerReported(report) => {
+                let part = |what: &str, text: &str| match text {
+                    "" => String::new(),
+                    text => format!(", {what} \"{text}\""),
+                };
+                // A version is refused with the query, which says nothing new.
+                let is_of_version = report.code == Some(ErrorCode::UnsupportedProtocolVersion.number());
+                let about = if is_of_version { "" } else { &report.about };
+                self.report = part("about", about) + &part("saying", &report.text);
             }
             ClientEvent::TimersAdjusted { got: [refresh, retry, expire], used } => {
                 let (r, y, e) = (used.refresh(), used.retry(), used.expire());

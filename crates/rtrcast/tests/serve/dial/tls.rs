@@ -214,3 +214,16 @@ fn what_makes_no_sense_is_said_before_anything_is_connected() {
     let line = "\"no name\" is no name that a certificate can be for; it is a DNS name or an address";
     refused(url, &["--ca", &ca, "--tls-name", "no name"], 2, line);
 }
+
+#[test]
+fn authorities_of_the_system_that_can_not_be_read_are_told_in_words() {
+    let folder = Folder::new();
+    let file = folder.put("cut.pem", b"-----BEGIN CERTIFICATE-----\nAAAA\n");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rtrcast"));
+    command.args(["dump", "tls://127.0.0.1:1"]).env("SSL_CERT_FILE", &file).env("SSL_CERT_DIR", folder.path("nothing"));
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let wanted =
+        "rtrcast: the system's authorities can't be read (failed to read PEM from file: a section has no END line";
+    assert!(said.starts_with(wanted), "{said}");
+}

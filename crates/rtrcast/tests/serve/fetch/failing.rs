@@ -3,7 +3,7 @@
 use super::{healthy, one, served};
 use crate::cache::Cache;
 use crate::router::{Response, Router};
-use crate::web::{Reply, Web, not_modified, ok};
+use crate::web::{Reply, Web, not_modified, ok, redirect};
 
 /// A router asks, and there is nothing new.
 fn assert_nothing_is_new(router: &mut Router, known: &Response) {
@@ -72,6 +72,20 @@ fn the_operator_does_not_wait_for_a_server_that_hangs() {
     cache.signal("HUP");
     cache.wait_for("serial ");
     assert_eq!(served(&cache), 1);
+}
+
+#[test]
+fn what_went_wrong_is_told_without_where_in_a_library() {
+    let web = Web::new();
+    web.always(Reply::HangUp);
+    let mut cache = Cache::start(web.url(), &[]);
+    let line = cache.wait_for("WARN");
+    let wanted = format!("WARN {}: no answer: connection closed before message completed; waiting for it", web.url());
+    assert!(line.contains(&wanted), "{line}");
+    web.always(redirect("nonsense://x"));
+    cache.signal("HUP");
+    let line = cache.wait_for("WARN");
+    assert!(line.contains(&format!("WARN {}: URL scheme is not allowed; ", web.url())), "{line}");
 }
 
 #[test]

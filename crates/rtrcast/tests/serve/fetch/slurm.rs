@@ -25,7 +25,10 @@ fn exceptions_from_a_url_are_waited_for_and_the_last_good_ones_stay() {
     let url = format!("http://{}/local.slurm", slurm.address());
     let mut cache = Cache::start(web.url(), &["--slurm", &url, "--refresh", "1"]);
     let line = cache.wait_for("WARN");
-    assert!(line.contains(&format!("{url}: the server answered with status 503; nothing is served")), "{line}");
+    assert!(
+        line.contains(&format!("{url}: the server answered with status 503 (Service Unavailable); nothing is served")),
+        "{line}"
+    );
     cache.wait_for_metric(&healthy(&web.url()), 1);
     assert_nothing_is_served(&cache);
     assert_eq!(cache.get("/readyz").0, 503);

@@ -51,7 +51,7 @@ fn a_comma_that_is_missing() {
 #[test]
 fn a_web_page() {
     expect![[r#"
-        rpki.json: neither a validator's JSON nor its CSV nor a CCR: it begins with "<!DOCTYPE html>"
+        rpki.json: this is an HTML page, perhaps an error page or a login page; give the URL or the file of a validator's JSON, CSV or CCR
         rtrcast: 1 complaint
         exit code 3
     "#]]
@@ -74,7 +74,7 @@ fn a_gzip_that_was_cut_short() {
 #[test]
 fn a_bzip2() {
     expect![[r#"
-        rpki.json.bz2: neither a validator's JSON nor its CSV nor a CCR: it begins with "BZh91AY&SY\u{0}\u{0}\u{0}\u{0}"
+        rpki.json.bz2: this is a file compressed by bzip2; unpack it, or compress it by gzip, zstd or xz
         rtrcast: 1 complaint
         exit code 3
     "#]]
@@ -84,7 +84,7 @@ fn a_bzip2() {
 #[test]
 fn a_certificate() {
     expect![[r#"
-        rpki.json: neither a validator's JSON nor its CSV nor a CCR: it begins with "-----BEGIN CERTIFICATE-----"
+        rpki.json: this is a certificate or key in PEM; give what a validator writes: JSON, CSV or CCR
         rtrcast: 1 complaint
         exit code 3
     "#]]
@@ -214,9 +214,8 @@ fn a_folder() {
     let folder = Folder::new();
     std::fs::create_dir(folder.path("data")).unwrap();
     expect![[r#"
-        data: it is a directory
-        rtrcast: 1 complaint
-        exit code 3
+        data: note: there is no file in it whose name ends in .slurm or .json, so nothing of it would be in effect
+        exit code 0
     "#]]
     .assert_eq(&said(&folder, &["check", "data"]));
 }

@@ -111,7 +111,7 @@ fn a_key_of_another_certificate() {
 #[test]
 fn a_slurm_file_that_is_not_there() {
     expect![[r#"
-        rtrcast.toml: local.slurm: there is no such file or directory
+        local.slurm: there is no such file or directory
         rtrcast: 1 complaint
         exit code 3
     "#]]

@@ -8,7 +8,7 @@ mod configuration;
 mod run;
 mod slurm;
 
-use crate::cache::{Folder, PATIENCE};
+use crate::cache::{Folder, PATIENCE, without_spans};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -120,19 +120,6 @@ fn stable(text: &str) -> String {
         rest = &rest[skipped..];
     }
     without_spans(&stable)
-}
-
-/// Without how long something lasts from now on, and with files of this moment made 0 s ago.
-fn without_spans(text: &str) -> String {
-    let mut shown = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("(in ") {
-        let (_, behind) = after.split_once(')').expect("a parenthesis ends");
-        shown += &format!("{before}(in SPAN)");
-        rest = behind;
-    }
-    shown += rest;
-    (1..60).fold(shown, |shown, seconds| shown.replace(&format!("made {seconds} s ago"), "made 0 s ago"))
 }
 
 /// Whether this is a time such as `2026-09-16T00:00:00Z`.

@@ -18,7 +18,9 @@ fn several_mistakes_at_once() {
                       {\"asn\":\"64546\",\"prefix\":\"10.10.12.0/27\"}";
     expect![[r#"
         local.slurm: line 5: locallyAddedAssertions.prefixAssertions[0].prefix: "10.10.10.164/27" has bits beyond its length; did you mean 10.10.10.160/27?
-        rtrcast: 1 complaint
+        local.slurm: line 6: locallyAddedAssertions.prefixAssertions[1].prefix: "10.10.11.164/27" has bits beyond its length; did you mean 10.10.11.160/27?
+        local.slurm: line 7: locallyAddedAssertions.prefixAssertions[2].asn: "64546" instead of a number; did you mean 64546?
+        rtrcast: 3 complaints
         exit code 3
     "#]].assert_eq(&checked("local.slurm", file("", assertions)));
 }
@@ -31,15 +33,17 @@ fn lists_that_are_null() {
     let folder = Folder::new();
     folder.put("go.slurm", document.as_bytes());
     expect![[r#"
-        go.slurm: line 2: validationOutputFilters.prefixFilters: null instead of a list
-        rtrcast: 1 complaint
+        go.slurm: line 2: validationOutputFilters.prefixFilters: null instead of a list; write [], or use --slurm-lenient, which reads it as empty
+        go.slurm: line 2: validationOutputFilters.bgpsecFilters: null instead of a list; write [], or use --slurm-lenient, which reads it as empty
+        go.slurm: line 3: locallyAddedAssertions.bgpsecAssertions: null instead of a list; write [], or use --slurm-lenient, which reads it as empty
+        rtrcast: 3 complaints
         exit code 3
     "#]]
     .assert_eq(&said(&folder, &["check", "go.slurm"]));
     expect![[r#"
-        go.slurm: line 2: validationOutputFilters.prefixFilters: null instead of a list
-        rtrcast: 1 complaint
-        exit code 3
+        go.slurm: SLURM with 0 filters and 1 assertion
+        go.slurm: note: a list that is missing or null is read as empty (--slurm-lenient); for a file that every program reads, write "prefixFilters": [] instead of null in "validationOutputFilters" (line 2), write "bgpsecFilters": [] instead of null in "validationOutputFilters" (line 2), write "bgpsecAssertions": [] instead of null in "locallyAddedAssertions" (line 3)
+        exit code 0
     "#]]
     .assert_eq(&said(&folder, &["check", "--slurm-lenient", "go.slurm"]));
 }
@@ -52,15 +56,16 @@ fn lists_that_are_missing() {
     let folder = Folder::new();
     folder.put("local.slurm", document.as_bytes());
     expect![[r#"
-        local.slurm: line 2: validationOutputFilters: no "bgpsecFilters"
-        rtrcast: 1 complaint
+        local.slurm: line 2: validationOutputFilters: no "bgpsecFilters"; add "bgpsecFilters": [], or use --slurm-lenient, which reads it as empty
+        local.slurm: line 3: locallyAddedAssertions: no "bgpsecAssertions"; add "bgpsecAssertions": [], or use --slurm-lenient, which reads it as empty
+        rtrcast: 2 complaints
         exit code 3
     "#]]
     .assert_eq(&said(&folder, &["check", "local.slurm"]));
     expect![[r#"
-        local.slurm: line 2: validationOutputFilters: no "bgpsecFilters"
-        rtrcast: 1 complaint
-        exit code 3
+        local.slurm: SLURM with 0 filters and 1 assertion
+        local.slurm: note: a list that is missing or null is read as empty (--slurm-lenient); for a file that every program reads, add "bgpsecFilters": [] in "validationOutputFilters" (line 2), add "bgpsecAssertions": [] in "locallyAddedAssertions" (line 3)
+        exit code 0
     "#]]
     .assert_eq(&said(&folder, &["check", "--slurm-lenient", "local.slurm"]));
 }
@@ -134,7 +139,7 @@ fn a_validator_s_output_as_slurm() {
     let folder = Folder::new();
     folder.put("rpki.json", GOOD.as_bytes());
     expect![[r#"
-        rtrcast: rpki.json: line 1, column 2: unknown member "roas"
+        rtrcast: rpki.json: line 1, column 2: the output of a validator ("roas"), not SLURM; it is a source of data
         exit code 3
     "#]]
     .assert_eq(&said(

@@ -1,0 +1,132 @@
+//! A directory of SLURM files: those whose names end in `.slurm` or `.json`, in the order of their names.
+//!
+//! Each file stands for itself, so that a mistake in one does not keep the others from being read. What has another name
+//! is not read, nor are names that begin with a dot: editors and deployment tools put unfinished files beside the others.
+
+use super::{Content, Failure, Reading, SLURM_OCTETS_MAX, file};
+use rtrcast_feed::{SlurmDialect, SlurmFile};
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The most files that are read.
+const FILES_MAX: usize = 256;
+
+/// The most names that a directory may have.
+const NAMES_MAX: usize = 10_000;
+
+/// How often a directory is read while its files are removed.
+const READINGS_MAX: u32 = 5;
+
+/// How the name of a file that is read ends.
+const ENDINGS: [&str; 2] = [".slurm", ".json"];
+
+/// What a file of a directory says, or why it can't be read.
+pub(crate) struct SlurmOutcome {
+    /// Its path.
+    pub(crate) name: Arc<str>,
+    pub(crate) outcome: Result<Arc<SlurmFile>, Failure>,
+}
+
+/// Whether a file of this name is read.
+pub(crate) fn is_slurm_name(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    !name.starts_with(b".") && ENDINGS.iter().any(|ending| name.ends_with(ending.as_bytes()))
+}
+
+/// The names in a directory, in order.
+pub(crate) fn names(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let entries = fs::read_dir(path).map_err(Failure::File)?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        paths.push(entry.map_err(Failure::File)?.path());
+        if paths.len() > NAMES_MAX {
+            return Err(Failure::Directory(format!("more than {NAMES_MAX} files are in it")));
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// The files that are read, in order.
+pub(super) fn list(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut files = names(path)?;
+    files.retain(|path| path.file_name().is_some_and(is_slurm_name));
+    if files.len() > FILES_MAX {
+        let reason =
+            format!("{} files in it have a name that ends in .slurm or .json, more than {FILES_MAX}", files.len());
+        return Err(Failure::Directory(reason));
+    }
+    Ok(files)
+}
+
+/// Reads all files. While some are removed it is read again: if the whole directory is, that is a failure, and not an
+/// empty directory.
+pub(crate) fn read(path: &Path, dialect: SlurmDialect) -> Result<Vec<SlurmOutcome>, Failure> {
+    read_listed(path, list(path)?, dialect)
+}
+
+fn read_listed(path: &Path, mut files: Vec<PathBuf>, dialect: SlurmDialect) -> Result<Vec<SlurmOutcome>, Failure> {
+    for _ in 0..READINGS_MAX {
+        let outcomes = read_files(&files, dialect)?;
+        if outcomes.len() == files.len() {
+            return Ok(outcomes);
+        }
+        files = list(path)?;
+    }
+    Err(Failure::Directory(format!("files were removed from it {READINGS_MAX} times while they were read")))
+}
+
+/// Reads files, but for those that are not there any more.
+fn read_files(files: &[PathBuf], dialect: SlurmDialect) -> Result<Vec<SlurmOutcome>, Failure> {
+    let octets: u64 = files.iter().filter_map(|file| Some(fs::metadata(file).ok()?.len())).sum();
+    if octets > SLURM_OCTETS_MAX as u64 {
+        let reason = format!("its files have {octets} bytes together, more than {SLURM_OCTETS_MAX}");
+        return Err(Failure::Directory(reason));
+    }
+    Ok(files.iter().filter_map(|file| read_file(file, dialect)).collect())
+}
+
+/// Reads one file; none if it was removed meanwhile.
+fn read_file(path: &Path, dialect: SlurmDialect) -> Option<SlurmOutcome> {
+    let outcome = match file::read(path, Reading::Slurm(Vec::new(), dialect)) {
+        Ok(read) => match read.content {
+            Content::Slurm(file) => Ok(file),
+            Content::Table(..) | Content::SlurmDirectory(_) => unreachable!("it was read as a SLURM file"),
+        },
+        Err(Failure::File(error)) if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(path).is_err() => {
+            return None;
+        }
+        Err(failure) => Err(failure),
+    };
+    Some(SlurmOutcome { name: path.display().to_string().into(), outcome })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_goes_while_it_is_read_is_not_an_empty_one() {
+        let path = std::env::temp_dir().join(format!("rtrcast-directory-{}", std::process::id()));
+        let file = path.join("a.slurm");
+        fs::create_dir(&path).unwrap();
+        fs::write(&file, b"{}").unwrap();
+        let files = list(&path).unwrap();
+        assert_eq!(files, [file]);
+        fs::remove_dir_all(&path).unwrap();
+        assert!(matches!(read_listed(&path, files, SlurmDialect::Strict), Err(Failure::File(_))));
+    }
+
+    #[test]
+    fn names_of_slurm_files() {
+        for name in ["a.slurm", "b.json", "10-lab.slurm", "a.b.json"] {
+            assert!(is_slurm_name(OsStr::new(name)), "{name}");
+        }
+        for name in ["a.slurm~", ".a.json", ".json", "a.json.swp", "README", "a.SLURM", "ajson", "a.toml", "4913"] {
+            assert!(!is_slurm_name(OsStr::new(name)), "{name}");
+        }
+    }
+}
