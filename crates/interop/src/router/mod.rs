@@ -202,6 +202,16 @@ mod tests {
         let mut held = all();
         held.aspas.as_mut().expect("there are ASPAs").pop_last();
         assert_eq!(held.difference(served, 2).map(|said| said.contains("79 ASPAs instead of 80")), Some(true));
+        // What is only in one of two sets may be missing on the way from one to the other, what is in both may not.
+        let mut changed = World::new();
+        changed.change(500, 700);
+        let lasting = served.in_both(changed.records());
+        let mut held = all();
+        held.vrps.retain(|vrp| lasting.vrps.contains(vrp));
+        assert_eq!(held.lacks(&lasting, 2), None);
+        let vrp = held.vrps.pop_first().expect("there are VRPs");
+        let said = held.lacks(&lasting, 2).expect("one of both sets is missing");
+        assert!(said.contains("1 of 59500") && said.contains(&vrp.to_string()), "{said}");
         // Below their versions, there must be none of them.
         assert!(all().difference(served, 1).is_some_and(|said| said.contains("80 ASPAs instead of 0")));
         assert!(all().difference(served, 0).is_some_and(|said| said.contains("40 router keys instead of 0")));
