@@ -3,6 +3,7 @@
 use crate::conformance;
 use crate::peers::{self, Missing};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 /// What to test.
 #[derive(clap::Args)]
@@ -103,10 +104,12 @@ pub(crate) fn cargo(arguments: &[&str]) -> Outcome {
 
 fn cargo_with(arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {
     println!("$ cargo {}", arguments.join(" "));
+    let began = Instant::now();
     let status = Command::new(env!("CARGO"))
         .args(arguments)
         .envs(environment.iter().copied())
         .status()
         .map_err(|error| format!("cargo {}: {error}", arguments.join(" ")))?;
+    println!("  took {} s", began.elapsed().as_secs());
     if status.success() { Ok(()) } else { Err(format!("cargo {} failed", arguments.join(" "))) }
 }
