@@ -2,6 +2,7 @@
 //! `cargo xtask gen`.
 
 mod bench;
+mod chroot;
 mod conformance;
 mod count;
 mod generate;

@@ -1,5 +1,6 @@
 //! The interop matrix of `crates/interop`, and the packages that its peers are in.
 
+use crate::chroot;
 use crate::run::{Outcome, cargo};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -19,8 +20,10 @@ pub(crate) enum Missing {
 pub(crate) fn run(missing: Missing) -> Outcome {
     const RUN: [&str; 5] = ["run", "--quiet", "--package", "rtrcast-interop", "--"];
     cargo(&["build", "--package", "rtrcast", "--package", "rtrcast-interop"])?;
+    let debian_13 = chroot::provide(missing)?.map(|folder| folder.display().to_string());
+    let others: Vec<&str> = debian_13.iter().flat_map(|folder| ["--debian-13", folder]).collect();
     if missing == Missing::LeaveOut {
-        return cargo(&RUN);
+        return cargo(&[&RUN, others.as_slice()].concat());
     }
     let wanted = output(Command::new(env!("CARGO")).args(RUN).arg("--missing"))?;
     let packages: Vec<&str> = wanted.split_whitespace().collect();
@@ -29,7 +32,7 @@ pub(crate) fn run(missing: Missing) -> Outcome {
     }
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("INTEROP.md");
     let document = document.to_str().ok_or("the path of this repository is not UTF-8")?;
-    cargo(&[&RUN, ["--peers", "--write", document].as_slice()].concat())
+    cargo(&[&RUN, others.as_slice(), &["--peers", "--write", document]].concat())
 }
 
 /// Sees to it that a program is there, which answers to this argument and comes with these packages.
@@ -45,8 +48,7 @@ pub(crate) fn provide(program: &str, argument: &str, packages: &[&str]) -> Outco
 /// Installs packages of Debian, without starting the daemons in them.
 fn install(packages: &[&str]) -> Outcome {
     let list = packages.join(" ");
-    let is_root = output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-    if !is_root || output(Command::new("apt-get").arg("--version")).is_err() {
+    if !is_root() || output(Command::new("apt-get").arg("--version")).is_err() {
         println!("packages are missing, and to install them takes root and apt-get: {list}");
         return Ok(());
     }
@@ -56,7 +58,11 @@ fn install(packages: &[&str]) -> Outcome {
     apt_get(&[&["install", "--quiet", "--yes", "--no-install-recommends"], packages].concat())
 }
 
-fn apt_get(arguments: &[&str]) -> Outcome {
+pub(crate) fn is_root() -> bool {
+    output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
+}
+
+pub(crate) fn apt_get(arguments: &[&str]) -> Outcome {
     println!("$ apt-get {}", arguments.join(" "));
     let mut command = Command::new("apt-get");
     // Another installation may be running.

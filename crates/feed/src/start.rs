@@ -179,7 +179,7 @@ impl OtherKind {
             | OtherKind::Mrt
             | OtherKind::Sqlite => "give what a validator writes: JSON, CSV or CCR",
             OtherKind::RouterConfiguration => "give the JSON, CSV or CCR that the validator writes as well",
-            OtherKind::Slurm => "give it with --slurm",
+            OtherKind::Slurm => "give it with --slurm, unpacked if it is compressed",
             OtherKind::Text => "have `rtrcast dump` write JSON or CSV",
             OtherKind::Pdus | OtherKind::Capture => "to follow a cache over RTR give its address: tcp://HOST:PORT",
             OtherKind::Utf16 => "save it as UTF-8",

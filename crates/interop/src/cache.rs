@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::document::document;
-use crate::process::{Folder, GLANCE, Process};
+use crate::process::{Folder, GLANCE, Process, free_address};
 use crate::world::Records;
 use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -70,6 +70,13 @@ impl Cache {
         Ok(cache)
     }
 
+    /// A cache whose source is not there yet, ready for routers.
+    pub(crate) fn start_without_data(program: &Path, listen: Listen, flags: &[&str]) -> Outcome<Cache> {
+        let mut cache = Cache::new(program, listen, flags, DOCUMENT.to_owned())?;
+        cache.run()?;
+        Ok(cache)
+    }
+
     /// A cache that follows another one, as its router.
     pub(crate) fn follow(program: &Path, flags: &[&str], upstream: SocketAddr) -> Outcome<Cache> {
         Cache::follow_url(program, flags, format!("tcp://{upstream}"))
@@ -85,7 +92,7 @@ impl Cache {
     fn new(program: &Path, listen: Listen, flags: &[&str], source: String) -> Outcome<Cache> {
         Ok(Cache {
             program: program.to_owned(),
-            address: SocketAddr::from((listen.ip, 0)),
+            address: SocketAddr::from((listen.ip, free_address()?.port())),
             listen,
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
             folder: Folder::new()?,

@@ -7,6 +7,7 @@ mod cache;
 mod document;
 mod process;
 mod report;
+mod root;
 mod router;
 mod server;
 mod step;
@@ -15,6 +16,7 @@ mod world;
 
 use clap::Parser;
 use report::{Columns, Group, Row};
+use root::{Release, Root, Roots};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -22,7 +24,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// How many peers run at a time. They wait more than they work.
-const AT_A_TIME: usize = 3;
+const AT_A_TIME: usize = 4;
 
 type Outcome<T = ()> = Result<T, String>;
 
@@ -38,7 +40,10 @@ struct Arguments {
     /// Only the peers whose names contain this
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
-    /// Say which of Debian's packages are missing, and do nothing else
+    /// The folder with the packages of Debian 13, which take it for the whole file system
+    #[arg(long, value_name = "PATH")]
+    debian_13: Option<PathBuf>,
+    /// Say which of this machine's packages are missing, and do nothing else
     #[arg(long)]
     missing: bool,
     /// Write what came of it to this file, if no peer is missing
@@ -53,9 +58,17 @@ ASPAs, as far as it tells what it holds.
 * **Notify**: 500 VRPs go and 700 come, and the peer has them long before its refresh. At version 2, another change
   withdraws ASPAs.
 * **Restart**: the cache stops, and comes back at the same address with other data.
+* **Planned stop**: so the cache is stopped by SIGTERM, and started again a second later. So long the peer holds all that it
+  had, and until it has the new set, nothing that is in both is ever missing.
+* **Cache Restart**: the same with `--send-cache-restart` (code 12, at version 2).
+* **Cold start**: the peer asks a cache that has no data yet. They come 5 s later, and the peer has them on the same
+  connection, with a retry interval of ten minutes.
 * **Downgrade**: the peer begins with its highest version, the cache speaks only lower ones, and the peer holds
   everything in each of those without waiting for a retry interval of ten minutes. A peer that can be told a version
   is also run with each.
+
+Those of Debian 13 are run out of a folder with its packages, the others as this machine has them, or within the matrix's
+own program.
 
 What a peer does otherwise than the texts say stands under the table. A step in which it deviates is tried in each run
 nevertheless.";
@@ -104,8 +117,9 @@ fn run(arguments: &Arguments) -> Outcome {
     if arguments.missing {
         return say_missing();
     }
+    let roots = roots(arguments)?;
     let program = program(arguments)?;
-    let (all, missing) = run_peers(arguments, &program)?;
+    let (all, missing) = run_peers(arguments, &roots, &program)?;
     let [mut routers, mut servers, mut transports] = [const { Vec::new() }; 3];
     for (peer, row) in all {
         match peer.kind {
@@ -114,11 +128,10 @@ fn run(arguments: &Arguments) -> Outcome {
             Kind::Transport(_) => transports.push(row),
         }
     }
-    let (peers, over) = (Columns::Peers, Columns::Transports);
     let groups = [
-        Group { title: "Routers", introduction: ROUTERS, rows: routers, columns: peers },
-        Group { title: "Transports", introduction: TRANSPORTS, rows: transports, columns: over },
-        Group { title: "Caches", introduction: SERVERS, rows: servers, columns: peers },
+        Group { title: "Routers", introduction: ROUTERS, rows: routers, columns: Columns::Routers },
+        Group { title: "Transports", introduction: TRANSPORTS, rows: transports, columns: Columns::Transports },
+        Group { title: "Caches", introduction: SERVERS, rows: servers, columns: Columns::Caches },
     ];
     println!();
     groups.iter().for_each(|group| println!("{}\n\n{}", group.title, group.table()));
@@ -138,17 +151,28 @@ fn program(arguments: &Arguments) -> Outcome<PathBuf> {
     path.canonicalize().map_err(|error| format!("{}: {error}; `cargo build -p rtrcast` makes it", path.display()))
 }
 
+/// A path is the same for who runs elsewhere, and a file below it too.
+fn roots(arguments: &Arguments) -> Outcome<Roots> {
+    let folder = arguments.debian_13.as_ref().map(|path| path.canonicalize().map_err(|error| (path, error)));
+    let debian_13 = folder.transpose().map_err(|(path, error)| format!("{}: {error}", path.display()))?;
+    Ok(Roots { debian_13 })
+}
+
 fn say_missing() -> Outcome {
-    let missing: Vec<Peer> = peers().into_iter().filter(|peer| peer.version.is_none()).collect();
+    let all = peers(&Roots::default()).into_iter();
+    let missing: Vec<Peer> = all.filter(|peer| peer.root.is_some() && peer.version.is_none()).collect();
     let packages: BTreeSet<&str> = missing.iter().flat_map(|peer| peer.package.split_whitespace()).collect();
     packages.iter().for_each(|package| println!("{package}"));
     Ok(())
 }
 
-/// A peer of either kind.
+/// A peer of any kind.
 struct Peer {
     name: String,
     package: String,
+    release: Release,
+    /// Where its programs are, if that release is there.
+    root: Option<Root>,
     version: Option<String>,
     kind: Kind,
 }
@@ -159,32 +183,39 @@ enum Kind {
     Transport(&'static transport::Peer),
 }
 
-fn peers() -> Vec<Peer> {
-    let routers = router::ALL.iter().map(|&peer| Peer {
-        name: peer.name.to_owned(),
-        package: peer.package.to_owned(),
-        version: (peer.version)(),
-        kind: Kind::Router(peer),
-    });
-    let servers = server::ALL.iter().map(|&peer| Peer {
-        name: peer.name.to_owned(),
-        package: peer.package.to_owned(),
-        version: (peer.version)(),
-        kind: Kind::Server(peer),
-    });
-    let transports = transport::ALL.iter().map(|peer| Peer {
-        name: peer.name(),
-        package: peer.packages(),
-        version: peer.version(),
-        kind: Kind::Transport(peer),
+fn peers(roots: &Roots) -> Vec<Peer> {
+    let routers = router::ALL
+        .iter()
+        .map(|&peer| Peer::new(peer.name, peer.package, peer.release, roots, peer.version, Kind::Router(peer)));
+    let servers = server::ALL
+        .iter()
+        .map(|&peer| Peer::new(peer.name, peer.package, peer.release, roots, peer.version, Kind::Server(peer)));
+    let transports = transport::ALL.iter().map(|peer| {
+        let version = |root: &Root| peer.version(root);
+        Peer::new(peer.name(), peer.packages(), peer.release(), roots, version, Kind::Transport(peer))
     });
     routers.chain(transports).chain(servers).collect()
 }
 
+impl Peer {
+    fn new(
+        name: impl Into<String>,
+        package: impl Into<String>,
+        release: Release,
+        roots: &Roots,
+        version: impl Fn(&Root) -> Option<String>,
+        kind: Kind,
+    ) -> Peer {
+        let root = roots.of(release);
+        let version = root.as_ref().and_then(version);
+        Peer { name: name.into(), package: package.into(), release, root, version, kind }
+    }
+}
+
 /// What came of each peer that is there, and whether one is not.
-fn run_peers(arguments: &Arguments, program: &Path) -> Outcome<(Vec<(Peer, Row)>, bool)> {
+fn run_peers(arguments: &Arguments, roots: &Roots, program: &Path) -> Outcome<(Vec<(Peer, Row)>, bool)> {
     let only = arguments.only.as_deref().unwrap_or_default().to_lowercase();
-    let all = peers();
+    let all = peers(roots);
     let names: Vec<String> = all.iter().map(|peer| peer.name.clone()).collect();
     let (wanted, _): (Vec<Peer>, Vec<Peer>) =
         all.into_iter().partition(|peer| peer.name.to_lowercase().contains(&only));
@@ -193,29 +224,35 @@ fn run_peers(arguments: &Arguments, program: &Path) -> Outcome<(Vec<(Peer, Row)>
     }
     let (here, missing): (Vec<Peer>, Vec<Peer>) = wanted.into_iter().partition(|peer| peer.version.is_some());
     for peer in &missing {
-        let Peer { name, package, .. } = peer;
-        println!("{name}: left out, not installed or not for this user; Debian has it in {package}");
+        let Peer { name, package, release, .. } = peer;
+        let debian = match release {
+            Release::Machine => "Debian",
+            Release::Debian13 => "Debian 13",
+        };
+        println!("{name}: left out, not installed or not for this user; {debian} has it in {package}");
     }
     let credentials = transport::Credentials::default();
     let rows = in_threads(&here, |peer| {
         let version = peer.version.clone().unwrap_or_default();
+        let root = peer.root.as_ref().unwrap_or(&Root::Machine);
         match peer.kind {
-            Kind::Router(peer) => router::run(peer, version, program),
-            Kind::Server(peer) => server::run(peer, version, program),
-            Kind::Transport(peer) => transport::run(peer, version, program, &credentials),
+            Kind::Router(peer) => router::run(peer, root, version, program),
+            Kind::Server(peer) => server::run(peer, root, version, program),
+            Kind::Transport(peer) => transport::run(peer, root, version, program, &credentials),
         }
     });
     Ok((here.into_iter().zip(rows).collect(), !missing.is_empty()))
 }
 
-/// Does something with all items, a few at a time; what comes of them has their order.
+/// Does something with all items, a few at a time; what comes of them has their order. The last ones, caches that take a
+/// minute to see a change, begin.
 fn in_threads<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     std::thread::scope(|scope| {
         for _ in 0..AT_A_TIME {
             scope.spawn(|| {
-                loop {
-                    let place = next.fetch_add(1, Ordering::Relaxed);
+                let take = || items.len().checked_sub(1 + next.fetch_add(1, Ordering::Relaxed));
+                while let Some(place) = take() {
                     let Some(item) = items.get(place) else { break };
                     let result = work(item);
                     done.lock().unwrap_or_else(PoisonError::into_inner).insert(place, result);

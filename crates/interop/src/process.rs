@@ -3,7 +3,7 @@
 use crate::Outcome;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,9 +21,13 @@ pub(crate) struct Folder(PathBuf);
 
 impl Folder {
     pub(crate) fn new() -> Outcome<Folder> {
+        Folder::new_in(&std::env::temp_dir())
+    }
+
+    pub(crate) fn new_in(parent: &Path) -> Outcome<Folder> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("rtrcast-interop-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
+        let path = parent.join(name);
         std::fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(Folder(path))
     }
@@ -113,6 +117,23 @@ pub(crate) fn wait_for_line(log: &Path, text: &str) -> Outcome {
         }
         std::thread::sleep(GLANCE);
     }
+}
+
+/// An address of the loopback that nobody uses, and that no connection gets while whoever listens there is away: ports for
+/// those begin at 32768 on Linux.
+pub(crate) fn free_address() -> Outcome<SocketAddr> {
+    const FIRST: u16 = 12_000;
+    const COUNT: u16 = 20_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Another run begins elsewhere.
+    let begin = std::process::id().wrapping_mul(64);
+    let mut ports = (0..COUNT).map(|_| {
+        let place = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % u32::from(COUNT);
+        FIRST + place as u16
+    });
+    let addresses = ports.by_ref().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let mut free = addresses.filter(|address| TcpListener::bind(address).is_ok());
+    free.next().ok_or_else(|| format!("no port of {FIRST} to {} is free", FIRST + COUNT - 1))
 }
 
 /// Waits until a program listens.

@@ -20,8 +20,33 @@ pub(crate) struct Group {
 /// What its table shows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Columns {
-    Peers,
+    Routers,
+    Caches,
     Transports,
+}
+
+impl Columns {
+    fn steps(self) -> &'static [Step] {
+        match self {
+            Columns::Routers => &Step::COLUMNS_OF_ROUTERS,
+            Columns::Caches => &Step::COLUMNS_OF_CACHES,
+            Columns::Transports => &Step::COLUMNS_OVER,
+        }
+    }
+
+    fn titles(self) -> &'static str {
+        match self {
+            Columns::Routers => {
+                "Peer | Version | Speaks | Full load | Notify | Restart | Planned stop | Cache Restart | Cold start | \
+                    Downgrade | Held and compared"
+            }
+            Columns::Caches => "Peer | Version | Speaks | Full load | Notify | Restart | Downgrade | Held and compared",
+            Columns::Transports => {
+                "Transport | Client | Version | Shows | Full load | Update | Restart | End | Last words | Strangers | \
+                    Held and compared"
+            }
+        }
+    }
 }
 
 /// What stands in front in the table of transports.
@@ -109,6 +134,11 @@ impl Row {
         self.add(step, verdict);
     }
 
+    /// Whether the peer is known to get through a step by another way.
+    pub(crate) fn goes_otherwise(&self, step: Step) -> bool {
+        matches!(self.exception(step), Some(Exception { kind: Kind::Otherwise, .. }))
+    }
+
     fn exception(&self, step: Step) -> Option<&'static Exception> {
         self.exceptions.iter().find(|exception| exception.step == step)
     }
@@ -133,19 +163,16 @@ impl Row {
         self.verdicts.values().any(|verdict| *verdict == Verdict::Failed)
     }
 
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self, columns: Columns) -> Vec<String> {
         let spoken: Vec<String> = self.spoken.iter().map(u8::to_string).collect();
-        let (mut cells, columns) = match &self.over {
-            None => (vec![self.name.clone(), self.version.clone(), spoken.join(", ")], &Step::COLUMNS[..]),
+        let version = self.version.clone();
+        let mut cells = match &self.over {
+            None => vec![self.name.clone(), version, spoken.join(", ")],
             Some(Cells { transport, client, shows }) => {
-                let version = self.version.clone();
-                (
-                    vec![(*transport).to_owned(), (*client).to_owned(), version, (*shows).to_owned()],
-                    &Step::COLUMNS_OVER[..],
-                )
+                vec![(*transport).to_owned(), (*client).to_owned(), version, (*shows).to_owned()]
             }
         };
-        cells.extend(columns.iter().map(|step| self.cell(*step).to_owned()));
+        cells.extend(columns.steps().iter().map(|step| self.cell(*step).to_owned()));
         cells.push(self.records.clone());
         cells
     }
@@ -157,7 +184,8 @@ impl Row {
             Some(Verdict::Otherwise(_)) => "otherwise",
             Some(Verdict::NotApplicable(_)) => "–",
             Some(Verdict::Failed) => "**no**",
-            None if self.over.is_some() => "–",
+            // It is for version 2 only.
+            None if self.over.is_some() || step == Step::CacheRestart => "–",
             None => "not run",
         }
     }
@@ -182,17 +210,11 @@ impl Group {
 
     /// The table, and what is to be said of its cells.
     pub(crate) fn table(&self) -> String {
-        let titles = match self.columns {
-            Columns::Peers => "Peer | Version | Speaks | Full load | Notify | Restart | Downgrade | Held and compared",
-            Columns::Transports => {
-                "Transport | Client | Version | Shows | Full load | Update | Restart | End | Last words | Strangers | \
-                    Held and compared"
-            }
-        };
+        let titles = self.columns.titles();
         let rule = "---|".repeat(titles.split(" | ").count());
         let mut text = format!("| {titles} |\n|{rule}\n");
         for row in &self.rows {
-            let _ = writeln!(text, "| {} |", row.cells().join(" | "));
+            let _ = writeln!(text, "| {} |", row.cells(self.columns).join(" | "));
         }
         text.push('\n');
         for row in &self.rows {

@@ -25,6 +25,14 @@ pub(crate) enum Step {
     FullLoad,
     Notify,
     Restart,
+    /// The cache stops in order and comes back with other data, and the peer keeps its data so long.
+    PlannedStop,
+    /// The same with Cache Restart (code 12) of 8210bis.
+    CacheRestart,
+    /// The peer asks before there are data.
+    ColdStart,
+    /// ASPAs of a former session go with it, at version 2; only for who keeps them.
+    FormerAspas,
     /// ASPAs are served, at version 2; only for who does not get through the others with them.
     Aspas,
     /// ASPAs go, at version 2.
@@ -42,8 +50,19 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// Those that have a column.
-    pub(crate) const COLUMNS: [Step; 4] = [Step::FullLoad, Step::Notify, Step::Restart, Step::Downgrade];
+    /// Those of caches that have a column.
+    pub(crate) const COLUMNS_OF_CACHES: [Step; 4] = [Step::FullLoad, Step::Notify, Step::Restart, Step::Downgrade];
+
+    /// The same of routers.
+    pub(crate) const COLUMNS_OF_ROUTERS: [Step; 7] = [
+        Step::FullLoad,
+        Step::Notify,
+        Step::Restart,
+        Step::PlannedStop,
+        Step::CacheRestart,
+        Step::ColdStart,
+        Step::Downgrade,
+    ];
 
     /// The same of those that come over a transport that protects.
     pub(crate) const COLUMNS_OVER: [Step; 6] =
@@ -54,6 +73,10 @@ impl Step {
             Step::FullLoad => "full load",
             Step::Notify => "update by notify",
             Step::Restart => "restart of the cache",
+            Step::PlannedStop => "planned stop",
+            Step::CacheRestart => "Cache Restart",
+            Step::ColdStart => "cold start",
+            Step::FormerAspas => "ASPAs of a former session",
             Step::Aspas => "ASPAs",
             Step::AspaWithdrawal => "withdrawal of ASPAs",
             Step::End => "end of the session",

@@ -78,6 +78,15 @@ pub(crate) struct Records {
 }
 
 impl Records {
+    /// What others have as well.
+    pub(crate) fn in_both(&self, others: &Records) -> Records {
+        Records {
+            vrps: self.vrps.intersection(&others.vrps).copied().collect(),
+            router_keys: self.router_keys.intersection(&others.router_keys).cloned().collect(),
+            aspas: self.aspas.intersection(&others.aspas).cloned().collect(),
+        }
+    }
+
     /// Without the prefixes that are the shortest of all.
     pub(crate) fn without_default_routes(&self) -> Records {
         let mut records = self.clone();

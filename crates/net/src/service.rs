@@ -322,6 +322,10 @@ impl Connection {
 }
 
 /// The handshake of what lies between RTR and the socket, and who the router proved to be.
+#[cfg_attr(
+    not(any(feature = "tls", feature = "ssh")),
+    expect(unused_variables, reason = "only what protects is held to the address")
+)]
 async fn secure(
     socket: Socket,
     manner: &Manner,

@@ -100,13 +100,13 @@ impl History {
         (self.steps.len(), self.octets)
     }
 
-    /// Serves nothing until the next publication, since the current data set is too old. The line of serials goes on from
-    /// it.
+    /// Serves nothing until the next publication, since all data are too old. The line of serials goes on from the current
+    /// data set, if there is one.
     pub fn withhold(&mut self) {
-        self.is_withheld = self.current.is_some();
+        self.is_withheld = true;
     }
 
-    /// Whether the current data set is withheld.
+    /// Whether nothing is served, since all data are too old.
     pub fn is_withheld(&self) -> bool {
         self.is_withheld
     }

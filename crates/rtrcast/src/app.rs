@@ -12,7 +12,7 @@ use crate::plan::{Followed, Plan};
 use crate::roster::Roster;
 use crate::source::{SlurmFiles, Source};
 use crate::watch::Watch;
-use crate::words::count;
+use crate::words::{count, first_lines};
 use crate::{http, log, secrets};
 use rtrcast_feed::curator::Curation;
 use rtrcast_net::{Activated, Clock, Door, Limits, Published, Service, Terms, listen, sd_notify, sd_reloading};
@@ -269,7 +269,7 @@ impl Parts {
 
     /// Says why a configuration is refused; in a word what became of it.
     fn refuse(failure: &Failure) -> &'static str {
-        for line in failure.lines() {
+        for line in first_lines(failure.lines()) {
             error!("SIGHUP: the configuration stays as it is: {line}");
         }
         "refused"

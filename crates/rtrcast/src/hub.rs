@@ -342,7 +342,7 @@ impl Hub {
             _ => "no data yet".to_owned(),
         };
         let head = match &*self.health.borrow() {
-            Health::NothingInEffect(why) => format!("{head}\nnothing that is served is in effect any more: {why}"),
+            Health::NothingInEffect(why) => format!("{head}\nnothing of any source is in effect: {why}"),
             Health::NoData | Health::Ready(_) => head,
         };
         format!("{head}\n{}", self.places.describe(&statuses, now))
@@ -389,7 +389,7 @@ impl Hub {
                     self.metrics.show_nothing_served();
                     self.show_health();
                     warn!(
-                        "nothing that is served is fresh any more: connections end, and routers are told that there are no \
+                        "nothing of any source is fresh any more: connections end, and routers are told that there are no \
                          data (code 2) until there are fresh ones, as --too-old close says"
                     );
                 }

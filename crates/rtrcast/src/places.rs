@@ -8,7 +8,7 @@ use crate::metrics::{FailureLabels, LossLabels, Metrics, PathLabel, VrpLabels};
 use crate::source::{Failure, Purpose, SlurmFiles, SlurmId, SlurmOutcome, unix_now};
 use crate::words::{
     Told, age, describe_losses, describe_masked, describe_over, describe_refused, describe_remedy, describe_too_old,
-    name_customers, span,
+    first_lines, name_customers, span,
 };
 use rtrcast_feed::curator::{Event, Release, SourceId, Status};
 use rtrcast_feed::write::utc;
@@ -224,7 +224,7 @@ impl Places {
             }
         };
         let lines = slurm::complaint(&place.name, failure, &then);
-        place.complain_in_lines(failure.lines().join("\n"), vec![lines]);
+        place.complain_in_lines(first_lines(failure.lines()).join("\n"), vec![lines]);
         self.show_slurm_in_force();
     }
 
@@ -405,7 +405,7 @@ impl Places {
                 };
                 format!("{name}: too old, {why}; {then}")
             }
-            Event::OldNews { source, over, .. } => {
+            Event::OldNews { source, over } => {
                 let name = self.name(*source);
                 let why = describe_over(over, Told::At(unix_now()));
                 let stays =
@@ -537,7 +537,8 @@ impl Places {
 }
 
 /// What routers get while there are no data.
-const UNTIL_THEN: &str = "routers that ask are held for a moment, and then told that there are no data yet (code 2)";
+const UNTIL_THEN: &str =
+    "a router that asks is held for 25 s (8 s in version 2), and then told that there are no data yet (code 2)";
 
 /// A word as a shell takes it.
 fn quoted(word: &str) -> String {

@@ -2,6 +2,7 @@
 
 use crate::log::{Throttle, Verdict};
 use crate::metrics::{CodeLabel, Metrics, PlainCounter, ReasonLabel, TypeLabel, VersionLabel};
+use crate::words::plain;
 use prometheus_client::metrics::counter::Counter;
 use rtrcast_net::{End, Endpoint, Layer, Observer, Peer, Refusal, Trouble};
 use rtrcast_proto::{Answer, CloseReason, ErrorCode, Event, PduType, Profile, Violation};
@@ -211,7 +212,7 @@ impl Observer for Watch {
             End::Ordered { peer_ended: true } => "in order".to_owned(),
             End::Ordered { peer_ended: false } => "in order, though the router did not end its side".to_owned(),
             End::Aborted => "by a reset, since the router took nothing any more".to_owned(),
-            End::Lost(error) | End::Probed(error) => format!("by a broken connection: {error}"),
+            End::Lost(error) | End::Probed(error) => format!("by a broken connection: {}", plain(error)),
         };
         if let End::Aborted | End::Lost(_) = end {
             self.metrics.unclean_ends.inc();

@@ -101,13 +101,21 @@ pub(crate) fn describe_over(over: &Over, told: Told) -> String {
 
 /// What of a set would be served now, and until when.
 pub(crate) fn describe_assessment(assessment: &Assessment, records: usize, now: u32) -> String {
-    let Assessment { ended, last_ended, first_end, last_end, .. } = *assessment;
+    let Assessment { expired, last_expiry, aged, set_over, first_end, last_end, .. } = *assessment;
+    let ended = expired + aged;
     let served = match (records, ended) {
         (1, 0) => "its only record would be served now".to_owned(),
         (_, 0) => format!("all {records} records would be served now"),
         (_, _) => {
-            let last = last_ended.map_or(String::new(), |at| format!(", the last of them {}", past(at, Told::At(now))));
-            format!("{} of {records} records would be served now: {ended} have expired{last}", records - ended)
+            let last =
+                last_expiry.map_or(String::new(), |at| format!(", the last of them {}", past(at, Told::At(now))));
+            let expired = (expired > 0).then(|| format!("{} expired{last}", has_or_have(expired)));
+            let aged = set_over.filter(|_| aged > 0).map(|over| {
+                let (why, remedy) = (describe_over(&over, Told::At(now)), describe_remedy(&over));
+                format!("{} no expiry and {} too old: {why} (what helps: {remedy})", has_or_have(aged), is_or_are(aged))
+            });
+            let why: Vec<String> = expired.into_iter().chain(aged).collect();
+            format!("{} of {records} records would be served now: {}", records - ended, why.join("; "))
         }
     };
     let ahead = |at: u32| format!("{} (in {})", utc(at), span(Duration::from_secs(at.saturating_sub(now).into())));
@@ -121,6 +129,14 @@ pub(crate) fn describe_assessment(assessment: &Assessment, records: usize, now: 
         (None, _) => "; the rest has no end".to_owned(),
     };
     served + &ends
+}
+
+fn has_or_have(number: usize) -> String {
+    if number == 1 { "1 has".to_owned() } else { format!("{number} have") }
+}
+
+fn is_or_are(number: usize) -> &'static str {
+    if number == 1 { "is" } else { "are" }
 }
 
 /// What an operator can do about that.
@@ -150,11 +166,24 @@ pub(crate) fn describe_masked(tally: &Tally) -> Option<String> {
 }
 
 /// What is wrong with a SLURM file, a line for each mistake, with what can be done.
+///
+/// All of them: a log gets [`LINES_LOGGED_MAX`].
 pub(crate) fn describe_mistakes(errors: &SlurmErrors) -> Vec<String> {
     let way_out = |lenient| if lenient { ", or use --slurm-lenient, which reads it as empty" } else { "" };
     let lines = errors.iter().map(|error| format!("{error}{}", way_out(error.reason.is_lenient())));
     let more = (errors.more() > 0).then(|| format!("and {}", count_more(errors.more())));
     lines.chain(more).collect()
+}
+
+/// Lines about one file that go into a log or a status; `rtrcast check` prints all.
+const LINES_LOGGED_MAX: usize = 20;
+
+/// The first lines of a long complaint, and how many there are more.
+pub(crate) fn first_lines(lines: Vec<String>) -> Vec<String> {
+    let more = lines.len().saturating_sub(LINES_LOGGED_MAX);
+    let rest = (more > 1).then(|| format!("and {}; `rtrcast check` prints all", count_more(more)));
+    let shown = if rest.is_some() { LINES_LOGGED_MAX } else { lines.len() };
+    lines.into_iter().take(shown).chain(rest).collect()
 }
 
 fn count_more(mistakes: usize) -> String {
@@ -216,6 +245,7 @@ pub(crate) fn without_os_errors(text: &str) -> String {
 /// "is not in 1..=86400".
 pub(crate) fn with_plain_ranges(text: &str) -> String {
     const IN: &str = " is not in ";
+    let text = &text.replace("invalid digit found in string", "not a whole number");
     let Some((before, after)) = text.split_once(IN) else { return text.to_owned() };
     let end = after.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '=').unwrap_or(after.len());
     let (range, behind) = after.split_at(end);
@@ -249,8 +279,11 @@ pub(crate) fn span(duration: Duration) -> String {
     }
 }
 
-/// How long ago something was made.
+/// How long ago something was made, or when, if that is later than now.
 pub(crate) fn age(made: u32, now: u32) -> String {
+    if made > now {
+        return utc(made);
+    }
     format!("{} ago", span(Duration::from_secs(now.saturating_sub(made).into())))
 }
 
@@ -275,6 +308,7 @@ mod tests {
         assert_eq!(with_plain_ranges("x: 1 is not in 60.. [a]"), "x: 1 is below 60 [a]");
         assert_eq!(with_plain_ranges("x: 9 is not in ..=8"), "x: 9 is above 8");
         assert_eq!(with_plain_ranges("x is not in a list"), "x is not in a list");
+        assert_eq!(with_plain_ranges("x: invalid digit found in string"), "x: not a whole number");
     }
 
     #[test]

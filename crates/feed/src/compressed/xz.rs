@@ -54,6 +54,10 @@ impl Streams {
         if error.kind() == ErrorKind::OutOfMemory && dictionary > DICTIONARY_KIB_MAX {
             return Reason::Dictionary { mib: dictionary / 1024, mib_max: DICTIONARY_KIB_MAX / 1024 };
         }
-        Reason::Compression(format!("xz: {error}"))
+        match error.kind() {
+            ErrorKind::Unsupported => Reason::Compression(format!("xz: not supported ({error})")),
+            // The library's own words are of its decoder's state.
+            _ => Reason::Compression(format!("xz: the data are damaged ({error})")),
+        }
     }
 }

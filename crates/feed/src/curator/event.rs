@@ -71,8 +71,6 @@ pub enum Event {
     OldNews {
         /// Which source.
         source: SourceId,
-        /// When it was made, in seconds since 1970.
-        made: u32,
         /// Why nothing is.
         over: Over,
     },

@@ -1,7 +1,7 @@
 //! One source: its last table, the one that waits, and whether it is well.
 
 use super::event::{Event, Release};
-use super::fresh::{Freshness, Horizon, Over, contradicts_clock};
+use super::fresh::{Assessment, Freshness, Horizon, Over, contradicts_clock};
 use super::guard::{Loss, Verdict, is_same_loss};
 use super::{Curation, SourceId};
 use crate::table::{NEVER, Stamp, Table};
@@ -148,6 +148,29 @@ impl Dated {
     /// When it was made by its own account, if that is so far in the future that the clock has to be wrong, or its source.
     fn made_ahead(&self, wall: u32) -> Option<u32> {
         self.said.filter(|said| contradicts_clock(*said, wall))
+    }
+}
+
+impl Assessment {
+    /// What of a table would be in effect now, if it came now, by the rules of the curator. `written` is when its file was
+    /// written, for one that says nothing of its age; both times are in seconds since 1970.
+    pub fn of(table: &Arc<Table>, written: Option<u32>, now: u32, freshness: &Freshness) -> Assessment {
+        let dated = Dated::new(Arc::clone(table), written, Moment(0));
+        let time = Time { moment: Moment(0), wall: now };
+        let horizon = dated.horizon(time, freshness);
+        let expires = || table.expires().iter().copied();
+        let expired = || expires().filter(|expires| horizon.has_expired(*expires));
+        let ahead = || expires().map(|expires| horizon.end_of(expires)).filter(|end| *end > horizon.at());
+        let (all, expired_count) = (table.expires().len(), expired().count());
+        Assessment {
+            expired: expired_count,
+            last_expiry: expired().max(),
+            aged: all - expired_count - ahead().count(),
+            set_over: freshness.why_set_over(&horizon, table, dated.made(time)),
+            first_end: ahead().min().filter(|end| *end != NEVER),
+            last_end: ahead().max().filter(|end| *end != NEVER),
+            over: dated.over(time, freshness),
+        }
     }
 }
 
@@ -322,7 +345,7 @@ impl Feed {
         self.succeeded();
         let new_horizon = new.horizon(time, freshness);
         let over = new.over(time, freshness);
-        let old_news = over.map(|over| Event::OldNews { source, made: new.made(time), over });
+        let old_news = over.map(|over| Event::OldNews { source, over });
         let Some(last) = &mut self.last else {
             self.last = Some(new);
             return old_news.into_iter().collect();

@@ -21,14 +21,18 @@ const STEP_SECONDS_MAX: i64 = 3_600;
 /// How long expiry waits after such a step.
 const STEP_HOLD: Duration = Duration::from_secs(600);
 
-/// What of a table is in effect at some time.
+/// What of a table is in effect at some time. Times are in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Assessment {
-    /// Records that have ended.
-    pub ended: usize,
-    /// When the last of those ended, in seconds since 1970.
-    pub last_ended: Option<u32>,
-    /// When the first of the others ends, in seconds since 1970, if it ever does.
+    /// Records whose own expiry has passed.
+    pub expired: usize,
+    /// The last of those expiries.
+    pub last_expiry: Option<u32>,
+    /// Records that are not in effect since their set is too old.
+    pub aged: usize,
+    /// Why their set is.
+    pub set_over: Option<Over>,
+    /// When the first of the others ends, if it ever does.
     pub first_end: Option<u32>,
     /// When the last of them ends, if it ever does.
     pub last_end: Option<u32>,
@@ -129,6 +133,16 @@ impl Horizon {
         }
     }
 
+    /// What ends at this second or before is not in effect any more.
+    pub(crate) fn at(&self) -> u32 {
+        self.at
+    }
+
+    /// Whether a record has ended by its own expiry, rather than with its set.
+    pub(crate) fn has_expired(&self, expires: u32) -> bool {
+        expires != NEVER && self.freshness.expired == Expired::Withdraw && expires <= self.at
+    }
+
     pub(crate) fn counts(&self, expires: u32) -> bool {
         self.end_of(expires) > self.at
     }
@@ -180,37 +194,24 @@ impl Freshness {
         Horizon { at: now, set_ends: 0, freshness: Freshness { too_old: TooOld::WithdrawAll, ..*self } }
     }
 
-    /// What of a table is in effect at a time. `written` is when its file was written, for one that says nothing of its age.
-    /// All times are in seconds since 1970.
-    pub fn assess(&self, table: &Table, written: Option<u32>, now: u32) -> Assessment {
-        let stamp = table.stamp();
-        let made = stamp.made.or(written).map_or(now, |said| said.min(now));
-        let is_ahead = stamp.made.or(written).is_some_and(|said| contradicts_clock(said, now));
-        let horizon = if is_ahead { self.without_age() } else { *self }.horizon(now, made, stamp);
-        let ends = || table.expires().iter().map(|expires| horizon.end_of(*expires));
-        let ahead = || ends().filter(|end| *end > horizon.at);
-        let records = table.expires().len();
-        Assessment {
-            ended: records - ahead().count(),
-            last_ended: ends().filter(|end| *end <= horizon.at).max(),
-            first_end: ahead().min().filter(|end| *end != NEVER),
-            last_end: ahead().max().filter(|end| *end != NEVER),
-            over: horizon.is_over(table).then(|| self.why_over(&horizon, table, made)),
-        }
-    }
-
     /// Why nothing of a table is in effect any more.
     pub(crate) fn why_over(&self, horizon: &Horizon, table: &Table, made: u32) -> Over {
         let ends_with_set = |expires: &u32| *expires == NEVER || self.too_old == TooOld::WithdrawAll;
-        let set_ended = horizon.set_ends <= horizon.at;
-        if set_ended && (table.expires().is_empty() || table.expires().iter().any(ends_with_set)) {
-            match table.stamp().valid_until {
-                Some(until) => Over::NotValid { until },
-                None => Over::TooOld { made, age_seconds_max: self.age_seconds_max },
+        match self.why_set_over(horizon, table, made) {
+            Some(over) if table.expires().is_empty() || table.expires().iter().any(ends_with_set) => over,
+            Some(_) | None => {
+                let last = table.expires().iter().copied().max().unwrap_or(0);
+                Over::Expired { records: table.expires().len(), last }
             }
-        } else {
-            Over::Expired { records: table.expires().len(), last: table.expires().iter().copied().max().unwrap_or(0) }
         }
+    }
+
+    /// Why a set is too old, whatever becomes of its records.
+    pub(crate) fn why_set_over(&self, horizon: &Horizon, table: &Table, made: u32) -> Option<Over> {
+        (horizon.set_ends <= horizon.at).then(|| match table.stamp().valid_until {
+            Some(until) => Over::NotValid { until },
+            None => Over::TooOld { made, age_seconds_max: self.age_seconds_max },
+        })
     }
 
     /// How many records of a table end when their set is too old.

@@ -29,6 +29,7 @@ use crate::table::Table;
 use feed::{Dated, Feed, Lasts, Time};
 use fresh::{WallClock, run_out_at, withdrawn_at};
 use merge::Part;
+use rtrcast_proto::limits::QUERY_HOLD;
 use rtrcast_proto::{Image, Moment, Octets};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -37,8 +38,11 @@ use std::time::Duration;
 /// Between two publications that only expiry asks for: a dead source would use up the history otherwise.
 const EXPIRY_PUBLICATIONS_APART: Duration = Duration::from_secs(60);
 
-/// How long the first publication waits for slower sources once one has data.
-const FIRST_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long the first publication waits for slower sources once one has data. Routers that ask meanwhile are held, and have
+/// to get the data within that.
+const FIRST_WAIT_MAX: Duration = Duration::from_secs(5);
+
+const _: () = assert!(FIRST_WAIT_MAX.as_secs() < QUERY_HOLD[2].as_secs(), "a query is held for longer");
 
 /// How long the old sources' data stay after a new configuration, for new sources to come up.
 const CHANGE_WAIT_MAX: Duration = Duration::from_secs(300);
@@ -300,12 +304,36 @@ impl Curator {
         self.feeds.iter().map(of_feed).collect()
     }
 
-    /// Why nothing of all that is served, or was, is in effect any more, if that is so, with the source that it is said of.
+    /// Why nothing of any source is in effect, if that is so, with a source that it is said of. Before the first publication
+    /// it is known once each source has been read or has failed.
     pub fn nothing_in_effect(&self) -> Option<(SourceId, Over)> {
-        self.published_at?;
-        let overs: Option<Vec<_>> =
-            self.served.iter().map(|(source, dated)| Some((*source, self.why_over(dated)?))).collect();
-        overs?.into_iter().next()
+        self.overs()?.into_iter().next()
+    }
+
+    /// The same of each source that is served, or before the first publication of each that has a set.
+    fn overs(&self) -> Option<Vec<(SourceId, Over)>> {
+        if self.published_at.is_some() {
+            return self.served.iter().map(|(source, dated)| Some((*source, self.why_over(dated)?))).collect();
+        }
+        if !self.feeds.iter().all(|feed| feed.has_reported) {
+            return None;
+        }
+        let sets = self.feeds.iter().filter_map(|feed| Some((feed.source, feed.last.as_ref()?)));
+        sets.map(|(source, dated)| Some((source, self.why_over(dated)?))).collect()
+    }
+
+    /// Whether nothing is to be served, since all is too old. What a source took back is to be withdrawn, and a router that
+    /// is cut off would keep it.
+    fn has_to_withhold(&self) -> bool {
+        let is_taken_back = |(_, over): &(SourceId, Over)| *over == Over::TakenBack;
+        self.curation.freshness.too_old == TooOld::Close
+            && self.overs().is_some_and(|overs| !overs.is_empty() && !overs.iter().any(is_taken_back))
+    }
+
+    fn withhold(&mut self) {
+        if !std::mem::replace(&mut self.is_withheld, true) {
+            self.outputs.push_back(Output::Withhold);
+        }
     }
 
     fn why_over(&self, dated: &Dated) -> Option<Over> {
@@ -332,7 +360,12 @@ impl Curator {
         }
         // What had ended may be in effect again if the clock was set back.
         let is_set_back = self.published_at.is_some_and(|at| wall.saturating_add(60) < at);
-        if is_set_back || (ages_changed && self.published_at.is_some()) || self.has_to_close_or_open() {
+        let is_published = self.published_at.is_some();
+        if self.has_to_withhold() && !is_published {
+            // There never was anything to serve, and routers need not wait for it.
+            self.withhold();
+        }
+        if is_set_back || (is_published && (ages_changed || self.has_to_withhold() != self.is_withheld)) {
             self.due.get_or_insert(Cause::Time);
         }
         if let Some((_, cause)) = self.retry.take_if(|(at, _)| *at <= now.moment) {
@@ -399,13 +432,6 @@ impl Curator {
             }
         }
         has_changed
-    }
-
-    /// Whether it has changed that nothing is to be served, since all is too old. Of an empty set no record ends, by which
-    /// that would be seen.
-    fn has_to_close_or_open(&self) -> bool {
-        let closes = self.curation.freshness.too_old == TooOld::Close && self.published_at.is_some();
-        closes && self.nothing_in_effect().is_some() != self.is_withheld
     }
 
     /// Ends the wait for sources that have not had their turn, if they had it or it has been long enough; true if it
@@ -501,12 +527,8 @@ impl Curator {
         });
         self.next_end = ends.min();
         self.published_at = Some(time.wall);
-        let is_over = parts.iter().all(|part| part.horizon.is_over(&part.table));
-        if freshness.too_old == TooOld::Close && is_over {
-            if !std::mem::replace(&mut self.is_withheld, true) {
-                self.outputs.push_back(Output::Withhold);
-            }
-            return;
+        if self.has_to_withhold() {
+            return self.withhold();
         }
         self.is_withheld = false;
         self.outputs.push_back(Output::Publish(Recipe { parts, slurm: Arc::clone(slurm) }, cause));

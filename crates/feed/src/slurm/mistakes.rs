@@ -3,7 +3,7 @@
 use super::error::{SlurmError, SlurmErrors, SlurmReason};
 
 /// Mistakes that are told each; more are counted.
-const MISTAKES_MAX: usize = 20;
+const MISTAKES_MAX: usize = 1_000;
 
 /// What has been noted of a file.
 #[derive(Default)]

@@ -2,7 +2,10 @@
 
 use crate::{START, World, curation};
 use expect_test::expect;
+use rtrcast_feed::Table;
 use rtrcast_feed::curator::{Assessment, Curation, Expired, Freshness, Over, Report, SourceId, TooOld};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// VRPs that expire so many seconds after the beginning.
 fn expiring(ends: &[u32]) -> String {
@@ -57,7 +60,7 @@ fn a_file_of_which_nothing_counts_any_more_does_not_replace_one_that_does() {
     world.check(expect![[r#"
         0: serve 1 by Source(SourceId(1))
             + ipv4 + 10.0.0.0/8-8 AS1
-        1000: SourceId(1) has only old news, made at 1000: all 1 expired, the last one at 100
+        1000: SourceId(1) has only old news: all 1 expired, the last one at 100
     "#]]);
 }
 
@@ -67,7 +70,7 @@ fn a_file_of_which_nothing_counts_any_more_is_no_data() {
     world.pass(1_000);
     world.load(1, &expiring(&[100]));
     world.check(expect![[r#"
-        1000: SourceId(1) has only old news, made at 1000: all 1 expired, the last one at 100
+        1000: SourceId(1) has only old news: all 1 expired, the last one at 100
     "#]]);
 }
 
@@ -294,25 +297,68 @@ fn an_empty_set_that_is_fresh_is_in_effect() {
 
 #[test]
 fn an_assessment_says_what_is_in_effect_and_until_when() {
+    let of =
+        |table: &Arc<Table>, at: u32, freshness: &Freshness| Assessment::of(table, Some(START), START + at, freshness);
+    let (all, none) =
+        (Freshness::default(), Assessment::of(&crate::table(r#"{"roas":[]}"#), None, START, &Freshness::default()));
+    assert_eq!((none.over, none.aged, none.expired), (None, 0, 0));
     let table = crate::table(&expiring(&[100, 200, 5_000, 9_000]));
-    let assess = |at: u32| Freshness::default().assess(&table, Some(START), START + at);
     let (first_end, last_end) = (Some(START + 5_000), Some(START + 9_000));
-    assert_eq!(assess(300), Assessment { ended: 2, last_ended: Some(START + 200), first_end, last_end, over: None });
+    let last_expiry = Some(START + 200);
+    assert_eq!(of(&table, 300, &all), Assessment { expired: 2, last_expiry, first_end, last_end, ..none });
     let over = Some(Over::Expired { records: 4, last: START + 9_000 });
-    assert_eq!(
-        assess(9_000),
-        Assessment { ended: 4, last_ended: Some(START + 9_000), first_end: None, last_end: None, over }
-    );
+    assert_eq!(of(&table, 9_000, &all), Assessment { expired: 4, last_expiry: last_end, over, ..none });
     let table = crate::table(MIXED);
-    let end = START + 86_400;
-    let assessed = Freshness::default().assess(&table, Some(START), START);
-    assert_eq!(
-        assessed,
-        Assessment { ended: 0, last_ended: None, first_end: Some(end), last_end: Some(1_800_200_000), over: None }
-    );
-    let kept = Freshness { too_old: TooOld::Keep, expired: Expired::Keep, ..Freshness::default() };
-    let assessed = kept.assess(&table, Some(START), START + 1_000_000);
-    assert_eq!(assessed, Assessment { ended: 0, last_ended: None, first_end: None, last_end: None, over: None });
+    let (first_end, last_end) = (Some(START + 86_400), Some(1_800_200_000));
+    assert_eq!(of(&table, 0, &all), Assessment { first_end, last_end, ..none });
+    let set_over = Some(Over::TooOld { made: START, age_seconds_max: 86_400 });
+    let assessed = Assessment { aged: 1, set_over, first_end: last_end, last_end, ..none };
+    assert_eq!(of(&table, 90_000, &all), assessed);
+    let kept = Freshness { too_old: TooOld::Keep, expired: Expired::Keep, ..all };
+    assert_eq!(of(&table, 1_000_000, &kept), none);
+}
+
+#[test]
+fn what_a_cache_takes_back_is_withdrawn_even_if_nothing_is_to_be_served_when_it_is_too_old() {
+    let mut world = World::new(closing());
+    world.fail(2);
+    let table = crate::table(r#"{"roas":[{"asn":1,"prefix":"10.0.0.0/8"}]}"#);
+    let report = Report::Synchronised { table, valid_for: Duration::from_secs(7_200) };
+    world.curator.source(world.now(), SourceId(1), report);
+    world.drain();
+    world.curator.source(world.now(), SourceId(1), Report::Withdrawn);
+    world.drain();
+    world.pass(100);
+    assert_eq!(world.curator.nothing_in_effect(), Some((SourceId(1), Over::TakenBack)));
+    world.check(expect![[r#"
+        0: serve 1 by Source(SourceId(1))
+            + ipv4 + 10.0.0.0/8-8 AS1
+        0: serve 0 by Source(SourceId(1))
+            - ipv4 + 10.0.0.0/8-8 AS1
+    "#]]);
+}
+
+#[test]
+fn a_start_with_data_that_are_too_old_serves_nothing_and_says_why() {
+    let old = |seconds: u32| {
+        format!(r#"{{"metadata":{{"generated":{}}},"roas":[{{"asn":1,"prefix":"10.0.0.0/8"}}]}}"#, START - seconds)
+    };
+    let mut world = World::new(closing());
+    world.load(1, &old(10_000));
+    assert_eq!(world.curator.nothing_in_effect(), None, "the other one may have something");
+    world.fail(2);
+    let over = Over::TooOld { made: START - 10_000, age_seconds_max: 3_600 };
+    assert_eq!(world.curator.nothing_in_effect(), Some((SourceId(1), over)));
+    assert!(world.is_withheld);
+    world.load(1, &old(0));
+    world.check(expect![[r#"
+        0: SourceId(1) has only old news: older than 3600 s
+        0: SourceId(1) too old, made at -10000: Close 1
+        0: serve nothing until there are fresh data
+        0: FreshAgain(SourceId(1))
+        0: serve 1 by Source(SourceId(1))
+            + ipv4 + 10.0.0.0/8-8 AS1
+    "#]]);
 }
 
 #[test]

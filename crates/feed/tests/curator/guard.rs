@@ -431,7 +431,7 @@ fn a_held_table_is_not_dropped_for_one_in_which_nothing_counts() {
     world.check(expect![[r#"
         0: serve 42000 by Source(SourceId(1)), 42000 changes
         0: SourceId(1) held for 3600 s: 12000 of 12000 VRPs of trust anchor arin
-        10: SourceId(1) has only old news, made at 10: all 12000 expired, the last one at 5
+        10: SourceId(1) has only old news: all 12000 expired, the last one at 5
     "#]]);
     assert!(world.curator.status()[0].held.is_some());
 }

@@ -196,9 +196,7 @@ fn shown(event: &Event) -> String {
             let valid = valid_until.map_or(String::new(), |until| format!(", valid until {}", from_start(until)));
             format!("{source:?} too old, made at {}{valid}: {then:?} {records}", from_start(*made))
         }
-        Event::OldNews { source, made, over } => {
-            format!("{source:?} has only old news, made at {}: {}", from_start(*made), shown_over(over))
-        }
+        Event::OldNews { source, over } => format!("{source:?} has only old news: {}", shown_over(over)),
         Event::ClockBehind { source, made, clock } => {
             format!("{source:?} was made at {}, and the clock says {}", from_start(*made), from_start(*clock))
         }

@@ -382,7 +382,7 @@ impl Model {
         }
         let usable = |source: &&Source| source.last.as_ref().is_some_and(|last| !last.is_over(unix + 2));
         if self.sources.values().any(|source| usable(&source)) {
-            self.settled_at.get_or_insert(moment + 10);
+            self.settled_at.get_or_insert(moment + 5);
         }
         if self.sources.values().all(|source| source.has_reported) {
             self.settled_at = Some(0);

@@ -26,13 +26,14 @@ fn the_first_publication_waits_for_all_or_ten_seconds() {
     world.pass(5);
     world.load(1, A);
     world.pass(9);
-    world.check(expect![[""]]);
+    world.check(expect![[r#"
+        10: serve 2 by Time
+            + ipv4 + 10.0.0.0/8-8 AS1
+            + ipv4 + 10.0.0.0/8-8 AS2
+    "#]]);
     world.pass(2);
     world.load(2, B);
     world.check(expect![[r#"
-        15: serve 2 by Time
-            + ipv4 + 10.0.0.0/8-8 AS1
-            + ipv4 + 10.0.0.0/8-8 AS2
         16: serve 3 by Source(SourceId(2))
             + ipv4 + 10.0.0.0/8-8 AS3
     "#]]);

@@ -79,7 +79,7 @@ fn each_kind_is_named_with_what_to_do() {
         certificate: this is a certificate or a revocation list; give what a validator writes: JSON, CSV or CCR
         OpenBGPD: this is configuration for BIRD or OpenBGPD; give the JSON, CSV or CCR that the validator writes as well
         BIRD: this is configuration for BIRD or OpenBGPD; give the JSON, CSV or CCR that the validator writes as well
-        SLURM: this is a SLURM file; give it with --slurm
+        SLURM: this is a SLURM file; give it with --slurm, unpacked if it is compressed
         text: this is the text form of a data set; have `rtrcast dump` write JSON or CSV
         PDUs: this is RTR, PDU by PDU as a cache sends it; to follow a cache over RTR give its address: tcp://HOST:PORT
         MRT: this is an MRT file of BGP messages or routes; give what a validator writes: JSON, CSV or CCR

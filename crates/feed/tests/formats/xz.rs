@@ -41,7 +41,7 @@ fn streams_and_padding_in_any_order() {
     let padded = [xz(JSON), vec![0; 5]].concat();
     assert_eq!(error(&padded), format!("truncated: the file ends at byte {} before it is complete", padded.len()));
     let followed = error(&[xz(JSON), b"something".to_vec()].concat());
-    assert!(followed.contains("xz: invalid inter-stream padding"), "{followed}");
+    assert!(followed.contains("xz: the data are damaged (invalid inter-stream padding)"), "{followed}");
 }
 
 #[test]
@@ -116,13 +116,18 @@ fn what_is_wrong_is_told_with_its_place() {
         octets[at] ^= 1;
         error(&octets)
     };
-    expect!["the compression is broken behind byte 12: xz: XZ stream header CRC32 mismatch"].assert_eq(&broken(8));
-    expect!["the compression is broken behind byte 24: xz: block header CRC32 mismatch"].assert_eq(&broken(16));
+    expect!["the compression is broken behind byte 12: xz: the data are damaged (XZ stream header CRC32 mismatch)"]
+        .assert_eq(&broken(8));
+    expect!["the compression is broken behind byte 24: xz: the data are damaged (block header CRC32 mismatch)"]
+        .assert_eq(&broken(16));
     // The footer and the index before it have 12 octets each, and the checksum of the data stands before both.
     let end = BY_XZ[0].len();
-    expect!["the compression is broken behind byte 192: xz: block checksum mismatch"].assert_eq(&broken(end - 25));
-    expect!["the compression is broken behind byte 204: xz: index CRC32 mismatch"].assert_eq(&broken(end - 13));
-    expect!["the compression is broken behind byte 216: xz: invalid XZ footer magic"].assert_eq(&broken(end - 1));
+    expect!["the compression is broken behind byte 192: xz: the data are damaged (block checksum mismatch)"]
+        .assert_eq(&broken(end - 25));
+    expect!["the compression is broken behind byte 204: xz: the data are damaged (index CRC32 mismatch)"]
+        .assert_eq(&broken(end - 13));
+    expect!["the compression is broken behind byte 216: xz: the data are damaged (invalid XZ footer magic)"]
+        .assert_eq(&broken(end - 1));
 }
 
 #[test]

@@ -59,11 +59,20 @@ impl Display for Prefix {
     }
 }
 
-/// A prefix and the AS that announces it.
+/// A prefix and the path of its announcement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Route {
+    /// The AS that announces it.
     pub(super) origin: u32,
+    /// The AS that it came through, if there is one.
+    pub(super) via: Option<u32>,
     pub(super) prefix: Prefix,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Path {
+    origin: u32,
+    via: Option<u32>,
 }
 
 /// A session that is established. It has no hold time, so that it lasts without a word.
@@ -85,13 +94,13 @@ impl Speaker {
         Ok(speaker)
     }
 
-    /// Announces routes, those of one origin and family together.
+    /// Announces routes, those of one path and family together.
     pub(super) fn announce<'a>(&mut self, routes: impl IntoIterator<Item = &'a Route>) -> Outcome {
-        let mut waiting: BTreeMap<(u32, bool), Vec<u8>> = BTreeMap::new();
+        let mut waiting: BTreeMap<(Path, bool), Vec<u8>> = BTreeMap::new();
         for route in routes {
-            let key = (route.origin, route.prefix.address.is_ipv6());
+            let key = (Path { origin: route.origin, via: route.via }, route.prefix.address.is_ipv6());
             let run = waiting.entry(key).or_default();
-            route.prefix.write(route.origin, run);
+            route.prefix.write(route.via.unwrap_or(route.origin), run);
             if run.len() > ROUTES_MAX {
                 let full = std::mem::take(run);
                 self.write(UPDATE, &update(key, &full))?;
@@ -147,11 +156,12 @@ fn open(asn: u32) -> Vec<u8> {
     [&[4, high, low, 0, 0, 192, 0, 2, 2, length + 2, 2, length], capabilities.as_slice()].concat()
 }
 
-/// What is in the UPDATE that announces routes of one origin, as they stand in the message, of which one family.
-fn update((origin, ipv6): (u32, bool), routes: &[u8]) -> Vec<u8> {
+/// What is in the UPDATE that announces routes of one path, as they stand in the message, of which one family.
+fn update((path, ipv6): (Path, bool), routes: &[u8]) -> Vec<u8> {
     let mut attributes = vec![0x40, 1, 1, 0];
-    attributes.extend([0x40, 2, 6, 2, 1]);
-    attributes.extend(origin.to_be_bytes());
+    let path: Vec<u32> = path.via.into_iter().chain([path.origin]).collect();
+    attributes.extend([0x40, 2, 2 + 4 * path.len() as u8, 2, path.len() as u8]);
+    attributes.extend(path.iter().flat_map(|asn| asn.to_be_bytes()));
     if ipv6 {
         attributes.extend([0x90, 14]);
         attributes.extend(size(21 + routes.len()));

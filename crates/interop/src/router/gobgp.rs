@@ -1,6 +1,6 @@
 //! GoBGP: a daemon, and a command that asks it over a socket of the file system.
 
-use super::{Asks, Exception, Held, Kind, Peer, Router, Start, Step};
+use super::{Asks, Exception, Held, Kind, Peer, Release, Router, Start, Step};
 use crate::Outcome;
 use crate::process::{Process, output, package_version};
 use crate::world::Vrp;
@@ -9,7 +9,8 @@ use std::process::Command;
 pub(crate) const PEER: Peer = Peer {
     name: "GoBGP",
     package: "gobgpd",
-    version: || package_version("gobgpd", "gobgpd"),
+    release: Release::Machine,
+    version: |_| package_version("gobgpd", "gobgpd"),
     speaks: &[0],
     asks: Asks::HighestOnly,
     cache_flags: &[],

@@ -1,5 +1,6 @@
 //! Routers' implementations, as clients of our cache. A new one is a file here and a line in `ALL`.
 
+mod away;
 mod bgp;
 pub(crate) mod bird;
 mod carried;
@@ -19,6 +20,7 @@ mod tables;
 pub(crate) mod tunnel;
 
 use crate::Outcome;
+pub(crate) use crate::root::{Release, Root};
 pub(crate) use crate::step::{Exception, Kind, Step};
 use crate::transport::Way;
 use crate::world::{Aspa, Records, RouterKey, Vrp};
@@ -33,12 +35,18 @@ pub(crate) use scenario::{Link, run, run_over};
 /// In the order of the table.
 pub(crate) const ALL: &[&Peer] = &[
     &bird::PEER,
+    &bird::BIRD_2,
+    &bird::BIRD_3,
     &frr::PEER,
+    &frr::DEBIAN_13,
     &openbgpd::PEER,
+    &openbgpd::DEBIAN_13,
     &gobgp::PEER,
     &rtrclient::PEER,
     &rtrdump::PEER,
+    &rtrdump::DEBIAN_13,
     &rtrmon::PEER,
+    &rtrmon::DEBIAN_13,
     &rpki_rs::PEER,
     &rustbgpd::PEER,
 ];
@@ -48,8 +56,9 @@ pub(crate) struct Peer {
     pub(crate) name: &'static str,
     /// Debian's packages, with spaces between them, or nothing where the peer is a library that this program is built with.
     pub(crate) package: &'static str,
+    pub(crate) release: Release,
     /// Its version, or none where it is not installed, or this user can't run it.
-    pub(crate) version: fn() -> Option<String>,
+    pub(crate) version: fn(&Root) -> Option<String>,
     /// The protocol versions that it speaks, the one that it begins with first.
     pub(crate) speaks: &'static [u8],
     pub(crate) asks: Asks,
@@ -81,7 +90,10 @@ pub(crate) struct Start<'a> {
     pub(crate) retry_s: u32,
     /// Seconds between two queries without a notify.
     pub(crate) refresh_s: u32,
-    /// For configuration, sockets and logs. The end of `peer.log` is shown after a failure.
+    /// Where its programs are.
+    pub(crate) root: &'a Root,
+    /// For configuration, sockets and logs; `root` says how its programs name what is there. The end of `peer.log` is
+    /// shown after a failure.
     pub(crate) folder: &'a Path,
     /// What is served at the start, for who compares by itself.
     pub(crate) served: &'a Records,
@@ -130,12 +142,26 @@ impl Held {
             .or_else(|| difference("ASPAs", self.aspas.as_ref()?, aspas))
     }
 
+    /// What of these records it does not hold in a session of a version, as far as it tells.
+    fn lacks(&self, records: &Records, version: u8) -> Option<String> {
+        let keys = self.router_keys.as_ref().filter(|_| version >= 1);
+        let aspas = self.aspas.as_ref().filter(|_| version >= 2);
+        missing("VRPs", &self.vrps, &records.vrps)
+            .or_else(|| missing("router keys", keys?, &records.router_keys))
+            .or_else(|| missing("ASPAs", aspas?, &records.aspas))
+    }
+
     /// "60000 VRPs, 40 router keys".
     pub(crate) fn counts(&self) -> String {
         let keys = self.router_keys.as_ref().map(|keys| format!(", {} router keys", keys.len()));
         let aspas = self.aspas.as_ref().map(|aspas| format!(", {} ASPAs", aspas.len()));
         format!("{} VRPs{}{}", self.vrps.len(), keys.unwrap_or_default(), aspas.unwrap_or_default())
     }
+}
+
+fn missing<T: Ord + Display>(kind: &str, held: &BTreeSet<T>, records: &BTreeSet<T>) -> Option<String> {
+    let missing: Vec<&T> = records.difference(held).collect();
+    missing.first().map(|first| format!("{} of {} {kind} ({first}) are missing", missing.len(), records.len()))
 }
 
 fn difference<T: Ord + Display>(kind: &str, held: &BTreeSet<T>, served: &BTreeSet<T>) -> Option<String> {
@@ -176,6 +202,16 @@ mod tests {
         let mut held = all();
         held.aspas.as_mut().expect("there are ASPAs").pop_last();
         assert_eq!(held.difference(served, 2).map(|said| said.contains("79 ASPAs instead of 80")), Some(true));
+        // What is only in one of two sets may be missing on the way from one to the other, what is in both may not.
+        let mut changed = World::new();
+        changed.change(500, 700);
+        let lasting = served.in_both(changed.records());
+        let mut held = all();
+        held.vrps.retain(|vrp| lasting.vrps.contains(vrp));
+        assert_eq!(held.lacks(&lasting, 2), None);
+        let vrp = held.vrps.pop_first().expect("there are VRPs");
+        let said = held.lacks(&lasting, 2).expect("one of both sets is missing");
+        assert!(said.contains("1 of 59500") && said.contains(&vrp.to_string()), "{said}");
         // Below their versions, there must be none of them.
         assert!(all().difference(served, 1).is_some_and(|said| said.contains("80 ASPAs instead of 0")));
         assert!(all().difference(served, 0).is_some_and(|said| said.contains("40 router keys instead of 0")));

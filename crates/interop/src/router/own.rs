@@ -1,6 +1,6 @@
 //! Our own client, for what no packaged peer can do: a connection under a key of TCP-MD5.
 
-use super::{Asks, Held, Peer, Router, Start, version};
+use super::{Asks, Held, Peer, Release, Router, Start, version};
 use crate::Outcome;
 use crate::server::Client;
 use crate::transport::Way;
@@ -12,7 +12,8 @@ use std::sync::Arc;
 pub(crate) const PEER: Peer = Peer {
     name: "rtrcast's client",
     package: "",
-    version: || version("rtrcast-net"),
+    release: Release::Machine,
+    version: |_| version("rtrcast-net"),
     speaks: &[2],
     asks: Asks::HighestOnly,
     cache_flags: &[],

@@ -1,14 +1,15 @@
-//! What a router thinks of routes tells which VRPs it holds, where it does not list them.
+//! What a router thinks of routes tells which VRPs and ASPAs it holds, where it does not list them.
 //!
 //! Each VRP is asked about by up to four routes of its AS, and what is to be thought of each follows from RFC 6811: the
 //! prefix itself and its longest allowed part are valid; one bit more, and the prefix beside it, are not.
 
 use super::bgp::{Prefix, Route};
-use crate::world::Vrp;
+use crate::world::{Aspa, Vrp};
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What is thought of a route (RFC 6811 section 2).
+/// What is thought of a route (RFC 6811 section 2). Of a path, "not found" is what draft-ietf-sidrops-aspa-verification
+/// calls unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Valid,
@@ -25,7 +26,7 @@ pub(super) fn about(vrp: &Vrp) -> impl Iterator<Item = Route> {
     let beyond = (max_length < bits).then(|| Prefix { address, length: max_length + 1 });
     let beside = (length > 0).then(|| Prefix { address: with_bit_flipped(address, length), length });
     let prefixes = [itself, longest, beyond, beside].into_iter().flatten();
-    prefixes.filter(move |_| asn != 0).map(move |prefix| Route { origin: asn, prefix })
+    prefixes.filter(move |_| asn != 0).map(move |prefix| Route { origin: asn, via: None, prefix })
 }
 
 /// Says what is to be thought of routes by who holds these VRPs, in the plainest way that there is.
@@ -63,6 +64,47 @@ impl Validator {
         let ipv4 = self.vrps.keys().filter(|prefix| prefix.address.is_ipv4()).count();
         (ipv4, self.vrps.len() - ipv4)
     }
+}
+
+/// Who is nobody's provider.
+const NO_PROVIDER: u32 = 4_294_000_003;
+
+/// The routes that ask about a customer's ASPA: each came from it through an AS that is its provider, or was, or never. They
+/// are announced by a customer, so that each path has to lead from customers to providers.
+pub(super) fn about_aspa(customer: u32, providers: &BTreeSet<u32>) -> impl Iterator<Item = Route> {
+    let through = providers.iter().copied().filter(|provider| *provider != 0).chain([NO_PROVIDER]);
+    // Customers have at most 24 bits, and no VRP is for 10.0.0.0/8.
+    let address = IpAddr::V4(Ipv4Addr::from(10 << 24 | customer & 0xff_ffff));
+    through.map(move |via| Route { origin: customer, via: Some(via), prefix: Prefix { address, length: 32 } })
+}
+
+/// What is to be thought of such a route by who holds that ASPA of the customer, or none.
+pub(super) fn aspa_state(route: &Route, aspa: Option<&Aspa>) -> State {
+    match aspa {
+        None => State::NotFound,
+        Some(aspa) if route.via.is_some_and(|via| aspa.providers.contains(&via)) => State::Valid,
+        Some(_) => State::Invalid,
+    }
+}
+
+/// The ASPA that is held by who thinks so of the routes about it. Without a provider that was asked about it is that of AS0.
+pub(super) fn aspa_of(
+    customer: u32,
+    providers: &BTreeSet<u32>,
+    state: impl Fn(&Route) -> Option<State>,
+) -> Option<Aspa> {
+    let (mut held, mut is_held) = (BTreeSet::new(), false);
+    for route in about_aspa(customer, providers) {
+        match (state(&route), route.via) {
+            (Some(State::Valid), Some(via)) => drop(held.insert(via)),
+            (Some(State::Invalid), Some(NO_PROVIDER)) => is_held = true,
+            _ => {}
+        }
+    }
+    if held.is_empty() {
+        held.insert(0);
+    }
+    is_held.then_some(Aspa { customer, providers: held })
 }
 
 /// The prefix of some length that an address is in.
@@ -105,5 +147,16 @@ mod tests {
         let others = [Vrp { length: 24, ..vrp }, Vrp { length: 26, ..vrp }, Vrp { max_length: 25, ..vrp }];
         let others = others.into_iter().chain([Vrp { max_length: 27, ..vrp }, Vrp { asn: 64497, ..vrp }]);
         others.for_each(|other| assert_ne!(states(&[other]), states(&[vrp]), "{other}"));
+    }
+
+    #[test]
+    fn what_is_thought_of_the_paths_tells_an_aspa_from_each_similar_one() {
+        let known = BTreeSet::from([0, 64_500, 64_501]);
+        let held = |providers: &[u32]| Aspa { customer: 64_496, providers: providers.iter().copied().collect() };
+        let read = |aspa: Option<&Aspa>| aspa_of(64_496, &known, |route| Some(aspa_state(route, aspa)));
+        for aspa in [held(&[0]), held(&[64_500]), held(&[64_501]), held(&[64_500, 64_501])] {
+            assert_eq!(read(Some(&aspa)), Some(aspa));
+        }
+        assert_eq!(read(None), None);
     }
 }

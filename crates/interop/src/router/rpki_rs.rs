@@ -5,7 +5,7 @@
 use super::carried::{Connector, tls_connector};
 use super::library::{background, version};
 use super::tables::{Change, Shared, Tables};
-use super::{Asks, Exception, Held, Kind, Peer, Router, Start, Step};
+use super::{Asks, Exception, Held, Kind, Peer, Release, Router, Start, Step};
 use crate::Outcome;
 use crate::transport::Way;
 use crate::world::{Aspa, RouterKey, Vrp};
@@ -19,7 +19,8 @@ use tokio::runtime::Runtime;
 pub(crate) const PEER: Peer = Peer {
     name: "rpki (crate)",
     package: "",
-    version: || version("rpki"),
+    release: Release::Machine,
+    version: |_| version("rpki"),
     speaks: &[2, 1, 0],
     asks: Asks::Any,
     cache_flags: &[],

@@ -1,7 +1,7 @@
 //! rtrlib's `rtrclient`: stays connected and prints each change of its tables, which is summed up here.
 
 use super::tables::{Change, Shared, Tables};
-use super::{Asks, Held, Peer, Router, Start};
+use super::{Asks, Held, Peer, Release, Router, Start};
 use crate::Outcome;
 use crate::process::{Process, package_version};
 use crate::transport::{USER, Way};
@@ -13,7 +13,8 @@ use std::process::{Command, Stdio};
 pub(crate) const PEER: Peer = Peer {
     name: "rtrclient (rtrlib)",
     package: "rtr-tools",
-    version: || package_version("rtr-tools", "rtrclient"),
+    release: Release::Machine,
+    version: |_| package_version("rtr-tools", "rtrclient"),
     speaks: &[1, 0],
     asks: Asks::HighestOnly,
     cache_flags: &[],

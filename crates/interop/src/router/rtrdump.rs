@@ -1,19 +1,19 @@
 //! StayRTR's `rtrdump`: asks once, writes what it got into a file, and ends. So asking it is running it.
 
-use super::{Asks, Exception, Held, Kind, Peer, Router, Start, Step};
+use super::{Asks, Exception, Held, Kind, Peer, Release, Root, Router, Start, Step};
 use crate::Outcome;
-use crate::process::{output, package_version};
+use crate::process::output;
 use crate::transport::{Login, PASSWORD, SshKey, USER, Way, text};
 use crate::world::Vrp;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::Command;
 
 pub(crate) const PEER: Peer = Peer {
     name: "rtrdump (StayRTR)",
     package: "stayrtr",
-    version: || package_version("stayrtr", "rtrdump"),
+    release: Release::Machine,
+    version: |root| root.package_version("stayrtr", "rtrdump"),
     speaks: &[2, 1, 0],
     asks: Asks::Any,
     cache_flags: &["--no-aspas"],
@@ -21,6 +21,9 @@ pub(crate) const PEER: Peer = Peer {
     exceptions: &[
         Exception { step: Step::Notify, kind: Kind::NotApplicable, reason: "it asks once and ends." },
         Exception { step: Step::Restart, kind: Kind::NotApplicable, reason: "it asks once and ends." },
+        Exception { step: Step::PlannedStop, kind: Kind::NotApplicable, reason: "it asks once and ends." },
+        Exception { step: Step::CacheRestart, kind: Kind::NotApplicable, reason: "it asks once and ends." },
+        Exception { step: Step::ColdStart, kind: Kind::NotApplicable, reason: "it asks once and ends." },
         Exception { step: Step::AspaWithdrawal, kind: Kind::NotApplicable, reason: "it asks once and ends." },
         Exception {
             step: Step::Downgrade,
@@ -35,28 +38,35 @@ pub(crate) const PEER: Peer = Peer {
     ],
 };
 
+pub(crate) const DEBIAN_13: Peer =
+    Peer { name: "rtrdump (StayRTR, Debian 13)", release: Release::Debian13, speaks: &[1, 0], ..PEER };
+
 struct RtrDump {
+    root: Root,
     cache: SocketAddr,
     /// How it gets there.
     arguments: Vec<String>,
     authorities: Option<PathBuf>,
     version: u8,
+    /// What it writes.
     file: PathBuf,
 }
 
 fn start(start: &Start) -> Outcome<Box<dyn Router>> {
-    let authorities = if let Way::Tls { files, .. } = start.way { Some(files.path("ca.pem")) } else { None };
+    let lend = |file: PathBuf| start.root.lend(&file, start.folder);
+    let authorities = if let Way::Tls { files, .. } = start.way { Some(lend(files.path("ca.pem"))?) } else { None };
     Ok(Box::new(RtrDump {
+        root: start.root.clone(),
         cache: start.cache,
-        arguments: arguments(start.way)?,
+        arguments: arguments(start)?,
         authorities,
         version: start.version,
         file: start.folder.join("dump.json"),
     }))
 }
 
-fn arguments(way: &Way) -> Outcome<Vec<String>> {
-    let arguments: Vec<String> = match way {
+fn arguments(start: &Start) -> Outcome<Vec<String>> {
+    let arguments: Vec<String> = match start.way {
         Way::Tcp | Way::Md5(_) => Vec::new(),
         Way::Tls { .. } => vec!["-type".to_owned(), "tls".to_owned()],
         Way::Ssh(files, login) => {
@@ -65,7 +75,10 @@ fn arguments(way: &Way) -> Outcome<Vec<String>> {
             let common = ["-type", "ssh", "-ssh.auth.user", USER, "-ssh.validate", "-ssh.validate.key"];
             let common = common.map(str::to_owned).into_iter().chain([fingerprint]);
             let own = match login {
-                Login::Key(key) => ["-ssh.method", "key", "-ssh.auth.key", &text(&files.key(*key))].map(str::to_owned),
+                Login::Key(key) => {
+                    let key = text(&start.root.lend(&files.key(*key), start.folder)?);
+                    ["-ssh.method", "key", "-ssh.auth.key", &key].map(str::to_owned)
+                }
                 Login::Password => ["-ssh.method", "password", "-ssh.auth.password", PASSWORD].map(str::to_owned),
             };
             common.chain(own).collect()
@@ -76,9 +89,9 @@ fn arguments(way: &Way) -> Outcome<Vec<String>> {
 
 impl Router for RtrDump {
     fn held(&mut self) -> Outcome<Held> {
-        let mut command = Command::new("rtrdump");
+        let mut command = self.root.command("rtrdump");
         command.args(["-connect", &self.cache.to_string(), "-rtr.version", &self.version.to_string(), "-file"]);
-        command.arg(&self.file).args(&self.arguments);
+        command.arg(self.root.inside(&self.file)).args(&self.arguments);
         if let Some(authorities) = &self.authorities {
             command.env("SSL_CERT_FILE", authorities);
         }

@@ -2,22 +2,22 @@
 //! document that the cache began with, which never changes. So what it holds is that, without what only the document
 //! has, and with what only the cache has.
 
-use super::{Asks, Exception, Held, Kind, Peer, Router, Start, Step};
+use super::{Asks, Exception, Held, Kind, Peer, Release, Router, Start, Step};
 use crate::Outcome;
 use crate::document::document;
-use crate::process::{Process, package_version};
+use crate::process::{Process, free_address};
 use crate::world::{Records, Vrp};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
 use std::time::Duration;
 
 pub(crate) const PEER: Peer = Peer {
     name: "rtrmon (StayRTR)",
     package: "stayrtr",
-    version: || package_version("stayrtr", "rtrmon"),
+    release: Release::Machine,
+    version: |root| root.package_version("stayrtr", "rtrmon"),
     speaks: &[1, 0],
     asks: Asks::HighestOnly,
     cache_flags: &["--no-router-keys"],
@@ -29,6 +29,7 @@ pub(crate) const PEER: Peer = Peer {
             reason: "it logs a notify, and asks only at its refresh, which is 3 s here.",
         },
         Exception { step: Step::Restart, kind: Kind::Deviates, reason: "it ends when its connection does." },
+        Exception { step: Step::PlannedStop, kind: Kind::Deviates, reason: "it ends when its connection does." },
         Exception {
             step: Step::Downgrade,
             kind: Kind::Deviates,
@@ -41,6 +42,8 @@ pub(crate) const PEER: Peer = Peer {
         with `--no-router-keys`.",
     ],
 };
+
+pub(crate) const DEBIAN_13: Peer = Peer { name: "rtrmon (StayRTR, Debian 13)", release: Release::Debian13, ..PEER };
 
 /// Of the cache and of the document.
 const REFRESH: &str = "3s";
@@ -57,7 +60,7 @@ struct RtrMon {
 fn start(start: &Start) -> Outcome<Box<dyn Router>> {
     let document = serve(start.served)?;
     let address = free_address()?;
-    let mut command = Command::new("rtrmon");
+    let mut command = start.root.command("rtrmon");
     command.args(["-addr", &address.to_string(), "-primary.host", &format!("tcp://{}", start.cache)]);
     command.args(["-secondary.host", &format!("http://{document}/rpki.json"), "-grace.period", "1s"]);
     command.args(["-primary.refresh", REFRESH, "-secondary.refresh", REFRESH]);
@@ -111,12 +114,6 @@ fn serve(records: &Records) -> Outcome<SocketAddr> {
         }
     });
     Ok(address)
-}
-
-/// An address that was free a moment ago.
-fn free_address() -> Outcome<SocketAddr> {
-    let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    address.map_err(|error| format!("no port of the loopback: {error}"))
 }
 
 /// The body of an answer.

@@ -2,7 +2,7 @@
 
 use super::library::{background, version};
 use super::tables::{Change, Shared, Tables};
-use super::{Asks, Held, Peer, Router, Start};
+use super::{Asks, Held, Peer, Release, Router, Start};
 use crate::Outcome;
 use crate::world::{Aspa, Vrp};
 use rustbgpd_rpki::{AspaRecord, RtrClient, RtrClientConfig, VrpEntry, VrpUpdate};
@@ -12,7 +12,8 @@ use tokio::sync::mpsc::{Receiver, channel};
 pub(crate) const PEER: Peer = Peer {
     name: "rustbgpd-rpki (crate)",
     package: "",
-    version: || version("rustbgpd-rpki"),
+    release: Release::Machine,
+    version: |_| version("rustbgpd-rpki"),
     speaks: &[2, 1],
     asks: Asks::HighestOnly,
     cache_flags: &["--no-router-keys"],

@@ -1,33 +1,40 @@
 //! What every peer goes through, a step after the other. Each step ends when the peer says that it holds exactly what
 //! is served, in the version that is expected, or when the time is up.
 
-use super::{Asks, Peer, Router, Start, Step};
+use super::{Asks, Held, Peer, Root, Router, Start, Step};
 use crate::Outcome;
 use crate::cache::{Cache, Listen};
 use crate::process::Folder;
 use crate::report::Row;
 use crate::transport::Way;
-use crate::world::{Records, World};
+use crate::world::{Aspa, Records, World};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Everything here takes seconds; a slow machine gets more.
-const PATIENCE: Duration = Duration::from_secs(90);
+pub(super) const PATIENCE: Duration = Duration::from_secs(90);
 /// For what is not expected to come.
 const PATIENCE_WITH_DEVIATION: Duration = Duration::from_secs(8);
 /// How often a peer is asked what it holds.
 const ASK: Duration = Duration::from_millis(250);
 /// Nobody waits for these in a step that is passed.
 const REFRESH_S: u32 = 3_600;
-const RETRY_LONG_S: u32 = 600;
+pub(super) const RETRY_LONG_S: u32 = 600;
 /// After a restart of the cache, peers have to try again.
-const RETRY_SHORT_S: u32 = 2;
+pub(super) const RETRY_SHORT_S: u32 = 2;
 
 /// Puts one peer through all steps.
-pub(crate) fn run(peer: &Peer, version: String, program: &Path) -> Row {
+pub(crate) fn run(peer: &Peer, root: &Root, version: String, program: &Path) -> Row {
     let row = Row::new(peer.name, version, peer.exceptions, peer.notes);
-    let mut run = Run { peer, program, link: Link::default(), row };
+    let mut run = Run { peer, root, program, link: Link::default(), row };
     run.load_notify_restart();
+    if run.has_cache_restart() && run.row.applies(Step::CacheRestart) {
+        run.cache_restart();
+    }
+    if run.row.applies(Step::ColdStart) {
+        run.cold_start();
+    }
     if peer.speaks[0] >= 2 && run.row.applies(Step::AspaWithdrawal) {
         run.aspa_withdrawal();
     }
@@ -41,8 +48,8 @@ pub(crate) fn run(peer: &Peer, version: String, program: &Path) -> Row {
 }
 
 /// Puts one peer through a load, an update, a restart and the end, over a transport that protects.
-pub(crate) fn run_over(peer: &Peer, program: &Path, link: Link, row: Row) -> Row {
-    let mut run = Run { peer, program, link, row };
+pub(crate) fn run_over(peer: &Peer, root: &Root, program: &Path, link: Link, row: Row) -> Row {
+    let mut run = Run { peer, root, program, link, row };
     run.load_notify_restart();
     run.row
 }
@@ -77,26 +84,29 @@ impl Link {
         }
     }
 
-    fn protects(&self) -> bool {
+    pub(super) fn protects(&self) -> bool {
         !matches!(self.way, Way::Tcp)
     }
 }
 
-struct Run<'a> {
-    peer: &'a Peer,
+pub(super) struct Run<'a> {
+    pub(super) peer: &'a Peer,
+    root: &'a Root,
     program: &'a Path,
-    link: Link,
-    row: Row,
+    pub(super) link: Link,
+    pub(super) row: Row,
 }
 
 /// A cache, a peer of it, and what goes between them.
-struct Pair {
-    cache: Cache,
-    router: Box<dyn Router>,
+pub(super) struct Pair {
+    pub(super) cache: Cache,
+    pub(super) router: Box<dyn Router>,
     /// Of the peer; gone after it.
     folder: Folder,
     /// The version that the session has to have.
-    version: u8,
+    pub(super) version: u8,
+    /// What the peer may hold beside what is served.
+    pub(super) tolerated: BTreeSet<Aspa>,
 }
 
 impl Run<'_> {
@@ -131,13 +141,8 @@ impl Run<'_> {
             self.row.judge(Step::Notify, updated, started);
         }
 
-        world.change(3_000, 2_000);
-        world.withdraw_aspas(5);
-        let started = Instant::now();
         if self.row.applies(Step::Restart) {
-            let patience = self.patience(Step::Restart);
-            let back = pair.cache.restart(world.records()).and_then(|()| pair.wait_for(world.records(), patience));
-            self.row.judge(Step::Restart, back, started);
+            self.restart(&mut pair, &mut world);
         }
         if self.link.protects() && self.row.applies(Step::End) {
             self.row.step(Step::End, || pair.end());
@@ -181,25 +186,54 @@ impl Run<'_> {
         self.row.judge(step, outcome, started);
     }
 
-    fn pair(&self, flags: &[&str], begins: u8, version: u8, retry_s: u32, served: &Records) -> Outcome<Pair> {
+    pub(super) fn pair(
+        &self,
+        flags: &[&str],
+        begins: u8,
+        version: u8,
+        retry_s: u32,
+        served: &Records,
+    ) -> Outcome<Pair> {
+        let cache = self.with_flags(flags, retry_s, |flags| self.link.cache(self.program, flags, served))?;
+        self.join(cache, begins, version, retry_s, served)
+    }
+
+    /// The same with a cache that has nothing to serve yet.
+    pub(super) fn cold_pair(&self, version: u8, retry_s: u32) -> Outcome<Pair> {
+        let listen = self.link.listen.clone();
+        let cache = self.with_flags(&[], retry_s, |flags| Cache::start_without_data(self.program, listen, flags))?;
+        self.join(cache, version, version, retry_s, &Records::default())
+    }
+
+    fn with_flags(
+        &self,
+        flags: &[&str],
+        retry_s: u32,
+        start: impl FnOnce(&[&str]) -> Outcome<Cache>,
+    ) -> Outcome<Cache> {
         let (retry, refresh) = (retry_s.to_string(), REFRESH_S.to_string());
         let timers = ["--rtr-retry", &retry, "--rtr-refresh", &refresh];
-        let cache = self.link.cache(self.program, &[&timers, flags, self.peer.cache_flags].concat(), served)?;
-        let folder = Folder::new()?;
+        start(&[&timers, flags, self.peer.cache_flags].concat())
+    }
+
+    /// Starts the peer of a cache.
+    fn join(&self, cache: Cache, begins: u8, version: u8, retry_s: u32, served: &Records) -> Outcome<Pair> {
+        let folder = self.root.folder()?;
         let start = Start {
             cache: cache.address(),
             way: &self.link.way,
             version: begins,
             retry_s,
             refresh_s: REFRESH_S,
+            root: self.root,
             folder: folder.path(),
             served,
         };
         let router = (self.peer.start)(&start)?;
-        Ok(Pair { cache, router, folder, version })
+        Ok(Pair { cache, router, folder, version, tolerated: BTreeSet::new() })
     }
 
-    fn patience(&self, step: Step) -> Duration {
+    pub(super) fn patience(&self, step: Step) -> Duration {
         if self.row.deviates(step) { PATIENCE_WITH_DEVIATION } else { PATIENCE }
     }
 }
@@ -218,13 +252,13 @@ impl Pair {
     }
 
     /// Waits until the peer holds what is served, and says how much that is.
-    fn wait_for(&mut self, served: &Records, patience: Duration) -> Outcome<String> {
+    pub(super) fn wait_for(&mut self, served: &Records, patience: Duration) -> Outcome<String> {
         let deadline = Instant::now() + patience;
         self.router.expect(served);
         loop {
-            let wrong = match self.router.held() {
+            let wrong = match self.held_now(served) {
                 Err(error) => error,
-                Ok(held) => match (held.difference(served, self.version), self.cache.session_version()) {
+                Ok((held, difference)) => match (difference, self.cache.session_version()) {
                     (None, Some(version)) if version == self.version => {
                         return Ok(format!("{} at version {version}", held.counts()));
                     }
@@ -237,6 +271,16 @@ impl Pair {
             }
             std::thread::sleep(ASK);
         }
+    }
+
+    /// What it holds, but for what is tolerated, and how that differs from what is served.
+    pub(super) fn held_now(&mut self, served: &Records) -> Outcome<(Held, Option<String>)> {
+        let mut held = self.router.held()?;
+        if let Some(aspas) = &mut held.aspas {
+            aspas.retain(|aspa| !self.tolerated.contains(aspa));
+        }
+        let difference = held.difference(served, self.version);
+        Ok((held, difference))
     }
 
     /// Stops the cache. Both sides have to see each session end in order.
@@ -258,7 +302,7 @@ impl Pair {
         }
     }
 
-    fn last_words(&self) -> String {
+    pub(super) fn last_words(&self) -> String {
         let log = std::fs::read(self.folder.path().join("peer.log")).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<&str> = log.lines().collect();

@@ -3,7 +3,7 @@
 
 use super::carried::{Connector, Program};
 use super::rpki_rs::follow;
-use super::{Asks, Peer, Router, Start};
+use super::{Asks, Peer, Release, Router, Start};
 use crate::Outcome;
 use crate::process::package_version;
 use crate::transport::{SshFiles, SshKey, TlsFiles, TlsVersion, USER, Way};
@@ -15,7 +15,8 @@ use std::sync::Arc;
 pub(crate) const OPENSSL: Peer = Peer {
     name: "openssl s_client",
     package: "openssl",
-    version: || package_version("openssl", "openssl"),
+    release: Release::Machine,
+    version: |_| package_version("openssl", "openssl"),
     start: start_s_client,
     ..OPENSSH
 };
@@ -23,7 +24,8 @@ pub(crate) const OPENSSL: Peer = Peer {
 pub(crate) const OPENSSH: Peer = Peer {
     name: "ssh -s (OpenSSH)",
     package: "openssh-client",
-    version: || package_version("openssh-client", "ssh"),
+    release: Release::Machine,
+    version: |_| package_version("openssh-client", "ssh"),
     speaks: &[2],
     asks: Asks::HighestOnly,
     cache_flags: &[],

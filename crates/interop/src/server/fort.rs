@@ -1,10 +1,12 @@
 //! FORT, a validator with a cache in it. It validates a trust anchor that certifies nothing, without a network, and
 //! serves the assertions of a SLURM file (RFC 8416).
 
-use super::{Peer, Server, Start, free_address, trust_anchor};
+use super::{Peer, Release, Server, Start, trust_anchor};
 use crate::Outcome;
 use crate::document::base64;
-use crate::process::{Process, package_version, unix_now, wait_for_line, wait_for_listener, wait_for_second_after};
+use crate::process::{
+    Process, free_address, package_version, unix_now, wait_for_line, wait_for_listener, wait_for_second_after,
+};
 use crate::step::{Exception, Kind, Step};
 use crate::world::{Records, RouterKey, Vrp};
 use serde_json::{Value, json};
@@ -16,7 +18,8 @@ use std::time::Duration;
 pub(crate) const PEER: Peer = Peer {
     name: "FORT",
     package: "fort-validator",
-    version: || package_version("fort-validator", "fort"),
+    release: Release::Machine,
+    version: |_| package_version("fort-validator", "fort"),
     speaks: &[1, 0],
     can_be_held_to: &[],
     serves: Records::without_default_routes,

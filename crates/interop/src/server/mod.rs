@@ -14,9 +14,10 @@ mod stayrtr;
 mod trust_anchor;
 
 use crate::Outcome;
+pub(crate) use crate::root::{Release, Root};
 use crate::step::Exception;
 use crate::world::Records;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ pub(crate) use reader::read_all;
 pub(crate) use scenario::run;
 
 /// In the order of the table.
-pub(crate) const ALL: &[&Peer] = &[&stayrtr::PEER, &fort::PEER, &rpki_rs::PEER];
+pub(crate) const ALL: &[&Peer] = &[&stayrtr::PEER, &stayrtr::DEBIAN_13, &fort::PEER, &rpki_rs::PEER];
 
 /// What is known of a cache before it runs.
 pub(crate) struct Peer {
@@ -33,7 +34,8 @@ pub(crate) struct Peer {
     /// Debian's packages, with spaces between them, or nothing where the peer is a library that this program is built with.
     pub(crate) package: &'static str,
     /// Its version, or none where it is not installed.
-    pub(crate) version: fn() -> Option<String>,
+    pub(crate) release: Release,
+    pub(crate) version: fn(&Root) -> Option<String>,
     /// The protocol versions that it speaks, the highest first.
     pub(crate) speaks: &'static [u8],
     /// The versions below its highest that it can be held to.
@@ -55,7 +57,9 @@ pub(crate) struct Start<'a> {
     pub(crate) version: u8,
     /// Seconds that routers are told to wait after a failure.
     pub(crate) retry_s: u32,
-    /// For its input, configuration and logs. The end of `peer.log` is shown after a failure.
+    /// Where its programs are.
+    pub(crate) root: &'a Root,
+    /// For its input, configuration and logs; `root` says how its programs name what is there. The end of `peer.log` is shown after a failure.
     pub(crate) folder: &'a Path,
     /// What it serves at first.
     pub(crate) records: &'a Records,
@@ -73,10 +77,4 @@ pub(crate) trait Server {
 
     /// Stops it, and starts it with other data.
     fn restart(&mut self, records: &Records) -> Outcome;
-}
-
-/// An address of the loopback that nobody uses, for who can't be told to choose one.
-fn free_address() -> Outcome<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    listener.and_then(|listener| listener.local_addr()).map_err(|error| format!("no free port: {error}"))
 }

@@ -6,8 +6,9 @@
 //! and announcements before withdrawals in a change.
 
 use super::carrier::Carrier;
-use super::{Peer, Server, Start};
+use super::{Peer, Release, Server, Start};
 use crate::Outcome;
+use crate::process::free_address;
 use crate::router::{background, version};
 use crate::step::{Exception, Kind, Step};
 use crate::world::{Aspa, Records, RouterKey, Vrp};
@@ -20,7 +21,7 @@ use rpki::rtr::server::{NotifySender, PayloadDiff, PayloadSet, PayloadSource, Se
 use rpki::rtr::state::{Serial, State};
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -31,7 +32,8 @@ use tokio_rustls::TlsAcceptor;
 pub(crate) const PEER: Peer = Peer {
     name: "rpki server (crate)",
     package: "",
-    version: || version("rpki"),
+    release: Release::Machine,
+    version: |_| version("rpki"),
     speaks: &[2, 1, 0],
     can_be_held_to: &[],
     serves: Records::clone,
@@ -69,8 +71,7 @@ fn start(start: &Start) -> Outcome<Box<dyn Server>> {
 /// The same over TLS, if there is somebody who accepts that.
 pub(crate) fn start_over(start: &Start, tls: Option<TlsAcceptor>) -> Outcome<Box<dyn Server>> {
     let source = Source::new(1, start.retry_s, start.records)?;
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let mut server = RpkiRs { address, source, notify: NotifySender::new(), tls, running: None };
+    let mut server = RpkiRs { address: free_address()?, source, notify: NotifySender::new(), tls, running: None };
     server.run()?;
     Ok(Box::new(server))
 }

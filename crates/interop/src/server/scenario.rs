@@ -3,7 +3,7 @@
 
 use super::client::{AGAIN_AT_ONCE, CACHE_RESET, Client, FLUSHED, GOT_REPORT, NO_DATA, NOTIFIED, STEPPED_DOWN, WAITED};
 use super::reader::read_all;
-use super::{Peer, Server, Start};
+use super::{Peer, Root, Server, Start};
 use crate::Outcome;
 use crate::cache::Cache;
 use crate::process::Folder;
@@ -39,8 +39,8 @@ const DOWNGRADE_ASK: Duration = Duration::from_millis(5);
 const RESTART_WAYS: [&str; 4] = [CACHE_RESET, AGAIN_AT_ONCE, GOT_REPORT, NO_DATA];
 
 /// Puts our client through all steps with one cache.
-pub(crate) fn run(peer: &Peer, version: String, program: &Path) -> Row {
-    let mut run = Run { peer, program, row: Row::new(peer.name, version, peer.exceptions, peer.notes) };
+pub(crate) fn run(peer: &Peer, root: &Root, version: String, program: &Path) -> Row {
+    let mut run = Run { peer, root, program, row: Row::new(peer.name, version, peer.exceptions, peer.notes) };
     run.load_notify_restart();
     if peer.speaks.contains(&HIGHEST) && (peer.serves)(World::new().records()).aspas.is_empty() {
         run.aspas();
@@ -58,6 +58,7 @@ pub(crate) fn run(peer: &Peer, version: String, program: &Path) -> Row {
 
 struct Run<'a> {
     peer: &'a Peer,
+    root: &'a Root,
     program: &'a Path,
     row: Row,
 }
@@ -213,10 +214,11 @@ impl Run<'_> {
 
     fn ways_of_downgrade(&self, version: u8) -> Outcome<BTreeMap<String, usize>> {
         let records = few_records();
-        let (served, folder) = ((self.peer.serves)(&records), Folder::new()?);
+        let (served, folder) = ((self.peer.serves)(&records), self.root.folder()?);
         let server = (self.peer.start)(&Start {
             version,
             retry_s: RETRY_LONG_S,
+            root: self.root,
             folder: folder.path(),
             records: &records,
             with_aspas: false,
@@ -247,10 +249,11 @@ impl Run<'_> {
     }
 
     fn pair_with_aspas(&self, world: &World) -> Outcome<Pair> {
-        let folder = Folder::new()?;
+        let folder = self.root.folder()?;
         let server = (self.peer.start)(&Start {
             version: HIGHEST,
             retry_s: RETRY_SHORT_S,
+            root: self.root,
             folder: folder.path(),
             records: world.records(),
             with_aspas: true,
@@ -268,9 +271,15 @@ impl Run<'_> {
         retry_s: u32,
         records: &Records,
     ) -> Outcome<Pair> {
-        let folder = Folder::new()?;
-        let server =
-            (self.peer.start)(&Start { version: highest, retry_s, folder: folder.path(), records, with_aspas: false })?;
+        let folder = self.root.folder()?;
+        let server = (self.peer.start)(&Start {
+            version: highest,
+            retry_s,
+            root: self.root,
+            folder: folder.path(),
+            records,
+            with_aspas: false,
+        })?;
         let client = Client::start(server.address(), begins)?;
         let follower = match followers {
             Followers::Both => Some(Cache::follow(self.program, &[], server.address())?),

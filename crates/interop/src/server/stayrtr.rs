@@ -1,22 +1,22 @@
 //! StayRTR, which reads a validator's document again each second.
 
-use super::{Peer, Server, Start, free_address};
+use super::{Peer, Release, Root, Server, Start};
 use crate::Outcome;
 use crate::document::document;
-use crate::process::{Process, package_version, unix_now, wait_for_line, wait_for_listener, wait_for_second_after};
+use crate::process::{Process, free_address, unix_now, wait_for_line, wait_for_listener, wait_for_second_after};
 use crate::step::{Exception, Kind, Step};
 use crate::world::Records;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 pub(crate) const PEER: Peer = Peer {
     name: "StayRTR",
     package: "stayrtr",
-    version: || package_version("stayrtr", "stayrtr"),
+    release: Release::Machine,
+    version: |root| root.package_version("stayrtr", "stayrtr"),
     speaks: &[2, 1, 0],
     can_be_held_to: &[1, 0],
     serves: without_default_routes_or_aspas,
@@ -38,11 +38,21 @@ pub(crate) const PEER: Peer = Peer {
     ],
 };
 
+pub(crate) const DEBIAN_13: Peer = Peer {
+    name: "StayRTR (Debian 13)",
+    release: Release::Debian13,
+    speaks: &[1, 0],
+    can_be_held_to: &[0],
+    exceptions: &[],
+    ..PEER
+};
+
 fn without_default_routes_or_aspas(records: &Records) -> Records {
     Records { aspas: BTreeSet::new(), ..records.without_default_routes() }
 }
 
 struct StayRtr {
+    root: Root,
     folder: PathBuf,
     address: SocketAddr,
     flags: Vec<String>,
@@ -55,6 +65,7 @@ struct StayRtr {
 fn start(start: &Start) -> Outcome<Box<dyn Server>> {
     let flags = [("-protocol", u32::from(start.version)), ("-rtr.retry", start.retry_s), ("-refresh", 1)];
     let mut server = StayRtr {
+        root: start.root.clone(),
         folder: start.folder.to_owned(),
         address: free_address()?,
         flags: flags.iter().flat_map(|(flag, value)| [(*flag).to_owned(), value.to_string()]).collect(),
@@ -89,8 +100,9 @@ impl Server for StayRtr {
         wait_for_second_after(self.started);
         self.put(records)?;
         let log = self.folder.join("peer.log");
-        let mut command = Command::new("stayrtr");
-        command.current_dir(&self.folder).args(["-bind", &self.address.to_string(), "-cache", "rpki.json"]);
+        let mut command = self.root.command("stayrtr");
+        let input = self.root.inside(&self.folder.join("rpki.json"));
+        command.args(["-bind", &self.address.to_string(), "-cache"]).arg(input);
         command.args(["-checktime=false", "-metrics.addr", ""]).args(&self.flags);
         self.running = Some(Process::start(&mut command, &log)?);
         // It reads its input first, and listens then.

@@ -6,6 +6,7 @@ use crate::Outcome;
 use crate::cache::Cache;
 use crate::process::{Folder, GLANCE};
 use crate::report::Row;
+use crate::root::Root;
 use crate::server::rpki_rs::start_over;
 use crate::server::{Server, Start, read_all};
 use crate::step::Step;
@@ -60,7 +61,14 @@ struct Pair {
 
 fn pair(tls: TlsVersion, program: &Path, credentials: &Credentials, records: &Records) -> Outcome<Pair> {
     let (files, folder) = (credentials.tls()?, Folder::new()?);
-    let start = Start { version: HIGHEST, retry_s: RETRY_S, folder: folder.path(), records, with_aspas: true };
+    let start = Start {
+        version: HIGHEST,
+        retry_s: RETRY_S,
+        root: &Root::Machine,
+        folder: folder.path(),
+        records,
+        with_aspas: true,
+    };
     let server = start_over(&start, Some(acceptor(&files, tls)?))?;
     let follower = follower(program, server.as_ref(), &files.path("ca.pem"), &files)?;
     Ok(Pair { server, follower, files, _folder: folder })

@@ -13,6 +13,7 @@ use crate::Outcome;
 use crate::cache::Listen;
 use crate::process::package_version;
 use crate::report::{Cells, Row};
+use crate::root::{Release, Root};
 use crate::router::{self, Link, bird, frr, openbgpd, own, rpki_rs, rtrclient, rtrdump, tunnel};
 use crate::step::{Exception, Kind, Step};
 use namespaces::Namespaces;
@@ -23,7 +24,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 pub(crate) use credentials::{PASSWORD, SshFiles, SshKey, TlsFiles, USER, text};
 
-/// A key of 80 signs, which is the most that the kernel takes, and the least that has to be taken.
+/// A key of 80 octets, which is the most that the kernel takes, and the least that has to be taken.
 const MD5_KEY: &str = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-0123456789-cache1";
 
 /// A peer and the transport that it comes over.
@@ -50,7 +51,24 @@ enum Over {
     TlsWithoutCertificate,
     Tls(TlsVersion),
     Ssh(Login),
-    Md5,
+    Md5(KeyLength),
+}
+
+/// How long a key of TCP-MD5 is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum KeyLength {
+    /// The most that OpenBGPD takes.
+    Octets79,
+    Octets80,
+}
+
+impl KeyLength {
+    fn key(self) -> &'static str {
+        match self {
+            KeyLength::Octets79 => MD5_KEY.split_at(79).0,
+            KeyLength::Octets80 => MD5_KEY,
+        }
+    }
 }
 
 /// How a router gets to its cache.
@@ -108,7 +126,7 @@ impl Over {
             Over::TlsWithoutCertificate | Over::Tls(TlsVersion::V1_3) => "TLS 1.3",
             Over::Tls(TlsVersion::V1_2) => "TLS 1.2",
             Over::Ssh(_) => "SSH",
-            Over::Md5 => "TCP-MD5",
+            Over::Md5(_) => "TCP-MD5",
         }
     }
 
@@ -120,7 +138,8 @@ impl Over {
             Over::Ssh(Login::Key(SshKey::Ecdsa)) => "ecdsa key",
             Over::Ssh(Login::Key(SshKey::Rsa)) => "rsa key",
             Over::Ssh(Login::Password) => "password",
-            Over::Md5 => "key of 80 octets",
+            Over::Md5(KeyLength::Octets79) => "key of 79 octets",
+            Over::Md5(KeyLength::Octets80) => "key of 80 octets",
         }
     }
 }
@@ -149,6 +168,10 @@ const LOADS_ONCE_BY_SSH: &[Exception] = &[
     LEAVES_SSH,
 ];
 
+const FRR_PRELOADED: &str = "as Debian has it, no SSH connection comes about: FRR has functions by the name of OpenSSL's \
+    `SHA256_Init`, `SHA256_Update` and `SHA256_Final`, which libssh then gets. So it is started with \
+    `LD_PRELOAD=libcrypto.so.3`.";
+
 /// In the order of the table.
 pub(crate) const ALL: &[Peer] = &[
     Peer::new(&rpki_rs::PEER, Over::Tls(TlsVersion::V1_2)),
@@ -160,35 +183,65 @@ pub(crate) const ALL: &[Peer] = &[
         notes: &["has no client certificates. So it is served with `--tls-clients off`."],
         ..Peer::new(&rtrdump::PEER, Over::TlsWithoutCertificate)
     },
+    Peer {
+        exceptions: ASKS_ONCE,
+        notes: &["has no client certificates. So it is served with `--tls-clients off`."],
+        ..Peer::new(&rtrdump::DEBIAN_13, Over::TlsWithoutCertificate)
+    },
     Peer::new(&bird::PEER, Over::Ssh(Login::Key(SshKey::Ed25519))),
     Peer::new(&bird::PEER, Over::Ssh(Login::Key(SshKey::Rsa))),
+    Peer::new(&bird::BIRD_2, Over::Ssh(Login::Key(SshKey::Ed25519))),
+    Peer::new(&bird::BIRD_3, Over::Ssh(Login::Key(SshKey::Rsa))),
     Peer {
-        exceptions: &[Exception {
-            step: Step::FullLoad,
-            kind: Kind::Otherwise,
-            reason: "as Debian 12 has it, no SSH connection comes about: FRR has functions by the name \
-                of OpenSSL's `SHA256_Init`, `SHA256_Update` and `SHA256_Final`, which libssh then gets. So it is \
-                started with `LD_PRELOAD=libcrypto.so.3`.",
-        }],
+        exceptions: &[Exception { step: Step::FullLoad, kind: Kind::Otherwise, reason: FRR_PRELOADED }],
         notes: &[
             "up to 8.4 the command is `rpki cache HOST PORT USER PRIVATE-KEY [KNOWN-HOSTS] preference N`. The file that \
             its help calls SERVER_PUBKEY is one of known hosts, and no public key of the router is named.",
         ],
         ..Peer::new(&frr::PEER, Over::Ssh(Login::Key(SshKey::Ed25519)))
     },
+    Peer {
+        exceptions: &[
+            Exception { step: Step::FullLoad, kind: Kind::Otherwise, reason: FRR_PRELOADED },
+            Exception {
+                step: Step::End,
+                kind: Kind::Deviates,
+                reason: "it takes no notice of the end of the channel, and ends with the connection, which rtrcast \
+                    closes 8 s later.",
+            },
+        ],
+        notes: &["the command is `rpki cache ssh HOST PORT USER PRIVATE-KEY [KNOWN-HOSTS] preference N`."],
+        ..Peer::new(&frr::DEBIAN_13, Over::Ssh(Login::Key(SshKey::Ed25519)))
+    },
     Peer::new(&rtrclient::PEER, Over::Ssh(Login::Key(SshKey::Ecdsa))),
     Peer::new(&rtrclient::PEER, Over::Ssh(Login::Key(SshKey::Rsa))),
     Peer { exceptions: ASKS_ONCE_BY_SSH, ..Peer::new(&rtrdump::PEER, Over::Ssh(Login::Key(SshKey::Rsa))) },
     Peer { exceptions: LOADS_ONCE_BY_SSH, ..Peer::new(&rtrdump::PEER, Over::Ssh(Login::Password)) },
+    Peer { exceptions: ASKS_ONCE_BY_SSH, ..Peer::new(&rtrdump::DEBIAN_13, Over::Ssh(Login::Key(SshKey::Rsa))) },
     Peer { also: WITNESS, ..Peer::new(&tunnel::OPENSSH, Over::Ssh(Login::Key(SshKey::Ed25519))) },
-    Peer { also: &[Step::Strangers], ..Peer::new(&own::PEER, Over::Md5) },
+    Peer { also: &[Step::Strangers], ..Peer::new(&own::PEER, Over::Md5(KeyLength::Octets80)) },
     Peer {
         exceptions: &[Exception {
             step: Step::FullLoad,
             kind: Kind::Deviates,
             reason: "up to 8.6 it has no keys for caches: `tcp md5sig` in an `rtr` block is a syntax error.",
         }],
-        ..Peer::new(&openbgpd::PEER, Over::Md5)
+        ..Peer::new(&openbgpd::PEER, Over::Md5(KeyLength::Octets80))
+    },
+    Peer::new(&bird::BIRD_2, Over::Md5(KeyLength::Octets80)),
+    Peer::new(&bird::BIRD_3, Over::Md5(KeyLength::Octets80)),
+    Peer {
+        exceptions: &[Exception { step: Step::Restart, kind: Kind::Otherwise, reason: openbgpd::LOST_SET }],
+        ..Peer::new(&openbgpd::DEBIAN_13, Over::Md5(KeyLength::Octets79))
+    },
+    Peer {
+        exceptions: &[Exception {
+            step: Step::FullLoad,
+            kind: Kind::Deviates,
+            reason: "it refuses a configuration whose key has more than 79 octets: \"tcp md5sig password too long: max \
+                79\".",
+        }],
+        ..Peer::new(&openbgpd::DEBIAN_13, Over::Md5(KeyLength::Octets80))
     },
     Peer { who: Who::RpkiServer(TlsVersion::V1_2), ..Peer::new(&rpki_rs::PEER, Over::Tls(TlsVersion::V1_2)) },
     Peer { who: Who::RpkiServer(TlsVersion::V1_3), ..Peer::new(&rpki_rs::PEER, Over::Tls(TlsVersion::V1_3)) },
@@ -207,12 +260,20 @@ impl Peer {
         format!("{client} over {} with {}", self.over.title(), self.over.shows())
     }
 
+    /// Whose packages the client is of.
+    pub(crate) fn release(&self) -> Release {
+        match self.who {
+            Who::Router(router) => router.release,
+            Who::RpkiServer(_) => Release::Machine,
+        }
+    }
+
     /// Debian's packages, with spaces between them.
     pub(crate) fn packages(&self) -> String {
         let tools = match self.over {
             Over::TlsWithoutCertificate | Over::Tls(_) => "openssl",
             Over::Ssh(_) => "openssh-client",
-            Over::Md5 => "iproute2",
+            Over::Md5(_) => "iproute2",
         };
         match self.who {
             Who::Router(router) => format!("{} {tools}", router.package),
@@ -221,14 +282,14 @@ impl Peer {
     }
 
     /// Its version, or none where it or a program that it takes is missing.
-    pub(crate) fn version(&self) -> Option<String> {
+    pub(crate) fn version(&self, root: &Root) -> Option<String> {
         let has_tools = match self.over {
             Over::TlsWithoutCertificate | Over::Tls(_) => package_version("openssl", "openssl").is_some(),
             Over::Ssh(_) => package_version("openssh-client", "ssh").is_some(),
-            Over::Md5 => namespaces::can_be_made(),
+            Over::Md5(_) => namespaces::can_be_made(),
         };
         let version = match self.who {
-            Who::Router(router) => (router.version)(),
+            Who::Router(router) => (router.version)(root),
             Who::RpkiServer(_) => router::version("rpki"),
         };
         version.filter(|_| has_tools)
@@ -253,7 +314,7 @@ impl Credentials {
 }
 
 /// Puts one peer through all steps.
-pub(crate) fn run(peer: &Peer, version: String, program: &Path, credentials: &Credentials) -> Row {
+pub(crate) fn run(peer: &Peer, root: &Root, version: String, program: &Path, credentials: &Credentials) -> Row {
     let client = match peer.who {
         Who::Router(router) => router.name,
         Who::RpkiServer(_) => caches::CLIENT,
@@ -265,14 +326,14 @@ pub(crate) fn run(peer: &Peer, version: String, program: &Path, credentials: &Cr
         Who::RpkiServer(tls) => return caches::run(row, tls, program, credentials),
     };
     match link(peer, program, credentials) {
-        Ok((link, None)) => steps(peer, router, program, link, row),
-        Ok((link, Some(namespaces))) => namespaces.enter(|| steps(peer, router, program, link, row)),
+        Ok((link, None)) => steps(peer, router, root, program, link, row),
+        Ok((link, Some(namespaces))) => namespaces.enter(|| steps(peer, router, root, program, link, row)),
         Err(error) => row.failed_before(error),
     }
 }
 
-fn steps(peer: &Peer, router: &router::Peer, program: &Path, link: Link, row: Row) -> Row {
-    let mut row = router::run_over(router, program, link.clone(), row);
+fn steps(peer: &Peer, router: &router::Peer, root: &Root, program: &Path, link: Link, row: Row) -> Row {
+    let mut row = router::run_over(router, root, program, link.clone(), row);
     if peer.also.contains(&Step::LastWords) {
         row.step(Step::LastWords, || witness::last_words(program, &link));
     }
@@ -302,12 +363,12 @@ fn link(peer: &Peer, program: &Path, credentials: &Credentials) -> Outcome<(Link
             let flags = files.cache_flags();
             (Link { way: Way::Ssh(files, login), listen: listen("ssh"), flags }, None)
         }
-        Over::Md5 => {
+        Over::Md5(length) => {
             let namespaces = Namespaces::make()?;
-            let flags = vec!["--tcp-md5".to_owned(), namespaces.key_file(MD5_KEY)?];
+            let flags = vec!["--tcp-md5".to_owned(), namespaces.key_file(length.key())?];
             let listen =
                 Listen { namespace: Some(namespaces.cache().to_owned()), ip: namespaces::CACHE, scheme: "tcp" };
-            (Link { way: Way::Md5(MD5_KEY.to_owned()), listen, flags }, Some(namespaces))
+            (Link { way: Way::Md5(length.key().to_owned()), listen, flags }, Some(namespaces))
         }
     })
 }
@@ -330,7 +391,7 @@ mod tests {
 
     #[test]
     fn t_md5_01_the_key_is_as_long_as_has_to_be_taken() {
-        assert_eq!(MD5_KEY.len(), 80);
+        assert_eq!([KeyLength::Octets79, KeyLength::Octets80].map(|length| length.key().len()), [79, 80]);
         assert!(MD5_KEY.bytes().all(|octet| octet.is_ascii_graphic()));
     }
 }

@@ -24,8 +24,8 @@ pub struct TlsClient {
 }
 
 impl TlsClient {
-    /// Trusts these authorities, and whoever shows a certificate that is itself one of them (certificates as PEM), or without them the system's, which are read here from files;
-    /// shows this identity to a cache that asks for one.
+    /// Trusts these authorities, and whoever shows a certificate that is itself one of them (certificates as PEM), or without
+    /// them the system's, which are read here from files; shows this identity to a cache that asks for one.
     pub fn new(
         trusted: Option<&[u8]>,
         identity: Option<TlsIdentity>,

@@ -31,7 +31,8 @@ pub struct ClientCheck {
     ///
     /// A CRL speaks for its issuer alone: where an issuer has none here, nothing of it counts as revoked. One that has
     /// expired refuses all that its issuer vouches for until the current one is given, since it does not know what was
-    /// revoked lately. Of several from one issuer the first counts.
+    /// revoked lately. Of several from one issuer the first counts. A certificate that is accepted since it is itself one of
+    /// the authorities is looked up in none: take it off the authorities to revoke it.
     pub crls: Vec<Vec<u8>>,
     /// Whether the router's address has to be in its certificate.
     pub address: AddressCheck,

@@ -140,8 +140,9 @@ fn other(OtherError(error): &OtherError) -> Option<String> {
 fn webpki(error: &webpki::Error) -> String {
     let text = match error {
         webpki::Error::CaUsedAsEndEntity => {
-            "it is an authority's own (CA:TRUE, as `openssl req -x509` makes it): make it with `-addext \
-             basicConstraints=critical,CA:FALSE`, or have this very certificate trusted as an authority"
+            "it is an authority's own (CA:TRUE, as `openssl req -x509` makes it), and not one of those that are trusted: have \
+             this very certificate trusted, or use one that a trusted authority signed and that is not an authority's \
+             (`-addext basicConstraints=critical,CA:FALSE`)"
         }
         webpki::Error::EndEntityUsedAsCa => "a certificate that vouches for it is not an authority's (no CA:TRUE)",
         webpki::Error::PathLenConstraintViolated => "one of its authorities allows no chain as long as this",

@@ -139,7 +139,8 @@ fn untrusted(error: &CertificateError, side: Side) -> String {
         CertificateError::NotValidForNameContext { expected, presented } => {
             let expected = expected.to_str();
             let has = match presented.as_slice() {
-                [] => "it has no SAN".to_owned(),
+                [] => "it has no SAN (`openssl req` makes one with `-addext subjectAltName=DNS:NAME` or `IP:ADDRESS`)"
+                    .to_owned(),
                 names => format!("its SAN has {}", list(names)),
             };
             match side {

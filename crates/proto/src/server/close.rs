@@ -168,7 +168,7 @@ impl ServerSession {
             Phase::Open { knows: Knowledge::Nothing | Knowledge::NoData, .. } => self.response.is_some(),
             Phase::New { .. } | Phase::Sentenced(_) | Phase::Closing | Phase::Closed => false,
         };
-        if holds_data && self.view.absent() == Some(Absent::TooOld) && !self.is_closing() {
+        if holds_data && self.view.absent() == Some(Absent::TooOld) {
             self.finish(CloseReason::TooOld);
         }
     }

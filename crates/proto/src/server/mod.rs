@@ -350,11 +350,11 @@ impl ServerSession {
         open && !self.ended && !self.deferred && self.finishing.is_none() && is_free
     }
 
-    /// Whether the session is about to close: what is being written is followed by the rest of a response or an Error
-    /// Report at most, so a router that does not take it need not be waited for long.
+    /// Whether the session is about to close: what is being written is followed by an Error Report at most, so a router that
+    /// does not take it need not be waited for long. A session that ends behind the response that is running is not yet.
     pub fn is_closing(&self) -> bool {
         match self.phase {
-            Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) => self.finishing.is_some(),
+            Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) => false,
             Phase::Closing | Phase::Closed => true,
         }
     }

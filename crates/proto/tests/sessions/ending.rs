@@ -85,15 +85,30 @@ fn c_rst_01_octets_behind_a_planned_stop_are_not_read() {
     let mut story = Story::new(VersionRange::ALL).tell(&crate::large_set());
     story = story.tell("> v2 reset-query").tell("hold\n> v2 reset-query\nnext\nnext\nstop restart");
     story.run(
-        "> v2 reset-query\n>> 02 4D 0000 00000008\nstop shutdown\ngo",
+        "> v2 reset-query\n>> 02 4D 0000 00000008\nstop restart\ngo",
         expect![[r#"
         > v2 reset-query
         >> 02 4D 0000 00000008
-        stop shutdown
+        stop restart
         go
         < 13107 prefixes
         < 3786 prefixes
         < v2 end-of-data session=4663 serial=7 refresh=3600 retry=600 expire=7200
+        = close
+    "#]],
+    );
+}
+
+#[test]
+fn c_rst_02_a_stop_for_good_does_not_wait_for_the_response_of_a_planned_one() {
+    let mut story = Story::new(VersionRange::ALL).tell(&crate::large_set());
+    story = story.tell("> v2 reset-query").tell("hold\n> v2 reset-query\nnext\nnext\nstop restart");
+    story.run(
+        "stop shutdown\ngo",
+        expect![[r#"
+        stop shutdown
+        go
+        < v2 error 13 "this cache shuts down" copy=
         = close
     "#]],
     );

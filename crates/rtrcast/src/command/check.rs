@@ -13,7 +13,7 @@ use crate::words::{
     describe_read_as_empty, describe_refused, describe_remedy, plain, span,
 };
 use rtrcast_feed::curator::{
-    Choice, Curation, Curator, Freshness, Guard, Now, Output, Report, SourceId, contradicts_clock,
+    Assessment, Choice, Curation, Curator, Freshness, Guard, Now, Output, Report, SourceId, contradicts_clock,
 };
 use rtrcast_feed::write::utc;
 use rtrcast_feed::{Overlaps, ReadError, Reason, Slurm, SlurmDialect, Table};
@@ -40,6 +40,7 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<(), Failure> {
         freshness: arguments.freshness.freshness(),
         slurm: Vec::new(),
         complaints: 0,
+        warnings: 0,
     };
     for path in &arguments.files {
         checker.file(path);
@@ -60,6 +61,8 @@ struct Checker {
     /// SLURM files that are fine by themselves.
     slurm: SlurmFiles,
     complaints: usize,
+    /// What is no mistake of a file, but not what was expected.
+    warnings: usize,
 }
 
 impl Checker {
@@ -111,12 +114,16 @@ impl Checker {
                 // A directory is as many files as it has.
                 let slurm = files.iter().map(|files| files.as_ref().map_or(1, Vec::len)).sum();
                 let (sources, slurm) = (count(plan.sources.len(), "source"), count(slurm, "SLURM file"));
-                let before = self.complaints;
+                let before = (self.complaints, self.warnings);
                 for remark in listeners.iter().flat_map(Loaded::remarks) {
                     self.complain(&format!("{}: {remark}", path.display()));
                 }
                 self.surroundings(path, &plan);
-                let verdict = if self.complaints == before { ", all well" } else { "" };
+                let verdict = match (self.complaints - before.0, self.warnings - before.1) {
+                    (0, 0) => ", all well".to_owned(),
+                    (0, warnings) => format!(", {}", count(warnings, "warning")),
+                    (_, _) => String::new(),
+                };
                 Checker::say(&format!("{}: a configuration with {sources} and {slurm}{verdict}", path.display()));
             }
             Err(Failure::Slurm { lines, mistakes }) => self.complain_in_lines(&lines, mistakes),
@@ -240,7 +247,9 @@ impl Checker {
                     Checker::say(&format!("{place}: {line}"));
                 }
                 let data = Data { table, written };
-                data.say_what_is_in_effect(place, freshness);
+                let (lines, warnings) = data.in_effect(freshness);
+                lines.iter().for_each(|line| Checker::say(&format!("{place}: {line}")));
+                self.warnings += warnings;
                 Some(data)
             }
             Ok(Read { content: Content::Slurm(_) | Content::SlurmDirectory(_), .. }) => None,
@@ -298,27 +307,30 @@ struct Data {
 }
 
 impl Data {
-    fn say_what_is_in_effect(&self, place: &Source, freshness: &Freshness) {
+    /// What of it would be served now, in lines, and how many of them are warnings.
+    fn in_effect(&self, freshness: &Freshness) -> (Vec<String>, usize) {
         let now = unix_now();
         let (made, records) = (self.table.stamp().made.or(self.written), self.table.image().layout().records());
-        let assessment = freshness.assess(&self.table, self.written, now);
+        let assessment = Assessment::of(&self.table, self.written, now, freshness);
+        let mut warnings = Vec::new();
         if let Some(made) = made.filter(|made| contradicts_clock(*made, now)) {
             let behind = span(Duration::from_secs(made.saturating_sub(now).into()));
-            Checker::say(&format!(
-                "{place}: warning: made {}, which is {behind} later than this machine's clock says; set the clock",
-                utc(made)
+            let made = utc(made);
+            warnings.push(format!(
+                "warning: made {made}, which is {behind} later than this machine's clock says; set the clock"
             ));
         }
-        match &assessment.over {
+        let line = match &assessment.over {
             Some(over) => {
                 let (why, remedy) = (describe_over(over, Told::At(now)), describe_remedy(over));
-                Checker::say(&format!(
-                    "{place}: warning: nothing of it would be served now: {why}. What helps: {remedy}"
-                ));
+                warnings.push(format!("warning: nothing of it would be served now: {why}. What helps: {remedy}"));
+                None
             }
-            None if records == 0 => Checker::say(&format!("{place}: an empty set would be served")),
-            None => Checker::say(&format!("{place}: {}", describe_assessment(&assessment, records, now))),
-        }
+            None if records == 0 => Some("an empty set would be served".to_owned()),
+            None => Some(describe_assessment(&assessment, records, now)),
+        };
+        let count = warnings.len();
+        (warnings.into_iter().chain(line).collect(), count)
     }
 }
 

@@ -91,6 +91,6 @@ async fn ready(State(shown): State<Shown>) -> Response {
     match &*shown.health.borrow() {
         Health::Ready(serial) => format!("ready: serial {serial}\n").into_response(),
         Health::NoData => not_ready("no data yet".to_owned()),
-        Health::NothingInEffect(why) => not_ready(format!("nothing that is served is in effect any more: {why}")),
+        Health::NothingInEffect(why) => not_ready(format!("nothing of any source is in effect: {why}")),
     }
 }

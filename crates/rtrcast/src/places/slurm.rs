@@ -2,7 +2,7 @@
 //! read.
 
 use crate::source::{Failure, SlurmFiles, SlurmOutcome};
-use crate::words::{count, describe_read_as_empty};
+use crate::words::{count, describe_read_as_empty, first_lines};
 use rtrcast_feed::SlurmFile;
 use std::sync::Arc;
 use tracing::{info, warn};
@@ -32,7 +32,7 @@ pub(super) fn merge(before: Option<&SlurmFiles>, outcomes: Vec<SlurmOutcome>) ->
                     None => "nothing of it is in effect",
                 };
                 merged.complaint.push(complaint(&name, &failure, then));
-                merged.trouble.extend(failure.lines().into_iter().map(|line| format!("{name}: {line}")));
+                merged.trouble.extend(first_lines(failure.lines()).into_iter().map(|line| format!("{name}: {line}")));
                 merged.failures.push(failure);
                 merged.files.extend(last.map(|file| (name, file)));
             }
@@ -43,7 +43,7 @@ pub(super) fn merge(before: Option<&SlurmFiles>, outcomes: Vec<SlurmOutcome>) ->
 
 /// What is wrong with a file in lines, and what is done now.
 pub(super) fn complaint(name: &str, failure: &Failure, then: &str) -> Vec<String> {
-    match failure.lines().as_slice() {
+    match first_lines(failure.lines()).as_slice() {
         [line] => vec![format!("{name}: {line}; {then}")],
         lines => {
             let told = lines.iter().map(|line| format!("{name}: {line}"));

@@ -89,6 +89,13 @@ impl Router {
         }
     }
 
+    /// All octets to the end of the stream.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        let mut rest = std::mem::take(&mut self.waiting);
+        self.wire.read_to_end(&mut rest).unwrap();
+        rest
+    }
+
     /// The next PDU, which there has to be.
     pub(crate) fn next(&mut self) -> Vec<u8> {
         self.pdu().expect("a PDU")

@@ -6,9 +6,9 @@ use crate::cache::{Cache, Folder, document, run};
 use crate::router::Router;
 use crate::web::{Web, ok};
 
-const AUTHORITYS_OWN: &str = "certificate is not accepted: it is an authority's own (CA:TRUE, as `openssl req -x509` \
-     makes it): make it with `-addext basicConstraints=critical,CA:FALSE`, or have this very certificate trusted as an \
-     authority";
+const AUTHORITYS_OWN: &str = "certificate is not accepted: it is an authority's own (CA:TRUE, as `openssl req -x509` makes it), and not one of those that are trusted: have \
+     this very certificate trusted, or use one that a trusted authority signed and that is not an authority's \
+     (`-addext basicConstraints=critical,CA:FALSE`)";
 
 /// A folder with self-signed certificates by these names.
 fn setting(names: &[&str]) -> Folder {

@@ -110,16 +110,16 @@ fn one_mistake_is_told_once() {
 #[test]
 fn many_mistakes_are_counted() {
     let entry = r#"{"prefix": "192.0.2.1/24"}"#;
-    let entries = [entry; 50].join(",\n");
+    let entries = [entry; 1_030].join(",\n");
     let document = Lists { prefix_filters: &entries, ..Lists::default() }.document();
     let errors = parse(&document).unwrap_err();
-    assert_eq!((errors.iter().count(), errors.more(), errors.count()), (20, 30, 50));
-    assert_eq!(errors.iter().map(|error| error.line).collect::<Vec<_>>(), (3..23).collect::<Vec<_>>());
+    assert_eq!((errors.iter().count(), errors.more(), errors.count()), (1_000, 30, 1_030));
+    assert_eq!(errors.iter().map(|error| error.line).collect::<Vec<_>>(), (3..1_003).collect::<Vec<_>>());
     assert!(errors.to_string().ends_with("did you mean 192.0.2.0/24?; and 30 more"), "{errors}");
     // Where the search ends is told all the same.
     let cut = document.len() - 3;
     let errors = parse(&document[..cut]).unwrap_err();
-    assert_eq!((errors.iter().count(), errors.more()), (21, 30));
+    assert_eq!((errors.iter().count(), errors.more()), (1_001, 30));
     let last = errors.iter().last().unwrap().to_string();
     assert!(last.ends_with("truncated: the file ends before it is complete"), "{last}");
 }

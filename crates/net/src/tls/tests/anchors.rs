@@ -17,8 +17,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 const HOME: &str = "192.0.2.1";
-const AUTHORITYS_OWN: &str = "it is an authority's own (CA:TRUE, as `openssl req -x509` makes it): make it with \
-     `-addext basicConstraints=critical,CA:FALSE`, or have this very certificate trusted as an authority";
+const AUTHORITYS_OWN: &str = "it is an authority's own (CA:TRUE, as `openssl req -x509` makes it), and not one of those that are trusted: have \
+     this very certificate trusted, or use one that a trusted authority signed and that is not an authority's \
+     (`-addext basicConstraints=critical,CA:FALSE`)";
 
 /// A cache whose routers are vouched for by these certificates, and what a router of its sees.
 async fn comes(trusted: &str, shown: &Pair, address: AddressCheck) -> Met {

@@ -76,7 +76,7 @@ async fn t_tls_04_the_common_name_does_not_count() {
         })
     };
     let text = untrusted(&trusting(&authority, None), NAME, &named(&[])).await;
-    assert!(text.ends_with("it is not for cache.example; it has no SAN (a common name does not count)"), "{text}");
+    assert!(text.ends_with("it is not for cache.example; it has no SAN (`openssl req` makes one with `-addext subjectAltName=DNS:NAME` or `IP:ADDRESS`) (a common name does not count)"), "{text}");
     untrusted(&trusting(&authority, None), NAME, &named(&["other.example"])).await;
 }
 

@@ -132,7 +132,10 @@ async fn t_tls_03_the_certificate_has_the_address_that_the_router_comes_from() {
     let named = scene.routers.issue(&[], |params| {
         params.distinguished_name.push(rcgen::DnType::CommonName, HOME);
     });
-    assert_eq!(scene.meet(Some(&named), &cache, HOME).await, elsewhere("it has no SAN"));
+    assert_eq!(
+        scene.meet(Some(&named), &cache, HOME).await,
+        elsewhere("it has no SAN (`openssl req` makes one with `-addext subjectAltName=DNS:NAME` or `IP:ADDRESS`)")
+    );
     let mapped = scene.routers.router(&["::ffff:192.0.2.1"]);
     assert_eq!(scene.meet(Some(&mapped), &cache, HOME).await, served("::ffff:192.0.2.1"));
 }
