@@ -2,18 +2,19 @@
 
 use crate::cli::HttpAddress;
 use crate::config::CommandLine;
+use crate::config::plan::{Followed, Plan};
+use crate::config::secrets;
 use crate::control::{self, Control};
 use crate::credentials;
 use crate::entrance::{Entrances, Loaded, Loader};
 use crate::exit::Failure;
 use crate::hub::{Hub, Input, Reconfiguration};
 use crate::metrics::{Metrics, OutcomeLabel};
-use crate::plan::{Followed, Plan};
 use crate::roster::Roster;
 use crate::source::{SlurmFiles, Source};
 use crate::watch::Watch;
 use crate::words::{count, first_lines};
-use crate::{http, log, secrets};
+use crate::{http, log};
 use rtrcast_feed::curator::Curation;
 use rtrcast_net::{Activated, Clock, Door, Limits, Published, Service, Terms, listen, sd_notify, sd_reloading};
 use rtrcast_proto::{History, HistoryLimits, Serial, SessionIds, Stop};

@@ -9,10 +9,10 @@ mod load;
 mod own_use;
 
 use crate::cli::{At, ListenOptions, Place, ProxyFrom, Speaks};
+use crate::config::plan::Entrance;
 use crate::credentials::Look;
 use crate::exit::Failure;
 use crate::metrics::Metrics;
-use crate::plan::Entrance;
 use crate::words::count;
 pub(crate) use load::{Loaded, Loader};
 use load::{OfFiles, wrong};

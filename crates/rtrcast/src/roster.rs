@@ -1,8 +1,8 @@
 //! Which places are followed: a task for each, that comes and goes with the configuration.
 
+use crate::config::plan::{Followed, Plan};
 use crate::hub::Input;
 use crate::metrics::Metrics;
-use crate::plan::{Followed, Plan};
 use crate::source::{self, Context, Purpose, SlurmId};
 use rtrcast_feed::curator::SourceId;
 use rtrcast_proto::Version;
