@@ -7,7 +7,6 @@
 //! files of both, and `secrets.rs` says who else may read them; `watch.rs` and `places.rs` turn what happens into log lines and metrics; `http/` shows them,
 //! `control.rs` takes orders; `command/` has the commands that do not serve.
 
-mod app;
 mod cli;
 mod clients;
 mod command;
@@ -24,6 +23,7 @@ mod log;
 mod metrics;
 mod places;
 mod roster;
+mod serve;
 mod source;
 mod watch;
 mod words;
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     };
     let outcome = match (arguments.command, matches.subcommand()) {
         (cli::Command::Serve(serve), Some((_, matches))) => {
-            app::serve(&config::CommandLine::new(words, matches, &serve))
+            serve::serve(&config::CommandLine::new(words, matches, &serve))
         }
         (cli::Command::Serve(_), None) => unreachable!("it was understood from these matches"),
         (cli::Command::Check(check), _) => command::check::check(&check),
