@@ -13,7 +13,6 @@ mod command;
 mod config;
 mod control;
 mod credentials;
-mod desk;
 mod dialing;
 mod entrance;
 mod exit;

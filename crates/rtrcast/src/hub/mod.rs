@@ -1,11 +1,13 @@
 //! The hub: it alone advances the serial. What sources say goes to the desk, views go out to all sessions at once, and
 //! what sessions want made is made here, off the threads that serve them.
 
-use crate::desk::{self, Act, Audience, Desk, Happened};
+mod decide;
+
 use crate::metrics::Metrics;
 use crate::places::Places;
 use crate::source::{Content, Failure, Purpose, Read, SlurmFiles, SlurmId, blocking, unix_now};
 use crate::words::{Told, describe, describe_conflict, describe_delta, describe_losses, describe_over, vrps};
+use decide::{Act, Audience, Desk, Happened};
 use rtrcast_feed::curator::{Cause, Curation, Curator, Event, Now, Report, SourceId, Status};
 use rtrcast_feed::{Overlaps, Slurm, Table, Tally};
 use rtrcast_net::{Clock, DataSink, Published, Terms, Wanted};
@@ -420,8 +422,8 @@ impl Hub {
     }
 
     /// Shows all what is new, and says so.
-    fn publish(&mut self, published: desk::Published, took: &str) {
-        let desk::Published { cause, publication, is_news, view, left_out } = published;
+    fn publish(&mut self, published: decide::Published, took: &str) {
+        let decide::Published { cause, publication, is_news, view, left_out } = published;
         self.places.tell_left_out(&left_out);
         let Some(view) = view else { return };
         let before = self.view();
