@@ -3,8 +3,8 @@
 use crate::cli::{CheckArguments, DialOptions};
 use crate::config::CommandLine;
 use crate::config::plan::{Followed, Plan};
-use crate::entrance::{Loaded, Loader};
 use crate::exit::Failure;
+use crate::listener::{Loaded, Loader};
 use crate::source::{
     self, Content, FetchOptions, Habits, Read, SlurmFiles, SlurmOutcome, Source, is_slurm_name, unix_now,
 };

@@ -1,7 +1,7 @@
 //! What lies in the files of listeners: certificates, keys and users. Reading them may take as long as a file system likes,
 //! so it is done aside, before anything is opened.
 
-use super::{Entrance, dates};
+use super::{Entrance, validity};
 use crate::cli::{ListenOptions, Speaks, TlsClientAddressArgument, TlsClientsArgument, TlsVersionArgument};
 use crate::credentials::{self, Kept, Look, in_file, of_listener};
 use crate::exit::Failure;
@@ -92,15 +92,15 @@ fn security(entrance: &Entrance) -> Result<Secured, String> {
             let load = move |before: Option<&TlsServer>| {
                 let server = tls_server(&options)?;
                 if let Some(before) = before {
-                    dates::is_no_worse(&options, before, &server)?;
-                    let remarks = dates::remarks(&options, &server);
+                    validity::is_no_worse(&options, before, &server)?;
+                    let remarks = validity::remarks(&options, &server);
                     remarks.iter().for_each(|remark| warn!("{}: {remark}", shown.listener));
                 }
                 shown.expires(server.validity().map(|validity| validity.not_after));
                 Ok(server)
             };
             let kept = Arc::new(Kept::load_unless_worse(tell, files, load)?);
-            let remarks = dates::remarks(&entrance.options, &kept.current());
+            let remarks = validity::remarks(&entrance.options, &kept.current());
             Ok((Security::Tls(Arc::clone(&kept) as _), Some(OfFiles { look: kept, in_force }), remarks))
         }
         Speaks::Ssh => {

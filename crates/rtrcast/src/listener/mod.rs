@@ -2,11 +2,11 @@
 //! reload, whole or not at all.
 //!
 //! `load.rs` reads the files, which may take long; what is here touches sockets only. A listener is its place: whatever
-//! else changes there, its socket stays. `own_use.rs` says why an address can't be had that is our own.
+//! else changes there, its socket stays. `conflict.rs` says why an address can't be had that is our own.
 
-mod dates;
+mod conflict;
 mod load;
-mod own_use;
+mod validity;
 
 use crate::cli::{At, ListenOptions, Place, ProxyFrom, Speaks};
 use crate::config::plan::Entrance;
@@ -14,9 +14,9 @@ use crate::credentials::Look;
 use crate::exit::Failure;
 use crate::metrics::Metrics;
 use crate::words::count;
+use conflict::{Use, own_use};
 pub(crate) use load::{Loaded, Loader};
 use load::{OfFiles, wrong};
-use own_use::{Use, own_use};
 use rtrcast_net::{
     Activated, ActivatedListener, BACKLOG, Endpoint, Ipv4Beside, Listener, Manner, SocketName, TcpKeys, UnixSocket,
 };
