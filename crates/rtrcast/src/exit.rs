@@ -1,6 +1,6 @@
 //! How the program ends when it can't go on: a line that says why, and an exit code that a script can tell apart.
 
-use crate::words::plain;
+use crate::observe::describe::plain;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;

@@ -8,7 +8,6 @@
 //! `control.rs` takes orders; `command/` has the commands that do not serve.
 
 mod cli;
-mod clients;
 mod command;
 mod config;
 mod control;
@@ -18,14 +17,10 @@ mod exit;
 mod http;
 mod hub;
 mod listener;
-mod log;
-mod metrics;
-mod places;
+mod observe;
 mod roster;
 mod serve;
 mod source;
-mod watch;
-mod words;
 
 use clap::{CommandFactory, FromArgMatches};
 use std::ffi::OsString;
@@ -69,7 +64,7 @@ fn told_by_parser(error: &clap::Error) -> ExitCode {
     let text = error.render().to_string();
     // Whoever asked may not want to read it.
     let _ = if error.use_stderr() {
-        std::io::stderr().write_all(words::with_plain_ranges(&text).as_bytes())
+        std::io::stderr().write_all(observe::describe::with_plain_ranges(&text).as_bytes())
     } else {
         std::io::stdout().write_all(text.as_bytes())
     };

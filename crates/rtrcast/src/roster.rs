@@ -2,7 +2,7 @@
 
 use crate::config::plan::{Followed, Plan};
 use crate::hub::Input;
-use crate::metrics::Metrics;
+use crate::observe::metrics::Metrics;
 use crate::source::{self, Context, Purpose, SlurmId};
 use rtrcast_feed::curator::SourceId;
 use rtrcast_proto::Version;

@@ -4,7 +4,7 @@
 //! holds for all listeners, an option behind an address for that one.
 
 use super::{VersionArgument, socket_address};
-use crate::words::with_plain_ranges;
+use crate::observe::describe::with_plain_ranges;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{ArgAction, Args, Command, ValueEnum};
 use rtrcast_net::IpPrefix;

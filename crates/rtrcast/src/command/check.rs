@@ -5,12 +5,12 @@ use crate::config::CommandLine;
 use crate::config::plan::{Followed, Plan};
 use crate::exit::Failure;
 use crate::listener::{Loaded, Loader};
-use crate::source::{
-    self, Content, FetchOptions, Habits, Read, SlurmFiles, SlurmOutcome, Source, is_slurm_name, unix_now,
-};
-use crate::words::{
+use crate::observe::describe::{
     Told, age, count, describe, describe_assessment, describe_conflict, describe_masked, describe_over,
     describe_read_as_empty, describe_refused, describe_remedy, plain, span,
+};
+use crate::source::{
+    self, Content, FetchOptions, Habits, Read, SlurmFiles, SlurmOutcome, Source, is_slurm_name, unix_now,
 };
 use rtrcast_feed::curator::{
     Assessment, Choice, Curation, Curator, Freshness, Guard, Now, Output, Report, SourceId, contradicts_clock,

@@ -3,7 +3,7 @@
 use crate::cli::CtlArguments;
 use crate::control::spell;
 use crate::exit::Failure;
-use crate::words::plain;
+use crate::observe::describe::plain;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;

@@ -7,8 +7,8 @@
 use crate::cli::{Arguments, Command, DialOptions, ServeArguments};
 use crate::dialing;
 use crate::exit::Failure;
+use crate::observe::describe::{plain, with_plain_ranges};
 use crate::source::{FetchOptions, Senseless, Source};
-use crate::words::{plain, with_plain_ranges};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches};
 use rtrcast_feed::meant;

@@ -4,8 +4,8 @@ use crate::cli::{At, HttpAddress, ListenArgument, ListenOptions, Merge, PeerArgu
 use crate::config::{PlaceOptions, Settings};
 use crate::dialing;
 use crate::exit::Failure;
+use crate::observe::describe::describe_conflict;
 use crate::source::{self, Habits, Senseless, SlurmFiles, SlurmOutcome, Source};
-use crate::words::describe_conflict;
 use rtrcast_feed::curator::{Choice, Freshness, Guard};
 use rtrcast_feed::{Overlaps, Slurm, SlurmDialect};
 use rtrcast_net::{Limits, Lists, PrefixMap, Terms};

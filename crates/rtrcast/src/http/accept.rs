@@ -1,6 +1,6 @@
 //! Content negotiation (RFC 9110 section 12.5.1), as far as the two formats of metrics need it.
 
-use crate::metrics::Format;
+use crate::observe::metrics::Format;
 use axum::http::{HeaderMap, header};
 
 /// The format that a reader of metrics gets: OpenMetrics if it prefers that, or names it and likes the other as much.

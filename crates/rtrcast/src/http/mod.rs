@@ -5,7 +5,7 @@ mod room;
 mod server;
 
 use crate::hub::Health;
-use crate::metrics::Metrics;
+use crate::observe::metrics::Metrics;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};

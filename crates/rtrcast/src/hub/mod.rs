@@ -3,10 +3,12 @@
 
 mod decide;
 
-use crate::metrics::Metrics;
-use crate::places::Places;
+use crate::observe::describe::{
+    Told, describe, describe_conflict, describe_delta, describe_losses, describe_over, vrps,
+};
+use crate::observe::metrics::Metrics;
+use crate::observe::sources::Places;
 use crate::source::{Content, Failure, Purpose, Read, SlurmFiles, SlurmId, blocking, unix_now};
-use crate::words::{Told, describe, describe_conflict, describe_delta, describe_losses, describe_over, vrps};
 use decide::{Act, Audience, Desk, Happened};
 use rtrcast_feed::curator::{Cause, Curation, Curator, Event, Now, Report, SourceId, Status};
 use rtrcast_feed::{Overlaps, Slurm, Table, Tally};

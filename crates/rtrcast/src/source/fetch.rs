@@ -2,7 +2,7 @@
 
 use super::{Failure, Habits, Source};
 use crate::cli::DialOptions;
-use crate::words::{plain, without_os_errors};
+use crate::observe::describe::{plain, without_os_errors};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Client, ClientBuilder, Identity, Proxy, Url};

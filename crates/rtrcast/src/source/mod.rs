@@ -14,8 +14,8 @@ pub(crate) use fetch::{FetchOptions, Senseless};
 
 use crate::cli::DialOptions;
 use crate::hub::{Input, News};
-use crate::metrics::{Metrics, RequestLabels};
-use crate::words::{describe_mistakes, plain};
+use crate::observe::describe::{describe_mistakes, plain};
+use crate::observe::metrics::{Metrics, RequestLabels};
 use local::Local;
 use rtrcast_feed::curator::SourceId;
 use rtrcast_feed::{Ahead, ReadError, Reader, Reason, SlurmDialect, SlurmErrors, SlurmFile, Stretch, Table, Tally};

@@ -8,7 +8,7 @@ use super::{Content, Context, Failure, Habits, Read, blocking, unix_now};
 use crate::credentials::in_log;
 use crate::dialing::{self, Spelling};
 use crate::hub::News;
-use crate::words::{name_customers, plain, span};
+use crate::observe::describe::{name_customers, plain, span};
 use rtrcast_feed::{Table, Tally};
 use rtrcast_net::{Clock, Dialer, Follower, Target};
 use rtrcast_proto::{

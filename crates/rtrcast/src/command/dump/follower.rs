@@ -7,8 +7,8 @@ use super::refusal::{self, Ended};
 use super::{Print, Wish};
 use crate::cli::DumpFormat;
 use crate::exit::Failure;
+use crate::observe::describe::{count, name_customers, vrps};
 use crate::source::unix_now;
-use crate::words::{count, name_customers, vrps};
 use rtrcast_feed::write::{
     Change, Lines, Origin, write_csv, write_json, write_json_changes, write_text, write_text_changes,
 };

@@ -5,7 +5,7 @@
 
 use super::pdus::{Cutter, Piece};
 use crate::credentials::{KEPT, Standing, Tell};
-use crate::words::count;
+use crate::observe::describe::count;
 use rtrcast_proto::PduType;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -5,7 +5,7 @@ use super::progress::Stage;
 use crate::cli::DialOptions;
 use crate::dialing::{self, Spelling};
 use crate::exit::Failure;
-use crate::words::{count, plain};
+use crate::observe::describe::{count, plain};
 use rtrcast_proto::{ConnectionEnd, Serial, SessionId, VersionRange};
 use std::io::{self, ErrorKind};
 

@@ -8,7 +8,7 @@ mod process;
 pub(crate) use exposition::Format;
 pub(crate) use plain_counter::PlainCounter;
 
-use crate::clients::Clients;
+use crate::observe::clients::Clients;
 use process::Process;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;

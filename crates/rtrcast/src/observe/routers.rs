@@ -1,8 +1,8 @@
 //! What happens on connections, as log lines and metrics: the only place where one becomes the other.
 
-use crate::log::{Throttle, Verdict};
-use crate::metrics::{CodeLabel, Metrics, PlainCounter, ReasonLabel, TypeLabel, VersionLabel};
-use crate::words::plain;
+use crate::observe::describe::plain;
+use crate::observe::log::{Throttle, Verdict};
+use crate::observe::metrics::{CodeLabel, Metrics, PlainCounter, ReasonLabel, TypeLabel, VersionLabel};
 use prometheus_client::metrics::counter::Counter;
 use rtrcast_net::{End, Endpoint, Layer, Observer, Peer, Refusal, Trouble};
 use rtrcast_proto::{Answer, CloseReason, ErrorCode, Event, PduType, Profile, Violation};

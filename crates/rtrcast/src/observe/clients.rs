@@ -1,7 +1,7 @@
 //! How many routers are connected, by the listener that they came to: a number that shows while the listener is open or
 //! somebody is connected there.
 
-use crate::metrics::BindLabel;
+use crate::observe::metrics::BindLabel;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use std::collections::BTreeSet;

@@ -1,8 +1,8 @@
 //! The SLURM files of a place: one, or those of a directory. What changes, and what stays in effect when a file can't be
 //! read.
 
+use crate::observe::describe::{count, describe_read_as_empty, first_lines};
 use crate::source::{Failure, SlurmFiles, SlurmOutcome};
-use crate::words::{count, describe_read_as_empty, first_lines};
 use rtrcast_feed::SlurmFile;
 use std::sync::Arc;
 use tracing::{info, warn};
