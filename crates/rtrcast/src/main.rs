@@ -12,13 +12,11 @@ mod command;
 mod config;
 mod control;
 mod credentials;
-mod dialing;
 mod exit;
 mod http;
 mod hub;
 mod listener;
 mod observe;
-mod roster;
 mod serve;
 mod source;
 

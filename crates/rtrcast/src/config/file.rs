@@ -5,9 +5,9 @@
 //! line.
 
 use crate::cli::{Arguments, Command, DialOptions, ServeArguments};
-use crate::dialing;
 use crate::exit::Failure;
 use crate::observe::describe::{plain, with_plain_ranges};
+use crate::source::dialer;
 use crate::source::{FetchOptions, Senseless, Source};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches};
@@ -312,7 +312,7 @@ impl FromFile {
             let (is_set, who) = match place {
                 Source::Rtr(_) => (own.dial.set(name, text), "http(s) URLs"),
                 Source::File(_) | Source::Directory(_) | Source::Http(_) => {
-                    (own.fetch.set(name, text), dialing::who_has(name))
+                    (own.fetch.set(name, text), dialer::who_has(name))
                 }
             };
             if !is_set {

@@ -2,9 +2,9 @@
 
 use crate::cli::{At, HttpAddress, ListenArgument, ListenOptions, Merge, PeerArgument, Place, ServeArguments};
 use crate::config::{PlaceOptions, Settings};
-use crate::dialing;
 use crate::exit::Failure;
 use crate::observe::describe::describe_conflict;
+use crate::source::dialer;
 use crate::source::{self, Habits, Senseless, SlurmFiles, SlurmOutcome, Source};
 use rtrcast_feed::curator::{Choice, Freshness, Guard};
 use rtrcast_feed::{Overlaps, Slurm, SlurmDialect};
@@ -67,7 +67,7 @@ impl Followed {
     /// Whether the files for connecting to it, if it is a cache, are there and make sense now.
     pub(crate) fn try_dialing(&self) -> Result<(), String> {
         let Source::Rtr(target) = &self.place else { return Ok(()) };
-        dialing::dialer(target, &self.habits.dial, || Box::new(|_| ())).map(|_| ())
+        dialer::dialer(target, &self.habits.dial, || Box::new(|_| ())).map(|_| ())
     }
 }
 

@@ -14,7 +14,7 @@ use crate::observe::describe::{count, first_lines};
 use crate::observe::log;
 use crate::observe::metrics::{Metrics, OutcomeLabel};
 use crate::observe::routers::Watch;
-use crate::roster::Roster;
+use crate::source::tasks::Roster;
 use crate::source::{SlurmFiles, Source};
 use rtrcast_feed::curator::Curation;
 use rtrcast_net::{Activated, Clock, Door, Limits, Published, Service, Terms, listen, sd_notify, sd_reloading};

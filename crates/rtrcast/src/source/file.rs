@@ -7,7 +7,7 @@
 
 use super::local::{Local, State};
 use super::watched::{Told, Watched};
-use super::{Content, Context, Failure, Read, Reading, ahead, blocking, directory, unix_of};
+use super::{Content, Context, Failure, Read, Reading, blocking, directory, parallel, unix_of};
 use crate::hub::News;
 use std::fs::{self, File};
 use std::io;
@@ -146,6 +146,6 @@ pub(super) fn read(path: &Path, mut reading: Reading) -> Result<Read, Failure> {
     }
     let file = File::open(path).map_err(Failure::File)?;
     let written = file.metadata().and_then(|metadata| metadata.modified()).ok().and_then(unix_of);
-    ahead::read(file, &mut reading)?;
+    parallel::read(file, &mut reading)?;
     Ok(Read { content: reading.finish()?, written })
 }

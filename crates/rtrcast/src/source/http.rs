@@ -3,7 +3,7 @@
 //! What a later request is conditional on (ETag, Last-Modified) counts only once the body that came with it has been
 //! read well: a body that was cut short must not be answered with "not modified" for ever.
 
-use super::fetch::{client, innermost};
+use super::http_client::{client, innermost};
 use super::{Content, Context, Failure, Habits, Read, Reading, SOURCE_OCTETS_MAX, blocking, unix_of};
 use crate::hub::News;
 use reqwest::header::{

@@ -1,16 +1,18 @@
 //! Where data and SLURM come from: a task for each place, which fetches, reads, and tells the hub.
 
-mod ahead;
+pub(crate) mod dialer;
 mod directory;
-mod fetch;
 mod file;
 mod http;
+mod http_client;
 mod local;
+mod parallel;
 mod rtr;
+pub(crate) mod tasks;
 mod watched;
 
 pub(crate) use directory::{SlurmOutcome, is_slurm_name, names, read as read_slurm_directory};
-pub(crate) use fetch::{FetchOptions, Senseless};
+pub(crate) use http_client::{FetchOptions, Senseless};
 
 use crate::cli::DialOptions;
 use crate::hub::{Input, News};

@@ -6,9 +6,9 @@
 
 use super::{Content, Context, Failure, Habits, Read, blocking, unix_now};
 use crate::credentials::in_log;
-use crate::dialing::{self, Spelling};
 use crate::hub::News;
 use crate::observe::describe::{name_customers, plain, span};
+use crate::source::dialer::{self, Spelling};
 use rtrcast_feed::{Table, Tally};
 use rtrcast_net::{Clock, Dialer, Follower, Target};
 use rtrcast_proto::{
@@ -54,7 +54,7 @@ pub(super) async fn follow(target: Target, context: Context) {
 async fn dialer(target: Target, context: &Context) -> Dialer {
     loop {
         let (target, options, name) = (target.clone(), context.habits.dial.clone(), Arc::clone(&context.name));
-        match blocking(move || dialing::dialer(&target, &options, || in_log(name.to_string()))).await {
+        match blocking(move || dialer::dialer(&target, &options, || in_log(name.to_string()))).await {
             Ok(dialer) => return dialer,
             Err(reason) => {
                 context.tell_outcome(Instant::now(), "error", Err(Failure::Options(reason))).await;
@@ -232,7 +232,7 @@ pub(super) async fn read_once(target: &Target, habits: &Habits) -> Result<Read, 
     let clock = Clock::start();
     let session = ClientSession::new(clock.now(), ClientPolicy::default(), 0);
     let (bell, mut once) = (Notify::new(), Once { outcome: None, error: None, report: None });
-    let dialer = dialing::dialer(target, &habits.dial, || in_log(target.to_string())).map_err(Failure::Options)?;
+    let dialer = dialer::dialer(target, &habits.dial, || in_log(target.to_string())).map_err(Failure::Options)?;
     let following = rtrcast_net::follow(&dialer, clock, session, &bell, &mut once);
     if timeout(habits.timeout, following).await.is_err() {
         return Err(Failure::Upstream("the cache takes too long".to_owned()));
@@ -274,7 +274,7 @@ impl Follower for Once {
 const NO_DATA: &str = "the cache has no data yet (code 2)";
 
 fn ended(why: ConnectionEnd, error: Option<io::Error>, report: Option<Box<PeerReport>>) -> String {
-    if let Some(distrust) = error.as_ref().and_then(|error| dialing::distrust(error, Spelling::Source)) {
+    if let Some(distrust) = error.as_ref().and_then(|error| dialer::distrust(error, Spelling::Source)) {
         return distrust;
     }
     match (why, error, report) {

@@ -11,9 +11,9 @@ mod progress;
 mod refusal;
 
 use crate::cli::{DumpArguments, DumpFormat};
-use crate::dialing;
 use crate::exit::Failure;
 use crate::source::Senseless;
+use crate::source::dialer;
 use follower::Dump;
 use output::{Output, Shape};
 use progress::Progress;
@@ -114,7 +114,7 @@ async fn run(arguments: &DumpArguments, wish: Wish, output: Output) -> Result<()
     let (clock, target) = (Clock::start(), arguments.target.clone());
     let session = wish.session(clock)?;
     let progress = Arc::new(Progress::new(target.to_string(), arguments.quiet));
-    let dialer = dialing::dialer(&target, &arguments.dial, || progress::of_files(Arc::clone(&progress)));
+    let dialer = dialer::dialer(&target, &arguments.dial, || progress::of_files(Arc::clone(&progress)));
     let dialer = dialer.map_err(Failure::Usage)?;
     let is_for_reader = output.is_standard();
     let asked = wish.clone();

@@ -3,9 +3,9 @@
 use super::Wish;
 use super::progress::Stage;
 use crate::cli::DialOptions;
-use crate::dialing::{self, Spelling};
 use crate::exit::Failure;
 use crate::observe::describe::{count, plain};
+use crate::source::dialer::{self, Spelling};
 use rtrcast_proto::{ConnectionEnd, Serial, SessionId, VersionRange};
 use std::io::{self, ErrorKind};
 
@@ -59,7 +59,7 @@ pub(super) struct Ended<'a> {
 /// The connection ended, or there was none.
 pub(super) fn ended(ended: &Ended<'_>) -> Failure {
     let Ended { url, why, error, report, versions, has_answered, records } = *ended;
-    if let Some(distrust) = error.and_then(|error| dialing::distrust(error, Spelling::Flag)) {
+    if let Some(distrust) = error.and_then(|error| dialer::distrust(error, Spelling::Flag)) {
         return Failure::Authentication(format!("{url}: {distrust}"));
     }
     match why {
@@ -67,7 +67,7 @@ pub(super) fn ended(ended: &Ended<'_>) -> Failure {
             Some(error) if error.kind() == ErrorKind::TimedOut => {
                 Failure::TimedOut(format!("{url}: can't connect: {error}"))
             }
-            Some(error) if dialing::is_breach(error) => Failure::Protocol(format!("{url}: can't connect: {error}")),
+            Some(error) if dialer::is_breach(error) => Failure::Protocol(format!("{url}: can't connect: {error}")),
             Some(error) => {
                 let hint = match error.kind() {
                     ErrorKind::ConnectionRefused => "; does a cache listen there?",
@@ -112,7 +112,7 @@ pub(super) fn ended(ended: &Ended<'_>) -> Failure {
 
 /// Why a connection is over, or there is none, in a few words.
 pub(super) fn reason(why: ConnectionEnd, error: Option<&io::Error>) -> String {
-    let distrust = error.and_then(|error| dialing::distrust(error, Spelling::Flag));
+    let distrust = error.and_then(|error| dialer::distrust(error, Spelling::Flag));
     match (distrust, error) {
         (Some(distrust), _) => distrust,
         (None, Some(error)) if why == ConnectionEnd::NotConnected => no_connection(error),
