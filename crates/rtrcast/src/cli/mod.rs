@@ -1,15 +1,15 @@
 //! The command line.
 
-mod dial;
 mod freshness;
-mod listen;
+mod listener;
+mod upstream;
 
-pub(crate) use dial::{CacheOptions, DialOptions};
 pub(crate) use freshness::{FreshnessOptions, GuardOptions};
-pub(crate) use listen::{
+pub(crate) use listener::{
     At, ListenArgument, ListenOptions, PeerArgument, Place, ProxyFrom, Speaks, TlsClientAddressArgument,
     TlsClientsArgument, TlsVersionArgument,
 };
+pub(crate) use upstream::{CacheOptions, DialOptions};
 
 use crate::source::Source;
 use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
