@@ -1,9 +1,9 @@
 //! Certificates, keys and lists of users or hosts that lie in files: looked at for each handshake, taken over when they
 //! have changed, and kept as they were when what is there now makes no sense.
 
+use crate::clock::unix_now;
 use crate::observe::describe::plain;
 use crate::observe::metrics::InForce;
-use crate::source::unix_now;
 use rtrcast_net::{Fresh, TcpKeys};
 use std::fmt;
 use std::fs;

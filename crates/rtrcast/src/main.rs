@@ -7,7 +7,9 @@
 //! files of both, and `secrets.rs` says who else may read them; `watch.rs` and `places.rs` turn what happens into log lines and metrics; `http/` shows them,
 //! `control.rs` takes orders; `command/` has the commands that do not serve.
 
+mod blocking;
 mod cli;
+mod clock;
 mod command;
 mod config;
 mod control;

@@ -11,7 +11,7 @@ pub(crate) use listener::{
 };
 pub(crate) use upstream::{CacheOptions, DialOptions};
 
-use crate::source::Source;
+use crate::config::address::Source;
 use clap::builder::{OsStringValueParser, PossibleValue, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rtrcast_net::{IpPrefix, Target};

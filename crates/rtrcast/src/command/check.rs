@@ -1,7 +1,10 @@
 //! `rtrcast check`: says what is wrong with configuration, SLURM and data files, and what SLURM would do.
 
 use crate::cli::{CheckArguments, DialOptions};
+use crate::clock::unix_now;
 use crate::config::CommandLine;
+use crate::config::address::Source;
+use crate::config::options::FetchOptions;
 use crate::config::plan::{Followed, Plan};
 use crate::exit::Failure;
 use crate::listener::{Loaded, Loader};
@@ -9,9 +12,8 @@ use crate::observe::describe::{
     Told, age, count, describe, describe_assessment, describe_conflict, describe_masked, describe_over,
     describe_read_as_empty, describe_refused, describe_remedy, plain, span,
 };
-use crate::source::{
-    self, Content, FetchOptions, Habits, Read, SlurmFiles, SlurmOutcome, Source, is_slurm_name, unix_now,
-};
+use crate::source::content::{self, Content, Read, SlurmFiles, SlurmOutcome};
+use crate::source::{self, Habits, is_slurm_name};
 use rtrcast_feed::curator::{
     Assessment, Choice, Curation, Curator, Freshness, Guard, Now, Output, Report, SourceId, contradicts_clock,
 };
@@ -135,7 +137,7 @@ impl Checker {
     fn surroundings(&mut self, path: &Path, plan: &Plan) {
         let path = path.display();
         for followed in plan.sources.iter().chain(&plan.slurm) {
-            if let Err(failure) = followed.habits.fetch.try_out(&followed.place, TRANSFER_MAX) {
+            if let Err(failure) = source::try_fetching(&followed.habits.fetch, &followed.place, TRANSFER_MAX) {
                 self.complain(&format!("{path}: {}: {failure}", followed.place));
             }
             if let Err(reason) = followed.try_dialing() {
@@ -233,7 +235,7 @@ impl Checker {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let read = match runtime {
             Ok(runtime) => runtime.block_on(source::read_once(place, &habits)),
-            Err(error) => Err(source::Failure::Memory(error)),
+            Err(error) => Err(content::Failure::Memory(error)),
         };
         match read {
             Ok(Read { content: Content::Table(table, tally), written }) => {
@@ -253,7 +255,7 @@ impl Checker {
                 Some(data)
             }
             Ok(Read { content: Content::Slurm(_) | Content::SlurmDirectory(_), .. }) => None,
-            Err(failure @ source::Failure::Content(ReadError { reason: Reason::NothingKnown, .. })) => {
+            Err(failure @ content::Failure::Content(ReadError { reason: Reason::NothingKnown, .. })) => {
                 self.complain(&format!("{place}: {failure}, and no SLURM (\"slurmVersion\")"));
                 None
             }

@@ -5,10 +5,11 @@
 //! line.
 
 use crate::cli::{Arguments, Command, DialOptions, ServeArguments};
+use crate::config::address::Source;
+use crate::config::options::{FetchOptions, Senseless};
 use crate::exit::Failure;
 use crate::observe::describe::{plain, with_plain_ranges};
 use crate::source::dialer;
-use crate::source::{FetchOptions, Senseless, Source};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches};
 use rtrcast_feed::meant;

@@ -1,11 +1,14 @@
 //! What the settings mean, checked: what `rtrcast serve` will do, and what `rtrcast check` looks at.
 
 use crate::cli::{At, HttpAddress, ListenArgument, ListenOptions, Merge, PeerArgument, Place, ServeArguments};
+use crate::config::address::Source;
+use crate::config::options::Senseless;
 use crate::config::{PlaceOptions, Settings};
 use crate::exit::Failure;
 use crate::observe::describe::describe_conflict;
+use crate::source::content::{self, SlurmFiles, SlurmOutcome};
 use crate::source::dialer;
-use crate::source::{self, Habits, Senseless, SlurmFiles, SlurmOutcome, Source};
+use crate::source::{self, Habits};
 use rtrcast_feed::curator::{Choice, Freshness, Guard};
 use rtrcast_feed::{Overlaps, Slurm, SlurmDialect};
 use rtrcast_net::{Limits, Lists, PrefixMap, Terms};
@@ -176,7 +179,7 @@ struct Wrong {
 }
 
 impl Wrong {
-    fn add(&mut self, name: &str, failure: &source::Failure) {
+    fn add(&mut self, name: &str, failure: &content::Failure) {
         self.lines.extend(failure.lines().into_iter().map(|line| format!("{name}: {line}")));
         self.mistakes += failure.mistakes();
     }

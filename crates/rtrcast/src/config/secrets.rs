@@ -1,8 +1,8 @@
 //! Files with secrets that others than their owner may read: told at the start and at a reload, since nothing else shows
 //! it. Keys of certificates and hosts are often shared with a group, so that only a file for everybody counts there.
 
+use crate::config::address::Source;
 use crate::config::plan::Plan;
-use crate::source::Source;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -3,12 +3,14 @@
 
 mod decide;
 
+use crate::blocking::blocking;
+use crate::clock::unix_now;
 use crate::observe::describe::{
     Told, describe, describe_conflict, describe_delta, describe_losses, describe_over, vrps,
 };
 use crate::observe::metrics::Metrics;
 use crate::observe::sources::Places;
-use crate::source::{Content, Failure, Purpose, Read, SlurmFiles, SlurmId, blocking, unix_now};
+use crate::source::content::{Content, Failure, Purpose, Read, SlurmFiles, SlurmId};
 use decide::{Act, Audience, Desk, Happened};
 use rtrcast_feed::curator::{Cause, Curation, Curator, Event, Now, Report, SourceId, Status};
 use rtrcast_feed::{Overlaps, Slurm, Table, Tally};

@@ -2,8 +2,8 @@
 //! operator has to know. A cache whose certificate is not valid is refused by every router.
 
 use crate::cli::ListenOptions;
+use crate::clock::unix_now;
 use crate::credentials::{Refusal, in_file};
-use crate::source::unix_now;
 use rtrcast_net::{CrlOrigin, TlsServer, Validity};
 
 /// Refuses a certificate that is not valid now in the place of one that is.

@@ -2,6 +2,7 @@
 
 use crate::cli::HttpAddress;
 use crate::config::CommandLine;
+use crate::config::address::Source;
 use crate::config::plan::{Followed, Plan};
 use crate::config::secrets;
 use crate::control::{self, Control};
@@ -14,8 +15,8 @@ use crate::observe::describe::{count, first_lines};
 use crate::observe::log;
 use crate::observe::metrics::{Metrics, OutcomeLabel};
 use crate::observe::routers::Watch;
+use crate::source::content::SlurmFiles;
 use crate::source::tasks::Roster;
-use crate::source::{SlurmFiles, Source};
 use rtrcast_feed::curator::Curation;
 use rtrcast_net::{Activated, Clock, Door, Limits, Published, Service, Terms, listen, sd_notify, sd_reloading};
 use rtrcast_proto::{History, HistoryLimits, Serial, SessionIds, Stop};

@@ -3,8 +3,8 @@
 //! Whoever connects (`command/dump/`, `source/rtr.rs`) or only tries the files out (`plan.rs`) gets a dialer here.
 
 use crate::cli::DialOptions;
+use crate::config::options::Senseless;
 use crate::credentials::{self, Kept, Tell, in_file};
-use crate::source::Senseless;
 use rtrcast_net::{
     ConnectFailure, Dialer, HandshakeFailure, KnownHosts, Layer, SshClient, SshKey, Target, TlsClient, TlsError,
     TlsIdentity, TlsPart,

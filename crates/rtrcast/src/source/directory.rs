@@ -3,13 +3,13 @@
 //! Each file stands for itself, so that a mistake in one does not keep the others from being read. What has another name
 //! is not read, nor are names that begin with a dot: editors and deployment tools put unfinished files beside the others.
 
-use super::{Content, Failure, Reading, SLURM_OCTETS_MAX, file};
-use rtrcast_feed::{SlurmDialect, SlurmFile};
+use super::content::{Content, Failure, Reading, SLURM_OCTETS_MAX, SlurmOutcome};
+use super::file;
+use rtrcast_feed::SlurmDialect;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// The most files that are read.
 const FILES_MAX: usize = 256;
@@ -22,13 +22,6 @@ const READINGS_MAX: u32 = 5;
 
 /// How the name of a file that is read ends.
 const ENDINGS: [&str; 2] = [".slurm", ".json"];
-
-/// What a file of a directory says, or why it can't be read.
-pub(crate) struct SlurmOutcome {
-    /// Its path.
-    pub(crate) name: Arc<str>,
-    pub(crate) outcome: Result<Arc<SlurmFile>, Failure>,
-}
 
 /// Whether a file of this name is read.
 pub(crate) fn is_slurm_name(name: &OsStr) -> bool {

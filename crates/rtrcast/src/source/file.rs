@@ -5,9 +5,12 @@
 //! file systems tell nothing. Only such a look, or SIGHUP, may meet a file that is still being written: then it is
 //! refused as truncated, and read again when it is closed.
 
+use super::content::{Content, Failure, Read, Reading};
 use super::local::{Local, State};
 use super::watched::{Told, Watched};
-use super::{Content, Context, Failure, Read, Reading, blocking, directory, parallel, unix_of};
+use super::{Context, directory, parallel};
+use crate::blocking::blocking;
+use crate::clock::unix_of;
 use crate::hub::News;
 use std::fs::{self, File};
 use std::io;

@@ -3,8 +3,11 @@
 //! What a later request is conditional on (ETag, Last-Modified) counts only once the body that came with it has been
 //! read well: a body that was cut short must not be answered with "not modified" for ever.
 
-use super::http_client::{client, innermost};
-use super::{Content, Context, Failure, Habits, Read, Reading, SOURCE_OCTETS_MAX, blocking, unix_of};
+use super::content::{Content, Failure, Read, Reading, SOURCE_OCTETS_MAX};
+use super::http_client::{client, innermost, request_headers};
+use super::{Context, Habits};
+use crate::blocking::blocking;
+use crate::clock::unix_of;
 use crate::hub::News;
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
@@ -75,7 +78,7 @@ async fn prepared(url: &Url, habits: &Habits) -> Result<Client, Failure> {
 /// The headers of a request, for which a token may have to be read.
 async fn headers(habits: &Habits) -> Result<HeaderMap, Failure> {
     let fetch = habits.fetch.clone();
-    blocking(move || fetch.headers()).await
+    blocking(move || request_headers(&fetch)).await
 }
 
 /// Fetches once.

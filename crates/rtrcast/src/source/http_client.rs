@@ -1,7 +1,10 @@
 //! How a URL is fetched: by which authorities, certificate, token and proxy, and within which limits.
 
-use super::{Failure, Habits, Source};
+use super::Habits;
+use super::content::Failure;
 use crate::cli::DialOptions;
+use crate::config::address::Source;
+use crate::config::options::{FetchOptions, NO_PROXY};
 use crate::observe::describe::{plain, without_os_errors};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::{Action, Attempt, Policy};
@@ -21,134 +24,32 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 const REDIRECTS_MAX: usize = 5;
 
-/// Instead of a proxy's URL.
-const NO_PROXY: &str = "none";
-
 /// The most that is read of a certificate, key or token: the authorities of the world have 300 KB.
 const OPTION_OCTETS_MAX: u64 = 4 * 1024 * 1024;
 
-/// What the URL of a proxy begins with.
-const PROXY_SCHEMES: [&str; 2] = ["http", "https"];
-
-/// The options of a fetch. Files are read when they are used, so that they may be renewed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct FetchOptions {
-    pub(crate) ca: Option<PathBuf>,
-    pub(crate) client_cert: Option<PathBuf>,
-    pub(crate) client_key: Option<PathBuf>,
-    pub(crate) token_file: Option<PathBuf>,
-    /// A URL, or `none`; without it the environment says.
-    pub(crate) proxy: Option<String>,
+/// Whether what a fetch needs of the disk is there and can be used now.
+pub(crate) fn try_fetching(options: &FetchOptions, place: &Source, timeout: Duration) -> Result<(), Failure> {
+    let Source::Http(url) = place else { return Ok(()) };
+    let dialect = SlurmDialect::Strict;
+    let habits = Habits { refresh: timeout, timeout, fetch: options.clone(), dial: DialOptions::default(), dialect };
+    request_headers(options)?;
+    client(url, &habits).map(|_| ())
 }
 
-/// Options that make no sense, or not for a place.
-#[derive(Debug)]
-pub(crate) struct Senseless {
-    /// The options, as they are called for one place or for all.
-    pub(crate) flags: Vec<&'static str>,
-    pub(crate) reason: String,
-}
-
-impl FetchOptions {
-    /// The names of all.
-    pub(crate) const NAMES: [&str; 5] = ["ca", "client-cert", "client-key", "token-file", "proxy"];
-
-    /// Sets one by its name, if there is one.
-    pub(crate) fn set(&mut self, name: &str, value: &str) -> bool {
-        let path = || Some(PathBuf::from(value));
-        match name {
-            "ca" => self.ca = path(),
-            "client-cert" => self.client_cert = path(),
-            "client-key" => self.client_key = path(),
-            "token-file" => self.token_file = path(),
-            "proxy" => self.proxy = Some(value.to_owned()),
-            _ => return false,
-        }
-        true
+/// The headers of a request.
+pub(super) fn request_headers(options: &FetchOptions) -> Result<HeaderMap, Failure> {
+    let mut headers = HeaderMap::new();
+    if let Some(path) = &options.token_file {
+        let token = read("the token", path)?;
+        let token = String::from_utf8_lossy(&token);
+        let token = Some(token.trim()).filter(|token| !token.is_empty());
+        let mut value = token
+            .and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok())
+            .ok_or_else(|| Failure::Options(format!("{}: not a token, which is one line", path.display())))?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
     }
-
-    /// Whether these options make sense for a place.
-    pub(crate) fn check(&self, place: &Source) -> Result<(), Senseless> {
-        let senseless = |flags: &'static [&'static str], reason: &str| {
-            Err(Senseless { flags: flags.to_vec(), reason: reason.to_owned() })
-        };
-        match (&self.client_cert, &self.client_key) {
-            (Some(_), None) => return senseless(&["client-cert"], "a client certificate needs its key"),
-            (None, Some(_)) => return senseless(&["client-key"], "a client key needs its certificate"),
-            (Some(_), Some(_)) | (None, None) => {}
-        }
-        let proxy = self.proxy.as_deref().filter(|proxy| *proxy != NO_PROXY);
-        // It is not repeated: it may have a password.
-        if let Some(Err(error)) = proxy.map(Proxy::all) {
-            return senseless(&["proxy"], &format!("not the URL of a proxy: {}", innermost(&error)));
-        }
-        let scheme = proxy.and_then(|proxy| proxy.split_once("://")).map(|(scheme, _)| scheme);
-        if proxy.is_some()
-            && !scheme.is_some_and(|scheme| PROXY_SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known)))
-        {
-            let known = PROXY_SCHEMES.join("://, ");
-            return senseless(&["proxy"], &format!("not the URL of a proxy, which begins with {known}://"));
-        }
-        match place {
-            Source::File(_) | Source::Directory(_) | Source::Rtr(_) if *self != FetchOptions::default() => {
-                senseless(&[], "only URLs and caches have such options")
-            }
-            Source::Http(url) if self.token_file.is_some() && !is_protected(url) => {
-                let reason = format!("a token for {place} would travel in the open; use https");
-                senseless(&["token-file"], &reason)
-            }
-            Source::Http(url) if self.has_open_token(url) && proxy.is_some() => {
-                let reason = format!("a token for {place} would travel to the proxy in the open; use https");
-                senseless(&["token-file", "proxy"], &reason)
-            }
-            Source::File(_) | Source::Directory(_) | Source::Http(_) | Source::Rtr(_) => Ok(()),
-        }
-    }
-
-    /// Whether a token goes with requests that everybody on their way can read.
-    fn has_open_token(&self, url: &Url) -> bool {
-        self.token_file.is_some() && url.scheme() != "https"
-    }
-
-    /// Those of them that concern a place: what is said for all URLs does not concern files.
-    pub(crate) fn of_all_for(&self, place: &Source) -> FetchOptions {
-        match place {
-            Source::File(_) | Source::Directory(_) | Source::Rtr(_) => FetchOptions::default(),
-            Source::Http(_) => self.clone(),
-        }
-    }
-
-    /// Whether what it needs of the disk is there and makes sense now.
-    pub(crate) fn try_out(&self, place: &Source, timeout: Duration) -> Result<(), Failure> {
-        let Source::Http(url) = place else { return Ok(()) };
-        let dialect = SlurmDialect::Strict;
-        let habits = Habits { refresh: timeout, timeout, fetch: self.clone(), dial: DialOptions::default(), dialect };
-        self.headers()?;
-        client(url, &habits).map(|_| ())
-    }
-
-    /// The headers of a request.
-    pub(super) fn headers(&self) -> Result<HeaderMap, Failure> {
-        let mut headers = HeaderMap::new();
-        if let Some(path) = &self.token_file {
-            let token = read("the token", path)?;
-            let token = String::from_utf8_lossy(&token);
-            let token = Some(token.trim()).filter(|token| !token.is_empty());
-            let mut value = token
-                .and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok())
-                .ok_or_else(|| Failure::Options(format!("{}: not a token, which is one line", path.display())))?;
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
-        }
-        Ok(headers)
-    }
-}
-
-/// Whether nobody on the way can read what is sent.
-fn is_protected(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    let is_here = host == "localhost" || host.parse().is_ok_and(|addr: std::net::IpAddr| addr.is_loopback());
-    url.scheme() == "https" || is_here
+    Ok(headers)
 }
 
 /// A client that fetches from a URL as it is wanted.
@@ -283,24 +184,4 @@ fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
         }
     }
     texts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tokens_travel_protected() {
-        let options = FetchOptions { token_file: Some("token".into()), ..FetchOptions::default() };
-        let check = |place: &str| options.check(&Source::parse(place.into()).unwrap());
-        assert!(check("https://validator.example/").is_ok());
-        assert!(check("http://127.0.0.1:8080/").is_ok());
-        assert!(check("http://[::1]:8080/").is_ok());
-        assert!(check("http://localhost/").is_ok());
-        assert_eq!(
-            check("http://validator.example/x").unwrap_err().reason,
-            "a token for http://validator.example/x would travel in the open; use https"
-        );
-        assert_eq!(check("x.json").unwrap_err().reason, "only URLs and caches have such options");
-    }
 }

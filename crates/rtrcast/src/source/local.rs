@@ -1,7 +1,8 @@
 //! What is followed on this machine: a file, or a directory of SLURM files.
 
+use super::content::Failure;
+use super::directory;
 use super::watched::number;
-use super::{Failure, directory};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;

@@ -1,6 +1,6 @@
 //! A file that several processors read: while one piece is read in its turn, those behind it are read ahead.
 
-use super::{Failure, Reading, SOURCE_OCTETS_MAX};
+use super::content::{Failure, Reading, SOURCE_OCTETS_MAX};
 use rtrcast_feed::{Ahead, Stretch};
 use std::collections::VecDeque;
 use std::fs::File;
@@ -142,7 +142,7 @@ impl Helper {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Content;
+    use crate::source::content::Content;
     use rtrcast_feed::Reader;
     use rtrcast_proto::Version;
     use std::fmt::Write as _;

@@ -4,7 +4,10 @@
 //! middle of a chain that let go of its data at a neighbour's mistake would make an outage of it. Only a cache that says
 //! it shuts down (code 13) takes its data with it.
 
-use super::{Content, Context, Failure, Habits, Read, blocking, unix_now};
+use super::content::{Content, Failure, Read};
+use super::{Context, Habits};
+use crate::blocking::blocking;
+use crate::clock::unix_now;
 use crate::credentials::in_log;
 use crate::hub::News;
 use crate::observe::describe::{name_customers, plain, span};

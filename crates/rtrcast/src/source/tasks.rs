@@ -3,7 +3,8 @@
 use crate::config::plan::{Followed, Plan};
 use crate::hub::Input;
 use crate::observe::metrics::Metrics;
-use crate::source::{self, Context, Purpose, SlurmId};
+use crate::source::content::{Purpose, SlurmId};
+use crate::source::{self, Context};
 use rtrcast_feed::curator::SourceId;
 use rtrcast_proto::Version;
 use std::sync::Arc;

@@ -6,9 +6,9 @@ use super::progress::Progress;
 use super::refusal::{self, Ended};
 use super::{Print, Wish};
 use crate::cli::DumpFormat;
+use crate::clock::unix_now;
 use crate::exit::Failure;
 use crate::observe::describe::{count, name_customers, vrps};
-use crate::source::unix_now;
 use rtrcast_feed::write::{
     Change, Lines, Origin, write_csv, write_json, write_json_changes, write_text, write_text_changes,
 };

@@ -11,8 +11,8 @@ mod progress;
 mod refusal;
 
 use crate::cli::{DumpArguments, DumpFormat};
+use crate::config::options::Senseless;
 use crate::exit::Failure;
-use crate::source::Senseless;
 use crate::source::dialer;
 use follower::Dump;
 use output::{Output, Shape};

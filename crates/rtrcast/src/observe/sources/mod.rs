@@ -3,13 +3,14 @@
 
 mod slurm;
 
+use crate::clock::unix_now;
 use crate::hub::Reconfiguration;
 use crate::observe::describe::{
     Told, age, describe_losses, describe_masked, describe_over, describe_refused, describe_remedy, describe_too_old,
     first_lines, name_customers, span,
 };
 use crate::observe::metrics::{FailureLabels, LossLabels, Metrics, PathLabel, VrpLabels};
-use crate::source::{Failure, Purpose, SlurmFiles, SlurmId, SlurmOutcome, unix_now};
+use crate::source::content::{Failure, Purpose, SlurmFiles, SlurmId, SlurmOutcome};
 use rtrcast_feed::curator::{Event, Release, SourceId, Status};
 use rtrcast_feed::write::utc;
 use rtrcast_feed::{Slurm, SlurmFile, Table, Tally};

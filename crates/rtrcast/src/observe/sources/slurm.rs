@@ -2,7 +2,7 @@
 //! read.
 
 use crate::observe::describe::{count, describe_read_as_empty, first_lines};
-use crate::source::{Failure, SlurmFiles, SlurmOutcome};
+use crate::source::content::{Failure, SlurmFiles, SlurmOutcome};
 use rtrcast_feed::SlurmFile;
 use std::sync::Arc;
 use tracing::{info, warn};

@@ -1,0 +1,215 @@
+//! What is read at a place, and why nothing is.
+
+use crate::observe::describe::{describe_mistakes, plain};
+use rtrcast_feed::curator::SourceId;
+use rtrcast_feed::{Ahead, ReadError, Reader, Reason, SlurmDialect, SlurmErrors, SlurmFile, Stretch, Table, Tally};
+use rtrcast_net::DataSink;
+use rtrcast_proto::Version;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+/// Why a source has nothing new.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The file or directory can't be read.
+    File(io::Error),
+    /// The directory has too much in it, or is none that can be read.
+    Directory(String),
+    /// The content makes no sense.
+    Content(ReadError),
+    /// It is no SLURM.
+    Slurm(SlurmErrors),
+    /// A certificate, key, token or proxy can't be used.
+    Options(String),
+    /// The server could not be asked, or broke off.
+    Transfer(String),
+    /// Another cache could not be asked, or has nothing.
+    Upstream(String),
+    /// The server answered with this.
+    Status(u16),
+    /// More octets than that, which is more than any validator writes.
+    TooLarge(u64),
+    /// There was no memory for the data.
+    Memory(io::Error),
+}
+
+impl Failure {
+    /// The same in lines: one, or with a SLURM file one for each mistake.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        match self {
+            Failure::Slurm(errors) => describe_mistakes(errors),
+            other => vec![other.to_string()],
+        }
+    }
+
+    /// How much is wrong.
+    pub(crate) fn mistakes(&self) -> usize {
+        match self {
+            Failure::Slurm(errors) => errors.count(),
+            _ => 1,
+        }
+    }
+
+    /// The reason as a metric's label.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Failure::File(error) if error.kind() == io::ErrorKind::NotFound => "missing",
+            Failure::File(_) => "file",
+            Failure::Directory(_) => "directory",
+            Failure::Content(ReadError { reason, .. }) => match reason {
+                Reason::Empty => "empty",
+                Reason::Truncated => "truncated",
+                Reason::NotUtf8 => "not_utf8",
+                Reason::NotJson(_) | Reason::MemberTwice(_) => "not_json",
+                Reason::Unrecognised(_) | Reason::OtherKind(_) => "unrecognised",
+                Reason::Compression(_) | Reason::Dictionary { .. } => "compression",
+                Reason::TooLarge(_) => "too_large",
+                Reason::Ccr(_) | Reason::CcrWithoutVrps => "ccr",
+                Reason::NotAList(_) | Reason::ValueTooLarge | Reason::NothingKnown | Reason::AllRefused { .. } => {
+                    "not_rpki"
+                }
+            },
+            Failure::Transfer(_) => "transfer",
+            Failure::Upstream(_) => "upstream",
+            Failure::Status(_) => "status",
+            Failure::Slurm(_) => "slurm",
+            Failure::Options(_) => "options",
+            Failure::TooLarge(_) => "too_large",
+            Failure::Memory(_) => "memory",
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::File(error) => f.write_str(&plain(error)),
+            Failure::Content(error @ ReadError { reason: Reason::Truncated, .. }) => {
+                write!(f, "{error}, perhaps since it is still being written")
+            }
+            Failure::Content(error) => write!(f, "{error}"),
+            Failure::Transfer(what) | Failure::Upstream(what) => f.write_str(what),
+            Failure::Status(304) => {
+                f.write_str("the server says \"not modified\" (304) of what it was not asked to compare")
+            }
+            Failure::Status(status) => {
+                let hint = match status {
+                    401 | 403 => ", and may want --fetch-token-file or --fetch-client-cert",
+                    404 | 410 => "; check the path of the URL",
+                    _ => "",
+                };
+                let name = reqwest::StatusCode::from_u16(*status).ok().and_then(|status| status.canonical_reason());
+                let name = name.map_or(String::new(), |name| format!(" ({name})"));
+                write!(f, "the server answered with status {status}{name}{hint}")
+            }
+            Failure::Slurm(errors) => f.write_str(&describe_mistakes(errors).join("; ")),
+            Failure::Options(what) | Failure::Directory(what) => f.write_str(what),
+            Failure::TooLarge(limit) => write!(f, "larger than {limit} bytes"),
+            Failure::Memory(error) => write!(f, "no memory for the data: {}", plain(error)),
+        }
+    }
+}
+
+/// The most octets that a source may have: the world's JSON has 105 MB.
+pub(super) const SOURCE_OCTETS_MAX: u64 = 2 * 1024 * 1024 * 1024;
+
+/// The most octets that a SLURM file may have.
+pub(super) const SLURM_OCTETS_MAX: usize = 64 * 1024 * 1024;
+
+/// What a place is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Purpose {
+    /// Payloads.
+    Data(SourceId),
+    /// Exceptions to them.
+    Slurm(SlurmId),
+}
+
+/// Names a SLURM file, directory or URL for as long as the program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SlurmId(pub(crate) u32);
+
+/// What was read at a place.
+pub(crate) enum Content {
+    Table(Arc<Table>, Tally),
+    Slurm(Arc<SlurmFile>),
+    SlurmDirectory(Vec<SlurmOutcome>),
+}
+
+/// SLURM files that were read well, each with the name that messages call it by.
+pub(crate) type SlurmFiles = Vec<(Arc<str>, Arc<SlurmFile>)>;
+
+/// A content that was read well, and when it was written, in seconds since 1970.
+pub(crate) struct Read {
+    pub(crate) content: Content,
+    pub(crate) written: Option<u32>,
+}
+
+/// A reading under way: pieces go in, a content comes out.
+pub(super) enum Reading {
+    Table(Reader, Version),
+    Slurm(Vec<u8>, SlurmDialect),
+}
+
+impl Reading {
+    /// What a transfer may be compressed by, as a header says it.
+    pub(super) fn encodings(&self) -> &'static str {
+        match self {
+            Reading::Table(..) => "gzip, zstd",
+            Reading::Slurm(..) => "identity",
+        }
+    }
+
+    pub(super) fn push(&mut self, octets: &[u8]) -> Result<(), Failure> {
+        match self {
+            Reading::Table(reader, _) => reader.push(octets).map_err(Failure::Content),
+            Reading::Slurm(whole, _) if whole.len() + octets.len() > SLURM_OCTETS_MAX => {
+                Err(Failure::TooLarge(SLURM_OCTETS_MAX as u64))
+            }
+            Reading::Slurm(whole, _) => {
+                whole.extend_from_slice(octets);
+                Ok(())
+            }
+        }
+    }
+
+    /// How pieces can be read before their turn, once that is known.
+    pub(super) fn ahead(&self) -> Option<Ahead> {
+        match self {
+            Reading::Table(reader, _) => reader.ahead(),
+            Reading::Slurm(..) => None,
+        }
+    }
+
+    /// The next piece, read already as far as that could be done.
+    pub(super) fn push_ahead(&mut self, octets: &[u8], stretch: Option<Stretch>) -> Result<(), Failure> {
+        match self {
+            Reading::Table(reader, _) => reader.push_ahead(octets, stretch).map_err(Failure::Content),
+            Reading::Slurm(..) => self.push(octets),
+        }
+    }
+
+    /// Ends it: sorts, and writes the image where the kernel can send it from.
+    pub(super) fn finish(self) -> Result<Content, Failure> {
+        match self {
+            Reading::Table(reader, version) => {
+                let rows = reader.finish().map_err(Failure::Content)?;
+                let tally = rows.tally().clone();
+                let table = rows.into_table(version, DataSink::new()).map_err(Failure::Memory)?;
+                Ok(Content::Table(Arc::new(table), tally))
+            }
+            Reading::Slurm(whole, dialect) => {
+                let file = SlurmFile::parse(&whole, dialect).map_err(Failure::Slurm)?;
+                Ok(Content::Slurm(Arc::new(file)))
+            }
+        }
+    }
+}
+
+/// What a file of a directory says, or why it can't be read.
+pub(crate) struct SlurmOutcome {
+    /// Its path.
+    pub(crate) name: Arc<str>,
+    pub(crate) outcome: Result<Arc<SlurmFile>, Failure>,
+}
