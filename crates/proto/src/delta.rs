@@ -8,6 +8,7 @@ use crate::image::{Image, ImageSink, ImageWriter, Layout, Records, Section};
 use crate::payload::{Action, Asn};
 use crate::profile::Profile;
 use crate::record::customer_of;
+use crate::serial::Serial;
 use crate::version::Version;
 use crate::wire::record;
 use alloc::sync::Arc;
@@ -45,6 +46,14 @@ impl RecordSet {
 pub struct Delta {
     removed: RecordSet,
     added: RecordSet,
+}
+
+/// The change that one serial made.
+#[derive(Debug)]
+pub(crate) struct Step {
+    /// The serial before it.
+    pub(crate) from: Serial,
+    pub(crate) delta: Arc<Delta>,
 }
 
 /// A delta that does not fit the data set that it was applied to.

@@ -1,6 +1,6 @@
 //! The line of data sets: it alone advances the serial, and it keeps the deltas that answer Serial Queries.
 
-use crate::delta::Delta;
+use crate::delta::{Delta, Step};
 use crate::image::{Image, Section};
 use crate::limits::{HISTORY_DELTAS_MAX, HISTORY_OCTETS_MAX};
 use crate::profile::SessionIds;
@@ -10,14 +10,6 @@ use crate::view::{Absent, Edition, Revision, View};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-
-/// The change that one serial made.
-#[derive(Debug)]
-pub(crate) struct Step {
-    /// The serial before it.
-    pub(crate) from: Serial,
-    pub(crate) delta: Arc<Delta>,
-}
 
 /// What a publication did.
 #[derive(Debug)]

@@ -1,7 +1,6 @@
 //! What sessions see of the data: an immutable value that is replaced as a whole, and shared by all.
 
-use crate::delta::Delta;
-use crate::history::Step;
+use crate::delta::{Delta, Step};
 use crate::image::{Image, ImageSink, Octets, Section};
 use crate::limits::{ANSWERS_OCTETS_MAX, DELTA_OCTETS_ALWAYS};
 use crate::profile::{Profile, SessionIds};
