@@ -3,7 +3,7 @@
 //! The first line names the columns, in any order. It has VRPs only, and no way to say that it is complete but a last
 //! line that ends.
 
-use crate::reader::{ReadError, Reason, unrecognised};
+use crate::error::{ReadError, Reason, unrecognised};
 use crate::rows::Rows;
 use crate::scalar;
 use crate::table::NEVER;

@@ -24,6 +24,8 @@ mod ccr;
 mod compressed;
 mod csv;
 pub mod curator;
+mod document;
+mod error;
 mod json;
 mod reader;
 mod rows;
@@ -33,7 +35,8 @@ mod start;
 mod table;
 pub mod write;
 
-pub use reader::{Ahead, Octets, ReadError, Reader, Reason, Stretch};
+pub use error::{Octets, ReadError, Reason};
+pub use reader::{Ahead, Reader, Stretch};
 pub use rows::{Refused, Rows, Tally};
 pub use slurm::{
     Absence, AspaAssertion, Assertion, BgpsecAssertion, BgpsecFilter, ConflictKind, Effect, Entry, Filter, Filters,

@@ -8,6 +8,56 @@ use std::fmt;
 /// How much of a file is looked at to recognise it.
 pub(crate) const START_OCTETS_MAX: usize = 4 * 1024;
 
+/// The octets that an xz file begins with.
+const XZ_MAGIC: [u8; 6] = [0xFD, b'7', b'z', b'X', b'Z', 0x00];
+
+/// With what a file is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Compression {
+    /// RFC 1952.
+    Gzip,
+    /// RFC 8878.
+    Zstd,
+    /// The .xz file format, version 1.2.
+    Xz,
+}
+
+/// What the first octets of a file say of its compression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// Nothing: there are too few.
+    TooShort,
+    /// There is none.
+    Plain,
+    /// This one.
+    Compressed(Compression),
+}
+
+impl Compression {
+    /// What its program is called.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+            Compression::Xz => "xz",
+        }
+    }
+
+    /// Recognises the octets that a compressed file begins with.
+    pub(crate) fn of(start: &[u8]) -> Start {
+        match start {
+            [0x1F, 0x8B, ..] => Start::Compressed(Compression::Gzip),
+            // A frame, or one to be skipped (RFC 8878 sections 3.1.1 and 3.1.2).
+            [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => Start::Compressed(Compression::Zstd),
+            _ if start.starts_with(&XZ_MAGIC) => Start::Compressed(Compression::Xz),
+            _ if XZ_MAGIC.starts_with(start) => Start::TooShort,
+            [0x1F] | [0x28] | [0x28, 0xB5] | [0x28, 0xB5, 0x2F] => Start::TooShort,
+            [0x50..=0x5F] | [0x50..=0x5F, 0x2A] | [0x50..=0x5F, 0x2A, 0x4D] => Start::TooShort,
+            _ => Start::Plain,
+        }
+    }
+}
+
 /// A kind of file that is well known, and not read as a source or as SLURM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OtherKind {

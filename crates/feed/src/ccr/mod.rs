@@ -12,7 +12,7 @@ mod der;
 mod payload;
 mod provenance;
 
-use crate::reader::{ReadError, Reason};
+use crate::error::{ReadError, Reason};
 use crate::rows::Rows;
 use crate::start::OtherKind;
 use crate::table::Stamp;

@@ -7,8 +7,10 @@
 mod gzip;
 mod xz;
 
-use crate::reader::{Octets, Plain, ReadError, Reason};
+use crate::document::Plain;
+use crate::error::{Octets, ReadError, Reason};
 use crate::rows::Rows;
+use crate::start::Compression;
 use zstd::stream::raw::{DParameter, InBuffer, Operation, OutBuffer};
 
 /// The most octets that may come of decompressing a file: twenty times the JSON of the whole world.
@@ -20,56 +22,6 @@ const PIECE_OCTETS: usize = 64 * 1024;
 /// zstd looks back over at most two to the power of this many octets, which have to be held: 128 MiB. A file that wants
 /// more is refused; no level of its program does unless asked to.
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
-
-/// The octets that an xz file begins with.
-const XZ_MAGIC: [u8; 6] = [0xFD, b'7', b'z', b'X', b'Z', 0x00];
-
-/// With what a file is compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Compression {
-    /// RFC 1952.
-    Gzip,
-    /// RFC 8878.
-    Zstd,
-    /// The .xz file format, version 1.2.
-    Xz,
-}
-
-/// What the first octets of a file say of its compression.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Start {
-    /// Nothing: there are too few.
-    TooShort,
-    /// There is none.
-    Plain,
-    /// This one.
-    Compressed(Compression),
-}
-
-impl Compression {
-    /// What its program is called.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Compression::Gzip => "gzip",
-            Compression::Zstd => "zstd",
-            Compression::Xz => "xz",
-        }
-    }
-
-    /// Recognises the octets that a compressed file begins with.
-    pub(crate) fn of(start: &[u8]) -> Start {
-        match start {
-            [0x1F, 0x8B, ..] => Start::Compressed(Compression::Gzip),
-            // A frame, or one to be skipped (RFC 8878 sections 3.1.1 and 3.1.2).
-            [0x28, 0xB5, 0x2F, 0xFD, ..] | [0x50..=0x5F, 0x2A, 0x4D, 0x18, ..] => Start::Compressed(Compression::Zstd),
-            _ if start.starts_with(&XZ_MAGIC) => Start::Compressed(Compression::Xz),
-            _ if XZ_MAGIC.starts_with(start) => Start::TooShort,
-            [0x1F] | [0x28] | [0x28, 0xB5] | [0x28, 0xB5, 0x2F] => Start::TooShort,
-            [0x50..=0x5F] | [0x50..=0x5F, 0x2A] | [0x50..=0x5F, 0x2A, 0x4D] => Start::TooShort,
-            _ => Start::Plain,
-        }
-    }
-}
 
 /// What one step of decompressing did.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@
 //! memory a file may ask for, and whether a file that ends was cut.
 
 use super::Step;
-use crate::reader::Reason;
+use crate::error::Reason;
 use lzma_rust2::{Action, Status, XzStream};
 use std::io::ErrorKind;
 

@@ -1,7 +1,8 @@
 //! One source: its last table, the one that waits, and whether it is well.
 
+use super::clock::contradicts_clock;
 use super::event::{Event, Release};
-use super::fresh::{Assessment, Freshness, Horizon, Over, contradicts_clock};
+use super::fresh::{Assessment, Freshness, Horizon, Over};
 use super::guard::{Loss, Verdict, is_same_loss};
 use super::{Curation, SourceId};
 use crate::table::{NEVER, Stamp, Table};

@@ -1,25 +1,14 @@
-//! Freshness: when a payload stops counting, and what time it is.
+//! Freshness: when a payload stops counting.
 //!
 //! A payload with an expiry of its own counts until then. One without counts as long as its set is not too old: for
 //! [`Freshness::age_seconds_max`] from when the set was made, or until its author's `valid`.
 
-use super::{Event, Now};
 use crate::table::{NEVER, Stamp, Table};
 use rtrcast_proto::Moment;
-use std::time::Duration;
 
 /// Payloads are withdrawn this much before they expire: a withdrawal takes a moment to be made, and the next one comes
 /// a minute later at the earliest, so that without it one of both promises would break by that moment.
 const EXPIRY_LEAD_SECONDS: u32 = 2;
-
-/// A set that was made so many seconds later than the clock says contradicts it.
-const CLOCK_BEHIND_SECONDS_MIN: u32 = 86_400;
-
-/// A clock that goes forward by more than this at once is not believed before [`STEP_HOLD`].
-const STEP_SECONDS_MAX: i64 = 3_600;
-
-/// How long expiry waits after such a step.
-const STEP_HOLD: Duration = Duration::from_secs(600);
 
 /// What of a table is in effect at some time. Times are in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,12 +218,6 @@ impl Freshness {
     }
 }
 
-/// Whether the clock has to be wrong, or the source, since a set was made so much later than the clock says that it is. Both
-/// are in seconds since 1970.
-pub fn contradicts_clock(made: u32, clock: u32) -> bool {
-    made.saturating_sub(clock) > CLOCK_BEHIND_SECONDS_MIN
-}
-
 /// When a time comes at which records that end at `end` are withdrawn, in seconds since 1970.
 pub(crate) fn withdrawn_at(end: u32) -> u32 {
     end.saturating_sub(EXPIRY_LEAD_SECONDS)
@@ -243,64 +226,4 @@ pub(crate) fn withdrawn_at(end: u32) -> u32 {
 /// When a set that ends at a moment is withdrawn.
 pub(crate) fn run_out_at(end: Moment) -> Moment {
     Moment(end.0.saturating_sub(u64::from(EXPIRY_LEAD_SECONDS) * 1_000))
-}
-
-/// The time of day, which is not believed when it jumps ahead: that would expire everything at once.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct WallClock {
-    /// What to add to the moment, in seconds.
-    offset: Option<i64>,
-    stepped: Option<Moment>,
-}
-
-impl WallClock {
-    /// The time that counts, in seconds since 1970.
-    pub(crate) fn read(&mut self, now: Now, events: &mut impl FnMut(Event)) -> u32 {
-        let told = told(now);
-        let offset = *self.offset.get_or_insert(told);
-        let step = told - offset;
-        let accepted = match (step > STEP_SECONDS_MAX, self.stepped) {
-            (false, None) => told,
-            (false, Some(_)) => {
-                self.stepped = None;
-                events(Event::ClockIsBack);
-                told
-            }
-            (true, None) => {
-                self.stepped = Some(now.moment);
-                events(Event::ClockStepped { seconds: step, waits: STEP_HOLD });
-                offset
-            }
-            (true, Some(since)) if now.moment < since.after(STEP_HOLD) => offset,
-            (true, Some(_)) => {
-                self.stepped = None;
-                events(Event::ClockAccepted { seconds: step });
-                told
-            }
-        };
-        self.offset = Some(accepted);
-        u32::try_from((seconds(now) + accepted).max(0)).unwrap_or(NEVER - 1)
-    }
-
-    /// Believes whatever the clock says now.
-    pub(crate) fn accept(&mut self, now: Now, events: &mut impl FnMut(Event)) {
-        if self.stepped.take().is_some() {
-            let seconds = told(now) - self.offset.take().unwrap_or_default();
-            events(Event::ClockAccepted { seconds });
-        }
-    }
-
-    /// When to look again because of a step.
-    pub(crate) fn wait(&self) -> Option<Moment> {
-        self.stepped.map(|since| since.after(STEP_HOLD))
-    }
-}
-
-fn seconds(now: Now) -> i64 {
-    i64::try_from(now.moment.0 / 1_000).unwrap_or(i64::MAX)
-}
-
-/// What the system's clock says has to be added to the moment.
-fn told(now: Now) -> i64 {
-    i64::from(now.unix) - seconds(now)
 }

@@ -13,21 +13,24 @@
 //! changes nothing. A start with several sources waits for the slower ones for a moment, and a change of sources for
 //! longer, or routers would be told to withdraw what those have.
 
+mod clock;
 mod event;
 mod feed;
 mod fresh;
 mod guard;
 mod merge;
 
+pub use clock::contradicts_clock;
 pub use event::{Cause, Event, HeldStatus, Output, Release, Status};
-pub use fresh::{Assessment, Expired, Freshness, Over, TooOld, contradicts_clock};
+pub use fresh::{Assessment, Expired, Freshness, Over, TooOld};
 pub use guard::{Guard, Loss, LossOf};
 pub use merge::{Composed, Recipe};
 
 use crate::slurm::Slurm;
 use crate::table::Table;
+use clock::WallClock;
 use feed::{Dated, Feed, Lasts, Time};
-use fresh::{WallClock, run_out_at, withdrawn_at};
+use fresh::{run_out_at, withdrawn_at};
 use merge::Part;
 use rtrcast_proto::limits::QUERY_HOLD;
 use rtrcast_proto::{Image, Moment, Octets};

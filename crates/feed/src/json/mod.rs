@@ -14,7 +14,7 @@ pub(crate) mod scan;
 mod shape;
 mod stretch;
 
-use crate::reader::{ReadError, Reason, VALUE_OCTETS_MAX};
+use crate::error::{ReadError, Reason, VALUE_OCTETS_MAX};
 use crate::rows::Rows;
 use crate::start::OtherKind;
 use entry::{AUTHORIZATIONS, Among, METADATA, Member};

@@ -8,7 +8,7 @@
 use super::entry::{Member, Scratch};
 use super::scan::Cursor;
 use super::{Place, Reader, line_ends};
-use crate::reader::ReadError;
+use crate::error::ReadError;
 use crate::rows::Rows;
 
 /// Entries in the middle of a piece, one behind the other.

@@ -6,10 +6,9 @@
 use super::error::{SlurmError, SlurmErrors, SlurmReason};
 use super::mistakes::Mistakes;
 use super::{SlurmDialect, spelling};
-use crate::compressed::{Compression, Start};
 use crate::json::scan::{Cursor, Stop, Text, Value};
 use crate::scalar;
-use crate::start::OtherKind;
+use crate::start::{Compression, OtherKind, Start};
 use rtrcast_proto::Asn;
 
 /// A member that an object may have, and its name in a dialect; it may have several.
