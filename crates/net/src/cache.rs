@@ -6,7 +6,9 @@ use crate::admission::Door;
 use crate::clock::Clock;
 use crate::listen::{Listener, listen};
 use crate::memfd::DataSink;
-use crate::service::{Observer, Published, Service, Wanted};
+use crate::observe::Observer;
+use crate::publish::{Published, Wanted};
+use crate::service::Service;
 use crate::terms::Terms;
 use rtrcast_proto::{
     History, HistoryLimits, Image, Publication, Serial, SessionIds, Stop, Timing, View, limits::PINNED_IMAGES_MAX,

@@ -1,7 +1,7 @@
 //! Connecting to a cache: the way there, and what is shown and demanded on it.
 
-use crate::listen::Fresh;
 use crate::peer::Layer;
+use crate::security::Fresh;
 #[cfg(feature = "ssh")]
 use crate::ssh::{self, SshClient};
 use crate::target::Target;

@@ -7,7 +7,8 @@ use crate::admission::Guest;
 use crate::clock::Clock;
 use crate::close;
 use crate::moving::{Moved, Writing, poll_octets};
-use crate::service::{Published, Wanted};
+use crate::observe::End;
+use crate::publish::{Published, Wanted};
 use crate::terms::Terms;
 use crate::transport::Transport;
 use rtrcast_proto::{CloseReason, Dismissal, Event, Moment, Output, ServerSession, Stop, View, Want};
@@ -30,22 +31,6 @@ const READ_OCTETS: usize = 4 * 1024;
 /// How often octets are moved in a row before anything else is looked at. Most of the time nothing else has happened, and
 /// to ask costs as much as a small answer.
 const MOVES_MAX: u8 = 32;
-
-/// How a connection ended.
-#[derive(Debug)]
-pub enum End {
-    /// By the ordered close; false if the peer did not end its side in time.
-    Ordered {
-        /// Whether the peer ended its side.
-        peer_ended: bool,
-    },
-    /// The peer did not take what was sent, so the connection was reset.
-    Aborted,
-    /// The connection broke.
-    Lost(io::Error),
-    /// It was reset before the peer sent anything, as load balancers and monitors do that only see whether somebody listens.
-    Probed(io::Error),
-}
 
 /// What a connection has from the service.
 pub(crate) struct Lines {

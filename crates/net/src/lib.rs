@@ -57,11 +57,14 @@ mod ip_prefix;
 mod listen;
 mod memfd;
 mod moving;
+mod observe;
 mod peer;
 #[cfg(all(test, any(feature = "ssh", feature = "tls")))]
 mod plain_words;
 mod proxy;
+mod publish;
 mod sd_notify;
+mod security;
 mod service;
 #[cfg(feature = "ssh")]
 mod ssh;
@@ -81,13 +84,16 @@ pub use clock::Clock;
 pub use close::{DRAIN_MAX, DRAIN_OCTETS_MAX, DRAIN_RESPONSE_OCTETS_MAX};
 pub use connect::{Direction, Follower, follow};
 pub use dial::{CONNECT_MAX, Dialer};
-pub use drive::{End, LAST_WORDS_MAX};
+pub use drive::LAST_WORDS_MAX;
 pub use ip_prefix::{IpPrefix, IpPrefixError, PrefixMap};
-pub use listen::{BACKLOG, Fresh, Ipv4Beside, Listener, Manner, Security, listen};
+pub use listen::{BACKLOG, Ipv4Beside, Listener, listen};
 pub use memfd::DataSink;
+pub use observe::{End, Observer, Refusal, Trouble};
 pub use peer::{Endpoint, Layer, Peer};
+pub use publish::{Published, Wanted};
 pub use sd_notify::{sd_notify, sd_reloading};
-pub use service::{Observer, Published, Refusal, Service, Trouble, Wanted};
+pub use security::{Fresh, Manner, Security};
+pub use service::Service;
 #[cfg(feature = "ssh")]
 pub use ssh::{
     ATTEMPTS_MAX, AuthorizedKeys, ConnectFailure, HASH_MEMORY_KIB_MAX, HASH_PASSES_MAX, KeyError, KnownHosts,

@@ -1,22 +1,18 @@
 //! Listeners: they accept while there is room, survive whatever accepting may fail with, and never die.
 
-use crate::ip_prefix::IpPrefix;
+use crate::observe::Trouble;
 use crate::peer::{Endpoint, Layer};
-use crate::service::{Knock, Service, Trouble};
-#[cfg(feature = "ssh")]
-use crate::ssh::SshServer;
+use crate::security::{Accepted, Manner};
+use crate::service::{Knock, Service};
 use crate::tcp_keys::TcpKeys;
-#[cfg(feature = "tls")]
-use crate::tls::TlsServer;
 use crate::transport::{Socket, tcp};
 use crate::unix_socket::{SocketName, UnixSocket};
 use socket2::{Domain, Protocol, SockRef, Type};
-use std::future::{Future, pending, poll_fn};
+use std::future::{pending, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -45,44 +41,6 @@ enum Bound {
         /// None for one that was passed on: whoever made it removes it.
         _name: Option<SocketName>,
     },
-}
-
-/// How connections of a listener begin.
-#[derive(Clone, Default)]
-pub struct Manner {
-    /// What lies below RTR.
-    pub security: Security,
-    /// Load balancers, whose connections begin with a PROXY header.
-    pub proxies: Vec<IpPrefix>,
-    /// Whether those over a Unix socket do.
-    pub is_unix_proxied: bool,
-}
-
-/// What lies between RTR and the socket, with what that needs.
-#[derive(Clone, Default)]
-pub enum Security {
-    /// Nothing.
-    #[default]
-    None,
-    /// TLS.
-    #[cfg(feature = "tls")]
-    Tls(Arc<dyn Fresh<TlsServer>>),
-    /// SSH.
-    #[cfg(feature = "ssh")]
-    Ssh(Arc<dyn Fresh<SshServer>>),
-}
-
-/// Something that is looked at anew for each connection: what lies in files may have been replaced.
-pub trait Fresh<T>: Send + Sync {
-    /// It as it is now.
-    fn fresh(&self) -> Pin<Box<dyn Future<Output = Arc<T>> + Send + '_>>;
-}
-
-/// What never changes.
-impl<T: Send + Sync> Fresh<T> for Arc<T> {
-    fn fresh(&self) -> Pin<Box<dyn Future<Output = Arc<T>> + Send + '_>> {
-        Box::pin(std::future::ready(Arc::clone(self)))
-    }
 }
 
 impl Listener {
@@ -179,26 +137,6 @@ impl AsFd for Listener {
     }
 }
 
-impl Manner {
-    pub(crate) fn layer(&self) -> Layer {
-        match self.security {
-            Security::None => Layer::Plain,
-            #[cfg(feature = "tls")]
-            Security::Tls(_) => Layer::Tls,
-            #[cfg(feature = "ssh")]
-            Security::Ssh(_) => Layer::Ssh,
-        }
-    }
-
-    /// Whether a connection from there begins with a PROXY header.
-    pub(crate) fn is_proxied(&self, remote: &Endpoint) -> bool {
-        match remote.ip() {
-            Some(address) => self.proxies.iter().any(|prefix| prefix.contains(address)),
-            None => self.is_unix_proxied,
-        }
-    }
-}
-
 /// Whether another listener takes the IPv4 connections at the same port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ipv4Beside {
@@ -206,13 +144,6 @@ pub enum Ipv4Beside {
     Yes,
     /// This one has to.
     No,
-}
-
-/// A connection that was just accepted.
-pub(crate) struct Accepted {
-    pub(crate) socket: Socket,
-    pub(crate) remote: Endpoint,
-    pub(crate) local: Endpoint,
 }
 
 /// Accepts at all listeners, which may be exchanged meanwhile, until the service stops. A connection for which there is

@@ -1,151 +1,26 @@
 //! What all connections of a cache share, and one task for each of them.
 
-use crate::admission::{Door, Guest, Refused};
+use crate::admission::{Door, Guest};
 use crate::clock::Clock;
-use crate::drive::{End, Lines, drive};
-use crate::listen::{Accepted, Manner, Security};
+use crate::drive::{Lines, drive};
+use crate::observe::{End, Observer, Refusal};
 use crate::peer::{Endpoint, Peer};
-use crate::proxy::{self, Proxied, ProxyError};
+use crate::proxy::{self, Proxied};
+use crate::publish::{Published, Wanted};
+use crate::security::{Accepted, Manner, Security};
 #[cfg(feature = "ssh")]
 use crate::ssh;
 use crate::terms::Terms;
 #[cfg(feature = "tls")]
 use crate::tls;
 use crate::transport::{Socket, Transport};
-use rtrcast_proto::{Dismissal, Event, ServerSession, Stop, View, Want};
-use std::fmt;
+use rtrcast_proto::{Dismissal, ServerSession};
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
-
-/// What sessions are told: the data as they are, and whether the cache stops.
-#[derive(Clone, Debug)]
-pub struct Published {
-    /// The data.
-    pub view: Arc<View>,
-    /// Set once, when the cache stops.
-    pub stop: Option<Stop>,
-    /// On what terms they are served.
-    pub terms: Arc<Terms>,
-}
-
-/// Something that a session needs to have made, and where to send the view that has it.
-#[derive(Debug)]
-pub struct Wanted {
-    /// What.
-    pub want: Want,
-    /// Where to.
-    pub reply: oneshot::Sender<Arc<View>>,
-}
-
-/// What keeps connections from being accepted.
-#[derive(Debug)]
-pub enum Trouble {
-    /// As many connections are open as may be; the next ones wait in the backlog.
-    Full,
-    /// There is room again.
-    Room,
-    /// Accepting there failed, for lack of file descriptors for instance; it is tried again.
-    Accept(Endpoint, io::Error),
-}
-
-/// Why a connection was ended before RTR began.
-#[derive(Debug)]
-pub enum Refusal {
-    /// It comes from an address that is not let in. It was reset.
-    NotAdmitted,
-    /// Its address has as many connections as one may have. It was reset.
-    PerAddress {
-        /// How many these are.
-        limit: u32,
-    },
-    /// Its load balancer said nothing that makes sense.
-    Proxy(ProxyError),
-    /// Its handshake failed.
-    Handshake(io::Error),
-    /// Its handshake took too long.
-    TooSlow,
-    /// It was in its handshake for longest when there were too many.
-    Displaced,
-    /// Nobody refused it: whoever connected ended it before sending anything, as load balancers and monitors do that only
-    /// see whether somebody listens.
-    Probed,
-}
-
-impl From<Refused> for Refusal {
-    fn from(refused: Refused) -> Refusal {
-        match refused {
-            Refused::PerAddress { limit } => Refusal::PerAddress { limit },
-        }
-    }
-}
-
-impl From<ProxyError> for Refusal {
-    fn from(error: ProxyError) -> Refusal {
-        match error {
-            ProxyError::Probed => Refusal::Probed,
-            error => Refusal::Proxy(error),
-        }
-    }
-}
-
-#[cfg(feature = "tls")]
-impl From<tls::HandshakeFailure> for Refusal {
-    fn from(failure: tls::HandshakeFailure) -> Refusal {
-        match failure {
-            tls::HandshakeFailure::Probed => Refusal::Probed,
-            failure => Refusal::Handshake(failure.into()),
-        }
-    }
-}
-
-#[cfg(feature = "ssh")]
-impl From<ssh::HandshakeFailure> for Refusal {
-    fn from(failure: ssh::HandshakeFailure) -> Refusal {
-        if failure.is_probe { Refusal::Probed } else { Refusal::Handshake(failure.into()) }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Refusal::NotAdmitted => f.write_str("its address is not let in"),
-            Refusal::PerAddress { limit } => {
-                write!(f, "its address has {limit} connections already, as many as one may have")
-            }
-            Refusal::Proxy(error) => fmt::Display::fmt(error, f),
-            Refusal::Handshake(failure) => fmt::Display::fmt(failure, f),
-            Refusal::TooSlow => f.write_str("its handshake took too long"),
-            Refusal::Displaced => f.write_str("it was in its handshake for longest when there were too many"),
-            Refusal::Probed => f.write_str("it ended before anything came"),
-        }
-    }
-}
-
-/// Whoever watches what happens on connections. All logs and metrics come from here. `()` watches nothing.
-pub trait Observer: Send + Sync + 'static {
-    /// A connection was ended before RTR began: nothing else is told of it.
-    fn refused(&self, peer: &Peer, why: &Refusal);
-    /// A connection is there, its handshake done.
-    fn connected(&self, peer: &Peer);
-    /// Something happened on it.
-    fn event(&self, peer: &Peer, event: &Event);
-    /// It is over.
-    fn ended(&self, peer: &Peer, end: &End);
-    /// Connections can't be accepted, or can again.
-    fn trouble(&self, trouble: &Trouble);
-}
-
-impl Observer for () {
-    fn refused(&self, _: &Peer, _: &Refusal) {}
-    fn connected(&self, _: &Peer) {}
-    fn event(&self, _: &Peer, _: &Event) {}
-    fn ended(&self, _: &Peer, _: &End) {}
-    fn trouble(&self, _: &Trouble) {}
-}
 
 /// A cache as its connections see it.
 pub struct Service {

@@ -1,18 +1,17 @@
 //! The router's side: the cache's host key is checked, then a key or a password logs in.
 
-use super::key::{SshKey, fingerprint, public_line};
-use super::known_hosts::{self, HostKey, KnownHosts};
-use super::{Line, SUBSYSTEM, algorithms, describe, printable};
+use super::client_handler::{ClientHandle, Login, Story};
+use super::failure::ConnectFailure;
+use super::key::SshKey;
+use super::known_hosts::KnownHosts;
+use super::{Line, SUBSYSTEM, algorithms, describe};
 use crate::transport::{Socket, Ssh};
-use russh::client::{AuthResult, Config, DisconnectReason, Handle, Handler, Session, connect_stream};
-use russh::keys::{Algorithm, HashAlg, PrivateKeyWithHashAlg, PublicKeyOrCertificate};
-use russh::{ChannelId, ChannelMsg, MethodKind, SshId};
-use std::error::Error;
+use russh::client::{AuthResult, Config, connect_stream};
+use russh::keys::{Algorithm, HashAlg, PrivateKeyWithHashAlg};
+use russh::{ChannelMsg, MethodKind, SshId};
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-
-pub(crate) type ClientHandle = Handle<Login>;
 
 /// What a cache may send ahead: a large response should not wait for round trips.
 const WINDOW_OCTETS: u32 = 4 * 1024 * 1024;
@@ -45,102 +44,6 @@ impl fmt::Debug for SshClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let has_password = self.password.is_some();
         f.debug_struct("SshClient").field("identity", &self.identity).field("has_password", &has_password).finish()
-    }
-}
-
-/// Why there is no session.
-#[derive(Debug)]
-pub enum ConnectFailure {
-    /// No host key of the cache is known.
-    HostKeyUnknown {
-        /// What the cache is called in `known_hosts`.
-        name: String,
-        /// The fingerprint of what it showed.
-        fingerprint: String,
-        /// The line that would make it known.
-        line: String,
-    },
-    /// The cache showed another key than the known one.
-    HostKeyChanged {
-        /// What the cache is called in `known_hosts`.
-        name: String,
-        /// The fingerprint of what it showed.
-        fingerprint: String,
-        /// The line with the known key.
-        line: usize,
-    },
-    /// The cache showed a key that is revoked.
-    HostKeyRevoked {
-        /// What the cache is called in `known_hosts`.
-        name: String,
-        /// The fingerprint of what it showed.
-        fingerprint: String,
-        /// The line that revokes it.
-        line: usize,
-    },
-    /// The cache does not let this user in.
-    LoginRefused {
-        /// The user.
-        user: String,
-        /// What was tried.
-        tried: Vec<String>,
-        /// What the cache would take.
-        offered: Vec<String>,
-    },
-    /// The user is in, but the subsystem is not there for it.
-    SubsystemRefused,
-    /// The connection broke, or both sides have no algorithm in common.
-    Broken(io::Error),
-}
-
-impl ConnectFailure {
-    /// Whether a person has to change something: trying again will not help.
-    pub fn is_authentication(&self) -> bool {
-        !matches!(self, ConnectFailure::Broken(_) | ConnectFailure::SubsystemRefused)
-    }
-
-    /// The failure that lies in an error of a connection.
-    pub fn of(error: &io::Error) -> Option<&ConnectFailure> {
-        error.get_ref()?.downcast_ref()
-    }
-}
-
-impl fmt::Display for ConnectFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ConnectFailure::HostKeyUnknown { name, fingerprint, line } => write!(
-                f,
-                "the host key of {name} is not known; it shows {fingerprint}. If that is the cache's fingerprint, add \
-                 this line to the known hosts: {line}"
-            ),
-            ConnectFailure::HostKeyChanged { name, fingerprint, line } => write!(
-                f,
-                "the host key of {name} is not the one in line {line} of the known hosts: it shows {fingerprint}. \
-                 Either the cache has a new key, and the line must be replaced, or somebody is in between"
-            ),
-            ConnectFailure::HostKeyRevoked { name, fingerprint, line } => {
-                write!(f, "the host key {fingerprint} of {name} is revoked in line {line} of the known hosts")
-            }
-            ConnectFailure::LoginRefused { user, tried, offered } => {
-                let list = |words: &[String]| if words.is_empty() { "nothing".to_owned() } else { words.join(", ") };
-                write!(f, "the cache does not let {user} in; tried {}, it takes {}", list(tried), list(offered))
-            }
-            ConnectFailure::SubsystemRefused => write!(f, "the cache does not offer the subsystem {SUBSYSTEM}"),
-            ConnectFailure::Broken(error) => error.fmt(f),
-        }
-    }
-}
-
-impl Error for ConnectFailure {}
-
-/// `PermissionDenied` if a person has to change something; the failure is found in it by `get_ref` and `downcast_ref`.
-impl From<ConnectFailure> for io::Error {
-    fn from(failure: ConnectFailure) -> io::Error {
-        match failure {
-            ConnectFailure::Broken(error) => error,
-            failure if failure.is_authentication() => io::Error::new(io::ErrorKind::PermissionDenied, failure),
-            failure => io::Error::other(failure),
-        }
     }
 }
 
@@ -264,73 +167,6 @@ fn broken(error: &russh::Error, last_words: Option<String>) -> io::Error {
         }
         (error, None) => {
             io::Error::new(io::ErrorKind::InvalidData, format!("no SSH session: {}", describe::error(error)))
-        }
-    }
-}
-
-/// What happened before there was a session.
-#[derive(Default)]
-struct Story {
-    failure: Option<ConnectFailure>,
-    last_words: Option<String>,
-}
-
-/// The handler of one connection.
-pub(crate) struct Login {
-    known: Arc<KnownHosts>,
-    host: String,
-    port: u16,
-    line: Arc<super::line::Shared>,
-    story: Arc<Mutex<Story>>,
-}
-
-impl Handler for Login {
-    type Error = russh::Error;
-
-    async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, russh::Error> {
-        // No certificate is asked for.
-        let PublicKeyOrCertificate::PublicKey { key, .. } = shown else { return Ok(false) };
-        // Nor a key of another type, whose name could be any text.
-        if matches!(key.algorithm(), Algorithm::Other(_)) {
-            return Ok(false);
-        }
-        let (name, fingerprint) = (known_hosts::name(&self.host, self.port), fingerprint(key));
-        let failure = match self.known.judge(&self.host, self.port, key) {
-            HostKey::Known => return Ok(true),
-            HostKey::Unknown => {
-                let line = format!("{name} {}", public_line(key));
-                ConnectFailure::HostKeyUnknown { name, fingerprint, line }
-            }
-            HostKey::Changed { line } => ConnectFailure::HostKeyChanged { name, fingerprint, line },
-            HostKey::Revoked { line } => ConnectFailure::HostKeyRevoked { name, fingerprint, line },
-        };
-        self.story.lock().unwrap_or_else(PoisonError::into_inner).failure = Some(failure);
-        Ok(false)
-    }
-
-    async fn data(&mut self, _: ChannelId, data: &[u8], _: &mut Session) -> Result<(), russh::Error> {
-        self.line.received(data);
-        Ok(())
-    }
-
-    async fn channel_eof(&mut self, _: ChannelId, _: &mut Session) -> Result<(), russh::Error> {
-        self.line.peer_ended();
-        Ok(())
-    }
-
-    async fn channel_close(&mut self, _: ChannelId, _: &mut Session) -> Result<(), russh::Error> {
-        self.line.peer_closed();
-        Ok(())
-    }
-
-    async fn disconnected(&mut self, reason: DisconnectReason<russh::Error>) -> Result<(), russh::Error> {
-        match reason {
-            DisconnectReason::ReceivedDisconnect(info) => {
-                let words = printable(&info.message);
-                self.story.lock().unwrap_or_else(PoisonError::into_inner).last_words = Some(words);
-                Ok(())
-            }
-            DisconnectReason::Error(error) => Err(error),
         }
     }
 }

@@ -5,7 +5,8 @@
 
 use super::key::fingerprint;
 use super::line::Shared;
-use super::server::{ATTEMPTS_MAX, Logins, OFFERS_MAX};
+use super::logins::{ATTEMPTS_MAX, Logins, OFFERS_MAX};
+use super::user::check_user;
 use super::{SUBSYSTEM, describe, printable};
 use crate::transport::Nudges;
 use russh::keys::{Algorithm, PublicKey};
@@ -20,21 +21,6 @@ use tokio::sync::oneshot;
 
 /// How many refusals the log names; the others it counts.
 const REFUSALS_TOLD_MAX: usize = 3;
-
-/// Longer names of users are refused.
-const USER_OCTETS_MAX: usize = 64;
-
-/// Whether a user of this name can log in; else what is wrong with it. The name stands in every line of the session's
-/// log, so it must not look like the end of a line or like further words of it.
-pub(super) fn check_user(user: &str) -> Result<(), &'static str> {
-    if user.len() > USER_OCTETS_MAX {
-        return Err("is longer than 64 octets");
-    }
-    if !user.bytes().all(|octet| octet.is_ascii_graphic()) {
-        return Err("has spaces, or what is not printable ASCII");
-    }
-    Ok(())
-}
 
 /// The subsystem is open.
 pub(super) struct Opened {

@@ -6,27 +6,33 @@
 mod algorithms;
 mod authorized_keys;
 mod client;
+mod client_handler;
 mod describe;
+mod failure;
 mod key;
 mod known_hosts;
 mod line;
 mod login;
+mod logins;
 mod newkeys;
 mod password;
 mod pattern;
 mod server;
 mod turn;
+mod user;
 
 pub use authorized_keys::AuthorizedKeys;
-pub(crate) use client::ClientHandle;
+pub use client::SshClient;
 pub(crate) use client::connect;
-pub use client::{ConnectFailure, SshClient};
+pub(crate) use client_handler::ClientHandle;
+pub use failure::ConnectFailure;
 pub use key::{KeyError, SshKey, SshKeyKind};
 pub use known_hosts::KnownHosts;
 pub(crate) use line::Line;
+pub use logins::{ATTEMPTS_MAX, Logins, OFFERS_MAX};
 pub use password::{HASH_MEMORY_KIB_MAX, HASH_PASSES_MAX, Passwords, hash_password};
-pub use server::{ATTEMPTS_MAX, Logins, OFFERS_MAX, SshServer, SshServerError};
 pub(crate) use server::{HandshakeFailure, accept};
+pub use server::{SshServer, SshServerError};
 pub use turn::VERIFICATIONS_MAX;
 
 use std::error::Error;

@@ -1,6 +1,6 @@
 //! Passwords: a file of `user:$argon2id$...` lines, and their verification, which is costly on purpose.
 
-use super::{LineError, login, turn};
+use super::{LineError, turn, user};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, Params};
@@ -46,7 +46,7 @@ impl Passwords {
                 .split_once(':')
                 .filter(|(user, _)| !user.is_empty())
                 .ok_or_else(|| refused("a line is `user:$argon2id$...`".to_owned()))?;
-            login::check_user(user).map_err(|what| refused(format!("the user name {what}")))?;
+            user::check_user(user).map_err(|what| refused(format!("the user name {what}")))?;
             let (hash, cost) = read_hash(hash).map_err(refused)?;
             if stand_in.as_ref().is_none_or(|(costliest, _)| *costliest < cost) {
                 stand_in = Some((cost, hash.clone()));

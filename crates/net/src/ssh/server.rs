@@ -1,12 +1,14 @@
 //! The cache's side: what all its SSH connections share, and how one comes to a session.
 
 use super::key::SshKey;
-use super::login::{Login, Notes, Opened, check_user};
-use super::{AuthorizedKeys, Line, Passwords, algorithms, printable};
+use super::login::{Login, Notes, Opened};
+use super::logins::{ATTEMPTS_MAX, Logins, OFFERS_MAX};
+use super::user::check_user;
+use super::{Line, algorithms, printable};
 use crate::close;
 use crate::transport::{Socket, Ssh};
+use russh::SshId;
 use russh::server::{Config, RunningSession, run_stream};
-use russh::{MethodKind, MethodSet, SshId};
 use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
@@ -15,13 +17,6 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
-
-/// How many logins a connection may try: passwords and signatures. Then nothing is left to it. Neither the question
-/// which methods there are (`none`) nor the offer of a key that may not log in is an attempt.
-pub const ATTEMPTS_MAX: usize = 3;
-
-/// How many keys a connection may offer, as an agent does that holds several. Then keys are no longer asked for.
-pub const OFFERS_MAX: usize = 20;
 
 /// russh ends a connection after so many refusals of any kind: the question `none`, offers, attempts, methods and keys
 /// of kinds that it does not know. What is known has limits of its own, which come first.
@@ -38,36 +33,6 @@ const INBOX_OCTETS_MAX: usize = 128 * 1024;
 
 /// Messages to russh that may wait: more than there are parts of a chunk under way, so that giving one never waits.
 const QUEUE_MESSAGES: usize = 16;
-
-/// Who may log in, and how. The methods that a client is offered are those that are here.
-#[derive(Clone, Debug, Default)]
-pub struct Logins {
-    /// By public key.
-    pub keys: Option<AuthorizedKeys>,
-    /// By password.
-    pub passwords: Option<Passwords>,
-    /// Anyone without any proof. RFC 8210 section 9.1 asks for authentication, so only if the operator says so.
-    pub anyone: bool,
-    /// The names that may log in; with none, all may.
-    pub users: Vec<String>,
-}
-
-impl Logins {
-    pub(super) fn methods(&self) -> MethodSet {
-        let mut methods = MethodSet::empty();
-        if self.keys.is_some() {
-            methods.push(MethodKind::PublicKey);
-        }
-        if self.passwords.is_some() {
-            methods.push(MethodKind::Password);
-        }
-        methods
-    }
-
-    pub(super) fn has_user(&self, user: &str) -> bool {
-        self.users.is_empty() || self.users.iter().any(|known| known == user)
-    }
-}
 
 /// Why there can be no server.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 use super::*;
 use crate::plain_words::assert_plain;
 use crate::ssh::describe;
-use crate::ssh::login::{Notes, check_user};
+use crate::ssh::login::Notes;
+use crate::ssh::user::check_user;
 use russh::keys::PrivateKeyWithHashAlg;
 
 /// A line that is made up, and a name that is too long.

@@ -3,8 +3,9 @@
 use super::authority::Authority;
 use super::{NAME, in_time, open_server, pair, read, rustls_error, write};
 use crate::admission::Door;
-use crate::drive::{End, Lines, drive};
-use crate::service::Published;
+use crate::drive::{Lines, drive};
+use crate::observe::End;
+use crate::publish::Published;
 use crate::tls::accept;
 use crate::transport::{Socket, Tls, Transport};
 use crate::{CacheOptions, Clock, DataSink};

@@ -1,0 +1,80 @@
+//! The handler of a connection to a cache: it checks the host key, and takes what comes.
+
+use super::failure::ConnectFailure;
+use super::key::{fingerprint, public_line};
+use super::known_hosts::{self, HostKey, KnownHosts};
+use super::printable;
+use russh::ChannelId;
+use russh::client::{DisconnectReason, Handle, Handler, Session};
+use russh::keys::{Algorithm, PublicKeyOrCertificate};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Both sides of a connection as russh holds it.
+pub(crate) type ClientHandle = Handle<Login>;
+
+/// What happened before there was a session.
+#[derive(Default)]
+pub(super) struct Story {
+    pub(super) failure: Option<ConnectFailure>,
+    pub(super) last_words: Option<String>,
+}
+
+/// The handler of one connection.
+pub(crate) struct Login {
+    pub(super) known: Arc<KnownHosts>,
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) line: Arc<super::line::Shared>,
+    pub(super) story: Arc<Mutex<Story>>,
+}
+
+impl Handler for Login {
+    type Error = russh::Error;
+
+    async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, russh::Error> {
+        // No certificate is asked for.
+        let PublicKeyOrCertificate::PublicKey { key, .. } = shown else { return Ok(false) };
+        // Nor a key of another type, whose name could be any text.
+        if matches!(key.algorithm(), Algorithm::Other(_)) {
+            return Ok(false);
+        }
+        let (name, fingerprint) = (known_hosts::name(&self.host, self.port), fingerprint(key));
+        let failure = match self.known.judge(&self.host, self.port, key) {
+            HostKey::Known => return Ok(true),
+            HostKey::Unknown => {
+                let line = format!("{name} {}", public_line(key));
+                ConnectFailure::HostKeyUnknown { name, fingerprint, line }
+            }
+            HostKey::Changed { line } => ConnectFailure::HostKeyChanged { name, fingerprint, line },
+            HostKey::Revoked { line } => ConnectFailure::HostKeyRevoked { name, fingerprint, line },
+        };
+        self.story.lock().unwrap_or_else(PoisonError::into_inner).failure = Some(failure);
+        Ok(false)
+    }
+
+    async fn data(&mut self, _: ChannelId, data: &[u8], _: &mut Session) -> Result<(), russh::Error> {
+        self.line.received(data);
+        Ok(())
+    }
+
+    async fn channel_eof(&mut self, _: ChannelId, _: &mut Session) -> Result<(), russh::Error> {
+        self.line.peer_ended();
+        Ok(())
+    }
+
+    async fn channel_close(&mut self, _: ChannelId, _: &mut Session) -> Result<(), russh::Error> {
+        self.line.peer_closed();
+        Ok(())
+    }
+
+    async fn disconnected(&mut self, reason: DisconnectReason<russh::Error>) -> Result<(), russh::Error> {
+        match reason {
+            DisconnectReason::ReceivedDisconnect(info) => {
+                let words = printable(&info.message);
+                self.story.lock().unwrap_or_else(PoisonError::into_inner).last_words = Some(words);
+                Ok(())
+            }
+            DisconnectReason::Error(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Logins that a listener over SSH accepts, and how many attempts a connection has.
+
+use super::{AuthorizedKeys, Passwords};
+use russh::{MethodKind, MethodSet};
+
+/// How many logins a connection may try: passwords and signatures. Then nothing is left to it. Neither the question
+/// which methods there are (`none`) nor the offer of a key that may not log in is an attempt.
+pub const ATTEMPTS_MAX: usize = 3;
+
+/// How many keys a connection may offer, as an agent does that holds several. Then keys are no longer asked for.
+pub const OFFERS_MAX: usize = 20;
+
+/// Who may log in, and how. The methods that a client is offered are those that are here.
+#[derive(Clone, Debug, Default)]
+pub struct Logins {
+    /// By public key.
+    pub keys: Option<AuthorizedKeys>,
+    /// By password.
+    pub passwords: Option<Passwords>,
+    /// Anyone without any proof. RFC 8210 section 9.1 asks for authentication, so only if the operator says so.
+    pub anyone: bool,
+    /// The names that may log in; with none, all may.
+    pub users: Vec<String>,
+}
+
+impl Logins {
+    pub(super) fn methods(&self) -> MethodSet {
+        let mut methods = MethodSet::empty();
+        if self.keys.is_some() {
+            methods.push(MethodKind::PublicKey);
+        }
+        if self.passwords.is_some() {
+            methods.push(MethodKind::Password);
+        }
+        methods
+    }
+
+    pub(super) fn has_user(&self, user: &str) -> bool {
+        self.users.is_empty() || self.users.iter().any(|known| known == user)
+    }
+}
