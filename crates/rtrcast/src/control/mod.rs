@@ -5,7 +5,7 @@
 
 use crate::cli::Order;
 use crate::exit::Failure;
-use crate::hub::Input;
+use crate::hub::message::Input;
 use rtrcast_net::{SocketName, UnixSocket};
 use std::io;
 use std::path::Path;

@@ -4,7 +4,7 @@ mod accept;
 mod room;
 mod server;
 
-use crate::hub::Health;
+use crate::hub::message::Health;
 use crate::observe::metrics::Metrics;
 use axum::Router;
 use axum::extract::State;

@@ -2,6 +2,7 @@
 //! what sessions want made is made here, off the threads that serve them.
 
 mod decide;
+pub(crate) mod message;
 
 use crate::blocking::blocking;
 use crate::clock::unix_now;
@@ -10,76 +11,19 @@ use crate::observe::describe::{
 };
 use crate::observe::metrics::Metrics;
 use crate::observe::sources::Places;
-use crate::source::content::{Content, Failure, Purpose, Read, SlurmFiles, SlurmId};
+use crate::source::content::{Content, Failure, Purpose, Read};
 use decide::{Act, Audience, Desk, Happened};
-use rtrcast_feed::curator::{Cause, Curation, Curator, Event, Now, Report, SourceId, Status};
+use message::{Health, Input, News, Reconfiguration};
+use rtrcast_feed::curator::{Cause, Curator, Event, Now, Report, SourceId, Status};
 use rtrcast_feed::{Overlaps, Slurm, Table, Tally};
 use rtrcast_net::{Clock, DataSink, Published, Terms, Wanted};
 use rtrcast_proto::limits::PINNED_IMAGES_MAX;
-use rtrcast_proto::{History, Image, Moment, Octets, Profile, Publication, Serial, Timing, View, Want};
+use rtrcast_proto::{History, Image, Moment, Octets, Profile, Publication, View, Want};
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tracing::{debug, error, info, warn};
-
-/// What the hub is told.
-pub(crate) enum Input {
-    /// By a source.
-    From(Purpose, News),
-    /// By the operator: the next outcome of each source is said even if it is no news.
-    AnswerAloud,
-    /// By the operator: another configuration.
-    Reconfigure(Box<Reconfiguration>),
-    /// By the operator: what is held back is believed, of the source of this name or of all. The answer says what was.
-    Release(Option<String>, oneshot::Sender<Result<String, String>>),
-    /// By the operator: how do things stand?
-    Status(oneshot::Sender<String>),
-}
-
-/// What a source has to say.
-pub(crate) enum News {
-    /// It begins to load.
-    Loading,
-    /// It was read well.
-    Loaded { read: Read, took: Duration },
-    /// It has the same as before, and did not need to be read.
-    Unchanged,
-    /// Another cache has a set, to be used for so long from now on.
-    Synchronised { table: Arc<Table>, valid_for: Duration, took: Duration },
-    /// It has the same as before, to be used for so long from now on.
-    Renewed { valid_for: Duration },
-    /// It takes what it had with it, for this reason.
-    Withdrawn(String),
-    /// It has nothing new, for this reason.
-    Failed(Failure),
-}
-
-/// All sources and exceptions, and what is done with them.
-pub(crate) struct Reconfiguration {
-    pub(crate) curation: Curation,
-    /// What routers can be sent at most.
-    pub(crate) served: Profile,
-    pub(crate) timing: Timing,
-    pub(crate) overlaps: Overlaps,
-    /// Sources with their names, in the order of the curation.
-    pub(crate) sources: Vec<(SourceId, Arc<str>)>,
-    /// Places of SLURM with their names, and what they say if that is known already.
-    pub(crate) slurm: Vec<(SlurmId, Arc<str>, Option<SlurmFiles>)>,
-    /// How the operator reaches the cache, for messages that ask to.
-    pub(crate) control: Option<String>,
-}
-
-/// Whether the cache is of use to routers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Health {
-    /// There have been no data yet.
-    NoData,
-    /// There are data, perhaps an empty set since the source says so.
-    Ready(Serial),
-    /// All that there was has expired, is too old or was taken back, for this reason.
-    NothingInEffect(String),
-}
 
 /// The data set's line of serials, and everybody who sees it.
 pub(crate) struct Hub {

@@ -1,11 +1,17 @@
 //! How many routers are connected, by the listener that they came to: a number that shows while the listener is open or
 //! somebody is connected there.
 
-use crate::observe::metrics::BindLabel;
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The address of a listener.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
+pub(crate) struct BindLabel {
+    bind: String,
+}
 
 /// The gauge, and which listeners are open.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@
 //! is not read, nor are names that begin with a dot: editors and deployment tools put unfinished files beside the others.
 
 use super::content::{Content, Failure, Reading, SLURM_OCTETS_MAX, SlurmOutcome};
-use super::file;
+use super::read_file::read_file;
 use rtrcast_feed::SlurmDialect;
 use std::ffi::OsStr;
 use std::fs;
@@ -79,12 +79,12 @@ fn read_files(files: &[PathBuf], dialect: SlurmDialect) -> Result<Vec<SlurmOutco
         let reason = format!("its files have {octets} bytes together, more than {SLURM_OCTETS_MAX}");
         return Err(Failure::Directory(reason));
     }
-    Ok(files.iter().filter_map(|file| read_file(file, dialect)).collect())
+    Ok(files.iter().filter_map(|file| read_slurm_file(file, dialect)).collect())
 }
 
 /// Reads one file; none if it was removed meanwhile.
-fn read_file(path: &Path, dialect: SlurmDialect) -> Option<SlurmOutcome> {
-    let outcome = match file::read(path, Reading::Slurm(Vec::new(), dialect)) {
+fn read_slurm_file(path: &Path, dialect: SlurmDialect) -> Option<SlurmOutcome> {
+    let outcome = match read_file(path, Reading::Slurm(Vec::new(), dialect)) {
         Ok(read) => match read.content {
             Content::Slurm(file) => Ok(file),
             Content::Table(..) | Content::SlurmDirectory(_) => unreachable!("it was read as a SLURM file"),

@@ -5,16 +5,13 @@
 //! file systems tell nothing. Only such a look, or SIGHUP, may meet a file that is still being written: then it is
 //! refused as truncated, and read again when it is closed.
 
-use super::content::{Content, Failure, Read, Reading};
+use super::content::{Content, Failure, Read};
 use super::local::{Local, State};
+use super::read_file::read_file;
 use super::watched::{Told, Watched};
-use super::{Context, directory, parallel};
+use super::{Context, directory};
 use crate::blocking::blocking;
-use crate::clock::unix_of;
-use crate::hub::News;
-use std::fs::{self, File};
-use std::io;
-use std::path::Path;
+use crate::hub::message::News;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, Semaphore};
@@ -112,7 +109,7 @@ async fn load(local: &Local, context: &Context) -> bool {
     let permit = timeout(READERS_WAIT_MAX, READERS.acquire()).await;
     let started = Instant::now();
     let outcome = blocking(move || match local {
-        Local::File(path) => read(&path, reading),
+        Local::File(path) => read_file(&path, reading),
         Local::Directory(path) => {
             directory::read(&path, dialect).map(|files| Read { content: Content::SlurmDirectory(files), written: None })
         }
@@ -135,20 +132,4 @@ fn failures(outcome: &Result<Read, Failure>) -> Vec<&Failure> {
         Ok(_) => Vec::new(),
         Err(failure) => vec![failure],
     }
-}
-
-pub(super) fn read(path: &Path, mut reading: Reading) -> Result<Read, Failure> {
-    let kind = fs::metadata(path).map_err(Failure::File)?.file_type();
-    if !kind.is_file() && !kind.is_dir() {
-        // Opening a FIFO would wait for a writer, for ever perhaps.
-        return Err(Failure::File(io::Error::other("not a regular file, but a FIFO, socket or device")));
-    }
-    if kind.is_dir() && matches!(reading, Reading::Table(..)) {
-        let reason = "it is a directory; give the file in it that a validator writes";
-        return Err(Failure::File(io::Error::new(io::ErrorKind::IsADirectory, reason)));
-    }
-    let file = File::open(path).map_err(Failure::File)?;
-    let written = file.metadata().and_then(|metadata| metadata.modified()).ok().and_then(unix_of);
-    parallel::read(file, &mut reading)?;
-    Ok(Read { content: reading.finish()?, written })
 }

@@ -8,7 +8,7 @@ use super::http_client::{client, innermost, request_headers};
 use super::{Context, Habits};
 use crate::blocking::blocking;
 use crate::clock::unix_of;
-use crate::hub::News;
+use crate::hub::message::News;
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
     LAST_MODIFIED,

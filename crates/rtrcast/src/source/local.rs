@@ -2,8 +2,7 @@
 
 use super::content::Failure;
 use super::directory;
-use super::watched::number;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -66,4 +65,15 @@ impl Identity {
         let metadata = fs::metadata(path).ok()?;
         Some(Identity { file: number(&metadata), octets: metadata.len(), modified: metadata.modified().ok() })
     }
+}
+
+/// What tells a file or directory from another of the same name.
+#[cfg(unix)]
+pub(super) fn number(metadata: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(metadata)
+}
+
+#[cfg(not(unix))]
+pub(super) fn number(_: &Metadata) -> u64 {
+    0
 }

@@ -8,6 +8,7 @@ mod http;
 mod http_client;
 mod local;
 mod parallel;
+mod read_file;
 mod rtr;
 pub(crate) mod tasks;
 mod watched;
@@ -18,10 +19,11 @@ pub(crate) use http_client::try_fetching;
 use crate::cli::DialOptions;
 use crate::config::address::Source;
 use crate::config::options::FetchOptions;
-use crate::hub::{Input, News};
+use crate::hub::message::{Input, News};
 use crate::observe::metrics::{Metrics, RequestLabels};
 use content::{Content, Failure, Purpose, Read, Reading};
 use local::Local;
+use read_file::read_file;
 use rtrcast_feed::{Reader, SlurmDialect, SlurmFile};
 use rtrcast_proto::Version;
 use std::path::Path;
@@ -72,7 +74,7 @@ pub(crate) async fn read_once(place: &Source, habits: &Habits) -> Result<Read, F
     let reading = Reading::Table(Reader::new(), Version::V2);
     match place {
         // Only SLURM has directories, and reading one says that it is none.
-        Source::File(path) | Source::Directory(path) => file::read(path, reading),
+        Source::File(path) | Source::Directory(path) => read_file(path, reading),
         Source::Http(url) => http::read_once(url, habits, reading).await,
         Source::Rtr(target) => rtr::read_once(target, habits).await,
     }
@@ -80,7 +82,7 @@ pub(crate) async fn read_once(place: &Source, habits: &Habits) -> Result<Read, F
 
 /// Reads a SLURM file now.
 pub(crate) fn read_slurm(path: &Path, dialect: SlurmDialect) -> Result<Arc<SlurmFile>, Failure> {
-    match file::read(path, Reading::Slurm(Vec::new(), dialect))?.content {
+    match read_file(path, Reading::Slurm(Vec::new(), dialect))?.content {
         Content::Slurm(file) => Ok(file),
         Content::Table(..) | Content::SlurmDirectory(_) => unreachable!("it was read as a SLURM file"),
     }

@@ -9,7 +9,7 @@ use super::{Context, Habits};
 use crate::blocking::blocking;
 use crate::clock::unix_now;
 use crate::credentials::in_log;
-use crate::hub::News;
+use crate::hub::message::News;
 use crate::observe::describe::{name_customers, plain, span};
 use crate::source::dialer::{self, Spelling};
 use rtrcast_feed::{Table, Tally};

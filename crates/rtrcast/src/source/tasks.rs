@@ -1,7 +1,7 @@
 //! Which places are followed: a task for each, that comes and goes with the configuration.
 
 use crate::config::plan::{Followed, Plan};
-use crate::hub::Input;
+use crate::hub::message::Input;
 use crate::observe::metrics::Metrics;
 use crate::source::content::{Purpose, SlurmId};
 use crate::source::{self, Context};

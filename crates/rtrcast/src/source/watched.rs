@@ -1,10 +1,10 @@
 //! The directories in which changes of a file, or of a directory of files, would show, and what the system tells of them.
 
-use super::local::Local;
+use super::local::{Local, number};
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::BTreeMap;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
@@ -101,17 +101,6 @@ fn directory_of(path: &Path) -> PathBuf {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
     }
-}
-
-/// What tells a file or directory from another of the same name.
-#[cfg(unix)]
-pub(super) fn number(metadata: &Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(metadata)
-}
-
-#[cfg(not(unix))]
-pub(super) fn number(_: &Metadata) -> u64 {
-    0
 }
 
 /// Whether an event says that a file is another now, and complete. With a directory each event may be about a file, since

@@ -61,11 +61,6 @@ pub(crate) struct LossLabels {
     pub(crate) of: String,
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, PartialOrd, Ord, EncodeLabelSet)]
-pub(crate) struct BindLabel {
-    pub(crate) bind: String,
-}
-
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub(crate) struct ListenerLabel {
     pub(crate) listener: String,

@@ -4,7 +4,7 @@
 mod slurm;
 
 use crate::clock::unix_now;
-use crate::hub::Reconfiguration;
+use crate::hub::message::Reconfiguration;
 use crate::observe::describe::{
     Told, age, describe_losses, describe_masked, describe_over, describe_refused, describe_remedy, describe_too_old,
     first_lines, name_customers, span,
