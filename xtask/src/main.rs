@@ -6,6 +6,7 @@ mod chroot;
 mod conformance;
 mod count;
 mod generate;
+mod imports;
 mod peers;
 mod run;
 
@@ -23,7 +24,7 @@ struct Arguments {
 enum Task {
     /// Run all tests and the interop matrix, and check that CONFORMANCE.md and the tests agree
     Test(run::TestArguments),
-    /// Check formatting, lints, documentation and the dependency fences
+    /// Check formatting, lints, documentation, the dependency fences, and that no imports form a circle
     Check,
     /// Measure speed and size beside bare programs and other caches
     Bench(bench::Arguments),

@@ -1,6 +1,7 @@
 //! The checks that a person and CI run alike.
 
 use crate::conformance;
+use crate::imports;
 use crate::peers::{self, Missing};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -73,6 +74,7 @@ pub(crate) fn check() -> Outcome {
     cargo_with(&["doc", "--workspace", "--no-deps", "--document-private-items"], &strict)?;
     fence("rtrcast-proto", &["rtrcast-proto"])?;
     fence("rtrcast-feed", &FEED_ALLOWED)?;
+    imports::check()?;
     conformance::check()
 }
 

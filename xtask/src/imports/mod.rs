@@ -1,0 +1,123 @@
+//! Imports between the files of the shipped crates, which must not form a circle.
+//!
+//! A folder's `mod.rs` and the files in that folder may import each other: they are one module in several files.
+//! Everything else that imports something and is imported by it, however far around, can only be read together.
+
+mod module;
+
+use module::Crate;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
+
+/// The crates that are shipped, in the order of their dependencies.
+const SHIPPED: [&str; 4] = ["proto", "feed", "net", "rtrcast"];
+
+type Imports = BTreeMap<PathBuf, BTreeSet<PathBuf>>;
+
+/// Checks that the imports in no shipped crate form a circle.
+pub(crate) fn check() -> Result<(), String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask has no parent directory")?;
+    let mut circles = Vec::new();
+    for name in SHIPPED {
+        let source = root.join("crates").join(name).join("src");
+        let imports = Crate::read(&source)?.imports();
+        println!("{name}: {} files, {} imports", imports.len(), imports.values().map(BTreeSet::len).sum::<usize>());
+        circles.extend(shortest_circles(&imports).iter().map(|circle| render(name, &source, circle)));
+    }
+    if circles.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("files that import each other in a circle:\n  {}", circles.join("\n  ")))
+    }
+}
+
+fn render(name: &str, source: &Path, circle: &[PathBuf]) -> String {
+    let files = circle.iter().map(|file| file.strip_prefix(source).unwrap_or(file).display().to_string());
+    format!("{name}: {}", files.collect::<Vec<_>>().join(" → "))
+}
+
+/// The shortest circle through each file that is in one, each circle once; its first file is repeated at its end.
+fn shortest_circles(imports: &Imports) -> Vec<Vec<PathBuf>> {
+    let mut seen = BTreeSet::new();
+    let mut circles = Vec::new();
+    for file in imports.keys() {
+        if let Some(circle) = shortest_way(imports, file) {
+            let members: BTreeSet<PathBuf> = circle.iter().cloned().collect();
+            if seen.insert(members) {
+                circles.push(circle);
+            }
+        }
+    }
+    circles
+}
+
+/// The shortest way from a file back to itself.
+fn shortest_way(imports: &Imports, start: &PathBuf) -> Option<Vec<PathBuf>> {
+    let mut came_from: BTreeMap<&PathBuf, &PathBuf> = BTreeMap::new();
+    let mut queue = VecDeque::from([start]);
+    while let Some(file) = queue.pop_front() {
+        for next in imports.get(file).into_iter().flatten().filter(|next| !are_one_module(file, next)) {
+            if next == start {
+                let mut way = vec![start.clone(), file.clone()];
+                let mut at = file;
+                while let Some(before) = came_from.get(at) {
+                    way.push((*before).clone());
+                    at = before;
+                }
+                if file == start {
+                    way.pop();
+                }
+                way.reverse();
+                return Some(way);
+            }
+            if !came_from.contains_key(next) {
+                came_from.insert(next, file);
+                queue.push_back(next);
+            }
+        }
+    }
+    None
+}
+
+/// Whether one is the `mod.rs` of the folder in which the other lies.
+fn are_one_module(one: &Path, other: &Path) -> bool {
+    let holds = |module: &Path, file: &Path| {
+        module.file_name().is_some_and(|name| name == "mod.rs") && module.parent() == file.parent()
+    };
+    one != other && (holds(one, other) || holds(other, one))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn imports(pairs: &[(&str, &str)]) -> Imports {
+        let mut imports = Imports::new();
+        for (from, to) in pairs {
+            imports.entry(from.into()).or_default().insert(to.into());
+            imports.entry(to.into()).or_default();
+        }
+        imports
+    }
+
+    fn circles(pairs: &[(&str, &str)]) -> Vec<String> {
+        shortest_circles(&imports(pairs)).iter().map(|circle| render("it", Path::new(""), circle)).collect()
+    }
+
+    #[test]
+    fn a_circle_is_found_and_named_once() {
+        assert_eq!(
+            circles(&[("a.rs", "b.rs"), ("b.rs", "c.rs"), ("c.rs", "a.rs"), ("d.rs", "a.rs")]),
+            ["it: a.rs → b.rs → c.rs → a.rs"]
+        );
+        assert_eq!(circles(&[("a.rs", "b.rs"), ("b.rs", "c.rs"), ("a.rs", "c.rs")]), [""; 0]);
+    }
+
+    #[test]
+    fn a_folder_is_one_module_and_its_files_are_not_with_others() {
+        let folder = [("hub/mod.rs", "hub/decide.rs"), ("hub/decide.rs", "hub/mod.rs")];
+        assert_eq!(circles(&folder), [""; 0]);
+        let through_another = [("hub/mod.rs", "http/mod.rs"), ("http/mod.rs", "hub/mod.rs")];
+        assert_eq!(circles(&through_another), ["it: http/mod.rs → hub/mod.rs → http/mod.rs"]);
+    }
+}

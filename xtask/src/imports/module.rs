@@ -1,0 +1,200 @@
+//! A crate's modules as its files declare them, and which file an import leads to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use syn::visit::{self, Visit};
+use syn::{Attribute, Item, UseTree};
+
+/// A path of names from the root of the crate.
+type Names = Vec<String>;
+
+/// A module, in a file of its own or inside another's.
+#[derive(Default)]
+struct Module {
+    file: PathBuf,
+    /// What is defined here, modules aside.
+    items: BTreeSet<String>,
+    /// What is imported here, by its name here, as it is written.
+    uses: BTreeMap<String, Names>,
+    /// Modules of which everything is imported here.
+    globs: Vec<Names>,
+    /// Paths in this module, imports and others, that begin in this crate.
+    paths: Vec<Names>,
+}
+
+/// All modules of a crate, tests aside.
+pub(crate) struct Crate {
+    modules: BTreeMap<Names, Module>,
+}
+
+impl Crate {
+    /// Reads `lib.rs` or `main.rs` in this folder and all that it declares.
+    pub(crate) fn read(source: &Path) -> Result<Crate, String> {
+        let mut found = Crate { modules: BTreeMap::new() };
+        let root = ["lib.rs", "main.rs"].map(|name| source.join(name)).into_iter().find(|path| path.exists());
+        let root = root.ok_or_else(|| format!("{}: neither lib.rs nor main.rs", source.display()))?;
+        found.read_file(&root, source, Names::new())?;
+        Ok(found)
+    }
+
+    /// Reads a file whose modules lie in this folder.
+    fn read_file(&mut self, file: &Path, folder: &Path, at: Names) -> Result<(), String> {
+        let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let parsed = syn::parse_file(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+        self.read_items(&parsed.items, file, folder, at)
+    }
+
+    fn read_items(&mut self, items: &[Item], file: &Path, folder: &Path, at: Names) -> Result<(), String> {
+        let mut module = Module { file: file.to_owned(), ..Module::default() };
+        for item in items.iter().filter(|item| !is_test(attributes(item))) {
+            match item {
+                Item::Mod(child) => {
+                    let name = child.ident.to_string();
+                    let path = [at.clone(), vec![name.clone()]].concat();
+                    let inside = folder.join(&name);
+                    match &child.content {
+                        Some((_, items)) => self.read_items(items, file, &inside, path)?,
+                        None => {
+                            let alone = folder.join(format!("{name}.rs"));
+                            let own = if alone.exists() { alone } else { inside.join("mod.rs") };
+                            self.read_file(&own, &inside, path)?;
+                        }
+                    }
+                }
+                Item::Use(item) => flatten(&item.tree, &Names::new(), &mut module),
+                item => {
+                    module.items.extend(name(item));
+                    Paths(&mut module).visit_item(item);
+                }
+            }
+        }
+        self.modules.insert(at, module);
+        Ok(())
+    }
+
+    /// Which files each file imports something of.
+    pub(crate) fn imports(&self) -> BTreeMap<PathBuf, BTreeSet<PathBuf>> {
+        let mut imports: BTreeMap<PathBuf, BTreeSet<PathBuf>> = BTreeMap::new();
+        for (at, module) in &self.modules {
+            let from = imports.entry(module.file.clone()).or_default();
+            let targets = module.paths.iter().filter_map(|path| self.file_of(at, path, 0));
+            from.extend(targets.filter(|target| *target != module.file));
+        }
+        imports
+    }
+
+    /// The file that defines what a path in this module leads to, or `None` for what is not of this crate.
+    fn file_of(&self, at: &[String], path: &[String], depth: usize) -> Option<PathBuf> {
+        // An import can name itself around a corner; no chain of re-exports is so long.
+        if depth > 16 {
+            return None;
+        }
+        let mut here = at.to_vec();
+        let mut rest = path;
+        match path.first()?.as_str() {
+            "crate" => (here, rest) = (Names::new(), &path[1..]),
+            "self" => rest = &path[1..],
+            "super" => {
+                while let Some(("super", after)) = rest.split_first().map(|(name, after)| (name.as_str(), after)) {
+                    here.pop()?;
+                    rest = after;
+                }
+            }
+            _ => {}
+        }
+        let Some((name, after)) = rest.split_first() else { return Some(self.modules.get(&here)?.file.clone()) };
+        let child = [here.clone(), vec![name.clone()]].concat();
+        if self.modules.contains_key(&child) {
+            return self.file_of(&child, &[vec!["self".to_owned()], after.to_vec()].concat(), depth + 1);
+        }
+        let module = self.modules.get(&here)?;
+        if module.items.contains(name) {
+            return Some(module.file.clone());
+        }
+        if let Some(target) = module.uses.get(name).filter(|target| target.as_slice() != path || here != at) {
+            return self.file_of(&here, &[target.as_slice(), after].concat(), depth + 1);
+        }
+        let mut globs = module.globs.iter();
+        globs.find_map(|glob| self.file_of(&here, &[glob.as_slice(), rest].concat(), depth + 1))
+    }
+}
+
+/// Paths in an item's signature and body.
+struct Paths<'a>(&'a mut Module);
+
+impl<'ast> Visit<'ast> for Paths<'_> {
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        let names: Names = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        if names.len() > 1 {
+            self.0.paths.push(names);
+        }
+        visit::visit_path(self, path);
+    }
+
+    fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
+        flatten(&item.tree, &Names::new(), self.0);
+    }
+}
+
+/// Takes an import apart into single names.
+fn flatten(tree: &UseTree, before: &Names, module: &mut Module) {
+    let with = |name: &syn::Ident| [before.clone(), vec![name.to_string()]].concat();
+    match tree {
+        UseTree::Path(path) => flatten(&path.tree, &with(&path.ident), module),
+        UseTree::Group(group) => group.items.iter().for_each(|tree| flatten(tree, before, module)),
+        UseTree::Glob(_) => {
+            module.globs.push(before.clone());
+            module.paths.push(before.clone());
+        }
+        UseTree::Name(name) => import(&name.ident, &with(&name.ident), before, module),
+        UseTree::Rename(rename) if rename.ident == "self" => import(&rename.rename, before, before, module),
+        UseTree::Rename(rename) => import(&rename.rename, &with(&rename.ident), before, module),
+    }
+}
+
+fn import(name: &syn::Ident, path: &Names, before: &Names, module: &mut Module) {
+    let (name, path) = match before.last() {
+        Some(last) if name == "self" => (last.clone(), before.clone()),
+        _ => (name.to_string(), path.clone()),
+    };
+    module.paths.push(path.clone());
+    module.uses.insert(name, path);
+}
+
+fn attributes(item: &Item) -> &[Attribute] {
+    match item {
+        Item::Mod(item) => &item.attrs,
+        Item::Use(item) => &item.attrs,
+        Item::Fn(item) => &item.attrs,
+        Item::Impl(item) => &item.attrs,
+        Item::Struct(item) => &item.attrs,
+        Item::Enum(item) => &item.attrs,
+        _ => &[],
+    }
+}
+
+fn is_test(attributes: &[Attribute]) -> bool {
+    attributes.iter().any(|attribute| {
+        attribute.path().is_ident("cfg")
+            && attribute.parse_args::<syn::Path>().is_ok_and(|condition| condition.is_ident("test"))
+    })
+}
+
+fn name(item: &Item) -> Option<String> {
+    Some(
+        match item {
+            Item::Const(item) => &item.ident,
+            Item::Enum(item) => &item.ident,
+            Item::Fn(item) => &item.sig.ident,
+            Item::Static(item) => &item.ident,
+            Item::Struct(item) => &item.ident,
+            Item::Trait(item) => &item.ident,
+            Item::Type(item) => &item.ident,
+            Item::Union(item) => &item.ident,
+            Item::Macro(item) => item.ident.as_ref()?,
+            _ => return None,
+        }
+        .to_string(),
+    )
+}
