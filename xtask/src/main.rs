@@ -1,6 +1,7 @@
 //! What a developer and CI run: `cargo xtask test`, `cargo xtask check`, `cargo xtask bench`, `cargo xtask count`,
 //! `cargo xtask gen`.
 
+mod architecture;
 mod bench;
 mod chroot;
 mod conformance;
@@ -24,7 +25,8 @@ struct Arguments {
 enum Task {
     /// Run all tests and the interop matrix, and check that CONFORMANCE.md and the tests agree
     Test(run::TestArguments),
-    /// Check formatting, lints, documentation, the dependency fences, and that no imports form a circle
+    /// Check formatting, lints, documentation, the dependency fences, that no imports form a circle, and
+    /// that ARCHITECTURE.md names what is there
     Check,
     /// Measure speed and size beside bare programs and other caches
     Bench(bench::Arguments),

@@ -1,5 +1,6 @@
 //! The checks that a person and CI run alike.
 
+use crate::architecture;
 use crate::conformance;
 use crate::imports;
 use crate::peers::{self, Missing};
@@ -75,6 +76,7 @@ pub(crate) fn check() -> Outcome {
     fence("rtrcast-proto", &["rtrcast-proto"])?;
     fence("rtrcast-feed", &FEED_ALLOWED)?;
     imports::check()?;
+    architecture::check()?;
     conformance::check()
 }
 

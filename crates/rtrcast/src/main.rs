@@ -1,11 +1,10 @@
 //! `rtrcast`: an RPKI-to-Router (RTR) cache.
 //!
-//! `cli.rs` is what a person types, `config.rs` joins it with a file, `plan.rs` says what both mean; `app.rs` puts the
-//! parts together, reloads and stops them; `roster.rs` follows the places that `source/` fetches and reads; `hub.rs` and
-//! `desk.rs` turn what they say into serials and views; `dialing.rs` says how other caches are connected to, and
-//! `entrance.rs` opens the listeners, where `rtrcast-net` serves the views to routers; `credentials.rs` keeps up with the
-//! files of both, and `secrets.rs` says who else may read them; `watch.rs` and `places.rs` turn what happens into log lines and metrics; `http/` shows them,
-//! `control.rs` takes orders; `command/` has the commands that do not serve.
+//! `cli/` is what a person types, `config/` joins it with a file and says what both mean; `serve/` puts the parts
+//! together, reloads and stops them; `source/` fetches and reads; `hub/` turns what was read into serials and views;
+//! `listener/` opens the listeners, where `rtrcast-net` serves the views to routers; `credentials.rs` keeps up with their
+//! files; `observe/` turns what happens into log lines and metrics; `http/` shows them, `control/` takes commands;
+//! `command/` has the commands that do not serve.
 
 mod blocking;
 mod cli;
