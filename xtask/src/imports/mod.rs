@@ -1,4 +1,4 @@
-//! Imports between the files of the shipped crates, which must not form a circle.
+//! Files of the shipped crates: their imports must not form a circle, and none may have more than 500 lines.
 //!
 //! A folder's `mod.rs` and the files in that folder may import each other: they are one module in several files.
 //! Everything else that imports something and is imported by it, however far around, can only be read together.
@@ -7,28 +7,42 @@ mod module;
 
 use module::Crate;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The crates that are shipped, in the order of their dependencies.
 const SHIPPED: [&str; 4] = ["proto", "feed", "net", "rtrcast"];
 
+/// The most lines that a file may have: one with more has more than one job.
+const LINES_MAX: usize = 500;
+
 type Imports = BTreeMap<PathBuf, BTreeSet<PathBuf>>;
 
-/// Checks that the imports in no shipped crate form a circle.
+/// Checks that the imports in no shipped crate form a circle, and that no file is too long.
 pub(crate) fn check() -> Result<(), String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask has no parent directory")?;
-    let mut circles = Vec::new();
+    let (mut circles, mut long) = (Vec::new(), Vec::new());
     for name in SHIPPED {
         let source = root.join("crates").join(name).join("src");
         let imports = Crate::read(&source)?.imports();
         println!("{name}: {} files, {} imports", imports.len(), imports.values().map(BTreeSet::len).sum::<usize>());
         circles.extend(shortest_circles(&imports).iter().map(|circle| render(name, &source, circle)));
+        for file in imports.keys() {
+            let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+            let lines = text.lines().count();
+            if lines > LINES_MAX {
+                let file = file.strip_prefix(&source).unwrap_or(file).display();
+                long.push(format!("{name}: {file} has {lines} lines, more than {LINES_MAX}"));
+            }
+        }
     }
-    if circles.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("files that import each other in a circle:\n  {}", circles.join("\n  ")))
+    if !circles.is_empty() {
+        return Err(format!("files that import each other in a circle:\n  {}", circles.join("\n  ")));
     }
+    if !long.is_empty() {
+        return Err(format!("files that are too long:\n  {}", long.join("\n  ")));
+    }
+    Ok(())
 }
 
 fn render(name: &str, source: &Path, circle: &[PathBuf]) -> String {

@@ -18,12 +18,14 @@ mod event;
 mod feed;
 mod fresh;
 mod guard;
+mod input;
 mod merge;
 
 pub use clock::contradicts_clock;
 pub use event::{Cause, Event, HeldStatus, Output, Release, Status};
 pub use fresh::{Assessment, Expired, Freshness, Over, TooOld};
 pub use guard::{Guard, Loss, LossOf};
+pub use input::{Choice, Curation, Now, Report, SourceId};
 pub use merge::{Composed, Recipe};
 
 use crate::slurm::Slurm;
@@ -55,72 +57,6 @@ const LOOK_MAX: Duration = Duration::from_secs(60);
 
 /// After there was no memory for a set.
 const RETRY: Duration = Duration::from_secs(10);
-
-/// Names a source for as long as the program runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SourceId(pub u32);
-
-/// The time, twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Now {
-    /// For timers.
-    pub moment: Moment,
-    /// The time of day as the system tells it, in seconds since 1970.
-    pub unix: u32,
-}
-
-/// How several sources become one set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Choice {
-    /// All that any of them has.
-    #[default]
-    Union,
-    /// What the first healthy one has, in the order of preference. An empty set is the last to be chosen.
-    First,
-}
-
-/// What the operator wants.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Curation {
-    /// All sources, the preferred ones first.
-    pub sources: Vec<SourceId>,
-    /// What becomes of several.
-    pub choice: Choice,
-    /// What becomes of old data.
-    pub freshness: Freshness,
-    /// What is too sudden a loss.
-    pub guard: Guard,
-}
-
-/// What a source has to say.
-#[derive(Clone, Debug)]
-pub enum Report {
-    /// It has a table.
-    Loaded {
-        /// The table.
-        table: Arc<Table>,
-        /// When its file was written, in seconds since 1970; the file's own word goes before it.
-        written: Option<u32>,
-    },
-    /// It has the same as before.
-    Unchanged,
-    /// It is another cache, and has a table.
-    Synchronised {
-        /// The table.
-        table: Arc<Table>,
-        /// For how long from now on it wants that to be used, whatever the clock on the wall does.
-        valid_for: Duration,
-    },
-    /// It has the same as before.
-    Renewed {
-        /// For how long from now on it wants that to be used.
-        valid_for: Duration,
-    },
-    /// It takes back what it had, whatever becomes of other data that are too old.
-    Withdrawn,
-    /// It could not be read.
-    Failed,
-}
 
 /// Decides what is served.
 #[derive(Clone, Debug)]
@@ -540,14 +476,9 @@ impl Curator {
     fn earliest_wait(&self, time: Time) -> Option<Moment> {
         let Time { moment: now, wall } = time;
         let at = |unix: u32| now.after(Duration::from_secs(unix.saturating_sub(wall).into()));
-        let expiry = self.next_end.map(|end| {
-            let allowed = self.last_expiry.map_or(now, |last| last.after(EXPIRY_PUBLICATIONS_APART));
-            at(withdrawn_at(end)).max(allowed)
-        });
-        let run_out = self.next_run_out.map(|at| {
-            let allowed = self.last_expiry.map_or(now, |last| last.after(EXPIRY_PUBLICATIONS_APART));
-            run_out_at(at).max(allowed)
-        });
+        let allowed = self.last_expiry.map_or(now, |last| last.after(EXPIRY_PUBLICATIONS_APART));
+        let expiry = self.next_end.map(|end| at(withdrawn_at(end)).max(allowed));
+        let run_out = self.next_run_out.map(|at| run_out_at(at).max(allowed));
         let hold = self.curation.guard.hold;
         let of_feed = |feed: &Feed| {
             // What is past has been seen, or waits for something else.

@@ -3,6 +3,7 @@
 //! An entry either counts or is refused with a reason. ASNs may be numbers or strings with or without `AS`, a missing
 //! `maxLength` is the prefix's length, key identifiers are hexadecimal or base64, and members go by several names.
 
+use super::field::{Field, asn_of, number_of, text_of, time_of};
 use super::scan::{Cursor, Stop, Text, Value};
 use super::shape::Learned;
 use crate::rows::Rows;
@@ -178,65 +179,6 @@ pub(super) fn read_metadata(cursor: &mut Cursor<'_>) -> Result<Stamp, Stop> {
         Ok(())
     })?;
     Ok(Stamp { made: buildtime.or(generated).or(generated_time), valid_until })
-}
-
-/// What one member of an entry said: nothing, something of use, or something that makes no sense.
-enum Field<T> {
-    Missing,
-    Good(T),
-    Bad(String),
-}
-
-impl<T> Field<T> {
-    fn of(name: &str, value: &Value<'_>, read: Option<T>) -> Field<T> {
-        match read {
-            Some(good) => Field::Good(good),
-            None => Field::Bad(format!("{name} is invalid: {}", value.shown())),
-        }
-    }
-
-    fn required(self, name: &str) -> Result<T, String> {
-        match self {
-            Field::Good(good) => Ok(good),
-            Field::Missing => Err(format!("no {name}")),
-            Field::Bad(reason) => Err(reason),
-        }
-    }
-
-    fn optional(self) -> Result<Option<T>, String> {
-        match self {
-            Field::Good(good) => Ok(Some(good)),
-            Field::Missing => Ok(None),
-            Field::Bad(reason) => Err(reason),
-        }
-    }
-}
-
-fn asn_of(value: &Value<'_>) -> Option<Asn> {
-    match value {
-        Value::Number(digits) => scalar::asn(digits),
-        Value::Text(text) => scalar::asn(&text.octets()),
-        Value::True | Value::False | Value::Null | Value::Array | Value::Object => None,
-    }
-}
-
-fn text_of<T>(value: &Value<'_>, read: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
-    match value {
-        Value::Text(text) => read(&text.octets()),
-        Value::Number(_) | Value::True | Value::False | Value::Null | Value::Array | Value::Object => None,
-    }
-}
-
-fn number_of(value: &Value<'_>) -> Option<u64> {
-    match value {
-        Value::Number(digits) => scalar::unsigned(digits),
-        Value::Text(_) | Value::True | Value::False | Value::Null | Value::Array | Value::Object => None,
-    }
-}
-
-/// Seconds since 1970; a time beyond 2106 is as good as never.
-fn time_of(value: &Value<'_>) -> Option<u32> {
-    number_of(value).map(|seconds| u32::try_from(seconds).unwrap_or(NEVER))
 }
 
 fn anchor_of(value: &Value<'_>, rows: &mut Rows, scratch: &mut Scratch) -> Option<u8> {

@@ -10,6 +10,7 @@
 //! `stretch.rs` reads them before their turn, and this file knows how a document hangs together.
 
 mod entry;
+mod field;
 pub(crate) mod scan;
 mod shape;
 mod stretch;

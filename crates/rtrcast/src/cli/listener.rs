@@ -3,13 +3,13 @@
 //! An option is written as its flag is, without the dashes, and goes through the same parser: each exists once. A flag
 //! holds for all listeners, an option behind an address for that one.
 
-use super::{VersionArgument, socket_address};
+use super::listen_address::{At, Place, Speaks};
+use super::value::VersionArgument;
 use crate::observe::describe::with_plain_ranges;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{ArgAction, Args, Command, ValueEnum};
 use rtrcast_net::IpPrefix;
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -22,31 +22,6 @@ const TCP: &str = "TCP and Unix listeners";
 pub(crate) struct ListenArgument {
     pub(crate) at: At,
     pub(crate) own: ListenOptions,
-}
-
-/// Where routers connect, and what they speak there.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct At {
-    pub(crate) speaks: Speaks,
-    pub(crate) place: Place,
-}
-
-/// What lies below RTR.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Speaks {
-    /// Nothing but the socket.
-    Plain,
-    Tls,
-    Ssh,
-}
-
-/// A socket's place.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Place {
-    Ip(SocketAddr),
-    Unix(PathBuf),
-    /// A socket that systemd passes, by its FileDescriptorName=.
-    Passed(String),
 }
 
 /// What may differ from one listener to another.
@@ -337,47 +312,6 @@ impl FromStr for ListenArgument {
     fn from_str(text: &str) -> Result<ListenArgument, String> {
         let (at, options) = split(text);
         Ok(ListenArgument { at: at.parse()?, own: read_options(options)? })
-    }
-}
-
-impl FromStr for At {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<At, String> {
-        let (speaks, address) = match text.split_once("://") {
-            None => (Speaks::Plain, text),
-            Some(("tcp", address)) => (Speaks::Plain, address),
-            Some(("tls", address)) => (Speaks::Tls, address),
-            Some(("ssh", address)) => (Speaks::Ssh, address),
-            Some(("unix", path)) if path.starts_with('/') => {
-                return Ok(At { speaks: Speaks::Plain, place: Place::Unix(path.into()) });
-            }
-            Some(("unix", path)) => return Err(format!("unix:// wants an absolute path: unix:///run/rtrcast/{path}")),
-            Some((scheme, _)) => {
-                return Err(format!("{scheme}:// is not a transport; there are tcp://, tls://, ssh:// and unix://"));
-            }
-        };
-        let place = match address.strip_prefix("fd:") {
-            Some("") => return Err("fd: wants the name of a socket that systemd passes: fd:NAME".to_owned()),
-            Some(name) => Place::Passed(name.to_owned()),
-            None => Place::Ip(socket_address(address)?),
-        };
-        Ok(At { speaks, place })
-    }
-}
-
-impl fmt::Display for At {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match self.speaks {
-            Speaks::Plain => "tcp",
-            Speaks::Tls => "tls",
-            Speaks::Ssh => "ssh",
-        };
-        match &self.place {
-            Place::Ip(address) => write!(f, "{scheme}://{address}"),
-            Place::Passed(name) => write!(f, "{scheme}://fd:{name}"),
-            Place::Unix(path) => write!(f, "unix://{}", path.display()),
-        }
     }
 }
 

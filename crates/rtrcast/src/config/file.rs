@@ -1,38 +1,21 @@
-//! The configuration: the command line, and a TOML file whose keys are the flags' long names.
+//! The command line, joined with a TOML file whose keys are the flags' long names.
 //!
 //! A key goes through the same parser as its flag, so that each exists once and means one thing. A flag on the command
 //! line overrides the file's key, and a list there replaces the file's list. What is wrong with a file is said with its
 //! line.
 
-use crate::cli::{Arguments, Command, DialOptions, ServeArguments};
+use super::PlaceOptions;
+use super::text::{ConfigError, first_line};
+use super::toml_file::{FromFile, Origins};
+use crate::cli::{Arguments, DialOptions, ServeArguments};
 use crate::config::address::Source;
-use crate::config::options::{FetchOptions, Senseless};
+use crate::config::options::FetchOptions;
 use crate::exit::Failure;
-use crate::observe::describe::{plain, with_plain_ranges};
-use crate::source::dialer;
+use clap::ArgMatches;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches};
-use rtrcast_feed::meant;
 use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
-use std::fmt;
-use std::fs;
-use std::io::{self, Read};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
-
-/// The largest file that is read: configurations have a few hundred lines.
-const CONFIG_OCTETS_MAX: u64 = 1024 * 1024;
-
-/// Keys whose values may be tables with options of a fetch.
-const PLACES: [&str; 2] = ["source", "slurm"];
-
-/// Keys whose values may be tables that say the same as a value with options behind commas.
-const LISTED: [&str; 2] = ["listen", "peer"];
-
-/// Options in those tables that are set or not, and have no value.
-const SWITCHES: [&str; 5] = ["ssh-allow-anyone", "answer-lower", "no-router-keys", "no-aspas", "send-cache-restart"];
 
 /// What the command line said, to be joined with a file as often as that changes.
 #[derive(Clone, Debug)]
@@ -50,37 +33,6 @@ pub(crate) struct Settings {
     /// The options of those places that have their own.
     own: BTreeMap<Source, PlaceOptions>,
     origins: Origins,
-}
-
-/// The options of a place: URLs have those of a fetch, caches those of a connection.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct PlaceOptions {
-    pub(crate) fetch: FetchOptions,
-    pub(crate) dial: DialOptions,
-}
-
-/// Where keys stand in the file.
-#[derive(Debug, Default)]
-struct Origins {
-    file: PathBuf,
-    lines: BTreeMap<String, usize>,
-}
-
-/// What is wrong with a file, and where.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct ConfigError {
-    file: PathBuf,
-    line: Option<usize>,
-    reason: String,
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "{}:{line}: {}", self.file.display(), self.reason),
-            None => write!(f, "{}: {}", self.file.display(), self.reason),
-        }
-    }
 }
 
 impl CommandLine {
@@ -117,18 +69,6 @@ impl CommandLine {
             });
         }
         Ok(settings)
-    }
-}
-
-impl Arguments {
-    fn try_parse(words: &[OsString]) -> Result<ServeArguments, clap::Error> {
-        let matches = Arguments::command().try_get_matches_from(words)?;
-        match Arguments::from_arg_matches(&matches)?.command {
-            Command::Serve(arguments) => Ok(*arguments),
-            Command::Check(_) | Command::Ctl(_) | Command::Dump(_) | Command::Ssh(_) => {
-                Err(clap::Error::new(clap::error::ErrorKind::InvalidSubcommand))
-            }
-        }
     }
 }
 
@@ -171,278 +111,13 @@ impl Settings {
     }
 }
 
-/// What a file says: words as on a command line, and what these can't say.
-#[derive(Default)]
-struct FromFile {
-    words: Vec<OsString>,
-    own: BTreeMap<Source, PlaceOptions>,
-    origins: Origins,
-}
-
-/// A file while it is read.
-struct File<'a> {
-    path: &'a Path,
-    text: &'a str,
-}
-
-impl File<'_> {
-    fn error(&self, at: Option<usize>, reason: String) -> ConfigError {
-        let line = at.map(|at| 1 + self.text.get(..at).unwrap_or(self.text).matches('\n').count());
-        ConfigError { file: self.path.to_owned(), line, reason }
-    }
-}
-
-impl FromFile {
-    /// Reads a file but for what is given otherwise; that is checked as well.
-    fn read(path: &Path, given: &[String]) -> Result<FromFile, ConfigError> {
-        let error = |reason: String| ConfigError { file: path.to_owned(), line: None, reason };
-        let text = read_text(path).map_err(|cause| error(plain(&cause)))?;
-        let file = File { path, text: &text };
-        let document = DeTable::parse(&text).map_err(|cause| {
-            let at = cause.span().map(|span| span.start);
-            file.error(at, format!("not TOML: {}{}", cause.message(), at.map_or("", |at| hint_of_quotes(&text, at))))
-        })?;
-        let command = Arguments::command();
-        let serve = command.find_subcommand("serve").expect("there is such a command");
-        let flags: Vec<&Arg> =
-            serve.get_arguments().filter(|arg| !["config", "help", "version"].contains(&key_of(arg))).collect();
-        let mut read =
-            FromFile { origins: Origins { file: path.to_owned(), lines: BTreeMap::new() }, ..FromFile::default() };
-        // In the order of the file: the first mistake is told first.
-        let mut pairs: Vec<_> = document.get_ref().iter().collect();
-        pairs.sort_by_key(|(key, _)| key.span().start);
-        for (key, value) in pairs {
-            let name: &str = key.get_ref();
-            let Some(flag) = flags.iter().find(|flag| key_of(flag) == name) else {
-                let like = meant(name.as_bytes(), flags.iter().map(|flag| key_of(flag)));
-                let hint = like.map_or(String::new(), |like| format!("; did you mean \"{like}\"?"));
-                return Err(file.error(Some(key.span().start), format!("unknown key \"{name}\"{hint}")));
-            };
-            let words = read.words_of(&file, flag, value)?;
-            check(&words).map_err(|reason| file.error(Some(value.span().start), reason))?;
-            let line = 1 + text.get(..key.span().start).unwrap_or_default().matches('\n').count();
-            if !given.iter().any(|given| *given == flag.get_id().as_str()) {
-                read.origins.lines.insert(name.to_owned(), line);
-                read.words.extend(words);
-            }
-        }
-        Ok(read)
-    }
-
-    /// A key's value as words of a command line.
-    fn words_of(
-        &mut self,
-        file: &File<'_>,
-        flag: &Arg,
-        value: &Spanned<DeValue<'_>>,
-    ) -> Result<Vec<OsString>, ConfigError> {
-        let key = key_of(flag);
-        let error = |value: &Spanned<DeValue<'_>>, wanted: &str| {
-            let found = value.get_ref().type_str();
-            file.error(Some(value.span().start), format!("{key} is {wanted}, and this is of type {found}"))
-        };
-        if !flag.get_action().takes_values() {
-            return match value.get_ref() {
-                DeValue::Boolean(true) => Ok(vec![format!("--{key}").into()]),
-                DeValue::Boolean(false) => Ok(Vec::new()),
-                _ => Err(error(value, "true or false")),
-            };
-        }
-        let values = match (value.get_ref(), flag.get_action()) {
-            (DeValue::Array(values), ArgAction::Append) if values.is_empty() && key == "listen" => {
-                return Err(error(value, "a list of addresses, and an empty one can't be served from"));
-            }
-            (DeValue::Array(values), ArgAction::Append) => values.iter().collect(),
-            (DeValue::Array(_), _) => return Err(error(value, "one value")),
-            _ => vec![value],
-        };
-        let mut words = Vec::new();
-        for value in values {
-            let word = match value.get_ref() {
-                DeValue::String(text) => text.to_string(),
-                DeValue::Integer(number) if number.radix() == 10 && !PLACES.contains(&key) => {
-                    number.as_str().to_owned()
-                }
-                DeValue::Table(table) if PLACES.contains(&key) => self.place(file, value, table)?,
-                DeValue::Table(table) if LISTED.contains(&key) => with_options(file, value, table)?,
-                _ if PLACES.contains(&key) => {
-                    return Err(error(
-                        value,
-                        "a file or URL, or a list of those, or of tables with \"at\" and options",
-                    ));
-                }
-                _ => return Err(error(value, "a text or a number")),
-            };
-            words.push(if flag.is_positional() { word.into() } else { format!("--{key}={word}").into() });
-        }
-        Ok(words)
-    }
-
-    /// `{ at = "https://...", token-file = "..." }`
-    fn place(
-        &mut self,
-        file: &File<'_>,
-        value: &Spanned<DeValue<'_>>,
-        table: &DeTable<'_>,
-    ) -> Result<String, ConfigError> {
-        let mut keys: Vec<&str> = ["at"].into_iter().chain(FetchOptions::NAMES).collect();
-        keys.extend(DialOptions::names().filter(|name| !FetchOptions::NAMES.contains(name)));
-        let (mut at, mut options) = (None, Vec::new());
-        let mut pairs: Vec<_> = table.iter().collect();
-        pairs.sort_by_key(|(key, _)| key.span().start);
-        for (key, value) in pairs {
-            let name: &str = key.get_ref();
-            if !keys.contains(&name) {
-                let known = keys.join(", ");
-                return Err(file.error(Some(key.span().start), format!("unknown key \"{name}\"; there are {known}")));
-            }
-            let DeValue::String(text) = value.get_ref() else {
-                return Err(file.error(Some(value.span().start), format!("{name} is a text")));
-            };
-            match name {
-                "at" => at = Some(text.to_string()),
-                _ => options.push((key.span().start, name, text)),
-            }
-        }
-        let start = Some(value.span().start);
-        let at =
-            at.ok_or_else(|| file.error(start, "no \"at\", the file or URL that the options are for".to_owned()))?;
-        let place = Source::parse(OsString::from(&at)).map_err(|reason| file.error(start, reason))?;
-        let mut own = PlaceOptions::default();
-        for (at, name, text) in options {
-            let (is_set, who) = match place {
-                Source::Rtr(_) => (own.dial.set(name, text), "http(s) URLs"),
-                Source::File(_) | Source::Directory(_) | Source::Http(_) => {
-                    (own.fetch.set(name, text), dialer::who_has(name))
-                }
-            };
-            if !is_set {
-                return Err(file.error(Some(at), format!("{name}: only {who} have such an option")));
-            }
-        }
-        match &place {
-            Source::Rtr(target) => own
-                .dial
-                .check(target)
-                .map_err(|Senseless { flags, reason }| file.error(start, format!("{}: {reason}", flags.join(", "))))?,
-            Source::File(_) | Source::Directory(_) | Source::Http(_) => {
-                own.fetch.check(&place).map_err(|senseless| file.error(start, senseless.reason))?;
-            }
-        }
-        self.own.insert(place, own);
-        Ok(at)
-    }
-}
-
-/// `{ at = "tls://[::]:324", tls-cert = "cache.pem", tls-crl = ["a", "b"] }` as `tls://[::]:324,tls-cert=cache.pem,...`.
-fn with_options(file: &File<'_>, value: &Spanned<DeValue<'_>>, table: &DeTable<'_>) -> Result<String, ConfigError> {
-    let mut pairs: Vec<_> = table.iter().collect();
-    pairs.sort_by_key(|(key, _)| key.span().start);
-    let (mut at, mut options) = (None, String::new());
-    for (key, value) in pairs {
-        let name: &str = key.get_ref();
-        let error = |reason: String| file.error(Some(value.span().start), format!("{name}: {reason}"));
-        let values = match value.get_ref() {
-            DeValue::Boolean(set) if SWITCHES.contains(&name) => {
-                if *set {
-                    options += &format!(",{name}");
-                }
-                continue;
-            }
-            DeValue::Array(values) if name != "at" => values.iter().collect(),
-            _ => vec![value],
-        };
-        for value in values {
-            let text = match value.get_ref() {
-                DeValue::String(text) => text.as_ref(),
-                DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
-                DeValue::Float(_) => return Err(error("such a number is written as text, in quotes".to_owned())),
-                other => {
-                    return Err(error(format!(
-                        "a text or a number is wanted, and this is of type {}",
-                        other.type_str()
-                    )));
-                }
-            };
-            if text.contains(',') {
-                return Err(error("there is a comma in it, which separates options".to_owned()));
-            }
-            match name {
-                "at" => at = Some(text.to_owned()),
-                _ => options += &format!(",{name}={text}"),
-            }
-        }
-    }
-    let at = at.ok_or_else(|| {
-        file.error(Some(value.span().start), "no \"at\", the address or prefix that the options are for".to_owned())
-    })?;
-    Ok(at + &options)
-}
-
-/// Reads a file that is one: opening a FIFO would wait for a writer.
-fn read_text(path: &Path) -> io::Result<String> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("not a regular file"));
-    }
-    let mut text = String::new();
-    fs::File::open(path)?.take(CONFIG_OCTETS_MAX + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > CONFIG_OCTETS_MAX {
-        return Err(io::Error::other(format!("larger than {CONFIG_OCTETS_MAX} bytes: not a configuration")));
-    }
-    Ok(text)
-}
-
-/// A flag's name in a file.
-fn key_of(flag: &Arg) -> &str {
-    flag.get_long().unwrap_or(flag.get_id().as_str())
-}
-
-/// Whether a command line of these words alone would be understood.
-fn check(words: &[OsString]) -> Result<(), String> {
-    let line = ["rtrcast", "serve"].map(OsStr::new).map(OsStr::to_os_string);
-    Arguments::try_parse(&[&line, words].concat()).map(|_| ()).map_err(|error| first_line(&error))
-}
-
-/// A way out where a text was written without its quotes, the usual mistake.
-fn hint_of_quotes(text: &str, at: usize) -> &'static str {
-    let start = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
-    let line = text.get(start..).unwrap_or_default().lines().next().unwrap_or_default();
-    let value = line.split_once('=').map_or("", |(_, value)| value.trim_start());
-    let is_number = value.trim_end().chars().all(|c| c.is_ascii_digit() || c == '_');
-    match value.chars().next() {
-        None | Some('"' | '\'' | '[' | '{') => "",
-        Some(_) if is_number => "",
-        Some(_) => "; a text is written in quotes, as in listen = \"127.0.0.1:8282\"",
-    }
-}
-
-/// What clap has to say, without how to get help.
-fn first_line(error: &clap::Error) -> String {
-    let text = error.to_string();
-    let lines = text.lines().take_while(|line| !line.trim().is_empty());
-    let line = without_secrets(lines.map(str::trim).collect::<Vec<_>>().join(" ").trim_start_matches("error: "));
-    with_plain_ranges(&line)
-}
-
-/// A text in which URLs show neither whom they log in as nor what they ask for.
-fn without_secrets(text: &str) -> String {
-    let mut shown = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("://") {
-        let end = after.find([' ', '\'', '"']).unwrap_or(after.len());
-        let (url, behind) = after.split_at(end);
-        let url = url.rsplit_once('@').map_or(url, |(_, host)| host);
-        let (url, query) = url.split_once('?').map_or((url, ""), |(url, _)| (url, "?..."));
-        shown += &format!("{before}://{url}{query}");
-        rest = behind;
-    }
-    shown + rest
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::toml_file::key_of;
     use super::*;
+    use clap::CommandFactory;
     use expect_test::{Expect, expect};
+    use std::fs;
 
     fn settle(name: &str, text: &str, words: &[&str]) -> Result<Settings, String> {
         let path = std::env::temp_dir().join(format!("rtrcast-config-{}-{name}.toml", std::process::id()));
@@ -617,15 +292,6 @@ tls-key = "b.key"
             expect!["rtrcast.toml:1: tls-min-version: such a number is written as text, in quotes"],
         );
         check_error("table", "[freshness]\nmax-age = 1\n", expect![[r#"rtrcast.toml:1: unknown key "freshness""#]]);
-    }
-
-    #[test]
-    fn urls_in_messages_have_no_secrets() {
-        assert_eq!(
-            without_secrets("invalid value 'https://me:se/c@ret@host/x?key=1' for '--x': no http://u@h"),
-            "invalid value 'https://host/x?...' for '--x': no http://h"
-        );
-        assert_eq!(without_secrets("nothing"), "nothing");
     }
 
     #[test]

@@ -1,10 +1,14 @@
-//! The configuration: the command line joined with a file (`file.rs`), what both mean, checked (`plan.rs`), and who else may
-//! read the secrets that it names (`secrets.rs`).
+//! The configuration: the command line joined with a file (`file.rs`, over `toml_file.rs`), what both mean, checked
+//! (`plan.rs`), and who else may read the secrets that it names (`secrets.rs`).
 
 pub(crate) mod address;
 mod file;
 pub(crate) mod options;
+mod place_options;
 pub(crate) mod plan;
 pub(crate) mod secrets;
+mod text;
+mod toml_file;
 
-pub(crate) use file::{CommandLine, PlaceOptions, Settings};
+pub(crate) use file::{CommandLine, Settings};
+pub(crate) use place_options::PlaceOptions;

@@ -1,6 +1,7 @@
 //! The places that data and SLURM come from, by name: how each one stands, and what is said of it in the log, in metrics
 //! and to the operator. The same complaint twice in a row is said once.
 
+mod place;
 mod slurm;
 
 use crate::clock::unix_now;
@@ -11,6 +12,7 @@ use crate::observe::describe::{
 };
 use crate::observe::metrics::{FailureLabels, LossLabels, Metrics, PathLabel, VrpLabels};
 use crate::source::content::{Failure, Purpose, SlurmFiles, SlurmId, SlurmOutcome};
+use place::{Place, quoted};
 use rtrcast_feed::curator::{Event, Release, SourceId, Status};
 use rtrcast_feed::write::utc;
 use rtrcast_feed::{Slurm, SlurmFile, Table, Tally};
@@ -31,71 +33,6 @@ pub(crate) struct Places {
     names: BTreeMap<SourceId, Arc<str>>,
     /// Complaints that are not about one place, by their kind.
     complaints: BTreeMap<&'static str, String>,
-}
-
-struct Place {
-    purpose: Purpose,
-    name: Arc<str>,
-    is_loading: bool,
-    /// The last complaint, in lines for each file; the same one again is not news.
-    complaint: Vec<Vec<String>>,
-    /// What is wrong now, in short; a line for each mistake.
-    trouble: String,
-    /// Whether nothing of what it has counts: being confirmed makes that no better.
-    is_stale: bool,
-    /// The next outcome is said even if it is no news.
-    aloud: bool,
-    /// The files that were read well, if it is a place of SLURM.
-    slurm: Option<SlurmFiles>,
-}
-
-impl Place {
-    fn new(purpose: Purpose, name: &Arc<str>, slurm: Option<SlurmFiles>) -> Place {
-        Place {
-            purpose,
-            name: Arc::clone(name),
-            is_loading: true,
-            complaint: Vec::new(),
-            trouble: String::new(),
-            is_stale: false,
-            aloud: false,
-            slurm,
-        }
-    }
-
-    fn path(&self) -> PathLabel {
-        PathLabel { path: self.name.to_string() }
-    }
-
-    /// Says something that operators should look at, unless that is what was said last.
-    fn complain(&mut self, trouble: String, line: String) {
-        self.complain_in_lines(trouble, vec![vec![line]]);
-    }
-
-    /// The same of several files, each in several lines.
-    fn complain_in_lines(&mut self, trouble: String, complaint: Vec<Vec<String>>) {
-        self.trouble = trouble;
-        let aloud = std::mem::take(&mut self.aloud);
-        for lines in &complaint {
-            if self.complaint.contains(lines) && !aloud {
-                lines.iter().for_each(|line| debug!("still: {line}"));
-            } else {
-                lines.iter().for_each(|line| warn!("{line}"));
-            }
-        }
-        self.complaint = complaint;
-    }
-
-    /// Whether it is news that all is well: after a complaint it is, and if the operator asked.
-    fn is_well(&mut self) -> bool {
-        let aloud = std::mem::take(&mut self.aloud);
-        self.trouble.clear();
-        !std::mem::take(&mut self.complaint).is_empty() || aloud
-    }
-
-    fn say_same(&mut self, line: &str) {
-        if self.is_well() { info!("{line}") } else { debug!("{line}") }
-    }
 }
 
 impl Places {
@@ -540,26 +477,3 @@ impl Places {
 /// What routers get while there are no data.
 const UNTIL_THEN: &str =
     "a router that asks is held for 25 s (8 s in version 2), and then told that there are no data yet (code 2)";
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || "_./:@%+=,-".contains(character);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_for_a_shell() {
-        assert_eq!(quoted("/var/db/rpki-client/json"), "/var/db/rpki-client/json");
-        assert_eq!(quoted("a b"), "'a b'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted("https://x/y?..."), "'https://x/y?...'");
-    }
-}
