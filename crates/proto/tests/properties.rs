@@ -381,6 +381,24 @@ proptest! {
     }
 
     #[test]
+    fn records_are_the_same_from_both_ends(models in generations(), turns in proptest::collection::vec(any::<bool>(), 0..64)) {
+        let image = models.last().unwrap().image(Version::V2);
+        for section in Section::ALL {
+            let forwards: Vec<&[u8]> = image.records(section).collect();
+            let mut backwards: Vec<&[u8]> = image.records(section).rev().collect();
+            backwards.reverse();
+            prop_assert_eq!(&backwards, &forwards);
+            let (mut records, mut front, mut back) = (image.records(section), Vec::new(), Vec::new());
+            for is_front in turns.iter().copied().chain([true; 64]) {
+                if is_front { front.extend(records.next()) } else { back.extend(records.next_back()) }
+            }
+            back.reverse();
+            prop_assert_eq!([front, back].concat(), forwards);
+            prop_assert!(records.next_back().is_none());
+        }
+    }
+
+    #[test]
     fn c_frm_01_any_split_of_the_input_gives_the_same_output(
         queries in proptest::collection::vec(0..4_u8, 1..5),
         cuts in proptest::collection::vec(0..60_usize, 0..6),
