@@ -47,6 +47,9 @@ const FEED_ALLOWED: [&str; 20] = [
     "cfg-if",
 ];
 
+/// The features of `net` without which others build it; the workspace has all of them.
+const NET_FEATURES: [&str; 3] = ["", "tls", "ssh"];
+
 pub(crate) type Outcome = Result<(), String>;
 
 /// Every test of the workspace, then the interop matrix. nextest runs them in parallel where it is installed; it does not run those in
@@ -70,6 +73,11 @@ pub(crate) fn test(arguments: &TestArguments) -> Outcome {
 pub(crate) fn check() -> Outcome {
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    for features in NET_FEATURES {
+        let net =
+            ["clippy", "--package", "rtrcast-net", "--all-targets", "--no-default-features", "--features", features];
+        cargo(&[net.as_slice(), &["--", "-D", "warnings"]].concat())?;
+    }
     // A link that leads nowhere is an error.
     let strict = [("RUSTDOCFLAGS", "-D warnings")];
     cargo_with(&["doc", "--workspace", "--no-deps", "--document-private-items"], &strict)?;
