@@ -61,7 +61,7 @@ pub enum ClientEvent {
     Negotiated(Version),
     /// The cache has new data, and they are asked for.
     Notified(Serial),
-    /// A response is complete and applied: [`ClientSession::data`] is this now, unless what came behind it, or the time,
+    /// A response is complete and applied: [`ClientSession::data`](super::ClientSession::data) is this now, unless what came behind it, or the time,
     /// has flushed it already.
     Updated(Update),
     /// The cache can't go on from the serial that it was asked for, and is asked for everything.
