@@ -1,80 +1,13 @@
 //! What the end of a connection means: for the data, and for when to connect again.
 
+use super::output::{Again, ConnectionEnd, FlushReason};
 use super::{ClientEvent, ClientSession, Connection, Exchange, Link, NEVER};
 use crate::limits;
 use crate::time::{Moment, Timing};
 use crate::version::Version;
 use crate::violation::{ErrorCode, Violation};
 use alloc::string::ToString;
-use core::fmt;
 use core::time::Duration;
-
-/// Why a connection ended, or was not to be had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConnectionEnd {
-    /// There was none.
-    NotConnected,
-    /// The cache ended it without having answered anything.
-    Unanswered,
-    /// The cache ended it, or it broke, between responses.
-    Lost,
-    /// The cache ended it, or it broke, in the middle of a response.
-    CutShort,
-    /// The cache owed an answer and was silent for too long.
-    Silent,
-    /// The cache and this router have no version in common.
-    VersionRefused,
-    /// The cache sent an Error Report with this code; none if it was malformed.
-    PeerReported(Option<u16>),
-    /// The cache knows nothing of the session that the router wanted to go on from, and said so by code 0 as old
-    /// caches do: everything is asked for on a new connection. [R-ERR-04]
-    SessionForgotten,
-    /// The cache restarts (code 12).
-    Restarting,
-    /// The cache shuts down (code 13).
-    ShutDown,
-    /// The cache broke the protocol.
-    Violation(Violation),
-    /// There was no memory for the data.
-    NoMemory,
-    /// The router was told to stop.
-    Stopped,
-}
-
-impl fmt::Display for ConnectionEnd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ConnectionEnd::NotConnected => f.write_str("there is no connection"),
-            ConnectionEnd::Unanswered => f.write_str("the cache closed the connection without an answer"),
-            ConnectionEnd::Lost => f.write_str("the cache closed the connection"),
-            ConnectionEnd::CutShort => f.write_str("the connection ended in the middle of a response"),
-            ConnectionEnd::Silent => f.write_str("the cache is silent"),
-            ConnectionEnd::VersionRefused => f.write_str("the cache speaks none of our versions"),
-            ConnectionEnd::PeerReported(Some(code)) => match ErrorCode::from_number(*code) {
-                Some(code) => write!(f, "the cache reported error {code}"),
-                None => write!(f, "the cache reported error {code}, which no text defines"),
-            },
-            ConnectionEnd::PeerReported(None) => f.write_str("the cache sent a malformed Error Report"),
-            ConnectionEnd::SessionForgotten => f.write_str("the cache does not know our session any more"),
-            ConnectionEnd::Restarting => f.write_str("the cache restarts"),
-            ConnectionEnd::ShutDown => f.write_str("the cache shuts down"),
-            ConnectionEnd::Violation(violation) => write!(f, "the cache broke the protocol: {violation}"),
-            ConnectionEnd::NoMemory => f.write_str("there is no memory for the data"),
-            ConnectionEnd::Stopped => f.write_str("stopped"),
-        }
-    }
-}
-
-/// When the next connection is tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Again {
-    /// Now, in another way than before.
-    AtOnce,
-    /// Then.
-    At(Moment),
-    /// The router was told to stop.
-    Never,
-}
 
 /// What failed when another connection is made after a pause.
 enum Failed {
@@ -82,33 +15,6 @@ enum Failed {
     ToConnect,
     /// The one that there was.
     Connected,
-}
-
-/// Why data may not be used any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FlushReason {
-    /// Their Expire interval has passed. [R-SYN-08]
-    Expired,
-    /// The cache broke the protocol in a way that makes its data doubtful. [R-SID-01] [R-ERR-01]
-    Violation(Violation),
-    /// The cache sent a fatal Error Report with this code; none if it was malformed. [R-ERR-01] [R-ERR-02]
-    PeerReported(Option<u16>),
-    /// This fatal error was reported to the cache.
-    Reported(ErrorCode),
-    /// The cache shuts down (code 13). [R-ERR-03]
-    ShutDown,
-}
-
-impl fmt::Display for FlushReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            FlushReason::Expired => f.write_str("they have expired"),
-            FlushReason::Violation(violation) => write!(f, "the cache broke the protocol: {violation}"),
-            FlushReason::PeerReported(code) => fmt::Display::fmt(&ConnectionEnd::PeerReported(*code), f),
-            FlushReason::Reported(code) => write!(f, "error {code} was reported"),
-            FlushReason::ShutDown => fmt::Display::fmt(&ConnectionEnd::ShutDown, f),
-        }
-    }
 }
 
 impl ClientSession {

@@ -4,8 +4,9 @@
 //! and when to connect again. What comes out of [`ClientSession::next`] says when to connect, what to write, when to
 //! close; nothing that a cache does is an error of an input.
 //!
-//! `output.rs` has what it says, `negotiate.rs` finds the version, `input.rs` reads PDUs and judges them, `sync.rs` decides what to ask and when,
-//! `update.rs` collects a response and applies it, `ending.rs` says what the end of a connection means.
+//! `output.rs` has what comes of it, `negotiate.rs` finds the version, `input.rs` reads PDUs and judges them, `sync.rs`
+//! decides what to ask and when, `update.rs` collects a response and applies it, `ending.rs` says what the end of a
+//! connection means.
 
 mod ending;
 mod input;
@@ -16,8 +17,7 @@ mod update;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-pub use ending::{Again, ConnectionEnd, FlushReason};
-pub use output::{ClientEvent, ClientOutput, ClientPolicy};
+pub use output::{Again, ClientEvent, ClientOutput, ClientPolicy, ConnectionEnd, FlushReason};
 pub use update::{Applied, Changes, Update};
 
 use crate::image::Image;
