@@ -19,7 +19,7 @@
 //!
 //! ```
 //! use rtrcast_proto::*;
-//! use alloc::sync::Arc;
+//! use std::sync::Arc;
 //!
 //! // A data set of one VRP.
 //! let mut writer = ImageWriter::new(Version::V1, Vec::new());
