@@ -3,23 +3,14 @@
 //! Closing a socket with unread input makes the kernel send a reset, which destroys what the peer has not read yet
 //! (RFC 1122 section 4.2.2.13): an Error Report would be lost although it was written.
 
-use crate::transport::{Socket, Transport};
-use std::future::poll_fn;
+use crate::drain::{DRAIN_MAX, DRAIN_OCTETS_MAX, drain_in_time};
+use crate::transport::Transport;
 use std::io;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long the peer's end is waited for.
-pub const DRAIN_MAX: Duration = Duration::from_secs(5);
-
 /// How long the end of a connection that makes room for another may take.
 const DISPLACED_END_MAX: Duration = Duration::from_millis(200);
-
-/// How much of what a router still sends is read and discarded.
-pub const DRAIN_OCTETS_MAX: usize = 1024 * 1024;
-
-/// The same of what a cache still sends, which may be in the middle of a large response when it is told of a mistake.
-pub const DRAIN_RESPONSE_OCTETS_MAX: usize = 64 * 1024 * 1024;
 
 /// Whether the peer ended its side in time; `Err` if it did not even take what is still to be said.
 pub(crate) async fn in_order(transport: &mut Transport, peer_ended: bool, octets_max: usize) -> io::Result<bool> {
@@ -52,25 +43,4 @@ pub(crate) async fn for_another(transport: &mut Transport) -> bool {
         }
     }
     false
-}
-
-/// Reads and discards until the peer's end, or for as long and as much as it is worth: whether it ended.
-pub(crate) async fn drain_in_time(socket: &Socket, octets_max: usize) -> io::Result<bool> {
-    timeout(DRAIN_MAX, drain(socket, octets_max)).await.unwrap_or(Ok(false))
-}
-
-async fn drain(socket: &Socket, octets_max: usize) -> io::Result<bool> {
-    let mut discarded = 0;
-    while discarded < octets_max {
-        let octets = match poll_fn(|context| socket.poll_read(context, &mut [0; 16 * 1024])).await {
-            // It has read what it wanted, and goes without ceremony.
-            Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::NotConnected) => 0,
-            result => result?,
-        };
-        if octets == 0 {
-            return Ok(true);
-        }
-        discarded += octets;
-    }
-    Ok(false)
 }

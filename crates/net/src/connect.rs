@@ -5,6 +5,7 @@
 use crate::clock::Clock;
 use crate::close;
 use crate::dial::Dialer;
+use crate::drain;
 use crate::memfd::DataSink;
 use crate::moving::{Moved, Writing, move_octets};
 #[cfg(feature = "ssh")]
@@ -148,10 +149,10 @@ impl<F: Follower> Following<'_, F> {
         // Whatever goes wrong here, the connection is over.
         let _ = match self.has_last_words {
             true => {
-                let octets_max = close::DRAIN_RESPONSE_OCTETS_MAX;
+                let octets_max = drain::DRAIN_RESPONSE_OCTETS_MAX;
                 close::in_order(&mut transport, self.peer_ended, octets_max).await.map(|_| ())
             }
-            false => timeout(close::DRAIN_MAX, transport.end()).await.unwrap_or(Ok(())),
+            false => timeout(drain::DRAIN_MAX, transport.end()).await.unwrap_or(Ok(())),
         };
         self.has_last_words = false;
     }

@@ -6,6 +6,7 @@
 use crate::admission::Guest;
 use crate::clock::Clock;
 use crate::close;
+use crate::drain;
 use crate::moving::{Moved, Writing, poll_octets};
 use crate::observe::End;
 use crate::publish::{Published, Wanted};
@@ -174,7 +175,7 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
         if self.displaced {
             return End::Ordered { peer_ended: close::for_another(&mut self.transport).await };
         }
-        match close::in_order(&mut self.transport, self.peer_ended, close::DRAIN_OCTETS_MAX).await {
+        match close::in_order(&mut self.transport, self.peer_ended, drain::DRAIN_OCTETS_MAX).await {
             Ok(peer_ended) => End::Ordered { peer_ended },
             Err(error) => End::Lost(error),
         }
@@ -220,7 +221,7 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
     fn write_deadline(&self) -> Option<Moment> {
         self.writing.as_ref().map(|writing| match self.closing_since {
             // A stall from before does not count: a router that pauses for a while still gets its last words.
-            Some(since) => writing.progress.max(since).after(close::DRAIN_MAX).min(since.after(LAST_WORDS_MAX)),
+            Some(since) => writing.progress.max(since).after(drain::DRAIN_MAX).min(since.after(LAST_WORDS_MAX)),
             None => writing.progress.after(self.stall_max),
         })
     }

@@ -52,6 +52,7 @@ mod clock;
 mod close;
 mod connect;
 mod dial;
+mod drain;
 mod drive;
 mod ip_prefix;
 mod listen;
@@ -81,9 +82,9 @@ pub use activation::{ACTIVATED_MAX, Activated, ActivatedListener, ActivationErro
 pub use admission::{Counts, DISPLACE_AFTER, Door, Guest, Limits, Lists, Refused, Room};
 pub use cache::{Cache, CacheOptions, STOP_GRACE_MAX};
 pub use clock::Clock;
-pub use close::{DRAIN_MAX, DRAIN_OCTETS_MAX, DRAIN_RESPONSE_OCTETS_MAX};
 pub use connect::{Direction, Follower, follow};
 pub use dial::{CONNECT_MAX, Dialer};
+pub use drain::{DRAIN_MAX, DRAIN_OCTETS_MAX, DRAIN_RESPONSE_OCTETS_MAX};
 pub use drive::LAST_WORDS_MAX;
 pub use ip_prefix::{IpPrefix, IpPrefixError, PrefixMap};
 pub use listen::{BACKLOG, Ipv4Beside, Listener, listen};

@@ -3,7 +3,9 @@
 //! Options that only take away what is not offered here anyway are accepted. Every other option would be a restriction
 //! that is not kept, so it refuses the file.
 
-use super::{LineError, SUBSYSTEM, key, pattern};
+use super::line_error::LineError;
+use super::names::SUBSYSTEM;
+use super::{key, pattern};
 use russh::keys::PublicKey;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -95,7 +97,7 @@ fn read_entry(line: &str) -> Result<Entry, String> {
     let (kind, rest) = split_word(rest);
     let (text, _comment) = split_word(rest);
     if !is_key_type(kind) {
-        return Err(format!("no type of key behind the options, but {:?}", super::printable(kind)));
+        return Err(format!("no type of key behind the options, but {:?}", super::names::printable(kind)));
     }
     let mut entry = Entry { key: key::read_public(kind, text)?, from: None, expires: None };
     for option in options {
@@ -145,13 +147,13 @@ fn take_option(entry: &mut Entry, option: &str) -> Result<(), String> {
         // Elsewhere it replaces whatever is asked for, the subsystem too; only this one changes nothing.
         ("command", Some(SUBSYSTEM)) => {}
         ("command", _) => {
-            let option = super::printable(option);
+            let option = super::names::printable(option);
             return Err(format!("{option} is a restriction that is not kept: only command={SUBSYSTEM} is taken"));
         }
         ("cert-authority", _) => return Err("certificates (cert-authority) are not supported".to_owned()),
         (name, None) if WITHOUT_EFFECT.contains(&name) => {}
         (name, Some(_)) if WITHOUT_EFFECT_WITH_VALUE.contains(&name) => {}
-        _ => return Err(format!("option {} is not supported", super::printable(option))),
+        _ => return Err(format!("option {} is not supported", super::names::printable(option))),
     }
     Ok(())
 }
@@ -162,7 +164,7 @@ fn read_from(list: &str) -> Result<Vec<From>, String> {
 
 fn read_pattern(text: &str) -> Result<From, String> {
     let (is_negated, text) = text.strip_prefix('!').map_or((false, text), |rest| (true, rest));
-    let refused = |what: &str| format!("from={}: {what}", super::printable(text));
+    let refused = |what: &str| format!("from={}: {what}", super::names::printable(text));
     if let Some((address, length)) = text.split_once('/') {
         let address: IpAddr = address.parse().map_err(|_| refused("not an address before the /"))?;
         let length: u8 = length.parse().map_err(|_| refused("not a prefix length"))?;
@@ -226,7 +228,7 @@ fn prefix_of_host(address: IpAddr) -> u128 {
 
 /// `YYYYMMDD[HHMM[SS]]Z`. Without the Z OpenSSH takes the zone of its machine, which this program does not know.
 fn read_time(text: &str) -> Result<SystemTime, String> {
-    let refused = || format!("expiry-time={} is not YYYYMMDDZ or YYYYMMDDHHMM[SS]Z", super::printable(text));
+    let refused = || format!("expiry-time={} is not YYYYMMDDZ or YYYYMMDDHHMM[SS]Z", super::names::printable(text));
     let Some(digits) = text.strip_suffix(['Z', 'z']) else {
         return Err(format!("{}; only times in UTC are understood, with a Z at the end", refused()));
     };

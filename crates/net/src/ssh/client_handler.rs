@@ -3,7 +3,7 @@
 use super::failure::ConnectFailure;
 use super::key::{fingerprint, public_line};
 use super::known_hosts::{self, HostKey, KnownHosts};
-use super::printable;
+use super::names::printable;
 use russh::ChannelId;
 use russh::client::{DisconnectReason, Handle, Handler, Session};
 use russh::keys::{Algorithm, PublicKeyOrCertificate};

@@ -1,6 +1,6 @@
 //! Failures of a router's side: why there is no SSH session with a cache.
 
-use super::SUBSYSTEM;
+use super::names::SUBSYSTEM;
 use std::error::Error;
 use std::fmt;
 use std::io;

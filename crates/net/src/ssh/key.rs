@@ -124,7 +124,7 @@ pub(super) fn read_public(kind: &str, text: &str) -> Result<PublicKey, String> {
     }
     let key = PublicKey::from_openssh(&format!("{kind} {text}")).map_err(|error| match error {
         ssh_key::Error::AlgorithmUnknown | ssh_key::Error::AlgorithmUnsupported { .. } => {
-            format!("keys of type {} are not supported", super::printable(kind))
+            format!("keys of type {} are not supported", super::names::printable(kind))
         }
         error => format!("no public key: {error}"),
     })?;

@@ -1,6 +1,7 @@
 //! OpenSSH's `known_hosts`: which host keys a cache may show.
 
-use super::{LineError, key, pattern};
+use super::line_error::LineError;
+use super::{key, pattern};
 use hmac::{Hmac, KeyInit, Mac};
 use russh::keys::PublicKey;
 use russh::keys::ssh_encoding::base64::{Base64, Encoding};

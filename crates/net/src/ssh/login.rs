@@ -3,11 +3,12 @@
 //! Whatever it asks for beside the subsystem gets the protocol's failure message: shells, commands, terminals,
 //! forwarding, second channels and subsystems.
 
+use super::describe;
 use super::key::fingerprint;
 use super::line::Shared;
 use super::logins::{ATTEMPTS_MAX, Logins, OFFERS_MAX};
+use super::names::{SUBSYSTEM, printable};
 use super::user::check_user;
-use super::{SUBSYSTEM, describe, printable};
 use crate::transport::Nudges;
 use russh::keys::{Algorithm, PublicKey};
 use russh::server::{Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey};

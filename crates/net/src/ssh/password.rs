@@ -1,6 +1,7 @@
 //! Passwords: a file of `user:$argon2id$...` lines, and their verification, which is costly on purpose.
 
-use super::{LineError, turn, user};
+use super::line_error::LineError;
+use super::{turn, user};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, Params};

@@ -1,11 +1,13 @@
 //! The cache's side: what all its SSH connections share, and how one comes to a session.
 
+use super::algorithms;
 use super::key::SshKey;
+use super::line::Line;
 use super::login::{Login, Notes, Opened};
 use super::logins::{ATTEMPTS_MAX, Logins, OFFERS_MAX};
+use super::names::printable;
 use super::user::check_user;
-use super::{Line, algorithms, printable};
-use crate::close;
+use crate::drain;
 use crate::transport::{Socket, Ssh};
 use russh::SshId;
 use russh::server::{Config, RunningSession, run_stream};
@@ -177,7 +179,7 @@ pub(crate) async fn accept(
     poll_fn(|context| line.shared().poll_over(context)).await;
     // The connection is over, however it ends.
     let _ = line.socket().half_close();
-    let _ = close::drain_in_time(line.socket(), close::DRAIN_OCTETS_MAX).await;
+    let _ = drain::drain_in_time(line.socket(), drain::DRAIN_OCTETS_MAX).await;
     Err(HandshakeFailure { reason, is_probe: !line.shared().has_received() })
 }
 

@@ -3,7 +3,7 @@
 use super::anchors::{AnchoredServers, Anchors};
 use super::failure::{HandshakeFailure, Side};
 use super::{TlsError, TlsIdentity, describe, provider};
-use crate::close;
+use crate::drain;
 use crate::transport::{Socket, Tls};
 use rustls::client::{ClientConnection, Resumption};
 use rustls::pki_types::ServerName;
@@ -65,7 +65,7 @@ pub(crate) async fn connect(socket: Socket, client: &TlsClient, host: &str) -> R
     let connection = connection.map_err(|error| HandshakeFailure::new(&error, Side::Router))?;
     let mut tls = Box::new(Tls::new(socket, connection.into()));
     if let Err(failure) = tls.handshake().await {
-        tls.leave(close::DRAIN_OCTETS_MAX).await;
+        tls.leave(drain::DRAIN_OCTETS_MAX).await;
         return Err(failure);
     }
     Ok(tls)

@@ -6,7 +6,7 @@
 use super::clients::{AddressCheck, AddressVerifier, ClientCertificates, Verifier};
 use super::failure::{HandshakeFailure, Side};
 use super::{CrlOrigin, TlsError, TlsIdentity, Validity, name, provider};
-use crate::close;
+use crate::drain;
 use crate::transport::{Socket, Tls};
 use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::ClientCertVerifier;
@@ -105,7 +105,7 @@ pub(crate) async fn accept(
     let connection = connection.map_err(|error| HandshakeFailure::new(&error, Side::Cache))?;
     let mut tls = Box::new(Tls::new(socket, connection.into()));
     if let Err(failure) = tls.handshake().await {
-        tls.leave(close::DRAIN_OCTETS_MAX).await;
+        tls.leave(drain::DRAIN_OCTETS_MAX).await;
         return Err(match failure {
             HandshakeFailure::Lost(_) if !tls.has_received() => HandshakeFailure::Probed,
             failure => failure,

@@ -4,7 +4,7 @@
 //! is at hand for the ordered close, and what came before a failure is heard before it.
 
 use super::Socket;
-use crate::close;
+use crate::drain;
 use crate::tls::{HandshakeFailure, Side};
 use rustls::Connection;
 use std::future::poll_fn;
@@ -101,7 +101,7 @@ impl Tls {
     pub(crate) async fn leave(&mut self, octets_max: usize) {
         // It is over, whatever goes wrong here.
         if self.socket.half_close().is_ok() {
-            let _ = close::drain_in_time(&self.socket, octets_max).await;
+            let _ = drain::drain_in_time(&self.socket, octets_max).await;
         }
     }
 

@@ -80,7 +80,7 @@ async fn s_06_data_then_eof_exit_status_close_disconnect() {
     write(&mut cache, &chunks).await.unwrap();
     let ending = async {
         cache.end().await.unwrap();
-        crate::close::drain_in_time(cache.socket(), 1).await.unwrap()
+        crate::drain::drain_in_time(cache.socket(), 1).await.unwrap()
     };
     let (peer_ended, seen) = tokio::join!(ending, visit.until_end());
     assert!(peer_ended);
@@ -225,7 +225,7 @@ async fn s_01_all_last_words_arrive_from_many_sessions_at_once() {
                 assert_eq!(poll_fn(|context| cache.poll_read(context, &mut [0])).await.unwrap(), 1);
                 write(&mut cache, &chunks).await.unwrap();
                 cache.end().await.unwrap();
-                crate::close::drain_in_time(cache.socket(), 1024).await.unwrap()
+                crate::drain::drain_in_time(cache.socket(), 1024).await.unwrap()
             });
             // More than is read, so that there is something left at the end.
             write(&mut router, &response(20).0).await.unwrap();
