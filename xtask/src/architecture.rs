@@ -15,17 +15,33 @@ const MAP: &str = "## Code map";
 pub(crate) fn check() -> Result<(), String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask has no parent directory")?;
     let document = fs::read_to_string(root.join(DOCUMENT)).map_err(|error| format!("{DOCUMENT}: {error}"))?;
+    let (paths, wrong) = compare(root, &document)?;
+    if wrong.is_empty() {
+        println!("{DOCUMENT}: {paths} paths, all there");
+        Ok(())
+    } else {
+        Err(format!("{DOCUMENT} and the folders disagree:\n  {}", wrong.join("\n  ")))
+    }
+}
+
+/// How many paths the document names, and what is wrong with them.
+fn compare(root: &Path, document: &str) -> Result<(usize, Vec<String>), String> {
+    if document.matches('`').count() % 2 == 1 {
+        return Err(format!("{DOCUMENT}: a backtick has no other one"));
+    }
     let (before, map) = document.split_once(MAP).ok_or_else(|| format!("{DOCUMENT} has no section {MAP:?}"))?;
     let (map, after) = map.split_once("\n## ").unwrap_or((map, ""));
     let mut paths = 0;
     let mut wrong = Vec::new();
+    let mut crates = names(&root.join("crates"))?;
     for section in map.split("\n### ").skip(1) {
         let (heading, body) = section.split_once('\n').unwrap_or((section, ""));
         let package =
             quoted(heading).next().ok_or_else(|| format!("{DOCUMENT}: heading {heading:?} names no crate"))?;
+        crates.remove(package.trim_start_matches("crates/"));
         let source = root.join(package).join("src");
         let mut named = BTreeSet::new();
-        for item in body.split("\n* ").skip(1) {
+        for item in body.split("\n* ") {
             let mut folder = "";
             for path in quoted(item).filter(|path| is_path(path)) {
                 paths += 1;
@@ -37,10 +53,14 @@ pub(crate) fn check() -> Result<(), String> {
                 }
             }
         }
-        wrong.extend(top(&source)?.difference(&named).map(|name| format!("{package}: {name} is not in the map")));
+        let roots = ["lib.rs", "main.rs", "tests"];
+        let top = names(&source)?.into_iter().filter(|name| !roots.contains(&name.as_str()));
+        wrong.extend(
+            top.filter(|name| !named.contains(name)).map(|name| format!("{package}: {name} is not in the map")),
+        );
     }
-    let elsewhere = quoted(before).chain(quoted(after)).filter(|path| is_path(path) && path.contains('/'));
-    for path in elsewhere {
+    wrong.extend(crates.iter().map(|name| format!("crates/{name} is not in the map")));
+    for path in quoted(before).chain(quoted(after)).filter(|path| is_path(path) && path.contains('/')) {
         paths += 1;
         let (package, rest) = path.split_once('/').unwrap_or((path, ""));
         let places: [PathBuf; 4] = [
@@ -53,12 +73,7 @@ pub(crate) fn check() -> Result<(), String> {
             wrong.push(format!("there is no {path}"));
         }
     }
-    if wrong.is_empty() {
-        println!("{DOCUMENT}: {paths} paths, all there");
-        Ok(())
-    } else {
-        Err(format!("{DOCUMENT} and the folders disagree:\n  {}", wrong.join("\n  ")))
-    }
+    Ok((paths, wrong))
 }
 
 /// What stands between backticks.
@@ -71,11 +86,10 @@ fn is_path(text: &str) -> bool {
     (text.ends_with(".rs") || text.ends_with('/')) && text.bytes().all(is_plain)
 }
 
-/// The files and folders at the top of a crate, its root and the tests of that aside.
-fn top(source: &Path) -> Result<BTreeSet<String>, String> {
-    let entries = fs::read_dir(source).map_err(|error| format!("{}: {error}", source.display()))?;
-    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-    Ok(names.filter(|name| !["lib.rs", "main.rs", "tests"].contains(&name.as_str())).collect())
+/// The names of what is in a folder.
+fn names(folder: &Path) -> Result<BTreeSet<String>, String> {
+    let entries = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    Ok(entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect())
 }
 
 #[cfg(test)]
@@ -87,5 +101,30 @@ mod tests {
         let text = "* `tls/`: certificates (`anchors.rs`), `Arc`, `cargo xtask check`, `proto/limits.rs`";
         let paths: Vec<&str> = quoted(text).filter(|path| is_path(path)).collect();
         assert_eq!(paths, ["tls/", "anchors.rs", "proto/limits.rs"]);
+    }
+    #[test]
+    fn the_map_and_the_folders_disagree() {
+        let root = std::env::temp_dir().join(format!("xtask-architecture-{}", std::process::id()));
+        for path in
+            ["crates/net/src/lib.rs", "crates/net/src/tls/anchors.rs", "crates/net/src/sys.rs", "crates/sim/src/lib.rs"]
+        {
+            let path = root.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let compared = |items: &str| {
+            compare(&root, &format!("## Code map\n\n### `crates/net`: it\n\n{items}\n\n## Next\n`net/gone.rs`\n"))
+        };
+        let wrong = compared("Over `old.rs`.\n\n* `tls/`: `anchors.rs`, `none.rs`").unwrap();
+        let expected = [
+            "crates/net: there is no old.rs",
+            "crates/net: there is no tls/none.rs",
+            "crates/net: sys.rs is not in the map",
+            "crates/sim is not in the map",
+            "there is no net/gone.rs",
+        ];
+        assert_eq!(wrong, (5, expected.map(str::to_owned).to_vec()));
+        assert_eq!(compared("* `tls/").unwrap_err(), "ARCHITECTURE.md: a backtick has no other one");
+        fs::remove_dir_all(&root).unwrap();
     }
 }

@@ -74,14 +74,22 @@ impl Crate {
     }
 
     /// Which files each file imports something of.
-    pub(crate) fn imports(&self) -> BTreeMap<PathBuf, BTreeSet<PathBuf>> {
+    pub(crate) fn imports(&self) -> Result<BTreeMap<PathBuf, BTreeSet<PathBuf>>, String> {
         let mut imports: BTreeMap<PathBuf, BTreeSet<PathBuf>> = BTreeMap::new();
         for (at, module) in &self.modules {
             let from = imports.entry(module.file.clone()).or_default();
-            let targets = module.paths.iter().filter_map(|path| self.file_of(at, path, 0));
-            from.extend(targets.filter(|target| *target != module.file));
+            for path in &module.paths {
+                match self.file_of(at, path, 0) {
+                    Some(target) => _ = (target != module.file).then(|| from.insert(target)),
+                    None if path.first().is_some_and(|first| ["crate", "self", "super"].contains(&first.as_str())) => {
+                        return Err(format!("{}: nothing found by {}", module.file.display(), path.join("::")));
+                    }
+                    // Of another crate.
+                    None => {}
+                }
+            }
         }
-        imports
+        Ok(imports)
     }
 
     /// The file that defines what a path in this module leads to, or `None` for what is not of this crate.
@@ -197,4 +205,60 @@ fn name(item: &Item) -> Option<String> {
         }
         .to_string(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes a crate, and says what each file imports.
+    fn imports(name: &str, files: &[(&str, &str)]) -> Result<Vec<String>, String> {
+        let root = std::env::temp_dir().join(format!("xtask-imports-{}-{name}", std::process::id()));
+        for (path, text) in files {
+            let path = root.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let imports = Crate::read(&root).and_then(|read| read.imports());
+        fs::remove_dir_all(&root).unwrap();
+        let shown = |path: &Path| path.strip_prefix(&root).unwrap().display().to_string();
+        let of_file = |(from, targets): (&PathBuf, &BTreeSet<PathBuf>)| {
+            let targets: Vec<String> = targets.iter().map(|target| shown(target)).collect();
+            format!("{}: {}", shown(from), targets.join(" "))
+        };
+        imports.map(|imports| imports.iter().map(of_file).collect())
+    }
+
+    #[test]
+    fn imports_lead_to_the_file_that_defines_what_they_name() {
+        let found = imports(
+            "all",
+            &[
+                ("lib.rs", "mod a; mod b; mod c; pub use a::A; mod inside { pub struct I; use super::c::*; }"),
+                ("a.rs", "pub struct A; use std::fmt; use crate::b as other; fn f(_: other::deep::D) {}"),
+                ("b/mod.rs", "pub(crate) mod deep; pub use deep::D as Renamed;"),
+                (
+                    "b/deep.rs",
+                    "pub struct D; fn f() { super::super::c::g(); } #[cfg(test)] mod tests { use crate::a::A; }",
+                ),
+                ("c.rs", "pub fn g() { use crate::{A, b::Renamed}; }"),
+            ],
+        );
+        assert_eq!(
+            found.unwrap(),
+            [
+                "a.rs: b/deep.rs b/mod.rs",
+                "b/deep.rs: c.rs",
+                "b/mod.rs: b/deep.rs",
+                "c.rs: a.rs b/deep.rs",
+                "lib.rs: a.rs c.rs",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_path_that_leads_nowhere_is_an_error() {
+        let found = imports("none", &[("lib.rs", "mod a;"), ("a.rs", "use crate::gone::X;")]).unwrap_err();
+        assert!(found.ends_with("a.rs: nothing found by crate::gone::X"), "{found}");
+    }
 }
