@@ -1,6 +1,6 @@
 //! How caches are connected to: what the options mean for one, and why it did not work.
 //!
-//! Whoever connects (`command/dump/`, `source/rtr.rs`) or only tries the files out (`plan.rs`) gets a dialer here.
+//! Whoever connects (`command/dump/`, `source/rtr.rs`) or only tries the files out (`config/plan.rs`) gets a dialer here.
 
 use crate::cli::DialOptions;
 use crate::config::options::Senseless;
