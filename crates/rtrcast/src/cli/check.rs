@@ -19,7 +19,8 @@ Examples:
 
 Lines that begin with \"warning:\" name what is no mistake of a file, but what `serve` would not do as expected: data that \
 are too old, for instance.
-Exit codes: 0 all well, perhaps with warnings, 2 wrong usage, 3 something is wrong with a file.";
+Exit codes: 0 all well, perhaps with warnings, 2 wrong usage, 3 something is wrong with a file, 5 the output can't be \
+written.";
 
 /// What `rtrcast check` is told.
 #[derive(Args, Debug)]

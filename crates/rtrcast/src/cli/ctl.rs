@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[derive(Args, Debug)]
 #[command(
     arg_required_else_help = true,
-    after_help = "Exit codes: 0 done, 2 wrong usage or no such source, 10 no cache answers."
+    after_help = "Exit codes: 0 done, 2 wrong usage or no such source, 5 the output can't be written, 10 no cache answers."
 )]
 pub(crate) struct CtlArguments {
     #[command(subcommand)]

@@ -1,5 +1,6 @@
 //! `rtrcast check`: says what is wrong with configuration, SLURM and data files, and what SLURM would do.
 
+use super::print;
 use crate::cli::{CheckArguments, DialOptions};
 use crate::clock::unix_now;
 use crate::config::CommandLine;
@@ -21,7 +22,6 @@ use rtrcast_feed::write::utc;
 use rtrcast_feed::{Overlaps, ReadError, Reason, Slurm, SlurmDialect, Table};
 use rtrcast_proto::{Image, Moment, Profile, ServerPolicy, Version, VersionRange};
 use std::ffi::OsStr;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,11 +43,13 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<(), Failure> {
         slurm: Vec::new(),
         complaints: 0,
         warnings: 0,
+        printed: Ok(()),
     };
     for path in &arguments.files {
         checker.file(path);
     }
     checker.together(&arguments.source);
+    checker.printed?;
     match checker.complaints {
         0 => Ok(()),
         1 => Err(Failure::Config("1 complaint".to_owned())),
@@ -65,23 +67,27 @@ struct Checker {
     complaints: usize,
     /// What is no mistake of a file, but not what was expected.
     warnings: usize,
+    /// Whether what was printed could be.
+    printed: Result<(), Failure>,
 }
 
 impl Checker {
-    /// Says a line. Whoever asked may not want to read it.
-    fn say(line: &str) {
-        let _ = writeln!(std::io::stdout(), "{line}");
+    /// Prints a line.
+    fn say(&mut self, line: &str) {
+        if self.printed.is_ok() {
+            self.printed = print(&format!("{line}\n"));
+        }
     }
 
     fn complain(&mut self, line: &str) {
         self.complaints += 1;
-        Checker::say(line);
+        self.say(line);
     }
 
     /// The same in lines: of many mistakes not each has one.
     fn complain_in_lines(&mut self, lines: &[String], mistakes: usize) {
         self.complaints += mistakes;
-        lines.iter().for_each(|line| Checker::say(line));
+        lines.iter().for_each(|line| self.say(line));
     }
 
     fn file(&mut self, path: &Path) {
@@ -110,7 +116,7 @@ impl Checker {
             Ok((plan, files, listeners)) => {
                 for (name, file) in files.iter().flatten().flatten() {
                     if let Some(note) = describe_read_as_empty(file) {
-                        Checker::say(&format!("{}: note: {name}: {note}", path.display()));
+                        self.say(&format!("{}: note: {name}: {note}", path.display()));
                     }
                 }
                 // A directory is as many files as it has.
@@ -126,7 +132,7 @@ impl Checker {
                     (0, warnings) => format!(", {}", count(warnings, "warning")),
                     (_, _) => String::new(),
                 };
-                Checker::say(&format!("{}: a configuration with {sources} and {slurm}{verdict}", path.display()));
+                self.say(&format!("{}: a configuration with {sources} and {slurm}{verdict}", path.display()));
             }
             Err(Failure::Slurm { lines, mistakes }) => self.complain_in_lines(&lines, mistakes),
             Err(failure) => self.complain(&failure.to_string()),
@@ -146,7 +152,7 @@ impl Checker {
             if let Source::File(file) = &followed.place
                 && !file.exists()
             {
-                Checker::say(&format!("{path}: note: {} is not there yet", followed.place));
+                self.say(&format!("{path}: note: {} is not there yet", followed.place));
             }
         }
         // What lies elsewhere is not fetched: a check is quick, and asks nobody.
@@ -176,9 +182,9 @@ impl Checker {
                 let (filters, assertions) = (count(filters, "filter"), count(assertions, "assertion"));
                 let note = describe_read_as_empty(&file);
                 let verdict = if note.is_none() { ", all well" } else { "" };
-                Checker::say(&format!("{name}: SLURM with {filters} and {assertions}{verdict}"));
+                self.say(&format!("{name}: SLURM with {filters} and {assertions}{verdict}"));
                 if let Some(note) = note {
-                    Checker::say(&format!("{name}: note: {note}"));
+                    self.say(&format!("{name}: note: {note}"));
                 }
                 self.slurm.push((name, file));
             }
@@ -200,7 +206,7 @@ impl Checker {
         if files.is_empty() {
             let words =
                 "there is no file in it whose name ends in .slurm or .json, so nothing of it would be in effect";
-            Checker::say(&format!("{name}: note: {words}"));
+            self.say(&format!("{name}: note: {words}"));
         }
         files.into_iter().for_each(|file| self.slurm(file));
         // What begins with a dot is not meant to be read by anybody.
@@ -212,9 +218,7 @@ impl Checker {
             let named: Vec<&str> = others.iter().take(OTHERS_NAMED_MAX).map(String::as_str).collect();
             let more = if others.len() > named.len() { ", ..." } else { "" };
             let named = named.join(", ");
-            Checker::say(&format!(
-                "{name}: note: not read, as the name does not end in .slurm or .json: {named}{more}"
-            ));
+            self.say(&format!("{name}: note: not read, as the name does not end in .slurm or .json: {named}{more}"));
         }
     }
 
@@ -241,16 +245,16 @@ impl Checker {
             Ok(Read { content: Content::Table(table, tally), written }) => {
                 let made = table.stamp().made.or(written);
                 let made = made.map_or(String::new(), |made| format!(", made {}", age(made, unix_now())));
-                Checker::say(&format!("{place}: {}{made}", describe(table.image().layout(), everything())));
+                self.say(&format!("{place}: {}{made}", describe(table.image().layout(), everything())));
                 if let Some(line) = describe_refused(&tally) {
                     self.complain(&format!("{place}: {line}"));
                 }
                 if let Some(line) = describe_masked(&tally) {
-                    Checker::say(&format!("{place}: {line}"));
+                    self.say(&format!("{place}: {line}"));
                 }
                 let data = Data { table, written };
                 let (lines, warnings) = data.in_effect(freshness);
-                lines.iter().for_each(|line| Checker::say(&format!("{place}: {line}")));
+                lines.iter().for_each(|line| self.say(&format!("{place}: {line}")));
                 self.warnings += warnings;
                 Some(data)
             }
@@ -278,7 +282,7 @@ impl Checker {
             return;
         }
         for effect in slurm.effects(&union(data, freshness)) {
-            Checker::say(&effect.to_string());
+            self.say(&effect.to_string());
         }
     }
 }

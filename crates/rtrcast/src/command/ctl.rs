@@ -1,5 +1,6 @@
 //! `rtrcast ctl`: tells a running cache something, and shows its answer.
 
+use super::print;
 use crate::cli::CtlArguments;
 use crate::control::spell;
 use crate::exit::Failure;
@@ -28,11 +29,7 @@ pub(crate) fn ctl(arguments: &CtlArguments) -> Result<(), Failure> {
         Failure::Unreachable(format!("{}: {why}", path.display()))
     })?;
     match answer.split_once('\n') {
-        Some(("ok", text)) => {
-            // Whoever asked may not want to read it.
-            let _ = writeln!(io::stdout(), "{}", text.trim_end());
-            Ok(())
-        }
+        Some(("ok", text)) => print(&format!("{}\n", text.trim_end())),
         Some(("error", text)) => Err(Failure::Usage(text.trim_end().to_owned())),
         _ => Err(Failure::Unreachable(format!("{}: the answer makes no sense", path.display()))),
     }

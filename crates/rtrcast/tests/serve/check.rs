@@ -1,6 +1,7 @@
 //! `rtrcast check`: what is wrong, and what SLURM would do.
 
-use crate::cache::{Folder, document, run};
+use crate::cache::{Folder, document, program, run};
+use std::fs::File;
 
 #[test]
 fn effects_of_each_filter_and_assertion() {
@@ -111,4 +112,16 @@ fn the_examples_are_well() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}");
     assert!(text.contains("removes 1: 203.0.113.0/24-24 AS64499"), "{text}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_can_t_be_written_is_a_failure() {
+    let folder = Folder::new();
+    let data = folder.put("rpki.json", &document(&[(1, "10.0.0.0/8", 8)]));
+    let full = File::create("/dev/full").unwrap();
+    let output = program().arg("check").arg(data).stdout(full).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    let expected = "rtrcast: standard output: can't be written: no space left on the device\n";
+    assert_eq!((output.status.code(), error.as_str()), (Some(5), expected));
 }
