@@ -61,8 +61,8 @@ pub(crate) fn in_log(name: String) -> Tell {
 }
 
 /// What is said of files that were replaced.
-pub(crate) const RENEWED: &str = "its files were replaced; they count from the next handshake on";
-pub(crate) const KEPT: &str = "its files were replaced, and what they were stays in force";
+pub(crate) const RENEWED: &str = "its files changed; they count from the next handshake on";
+pub(crate) const KEPT: &str = "its files changed, and what they were stays in force";
 
 /// What was made of some files.
 pub(crate) struct Kept<T> {

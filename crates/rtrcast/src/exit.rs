@@ -103,7 +103,7 @@ impl fmt::Display for Failure {
             Failure::Socket { flag, path, error } => {
                 write!(f, "{flag} {}: ", path.display())?;
                 match error.kind() {
-                    io::ErrorKind::AddrInUse => f.write_str("another rtrcast listens there"),
+                    io::ErrorKind::AddrInUse => f.write_str("another program (perhaps another rtrcast) listens there"),
                     io::ErrorKind::NotFound => f.write_str("there is no such directory; make it, or name another path"),
                     _ => f.write_str(&plain(error)),
                 }

@@ -97,7 +97,10 @@ fn the_socket_is_for_its_owner_and_one_cache() {
     let arguments =
         ["serve", source.to_str().unwrap(), "--listen", "127.0.0.1:0", "--http", "off", "--control", &socket];
     let (code, _, error) = run(&arguments);
-    assert_eq!((code, error), (4, format!("rtrcast: --control {socket}: another rtrcast listens there\n")));
+    assert_eq!(
+        (code, error),
+        (4, format!("rtrcast: --control {socket}: another program (perhaps another rtrcast) listens there\n"))
+    );
     // One that was killed leaves its socket, and the next one takes its place.
     first.signal("KILL");
     first.wait_for_end();

@@ -45,7 +45,7 @@ fn a_unix_socket_in_use_or_something_else_there_is_exit_code_4() {
     let (taken, file) = (site.folder.path("taken.sock"), site.folder.put("file", b"precious"));
     let _other = UnixListener::bind(&taken).unwrap();
     for (path, complaint) in [
-        (&taken, "another rtrcast listens there"),
+        (&taken, "another program (perhaps another rtrcast) listens there"),
         (&file, "there is something that is no socket, and it is left alone; name another path"),
     ] {
         let listen = format!("unix://{}", path.display());

@@ -132,9 +132,9 @@ fn a_directory_is_followed_as_its_files_change() {
         INFO: slurm.d/c.json: new, SLURM with 1 filter and 0 assertions
         INFO: slurm.d/a.slurm: SLURM with 0 filters and 0 assertions
         INFO: slurm.d/a.slurm: SLURM with 1 filter and 0 assertions
-        INFO: slurm.d/b.slurm: removed; its 1 filter and 0 assertions are not in effect any more
-        INFO: slurm.d/a.slurm: removed; its 1 filter and 0 assertions are not in effect any more
-        INFO: slurm.d/c.json: removed; its 1 filter and 0 assertions are not in effect any more
+        INFO: slurm.d/b.slurm: removed, with its 1 filter and 0 assertions
+        INFO: slurm.d/a.slurm: removed, with its 1 filter and 0 assertions
+        INFO: slurm.d/c.json: removed, with its 1 filter and 0 assertions
         WARN: slurm.d: there is no file in it whose name ends in .slurm or .json, and nothing of it is in effect
     "#]]
     .assert_eq(&setting.told(&mut cache));
@@ -320,13 +320,13 @@ fn a_file_that_becomes_a_directory_is_one_with_the_next_reload() {
     assert_eq!(served(&cache), [1, 3, 4, 5, 6]);
     cache.signal("HUP");
     cache.wait_for(" INFO configuration: serial");
-    cache.wait_for(&format!(" INFO {}: unchanged", setting.directory));
+    cache.wait_for(&format!(" INFO {}: no error any more, unchanged", setting.directory));
     assert_eq!(served(&cache), [2, 3, 4, 5, 6]);
     expect![[r#"
         WARN: slurm.d: it is a directory; its last good content stays in force
         INFO: slurm.d/a.slurm: new, SLURM with 1 filter and 0 assertions
-        INFO: slurm.d: removed; its 1 filter and 0 assertions are not in effect any more
-        INFO: slurm.d: unchanged
+        INFO: slurm.d: removed, with its 1 filter and 0 assertions
+        INFO: slurm.d: no error any more, unchanged
     "#]]
     .assert_eq(&setting.told(&mut cache));
     cache.wait_for_metric(&format!("rtrcast_source_healthy{{path=\"{}\"}}", setting.directory), 1);

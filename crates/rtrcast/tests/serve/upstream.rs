@@ -88,7 +88,7 @@ fn a_cache_that_shuts_down_takes_its_data_with_it_and_one_that_breaks_off_does_n
     let mut upstream = played.accept();
     upstream.expect("02 01 1234 0000000C 00000008");
     upstream.send("02 03 1234 00000008 02 07 1234 00000018 00000008 00000E10 00000258 00001C20");
-    cache.wait_for(": unchanged");
+    cache.wait_for(": no error any more, unchanged");
     assert_eq!(Router::connect(cache.rtr).reset_query(2).payload, [hex(VRP6)]);
     let url = played.url();
     for (name, value) in [("version", 2), ("session", 0x1234), ("serial", 8)] {

@@ -142,8 +142,7 @@ impl Places {
             debug!("{}: unchanged, and nothing of it counts", place.name);
             return;
         }
-        let line = format!("{}: unchanged", place.name);
-        place.say_same(&line);
+        place.say_same();
     }
 
     pub(crate) fn failed(&mut self, purpose: Purpose, failure: &Failure, serial: Option<Serial>) {
@@ -215,8 +214,7 @@ impl Places {
         Places::count_success(&metrics, place);
         let files = vec![(Arc::clone(&place.name), file)];
         if place.slurm.as_ref() == Some(&files) {
-            let line = format!("{}: unchanged", place.name);
-            place.say_same(&line);
+            place.say_same();
             self.show_slurm_in_force();
             return false;
         }
@@ -238,8 +236,7 @@ impl Places {
         }
         if failures.is_empty() {
             Places::count_success(&metrics, place);
-            let line = format!("{}: unchanged", place.name);
-            if is_other { _ = place.is_well() } else { place.say_same(&line) }
+            if is_other { _ = place.is_well() } else { place.say_same() }
         } else {
             Places::count_failures(&metrics, place, &failures);
             place.complain_in_lines(trouble.join("\n"), complaint);

@@ -66,8 +66,14 @@ impl Place {
         !std::mem::take(&mut self.complaint).is_empty() || aloud
     }
 
-    pub(super) fn say_same(&mut self, line: &str) {
-        if self.is_well() { info!("{line}") } else { debug!("{line}") }
+    /// Says that it is as before; after a complaint, that this is over.
+    pub(super) fn say_same(&mut self) {
+        let name = Arc::clone(&self.name);
+        match (self.complaint.is_empty(), self.is_well()) {
+            (false, _) => info!("{name}: no error any more, unchanged"),
+            (true, true) => info!("{name}: unchanged"),
+            (true, false) => debug!("{name}: unchanged"),
+        }
     }
 }
 

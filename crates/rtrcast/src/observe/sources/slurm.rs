@@ -79,7 +79,7 @@ pub(super) fn tell_changes(place: &str, before: Option<&SlurmFiles>, now: &Slurm
         tell_read_as_empty(name, file);
     }
     for (name, file) in before.into_iter().flatten().filter(|(name, _)| find(Some(now), name).is_none()) {
-        info!("{name}: removed; its {} are not in effect any more", words(file));
+        info!("{name}: removed, with its {}", words(file));
     }
     if now.is_empty() && before.is_none_or(|before| !before.is_empty()) {
         tell_empty(place);

@@ -106,8 +106,8 @@ fn certificates_are_renewed_under_a_followed_cache() {
     assert_eq!(a.exit_code(), 0);
     folder.put("rpki.json", &one(3));
     let mut a = upstream(&folder, &url);
-    let line = b.wait_for("its files were replaced");
-    assert!(line.contains(&format!("{url}: its files were replaced; they count from the next handshake on")), "{line}");
+    let line = b.wait_for("its files changed");
+    assert!(line.contains(&format!("{url}: its files changed; they count from the next handshake on")), "{line}");
     b.wait_for(CHANGED);
     assert_eq!(served(&b), 3);
 
@@ -119,7 +119,7 @@ fn certificates_are_renewed_under_a_followed_cache() {
     let mut a = upstream(&folder, &url);
     let line = b.wait_for("ERROR");
     let [file] = paths(&folder, ["caches.pem"]);
-    let said = "its files were replaced, and what they were stays in force";
+    let said = "its files changed, and what they were stays in force";
     assert!(line.contains(&format!("{url}: {said}: {file}: there is no certificate in it")), "{line}");
     b.wait_for(CHANGED);
     assert_eq!(served(&b), 4);
