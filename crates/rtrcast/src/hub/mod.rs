@@ -319,7 +319,12 @@ impl Hub {
         self.wait = wait;
         // Before anything is logged: whoever reads that finds it true.
         self.places.show(&desk.curator.status(), self.clock.now());
+        let nothing_in_effect = desk.curator.nothing_in_effect().is_some();
         self.desk = Some(desk);
+        if nothing_in_effect {
+            // That it is ready again is shown with what is published.
+            self.show_health();
+        }
         for happened in happened {
             match happened {
                 Happened::Event(event) => {
