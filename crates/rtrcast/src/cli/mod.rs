@@ -12,7 +12,7 @@ mod upstream;
 mod value;
 
 pub(crate) use check::CheckArguments;
-pub(crate) use ctl::{CtlArguments, Order};
+pub(crate) use ctl::{CtlArguments, CtlCommand};
 pub(crate) use dump::{DumpArguments, DumpFormat};
 
 pub(crate) use freshness::{FreshnessOptions, GuardOptions};
@@ -22,7 +22,7 @@ pub(crate) use listener::{
     TlsVersionArgument,
 };
 pub(crate) use serve::{LogLevel, Merge, ServeArguments};
-pub(crate) use ssh::{HostKeyType, SshArguments, SshOrder};
+pub(crate) use ssh::{HostKeyType, SshArguments, SshCommand};
 pub(crate) use upstream::{CacheOptions, DialOptions};
 pub(crate) use value::HttpAddress;
 

@@ -10,7 +10,11 @@ use crate::observe::describe::{
     Told, describe, describe_conflict, describe_delta, describe_losses, describe_over, vrps,
 };
 use crate::observe::metrics::Metrics;
-use crate::observe::sources::Places;
+use crate::observe::routers::Routers;
+use crate::observe::sources::{Places, records};
+use crate::observe::status::{
+    DataStatus, HealthState, HealthStatus, HistoryStatus, HubStatus, Records, Timers, Timestamp,
+};
 use crate::source::content::{Content, Failure, Purpose, Read};
 use decide::{Act, Audience, Desk, Happened};
 use message::{Health, Input, News, Reconfiguration};
@@ -18,7 +22,7 @@ use rtrcast_feed::curator::{Cause, Curator, Event, Now, Report, SourceId, Status
 use rtrcast_feed::{Overlaps, Slurm, Table, Tally};
 use rtrcast_net::{Clock, DataSink, Published, Terms, Wanted};
 use rtrcast_proto::limits::PINNED_IMAGES_MAX;
-use rtrcast_proto::{History, Image, Moment, Octets, Profile, Publication, View, Want};
+use rtrcast_proto::{History, Image, Moment, Octets, Profile, Publication, Section, Version, View, Want};
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -37,9 +41,12 @@ pub(crate) struct Hub {
     published: Arc<watch::Sender<Published>>,
     health: watch::Sender<Health>,
     metrics: Arc<Metrics>,
+    routers: Arc<Routers>,
     /// Images that were current once and that slow readers may still hold, the oldest first.
     superseded: VecDeque<Superseded>,
     oldest_readable: u64,
+    /// When the serial last advanced, in seconds since 1970.
+    changed: u32,
     /// What routers can be sent at most: other records are read and not served.
     served: Profile,
 }
@@ -76,7 +83,7 @@ impl Hub {
     pub(crate) fn new(
         mut history: History,
         terms: Arc<Terms>,
-        clock: Clock,
+        routers: Arc<Routers>,
         metrics: Arc<Metrics>,
         first: Reconfiguration,
     ) -> (Hub, watch::Receiver<Published>) {
@@ -87,13 +94,15 @@ impl Hub {
             desk: Some(desk),
             places: Places::new(Arc::clone(&metrics), &first),
             overlaps: first.overlaps,
-            clock,
+            clock: routers.clock(),
             wait: None,
             published: Arc::new(published),
             health: watch::Sender::new(Health::NoData),
             metrics,
+            routers,
             superseded: VecDeque::new(),
             oldest_readable: 0,
+            changed: 0,
             served: first.served,
         };
         (hub, receiver)
@@ -283,19 +292,41 @@ impl Hub {
         if released.is_empty() { Ok("nothing was held back".to_owned()) } else { Ok(released.join("\n")) }
     }
 
-    fn status(&mut self) -> String {
-        let now = self.clock.now();
-        let (serial, statuses) = (self.view().serial(), self.desk().curator.status());
-        let head = match (serial, self.view().images().next()) {
-            (Some(serial), Some(image)) => format!("serial {serial}: {}", describe(image.layout(), self.served)),
-            _ if self.desk_ref().history.is_withheld() => "nothing is served: all data are too old".to_owned(),
-            _ => "no data yet".to_owned(),
-        };
-        let head = match &*self.health.borrow() {
-            Health::NothingInEffect(why) => format!("{head}\nnothing of any source is in effect: {why}"),
-            Health::NoData | Health::Ready(_) => head,
-        };
-        format!("{head}\n{}", self.places.describe(&statuses, now))
+    fn status(&mut self) -> HubStatus {
+        let (now, view) = (self.clock.now(), self.view());
+        let statuses = self.desk().curator.status();
+        let served = self.served;
+        let data = view.serial().zip(view.images().next()).map(|(serial, image)| {
+            let all = records(image.layout());
+            let session = |version: Version| (version.octet(), view.session(Profile::full(version)).0);
+            DataStatus {
+                serial: serial.0,
+                changed: Timestamp(self.changed),
+                records: Records {
+                    router_keys: if served.has(Section::RouterKey) { all.router_keys } else { 0 },
+                    aspas: if served.has(Section::Aspa) { all.aspas } else { 0 },
+                    ..all
+                },
+                session_ids: Version::ALL.into_iter().map(session).collect(),
+            }
+        });
+        let (deltas, octets) = self.desk_ref().history.retained();
+        let timing = view.timing();
+        HubStatus {
+            health: match &*self.health.borrow() {
+                Health::Ready(_) => HealthStatus { state: HealthState::Ready, reason: None },
+                Health::NoData => HealthStatus { state: HealthState::NoData, reason: None },
+                Health::NothingInEffect(why) => {
+                    HealthStatus { state: HealthState::NothingInEffect, reason: Some(why.clone()) }
+                }
+            },
+            data,
+            timers: Timers { refresh: timing.refresh(), retry: timing.retry(), expire: timing.expire() },
+            history: HistoryStatus { deltas, octets },
+            sources: self.places.source_statuses(&statuses, now),
+            slurm: self.places.slurm_status(),
+            problems: self.places.problems(),
+        }
     }
 
     /// Has the desk do something, and says what came of it. `took` says how long it took to come to that.
@@ -306,8 +337,8 @@ impl Hub {
         let now = Now { moment: self.clock.now(), unix: unix_now() };
         let audience = Audience {
             oldest_readable,
-            versions: self.metrics.versions_in_use(),
-            profiles: self.metrics.profiles_in_use(),
+            versions: self.routers.versions_in_use(),
+            profiles: self.routers.profiles_in_use(),
             version: self.served.version(),
         };
         // A panic there has lost the history: nothing sensible is left to do.
@@ -399,6 +430,7 @@ impl Hub {
         if !is_news {
             return;
         }
+        self.changed = unix_now();
         let retained = self.desk().history.retained();
         self.metrics.show_served(&layout, self.served, serial, retained);
         let ended: usize = statuses_served(&self.desk_ref().curator.status()).map(|status| status.ended).sum();
@@ -479,7 +511,7 @@ impl Hub {
     /// If the set is held in a version that nobody speaks, the version that was just made takes its place.
     fn drop_unused(&mut self, want: Want, view: View) -> View {
         let Want::Image(version) = want else { return view };
-        let mut used = self.metrics.versions_in_use();
+        let mut used = self.routers.versions_in_use();
         used.push(version);
         let held = self.desk().history.current().map(Image::version);
         if held.is_some_and(|held| !used.contains(&held))

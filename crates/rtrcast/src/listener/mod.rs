@@ -13,7 +13,9 @@ use crate::config::plan::Entrance;
 use crate::credentials::Look;
 use crate::exit::Failure;
 use crate::observe::describe::count;
+use crate::observe::listeners::OpenListener;
 use crate::observe::metrics::Metrics;
+use crate::observe::routers::Routers;
 use conflict::{Use, own_use};
 pub(crate) use load::{Loaded, Loader};
 use load::{OfFiles, wrong};
@@ -44,6 +46,7 @@ pub(crate) struct Entrances {
     /// Where HTTP is spoken, if it is.
     http: Option<SocketAddr>,
     metrics: Arc<Metrics>,
+    routers: Arc<Routers>,
     open: Vec<Open>,
     listeners: watch::Sender<Vec<Arc<Listener>>>,
     looks: watch::Sender<Vec<Arc<dyn Look>>>,
@@ -73,10 +76,10 @@ struct Change {
 
 impl Entrances {
     /// None is open yet.
-    pub(crate) fn new(passed: Activated, metrics: Arc<Metrics>) -> Entrances {
+    pub(crate) fn new(passed: Activated, metrics: Arc<Metrics>, routers: Arc<Routers>) -> Entrances {
         let (listeners, looks) = (watch::channel(Vec::new()).0, watch::channel(Vec::new()).0);
         let (passed_keys, open) = (BTreeMap::new(), Vec::new());
-        Entrances { passed, passed_keys, http: None, metrics, open, listeners, looks }
+        Entrances { passed, passed_keys, http: None, metrics, routers, open, listeners, looks }
     }
 
     /// Takes note of where HTTP is spoken.
@@ -126,18 +129,7 @@ impl Entrances {
 
     /// Each listener as a router names it.
     pub(crate) fn places(&self) -> impl Iterator<Item = String> {
-        self.open.iter().flat_map(|open| {
-            let speaks = open.entrance.at.speaks;
-            open.listeners.iter().map(move |listener| {
-                let scheme = match (speaks, listener.local()) {
-                    (Speaks::Plain, Endpoint::Unix(_)) => "unix",
-                    (Speaks::Plain, Endpoint::Ip(_)) => "tcp",
-                    (Speaks::Tls, _) => "tls",
-                    (Speaks::Ssh, _) => "ssh",
-                };
-                format!("{scheme}://{}", listener.local())
-            })
-        })
+        self.open.iter().flat_map(Open::shown).map(|listener| listener.name)
     }
 
     /// Which of the listeners takes what comes to an address, if one does.
@@ -283,8 +275,7 @@ impl Entrances {
 
     /// Has the metrics show what is open, and says which sockets are left over.
     fn show(&self, open: &[Open]) {
-        let binds = open.iter().flat_map(|open| &open.listeners).map(|listener| listener.local().to_string());
-        self.metrics.clients.listen(binds);
+        self.routers.set_listeners(open.iter().flat_map(Open::shown).collect());
         let files = open.iter().filter_map(|open| open.files.as_ref());
         self.metrics.watch_credentials(files.map(|files| Arc::clone(&files.in_force)).collect());
         let is_used =
@@ -293,6 +284,24 @@ impl Entrances {
         for name in unused {
             warn!("systemd passes the socket \"{name}\", and no --listen says what is spoken there: tcp://fd:{name}");
         }
+    }
+}
+
+impl Open {
+    /// Its sockets as metrics and status show them.
+    fn shown(&self) -> impl Iterator<Item = OpenListener> {
+        let speaks = self.entrance.at.speaks;
+        let credentials = self.files.as_ref().map(|files| Arc::clone(&files.in_force));
+        self.listeners.iter().map(move |listener| {
+            let scheme = match (speaks, listener.local()) {
+                (Speaks::Plain, Endpoint::Unix(_)) => "unix",
+                (Speaks::Plain, Endpoint::Ip(_)) => "tcp",
+                (Speaks::Tls, _) => "tls",
+                (Speaks::Ssh, _) => "ssh",
+            };
+            let address = listener.local().to_string();
+            OpenListener { name: format!("{scheme}://{address}"), address, credentials: credentials.clone() }
+        })
     }
 }
 

@@ -21,6 +21,7 @@ use crate::config::address::Source;
 use crate::config::options::FetchOptions;
 use crate::hub::message::{Input, News};
 use crate::observe::metrics::{Metrics, RequestLabels};
+use crate::observe::routers::Routers;
 use content::{Content, Failure, Purpose, Read, Reading};
 use local::Local;
 use read_file::read_file;
@@ -38,6 +39,7 @@ pub(crate) struct Context {
     pub(crate) name: Arc<str>,
     pub(crate) hub: mpsc::Sender<Input>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) routers: Arc<Routers>,
     /// Rung to refresh now.
     pub(crate) bell: Arc<Notify>,
     pub(crate) habits: Habits,
@@ -94,7 +96,7 @@ impl Context {
     fn reading(&self) -> Reading {
         match self.purpose {
             Purpose::Data(_) => {
-                let version = self.metrics.versions_in_use().first().copied().unwrap_or(self.version);
+                let version = self.routers.versions_in_use().first().copied().unwrap_or(self.version);
                 Reading::Table(Reader::new(), version)
             }
             Purpose::Slurm(_) => Reading::Slurm(Vec::new(), self.habits.dialect),

@@ -3,6 +3,7 @@
 use crate::config::plan::{Followed, Plan};
 use crate::hub::message::Input;
 use crate::observe::metrics::Metrics;
+use crate::observe::routers::Routers;
 use crate::source::content::{Purpose, SlurmId};
 use crate::source::{self, Context};
 use rtrcast_feed::curator::SourceId;
@@ -25,6 +26,7 @@ type Named<Id> = Vec<(Id, Arc<str>)>;
 pub(crate) struct Roster {
     hub: mpsc::Sender<Input>,
     metrics: Arc<Metrics>,
+    routers: Arc<Routers>,
     version: Version,
     entries: Vec<Entry>,
     next: u32,
@@ -59,8 +61,13 @@ impl Entry {
 }
 
 impl Roster {
-    pub(crate) fn new(hub: mpsc::Sender<Input>, metrics: Arc<Metrics>, version: Version) -> Roster {
-        Roster { hub, metrics, version, entries: Vec::new(), next: 1, is_running: false }
+    pub(crate) fn new(
+        hub: mpsc::Sender<Input>,
+        metrics: Arc<Metrics>,
+        routers: Arc<Routers>,
+        version: Version,
+    ) -> Roster {
+        Roster { hub, metrics, routers, version, entries: Vec::new(), next: 1, is_running: false }
     }
 
     /// Takes over the places of a plan. Those that stay keep their numbers; tasks of those that go, or are to be read in
@@ -118,6 +125,7 @@ impl Roster {
                 name: Arc::clone(&entry.name),
                 hub: self.hub.clone(),
                 metrics: Arc::clone(&self.metrics),
+                routers: Arc::clone(&self.routers),
                 bell: Arc::clone(&entry.bell),
                 habits: entry.followed.habits.clone(),
                 version: self.version,
