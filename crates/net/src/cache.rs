@@ -5,17 +5,16 @@
 use crate::admission::Door;
 use crate::clock::Clock;
 use crate::listen::{Listener, listen};
-use crate::memfd::DataSink;
-use crate::observe::Observer;
-use crate::publish::{Published, Wanted};
+use crate::observe::{End, Observer, Refusal, Trouble};
+use crate::peer::Peer;
+use crate::publish::{InUse, Publisher, PublisherHandle, Wanted};
 use crate::service::Service;
 use crate::terms::Terms;
-use rtrcast_proto::{
-    History, HistoryLimits, Image, Publication, Serial, SessionIds, Stop, Timing, View, limits::PINNED_IMAGES_MAX,
-};
+use rtrcast_proto::{Event, History, HistoryLimits, Image, Profile, Publication, Serial, SessionIds, Stop, Timing};
+use std::collections::HashMap;
 use std::future::pending;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
@@ -40,8 +39,9 @@ pub struct CacheOptions {
 
 /// A cache. Publish what it has, as often as that changes, and have it serve routers.
 pub struct Cache {
-    history: Mutex<History>,
-    published: watch::Sender<Published>,
+    publisher: Arc<Mutex<Publisher>>,
+    handle: PublisherHandle,
+    sessions: Arc<Sessions>,
     door: Arc<Door>,
 }
 
@@ -52,26 +52,30 @@ impl Cache {
         let [a, b, c, d, high, low, _, _] = seed.to_be_bytes();
         let sessions = SessionIds::new(u16::from_be_bytes([high, low]));
         let serial = Serial(u32::from_be_bytes([a, b, c, d]));
-        let mut history = History::new(options.history, sessions, options.timing, serial);
-        let view = Arc::new(history.view(0));
+        let history = History::new(options.history, sessions, options.timing, serial);
         let door = Door::new(options.terms.limits);
-        let published = Published { view, stop: None, terms: Arc::new(options.terms) };
-        Cache { history: Mutex::new(history), published: watch::channel(published).0, door }
+        let publisher = Publisher::new(history, options.terms);
+        let handle = publisher.handle();
+        Cache { publisher: Arc::new(Mutex::new(publisher)), handle, sessions: Arc::default(), door }
     }
 
     /// Makes an image the data that routers are sent; the same set again changes nothing. Comparing a million records
     /// takes some milliseconds.
     pub fn publish(&self, image: Image) -> Publication {
-        let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-        let publication = history.publish(image);
-        if let Publication::Same = publication {
-            return publication;
+        let mut publisher = lock(&self.publisher);
+        let prepared = publisher.publish(image, &self.sessions.in_use(), &mut ());
+        if let Some(view) = prepared.view {
+            publisher.show(view);
         }
-        // Readers of older images are cut off, or slow ones would pin any number of them.
-        let oldest = history.generation().saturating_sub(PINNED_IMAGES_MAX as u64);
-        let view = Arc::new(history.view(oldest));
-        self.published.send_modify(|published| published.view = view);
-        publication
+        prepared.publication
+    }
+
+    /// Serves nothing until data are published again, since all that there are have become too old: connections end, and
+    /// routers that ask are told that there are no data.
+    pub fn withhold(&self) {
+        let mut publisher = lock(&self.publisher);
+        let view = publisher.withhold();
+        publisher.show(view);
     }
 
     /// Serves routers at these addresses until [`Cache::stop`].
@@ -79,9 +83,9 @@ impl Cache {
         let (wants, wanted) = mpsc::channel(WANTS_MAX);
         let service = Arc::new(Service {
             clock: Clock::start(),
-            published: self.published.subscribe(),
+            published: self.handle.subscribe(),
             wants,
-            observer,
+            observer: Arc::new(Counting { sessions: Arc::clone(&self.sessions), observer }),
             door: Arc::clone(&self.door),
         });
         let listeners = watch::channel(listeners.into_iter().map(Arc::new).collect()).1;
@@ -103,37 +107,122 @@ impl Cache {
     /// Serves on other terms from now on.
     pub fn set_terms(&self, terms: Terms) {
         self.door.set_limits(terms.limits);
-        self.published.send_modify(|published| published.terms = Arc::new(terms));
+        self.handle.set_terms(terms);
     }
 
     /// Ends all connections in order: [`Cache::serve`] returns when their last words are out, or after
     /// [`STOP_GRACE_MAX`].
     pub fn stop(&self, stop: Stop) {
-        self.published.send_modify(|published| published.stop = Some(stop));
+        self.handle.stop(stop);
     }
 
     async fn fulfil_all(&self, mut wanted: mpsc::Receiver<Wanted>) {
         while let Some(Wanted { want, reply }) = wanted.recv().await {
-            let view = Arc::clone(&self.published.borrow().view);
-            let made = spawn_blocking(move || view.with(want, DataSink::new)).await.map_err(io::Error::other);
+            let (publisher, sessions) = (Arc::clone(&self.publisher), Arc::clone(&self.sessions));
+            let fulfil = move || lock(&publisher).fulfil(want, &sessions.in_use(), &mut ());
             // Without memory there is no answer, and the session's own limit decides.
-            let Ok(made) = made.flatten() else { continue };
-            let made = self.keep(made);
+            let Ok(made) = spawn_blocking(fulfil).await.map_err(io::Error::other).flatten() else { continue };
             // Whoever asked may be gone.
             let _ = reply.send(made);
         }
     }
+}
 
-    /// Keeps what was made for others who want it, unless there are newer data by now.
-    fn keep(&self, made: View) -> Arc<View> {
-        let made = Arc::new(made);
-        self.published.send_if_modified(|published| {
-            if published.view.revision() < made.revision() {
-                published.view = Arc::clone(&made);
-            }
-            // Only who asked has to look again.
-            false
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What each session speaks that has asked for something, by the number of its connection.
+#[derive(Default)]
+struct Sessions(Mutex<HashMap<u64, Profile>>);
+
+impl Sessions {
+    fn in_use(&self) -> InUse {
+        let mut sessions = [0; Profile::COUNT];
+        for profile in lock(&self.0).values() {
+            sessions[profile.index()] += 1;
+        }
+        InUse::count(|profile| sessions[profile.index()])
+    }
+}
+
+/// Tells somebody else what happens, and knows what is spoken.
+struct Counting {
+    sessions: Arc<Sessions>,
+    observer: Arc<dyn Observer>,
+}
+
+impl Observer for Counting {
+    fn refused(&self, peer: &Peer, why: &Refusal) {
+        self.observer.refused(peer, why);
+    }
+
+    fn connected(&self, peer: &Peer) {
+        self.observer.connected(peer);
+    }
+
+    fn event(&self, peer: &Peer, event: &Event) {
+        if let Event::Negotiated(profile) = event {
+            lock(&self.sessions.0).insert(peer.id, *profile);
+        }
+        self.observer.event(peer, event);
+    }
+
+    fn ended(&self, peer: &Peer, end: &End) {
+        lock(&self.sessions.0).remove(&peer.id);
+        self.observer.ended(peer, end);
+    }
+
+    fn trouble(&self, trouble: &Trouble) {
+        self.observer.trouble(trouble);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listen::Ipv4Beside;
+    use crate::memfd::DataSink;
+    use rtrcast_proto::{Asn, ImageBuilder, Prefix, RouteOrigin, Version, wire};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    fn image(asn: u32) -> Image {
+        let mut builder = ImageBuilder::new();
+        let prefix = Prefix::new("192.0.2.0".parse().unwrap(), 24).unwrap();
+        builder.origin(&RouteOrigin::new(prefix, 24, Asn(asn)).unwrap());
+        builder.finish(Version::V2, DataSink::new()).unwrap()
+    }
+
+    /// The versions in which the newest data set is there.
+    fn made(cache: &Cache) -> Vec<Version> {
+        cache.handle.view().images().map(Image::version).collect()
+    }
+
+    #[tokio::test]
+    async fn data_are_made_in_the_versions_that_are_spoken() {
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), Ipv4Beside::No).unwrap();
+        let address = listener.local().address().unwrap();
+        let cache = Arc::new(Cache::new(CacheOptions::default(), 7));
+        cache.publish(image(1));
+        assert_eq!(made(&cache), [Version::V2]);
+        let serving = tokio::spawn({
+            let cache = Arc::clone(&cache);
+            async move { cache.serve(vec![listener], Arc::new(())).await }
         });
-        made
+        let mut router = TcpStream::connect(address).await.unwrap();
+        router.write_all(&wire::parse_line("v1 reset-query").unwrap()).await.unwrap();
+        // Cache Response, a VRP and End of Data.
+        router.read_exact(&mut [0; 8 + 20 + 24]).await.unwrap();
+        assert_eq!(made(&cache), [Version::V1]);
+        cache.publish(image(2));
+        assert_eq!(made(&cache), [Version::V1]);
+        // Serial Notify.
+        router.read_exact(&mut [0; 12]).await.unwrap();
+        drop(router);
+        cache.stop(Stop::Restart);
+        serving.await.unwrap();
+        cache.publish(image(3));
+        assert_eq!(made(&cache), [Version::V2]);
     }
 }
