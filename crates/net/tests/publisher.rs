@@ -1,5 +1,7 @@
 //! The publisher: what is made before a set is shown, what when it is wanted, and who is cut off.
 
+#![expect(clippy::unwrap_used, reason = "a helper of tests that fails should fail the test")]
+
 use rtrcast_net::{ImageKeeper, InUse, Prepared, Publisher, Terms};
 use rtrcast_proto::limits::PINNED_IMAGES_MAX;
 use rtrcast_proto::{

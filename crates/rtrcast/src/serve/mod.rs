@@ -19,7 +19,9 @@ use crate::observe::routers::Watch;
 use crate::source::content::SlurmFiles;
 use crate::source::tasks::Roster;
 use rtrcast_feed::curator::Curation;
-use rtrcast_net::{Activated, Clock, Door, Limits, Published, Service, Terms, listen, sd_notify, sd_reloading};
+use rtrcast_net::{
+    Activated, Clock, Door, Limits, Publisher, PublisherHandle, Service, Terms, listen, sd_notify, sd_reloading,
+};
 use rtrcast_proto::{History, HistoryLimits, Serial, SessionIds, Stop};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::future::Future;
@@ -28,7 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tracing::{error, info, warn};
 
@@ -240,7 +242,7 @@ struct Parts {
     /// From the control socket.
     commands: mpsc::Receiver<control::Command>,
     /// Where to say that the cache stops, and on what terms it serves.
-    published: Arc<watch::Sender<Published>>,
+    publisher: PublisherHandle,
     door: Arc<Door>,
     entrances: Entrances,
     watch: Arc<Watch>,
@@ -289,7 +291,7 @@ impl Parts {
         let terms = room.terms(&self.plan);
         self.watch.set_limit(room.words);
         self.door.set_limits(terms.limits);
-        self.published.send_modify(|published| published.terms = Arc::new(terms));
+        self.publisher.set_terms(terms);
         let reconfiguration = reconfiguration(&self.plan, &mut self.roster, slurm);
         self.tell(Input::Reconfigure(Box::new(reconfiguration))).await;
         self.roster.start(&mut self.tasks);
@@ -346,12 +348,14 @@ fn start(
     let terms = room.terms(&plan);
     let door = Door::new(terms.limits);
     metrics.watch_door(Arc::clone(&door));
-    let (hub, sessions) = Hub::new(history, Arc::new(terms), clock, Arc::clone(&metrics), first);
-    let (published, health) = (hub.publisher(), hub.health());
+    let publisher = Publisher::new(history, terms);
+    let handle = publisher.handle();
+    let hub = Hub::new(publisher, clock, Arc::clone(&metrics), first);
+    let health = hub.health();
     let watch = Arc::new(Watch::new(Arc::clone(&metrics), room.words));
     let service = Arc::new(Service {
         clock,
-        published: sessions.clone(),
+        published: handle.subscribe(),
         wants: to_maker,
         observer: Arc::clone(&watch) as _,
         door: Arc::clone(&door),
@@ -362,13 +366,13 @@ fn start(
     tasks.spawn(named("listener", listen(entrances.listeners(), service)));
     tasks.spawn(named("credentials", credentials::look_for_ever(entrances.looks())));
     if let Some(listener) = http {
-        tasks.spawn(named("HTTP server", http::serve(listener, Arc::clone(&metrics), sessions, health)));
+        tasks.spawn(named("HTTP server", http::serve(listener, Arc::clone(&metrics), handle.subscribe(), health)));
     }
     if let Some(control) = control {
         tasks.spawn(named("control socket", control.serve(to_hub.clone(), to_app)));
     }
     roster.start(&mut tasks);
-    Ok(Parts { tasks, plan, roster, hub: to_hub, commands, published, door, entrances, watch, metrics })
+    Ok(Parts { tasks, plan, roster, hub: to_hub, commands, publisher: handle, door, entrances, watch, metrics })
 }
 
 /// A task that says its name should it end.
@@ -379,7 +383,7 @@ async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static s
 
 /// Tells all sessions, and waits until they are over, or the grace time is, or the operator asks again.
 async fn say_goodbye(parts: &Parts, stop: Stop, signals: &mut Signals) {
-    parts.published.send_modify(|published| published.stop = Some(stop));
+    parts.publisher.stop(stop);
     tokio::select! {
         () = parts.door.empty() => info!("stopped; all connections are closed"),
         () = tokio::time::sleep(GRACE) => warn!("stopped; some routers did not take the rest of their response in time, and were cut off"),
