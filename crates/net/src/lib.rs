@@ -7,15 +7,13 @@
 //! # A cache
 //!
 //! ```no_run
-//! use rtrcast_net::{Cache, CacheOptions, DataSink, Ipv4Beside, Listener};
-//! use rtrcast_proto::{Asn, ImageBuilder, Prefix, RouteOrigin, Version};
+//! use rtrcast_net::{Cache, CacheOptions, Ipv4Beside, Listener};
+//! use rtrcast_proto::{Asn, Prefix, RouteOrigin};
 //! use std::sync::Arc;
 //!
 //! # async fn run(random: u64) -> Result<(), Box<dyn std::error::Error>> {
-//! let mut builder = ImageBuilder::new();
-//! builder.origin(&RouteOrigin::new(Prefix::new("192.0.2.0".parse()?, 24)?, 24, Asn(64496))?);
 //! let cache = Cache::new(CacheOptions::default(), random);
-//! cache.publish(builder.finish(Version::V2, DataSink::new())?);
+//! cache.publish([RouteOrigin::new(Prefix::new("192.0.2.0".parse()?, 24)?, 24, Asn(64496))?])?;
 //! let listener = Listener::bind("127.0.0.1:8282".parse()?, Ipv4Beside::No)?;
 //! cache.serve(vec![listener], Arc::new(())).await;
 //! # Ok(()) }
@@ -80,7 +78,7 @@ mod unix_socket;
 
 pub use activation::{ACTIVATED_MAX, Activated, ActivatedListener, ActivationError};
 pub use admission::{Counts, DISPLACE_AFTER, Door, Guest, Limits, Lists, Refused, Room};
-pub use cache::{Cache, CacheOptions, STOP_GRACE_MAX};
+pub use cache::{Cache, CacheOptions, PublishError, STOP_GRACE_MAX};
 pub use clock::Clock;
 pub use connect::{Direction, Follower, follow};
 pub use dial::{CONNECT_MAX, Dialer};

@@ -41,8 +41,8 @@ pub(crate) enum Decision {
 }
 
 impl Decider {
-    /// Does it, and says what came of it and when to look again. An image is made in a version that is in use, or in this
-    /// one if none is.
+    /// Does it, and says what came of it and when to look again. An image is made in a version that is in use, or in
+    /// this one if none is.
     pub(crate) fn apply(
         &mut self,
         now: Now,

@@ -1,5 +1,5 @@
-//! The hub: it alone has the serial advance. What sources say goes to the curator, and what that chooses to the publisher,
-//! which also makes what sessions want; both off the threads that serve them.
+//! The hub: it alone has the serial advance. What sources say goes to the curator, and what that chooses to the
+//! publisher, which also makes what sessions want; both off the threads that serve them.
 
 mod decide;
 pub(crate) mod message;
