@@ -22,7 +22,9 @@ use crate::observe::status::Timestamp;
 use crate::source::content::SlurmFiles;
 use crate::source::tasks::Roster;
 use rtrcast_feed::curator::Curation;
-use rtrcast_net::{Activated, Clock, Door, Limits, Published, Service, Terms, listen, sd_notify, sd_reloading};
+use rtrcast_net::{
+    Activated, Clock, Door, Limits, Publisher, PublisherHandle, Service, Terms, listen, sd_notify, sd_reloading,
+};
 use rtrcast_proto::{History, HistoryLimits, Serial, SessionIds, Stop};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::future::Future;
@@ -31,7 +33,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tracing::{error, info, warn};
 
@@ -244,7 +246,7 @@ struct Parts {
     /// From the control socket.
     requests: mpsc::Receiver<ProgramRequest>,
     /// Where to say that the cache stops, and on what terms it serves.
-    published: Arc<watch::Sender<Published>>,
+    publisher: PublisherHandle,
     door: Arc<Door>,
     entrances: Entrances,
     sessions: Arc<SessionObserver>,
@@ -293,7 +295,7 @@ impl Parts {
         let terms = room.terms(&self.plan);
         self.sessions.set_limit(room.words);
         self.door.set_limits(terms.limits);
-        self.published.send_modify(|published| published.terms = Arc::new(terms));
+        self.publisher.set_terms(terms);
         let reconfiguration = reconfiguration(&self.plan, &mut self.roster, slurm);
         self.tell(Input::Reconfigure(Box::new(reconfiguration))).await;
         self.roster.start(&mut self.tasks);
@@ -357,12 +359,14 @@ fn start(
     let terms = room.terms(&plan);
     let door = Door::new(terms.limits);
     metrics.watch_door(Arc::clone(&door));
-    let (hub, receiver) = Hub::new(history, Arc::new(terms), Arc::clone(&routers), Arc::clone(&metrics), first);
-    let (published, health) = (hub.publisher(), hub.health());
+    let publisher = Publisher::new(history, terms);
+    let handle = publisher.handle();
+    let hub = Hub::new(publisher, Arc::clone(&routers), Arc::clone(&metrics), first);
+    let health = hub.health();
     let sessions = Arc::new(SessionObserver::new(Arc::clone(&metrics), Arc::clone(&routers), room.words));
     let service = Arc::new(Service {
         clock,
-        published: receiver.clone(),
+        published: handle.subscribe(),
         wants: to_maker,
         observer: Arc::clone(&sessions) as _,
         door: Arc::clone(&door),
@@ -376,17 +380,17 @@ fn start(
         let state = ApiState {
             hub: to_hub.clone(),
             routers: Arc::clone(&routers),
-            published: receiver.clone(),
+            published: handle.subscribe(),
             door: Arc::clone(&door),
             started: Timestamp::now(),
         };
         tasks.spawn(named("control socket", control.serve(state, to_program)));
     }
     if let Some(listener) = http {
-        tasks.spawn(named("HTTP server", http::serve(listener, Arc::clone(&metrics), receiver, health)));
+        tasks.spawn(named("HTTP server", http::serve(listener, Arc::clone(&metrics), handle.subscribe(), health)));
     }
     roster.start(&mut tasks);
-    Ok(Parts { tasks, plan, roster, hub: to_hub, requests, published, door, entrances, sessions, metrics })
+    Ok(Parts { tasks, plan, roster, hub: to_hub, requests, publisher: handle, door, entrances, sessions, metrics })
 }
 
 /// A task that says its name should it end.
@@ -397,7 +401,7 @@ async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static s
 
 /// Tells all sessions, and waits until they are over, or the grace time is, or the operator asks again.
 async fn say_goodbye(parts: &Parts, stop: Stop, signals: &mut Signals) {
-    parts.published.send_modify(|published| published.stop = Some(stop));
+    parts.publisher.stop(stop);
     tokio::select! {
         () = parts.door.empty() => info!("stopped; all connections are closed"),
         () = tokio::time::sleep(GRACE) => warn!("stopped; some routers did not take the rest of their response in time, and were cut off"),

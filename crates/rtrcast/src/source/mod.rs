@@ -96,7 +96,7 @@ impl Context {
     fn reading(&self) -> Reading {
         match self.purpose {
             Purpose::Data(_) => {
-                let version = self.routers.versions_in_use().first().copied().unwrap_or(self.version);
+                let version = self.routers.in_use().versions.first().copied().unwrap_or(self.version);
                 Reading::Table(Reader::new(), version)
             }
             Purpose::Slurm(_) => Reading::Slurm(Vec::new(), self.habits.dialect),

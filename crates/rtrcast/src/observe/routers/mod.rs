@@ -7,7 +7,7 @@
 mod usage;
 
 use crate::observe::listeners::OpenListener;
-use rtrcast_net::{Clock, Connection, Endpoint, Peer};
+use rtrcast_net::{Clock, Connection, Endpoint, InUse, Peer};
 use rtrcast_proto::{Moment, Profile, Version};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -116,14 +116,9 @@ impl Routers {
         profile
     }
 
-    /// Versions that sessions speak now, the most spoken first.
-    pub(crate) fn versions_in_use(&self) -> Vec<Version> {
-        self.usage.versions()
-    }
-
-    /// Profiles that sessions speak now.
-    pub(crate) fn profiles_in_use(&self) -> Vec<Profile> {
-        self.usage.profiles()
+    /// What sessions speak now.
+    pub(crate) fn in_use(&self) -> InUse {
+        InUse::count(|profile| self.usage.of(profile))
     }
 
     /// How many sessions speak a version.
