@@ -79,21 +79,21 @@ impl fmt::Display for CacheId {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Caches {
-    caches: BTreeMap<CacheId, Cache>,
+    caches: BTreeMap<CacheId, CacheEntry>,
     next_id: u32,
     /// Whose data count; each of them has data.
     effective: Vec<CacheId>,
 }
 
 #[derive(Clone, Debug)]
-struct Cache {
+struct CacheEntry {
     preference: Preference,
-    data: Data,
+    data: CacheData,
 }
 
 /// What is held of a cache. [R-MUL-02]
 #[derive(Clone, Debug)]
-enum Data {
+enum CacheData {
     /// Nothing yet, or nothing any more.
     None,
     /// Its set as of the last End of Data, and the connection is well.
@@ -112,7 +112,7 @@ impl Caches {
     pub fn add(&mut self, preference: Preference) -> CacheId {
         let id = CacheId(self.next_id);
         self.next_id = self.next_id.checked_add(1).expect("nobody adds four thousand million caches");
-        self.caches.insert(id, Cache { preference, data: Data::None });
+        self.caches.insert(id, CacheEntry { preference, data: CacheData::None });
         id
     }
 
@@ -127,7 +127,7 @@ impl Caches {
     pub fn synchronised(&mut self, id: CacheId, image: Image) -> bool {
         let Some(cache) = self.caches.get_mut(&id) else { return false };
         let same = cache.data.image().is_some_and(|had| Arc::ptr_eq(had.shared(), image.shared()));
-        cache.data = Data::Synchronised(image); // [R-MUL-02]
+        cache.data = CacheData::Synchronised(image); // [R-MUL-02]
         let others = self.settle();
         others || (!same && self.effective.contains(&id))
     }
@@ -140,9 +140,9 @@ impl Caches {
     /// short break tells of it later.
     pub fn lost(&mut self, id: CacheId) -> bool {
         if let Some(cache) = self.caches.get_mut(&id) {
-            cache.data = match core::mem::replace(&mut cache.data, Data::None) {
-                Data::None => Data::None,
-                Data::Synchronised(image) | Data::Reserve(image) => Data::Reserve(image), // [R-MUL-04]
+            cache.data = match core::mem::replace(&mut cache.data, CacheData::None) {
+                CacheData::None => CacheData::None,
+                CacheData::Synchronised(image) | CacheData::Reserve(image) => CacheData::Reserve(image), // [R-MUL-04]
             };
         }
         self.settle()
@@ -152,7 +152,7 @@ impl Caches {
     /// go, whoever else has data. True if the union changes.
     pub fn flushed(&mut self, id: CacheId) -> bool {
         if let Some(cache) = self.caches.get_mut(&id) {
-            cache.data = Data::None; // [R-ERR-01]
+            cache.data = CacheData::None; // [R-ERR-01]
         }
         self.settle()
     }
@@ -164,7 +164,7 @@ impl Caches {
     /// and its session goes on to watch its Expire; if there is no session any more, it must be
     /// [`flushed`](Caches::flushed).
     pub fn wanted(&self) -> impl Iterator<Item = CacheId> + use<> {
-        let last = self.most_preferred(Data::is_synchronised);
+        let last = self.most_preferred(CacheData::is_synchronised);
         let mut wanted: Vec<(Preference, CacheId)> = self
             .caches
             .iter()
@@ -208,7 +208,7 @@ impl Caches {
 
     /// Finds out anew who counts, by the rules above; says whether they are others.
     fn settle(&mut self) -> bool {
-        let mut effective = self.group(Data::is_synchronised); // [R-MUL-01]
+        let mut effective = self.group(CacheData::is_synchronised); // [R-MUL-01]
         if effective.is_empty() {
             effective = self.effective().filter(|id| self.image(*id).is_some()).collect(); // [R-MUL-04]
         }
@@ -221,7 +221,7 @@ impl Caches {
     }
 
     /// Of the caches whose data are like this, the most preferred.
-    fn group(&self, like_this: impl Fn(&Data) -> bool) -> Vec<CacheId> {
+    fn group(&self, like_this: impl Fn(&CacheData) -> bool) -> Vec<CacheId> {
         let best = self.most_preferred(&like_this);
         self.caches
             .iter()
@@ -230,23 +230,23 @@ impl Caches {
             .collect()
     }
 
-    fn most_preferred(&self, like_this: impl Fn(&Data) -> bool) -> Option<Preference> {
+    fn most_preferred(&self, like_this: impl Fn(&CacheData) -> bool) -> Option<Preference> {
         self.caches.values().filter(|cache| like_this(&cache.data)).map(|cache| cache.preference).min()
     }
 }
 
-impl Data {
+impl CacheData {
     fn is_synchronised(&self) -> bool {
         match self {
-            Data::Synchronised(_) => true,
-            Data::None | Data::Reserve(_) => false,
+            CacheData::Synchronised(_) => true,
+            CacheData::None | CacheData::Reserve(_) => false,
         }
     }
 
     fn image(&self) -> Option<&Image> {
         match self {
-            Data::None => None,
-            Data::Synchronised(image) | Data::Reserve(image) => Some(image),
+            CacheData::None => None,
+            CacheData::Synchronised(image) | CacheData::Reserve(image) => Some(image),
         }
     }
 }

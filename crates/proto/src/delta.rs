@@ -50,7 +50,7 @@ pub struct Delta {
 
 /// The change that one serial made.
 #[derive(Debug)]
-pub(crate) struct Step {
+pub(crate) struct SerialDelta {
     /// The serial before it.
     pub(crate) from: Serial,
     pub(crate) delta: Arc<Delta>,
@@ -159,15 +159,15 @@ impl Delta {
             let mut kept: Vec<&[u8]> = Vec::new();
             let mut error = None;
             merge(section, old.records(section), self.removed.records(section), |side, record| match side {
-                Side::Left => kept.push(record),
-                Side::Right => error = Some(ApplyError::UnknownRecord(section)),
-                Side::Both => {}
+                MergeSide::Left => kept.push(record),
+                MergeSide::Right => error = Some(ApplyError::UnknownRecord(section)),
+                MergeSide::Both => {}
             });
             let mut written = Ok(());
             merge(section, kept.into_iter(), self.added.records(section), |side, record| match side {
-                Side::Both => error = Some(ApplyError::DuplicateRecord(section)),
-                Side::Left | Side::Right if written.is_ok() => written = writer.push(section, record),
-                Side::Left | Side::Right => {}
+                MergeSide::Both => error = Some(ApplyError::DuplicateRecord(section)),
+                MergeSide::Left | MergeSide::Right if written.is_ok() => written = writer.push(section, record),
+                MergeSide::Left | MergeSide::Right => {}
             });
             if let Some(error) = error {
                 return Err(error);
@@ -270,7 +270,7 @@ fn order_of(section: Section, a: Option<&[u8]>, b: Option<&[u8]>) -> Option<Orde
 }
 
 /// Which of two sets has a record.
-enum Side {
+enum MergeSide {
     Left,
     Right,
     Both,
@@ -281,7 +281,7 @@ fn merge<'a>(
     section: Section,
     left: impl Iterator<Item = &'a [u8]>,
     right: impl Iterator<Item = &'a [u8]>,
-    mut visit: impl FnMut(Side, &'a [u8]),
+    mut visit: impl FnMut(MergeSide, &'a [u8]),
 ) {
     let (mut left, mut right): (Peekable<_>, Peekable<_>) = (left.peekable(), right.peekable());
     loop {
@@ -289,13 +289,13 @@ fn merge<'a>(
         if order.is_le()
             && let Some(record) = left.next()
         {
-            visit(if order.is_eq() { Side::Both } else { Side::Left }, record);
+            visit(if order.is_eq() { MergeSide::Both } else { MergeSide::Left }, record);
         }
         if order.is_ge()
             && let Some(record) = right.next()
             && order.is_gt()
         {
-            visit(Side::Right, record);
+            visit(MergeSide::Right, record);
         }
     }
 }

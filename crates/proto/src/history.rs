@@ -1,6 +1,6 @@
 //! The line of data sets: it alone advances the serial, and it keeps the deltas that answer Serial Queries.
 
-use crate::delta::{Delta, Step};
+use crate::delta::{Delta, SerialDelta};
 use crate::image::{Image, Section};
 use crate::limits::{HISTORY_DELTAS_MAX, HISTORY_OCTETS_MAX};
 use crate::profile::SessionIds;
@@ -45,7 +45,7 @@ pub struct History {
     timing: Timing,
     serial: Serial,
     current: Option<Image>,
-    steps: VecDeque<Arc<Step>>,
+    steps: VecDeque<Arc<SerialDelta>>,
     octets: usize,
     changed: [Option<Serial>; 4],
     generation: u64,
@@ -139,7 +139,7 @@ impl History {
     fn remember(&mut self, from: Serial, delta: Delta) -> Arc<Delta> {
         self.octets += delta.octets();
         let delta = Arc::new(delta);
-        self.steps.push_back(Arc::new(Step { from, delta: Arc::clone(&delta) }));
+        self.steps.push_back(Arc::new(SerialDelta { from, delta: Arc::clone(&delta) }));
         while self.steps.len() > self.limits.deltas_max || self.octets > self.limits.octets_max {
             let Some(dropped) = self.steps.pop_front() else { break };
             self.octets -= dropped.delta.octets();

@@ -116,8 +116,8 @@ pub mod wire;
 pub use builder::ImageBuilder;
 pub use caches::{CacheId, Caches, Preference};
 pub use client::{
-    Again, Applied, Changes, ClientEvent, ClientOutput, ClientPolicy, ClientSession, ConnectionEnd, Data, FlushReason,
-    Update,
+    Applied, Changes, ClientData, ClientEvent, ClientOutput, ClientPolicy, ClientSession, ConnectionEnd, FlushReason,
+    Reconnect, Update,
 };
 pub use delta::{ApplyError, Delta};
 pub use history::{History, HistoryLimits, Publication};

@@ -1,8 +1,8 @@
 //! What sessions see of the data: an immutable value that is replaced as a whole, and shared by all.
 
-use crate::delta::{Delta, Step};
+use crate::delta::{Delta, SerialDelta};
 use crate::image::{Image, ImageSink, Octets, Section};
-use crate::limits::{ANSWERS_OCTETS_MAX, DELTA_OCTETS_ALWAYS};
+use crate::limits::{ANSWERS_OCTETS_MAX, DELTA_ALWAYS_SENT_OCTETS_MAX};
 use crate::profile::{Profile, SessionIds};
 use crate::serial::{Serial, SessionId};
 use crate::time::Timing;
@@ -44,7 +44,7 @@ pub(crate) struct Edition {
     pub(crate) generation: u64,
     oldest_readable: u64,
     images: [Option<Image>; 3],
-    steps: Arc<[Arc<Step>]>,
+    steps: Arc<[Arc<SerialDelta>]>,
     changed: [Option<Serial>; 4],
     answers: BTreeMap<(usize, u32), DeltaAnswer>,
 }
@@ -100,7 +100,7 @@ impl Edition {
         generation: u64,
         oldest_readable: u64,
         image: Image,
-        steps: Arc<[Arc<Step>]>,
+        steps: Arc<[Arc<SerialDelta>]>,
         changed: [Option<Serial>; 4],
     ) -> Edition {
         let mut images = [None, None, None];
@@ -137,7 +137,7 @@ impl Edition {
             .flatten()
             .next()
             .map_or(0, |image| profile.sections().map(|section| image.layout().range(section).len()).sum());
-        if payload.len() > DELTA_OCTETS_ALWAYS && payload.len() > whole / 2 {
+        if payload.len() > DELTA_ALWAYS_SENT_OCTETS_MAX && payload.len() > whole / 2 {
             DeltaAnswer::TooLarge
         } else {
             DeltaAnswer::Payload(Arc::new(payload))

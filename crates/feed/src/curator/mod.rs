@@ -34,7 +34,7 @@ use clock::WallClock;
 use feed::{Dated, Feed, Lasts, Time};
 use fresh::{run_out_at, withdrawn_at};
 use merge::Part;
-use rtrcast_proto::limits::QUERY_HOLD;
+use rtrcast_proto::limits::QUERY_HOLD_MAX;
 use rtrcast_proto::{Image, Moment, Octets};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ const EXPIRY_PUBLICATIONS_APART: Duration = Duration::from_secs(60);
 /// to get the data within that.
 const FIRST_WAIT_MAX: Duration = Duration::from_secs(5);
 
-const _: () = assert!(FIRST_WAIT_MAX.as_secs() < QUERY_HOLD[2].as_secs(), "a query is held for longer");
+const _: () = assert!(FIRST_WAIT_MAX.as_secs() < QUERY_HOLD_MAX[2].as_secs(), "a query is held for longer");
 
 /// How long the old sources' data stay after a new configuration, for new sources to come up.
 const CHANGE_WAIT_MAX: Duration = Duration::from_secs(300);

@@ -17,7 +17,7 @@ mod update;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-pub use output::{Again, ClientEvent, ClientOutput, ClientPolicy, ConnectionEnd, FlushReason};
+pub use output::{ClientEvent, ClientOutput, ClientPolicy, ConnectionEnd, FlushReason, Reconnect};
 pub use update::{Applied, Changes, Update};
 
 use crate::image::Image;
@@ -32,11 +32,11 @@ use alloc::collections::{BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use core::fmt;
 use core::time::Duration;
-use negotiate::Speech;
+use negotiate::Negotiation;
 
 /// What a router holds of a cache, as of the last End of Data.
 #[derive(Clone, Debug)]
-pub struct Data {
+pub struct ClientData {
     /// The set. Its records carry the version that they came in.
     pub image: Image,
     /// The cache's session in that version.
@@ -49,7 +49,7 @@ pub struct Data {
     pub received: Moment,
 }
 
-impl Data {
+impl ClientData {
     /// When the data may not be used any more (RFC 8210 section 6). [R-SYN-08]
     pub fn expires(&self) -> Moment {
         self.received.after(Duration::from_secs(self.timing.expire().into()))
@@ -58,7 +58,7 @@ impl Data {
 
 /// Where a Serial Query can go on from. Sessions of different versions are different ones. [R-SID-02]
 #[derive(Clone, Copy, Debug)]
-struct Memory {
+struct ResumePoint {
     version: Version,
     session: SessionId,
     serial: Serial,
@@ -72,7 +72,7 @@ enum Link {
     /// `Connect` was given out.
     Connecting,
     /// There is one.
-    Up(Connection),
+    Up(CacheConnection),
     /// All is said: `Close` comes behind what is in the outbox, and this is when to connect again.
     Closing(Moment),
     /// The session was stopped.
@@ -81,8 +81,8 @@ enum Link {
 
 /// What is known of an open connection.
 #[derive(Debug)]
-struct Connection {
-    speech: Speech,
+struct CacheConnection {
+    negotiation: Negotiation,
     exchange: Exchange,
     /// Octets received and not yet understood.
     input: Vec<u8>,
@@ -91,17 +91,17 @@ struct Connection {
     /// When anything last came from the cache, or was asked of it.
     progress: Moment,
     /// The session that the cache named on this connection.
-    told: Option<SessionId>,
+    session: Option<SessionId>,
     /// A notify that came while something else was going on.
     notified: Option<Serial>,
     /// When the running exchange began.
     begun: Moment,
     /// From when on this is a connection that lasted: some time after its first update.
-    lasting: Option<Moment>,
+    stable_from: Option<Moment>,
     /// Whether the last answer was that there are no data.
     no_data: bool,
     /// When a notify last had it asked.
-    heeded: Option<Moment>,
+    notify_queried_at: Option<Moment>,
 }
 
 /// What is going on between router and cache.
@@ -110,7 +110,7 @@ enum Exchange {
     /// Nothing until this moment.
     Idle(Moment),
     /// A query was sent; with the memory that it was made from, it was a Serial Query.
-    Asked(Option<Memory>),
+    Asked(Option<ResumePoint>),
     /// A response is coming in.
     Receiving { session: SessionId, changes: Box<Changes> },
     /// It is complete, and waits to be taken by `next`.
@@ -134,15 +134,15 @@ pub struct ClientSession {
     now: Moment,
     random: u64,
     link: Link,
-    data: Option<Data>,
-    memory: Option<Memory>,
+    data: Option<ClientData>,
+    resume_point: Option<ResumePoint>,
     /// Whether the memory was given, and there are no data to it.
     is_probe: bool,
     /// The version to begin the next connection with, if the last one ended only for that.
     next_version: Option<Version>,
     /// Whether the next connection asks for everything, since the cache closed the last one at a Serial Query without a
     /// word.
-    doubts_session: bool,
+    resets_next: bool,
     /// Customers that the cache announced with what is no ASPA.
     refused: Arc<BTreeSet<Asn>>,
     /// Counts connections, so that what was made of one's response is not taken for another's.
@@ -165,10 +165,10 @@ impl ClientSession {
             random: seed,
             link: Link::Down(now),
             data: None,
-            memory: None,
+            resume_point: None,
             is_probe: false,
             next_version: None,
-            doubts_session: false,
+            resets_next: false,
             refused: Arc::default(),
             connections: 0,
             adjusted: None,
@@ -181,19 +181,19 @@ impl ClientSession {
     /// A router that does not hold the data of a serial, and only wants to know what changed since then, in whichever
     /// version the cache speaks.
     pub fn probe(now: Moment, policy: ClientPolicy, seed: u64, session: SessionId, serial: Serial) -> ClientSession {
-        let memory = Some(Memory { version: policy.versions.max(), session, serial });
-        ClientSession { memory, is_probe: true, ..ClientSession::new(now, policy, seed) }
+        let resume_point = Some(ResumePoint { version: policy.versions.max(), session, serial });
+        ClientSession { resume_point, is_probe: true, ..ClientSession::new(now, policy, seed) }
     }
 
     /// What the router holds, as long as it may be used.
-    pub fn data(&self) -> Option<&Data> {
+    pub fn data(&self) -> Option<&ClientData> {
         self.data.as_ref()
     }
 
     /// The version that the cache speaks, once it has answered on this connection.
     pub fn version(&self) -> Option<Version> {
         match &self.link {
-            Link::Up(connection) => connection.speech.settled(),
+            Link::Up(connection) => connection.negotiation.settled(),
             Link::Down(_) | Link::Connecting | Link::Closing(_) | Link::Stopped => None,
         }
     }
@@ -201,7 +201,7 @@ impl ClientSession {
     /// How many payload PDUs of a running response have come so far.
     pub fn receiving(&self) -> Option<usize> {
         match &self.link {
-            Link::Up(Connection { exchange: Exchange::Receiving { changes, .. }, .. }) => Some(changes.records()),
+            Link::Up(CacheConnection { exchange: Exchange::Receiving { changes, .. }, .. }) => Some(changes.records()),
             Link::Up(_) | Link::Down(_) | Link::Connecting | Link::Closing(_) | Link::Stopped => None,
         }
     }
@@ -212,18 +212,18 @@ impl ClientSession {
         if let Link::Connecting = self.link {
             self.connections += 1;
             let first = self.next_version.take().unwrap_or(self.policy.versions.max());
-            self.link = Link::Up(Connection {
-                speech: Speech::new(first),
+            self.link = Link::Up(CacheConnection {
+                negotiation: Negotiation::new(first),
                 exchange: Exchange::Idle(self.now),
                 input: Vec::new(),
                 ended: false,
                 progress: self.now,
-                told: None,
+                session: None,
                 notified: None,
                 begun: self.now,
-                lasting: None,
+                stable_from: None,
                 no_data: false,
-                heeded: None,
+                notify_queried_at: None,
             });
             // [R-NEG-01]
             self.ask();
@@ -277,8 +277,8 @@ impl ClientSession {
     /// as they were.
     pub fn not_applied(&mut self, now: Moment) {
         self.advance(now);
-        if let Link::Up(Connection { exchange: Exchange::Applying(_), speech, .. }) = &self.link {
-            match speech.version() {
+        if let Link::Up(CacheConnection { exchange: Exchange::Applying(_), negotiation, .. }) = &self.link {
+            match negotiation.version() {
                 version @ (Version::V0 | Version::V1) => {
                     self.report(version, ErrorCode::InternalError, None, &[], "out of memory");
                 }
@@ -294,7 +294,7 @@ impl ClientSession {
         self.advance(now);
         match &mut self.link {
             Link::Down(at) => *at = now,
-            Link::Up(Connection { exchange: Exchange::Idle(_), .. }) => self.ask(),
+            Link::Up(CacheConnection { exchange: Exchange::Idle(_), .. }) => self.ask(),
             Link::Closing(at) if *at != NEVER => *at = now,
             Link::Up(_) | Link::Connecting | Link::Closing(_) | Link::Stopped => {}
         }
@@ -323,7 +323,7 @@ impl ClientSession {
     /// Whether octets from the cache are of use now. While a response is applied they are not.
     pub fn wants_input(&self) -> bool {
         match &self.link {
-            Link::Up(Connection { ended, exchange, .. }) => {
+            Link::Up(CacheConnection { ended, exchange, .. }) => {
                 !ended && !matches!(exchange, Exchange::Received { .. } | Exchange::Applying(_))
             }
             Link::Down(_) | Link::Connecting | Link::Closing(_) | Link::Stopped => false,
@@ -342,7 +342,7 @@ impl ClientSession {
             Link::Up(connection) => connection.deadline(self),
             Link::Connecting | Link::Closing(_) | Link::Stopped => None,
         };
-        let expiry = self.data.as_ref().map(Data::expires);
+        let expiry = self.data.as_ref().map(ClientData::expires);
         [link.filter(|at| *at != NEVER), expiry].into_iter().flatten().min()
     }
 
@@ -370,7 +370,7 @@ impl ClientSession {
                 self.link = Link::Connecting;
                 ClientOutput::Connect
             }
-            Link::Up(Connection { exchange, .. }) => {
+            Link::Up(CacheConnection { exchange, .. }) => {
                 match core::mem::replace(exchange, Exchange::Idle(NEVER)) {
                     Exchange::Received { complete, changes } => {
                         *exchange = Exchange::Applying(complete);
@@ -418,8 +418,8 @@ impl fmt::Debug for ClientSession {
 }
 
 impl Complete {
-    fn into_data(self, image: Image) -> Data {
+    fn into_data(self, image: Image) -> ClientData {
         let Complete { session, serial, timing, at } = self;
-        Data { image, session, serial, timing, received: at }
+        ClientData { image, session, serial, timing, received: at }
     }
 }

@@ -9,7 +9,7 @@ use crate::version::Version;
 
 /// What is known of the version that a connection speaks.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Speech {
+pub(super) enum Negotiation {
     /// It was asked in this version, having begun in that one, and has not answered yet.
     Asking {
         /// The version of the last query.
@@ -21,23 +21,23 @@ pub(super) enum Speech {
     Settled(Version),
 }
 
-impl Speech {
-    pub(super) fn new(first: Version) -> Speech {
-        Speech::Asking { now: first, first }
+impl Negotiation {
+    pub(super) fn new(first: Version) -> Negotiation {
+        Negotiation::Asking { now: first, first }
     }
 
     /// The version of what is sent.
     pub(super) fn version(self) -> Version {
         match self {
-            Speech::Asking { now, .. } => now,
-            Speech::Settled(version) => version,
+            Negotiation::Asking { now, .. } => now,
+            Negotiation::Settled(version) => version,
         }
     }
 
     pub(super) fn settled(self) -> Option<Version> {
         match self {
-            Speech::Asking { .. } => None,
-            Speech::Settled(version) => Some(version),
+            Negotiation::Asking { .. } => None,
+            Negotiation::Settled(version) => Some(version),
         }
     }
 }
@@ -53,7 +53,7 @@ impl ClientSession {
     pub(super) fn version_refused(&mut self, named: u8) {
         let Link::Up(connection) = &self.link else { return };
         let is_over = connection.ended;
-        let Speech::Asking { now: asked, first } = connection.speech else {
+        let Negotiation::Asking { now: asked, first } = connection.negotiation else {
             // It has answered in this version before: it is not to be trusted with another.
             return self.end(ConnectionEnd::VersionRefused);
         };
@@ -71,7 +71,7 @@ impl ClientSession {
             Some(next) if is_over => self.begin_elsewhere(Some(next), ConnectionEnd::Unanswered),
             Some(next) => {
                 let Link::Up(connection) = &mut self.link else { return };
-                connection.speech = Speech::Asking { now: next, first };
+                connection.negotiation = Negotiation::Asking { now: next, first };
                 self.events.push_back(ClientEvent::SteppedDown(next));
                 self.ask();
             }
@@ -87,7 +87,7 @@ impl ClientSession {
     /// Ends this connection and begins another one at once in this version.
     pub(super) fn begin_elsewhere(&mut self, version: Option<Version>, why: ConnectionEnd) {
         let Link::Up(connection) = &self.link else { return };
-        let asked = connection.speech.version();
+        let asked = connection.negotiation.version();
         self.next_version = version;
         if let Some(lower) = version.filter(|version| *version < asked) {
             self.events.push_back(ClientEvent::SteppedDown(lower));
@@ -99,20 +99,20 @@ impl ClientSession {
     /// nothing says that it speaks that: then the next connection asks lower.
     pub(super) fn ended_unanswered(&mut self) {
         let Link::Up(connection) = &self.link else { return };
-        let Speech::Asking { now: asked, first } = connection.speech else {
+        let Negotiation::Asking { now: asked, first } = connection.negotiation else {
             return self.end(ConnectionEnd::Lost);
         };
         if asked < first {
             // [R-NEG-03] It has said which version to ask in, and closed: that is what another connection is for.
             return self.begin_elsewhere(Some(asked), ConnectionEnd::Unanswered);
         }
-        let known = self.memory.filter(|_| !self.is_probe).map(|memory| memory.version);
+        let known = self.resume_point.filter(|_| !self.is_probe).map(|resume_point| resume_point.version);
         let known = known.or(self.data.as_ref().map(|data| data.image.version()));
         // [R-ERR-04] A cache that does not know the session may lose the report that says so, and close. So the session is
         // doubted for one connection. If that brings no answer either, it was not the reason.
-        self.doubts_session = matches!(connection.exchange, Exchange::Asked(Some(_))) && !self.is_probe;
+        self.resets_next = matches!(connection.exchange, Exchange::Asked(Some(_))) && !self.is_probe;
         match known {
-            Some(known) if known >= asked && self.doubts_session => {
+            Some(known) if known >= asked && self.resets_next => {
                 self.next_version = Some(asked);
                 self.end(ConnectionEnd::Unanswered);
             }

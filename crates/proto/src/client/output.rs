@@ -25,7 +25,7 @@ pub struct ClientPolicy {
 
 impl Default for ClientPolicy {
     fn default() -> ClientPolicy {
-        ClientPolicy { versions: VersionRange::ALL, timing: Timing::default(), silence_max: limits::SILENCE }
+        ClientPolicy { versions: VersionRange::ALL, timing: Timing::default(), silence_max: limits::SILENCE_MAX }
     }
 }
 
@@ -92,7 +92,7 @@ pub enum ClientEvent {
         /// Why.
         why: ConnectionEnd,
         /// When the next one is tried.
-        again: Again,
+        reconnect: Reconnect,
     },
 }
 
@@ -154,7 +154,7 @@ impl fmt::Display for ConnectionEnd {
 
 /// When the next connection is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Again {
+pub enum Reconnect {
     /// Now, in another way than before.
     AtOnce,
     /// Then.

@@ -1,8 +1,9 @@
 //! What to ask, and when: timers, notifies, and what becomes of a response.
 
-use super::update::{Applied, Base, Made, Refusal};
+use super::update::{Applied, AppliedSet, Base, ResponseError};
 use super::{
-    ClientEvent, ClientSession, Complete, Connection, ConnectionEnd, Exchange, FlushReason, Link, Memory, NEVER,
+    CacheConnection, ClientEvent, ClientSession, Complete, ConnectionEnd, Exchange, FlushReason, Link, NEVER,
+    ResumePoint,
 };
 use crate::limits;
 use crate::time::{Moment, Timing};
@@ -12,13 +13,13 @@ use crate::wire::Pdu;
 use alloc::sync::Arc;
 use core::time::Duration;
 
-impl Connection {
+impl CacheConnection {
     /// When something is due that the cache does not bring about.
     pub(super) fn deadline(&self, session: &ClientSession) -> Option<Moment> {
         match &self.exchange {
             Exchange::Idle(at) => Some(*at),
             Exchange::Asked(_) | Exchange::Receiving { .. } => {
-                Some(self.silence_ends(session).0.min(self.begun.after(limits::RESPONSE)))
+                Some(self.silence_ends(session).0.min(self.begun.after(limits::RESPONSE_TIME_MAX)))
             }
             Exchange::Received { .. } | Exchange::Applying(_) => None,
         }
@@ -28,7 +29,7 @@ impl Connection {
     fn silence_ends(&self, session: &ClientSession) -> (Moment, bool) {
         let patience = session.policy.silence_max;
         let retry = Duration::from_secs(session.timing().retry().into());
-        let stall = (retry * limits::STALL_RETRIES).max(limits::STALL_MIN[self.speech.version().index()]);
+        let stall = (retry * limits::STALL_RETRY_INTERVALS).max(limits::STALL_MIN[self.negotiation.version().index()]);
         (self.progress.after(patience.min(stall)), stall <= patience)
     }
 }
@@ -42,16 +43,16 @@ impl ClientSession {
     /// Sends a query: from where the router is, if it can be gone on from there. [R-SYN-01] [R-SID-02]
     pub(super) fn ask(&mut self) {
         let Link::Up(connection) = &mut self.link else { return };
-        let version = connection.speech.version();
-        if let Some(memory) = &mut self.memory
+        let version = connection.negotiation.version();
+        if let Some(resume_point) = &mut self.resume_point
             && self.is_probe
         {
             // Whoever wants to know what changed rarely knows in which version the cache counts so.
-            memory.version = version;
+            resume_point.version = version;
         }
-        let since = self.memory.filter(|memory| memory.version == version && !self.doubts_session);
+        let since = self.resume_point.filter(|resume_point| resume_point.version == version && !self.resets_next);
         let query = match since {
-            Some(Memory { session, serial, .. }) => Pdu::SerialQuery { session, serial },
+            Some(ResumePoint { session, serial, .. }) => Pdu::SerialQuery { session, serial },
             None => Pdu::ResetQuery,
         };
         query.encode(version, &mut self.outbox);
@@ -60,12 +61,12 @@ impl ClientSession {
         connection.begun = self.now;
         connection.no_data = false;
         connection.notified = None;
-        let since = since.map(|memory| (memory.session, memory.serial));
+        let since = since.map(|resume_point| (resume_point.session, resume_point.serial));
         self.events.push_back(ClientEvent::Asked { version, since });
     }
 
     /// What a response to the query that was sent will change.
-    pub(super) fn base(&self, since: Option<Memory>) -> Base {
+    pub(super) fn base(&self, since: Option<ResumePoint>) -> Base {
         match (since, &self.data) {
             (None, data) => Base::Replace(data.as_ref().map(|data| data.image.clone())),
             (Some(_), Some(data)) => Base::Change(data.image.clone()),
@@ -88,14 +89,14 @@ impl ClientSession {
                 let now = self.now;
                 if let Link::Up(connection) = &mut self.link {
                     // A notify may have waited for this.
-                    connection.heeded = Some(now);
+                    connection.notify_queried_at = Some(now);
                 }
                 self.ask();
             }
             Exchange::Asked(_) | Exchange::Receiving { .. } => {
                 let (at, is_stall) = connection.silence_ends(self);
-                let version = connection.speech.version();
-                if is_stall && at <= self.now && connection.speech.settled() == Some(Version::V2) {
+                let version = connection.negotiation.version();
+                if is_stall && at <= self.now && connection.negotiation.settled() == Some(Version::V2) {
                     self.report(version, ErrorCode::TransportFailure, None, &[], "nothing came for too long");
                     self.flush(FlushReason::Reported(ErrorCode::TransportFailure));
                 }
@@ -107,18 +108,20 @@ impl ClientSession {
 
     /// The cache says that it has another serial. [R-NEG-06] has been seen to.
     pub(super) fn notified(&mut self, serial: crate::Serial) {
-        let held = self.memory.map(|memory| memory.serial);
+        let held = self.resume_point.map(|resume_point| resume_point.serial);
         let Link::Up(connection) = &mut self.link else { return };
         match &connection.exchange {
             Exchange::Idle(due) if held != Some(serial) => {
                 let due = *due;
                 self.events.push_back(ClientEvent::Notified(serial));
                 // A cache that names what it does not have is not asked without a pause.
-                let from = connection.heeded.map_or(self.now, |heeded| heeded.after(limits::NOTIFIES_APART));
+                let from = connection
+                    .notify_queried_at
+                    .map_or(self.now, |notify_queried_at| notify_queried_at.after(limits::NOTIFIED_QUERY_INTERVAL_MIN));
                 if from > self.now {
                     connection.exchange = Exchange::Idle(from.min(due));
                 } else {
-                    connection.heeded = Some(self.now);
+                    connection.notify_queried_at = Some(self.now);
                     self.ask();
                 }
             }
@@ -133,23 +136,23 @@ impl ClientSession {
     pub(super) fn no_data(&mut self) {
         let retry = Duration::from_secs(self.timing().retry().into());
         let Link::Up(connection) = &mut self.link else { return };
-        let pause = match connection.speech.version() {
+        let pause = match connection.negotiation.version() {
             // 8210bis section 8.4: about once a minute.
-            Version::V2 => limits::NO_DATA.min(retry),
+            Version::V2 => limits::NO_DATA_QUERY_INTERVAL_MAX.min(retry),
             Version::V0 | Version::V1 => retry,
         };
         connection.no_data = true;
         // With data it may begin another session.
-        connection.told = None;
+        connection.session = None;
         connection.exchange = Exchange::Idle(self.now.after(pause));
         // Periodic Reset Queries are what the texts ask for, whatever the router held.
-        self.memory = None;
+        self.resume_point = None;
         self.events.push_back(ClientEvent::NoData);
     }
 
     /// The serial is too old or of another line: everything is asked for, and what is held stays until then. [R-SYN-05]
     pub(super) fn cache_reset(&mut self) {
-        self.memory = None;
+        self.resume_point = None;
         self.events.push_back(ClientEvent::CacheReset);
         self.ask();
     }
@@ -159,7 +162,7 @@ impl ClientSession {
         let Some([refresh, retry, expire]) = timers else {
             // [R-SYN-07] Version 0 is asked at least once an hour.
             let timing = self.policy.timing;
-            return Timing::nearest(timing.refresh().min(limits::POLL_V0), timing.retry(), timing.expire());
+            return Timing::nearest(timing.refresh().min(limits::POLL_V0_SECONDS_MAX), timing.retry(), timing.expire());
         };
         Timing::new(refresh, retry, expire).unwrap_or_else(|_| {
             let (got, used) = ([refresh, retry, expire], Timing::nearest(refresh, retry, expire));
@@ -172,27 +175,29 @@ impl ClientSession {
 
     /// A response was applied, or can't be.
     pub(super) fn take_applied(&mut self, applied: Applied) {
-        let Link::Up(Connection { exchange: Exchange::Applying(complete), speech, .. }) = &self.link else { return };
-        let (complete, version): (Complete, Version) = (*complete, speech.version());
+        let Link::Up(CacheConnection { exchange: Exchange::Applying(complete), negotiation, .. }) = &self.link else {
+            return;
+        };
+        let (complete, version): (Complete, Version) = (*complete, negotiation.version());
         match applied.outcome {
             Ok(made) => self.updated(complete, version, made),
-            Err(Refusal { violation, copy }) => self.violated(violation, &copy),
+            Err(ResponseError { violation, copy }) => self.violated(violation, &copy),
         }
     }
 
-    fn updated(&mut self, complete: Complete, version: Version, made: Made) {
+    fn updated(&mut self, complete: Complete, version: Version, made: AppliedSet) {
         let Complete { session, serial, timing, at } = complete;
         // [R-SYN-02] Only here is the serial taken over.
-        self.memory = Some(Memory { version, session, serial });
+        self.resume_point = Some(ResumePoint { version, session, serial });
         self.refused = Arc::clone(&made.refused);
         self.data = made.image.clone().map(|image| complete.into_data(image));
         self.is_probe &= self.data.is_none();
-        self.events.push_back(ClientEvent::Updated(made.told(version, complete)));
+        self.events.push_back(ClientEvent::Updated(made.into_update(version, complete)));
         let Link::Up(connection) = &mut self.link else { return };
         let notified = connection.notified.take();
         connection.exchange = Exchange::Idle(at.after(Duration::from_secs(timing.refresh().into())));
         connection.progress = self.now;
-        connection.lasting.get_or_insert(at.after(limits::LASTING));
+        connection.stable_from.get_or_insert(at.after(limits::STABLE_CONNECTION_MIN));
         if let Some(serial) = notified {
             self.notified(serial);
         }
@@ -202,7 +207,7 @@ impl ClientSession {
 
     /// Lets go of the data, and of where they could be gone on from.
     pub(super) fn flush(&mut self, reason: FlushReason) {
-        self.memory = None;
+        self.resume_point = None;
         if self.data.take().is_some() {
             self.events.push_back(ClientEvent::Flushed(reason));
         }

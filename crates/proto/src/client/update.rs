@@ -51,7 +51,7 @@ pub struct Changes {
 
 /// What a payload PDU does to its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum RecordChange {
     Announce,
     Withdraw,
     /// It announces what no router should use: an ASPA of AS 0, of a customer that is its own provider, or with too many
@@ -59,11 +59,11 @@ enum Step {
     Refuse,
 }
 
-impl From<&Action> for Step {
-    fn from(action: &Action) -> Step {
+impl From<&Action> for RecordChange {
+    fn from(action: &Action) -> RecordChange {
         match action {
-            Action::Announce => Step::Announce,
-            Action::Withdraw => Step::Withdraw,
+            Action::Announce => RecordChange::Announce,
+            Action::Withdraw => RecordChange::Withdraw,
         }
     }
 }
@@ -73,19 +73,19 @@ impl From<&Action> for Step {
 struct Collected {
     records: Unsorted,
     /// Where the records lie, and what they do; empty for a whole set, which only announces.
-    steps: Vec<(Step, Range<usize>)>,
+    steps: Vec<(RecordChange, Range<usize>)>,
 }
 
 /// What a response made of the set.
 #[derive(Debug)]
 pub struct Applied {
     pub(super) connection: u64,
-    pub(super) outcome: Result<Made, Refusal>,
+    pub(super) outcome: Result<AppliedSet, ResponseError>,
 }
 
 /// The same, if it can be applied.
 #[derive(Debug)]
-pub(super) struct Made {
+pub(super) struct AppliedSet {
     answer: Answer,
     pub(super) image: Option<Image>,
     delta: Option<Arc<Delta>>,
@@ -116,7 +116,7 @@ pub struct Update {
 
 /// A response that can't be applied, and the PDU that says so.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct ResponseError {
     pub(super) violation: Violation,
     pub(super) copy: Vec<u8>,
 }
@@ -139,7 +139,7 @@ impl Changes {
             Pdu::Prefix { action, .. } => (Section::Ipv6Prefix, action.into()),
             Pdu::RouterKey { action, .. } => (Section::RouterKey, action.into()),
             Pdu::Aspa { action: Action::Announce, customer, providers } if Aspa::new(*customer, providers).is_err() => {
-                (Section::Aspa, Step::Refuse)
+                (Section::Aspa, RecordChange::Refuse)
             }
             Pdu::Aspa { action, .. } => (Section::Aspa, action.into()),
             Pdu::SerialNotify { .. }
@@ -154,25 +154,25 @@ impl Changes {
         let is_whole = matches!(self.base, Base::Replace(_));
         match (is_whole, step) {
             // [R-SYN-04] Nothing of a whole set can be withdrawn.
-            (true, Step::Withdraw) => return Err(Violation::UnknownWithdrawal),
-            (true, Step::Refuse) => {
+            (true, RecordChange::Withdraw) => return Err(Violation::UnknownWithdrawal),
+            (true, RecordChange::Refuse) => {
                 self.octets += size_of::<Asn>();
                 let is_new = Arc::make_mut(&mut self.refused).insert(customer_of_pdu(pdu));
                 return if is_new { self.check_size() } else { Err(Violation::DuplicateAnnouncement) };
             }
-            (true, Step::Announce) | (false, _) => {}
+            (true, RecordChange::Announce) | (false, _) => {}
         }
         let collected = &mut self.sections[section.index()];
         let octets = collected.records.push(section, |out| match step {
-            Step::Announce | Step::Withdraw => write_record(self.version, pdu, out),
-            Step::Refuse => record::aspa_withdrawal(self.version, customer_of_pdu(pdu), out),
+            RecordChange::Announce | RecordChange::Withdraw => write_record(self.version, pdu, out),
+            RecordChange::Refuse => record::aspa_withdrawal(self.version, customer_of_pdu(pdu), out),
         });
         self.octets += octets;
         if !is_whole {
             let end = collected.records.octets().len();
             collected.steps.push((step, end - octets..end));
             // They are held once more when they are put in order.
-            self.octets += 2 * size_of::<(Step, Range<usize>)>();
+            self.octets += 2 * size_of::<(RecordChange, Range<usize>)>();
         }
         self.check_size()
     }
@@ -207,11 +207,15 @@ impl Changes {
         Ok(Applied { connection, outcome })
     }
 
-    fn changed(self, image: Option<Image>, delta: Delta) -> Made {
-        Made { answer: Answer::Delta, image, delta: Some(Arc::new(delta)), refused: self.refused }
+    fn changed(self, image: Option<Image>, delta: Delta) -> AppliedSet {
+        AppliedSet { answer: Answer::Delta, image, delta: Some(Arc::new(delta)), refused: self.refused }
     }
 
-    fn replace<S: ImageSink>(self, old: Option<&Image>, sink: S) -> Result<Result<Made, Refusal>, S::Error> {
+    fn replace<S: ImageSink>(
+        self,
+        old: Option<&Image>,
+        sink: S,
+    ) -> Result<Result<AppliedSet, ResponseError>, S::Error> {
         let mut writer = ImageWriter::new(self.version, sink);
         for (section, mut collected) in Section::ALL.into_iter().zip(self.sections) {
             if let Err(refusal) = collected.write(section, &self.refused, &mut writer)? {
@@ -220,15 +224,15 @@ impl Changes {
         }
         let image = writer.finish()?;
         let delta = old.map(|old| Arc::new(Delta::between(old, &image)));
-        Ok(Ok(Made { answer: Answer::Full, image: Some(image), delta, refused: self.refused }))
+        Ok(Ok(AppliedSet { answer: Answer::Full, image: Some(image), delta, refused: self.refused }))
     }
 
     /// What the steps, one after another, make of a set, or of one that nobody has.
-    fn difference(&mut self, old: Option<&Image>) -> Result<Delta, Refusal> {
+    fn difference(&mut self, old: Option<&Image>) -> Result<Delta, ResponseError> {
         let mut delta = Delta::default();
         for (section, collected) in Section::ALL.into_iter().zip(&self.sections) {
             let record = |range: &Range<usize>| collected.records.octets().get(range.clone()).unwrap_or_default();
-            let mut steps: Vec<(Step, &[u8])> =
+            let mut steps: Vec<(RecordChange, &[u8])> =
                 collected.steps.iter().map(|(step, range)| (*step, record(range))).collect();
             // Stable: what happens to one record stays in its order.
             steps.sort_by(|(_, a), (_, b)| key_order(section, a, b));
@@ -241,7 +245,7 @@ impl Changes {
                         records.next_if(|other| is_same_key(section, other, record))
                     }
                     // Whoever has the set would know; what the cache says is taken to be right.
-                    None => (*step == Step::Withdraw).then_some(*record),
+                    None => (*step == RecordChange::Withdraw).then_some(*record),
                 };
                 let customer = (section == Section::Aspa).then(|| customer_of(record));
                 let was_refused = customer.is_some_and(|customer| self.refused.contains(&customer));
@@ -268,24 +272,24 @@ fn follow<'a>(
     section: Section,
     before: Option<&'a [u8]>,
     was_refused: bool,
-    steps: &[(Step, &'a [u8])],
-) -> Result<(Option<&'a [u8]>, bool), Refusal> {
+    steps: &[(RecordChange, &'a [u8])],
+) -> Result<(Option<&'a [u8]>, bool), ResponseError> {
     let (mut current, mut is_refused) = (before, was_refused);
     let mut announced = false;
     for (step, record) in steps {
-        let refusal = |violation| Refusal { violation, copy: as_sent(section, *step, record) };
+        let refusal = |violation| ResponseError { violation, copy: as_sent(section, *step, record) };
         let is_there = current.is_some() || is_refused;
         match (step, is_there) {
             // [R-DAT-01] A new list of providers replaces the one before; twice in one response is one too many.
-            (Step::Announce | Step::Refuse, true) if section != Section::Aspa || announced => {
+            (RecordChange::Announce | RecordChange::Refuse, true) if section != Section::Aspa || announced => {
                 return Err(refusal(Violation::DuplicateAnnouncement));
             }
-            (Step::Withdraw, false) => return Err(refusal(Violation::UnknownWithdrawal)), // [R-DAT-02]
-            (Step::Announce, _) => (current, is_refused) = (Some(*record), false),
-            (Step::Refuse, _) => (current, is_refused) = (None, true),
-            (Step::Withdraw, true) => (current, is_refused) = (None, false), // [R-DAT-06]
+            (RecordChange::Withdraw, false) => return Err(refusal(Violation::UnknownWithdrawal)), // [R-DAT-02]
+            (RecordChange::Announce, _) => (current, is_refused) = (Some(*record), false),
+            (RecordChange::Refuse, _) => (current, is_refused) = (None, true),
+            (RecordChange::Withdraw, true) => (current, is_refused) = (None, false), // [R-DAT-06]
         }
-        announced |= *step != Step::Withdraw;
+        announced |= *step != RecordChange::Withdraw;
     }
     // Said in other versions, it is still the same.
     let is_same = |a: &[u8], b: &[u8]| a.get(1..) == b.get(1..);
@@ -334,8 +338,8 @@ fn write_record(version: Version, pdu: &Pdu<'_>, out: &mut Vec<u8>) {
 }
 
 /// The PDU that a record came in; nothing if it was not kept.
-fn as_sent(section: Section, step: Step, record: &[u8]) -> Vec<u8> {
-    if step == Step::Refuse {
+fn as_sent(section: Section, step: RecordChange, record: &[u8]) -> Vec<u8> {
+    if step == RecordChange::Refuse {
         // Of what nobody should use nothing but the customer was kept.
         return Vec::new();
     }
@@ -345,7 +349,7 @@ fn as_sent(section: Section, step: Step, record: &[u8]) -> Vec<u8> {
         Section::RouterKey | Section::Aspa => 2,
     };
     if let Some(octet) = pdu.get_mut(flags) {
-        *octet = if step == Step::Withdraw { Action::Withdraw } else { Action::Announce }.flags();
+        *octet = if step == RecordChange::Withdraw { Action::Withdraw } else { Action::Announce }.flags();
     }
     pdu
 }
@@ -357,12 +361,12 @@ impl Collected {
         section: Section,
         refused: &BTreeSet<Asn>,
         writer: &mut ImageWriter<S>,
-    ) -> Result<Result<(), Refusal>, S::Error> {
+    ) -> Result<Result<(), ResponseError>, S::Error> {
         let mut last: Option<&[u8]> = None;
         for record in self.records.sorted(section) {
             let is_refused = section == Section::Aspa && refused.contains(&customer_of(record));
             if is_refused || last.is_some_and(|last| is_same_key(section, last, record)) {
-                return Ok(Err(Refusal { violation: Violation::DuplicateAnnouncement, copy: record.to_vec() }));
+                return Ok(Err(ResponseError { violation: Violation::DuplicateAnnouncement, copy: record.to_vec() }));
             }
             last = Some(record);
             writer.push(section, record)?;
@@ -371,10 +375,10 @@ impl Collected {
     }
 }
 
-impl Made {
+impl AppliedSet {
     /// The response as it is told.
-    pub(super) fn told(self, version: Version, complete: Complete) -> Update {
-        let (Made { answer, image, delta, refused }, Complete { session, serial, timing, .. }) = (self, complete);
+    pub(super) fn into_update(self, version: Version, complete: Complete) -> Update {
+        let (AppliedSet { answer, image, delta, refused }, Complete { session, serial, timing, .. }) = (self, complete);
         Update { version, session, serial, timing, answer, image, delta, refused }
     }
 }

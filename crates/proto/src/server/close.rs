@@ -1,7 +1,7 @@
 //! How sessions end: the last words go into the outbox, and `Close` stands behind it.
 
 use super::policy::PlannedStop;
-use super::{CloseReason, Dismissal, Event, Knowledge, Phase, ServerSession, Stop};
+use super::{CloseReason, Dismissal, Event, Phase, RouterState, ServerSession, Stop};
 use crate::time::Moment;
 use crate::version::{PduType, Version};
 use crate::view::Absent;
@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 
 /// A session that is lost, and how much of the PDU that cost it is still waited for.
 #[derive(Debug)]
-pub(super) enum Sentence {
+pub(super) enum FatalError {
     /// The router broke the protocol.
     Report { violation: Violation, version: Version, octets: usize, deadline: Moment },
     /// The router sent an Error Report, which is logged and not answered. [C-ERR-03]
@@ -23,46 +23,46 @@ pub(super) enum Sentence {
 /// The most octets of a router's Error Report that are waited for: as many as a PDU can have.
 const PEER_REPORT_OCTETS_MAX: usize = crate::version::PDU_OCTETS_MAX as usize;
 
-impl Sentence {
+impl FatalError {
     /// How many octets have to be there.
     pub(super) fn octets(&self) -> usize {
         match self {
-            Sentence::Report { octets, .. } => *octets,
-            Sentence::PeerReport { octets, .. } => (*octets).min(PEER_REPORT_OCTETS_MAX),
+            FatalError::Report { octets, .. } => *octets,
+            FatalError::PeerReport { octets, .. } => (*octets).min(PEER_REPORT_OCTETS_MAX),
         }
     }
 
     /// When they are no longer waited for.
     pub(super) fn deadline(&self) -> Moment {
         match self {
-            Sentence::Report { deadline, .. } | Sentence::PeerReport { deadline, .. } => *deadline,
+            FatalError::Report { deadline, .. } | FatalError::PeerReport { deadline, .. } => *deadline,
         }
     }
 }
 
 impl ServerSession {
     /// The session is lost: whatever was running stops at the end of the chunk that is being written.
-    pub(super) fn pass_sentence(&mut self, sentence: Sentence) {
+    pub(super) fn fail(&mut self, error: FatalError) {
         self.response = None;
         self.pending = None;
-        self.phase = Phase::Sentenced(sentence);
+        self.phase = Phase::Failing(error);
         if self.ended {
             // Nothing more will come of it.
-            self.carry_out_sentence();
+            self.finish_failing();
         }
     }
 
     /// Says the last words with as much of the PDU as has come. [C-ERR-09] [C-ERR-10]
-    pub(super) fn carry_out_sentence(&mut self) {
-        let Phase::Sentenced(sentence) = &self.phase else { return };
+    pub(super) fn finish_failing(&mut self) {
+        let Phase::Failing(error) = &self.phase else { return };
         let input = core::mem::take(&mut self.input);
-        let octets = input.get(..sentence.octets()).unwrap_or(&input);
-        match *sentence {
-            Sentence::Report { violation, version, .. } => {
+        let octets = input.get(..error.octets()).unwrap_or(&input);
+        match *error {
+            FatalError::Report { violation, version, .. } => {
                 self.report(version, violation.code(version), Some(violation), octets, &violation.to_string());
                 self.close(CloseReason::Violation);
             }
-            Sentence::PeerReport { .. } => {
+            FatalError::PeerReport { .. } => {
                 self.events.push(Event::Received(PduType::ErrorReport));
                 self.events.push(Event::PeerReported(Box::new(PeerReport::read(octets)))); // [C-ERR-02]
                 self.close(CloseReason::PeerReported);
@@ -95,7 +95,7 @@ impl ServerSession {
     fn open_in_v2(&self) -> Option<Version> {
         match &self.phase {
             Phase::Open { profile, .. } => Some(profile.version()).filter(|version| *version == Version::V2),
-            Phase::New { .. } | Phase::Sentenced(_) | Phase::Closing | Phase::Closed => None,
+            Phase::New { .. } | Phase::Failing(_) | Phase::Closing | Phase::Closed => None,
         }
     }
 
@@ -103,8 +103,8 @@ impl ServerSession {
         if self.is_closing() {
             return;
         }
-        if let Phase::Sentenced(_) = self.phase {
-            self.carry_out_sentence();
+        if let Phase::Failing(_) = self.phase {
+            self.finish_failing();
             return;
         }
         let (code, text) = match (stop, self.policy.planned_stop()) {
@@ -136,9 +136,9 @@ impl ServerSession {
             Dismissal::Displaced if self.has_asked() => return,
             Dismissal::Displaced => CloseReason::Displaced,
         };
-        if let Phase::Sentenced(_) = self.phase {
+        if let Phase::Failing(_) = self.phase {
             // What it did is the better reason, and the report is owed.
-            self.carry_out_sentence();
+            self.finish_failing();
         } else {
             self.close(reason);
         }
@@ -164,9 +164,9 @@ impl ServerSession {
     /// next cache. Who holds nothing of this connection gets code 2 when it asks.
     pub(super) fn finish_if_too_old(&mut self) {
         let holds_data = match self.phase {
-            Phase::Open { knows: Knowledge::Data(_), .. } => true,
-            Phase::Open { knows: Knowledge::Nothing | Knowledge::NoData, .. } => self.response.is_some(),
-            Phase::New { .. } | Phase::Sentenced(_) | Phase::Closing | Phase::Closed => false,
+            Phase::Open { router: RouterState::Data(_), .. } => true,
+            Phase::Open { router: RouterState::Nothing | RouterState::NoData, .. } => self.response.is_some(),
+            Phase::New { .. } | Phase::Failing(_) | Phase::Closing | Phase::Closed => false,
         };
         if holds_data && self.view.absent() == Some(Absent::TooOld) {
             self.finish(CloseReason::TooOld);

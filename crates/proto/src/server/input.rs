@@ -7,9 +7,9 @@
 //! to its end, and the report stands behind that. Only a router's own Error Report ends a response early.
 
 use super::answer::Query;
-use super::close::Sentence;
-use super::policy::Above;
-use super::{CloseReason, Event, FirstQuery, Knowledge, Pending, Phase, ServerSession};
+use super::close::FatalError;
+use super::policy::AboveMax;
+use super::{CloseReason, Event, FirstQuery, Pending, Phase, RouterState, ServerSession};
 use crate::limits;
 use crate::version::{HEADER_OCTETS, PduType, Version, VersionRange};
 use crate::violation::Violation;
@@ -18,7 +18,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 /// What a header means in the session's state.
-enum Judgement {
+enum QueryClass {
     /// A query of a version that is served.
     Query(Version, PduType),
     /// An Error Report: the session is over, and nothing is answered.
@@ -43,7 +43,7 @@ impl ServerSession {
         if usize::try_from(header.length) != Ok(octets.len()) {
             return false;
         }
-        let Judgement::Query(version, pdu_type) = self.judge(header) else { return false };
+        let QueryClass::Query(version, pdu_type) = self.classify(header) else { return false };
         self.take_query(version, pdu_type, octets);
         true
     }
@@ -72,10 +72,10 @@ impl ServerSession {
         }
         match &self.phase {
             Phase::New { .. } | Phase::Open { .. } => {}
-            Phase::Sentenced(sentence) => {
-                let complete = self.input.len() >= sentence.octets();
+            Phase::Failing(error) => {
+                let complete = self.input.len() >= error.octets();
                 if complete {
-                    self.carry_out_sentence();
+                    self.finish_failing();
                 }
                 return complete;
             }
@@ -86,8 +86,8 @@ impl ServerSession {
         }
         let Some(header) = Header::parse(&self.input) else { return false };
         let length = usize::try_from(header.length).unwrap_or(usize::MAX);
-        match self.judge(header) {
-            Judgement::Query(version, pdu_type) => {
+        match self.classify(header) {
+            QueryClass::Query(version, pdu_type) => {
                 if self.input.len() < length {
                     return false;
                 }
@@ -96,39 +96,39 @@ impl ServerSession {
                 octets.drain(..length);
                 self.input = octets;
             }
-            Judgement::PeerReport => {
-                self.pass_sentence(Sentence::PeerReport { octets: length, deadline: self.copy_deadline() })
+            QueryClass::PeerReport => {
+                self.fail(FatalError::PeerReport { octets: length, deadline: self.copy_deadline() })
             }
-            Judgement::RefusedQuery(violation) => {
+            QueryClass::RefusedQuery(violation) => {
                 if self.input.len() < length {
                     return false;
                 }
                 self.refuse_version(violation, length, 0);
             }
-            Judgement::RefusedPdu(violation) => self.refuse_version(violation, HEADER_OCTETS, length - HEADER_OCTETS),
-            Judgement::Fatal(..) if self.response.is_some() => {
+            QueryClass::RefusedPdu(violation) => self.refuse_version(violation, HEADER_OCTETS, length - HEADER_OCTETS),
+            QueryClass::Fatal(..) if self.response.is_some() => {
                 self.deferred = true;
                 return false;
             }
-            Judgement::Fatal(violation, version, octets) => {
+            QueryClass::Fatal(violation, version, octets) => {
                 if let Some(pdu_type) = PduType::from_octet(version, header.pdu_type) {
                     self.events.push(Event::Received(pdu_type));
                 }
                 let deadline = self.copy_deadline();
-                self.pass_sentence(Sentence::Report { violation, version, octets, deadline });
+                self.fail(FatalError::Report { violation, version, octets, deadline });
             }
         }
         true
     }
 
     fn copy_deadline(&self) -> crate::time::Moment {
-        self.now.after(limits::COPY_WAIT)
+        self.now.after(limits::COPY_WAIT_MAX)
     }
 
-    fn judge(&self, header: Header) -> Judgement {
+    fn classify(&self, header: Header) -> QueryClass {
         if header.pdu_type == PduType::ErrorReport.octet() {
             // [C-NEG-08] [C-NEG-10] [C-ERR-01] In any version, well formed or not.
-            return Judgement::PeerReport;
+            return QueryClass::PeerReport;
         }
         let copy_all = match crate::wire::check_length(header.length) {
             Ok(()) => usize::try_from(header.length).unwrap_or(usize::MAX).min(COPY_OCTETS_MAX),
@@ -144,29 +144,29 @@ impl ServerSession {
                 if header.version != session.octet() && !taken_as_ours {
                     // [C-NEG-09] [C-NEG-11]
                     let violation = Violation::VersionChanged { session, got: header.version };
-                    return Judgement::Fatal(violation, session, copy_all);
+                    return QueryClass::Fatal(violation, session, copy_all);
                 }
                 session
             }
-            Phase::New { .. } | Phase::Sentenced(_) | Phase::Closing | Phase::Closed => {
-                match self.judge_first_version(header) {
+            Phase::New { .. } | Phase::Failing(_) | Phase::Closing | Phase::Closed => {
+                match self.classify_first_version(header) {
                     Ok(version) => version,
-                    Err(judgement) => return judgement,
+                    Err(class) => return class,
                 }
             }
         };
         let Some(pdu_type) = PduType::from_octet(version, header.pdu_type) else {
-            return Judgement::Fatal(Violation::UnknownType(version, header.pdu_type), version, HEADER_OCTETS);
+            return QueryClass::Fatal(Violation::UnknownType(version, header.pdu_type), version, HEADER_OCTETS);
         };
         if let Err(violation) = crate::wire::check_length(header.length) {
-            return Judgement::Fatal(violation, version, HEADER_OCTETS);
+            return QueryClass::Fatal(violation, version, HEADER_OCTETS);
         }
         match pdu_type {
             PduType::SerialQuery | PduType::ResetQuery if pdu_type.allows_length(version, header.length) => {
-                Judgement::Query(version, pdu_type)
+                QueryClass::Query(version, pdu_type)
             }
             PduType::SerialQuery | PduType::ResetQuery => {
-                Judgement::Fatal(Violation::WrongLength(pdu_type, header.length), version, HEADER_OCTETS)
+                QueryClass::Fatal(Violation::WrongLength(pdu_type, header.length), version, HEADER_OCTETS)
             }
             PduType::SerialNotify
             | PduType::CacheResponse
@@ -176,31 +176,31 @@ impl ServerSession {
             | PduType::CacheReset
             | PduType::RouterKey
             | PduType::ErrorReport
-            | PduType::Aspa => Judgement::Fatal(Violation::WrongDirection(pdu_type), version, copy_all),
+            | PduType::Aspa => QueryClass::Fatal(Violation::WrongDirection(pdu_type), version, copy_all),
         }
     }
 
     /// The version of a first PDU, if it is served. [C-NEG-02] [C-NEG-05]
-    fn judge_first_version(&self, header: Header) -> Result<Version, Judgement> {
+    fn classify_first_version(&self, header: Header) -> Result<Version, QueryClass> {
         let served: VersionRange = self.policy.versions();
         let (asked, max) = (header.version, served.max());
         let is_query = is_query(header);
         let copied = if is_query { usize::try_from(header.length).unwrap_or(HEADER_OCTETS) } else { HEADER_OCTETS };
         match Version::from_octet(asked) {
             Some(version) if version < served.min() => {
-                Err(Judgement::Fatal(Violation::VersionBelow { asked, served }, max, copied))
+                Err(QueryClass::Fatal(Violation::VersionBelow { asked, served }, max, copied))
             }
             Some(version) if version <= max => Ok(version),
-            Some(_) | None if is_query && self.policy.above() == Above::AnsweredLower => Ok(max),
+            Some(_) | None if is_query && self.policy.above() == AboveMax::AnsweredLower => Ok(max),
             Some(_) | None => {
                 let violation = Violation::VersionAbove { asked, served };
                 Err(if is_query {
-                    Judgement::RefusedQuery(violation)
+                    QueryClass::RefusedQuery(violation)
                 } else if crate::wire::check_length(header.length).is_ok() {
-                    Judgement::RefusedPdu(violation)
+                    QueryClass::RefusedPdu(violation)
                 } else {
                     // Nobody can tell where the next PDU begins.
-                    Judgement::Fatal(violation, max, HEADER_OCTETS)
+                    QueryClass::Fatal(violation, max, HEADER_OCTETS)
                 })
             }
         }
@@ -214,7 +214,7 @@ impl ServerSession {
             return;
         }
         *unsupported += 1;
-        *deadline = self.now.after(limits::AFTER_UNSUPPORTED);
+        *deadline = self.now.after(limits::NEXT_QUERY_WAIT_MAX);
         let copy: Vec<u8> = self.input.drain(..copied).collect();
         self.skip = skip;
         let max = self.policy.versions().max();
@@ -229,7 +229,7 @@ impl ServerSession {
         self.events.push(Event::Received(pdu_type));
         if let Phase::New { .. } = self.phase {
             let profile = self.policy.profile(version);
-            self.phase = Phase::Open { profile, knows: Knowledge::Nothing };
+            self.phase = Phase::Open { profile, router: RouterState::Nothing };
             let is_ours = octets.first() == Some(&version.octet());
             self.first_query = if is_ours { FirstQuery::Served } else { FirstQuery::AnsweredLower };
             self.events.push(Event::Negotiated(profile));

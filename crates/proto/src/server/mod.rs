@@ -29,7 +29,7 @@ use crate::violation::{ErrorCode, Violation};
 use crate::wire::{self, PeerReport};
 use alloc::sync::Arc;
 use answer::Query;
-use close::Sentence;
+use close::FatalError;
 use core::fmt;
 use events::Events;
 
@@ -158,20 +158,20 @@ pub enum Event {
 
 /// What was last told to the router on this connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Told {
+struct SessionSerial {
     session: SessionId,
     serial: Serial,
 }
 
 /// What an answered router knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Knowledge {
+enum RouterState {
     /// Nothing from this connection.
     Nothing,
     /// It was told that there are no data (code 2), and waits for a notify.
     NoData,
     /// It holds this.
-    Data(Told),
+    Data(SessionSerial),
 }
 
 /// The query that made the session speak a version.
@@ -190,9 +190,9 @@ enum Phase {
     /// No query of a supported version yet.
     New { unsupported: u8, deadline: Moment },
     /// The session speaks a version.
-    Open { profile: Profile, knows: Knowledge },
+    Open { profile: Profile, router: RouterState },
     /// The session is lost, and waits for the rest of the PDU that cost it.
-    Sentenced(Sentence),
+    Failing(FatalError),
     /// `Close` comes as soon as the last octets are out.
     Closing,
     /// All is said.
@@ -231,7 +231,7 @@ pub struct ServerSession {
     /// Small PDUs that go out before anything else.
     outbox: Vec<u8>,
     events: Events,
-    notified: Option<Told>,
+    notified: Option<SessionSerial>,
     last_notify: Option<Moment>,
 }
 
@@ -263,7 +263,7 @@ impl ServerSession {
         self.advance(now);
         match self.phase {
             Phase::Open { .. } if self.finishing.is_some() => {}
-            Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) => {
+            Phase::New { .. } | Phase::Open { .. } | Phase::Failing(_) => {
                 if !self.take_alone(octets) {
                     self.input.extend_from_slice(octets);
                     self.read_input();
@@ -277,8 +277,8 @@ impl ServerSession {
     pub fn input_ended(&mut self, now: Moment) {
         self.advance(now);
         self.ended = true;
-        if let Phase::Sentenced(_) = self.phase {
-            self.carry_out_sentence();
+        if let Phase::Failing(_) = self.phase {
+            self.finish_failing();
         }
     }
 
@@ -308,8 +308,8 @@ impl ServerSession {
         self.advance(now);
         match &self.phase {
             Phase::New { deadline, .. } if *deadline <= now => self.close(CloseReason::NoQuery),
-            Phase::Sentenced(sentence) if sentence.deadline() <= now => self.carry_out_sentence(),
-            Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) | Phase::Closing | Phase::Closed => {}
+            Phase::Failing(error) if error.deadline() <= now => self.finish_failing(),
+            Phase::New { .. } | Phase::Open { .. } | Phase::Failing(_) | Phase::Closing | Phase::Closed => {}
         }
     }
 
@@ -340,7 +340,7 @@ impl ServerSession {
     /// long, and the router's end would not be noticed.
     pub fn wants_input(&self) -> bool {
         let open = match self.phase {
-            Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) => true,
+            Phase::New { .. } | Phase::Open { .. } | Phase::Failing(_) => true,
             Phase::Closing | Phase::Closed => false,
         };
         let is_free = match self.pending {
@@ -354,7 +354,7 @@ impl ServerSession {
     /// does not take it need not be waited for long. A session that ends behind the response that is running is not yet.
     pub fn is_closing(&self) -> bool {
         match self.phase {
-            Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) => false,
+            Phase::New { .. } | Phase::Open { .. } | Phase::Failing(_) => false,
             Phase::Closing | Phase::Closed => true,
         }
     }
@@ -363,7 +363,7 @@ impl ServerSession {
     pub fn deadline(&self) -> Option<Moment> {
         match &self.phase {
             Phase::New { deadline, .. } => Some(*deadline),
-            Phase::Sentenced(sentence) => Some(sentence.deadline()),
+            Phase::Failing(error) => Some(error.deadline()),
             // Behind a running response nothing is due before its end.
             Phase::Open { .. } if self.response.is_some() => None,
             Phase::Open { .. } => match &self.pending {
@@ -399,7 +399,7 @@ impl ServerSession {
                     return Output::Close;
                 }
                 Phase::Closed => return Output::Wait(None),
-                Phase::Sentenced(_) => return Output::Wait(self.deadline()),
+                Phase::Failing(_) => return Output::Wait(self.deadline()),
                 Phase::New { .. } | Phase::Open { .. } => {}
             }
             if let Some(response) = &mut self.response {

@@ -3,8 +3,8 @@
 //! Before a router has been answered it gets none: some take its version octet for the negotiated one. [C-NEG-12]
 //! A notify that was owed during a response is dropped if that response brought the serial. [C-NOT-04]
 
-use super::{Event, Knowledge, Phase, ServerSession, Told};
-use crate::limits::NOTIFY_INTERVAL;
+use super::{Event, Phase, RouterState, ServerSession, SessionSerial};
+use crate::limits::NOTIFY_INTERVAL_MIN;
 use crate::profile::Profile;
 use crate::time::Moment;
 use crate::wire;
@@ -13,21 +13,21 @@ impl ServerSession {
     /// When a Serial Notify is due: now or before, later, or never as things are.
     pub(super) fn notify_at(&self) -> Option<Moment> {
         self.owed_notify()?;
-        Some(self.last_notify.map_or(self.now, |last| last.after(NOTIFY_INTERVAL)))
+        Some(self.last_notify.map_or(self.now, |last| last.after(NOTIFY_INTERVAL_MIN)))
     }
 
     /// What a notify would say, if the router does not know it yet.
-    fn owed_notify(&self) -> Option<(Profile, Told)> {
-        let Phase::Open { profile, knows } = self.phase else { return None };
-        let current = Told { session: self.view.session(profile), serial: self.view.serial()? };
-        match knows {
-            Knowledge::Nothing => return None,
-            Knowledge::NoData => {}
+    fn owed_notify(&self) -> Option<(Profile, SessionSerial)> {
+        let Phase::Open { profile, router } = self.phase else { return None };
+        let current = SessionSerial { session: self.view.session(profile), serial: self.view.serial()? };
+        match router {
+            RouterState::Nothing => return None,
+            RouterState::NoData => {}
             // [C-SID-08] A router that was told another id would have to drop the session.
-            Knowledge::Data(told) if told.session != current.session => return None,
-            Knowledge::Data(told) if told == current => return None,
-            Knowledge::Data(told) if !self.view.has_news(profile, told.serial) => return None,
-            Knowledge::Data(_) => {}
+            RouterState::Data(known) if known.session != current.session => return None,
+            RouterState::Data(known) if known == current => return None,
+            RouterState::Data(known) if !self.view.has_news(profile, known.serial) => return None,
+            RouterState::Data(_) => {}
         }
         match self.notified {
             Some(said) if said.session == current.session && !self.view.has_news(profile, said.serial) => None,

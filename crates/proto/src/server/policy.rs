@@ -10,7 +10,7 @@ use core::time::Duration;
 pub struct ServerPolicy {
     versions: VersionRange,
     profiles: [Profile; 3],
-    above: Above,
+    above: AboveMax,
     first_query: Duration,
     hold: Option<Duration>,
     planned_stop: PlannedStop,
@@ -27,7 +27,7 @@ pub(super) enum PlannedStop {
 
 /// What a first query of a version above ours gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Above {
+pub(super) enum AboveMax {
     /// Code 4, and the router asks again: 8210bis section 7 leaves no choice.
     Refused,
     /// An answer in our highest version.
@@ -41,8 +41,8 @@ impl ServerPolicy {
         ServerPolicy {
             versions,
             profiles,
-            above: Above::Refused,
-            first_query: limits::FIRST_QUERY,
+            above: AboveMax::Refused,
+            first_query: limits::FIRST_QUERY_WAIT_MAX,
             hold: None,
             planned_stop: PlannedStop::PlainEnd,
         }
@@ -61,16 +61,16 @@ impl ServerPolicy {
     /// Answers queries above the highest version in that version at once, for routers that never step down. RFC 8210
     /// section 7 allows it and 8210bis does not, so it is for those routers alone. Without it they get code 4 for ever.
     pub fn answering_lower(self) -> ServerPolicy {
-        ServerPolicy { above: Above::AnsweredLower, ..self }
+        ServerPolicy { above: AboveMax::AnsweredLower, ..self }
     }
 
-    /// How long a router may take to its first query, instead of [`limits::FIRST_QUERY`]. Once a query was refused for
-    /// its version, [`limits::AFTER_UNSUPPORTED`] counts.
+    /// How long a router may take to its first query, instead of [`limits::FIRST_QUERY_WAIT_MAX`]. Once a query was refused for
+    /// its version, [`limits::NEXT_QUERY_WAIT_MAX`] counts.
     pub fn with_first_query(self, limit: Duration) -> ServerPolicy {
         ServerPolicy { first_query: limit, ..self }
     }
 
-    /// Holds a query for so long while there are no data yet, instead of [`limits::QUERY_HOLD`].
+    /// Holds a query for so long while there are no data yet, instead of [`limits::QUERY_HOLD_MAX`].
     pub fn with_hold(self, hold: Duration) -> ServerPolicy {
         ServerPolicy { hold: Some(hold), ..self }
     }
@@ -92,7 +92,7 @@ impl ServerPolicy {
         self.profile(self.versions.max())
     }
 
-    pub(super) fn above(&self) -> Above {
+    pub(super) fn above(&self) -> AboveMax {
         self.above
     }
 
@@ -102,7 +102,7 @@ impl ServerPolicy {
 
     /// How long a query of this version is held while there are no data yet.
     pub(super) fn hold(&self, version: Version) -> Duration {
-        self.hold.unwrap_or(limits::QUERY_HOLD[version.index()])
+        self.hold.unwrap_or(limits::QUERY_HOLD_MAX[version.index()])
     }
 
     pub(super) fn planned_stop(&self) -> PlannedStop {

@@ -112,7 +112,7 @@ pub(crate) fn check_length(length: u32) -> Result<(), Violation> {
 
 fn decode_body<'a>(version: Version, pdu_type: PduType, header: Header, body: &'a [u8]) -> Result<Pdu<'a>, Violation> {
     let session = SessionId(header.field);
-    let mut body = Reader { rest: body, pdu_type, length: header.length };
+    let mut body = BodyReader { rest: body, pdu_type, length: header.length };
     Ok(match pdu_type {
         PduType::SerialNotify => Pdu::SerialNotify { session, serial: Serial(body.u32()?) },
         PduType::SerialQuery => Pdu::SerialQuery { session, serial: Serial(body.u32()?) },
@@ -191,7 +191,7 @@ fn aspa_pdu(action: Action, customer: Asn, providers: &[ProviderAsn]) -> Result<
 }
 
 /// Reads copy and text; their lengths have to fill the PDU exactly.
-fn error_report(code: u16, mut body: Reader<'_>) -> Result<ErrorReport<'_>, Violation> {
+fn error_report(code: u16, mut body: BodyReader<'_>) -> Result<ErrorReport<'_>, Violation> {
     let malformed = |_| Violation::MalformedErrorReport;
     let copy_octets = body.u32().map_err(malformed)?;
     let copy = body.take(copy_octets).map_err(malformed)?;
@@ -201,13 +201,13 @@ fn error_report(code: u16, mut body: Reader<'_>) -> Result<ErrorReport<'_>, Viol
 }
 
 /// The body of a PDU: what is left of it, and what to say if it ends too early.
-struct Reader<'a> {
+struct BodyReader<'a> {
     rest: &'a [u8],
     pdu_type: PduType,
     length: u32,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> BodyReader<'a> {
     fn take(&mut self, octets: u32) -> Result<&'a [u8], Violation> {
         let end = usize::try_from(octets).unwrap_or(usize::MAX);
         let (taken, rest) =

@@ -23,8 +23,8 @@
 
 use expect_test::Expect;
 use rtrcast_proto::{
-    Again, Answer, Changes, ClientEvent, ClientOutput, ClientPolicy, ClientSession, Data, Delta, Header, Image, Moment,
-    Pdu, PduType, Section, Serial, SessionId, Timing, Update, Version, VersionRange, wire,
+    Answer, Changes, ClientData, ClientEvent, ClientOutput, ClientPolicy, ClientSession, Delta, Header, Image, Moment,
+    Pdu, PduType, Reconnect, Section, Serial, SessionId, Timing, Update, Version, VersionRange, wire,
 };
 use std::fmt::Write as _;
 
@@ -271,11 +271,11 @@ impl Story {
             ClientEvent::Reported { code, violation: Some(violation) } => format!("reported {code}: {violation}"),
             ClientEvent::Reported { code, violation: None } => format!("reported {code}"),
             ClientEvent::Flushed(reason) => format!("flushed: {reason}"),
-            ClientEvent::Ended { why, again } => {
-                let again = match again {
-                    Again::AtOnce => "again at once".to_owned(),
-                    Again::At(at) => format!("again at {}", at.0),
-                    Again::Never => "never again".to_owned(),
+            ClientEvent::Ended { why, reconnect } => {
+                let again = match reconnect {
+                    Reconnect::AtOnce => "again at once".to_owned(),
+                    Reconnect::At(at) => format!("again at {}", at.0),
+                    Reconnect::Never => "never again".to_owned(),
                 };
                 format!("ended: {why}; {again}")
             }
@@ -315,8 +315,8 @@ fn shown_record(record: &[u8]) -> String {
     }
 }
 
-fn shown_data(data: &Data) -> String {
-    let Data { image, session, serial, timing, received } = data;
+fn shown_data(data: &ClientData) -> String {
+    let ClientData { image, session, serial, timing, received } = data;
     let (SessionId(session), Serial(serial), version) = (session, serial, image.version());
     let image = shown_image(image);
     let mut line = format!("v{version} {session} {serial} {image}").trim_end().to_owned();

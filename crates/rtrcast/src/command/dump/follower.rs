@@ -14,7 +14,7 @@ use rtrcast_feed::write::{
 };
 use rtrcast_net::{Clock, Direction, Follower};
 use rtrcast_proto::{
-    Again, Asn, ClientEvent, ClientSession, ConnectionEnd, ErrorCode, FlushReason, Section, Serial, Update, Version,
+    Asn, ClientEvent, ClientSession, ConnectionEnd, ErrorCode, FlushReason, Reconnect, Section, Serial, Update, Version,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -175,7 +175,7 @@ impl Dump {
     }
 
     /// The connection is over, or there was none.
-    fn ended(&mut self, why: ConnectionEnd, again: Again) -> ControlFlow<()> {
+    fn ended(&mut self, why: ConnectionEnd, reconnect: Reconnect) -> ControlFlow<()> {
         let error = self.error.take();
         if self.wish.print == Print::Pdus {
             let mut text = String::new();
@@ -187,11 +187,11 @@ impl Dump {
             self.wrote(written)?;
         }
         let report = std::mem::take(&mut self.report);
-        let at = match again {
-            Again::AtOnce => return ControlFlow::Continue(()),
-            Again::At(at) => at,
+        let at = match reconnect {
+            Reconnect::AtOnce => return ControlFlow::Continue(()),
+            Reconnect::At(at) => at,
             // Whatever this was stopped for has been told.
-            Again::Never => return ControlFlow::Break(()),
+            Reconnect::Never => return ControlFlow::Break(()),
         };
         if !self.progress.is_complete() {
             let failure = refusal::ended(&Ended {
@@ -284,7 +284,7 @@ impl Follower for Dump {
                 ));
             }
             ClientEvent::Flushed(reason) => return self.flushed(reason),
-            ClientEvent::Ended { why, again } => return self.ended(why, again),
+            ClientEvent::Ended { why, reconnect } => return self.ended(why, reconnect),
             ClientEvent::Negotiated(version) => {
                 self.has_answered = true;
                 self.progress.answered();
