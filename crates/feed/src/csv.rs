@@ -31,7 +31,7 @@ enum Column {
 
 /// Which column has what.
 #[derive(Clone, Debug)]
-pub(crate) struct Columns {
+pub(crate) struct CsvColumns {
     /// All of them in their order; none if there is one that lines can't be read by at once.
     plain: Option<Vec<Column>>,
     asn: usize,
@@ -44,8 +44,8 @@ pub(crate) struct Columns {
     not_after: Option<usize>,
 }
 
-impl Columns {
-    fn of(header: &[&[u8]]) -> Option<Columns> {
+impl CsvColumns {
+    fn of(header: &[&[u8]]) -> Option<CsvColumns> {
         let at = |names: &[&str]| {
             header.iter().position(|column| names.iter().any(|name| column.eq_ignore_ascii_case(name.as_bytes())))
         };
@@ -61,15 +61,15 @@ impl Columns {
             _ => Column::Other,
         });
         let plain = not_after.is_none().then(|| plain.collect());
-        Some(Columns { plain, asn, prefix, max_len, anchor, expires, not_after })
+        Some(CsvColumns { plain, asn, prefix, max_len, anchor, expires, not_after })
     }
 }
 
 /// Reads one document.
-pub(crate) struct Reader {
+pub(crate) struct CsvReader {
     /// The beginning of a line whose end has not come.
     line: Vec<u8>,
-    columns: Option<Columns>,
+    columns: Option<CsvColumns>,
     /// Lines that were read.
     lines: u64,
     /// The octets of those lines.
@@ -77,9 +77,9 @@ pub(crate) struct Reader {
     rows: Rows,
 }
 
-impl Reader {
-    pub(crate) fn new() -> Reader {
-        Reader { line: Vec::new(), columns: None, lines: 0, offset: 0, rows: Rows::default() }
+impl CsvReader {
+    pub(crate) fn new() -> CsvReader {
+        CsvReader { line: Vec::new(), columns: None, lines: 0, offset: 0, rows: Rows::default() }
     }
 
     /// The next octets. After an error the reader is of no further use.
@@ -107,13 +107,13 @@ impl Reader {
     }
 
     /// Which column has what, once the first line has come.
-    pub(crate) fn columns(&self) -> Option<&Columns> {
+    pub(crate) fn columns(&self) -> Option<&CsvColumns> {
         self.columns.as_ref()
     }
 
     /// The next octets, of which these lines were read already.
-    pub(crate) fn push_stretch(&mut self, piece: &[u8], stretch: Stretch) -> Result<(), ReadError> {
-        let Stretch { start, end, lines, rows } = stretch;
+    pub(crate) fn push_speculated(&mut self, piece: &[u8], speculated: SpeculatedLines) -> Result<(), ReadError> {
+        let SpeculatedLines { start, end, lines, rows } = speculated;
         // It ends a line, so the next one begins where the stretch does.
         self.push(piece.get(..start).unwrap_or_default())?;
         let before = usize::try_from(self.lines).unwrap_or(usize::MAX);
@@ -145,12 +145,12 @@ impl Reader {
         let text = line.strip_prefix(b"\xEF\xBB\xBF").filter(|_| self.lines == 0).unwrap_or(line).trim_ascii();
         match self.columns.take() {
             columns if text.is_empty() => self.columns = columns,
-            None => self.columns = Some(Columns::of(&fields(text)).ok_or_else(|| unrecognised(line))?),
+            None => self.columns = Some(CsvColumns::of(&fields(text)).ok_or_else(|| unrecognised(line))?),
             Some(columns) if self.read_plain(&columns, text) => self.columns = Some(columns),
             Some(columns) => {
                 let outcome = self.read_vrp(&columns, &fields(text));
                 let line = usize::try_from(self.lines + 1).unwrap_or(usize::MAX);
-                self.rows.took_entry("line", line, outcome);
+                self.rows.finish_entry("line", line, outcome);
                 self.columns = Some(columns);
             }
         }
@@ -161,9 +161,9 @@ impl Reader {
 
     /// Reads a line whose values stand as they are, with nothing around them; if it is none, or says something that makes
     /// no sense, nothing has happened.
-    fn read_plain(&mut self, columns: &Columns, line: &[u8]) -> bool {
-        let Some(plain) = columns.plain.as_ref().and_then(|columns| Plain::of(columns, line)) else { return false };
-        let Plain { asn, masked, max_len, anchor, expires } = plain;
+    fn read_plain(&mut self, columns: &CsvColumns, line: &[u8]) -> bool {
+        let Some(plain) = columns.plain.as_ref().and_then(|columns| PlainLine::of(columns, line)) else { return false };
+        let PlainLine { asn, masked, max_len, anchor, expires } = plain;
         let max_len = max_len.unwrap_or(masked.prefix.len());
         let Ok(origin) = RouteOrigin::new(masked.prefix, max_len, asn) else { return false };
         let anchor = self.rows.anchor(anchor);
@@ -175,7 +175,7 @@ impl Reader {
         true
     }
 
-    fn read_vrp(&mut self, columns: &Columns, fields: &[&[u8]]) -> Result<(), String> {
+    fn read_vrp(&mut self, columns: &CsvColumns, fields: &[&[u8]]) -> Result<(), String> {
         let field =
             |column: Option<usize>| column.and_then(|column| fields.get(column)).filter(|field| !field.is_empty());
         let wrong = |name: &str, field: &[u8]| format!("{name} is invalid: \"{}\"", String::from_utf8_lossy(field));
@@ -208,7 +208,7 @@ impl Reader {
 }
 
 /// What a line says.
-struct Plain<'a> {
+struct PlainLine<'a> {
     asn: Asn,
     masked: scalar::MaskedPrefix,
     max_len: Option<u8>,
@@ -216,8 +216,8 @@ struct Plain<'a> {
     expires: u32,
 }
 
-impl<'a> Plain<'a> {
-    fn of(columns: &[Column], line: &'a [u8]) -> Option<Plain<'a>> {
+impl<'a> PlainLine<'a> {
+    fn of(columns: &[Column], line: &'a [u8]) -> Option<PlainLine<'a>> {
         let (mut asn, mut masked, mut max_len, mut anchor, mut expires) = (None, None, None, "", NEVER);
         let mut rest = line;
         for (place, column) in columns.iter().enumerate() {
@@ -239,7 +239,7 @@ impl<'a> Plain<'a> {
             }
         }
         // More fields than columns are passed over like unknown ones.
-        Some(Plain { asn: asn?, masked: masked?, max_len, anchor, expires })
+        Some(PlainLine { asn: asn?, masked: masked?, max_len, anchor, expires })
     }
 }
 
@@ -249,7 +249,7 @@ fn fields(line: &[u8]) -> Vec<&[u8]> {
 }
 
 /// Whole lines in the middle of a piece, read before what stands in front of them has been.
-pub(crate) struct Stretch {
+pub(crate) struct SpeculatedLines {
     /// Where in the piece the first one begins.
     start: usize,
     /// Where the last one ends.
@@ -258,16 +258,16 @@ pub(crate) struct Stretch {
     rows: Rows,
 }
 
-impl Stretch {
+impl SpeculatedLines {
     /// Reads the lines of a piece; none if there are none, or if the reader has to say what is wrong with them.
-    pub(crate) fn read(piece: &[u8], columns: &Columns) -> Option<Stretch> {
+    pub(crate) fn read(piece: &[u8], columns: &CsvColumns) -> Option<SpeculatedLines> {
         let start = piece.iter().position(|octet| *octet == b'\n')? + 1;
         let end = piece.iter().rposition(|octet| *octet == b'\n')? + 1;
         let columns = Some(columns.clone());
         // As if right behind the header: only that may have a byte order mark.
-        let mut reader = Reader { columns, lines: HEADER_LINES as u64, ..Reader::new() };
+        let mut reader = CsvReader { columns, lines: HEADER_LINES as u64, ..CsvReader::new() };
         reader.push(piece.get(start..end)?).ok().filter(|()| !reader.rows.has_other_anchors())?;
-        Some(Stretch { start, end, lines: reader.lines - HEADER_LINES as u64, rows: reader.rows })
+        Some(SpeculatedLines { start, end, lines: reader.lines - HEADER_LINES as u64, rows: reader.rows })
     }
 }
 

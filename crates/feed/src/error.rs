@@ -14,7 +14,7 @@ pub struct ReadError {
     /// The octet, counted from 0.
     pub offset: u64,
     /// What the two count.
-    pub of: Octets,
+    pub base: OffsetBase,
     /// What is wrong there.
     pub reason: Reason,
 }
@@ -22,7 +22,7 @@ pub struct ReadError {
 impl ReadError {
     /// A place in the file as it came.
     pub(crate) fn new(line: u64, offset: u64, reason: Reason) -> ReadError {
-        ReadError { line, offset, of: Octets::File, reason }
+        ReadError { line, offset, base: OffsetBase::File, reason }
     }
 
     /// A place in a file that has no lines.
@@ -33,7 +33,7 @@ impl ReadError {
 
 /// The octets among which an error has its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Octets {
+pub enum OffsetBase {
     /// Those of the file.
     File,
     /// Those that came of decompressing it.
@@ -89,10 +89,10 @@ pub enum Reason {
 
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.of == Octets::Decompressed {
+        if self.base == OffsetBase::Decompressed {
             f.write_str("after decompression: ")?;
         }
-        let place = Place(self);
+        let place = Position(self);
         match &self.reason {
             Reason::Empty => f.write_str("the file is empty"),
             Reason::NotUtf8 => write!(f, "not UTF-8 at {place}"),
@@ -125,9 +125,9 @@ impl fmt::Display for ReadError {
 }
 
 /// Where an error is, in words.
-struct Place<'a>(&'a ReadError);
+struct Position<'a>(&'a ReadError);
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for Position<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ReadError { line, offset, .. } = self.0;
         match line {

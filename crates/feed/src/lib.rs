@@ -35,13 +35,13 @@ mod start;
 mod table;
 pub mod write;
 
-pub use error::{Octets, ReadError, Reason};
-pub use reader::{Ahead, Reader, Stretch};
-pub use rows::{Refused, Rows, Tally};
+pub use error::{OffsetBase, ReadError, Reason};
+pub use reader::{Prefetch, Reader, Speculated};
+pub use rows::{RefusedEntry, Rows, Tally};
 pub use slurm::{
-    Absence, AspaAssertion, Assertion, BgpsecAssertion, BgpsecFilter, ConflictKind, Effect, Entry, Filter, Filters,
-    Mention, Outcome, Overlaps, PrefixFilter, ReadAsEmpty, Slurm, SlurmConflict, SlurmDialect, SlurmError, SlurmErrors,
-    SlurmFile, SlurmList, SlurmReason, SlurmVersion, meant,
+    Absence, AspaAssertion, Assertion, BgpsecAssertion, BgpsecFilter, ConflictKind, Effect, EffectKind, Filter,
+    Filters, Mention, Overlaps, PrefixFilter, ReadAsEmpty, Slurm, SlurmConflict, SlurmDialect, SlurmEntry, SlurmError,
+    SlurmErrors, SlurmFile, SlurmList, SlurmReason, SlurmVersion, closest_name,
 };
 pub use start::OtherKind;
-pub use table::{Facts, Stamp, Table};
+pub use table::{Facts, Table, Timestamps};

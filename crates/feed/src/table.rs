@@ -12,12 +12,12 @@ pub struct Table {
     /// In the order of the image's records; the place in `trust_anchors`.
     anchors: Vec<u8>,
     trust_anchors: Vec<String>,
-    stamp: Stamp,
+    timestamps: Timestamps,
 }
 
 /// What a file says of its own age, in seconds since 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stamp {
+pub struct Timestamps {
     /// When the data were made: `buildtime`, `generated`, `generatedTime` or `producedAt`, in this order.
     pub made: Option<u32>,
     /// Until when its author wants them to be used: OctoRPKI's `valid`.
@@ -46,45 +46,45 @@ pub(crate) struct Row<'a> {
 
 /// What is kept beside one record.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Beside {
+pub(crate) struct SideData {
     pub(crate) expires: u32,
     pub(crate) anchor: u8,
 }
 
 /// What is kept beside all records, a column each.
 #[derive(Debug)]
-pub(crate) struct Columns {
+pub(crate) struct SideColumns {
     expires: Vec<u32>,
     anchors: Vec<u8>,
 }
 
-impl Columns {
-    pub(crate) fn with_capacity(records: usize) -> Columns {
-        Columns { expires: Vec::with_capacity(records), anchors: Vec::with_capacity(records) }
+impl SideColumns {
+    pub(crate) fn with_capacity(records: usize) -> SideColumns {
+        SideColumns { expires: Vec::with_capacity(records), anchors: Vec::with_capacity(records) }
     }
 
-    pub(crate) fn push(&mut self, beside: Beside) {
-        self.expires.push(beside.expires);
-        self.anchors.push(beside.anchor);
+    pub(crate) fn push(&mut self, side: SideData) {
+        self.expires.push(side.expires);
+        self.anchors.push(side.anchor);
     }
 }
 
 impl Table {
     /// The columns have one entry for each record of the image.
-    pub(crate) fn new(image: Image, columns: Columns, trust_anchors: Vec<String>, stamp: Stamp) -> Table {
-        let Columns { mut expires, mut anchors } = columns;
+    pub(crate) fn new(image: Image, columns: SideColumns, trust_anchors: Vec<String>, timestamps: Timestamps) -> Table {
+        let SideColumns { mut expires, mut anchors } = columns;
         assert_eq!(image.layout().records(), expires.len(), "each record has its facts");
         // Of many duplicates nothing is kept.
         expires.shrink_to_fit();
         anchors.shrink_to_fit();
-        Table { image, expires, anchors, trust_anchors, stamp }
+        Table { image, expires, anchors, trust_anchors, timestamps }
     }
 
     /// A set of which nothing is known beyond what routers are sent: what another cache sent.
     pub fn of_image(image: Image) -> Table {
         let records = image.layout().records();
-        let columns = Columns { expires: vec![NEVER; records], anchors: vec![0; records] };
-        Table::new(image, columns, vec![String::new()], Stamp::default())
+        let columns = SideColumns { expires: vec![NEVER; records], anchors: vec![0; records] };
+        Table::new(image, columns, vec![String::new()], Timestamps::default())
     }
 
     /// The same with this image, which is the same set in another version.
@@ -104,18 +104,18 @@ impl Table {
     }
 
     /// What is known of the records of a section, without them.
-    pub(crate) fn besides(&self, section: Section) -> impl Iterator<Item = Beside> {
+    pub(crate) fn side_data(&self, section: Section) -> impl Iterator<Item = SideData> {
         let layout = self.image.layout();
         let start: usize = Section::ALL.iter().take(section.index()).map(|section| layout.count(*section)).sum();
         let expires = self.expires.iter().skip(start);
         let both = expires.zip(self.anchors.iter().skip(start)).take(layout.count(section));
-        both.map(|(expires, anchor)| Beside { expires: *expires, anchor: *anchor })
+        both.map(|(expires, anchor)| SideData { expires: *expires, anchor: *anchor })
     }
 
     /// The records of a section with what is known of them.
     pub(crate) fn rows(&self, section: Section) -> impl Iterator<Item = Row<'_>> {
-        let row = |(record, Beside { expires, anchor })| Row { record, expires, anchor };
-        self.image.records(section).zip(self.besides(section)).map(row)
+        let row = |(record, SideData { expires, anchor })| Row { record, expires, anchor };
+        self.image.records(section).zip(self.side_data(section)).map(row)
     }
 
     /// Each row of a section, with the one of another table that says the same.
@@ -153,8 +153,8 @@ impl Table {
     }
 
     /// What the file says of its age.
-    pub fn stamp(&self) -> Stamp {
-        self.stamp
+    pub fn timestamps(&self) -> Timestamps {
+        self.timestamps
     }
 
     /// The records.

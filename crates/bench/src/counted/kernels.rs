@@ -1,7 +1,9 @@
 //! What is counted: each kernel is prepared from documents, and then runs once.
 
 use crate::documents::{self, Documents, FIRST, GENERATIONS};
-use rtrcast_feed::curator::{Curation, Curator, Freshness, Guard, Now, Output as Curated, Recipe, Report, SourceId};
+use rtrcast_feed::curator::{
+    Curation, Curator, CuratorOutput as Curated, CurrentTime, Freshness, Guard, Recipe, Report, SourceId,
+};
 use rtrcast_feed::{Overlaps, Slurm, SlurmDialect, SlurmFile};
 use rtrcast_proto::{
     Asn, Changes, ClientOutput, ClientPolicy, ClientSession, Delta, Header, Image, ImageBuilder, Moment, Output, Pdu,
@@ -143,7 +145,7 @@ fn convert(documents: &Documents) -> Kernel {
 /// Two sources, which mostly agree, and SLURM.
 fn merge(documents: &Documents) -> Kernel {
     let sources = [SourceId(0), SourceId(1)];
-    let now = Now { moment: NOW, unix: 1_789_516_800 };
+    let now = CurrentTime { moment: NOW, unix: 1_789_516_800 };
     let freshness = Freshness::default();
     let mut curator = Curator::new(Curation {
         sources: sources.to_vec(),

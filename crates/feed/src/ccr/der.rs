@@ -1,6 +1,6 @@
 //! The Distinguished Encoding Rules (X.690 section 10), read strictly: one value has one encoding.
 //!
-//! Nothing is copied: a [`Cursor`] stands somewhere in the octets and knows where in the file that is.
+//! Nothing is copied: a [`DerCursor`] stands somewhere in the octets and knows where in the file that is.
 
 use crate::scalar;
 
@@ -37,7 +37,7 @@ const LONG_TAG_OCTETS_MAX: usize = 4;
 
 /// A rule that the file breaks, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wrong {
+pub(super) struct DerError {
     /// The octet in the file, counted from 0.
     pub(super) at: usize,
     /// What is wrong, so that "at byte 5" may follow.
@@ -46,7 +46,7 @@ pub(super) struct Wrong {
 
 /// Whether the file ends before its outermost value does, as one that is still being written.
 pub(super) fn is_cut(file: &[u8]) -> bool {
-    let mut cursor = Cursor::new(file);
+    let mut cursor = DerCursor::new(file);
     match cursor.octet("").and_then(|_| cursor.length("")) {
         Ok(length) => length > cursor.rest.len(),
         Err(wrong) => wrong.at == file.len(),
@@ -55,7 +55,7 @@ pub(super) fn is_cut(file: &[u8]) -> bool {
 
 /// A place among the values of one frame.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cursor<'a> {
+pub(super) struct DerCursor<'a> {
     rest: &'a [u8],
     at: usize,
 }
@@ -68,22 +68,22 @@ pub(super) struct Element<'a> {
     /// Tag, length and content.
     pub(super) whole: &'a [u8],
     /// The values within, if it is a frame for values.
-    pub(super) content: Cursor<'a>,
+    pub(super) content: DerCursor<'a>,
     /// Where it begins.
     pub(super) at: usize,
 }
 
 impl Element<'_> {
     /// That it breaks a rule.
-    pub(super) fn wrong(&self, what: impl Into<String>) -> Wrong {
-        Wrong { at: self.at, what: what.into() }
+    pub(super) fn wrong(&self, what: impl Into<String>) -> DerError {
+        DerError { at: self.at, what: what.into() }
     }
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> DerCursor<'a> {
     /// Before the first octet of a file.
-    pub(super) fn new(file: &'a [u8]) -> Cursor<'a> {
-        Cursor { rest: file, at: 0 }
+    pub(super) fn new(file: &'a [u8]) -> DerCursor<'a> {
+        DerCursor { rest: file, at: 0 }
     }
 
     /// Where the next value begins.
@@ -102,32 +102,32 @@ impl<'a> Cursor<'a> {
     }
 
     /// That something is wrong with the next value.
-    pub(super) fn wrong(&self, what: impl Into<String>) -> Wrong {
-        Wrong { at: self.at, what: what.into() }
+    pub(super) fn wrong(&self, what: impl Into<String>) -> DerError {
+        DerError { at: self.at, what: what.into() }
     }
 
     /// That there are no more values.
-    pub(super) fn end(&self, frame: &str) -> Result<(), Wrong> {
+    pub(super) fn end(&self, frame: &str) -> Result<(), DerError> {
         if self.rest.is_empty() { Ok(()) } else { Err(self.wrong(format!("something follows the end of {frame}"))) }
     }
 
     /// The next value, whatever its tag.
     #[inline]
-    pub(super) fn element(&mut self, name: &str) -> Result<Element<'a>, Wrong> {
+    pub(super) fn element(&mut self, name: &str) -> Result<Element<'a>, DerError> {
         // Nearly all values are short: their header is two octets.
         if let [tag, length @ 0..=0x7F, rest @ ..] = self.rest
             && tag & 0x1F != 0x1F
             && let Some((content, rest)) = rest.split_at_checked(usize::from(*length))
         {
             let (at, whole) = (self.at, self.rest.get(..2 + content.len()).unwrap_or_default());
-            *self = Cursor { rest, at: at + whole.len() };
-            return Ok(Element { tag: *tag, whole, content: Cursor { rest: content, at: at + 2 }, at });
+            *self = DerCursor { rest, at: at + whole.len() };
+            return Ok(Element { tag: *tag, whole, content: DerCursor { rest: content, at: at + 2 }, at });
         }
         self.long_element(name)
     }
 
     /// The next value, however long its header is.
-    fn long_element(&mut self, name: &str) -> Result<Element<'a>, Wrong> {
+    fn long_element(&mut self, name: &str) -> Result<Element<'a>, DerError> {
         let start = *self;
         let tag = self.octet(name)?;
         if tag & 0x1F == 0x1F {
@@ -137,14 +137,14 @@ impl<'a> Cursor<'a> {
         let Some((content, rest)) = self.rest.split_at_checked(length) else {
             return Err(start.wrong(format!("{name} is longer than what it stands in")));
         };
-        let content = Cursor { rest: content, at: self.at };
-        *self = Cursor { rest, at: self.at + length };
+        let content = DerCursor { rest: content, at: self.at };
+        *self = DerCursor { rest, at: self.at + length };
         let whole = start.rest.get(..self.at - start.at).unwrap_or_default();
         Ok(Element { tag, whole, content, at: start.at })
     }
 
     /// The next value, which has to have this tag.
-    pub(super) fn take(&mut self, tag: u8, name: &str) -> Result<Element<'a>, Wrong> {
+    pub(super) fn take(&mut self, tag: u8, name: &str) -> Result<Element<'a>, DerError> {
         match self.tag() {
             Some(found) if found != tag => {
                 Err(self.wrong(format!("{name} should have tag {tag:#04x}, not {found:#04x},")))
@@ -154,24 +154,24 @@ impl<'a> Cursor<'a> {
     }
 
     /// The values within the next one, which is a SEQUENCE.
-    pub(super) fn sequence(&mut self, name: &str) -> Result<Cursor<'a>, Wrong> {
+    pub(super) fn sequence(&mut self, name: &str) -> Result<DerCursor<'a>, DerError> {
         self.take(SEQUENCE, name).map(|element| element.content)
     }
 
     /// The next value, which has to be one or more others within a SEQUENCE.
-    pub(super) fn filled_sequence(&mut self, name: &str) -> Result<Cursor<'a>, Wrong> {
+    pub(super) fn filled_sequence(&mut self, name: &str) -> Result<DerCursor<'a>, DerError> {
         let element = self.take(SEQUENCE, name)?;
         if element.content.is_empty() { Err(element.wrong(format!("{name} is empty"))) } else { Ok(element.content) }
     }
 
     /// An OBJECT IDENTIFIER, which has to be this one and then means that.
-    pub(super) fn identifier(&mut self, content: &[u8], name: &str, meaning: &str) -> Result<(), Wrong> {
+    pub(super) fn identifier(&mut self, content: &[u8], name: &str, meaning: &str) -> Result<(), DerError> {
         let element = self.take(OBJECT_IDENTIFIER, name)?;
         if element.content.rest == content { Ok(()) } else { Err(element.wrong(format!("{name} is not {meaning}"))) }
     }
 
     /// A whole number from 0, as octets without leading zeros; none for 0.
-    pub(super) fn unsigned(&mut self, name: &str) -> Result<&'a [u8], Wrong> {
+    pub(super) fn unsigned(&mut self, name: &str) -> Result<&'a [u8], DerError> {
         let element = self.take(INTEGER, name)?;
         match element.content.rest {
             [] => Err(element.wrong(format!("{name} has no octets"))),
@@ -182,7 +182,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A whole number from 0 to 4,294,967,295.
-    pub(super) fn unsigned_32(&mut self, name: &str) -> Result<u32, Wrong> {
+    pub(super) fn unsigned_32(&mut self, name: &str) -> Result<u32, DerError> {
         let start = *self;
         let octets = self.unsigned(name)?;
         if octets.len() > 4 {
@@ -192,20 +192,20 @@ impl<'a> Cursor<'a> {
     }
 
     /// An OCTET STRING of a known size.
-    pub(super) fn octets<const SIZE: usize>(&mut self, name: &str) -> Result<[u8; SIZE], Wrong> {
+    pub(super) fn octets<const SIZE: usize>(&mut self, name: &str) -> Result<[u8; SIZE], DerError> {
         let element = self.take(OCTET_STRING, name)?;
         element.content.rest.try_into().map_err(|_| element.wrong(format!("{name} is not of {SIZE} octets")))
     }
 
     /// A GeneralizedTime in the form that DER and RFC 5280 leave, in seconds since 1970.
-    pub(super) fn time(&mut self, name: &str) -> Result<u64, Wrong> {
+    pub(super) fn time(&mut self, name: &str) -> Result<u64, DerError> {
         let element = self.take(GENERALIZED_TIME, name)?;
         scalar::generalized_time(element.content.rest)
             .ok_or_else(|| element.wrong(format!("{name} is no time as YYYYMMDDHHMMSSZ")))
     }
 
     /// A BIT STRING of at most 128 bits: the bits from the left, zeros behind them, and how many they are.
-    pub(super) fn bits_128(&mut self, name: &str) -> Result<(u128, u8), Wrong> {
+    pub(super) fn bits_128(&mut self, name: &str) -> Result<(u128, u8), DerError> {
         let element = self.take(BIT_STRING, name)?;
         let Some((unused @ 0..=7, octets)) = element.content.rest.split_first() else {
             return Err(element.wrong(format!("{name} does not say how many of its bits are unused")));
@@ -223,16 +223,16 @@ impl<'a> Cursor<'a> {
         Ok((u128::from_be_bytes(padded), bits))
     }
 
-    fn octet(&mut self, name: &str) -> Result<u8, Wrong> {
+    fn octet(&mut self, name: &str) -> Result<u8, DerError> {
         let Some((octet, rest)) = self.rest.split_first() else {
             return Err(self.wrong(format!("{name} is missing or cut short")));
         };
-        *self = Cursor { rest, at: self.at + 1 };
+        *self = DerCursor { rest, at: self.at + 1 };
         Ok(*octet)
     }
 
     /// The octets of a tag whose number is above 30: seven bits each, all but the last with the highest bit set.
-    fn rest_of_tag(&mut self, name: &str) -> Result<(), Wrong> {
+    fn rest_of_tag(&mut self, name: &str) -> Result<(), DerError> {
         let start = *self;
         let mut number = 0_u32;
         for _ in 0..LONG_TAG_OCTETS_MAX {
@@ -253,7 +253,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A length in its shortest form; the indefinite one is not of DER.
-    fn length(&mut self, name: &str) -> Result<usize, Wrong> {
+    fn length(&mut self, name: &str) -> Result<usize, DerError> {
         let start = *self;
         let first = self.octet(name)?;
         let (octets, least) = match first {

@@ -15,8 +15,8 @@ mod provenance;
 use crate::error::{ReadError, Reason};
 use crate::rows::Rows;
 use crate::start::OtherKind;
-use crate::table::Stamp;
-use der::{Cursor, Element, Wrong, explicit};
+use crate::table::Timestamps;
+use der::{DerCursor, DerError, Element, explicit};
 use sha2::{Digest, Sha256};
 
 /// The most octets of a file, which is held as a whole: ten times the representation of the whole world.
@@ -32,14 +32,14 @@ const SHA_256: [u8; 9] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
 const LAST_STATE: u8 = 5;
 
 /// Reads one file.
-pub(crate) struct Reader {
+pub(crate) struct CcrReader {
     file: Vec<u8>,
 }
 
-impl Reader {
+impl CcrReader {
     /// A reader at the start of a file.
-    pub(crate) fn new() -> Reader {
-        Reader { file: Vec::new() }
+    pub(crate) fn new() -> CcrReader {
+        CcrReader { file: Vec::new() }
     }
 
     /// The next octets of the file, any number of them. After an error the reader is of no further use.
@@ -61,7 +61,7 @@ impl Reader {
         match read(&self.file, &mut rows) {
             Ok(Vrps::Represented) => Ok(rows),
             Ok(Vrps::NotRepresented) => Err(ReadError::in_binary(0, Reason::CcrWithoutVrps)),
-            Err(Wrong { at, what }) => Err(match OtherKind::of_der(&self.file) {
+            Err(DerError { at, what }) => Err(match OtherKind::of_der(&self.file) {
                 Some(kind) => ReadError::in_binary(0, Reason::OtherKind(kind)),
                 None => ReadError::in_binary(at as u64, Reason::Ccr(what)),
             }),
@@ -77,7 +77,7 @@ enum Vrps {
     NotRepresented,
 }
 
-fn read(file: &[u8], rows: &mut Rows) -> Result<Vrps, Wrong> {
+fn read(file: &[u8], rows: &mut Rows) -> Result<Vrps, DerError> {
     let mut ccr = representation(file)?;
     if let Some(explicit_version) = ccr.tag().filter(|tag| *tag == explicit(0)) {
         let mut version = ccr.take(explicit_version, "version")?.content;
@@ -90,7 +90,7 @@ fn read(file: &[u8], rows: &mut Rows) -> Result<Vrps, Wrong> {
     algorithm.identifier(&SHA_256, "hashAlg", "SHA-256")?;
     algorithm.end("hashAlg, which has no parameters,")?;
     let produced_at = ccr.time("producedAt")?;
-    rows.set_stamp(Stamp { made: u32::try_from(produced_at).ok(), valid_until: None });
+    rows.set_timestamps(Timestamps { made: u32::try_from(produced_at).ok(), valid_until: None });
 
     let states_at = ccr.at();
     let manifests = state(&mut ccr, 1, "mfts")?;
@@ -100,7 +100,7 @@ fn read(file: &[u8], rows: &mut Rows) -> Result<Vrps, Wrong> {
     let router_keys = state(&mut ccr, LAST_STATE, "rks")?;
     read_extensions(ccr)?;
     if [&manifests, &vrps, &aspas, &trust_anchors, &router_keys].into_iter().all(Option::is_none) {
-        return Err(Wrong { at: states_at, what: "there is no state".to_owned() });
+        return Err(DerError { at: states_at, what: "there is no state".to_owned() });
     }
 
     manifests.map_or(Ok(()), |state| provenance::read_manifests(state, produced_at))?;
@@ -114,8 +114,8 @@ fn read(file: &[u8], rows: &mut Rows) -> Result<Vrps, Wrong> {
 }
 
 /// Unpacks what the file holds, and nothing else. [CC-06]
-fn representation(file: &[u8]) -> Result<Cursor<'_>, Wrong> {
-    let mut file = Cursor::new(file);
+fn representation(file: &[u8]) -> Result<DerCursor<'_>, DerError> {
+    let mut file = DerCursor::new(file);
     let mut info = file.sequence("the ContentInfo")?;
     file.end("the ContentInfo")?;
     info.identifier(&CONTENT_TYPE, "the contentType", "that of a CCR")?;
@@ -127,7 +127,7 @@ fn representation(file: &[u8]) -> Result<Cursor<'_>, Wrong> {
 }
 
 /// Takes the state with a number, if it stands next.
-fn state<'a>(ccr: &mut Cursor<'a>, number: u8, name: &str) -> Result<Option<Cursor<'a>>, Wrong> {
+fn state<'a>(ccr: &mut DerCursor<'a>, number: u8, name: &str) -> Result<Option<DerCursor<'a>>, DerError> {
     if ccr.tag() != Some(explicit(number)) {
         return Ok(None);
     }
@@ -138,7 +138,7 @@ fn state<'a>(ccr: &mut Cursor<'a>, number: u8, name: &str) -> Result<Option<Curs
 }
 
 /// Passes over what later versions of the structure may bring. [CC-07]
-fn read_extensions(mut ccr: Cursor<'_>) -> Result<(), Wrong> {
+fn read_extensions(mut ccr: DerCursor<'_>) -> Result<(), DerError> {
     while let Some(tag) = ccr.tag() {
         let element = ccr.element("an extension")?;
         if !der::is_of_context(tag) {
@@ -152,7 +152,7 @@ fn read_extensions(mut ccr: Cursor<'_>) -> Result<(), Wrong> {
 }
 
 /// Takes the hash of a list, which covers tag, length and content, and compares it. [CC-01]
-fn check_hash(state: &mut Cursor<'_>, list: &Element<'_>, name: &str) -> Result<(), Wrong> {
+fn check_hash(state: &mut DerCursor<'_>, list: &Element<'_>, name: &str) -> Result<(), DerError> {
     let hash_at = *state;
     let hash: [u8; 32] = state.octets("the hash")?;
     state.end(name)?;

@@ -1,6 +1,6 @@
 //! The lists of a Canonical Cache Representation that become payload: VRPs, ASPAs and router keys.
 
-use super::der::{BIT_STRING, Cursor, SEQUENCE, Wrong};
+use super::der::{BIT_STRING, DerCursor, DerError, SEQUENCE};
 use super::{ascends, check_hash};
 use crate::rows::Rows;
 use crate::table::NEVER;
@@ -9,33 +9,33 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An address family as ROAs have it (RFC 9582 section 4.3.2). In their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Family {
+enum AddressFamily {
     Ipv4,
     Ipv6,
 }
 
-impl Family {
+impl AddressFamily {
     fn bits(self) -> u8 {
         match self {
-            Family::Ipv4 => 32,
-            Family::Ipv6 => 128,
+            AddressFamily::Ipv4 => 32,
+            AddressFamily::Ipv6 => 128,
         }
     }
 
     /// The address that begins with these bits.
     fn addr(self, bits: u128) -> IpAddr {
         match self {
-            Family::Ipv4 => {
+            AddressFamily::Ipv4 => {
                 let [a, b, c, d, ..] = bits.to_be_bytes();
                 Ipv4Addr::new(a, b, c, d).into()
             }
-            Family::Ipv6 => Ipv6Addr::from_bits(bits).into(),
+            AddressFamily::Ipv6 => Ipv6Addr::from_bits(bits).into(),
         }
     }
 }
 
 /// Reads a ROAPayloadState: sets of prefixes, one for each AS. [CC-02]
-pub(super) fn read_vrps(mut state: Cursor<'_>, rows: &mut Rows) -> Result<(), Wrong> {
+pub(super) fn read_vrps(mut state: DerCursor<'_>, rows: &mut Rows) -> Result<(), DerError> {
     let list = state.take(SEQUENCE, "rps")?;
     check_hash(&mut state, &list, "vrps")?;
     let anchor = rows.anchor("");
@@ -52,7 +52,7 @@ pub(super) fn read_vrps(mut state: Cursor<'_>, rows: &mut Rows) -> Result<(), Wr
     Ok(())
 }
 
-fn read_families(mut set: Cursor<'_>, asn: Asn, anchor: u8, rows: &mut Rows) -> Result<(), Wrong> {
+fn read_families(mut set: DerCursor<'_>, asn: Asn, anchor: u8, rows: &mut Rows) -> Result<(), DerError> {
     let mut blocks = set.filled_sequence("ipAddrBlocks")?;
     set.end("a ROAPayloadSet")?;
     let mut last = None;
@@ -60,8 +60,8 @@ fn read_families(mut set: Cursor<'_>, asn: Asn, anchor: u8, rows: &mut Rows) -> 
         let mut block = blocks.sequence("a ROAIPAddressFamily")?;
         let at = block;
         let family = match block.octets("addressFamily")? {
-            [0, 1] => Family::Ipv4,
-            [0, 2] => Family::Ipv6,
+            [0, 1] => AddressFamily::Ipv4,
+            [0, 2] => AddressFamily::Ipv6,
             [high, low] => return Err(at.wrong(format!("unknown addressFamily {high:02x}{low:02x}"))),
         };
         if !ascends(&mut last, family) {
@@ -75,12 +75,12 @@ fn read_families(mut set: Cursor<'_>, asn: Asn, anchor: u8, rows: &mut Rows) -> 
 }
 
 fn read_addresses(
-    mut addresses: Cursor<'_>,
-    family: Family,
+    mut addresses: DerCursor<'_>,
+    family: AddressFamily,
     asn: Asn,
     anchor: u8,
     rows: &mut Rows,
-) -> Result<(), Wrong> {
+) -> Result<(), DerError> {
     let mut last = None;
     while !addresses.is_empty() {
         let mut address = addresses.sequence("a ROAIPAddress")?;
@@ -101,7 +101,7 @@ fn read_addresses(
 }
 
 /// A maximum length, which stands only if it is another than the prefix's own. [CC-05]
-fn max_len(address: &mut Cursor<'_>, len: u8, family: Family) -> Result<u8, Wrong> {
+fn max_len(address: &mut DerCursor<'_>, len: u8, family: AddressFamily) -> Result<u8, DerError> {
     let at = *address;
     let value = address.unsigned_32("maxLength")?;
     match u8::try_from(value) {
@@ -111,7 +111,7 @@ fn max_len(address: &mut Cursor<'_>, len: u8, family: Family) -> Result<u8, Wron
 }
 
 /// Reads an ASPAPayloadState: one list of providers for each customer. [CC-03]
-pub(super) fn read_aspas(mut state: Cursor<'_>, rows: &mut Rows) -> Result<(), Wrong> {
+pub(super) fn read_aspas(mut state: DerCursor<'_>, rows: &mut Rows) -> Result<(), DerError> {
     let list = state.take(SEQUENCE, "aps")?;
     check_hash(&mut state, &list, "vaps")?;
     let (mut sets, mut last, mut place, mut providers) = (list.content, None, 0, Vec::new());
@@ -133,7 +133,7 @@ pub(super) fn read_aspas(mut state: Cursor<'_>, rows: &mut Rows) -> Result<(), W
     Ok(())
 }
 
-fn read_providers(mut set: Cursor<'_>, customer: u32, providers: &mut Vec<[u8; 4]>) -> Result<(), Wrong> {
+fn read_providers(mut set: DerCursor<'_>, customer: u32, providers: &mut Vec<[u8; 4]>) -> Result<(), DerError> {
     let mut list = set.filled_sequence("providers")?;
     set.end("an ASPAPayloadSet")?;
     let (start, mut last) = (list, None);
@@ -153,7 +153,7 @@ fn read_providers(mut set: Cursor<'_>, customer: u32, providers: &mut Vec<[u8; 4
 }
 
 /// Reads a RouterKeyState: sets of keys, one for each AS. [CC-04]
-pub(super) fn read_router_keys(mut state: Cursor<'_>, rows: &mut Rows) -> Result<(), Wrong> {
+pub(super) fn read_router_keys(mut state: DerCursor<'_>, rows: &mut Rows) -> Result<(), DerError> {
     let list = state.take(SEQUENCE, "rksets")?;
     check_hash(&mut state, &list, "rks")?;
     let (mut sets, mut last, mut place) = (list.content, None, 0);
@@ -181,7 +181,7 @@ pub(super) fn read_router_keys(mut state: Cursor<'_>, rows: &mut Rows) -> Result
 }
 
 /// A key identifier and a SubjectPublicKeyInfo (RFC 5280 section 4.1), whose key itself is not looked at.
-fn read_router_key<'a>(keys: &mut Cursor<'a>) -> Result<([u8; 20], &'a [u8]), Wrong> {
+fn read_router_key<'a>(keys: &mut DerCursor<'a>) -> Result<([u8; 20], &'a [u8]), DerError> {
     let mut key = keys.sequence("a RouterKey")?;
     let ski = key.octets("ski")?;
     let spki = key.take(SEQUENCE, "spki")?;

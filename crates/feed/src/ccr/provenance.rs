@@ -2,7 +2,7 @@
 //! They are checked, and nothing of them is kept.
 
 use super::check_hash;
-use super::der::{Cursor, OBJECT_IDENTIFIER, SEQUENCE, Wrong, is_of_context};
+use super::der::{DerCursor, DerError, OBJECT_IDENTIFIER, SEQUENCE, is_of_context};
 
 /// A manifest is never smaller.
 const MANIFEST_OCTETS_MIN: u64 = 1_000;
@@ -11,7 +11,7 @@ const MANIFEST_OCTETS_MIN: u64 = 1_000;
 const MANIFEST_NUMBER_OCTETS_MAX: usize = 20;
 
 /// Reads a ManifestState.
-pub(super) fn read_manifests(mut state: Cursor<'_>, produced_at: u64) -> Result<(), Wrong> {
+pub(super) fn read_manifests(mut state: DerCursor<'_>, produced_at: u64) -> Result<(), DerError> {
     let list = state.take(SEQUENCE, "mis")?;
     let update_at = state;
     let most_recent_update = state.time("mostRecentUpdate")?;
@@ -27,7 +27,7 @@ pub(super) fn read_manifests(mut state: Cursor<'_>, produced_at: u64) -> Result<
 }
 
 /// Checks the bounds of a manifest's values. [CC-05]
-fn read_manifest(mut manifest: Cursor<'_>) -> Result<(), Wrong> {
+fn read_manifest(mut manifest: DerCursor<'_>) -> Result<(), DerError> {
     let _: [u8; 32] = manifest.octets("the hash of a manifest")?;
     let size_at = manifest;
     let size = manifest.unsigned("size")?;
@@ -52,7 +52,7 @@ fn read_manifest(mut manifest: Cursor<'_>) -> Result<(), Wrong> {
 }
 
 /// An AccessDescription (RFC 5280 section 4.2.2.1): how something is found, and where.
-fn read_location(mut location: Cursor<'_>) -> Result<(), Wrong> {
+fn read_location(mut location: DerCursor<'_>) -> Result<(), DerError> {
     location.take(OBJECT_IDENTIFIER, "accessMethod")?;
     let name = location.element("accessLocation")?;
     if !is_of_context(name.tag) {
@@ -62,7 +62,7 @@ fn read_location(mut location: Cursor<'_>) -> Result<(), Wrong> {
 }
 
 /// Reads a TrustAnchorState.
-pub(super) fn read_trust_anchors(mut state: Cursor<'_>) -> Result<(), Wrong> {
+pub(super) fn read_trust_anchors(mut state: DerCursor<'_>) -> Result<(), DerError> {
     let list = state.take(SEQUENCE, "skis")?;
     check_hash(&mut state, &list, "tas")?;
     if list.content.is_empty() {
@@ -71,7 +71,7 @@ pub(super) fn read_trust_anchors(mut state: Cursor<'_>) -> Result<(), Wrong> {
     read_key_identifiers(list.content)
 }
 
-fn read_key_identifiers(mut list: Cursor<'_>) -> Result<(), Wrong> {
+fn read_key_identifiers(mut list: DerCursor<'_>) -> Result<(), DerError> {
     while !list.is_empty() {
         let _: [u8; 20] = list.octets("a key identifier")?;
     }

@@ -3,7 +3,7 @@
 //! Checksums, the index and the padding are compared by the crate that decompresses. What is decided here is how much
 //! memory a file may ask for, and whether a file that ends was cut.
 
-use super::Step;
+use super::DecodeStep;
 use crate::error::Reason;
 use lzma_rust2::{Action, Status, XzStream};
 use std::io::ErrorKind;
@@ -28,12 +28,12 @@ impl Streams {
     }
 
     /// Takes some of the octets, and writes what fits the piece.
-    pub(super) fn step(&mut self, octets: &[u8], piece: &mut [u8]) -> Result<Step, Reason> {
+    pub(super) fn step(&mut self, octets: &[u8], piece: &mut [u8]) -> Result<DecodeStep, Reason> {
         if self.decoder.total_in() > OCTETS_MAX {
             return Err(Reason::TooLarge(OCTETS_MAX));
         }
         match self.decoder.process(octets, piece, Action::Run) {
-            Ok(done) => Ok(Step { taken: done.bytes_consumed, made: done.bytes_produced }),
+            Ok(done) => Ok(DecodeStep { taken: done.bytes_consumed, made: done.bytes_produced }),
             Err(error) => Err(self.reason(&error)),
         }
     }

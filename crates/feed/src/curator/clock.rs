@@ -1,6 +1,6 @@
 //! The time of day by which payloads expire, and the system clocks that contradict it.
 
-use super::{Event, Now};
+use super::{CuratorEvent, CurrentTime};
 use crate::table::NEVER;
 use rtrcast_proto::Moment;
 use std::time::Duration;
@@ -8,11 +8,11 @@ use std::time::Duration;
 /// A set that was made so many seconds later than the clock says contradicts it.
 const CLOCK_BEHIND_SECONDS_MIN: u32 = 86_400;
 
-/// A clock that goes forward by more than this at once is not believed before [`STEP_HOLD`].
-const STEP_SECONDS_MAX: i64 = 3_600;
+/// A clock that goes forward by more than this at once is not believed before [`CLOCK_STEP_HOLD`].
+const CLOCK_STEP_SECONDS_MAX: i64 = 3_600;
 
 /// How long expiry waits after such a step.
-const STEP_HOLD: Duration = Duration::from_secs(600);
+const CLOCK_STEP_HOLD: Duration = Duration::from_secs(600);
 
 /// Whether the clock has to be wrong, or the source, since a set was made so much later than the clock says that it is. Both
 /// are in seconds since 1970.
@@ -30,27 +30,27 @@ pub(crate) struct WallClock {
 
 impl WallClock {
     /// The time that counts, in seconds since 1970.
-    pub(crate) fn read(&mut self, now: Now, events: &mut impl FnMut(Event)) -> u32 {
-        let told = told(now);
-        let offset = *self.offset.get_or_insert(told);
-        let step = told - offset;
-        let accepted = match (step > STEP_SECONDS_MAX, self.stepped) {
-            (false, None) => told,
+    pub(crate) fn read(&mut self, now: CurrentTime, events: &mut impl FnMut(CuratorEvent)) -> u32 {
+        let wall_offset = wall_offset(now);
+        let offset = *self.offset.get_or_insert(wall_offset);
+        let step = wall_offset - offset;
+        let accepted = match (step > CLOCK_STEP_SECONDS_MAX, self.stepped) {
+            (false, None) => wall_offset,
             (false, Some(_)) => {
                 self.stepped = None;
-                events(Event::ClockIsBack);
-                told
+                events(CuratorEvent::ClockStepReverted);
+                wall_offset
             }
             (true, None) => {
                 self.stepped = Some(now.moment);
-                events(Event::ClockStepped { seconds: step, waits: STEP_HOLD });
+                events(CuratorEvent::ClockStepped { seconds: step, waits: CLOCK_STEP_HOLD });
                 offset
             }
-            (true, Some(since)) if now.moment < since.after(STEP_HOLD) => offset,
+            (true, Some(since)) if now.moment < since.after(CLOCK_STEP_HOLD) => offset,
             (true, Some(_)) => {
                 self.stepped = None;
-                events(Event::ClockAccepted { seconds: step });
-                told
+                events(CuratorEvent::ClockAccepted { seconds: step });
+                wall_offset
             }
         };
         self.offset = Some(accepted);
@@ -58,24 +58,24 @@ impl WallClock {
     }
 
     /// Believes whatever the clock says now.
-    pub(crate) fn accept(&mut self, now: Now, events: &mut impl FnMut(Event)) {
+    pub(crate) fn accept(&mut self, now: CurrentTime, events: &mut impl FnMut(CuratorEvent)) {
         if self.stepped.take().is_some() {
-            let seconds = told(now) - self.offset.take().unwrap_or_default();
-            events(Event::ClockAccepted { seconds });
+            let seconds = wall_offset(now) - self.offset.take().unwrap_or_default();
+            events(CuratorEvent::ClockAccepted { seconds });
         }
     }
 
     /// When to look again because of a step.
     pub(crate) fn wait(&self) -> Option<Moment> {
-        self.stepped.map(|since| since.after(STEP_HOLD))
+        self.stepped.map(|since| since.after(CLOCK_STEP_HOLD))
     }
 }
 
-fn seconds(now: Now) -> i64 {
+fn seconds(now: CurrentTime) -> i64 {
     i64::try_from(now.moment.0 / 1_000).unwrap_or(i64::MAX)
 }
 
 /// What the system's clock says has to be added to the moment.
-fn told(now: Now) -> i64 {
+fn wall_offset(now: CurrentTime) -> i64 {
     i64::from(now.unix) - seconds(now)
 }

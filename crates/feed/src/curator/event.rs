@@ -1,7 +1,7 @@
 //! What the curator says: what to serve, what happened, how the sources stand.
 
 use super::SourceId;
-use super::fresh::{Over, TooOld};
+use super::fresh::{NotInEffect, TooOld};
 use super::guard::Loss;
 use super::merge::Recipe;
 use rtrcast_proto::{Layout, Moment};
@@ -9,13 +9,13 @@ use std::time::Duration;
 
 /// What the curator wants done.
 #[derive(Clone, Debug)]
-pub enum Output {
+pub enum CuratorOutput {
     /// Serve this from now on, because of that. It may be the same as before.
     Publish(Recipe, Cause),
     /// Serve nothing until the next publication: all data are too old, and [`TooOld::Close`] is wanted.
     Withhold,
     /// Something happened that people want to know.
-    Event(Event),
+    Event(CuratorEvent),
     /// Nothing, until an input comes or this moment.
     Wait(Option<Moment>),
 }
@@ -37,7 +37,7 @@ pub enum Cause {
 
 /// What people want to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum CuratorEvent {
     /// A source's new table is not taken, because too much is gone.
     Held {
         /// Which source.
@@ -68,11 +68,11 @@ pub enum Event {
         valid_until: Option<u32>,
     },
     /// A source's new set has nothing that is in effect: if the one before has, that stays.
-    OldNews {
+    NothingInEffect {
         /// Which source.
         source: SourceId,
         /// Why nothing is.
-        over: Over,
+        why: NotInEffect,
     },
     /// A source's new set was taken, and a good part of the one before is gone.
     Reduced {
@@ -93,7 +93,7 @@ pub enum Event {
     /// The clock does not contradict the source any more.
     ClockAgrees(SourceId),
     /// A source's set is not too old any more.
-    FreshAgain(SourceId),
+    NoLongerTooOld(SourceId),
     /// Another source is served than before.
     Switched {
         /// Which one was.
@@ -114,7 +114,7 @@ pub enum Event {
         seconds: i64,
     },
     /// The clock went back to where it was expected.
-    ClockIsBack,
+    ClockStepReverted,
 }
 
 /// Why a held table is not held any more.
@@ -123,13 +123,13 @@ pub enum Release {
     /// The operator said so.
     Confirmed,
     /// The same was gone for long enough; it was taken.
-    WaitedEnough,
+    HoldElapsed,
     /// The guard was switched off; it was taken.
     GuardIsOff,
     /// A newer table has what was gone.
-    LossIsGone,
+    LossRecovered,
     /// Nothing of the table before it counts any more; it was taken.
-    LastIsOver,
+    PreviousNotInEffect,
 }
 
 /// How a source stands.
@@ -148,7 +148,7 @@ pub struct Status {
     /// How many of its records are not in effect any more: expired, or too old.
     pub ended: usize,
     /// Why nothing of it is in effect, if that is so.
-    pub over: Option<Over>,
+    pub nothing_in_effect: Option<NotInEffect>,
     /// The table that waits, if one does.
     pub held: Option<HeldStatus>,
 }

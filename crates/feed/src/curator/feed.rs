@@ -1,11 +1,11 @@
 //! One source: its last table, the one that waits, and whether it is well.
 
 use super::clock::contradicts_clock;
-use super::event::{Event, Release};
-use super::fresh::{Assessment, Freshness, Horizon, Over};
-use super::guard::{Loss, Verdict, is_same_loss};
+use super::event::{CuratorEvent, Release};
+use super::fresh::{Assessment, Freshness, Horizon, NotInEffect};
+use super::guard::{GuardDecision, Loss, is_same_loss};
 use super::{Curation, SourceId};
-use crate::table::{NEVER, Stamp, Table};
+use crate::table::{NEVER, Table, Timestamps};
 use rtrcast_proto::Moment;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ const FAILING_MAX: Duration = Duration::from_secs(60);
 const EXPIRED_SHARE: usize = 10;
 
 /// However often what is lost changes, a table is held no longer than so many times the hold.
-const HOLDS_MAX: u32 = 3;
+const HOLD_MULTIPLE_MAX: u32 = 3;
 
 /// Now, by both clocks.
 #[derive(Clone, Copy, Debug)]
@@ -32,20 +32,20 @@ pub(super) struct Time {
 
 /// A table, and when its set was made.
 #[derive(Clone, Debug)]
-pub(super) struct Dated {
+pub(super) struct DatedTable {
     pub(super) table: Arc<Table>,
     /// When that was by its own word or by its file's, in seconds since 1970. It is kept as it was said: the clock may
     /// have been wrong when it came.
-    said: Option<u32>,
+    stated: Option<u32>,
     /// When it came, or was confirmed.
     received: Moment,
     /// For how long its source wants it to be used.
-    pub(super) lasts: Lasts,
+    pub(super) validity: Validity,
 }
 
 /// For how long a source wants a set to be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lasts {
+pub(super) enum Validity {
     /// As its file says, if that says anything.
     AsDated,
     /// Until then, whatever the clock on the wall does meanwhile.
@@ -54,28 +54,28 @@ pub(super) enum Lasts {
     TakenBack,
 }
 
-impl Lasts {
+impl Validity {
     pub(super) fn until(self) -> Option<Moment> {
         match self {
-            Lasts::Until(at) => Some(at),
-            Lasts::AsDated | Lasts::TakenBack => None,
+            Validity::Until(at) => Some(at),
+            Validity::AsDated | Validity::TakenBack => None,
         }
     }
 }
 
-impl Dated {
-    pub(super) fn new(table: Arc<Table>, written: Option<u32>, received: Moment) -> Dated {
-        Dated { said: table.stamp().made.or(written), table, received, lasts: Lasts::AsDated }
+impl DatedTable {
+    pub(super) fn new(table: Arc<Table>, written: Option<u32>, received: Moment) -> DatedTable {
+        DatedTable { stated: table.timestamps().made.or(written), table, received, validity: Validity::AsDated }
     }
 
     /// A table that another cache sent now, to be used for so long.
-    pub(super) fn lasting(table: Arc<Table>, now: Moment, valid_for: Duration) -> Dated {
-        Dated { lasts: Lasts::Until(now.after(valid_for)), ..Dated::new(table, None, now) }
+    pub(super) fn lasting(table: Arc<Table>, now: Moment, valid_for: Duration) -> DatedTable {
+        DatedTable { validity: Validity::Until(now.after(valid_for)), ..DatedTable::new(table, None, now) }
     }
 
-    pub(super) fn is_same(&self, other: &Dated) -> bool {
+    pub(super) fn is_same(&self, other: &DatedTable) -> bool {
         Arc::ptr_eq(&self.table, &other.table)
-            && (self.said, self.received, self.lasts) == (other.said, other.received, other.lasts)
+            && (self.stated, self.received, self.validity) == (other.stated, other.received, other.validity)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -87,37 +87,39 @@ impl Dated {
     pub(super) fn made(&self, time: Time) -> u32 {
         let since = time.moment.0.saturating_sub(self.received.0) / 1_000;
         let came = time.wall.saturating_sub(u32::try_from(since).unwrap_or(u32::MAX));
-        self.said.map_or(came, |said| said.min(came))
+        self.stated.map_or(came, |stated| stated.min(came))
     }
 
-    fn stamp(&self, time: Time) -> Stamp {
-        let stamp = self.table.stamp();
-        match self.lasts {
-            Lasts::AsDated => stamp,
-            Lasts::Until(at) => {
+    fn timestamps(&self, time: Time) -> Timestamps {
+        let timestamps = self.table.timestamps();
+        match self.validity {
+            Validity::AsDated => timestamps,
+            Validity::Until(at) => {
                 let left = at.0.saturating_sub(time.moment.0) / 1_000;
                 let left = u32::try_from(left).unwrap_or(u32::MAX);
-                Stamp { valid_until: Some(time.wall.saturating_add(left)), ..stamp }
+                Timestamps { valid_until: Some(time.wall.saturating_add(left)), ..timestamps }
             }
-            Lasts::TakenBack => Stamp { valid_until: Some(0), ..stamp },
+            Validity::TakenBack => Timestamps { valid_until: Some(0), ..timestamps },
         }
     }
 
     pub(super) fn horizon(&self, time: Time, freshness: &Freshness) -> Horizon {
-        match self.lasts {
-            Lasts::AsDated if self.made_ahead(time.wall).is_some() => {
-                freshness.without_age().horizon(time.wall, self.made(time), self.stamp(time))
+        match self.validity {
+            Validity::AsDated if self.made_in_future(time.wall).is_some() => {
+                freshness.without_age().horizon(time.wall, self.made(time), self.timestamps(time))
             }
-            Lasts::AsDated | Lasts::Until(_) => freshness.horizon(time.wall, self.made(time), self.stamp(time)),
-            Lasts::TakenBack => freshness.taken_back(time.wall),
+            Validity::AsDated | Validity::Until(_) => {
+                freshness.horizon(time.wall, self.made(time), self.timestamps(time))
+            }
+            Validity::TakenBack => freshness.taken_back(time.wall),
         }
     }
 
     /// When it becomes too old, in seconds since 1970.
     pub(super) fn too_old_from(&self, time: Time, freshness: &Freshness) -> u32 {
-        match self.made_ahead(time.wall) {
+        match self.made_in_future(time.wall) {
             Some(_) => NEVER,
-            None => freshness.too_old_from(self.made(time), self.stamp(time)),
+            None => freshness.too_old_from(self.made(time), self.timestamps(time)),
         }
     }
 
@@ -126,18 +128,18 @@ impl Dated {
     }
 
     /// Why nothing of it is in effect, if that is so.
-    pub(super) fn over(&self, time: Time, freshness: &Freshness) -> Option<Over> {
+    pub(super) fn why_not_in_effect(&self, time: Time, freshness: &Freshness) -> Option<NotInEffect> {
         let horizon = self.horizon(time, freshness);
-        horizon.is_over(&self.table).then(|| match self.lasts {
-            Lasts::AsDated => freshness.why_over(&horizon, &self.table, self.made(time)),
-            Lasts::Until(_) => Over::NotRenewed,
-            Lasts::TakenBack => Over::TakenBack,
+        horizon.is_over(&self.table).then(|| match self.validity {
+            Validity::AsDated => freshness.why_not_in_effect(&horizon, &self.table, self.made(time)),
+            Validity::Until(_) => NotInEffect::NotRenewed,
+            Validity::TakenBack => NotInEffect::TakenBack,
         })
     }
 
     /// Until when its author wants it to be used, in seconds since 1970, if its file says so.
     pub(super) fn valid_until(&self) -> Option<u32> {
-        self.table.stamp().valid_until.filter(|_| self.lasts == Lasts::AsDated)
+        self.table.timestamps().valid_until.filter(|_| self.validity == Validity::AsDated)
     }
 
     /// How many of its records are not in effect any more.
@@ -147,8 +149,8 @@ impl Dated {
     }
 
     /// When it was made by its own account, if that is so far in the future that the clock has to be wrong, or its source.
-    fn made_ahead(&self, wall: u32) -> Option<u32> {
-        self.said.filter(|said| contradicts_clock(*said, wall))
+    fn made_in_future(&self, wall: u32) -> Option<u32> {
+        self.stated.filter(|stated| contradicts_clock(*stated, wall))
     }
 }
 
@@ -156,39 +158,39 @@ impl Assessment {
     /// What of a table would be in effect now, if it came now, by the rules of the curator. `written` is when its file was
     /// written, for one that says nothing of its age; both times are in seconds since 1970.
     pub fn of(table: &Arc<Table>, written: Option<u32>, now: u32, freshness: &Freshness) -> Assessment {
-        let dated = Dated::new(Arc::clone(table), written, Moment(0));
+        let dated = DatedTable::new(Arc::clone(table), written, Moment(0));
         let time = Time { moment: Moment(0), wall: now };
         let horizon = dated.horizon(time, freshness);
         let expires = || table.expires().iter().copied();
         let expired = || expires().filter(|expires| horizon.has_expired(*expires));
-        let ahead = || expires().map(|expires| horizon.end_of(expires)).filter(|end| *end > horizon.at());
+        let future = || expires().map(|expires| horizon.end_of(expires)).filter(|end| *end > horizon.at());
         let (all, expired_count) = (table.expires().len(), expired().count());
         Assessment {
             expired: expired_count,
             last_expiry: expired().max(),
-            aged: all - expired_count - ahead().count(),
-            set_over: freshness.why_set_over(&horizon, table, dated.made(time)),
-            first_end: ahead().min().filter(|end| *end != NEVER),
-            last_end: ahead().max().filter(|end| *end != NEVER),
-            over: dated.over(time, freshness),
+            aged: all - expired_count - future().count(),
+            set_not_in_effect: freshness.why_set_not_in_effect(&horizon, table, dated.made(time)),
+            first_end: future().min().filter(|end| *end != NEVER),
+            last_end: future().max().filter(|end| *end != NEVER),
+            nothing_in_effect: dated.why_not_in_effect(time, freshness),
         }
     }
 }
 
 /// A table that waits, and why.
 #[derive(Clone, Debug)]
-pub(super) struct Held {
-    pub(super) new: Dated,
+pub(super) struct HeldTable {
+    pub(super) new: DatedTable,
     pub(super) losses: Vec<Loss>,
     pub(super) since: Moment,
     /// Since when any has waited.
     first: Moment,
 }
 
-impl Held {
+impl HeldTable {
     /// When it will be taken.
     pub(super) fn until(&self, hold: Duration) -> Moment {
-        self.since.after(hold).min(self.first.after(hold * HOLDS_MAX))
+        self.since.after(hold).min(self.first.after(hold * HOLD_MULTIPLE_MAX))
     }
 }
 
@@ -196,8 +198,8 @@ impl Held {
 #[derive(Clone, Debug)]
 pub(super) struct Feed {
     pub(super) source: SourceId,
-    pub(super) last: Option<Dated>,
-    pub(super) held: Option<Held>,
+    pub(super) last: Option<DatedTable>,
+    pub(super) held: Option<HeldTable>,
     /// In a row, and since when.
     failures: u32,
     failing_since: Option<Moment>,
@@ -207,13 +209,13 @@ pub(super) struct Feed {
     has_loaded: bool,
     pub(super) is_too_old: bool,
     /// Whether that was told.
-    pub(super) is_told_too_old: bool,
+    pub(super) is_reported_too_old: bool,
     /// Whether nothing that it has counts any more, or it never had anything.
     pub(super) is_over: bool,
     /// How many of its records are not in effect any more.
     pub(super) ended: usize,
     /// Whether its set was made later than the clock says that it is, and that was reported.
-    is_ahead: bool,
+    is_made_in_future: bool,
 }
 
 impl Feed {
@@ -227,10 +229,10 @@ impl Feed {
             has_reported: false,
             has_loaded: false,
             is_too_old: false,
-            is_told_too_old: false,
+            is_reported_too_old: false,
             is_over: true,
             ended: 0,
-            is_ahead: false,
+            is_made_in_future: false,
         }
     }
 
@@ -249,7 +251,7 @@ impl Feed {
     pub(super) fn confirmed(&mut self, now: Moment) {
         self.succeeded();
         let held = self.held.as_mut().map(|held| &mut held.new);
-        if let Some(newest) = held.or(self.last.as_mut()).filter(|dated| dated.said.is_none()) {
+        if let Some(newest) = held.or(self.last.as_mut()).filter(|dated| dated.stated.is_none()) {
             newest.received = now;
         }
     }
@@ -259,7 +261,7 @@ impl Feed {
         self.confirmed(now);
         // What is served while a newer set waits has no other source to live by.
         for dated in self.held.iter_mut().map(|held| &mut held.new).chain(&mut self.last) {
-            dated.lasts = Lasts::Until(until);
+            dated.validity = Validity::Until(until);
         }
     }
 
@@ -268,12 +270,12 @@ impl Feed {
         self.failed(now);
         self.held = None;
         if let Some(last) = &mut self.last {
-            last.lasts = Lasts::TakenBack;
+            last.validity = Validity::TakenBack;
         }
     }
 
     /// Whether it has been read, or has failed for long enough not to be waited for.
-    pub(super) fn had_its_turn(&self, now: Moment) -> bool {
+    pub(super) fn is_ready(&self, now: Moment) -> bool {
         self.has_loaded || self.is_failing(now)
     }
 
@@ -299,18 +301,18 @@ impl Feed {
     }
 
     /// Compares its set with the clock; an event where that has changed.
-    pub(super) fn judge_clock(&mut self, time: Time) -> Option<Event> {
-        let ahead = self.last.as_ref().and_then(|last| last.made_ahead(time.wall));
-        let was_ahead = std::mem::replace(&mut self.is_ahead, ahead.is_some());
-        match (ahead, was_ahead) {
-            (Some(made), false) => Some(Event::ClockBehind { source: self.source, made, clock: time.wall }),
-            (None, true) => Some(Event::ClockAgrees(self.source)),
+    pub(super) fn check_clock(&mut self, time: Time) -> Option<CuratorEvent> {
+        let future = self.last.as_ref().and_then(|last| last.made_in_future(time.wall));
+        let was_in_future = std::mem::replace(&mut self.is_made_in_future, future.is_some());
+        match (future, was_in_future) {
+            (Some(made), false) => Some(CuratorEvent::ClockBehind { source: self.source, made, clock: time.wall }),
+            (None, true) => Some(CuratorEvent::ClockAgrees(self.source)),
             (Some(_), true) | (None, false) => None,
         }
     }
 
     /// Notes how old it is.
-    pub(super) fn judge_age(&mut self, time: Time, freshness: &Freshness) {
+    pub(super) fn check_age(&mut self, time: Time, freshness: &Freshness) {
         if let Some(last) = &self.last {
             self.is_over = last.is_over(time, freshness);
             self.ended = last.ended(time, freshness);
@@ -330,47 +332,47 @@ impl Feed {
     pub(super) fn release_due(&self, time: Time, curation: &Curation) -> Option<Release> {
         let held = self.held.as_ref()?;
         let Some(hold) = curation.guard.hold else { return Some(Release::GuardIsOff) };
-        let is_over = |dated: &Dated| dated.is_over(time, &curation.freshness);
+        let is_over = |dated: &DatedTable| dated.is_over(time, &curation.freshness);
         if held.until(hold) <= time.moment && self.failures == 0 {
-            Some(Release::WaitedEnough)
+            Some(Release::HoldElapsed)
         } else if self.last.as_ref().is_none_or(is_over) && !is_over(&held.new) {
-            Some(Release::LastIsOver)
+            Some(Release::PreviousNotInEffect)
         } else {
             None
         }
     }
 
     /// Takes a new table, or holds it back, or leaves it.
-    pub(super) fn consider(&mut self, new: Dated, time: Time, curation: &Curation) -> Vec<Event> {
+    pub(super) fn consider(&mut self, new: DatedTable, time: Time, curation: &Curation) -> Vec<CuratorEvent> {
         let (source, freshness) = (self.source, &curation.freshness);
         self.succeeded();
         let new_horizon = new.horizon(time, freshness);
-        let over = new.over(time, freshness);
-        let old_news = over.map(|over| Event::OldNews { source, over });
+        let why = new.why_not_in_effect(time, freshness);
+        let nothing_in_effect = why.map(|why| CuratorEvent::NothingInEffect { source, why });
         let Some(last) = &mut self.last else {
             self.last = Some(new);
-            return old_news.into_iter().collect();
+            return nothing_in_effect.into_iter().collect();
         };
         let horizon = last.horizon(time, freshness);
-        let is_better = |held: &Held| !held.new.is_over(time, freshness);
-        if over.is_some() && (!horizon.is_over(&last.table) || self.held.as_ref().is_some_and(is_better)) {
-            return old_news.into_iter().collect();
+        let is_better = |held: &HeldTable| !held.new.is_over(time, freshness);
+        if why.is_some() && (!horizon.is_over(&last.table) || self.held.as_ref().is_some_and(is_better)) {
+            return nothing_in_effect.into_iter().collect();
         }
         let losses = match curation.guard.judge((&last.table, &horizon), (&new.table, &new_horizon)) {
-            Verdict::Take(losses) => {
+            GuardDecision::Take(losses) => {
                 self.last = Some(new);
-                let released = self.held.take().map(|_| Event::Released { source, why: Release::LossIsGone });
-                let reduced = (!losses.is_empty()).then_some(Event::Reduced { source, losses });
-                return old_news.or(released).into_iter().chain(reduced).collect();
+                let released = self.held.take().map(|_| CuratorEvent::Released { source, why: Release::LossRecovered });
+                let reduced = (!losses.is_empty()).then_some(CuratorEvent::Reduced { source, losses });
+                return nothing_in_effect.or(released).into_iter().chain(reduced).collect();
             }
-            Verdict::Hold(losses) => losses,
+            GuardDecision::Hold(losses) => losses,
         };
         // What the new table still has must not expire for want of it.
         if new.table.expires().iter().any(|expires| *expires != NEVER) {
             last.table = Arc::new(last.table.renewed_by(&new.table));
         }
-        if let (Lasts::Until(last_until), Lasts::Until(until)) = (last.lasts, new.lasts) {
-            last.lasts = Lasts::Until(until.max(last_until));
+        if let (Validity::Until(last_until), Validity::Until(until)) = (last.validity, new.validity) {
+            last.validity = Validity::Until(until.max(last_until));
         }
         let now = time.moment;
         let first = self.held.as_ref().map_or(now, |held| held.first);
@@ -378,10 +380,10 @@ impl Feed {
         let is_news = waiting.is_none();
         // What is compared with later is the loss that the wait began with, or it could grow bit by bit.
         let (known, since) = waiting.map_or_else(|| (losses.clone(), now), |held| (held.losses, held.since));
-        let held = Held { new, losses: known, since, first };
+        let held = HeldTable { new, losses: known, since, first };
         let until = held.until(curation.guard.hold.unwrap_or_default());
         self.held = Some(held);
         let wait = Duration::from_millis(until.0.saturating_sub(now.0));
-        is_news.then_some(Event::Held { source, losses, wait }).into_iter().collect()
+        is_news.then_some(CuratorEvent::Held { source, losses, wait }).into_iter().collect()
     }
 }

@@ -3,7 +3,7 @@
 //! A payload with an expiry of its own counts until then. One without counts as long as its set is not too old: for
 //! [`Freshness::age_seconds_max`] from when the set was made, or until its author's `valid`.
 
-use crate::table::{NEVER, Stamp, Table};
+use crate::table::{NEVER, Table, Timestamps};
 use rtrcast_proto::Moment;
 
 /// Payloads are withdrawn this much before they expire: a withdrawal takes a moment to be made, and the next one comes
@@ -20,18 +20,18 @@ pub struct Assessment {
     /// Records that are not in effect since their set is too old.
     pub aged: usize,
     /// Why their set is.
-    pub set_over: Option<Over>,
+    pub set_not_in_effect: Option<NotInEffect>,
     /// When the first of the others ends, if it ever does.
     pub first_end: Option<u32>,
     /// When the last of them ends, if it ever does.
     pub last_end: Option<u32>,
     /// Why nothing is in effect, if that is so. A set that is empty since its source says so may be in effect.
-    pub over: Option<Over>,
+    pub nothing_in_effect: Option<NotInEffect>,
 }
 
 /// Why nothing of a set is in effect any more. Times are in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Over {
+pub enum NotInEffect {
     /// Its author wanted it to be used until then: OctoRPKI's `metadata.valid`.
     NotValid {
         /// Until when.
@@ -165,10 +165,10 @@ impl Horizon {
 
 impl Freshness {
     /// Judges a table at a time; `made` is when its set was made.
-    pub(crate) fn horizon(&self, now: u32, made: u32, stamp: Stamp) -> Horizon {
+    pub(crate) fn horizon(&self, now: u32, made: u32, timestamps: Timestamps) -> Horizon {
         let set_ends = match self.too_old {
             TooOld::Keep => NEVER,
-            TooOld::Withdraw | TooOld::WithdrawAll | TooOld::Close => self.too_old_from(made, stamp),
+            TooOld::Withdraw | TooOld::WithdrawAll | TooOld::Close => self.too_old_from(made, timestamps),
         };
         Horizon { at: now.saturating_add(EXPIRY_LEAD_SECONDS), set_ends, freshness: *self }
     }
@@ -184,22 +184,22 @@ impl Freshness {
     }
 
     /// Why nothing of a table is in effect any more.
-    pub(crate) fn why_over(&self, horizon: &Horizon, table: &Table, made: u32) -> Over {
+    pub(crate) fn why_not_in_effect(&self, horizon: &Horizon, table: &Table, made: u32) -> NotInEffect {
         let ends_with_set = |expires: &u32| *expires == NEVER || self.too_old == TooOld::WithdrawAll;
-        match self.why_set_over(horizon, table, made) {
-            Some(over) if table.expires().is_empty() || table.expires().iter().any(ends_with_set) => over,
+        match self.why_set_not_in_effect(horizon, table, made) {
+            Some(why) if table.expires().is_empty() || table.expires().iter().any(ends_with_set) => why,
             Some(_) | None => {
                 let last = table.expires().iter().copied().max().unwrap_or(0);
-                Over::Expired { records: table.expires().len(), last }
+                NotInEffect::Expired { records: table.expires().len(), last }
             }
         }
     }
 
     /// Why a set is too old, whatever becomes of its records.
-    pub(crate) fn why_set_over(&self, horizon: &Horizon, table: &Table, made: u32) -> Option<Over> {
-        (horizon.set_ends <= horizon.at).then(|| match table.stamp().valid_until {
-            Some(until) => Over::NotValid { until },
-            None => Over::TooOld { made, age_seconds_max: self.age_seconds_max },
+    pub(crate) fn why_set_not_in_effect(&self, horizon: &Horizon, table: &Table, made: u32) -> Option<NotInEffect> {
+        (horizon.set_ends <= horizon.at).then(|| match table.timestamps().valid_until {
+            Some(until) => NotInEffect::NotValid { until },
+            None => NotInEffect::TooOld { made, age_seconds_max: self.age_seconds_max },
         })
     }
 
@@ -213,8 +213,8 @@ impl Freshness {
     }
 
     /// When a set becomes too old.
-    pub(crate) fn too_old_from(&self, made: u32, stamp: Stamp) -> u32 {
-        stamp.valid_until.unwrap_or_else(|| made.saturating_add(self.age_seconds_max))
+    pub(crate) fn too_old_from(&self, made: u32, timestamps: Timestamps) -> u32 {
+        timestamps.valid_until.unwrap_or_else(|| made.saturating_add(self.age_seconds_max))
     }
 }
 

@@ -87,7 +87,7 @@ impl fmt::Display for Loss {
 
 /// What is done about the losses in a new table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum GuardDecision {
     /// It is taken; these losses are worth a report.
     Take(Vec<Loss>),
     /// It waits, for these.
@@ -96,12 +96,12 @@ pub(crate) enum Verdict {
 
 /// How many records there were, and how many there are now.
 #[derive(Clone, Copy, Default)]
-struct Tally {
+struct RecordCounts {
     had: usize,
     has: usize,
 }
 
-impl Tally {
+impl RecordCounts {
     /// What is lost, unless others took its place: that is no loss but a change. `lost_max` bounds it.
     fn lost(self, lost_max: usize) -> usize {
         self.had.saturating_sub(self.has).min(lost_max)
@@ -109,43 +109,43 @@ impl Tally {
 }
 
 /// What is counted of two tables.
-struct Tallies {
+struct LossCounts {
     /// By section, in the order of [`Section::ALL`].
-    sections: [Tally; 4],
+    sections: [RecordCounts; 4],
     /// Of the trust anchors that the last table had.
-    anchors: Vec<Tally>,
+    anchors: Vec<RecordCounts>,
 }
 
 /// A table, and which of its records still count.
 type Counting<'a> = (&'a Table, &'a Horizon);
 
-impl Tallies {
-    fn of((last, horizon): Counting<'_>, (new, newer): Counting<'_>) -> Tallies {
+impl LossCounts {
+    fn of((last, horizon): Counting<'_>, (new, newer): Counting<'_>) -> LossCounts {
         let names = last.trust_anchors();
         let known = |name: &String| names.iter().position(|known| known == name);
         let places: Vec<Option<usize>> = new.trust_anchors().iter().map(known).collect();
-        let (mut sections, mut anchors) = ([Tally::default(); 4], vec![Tally::default(); names.len()]);
+        let (mut sections, mut anchors) = ([RecordCounts::default(); 4], vec![RecordCounts::default(); names.len()]);
         for section in Section::ALL {
             let is_vrp = matches!(section, Section::Ipv4Prefix | Section::Ipv6Prefix);
             let tally = &mut sections[section.index()];
-            for beside in last.besides(section).filter(|beside| horizon.counts(beside.expires)) {
+            for side in last.side_data(section).filter(|side| horizon.counts(side.expires)) {
                 tally.had += 1;
-                let anchor = anchors.get_mut(usize::from(beside.anchor)).filter(|_| is_vrp);
+                let anchor = anchors.get_mut(usize::from(side.anchor)).filter(|_| is_vrp);
                 anchor.into_iter().for_each(|anchor| anchor.had += 1);
             }
-            for beside in new.besides(section).filter(|beside| newer.counts(beside.expires)) {
+            for side in new.side_data(section).filter(|side| newer.counts(side.expires)) {
                 tally.has += 1;
-                let place = places.get(usize::from(beside.anchor)).copied().flatten().filter(|_| is_vrp);
+                let place = places.get(usize::from(side.anchor)).copied().flatten().filter(|_| is_vrp);
                 place.and_then(|place| anchors.get_mut(place)).into_iter().for_each(|anchor| anchor.has += 1);
             }
         }
-        Tallies { sections, anchors }
+        LossCounts { sections, anchors }
     }
 
     /// Payload types, each with its tally. IPv4 and IPv6 are together, and each by itself.
-    fn types(&self) -> [(LossOf, Tally); 5] {
+    fn types(&self) -> [(LossOf, RecordCounts); 5] {
         let [ipv4, ipv6, router_keys, aspas] = self.sections;
-        let vrps = Tally { had: ipv4.had + ipv6.had, has: ipv4.has + ipv6.has };
+        let vrps = RecordCounts { had: ipv4.had + ipv6.had, has: ipv4.has + ipv6.has };
         [
             (LossOf::Vrps, vrps),
             (LossOf::Ipv4Vrps, ipv4),
@@ -172,20 +172,20 @@ fn gone((last, horizon): Counting<'_>, (new, newer): Counting<'_>) -> Vec<usize>
 
 impl Guard {
     /// Judges what is lost in a new table. Of both tables only the records that are in effect are counted.
-    pub(crate) fn judge(&self, last: Counting<'_>, new: Counting<'_>) -> Verdict {
+    pub(crate) fn judge(&self, last: Counting<'_>, new: Counting<'_>) -> GuardDecision {
         let losses = self.losses(last, new);
         let is_held = |loss: &Loss| self.hold.is_some() && self.is_too_large(loss);
         if losses.iter().any(is_held) {
-            Verdict::Hold(losses.into_iter().filter(is_held).collect())
+            GuardDecision::Hold(losses.into_iter().filter(is_held).collect())
         } else {
-            Verdict::Take(losses)
+            GuardDecision::Take(losses)
         }
     }
 
     /// All losses that are held or reported.
     fn losses(&self, last: Counting<'_>, new: Counting<'_>) -> Vec<Loss> {
-        let tallies = Tallies::of(last, new);
-        let loss = |of: LossOf, tally: Tally, lost_max: usize| {
+        let tallies = LossCounts::of(last, new);
+        let loss = |of: LossOf, tally: RecordCounts, lost_max: usize| {
             let loss = Loss { of, had: tally.had, lost: tally.lost(lost_max) };
             (self.is_too_large(&loss) || self.is_reported(&loss)).then_some(loss)
         };
@@ -202,7 +202,8 @@ impl Guard {
         let named = || {
             last.0.trust_anchors().iter().zip(&tallies.anchors).enumerate().filter(|(_, (name, _))| !name.is_empty())
         };
-        let of_anchor = |name: &String, tally: &Tally, gone| loss(LossOf::TrustAnchor(name.clone()), *tally, gone);
+        let of_anchor =
+            |name: &String, tally: &RecordCounts, gone| loss(LossOf::TrustAnchor(name.clone()), *tally, gone);
         // A record may have come under another trust anchor. Only if so many fewer are left of one that it matters have a
         // million records to be compared.
         if named().any(|(_, (name, tally))| of_anchor(name, tally, usize::MAX).is_some()) {

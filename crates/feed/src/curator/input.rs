@@ -12,7 +12,7 @@ pub struct SourceId(pub u32);
 
 /// The time, twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Now {
+pub struct CurrentTime {
     /// For timers.
     pub moment: Moment,
     /// The time of day as the system tells it, in seconds since 1970.

@@ -13,13 +13,13 @@ use std::sync::Arc;
 /// that making the image can take its time somewhere else.
 #[derive(Clone, Debug)]
 pub struct Recipe {
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<RecipePart>,
     pub(super) slurm: Arc<Slurm>,
 }
 
 /// One source's part.
 #[derive(Clone, Debug)]
-pub(super) struct Part {
+pub(super) struct RecipePart {
     pub(super) table: Arc<Table>,
     pub(super) horizon: Horizon,
 }
@@ -62,7 +62,7 @@ impl Recipe {
 /// Records in the order of an image.
 type Run<'a> = Box<dyn Iterator<Item = &'a [u8]> + 'a>;
 
-impl Part {
+impl RecipePart {
     /// The records that still count and that are not filtered.
     fn run<'a>(&'a self, section: Section, filters: &'a Filters) -> Run<'a> {
         let rows = self.table.rows(section).filter(|row| self.horizon.counts(row.expires));

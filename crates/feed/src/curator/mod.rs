@@ -22,18 +22,18 @@ mod input;
 mod merge;
 
 pub use clock::contradicts_clock;
-pub use event::{Cause, Event, HeldStatus, Output, Release, Status};
-pub use fresh::{Assessment, Expired, Freshness, Over, TooOld};
+pub use event::{Cause, CuratorEvent, CuratorOutput, HeldStatus, Release, Status};
+pub use fresh::{Assessment, Expired, Freshness, NotInEffect, TooOld};
 pub use guard::{Guard, Loss, LossOf};
-pub use input::{Choice, Curation, Now, Report, SourceId};
+pub use input::{Choice, Curation, CurrentTime, Report, SourceId};
 pub use merge::{Composed, Recipe};
 
 use crate::slurm::Slurm;
 use crate::table::Table;
 use clock::WallClock;
-use feed::{Dated, Feed, Lasts, Time};
+use feed::{DatedTable, Feed, Time, Validity};
 use fresh::{run_out_at, withdrawn_at};
-use merge::Part;
+use merge::RecipePart;
 use rtrcast_proto::limits::QUERY_HOLD_MAX;
 use rtrcast_proto::{Image, Moment, Octets};
 use std::collections::VecDeque;
@@ -41,7 +41,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Between two publications that only expiry asks for: a dead source would use up the history otherwise.
-const EXPIRY_PUBLICATIONS_APART: Duration = Duration::from_secs(60);
+const EXPIRY_PUBLICATION_INTERVAL_MIN: Duration = Duration::from_secs(60);
 
 /// How long the first publication waits for slower sources once one has data. Routers that ask meanwhile are held, and have
 /// to get the data within that.
@@ -53,10 +53,10 @@ const _: () = assert!(FIRST_WAIT_MAX.as_secs() < QUERY_HOLD_MAX[2].as_secs(), "a
 const CHANGE_WAIT_MAX: Duration = Duration::from_secs(300);
 
 /// The longest time without a look: the wall clock may have moved.
-const LOOK_MAX: Duration = Duration::from_secs(60);
+const REVIEW_INTERVAL_MAX: Duration = Duration::from_secs(60);
 
 /// After there was no memory for a set.
-const RETRY: Duration = Duration::from_secs(10);
+const RETRY_PAUSE: Duration = Duration::from_secs(10);
 
 /// Decides what is served.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ pub struct Curator {
     slurm: Option<Arc<Slurm>>,
     clock: WallClock,
     /// What the last publication was made of.
-    served: Vec<(SourceId, Dated)>,
+    served: Vec<(SourceId, DatedTable)>,
     /// Until when new sources are waited for, once that is known.
     settling: Option<Option<Moment>>,
     /// Why a publication is due.
@@ -85,7 +85,7 @@ pub struct Curator {
     retry: Option<(Moment, Cause)>,
     /// When everything was last looked at.
     reviewed: Option<Time>,
-    outputs: VecDeque<Output>,
+    outputs: VecDeque<CuratorOutput>,
     wait: Option<Moment>,
 }
 
@@ -113,7 +113,7 @@ impl Curator {
     }
 
     /// A source has something to say. Sources that are not configured (any more) are not listened to.
-    pub fn source(&mut self, now: Now, source: SourceId, report: Report) {
+    pub fn source(&mut self, now: CurrentTime, source: SourceId, report: Report) {
         let wall = self.wall(now);
         let Some(place) = self.feeds.iter().position(|feed| feed.source == source) else { return };
         let Some(feed) = self.feeds.get_mut(place) else { return };
@@ -123,22 +123,22 @@ impl Curator {
             Report::Failed => feed.failed(now.moment),
             Report::Unchanged => feed.confirmed(now.moment),
             Report::Synchronised { table, valid_for } => {
-                let new = Dated::lasting(table, now.moment, valid_for);
+                let new = DatedTable::lasting(table, now.moment, valid_for);
                 let events = feed.consider(new, time, &self.curation);
-                self.outputs.extend(events.into_iter().map(Output::Event));
+                self.outputs.extend(events.into_iter().map(CuratorOutput::Event));
             }
             Report::Renewed { valid_for } => feed.renewed(now.moment, now.moment.after(valid_for)),
             Report::Withdrawn => feed.withdrawn(now.moment),
             Report::Loaded { table, written } => {
-                let events = feed.consider(Dated::new(table, written, now.moment), time, &self.curation);
-                self.outputs.extend(events.into_iter().map(Output::Event));
+                let events = feed.consider(DatedTable::new(table, written, now.moment), time, &self.curation);
+                self.outputs.extend(events.into_iter().map(CuratorOutput::Event));
             }
         }
         self.review(now, wall, Cause::Source(source));
     }
 
     /// The SLURM files that apply from now on, all together.
-    pub fn slurm(&mut self, now: Now, slurm: Arc<Slurm>) {
+    pub fn slurm(&mut self, now: CurrentTime, slurm: Arc<Slurm>) {
         let wall = self.wall(now);
         self.slurm = Some(slurm);
         self.due = self.published_at.map(|_| Cause::Slurm);
@@ -146,32 +146,32 @@ impl Curator {
     }
 
     /// Time passed.
-    pub fn tick(&mut self, now: Now) {
+    pub fn tick(&mut self, now: CurrentTime) {
         let wall = self.wall(now);
         self.review(now, wall, Cause::Time);
     }
 
     /// The operator believes what is held of one source; or of all, and what the clock says.
-    pub fn confirm(&mut self, now: Now, source: Option<SourceId>) {
+    pub fn confirm(&mut self, now: CurrentTime, source: Option<SourceId>) {
         if source.is_none() {
             let outputs = &mut self.outputs;
-            self.clock.accept(now, &mut |event| outputs.push_back(Output::Event(event)));
+            self.clock.accept(now, &mut |event| outputs.push_back(CuratorOutput::Event(event)));
         }
         let wall = self.wall(now);
         let mut cause = Cause::Time;
         for feed in self.feeds.iter_mut().filter(|feed| source.is_none_or(|source| source == feed.source)) {
             if feed.take_held() {
                 cause = Cause::Release(feed.source);
-                let event = Event::Released { source: feed.source, why: Release::Confirmed };
-                self.outputs.push_back(Output::Event(event));
+                let event = CuratorEvent::Released { source: feed.source, why: Release::Confirmed };
+                self.outputs.push_back(CuratorOutput::Event(event));
             }
         }
         self.review(now, wall, cause);
     }
 
     /// There was no memory for what should be served: it is tried again soon.
-    pub fn not_published(&mut self, now: Now, cause: Cause) {
-        self.retry = Some((now.moment.after(RETRY), cause));
+    pub fn not_published(&mut self, now: CurrentTime, cause: Cause) {
+        self.retry = Some((now.moment.after(RETRY_PAUSE), cause));
         let wall = self.wall(now);
         self.wait = self.earliest_wait(Time { moment: now.moment, wall });
     }
@@ -187,7 +187,7 @@ impl Curator {
 
     /// The operator wants something else, and other SLURM files if there are any here. Sources that stay keep what they
     /// have; data of those that go are served until new ones have had their turn.
-    pub fn reconfigure(&mut self, now: Now, curation: Curation, slurm: Option<Arc<Slurm>>) {
+    pub fn reconfigure(&mut self, now: CurrentTime, curation: Curation, slurm: Option<Arc<Slurm>>) {
         let wall = self.wall(now);
         let mut known = std::mem::take(&mut self.feeds);
         for source in &curation.sources {
@@ -196,7 +196,7 @@ impl Curator {
         }
         self.curation = curation;
         self.slurm = slurm.or(self.slurm.take());
-        if self.settling.is_none() && self.feeds.iter().any(|feed| !feed.had_its_turn(now.moment)) {
+        if self.settling.is_none() && self.feeds.iter().any(|feed| !feed.is_ready(now.moment)) {
             self.settling = Some(Some(now.moment.after(CHANGE_WAIT_MAX)));
         }
         self.due = self.published_at.map(|_| Cause::Configuration);
@@ -217,8 +217,8 @@ impl Curator {
 
     /// What to do next.
     #[expect(clippy::should_implement_trait, reason = "it never ends: it waits")]
-    pub fn next(&mut self) -> Output {
-        self.outputs.pop_front().unwrap_or(Output::Wait(self.wait))
+    pub fn next(&mut self) -> CuratorOutput {
+        self.outputs.pop_front().unwrap_or(CuratorOutput::Wait(self.wait))
     }
 
     /// How the sources stand, in the order of preference.
@@ -231,9 +231,13 @@ impl Curator {
             layout: feed.last.as_ref().map(|last| *last.table.image().layout()),
             made: feed.last.as_ref().and_then(|last| Some(last.made(self.reviewed?))),
             // What was taken back is gone, and not old.
-            is_too_old: feed.is_too_old && feed.last.as_ref().is_none_or(|last| last.lasts != Lasts::TakenBack),
+            is_too_old: feed.is_too_old && feed.last.as_ref().is_none_or(|last| last.validity != Validity::TakenBack),
             ended: feed.ended,
-            over: feed.last.as_ref().filter(|_| feed.is_over).and_then(|last| self.why_over(last)),
+            nothing_in_effect: feed
+                .last
+                .as_ref()
+                .filter(|_| feed.is_over)
+                .and_then(|last| self.why_not_in_effect(last)),
             held: feed.held.as_ref().zip(self.curation.guard.hold).map(|(held, hold)| HeldStatus {
                 losses: held.losses.clone(),
                 since: held.since,
@@ -245,51 +249,53 @@ impl Curator {
 
     /// Why nothing of any source is in effect, if that is so, with a source that it is said of. Before the first publication
     /// it is known once each source has been read or has failed.
-    pub fn nothing_in_effect(&self) -> Option<(SourceId, Over)> {
-        self.overs()?.into_iter().next()
+    pub fn nothing_in_effect(&self) -> Option<(SourceId, NotInEffect)> {
+        self.whys_not_in_effect()?.into_iter().next()
     }
 
     /// The same of each source that is served, or before the first publication of each that has a set.
-    fn overs(&self) -> Option<Vec<(SourceId, Over)>> {
+    fn whys_not_in_effect(&self) -> Option<Vec<(SourceId, NotInEffect)>> {
         if self.published_at.is_some() {
-            return self.served.iter().map(|(source, dated)| Some((*source, self.why_over(dated)?))).collect();
+            return self.served.iter().map(|(source, dated)| Some((*source, self.why_not_in_effect(dated)?))).collect();
         }
         if !self.feeds.iter().all(|feed| feed.has_reported) {
             return None;
         }
         let sets = self.feeds.iter().filter_map(|feed| Some((feed.source, feed.last.as_ref()?)));
-        sets.map(|(source, dated)| Some((source, self.why_over(dated)?))).collect()
+        sets.map(|(source, dated)| Some((source, self.why_not_in_effect(dated)?))).collect()
     }
 
     /// Whether nothing is to be served, since all is too old. What a source took back is to be withdrawn, and a router that
     /// is cut off would keep it.
     fn has_to_withhold(&self) -> bool {
-        let is_taken_back = |(_, over): &(SourceId, Over)| *over == Over::TakenBack;
+        let is_taken_back = |(_, why): &(SourceId, NotInEffect)| *why == NotInEffect::TakenBack;
         self.curation.freshness.too_old == TooOld::Close
-            && self.overs().is_some_and(|overs| !overs.is_empty() && !overs.iter().any(is_taken_back))
+            && self.whys_not_in_effect().is_some_and(|whys_not_in_effect| {
+                !whys_not_in_effect.is_empty() && !whys_not_in_effect.iter().any(is_taken_back)
+            })
     }
 
     fn withhold(&mut self) {
         if !std::mem::replace(&mut self.is_withheld, true) {
-            self.outputs.push_back(Output::Withhold);
+            self.outputs.push_back(CuratorOutput::Withhold);
         }
     }
 
-    fn why_over(&self, dated: &Dated) -> Option<Over> {
-        dated.over(self.reviewed?, &self.curation.freshness)
+    fn why_not_in_effect(&self, dated: &DatedTable) -> Option<NotInEffect> {
+        dated.why_not_in_effect(self.reviewed?, &self.curation.freshness)
     }
 
-    fn wall(&mut self, now: Now) -> u32 {
+    fn wall(&mut self, now: CurrentTime) -> u32 {
         let outputs = &mut self.outputs;
-        self.clock.read(now, &mut |event| outputs.push_back(Output::Event(event)))
+        self.clock.read(now, &mut |event| outputs.push_back(CuratorOutput::Event(event)))
     }
 
     /// Sees what has changed, whatever the input was, and publishes if something has.
-    fn review(&mut self, now: Now, wall: u32, cause: Cause) {
+    fn review(&mut self, now: CurrentTime, wall: u32, cause: Cause) {
         let time = Time { moment: now.moment, wall };
         self.reviewed = Some(time);
         let cause = self.release(time).map_or(cause, Cause::Release);
-        let ages_changed = self.judge_ages(time);
+        let ages_changed = self.check_ages(time);
         let cause = if self.settle(now.moment) && self.published_at.is_some() { Cause::Configuration } else { cause };
         if self.slurm.is_some() {
             match self.settling {
@@ -312,7 +318,7 @@ impl Curator {
         }
         let has_ended = self.next_end.is_some_and(|end| withdrawn_at(end) <= wall)
             || self.next_run_out.is_some_and(|at| run_out_at(at) <= now.moment);
-        let may_expire = self.last_expiry.is_none_or(|last| last.after(EXPIRY_PUBLICATIONS_APART) <= now.moment);
+        let may_expire = self.last_expiry.is_none_or(|last| last.after(EXPIRY_PUBLICATION_INTERVAL_MIN) <= now.moment);
         if self.due.is_none() && has_ended && may_expire {
             self.last_expiry = Some(now.moment);
             self.due = Some(Cause::Time);
@@ -330,7 +336,7 @@ impl Curator {
             if let Some(why) = feed.release_due(time, &self.curation) {
                 feed.take_held();
                 released = Some(feed.source);
-                self.outputs.push_back(Output::Event(Event::Released { source: feed.source, why }));
+                self.outputs.push_back(CuratorOutput::Event(CuratorEvent::Released { source: feed.source, why }));
             }
         }
         released
@@ -338,13 +344,13 @@ impl Curator {
 
     /// Notes which sets have become too old, or are not any more, and which are over. True if it has changed whether ages
     /// are to be relied on.
-    fn judge_ages(&mut self, time: Time) -> bool {
+    fn check_ages(&mut self, time: Time) -> bool {
         let freshness = self.curation.freshness;
         let mut has_changed = false;
         for feed in &mut self.feeds {
-            feed.judge_age(time, &freshness);
-            if let Some(event) = feed.judge_clock(time) {
-                self.outputs.push_back(Output::Event(event));
+            feed.check_age(time, &freshness);
+            if let Some(event) = feed.check_clock(time) {
+                self.outputs.push_back(CuratorOutput::Event(event));
                 has_changed = true;
             }
             let Some(last) = &feed.last else { continue };
@@ -354,19 +360,25 @@ impl Curator {
                     true => {
                         let (made, records) = (last.made(time), freshness.ended_by_age(&last.table));
                         let valid_until = last.valid_until();
-                        Event::TooOld { source: feed.source, made, then: freshness.too_old, records, valid_until }
+                        CuratorEvent::TooOld {
+                            source: feed.source,
+                            made,
+                            then: freshness.too_old,
+                            records,
+                            valid_until,
+                        }
                     }
-                    false => Event::FreshAgain(feed.source),
+                    false => CuratorEvent::NoLongerTooOld(feed.source),
                 };
                 feed.is_too_old = is_too_old;
                 // Who took its set back has said so.
-                let is_told = match is_too_old {
-                    true => last.lasts != Lasts::TakenBack,
-                    false => feed.is_told_too_old,
+                let is_reported = match is_too_old {
+                    true => last.validity != Validity::TakenBack,
+                    false => feed.is_reported_too_old,
                 };
-                feed.is_told_too_old = is_too_old && is_told;
-                if is_told {
-                    self.outputs.push_back(Output::Event(event));
+                feed.is_reported_too_old = is_too_old && is_reported;
+                if is_reported {
+                    self.outputs.push_back(CuratorOutput::Event(event));
                 }
             }
         }
@@ -383,7 +395,7 @@ impl Curator {
         // At the start routers wait for data, and a source that fails as a rule goes on to. After that they have some, and
         // a mishap of a new source would withdraw what it takes over.
         let is_start = self.published_at.is_none();
-        let had = |feed: &Feed| feed.had_its_turn(now) || (is_start && feed.has_reported);
+        let had = |feed: &Feed| feed.is_ready(now) || (is_start && feed.has_reported);
         let all_had = self.feeds.iter().all(had);
         let ends = all_had || until.is_some_and(|until| until <= now);
         if ends {
@@ -417,13 +429,13 @@ impl Curator {
                 best.or_else(|| usable().next()).into_iter().collect()
             }
         };
-        let chosen: Vec<(SourceId, Dated)> =
+        let chosen: Vec<(SourceId, DatedTable)> =
             chosen.into_iter().filter_map(|feed| Some((feed.source, feed.last.clone()?))).collect();
         if let (Choice::First, [(from, _)], [(to, dated)]) =
             (self.curation.choice, self.served.as_slice(), chosen.as_slice())
             && from != to
         {
-            self.outputs.push_back(Output::Event(Event::Switched { from: *from, to: *to }));
+            self.outputs.push_back(CuratorOutput::Event(CuratorEvent::Switched { from: *from, to: *to }));
             return self.serve(vec![(*to, dated.clone())], Cause::Source(*to));
         }
         self.serve(chosen, cause);
@@ -431,7 +443,7 @@ impl Curator {
 
     /// Of the sources that are served, serves what they have now.
     fn renew(&mut self, cause: Cause) {
-        let newest = |(source, dated): &(SourceId, Dated)| {
+        let newest = |(source, dated): &(SourceId, DatedTable)| {
             let feed = self.feeds.iter().find(|feed| feed.source == *source);
             (*source, feed.and_then(|feed| feed.last.clone()).unwrap_or_else(|| dated.clone()))
         };
@@ -439,7 +451,7 @@ impl Curator {
         self.serve(renewed, cause);
     }
 
-    fn serve(&mut self, chosen: Vec<(SourceId, Dated)>, cause: Cause) {
+    fn serve(&mut self, chosen: Vec<(SourceId, DatedTable)>, cause: Cause) {
         let is_same = chosen.len() == self.served.len()
             && chosen.iter().zip(&self.served).all(|(new, old)| new.0 == old.0 && new.1.is_same(&old.1));
         if chosen.is_empty() || (is_same && self.published_at.is_some()) {
@@ -452,17 +464,17 @@ impl Curator {
     fn publish(&mut self, time: Time, cause: Cause) {
         let Some(slurm) = &self.slurm else { return };
         let freshness = &self.curation.freshness;
-        let part = |(_, dated): &(SourceId, Dated)| Part {
+        let part = |(_, dated): &(SourceId, DatedTable)| RecipePart {
             table: Arc::clone(&dated.table),
             horizon: dated.horizon(time, freshness),
         };
-        let parts: Vec<Part> = self.served.iter().map(part).collect();
-        let run_outs = self.served.iter().filter_map(|(_, dated)| dated.lasts.until());
+        let parts: Vec<RecipePart> = self.served.iter().map(part).collect();
+        let run_outs = self.served.iter().filter_map(|(_, dated)| dated.validity.until());
         self.next_run_out = run_outs.filter(|at| run_out_at(*at) > time.moment).min();
         // What ends by a timer does not end by the clock on the wall as well, whose seconds are coarser.
-        let ends = parts.iter().zip(&self.served).filter_map(|(part, (_, dated))| match dated.lasts {
-            Lasts::Until(_) => part.horizon.next_own_end(&part.table),
-            Lasts::AsDated | Lasts::TakenBack => part.horizon.next_end(&part.table),
+        let ends = parts.iter().zip(&self.served).filter_map(|(part, (_, dated))| match dated.validity {
+            Validity::Until(_) => part.horizon.next_own_end(&part.table),
+            Validity::AsDated | Validity::TakenBack => part.horizon.next_end(&part.table),
         });
         self.next_end = ends.min();
         self.published_at = Some(time.wall);
@@ -470,13 +482,13 @@ impl Curator {
             return self.withhold();
         }
         self.is_withheld = false;
-        self.outputs.push_back(Output::Publish(Recipe { parts, slurm: Arc::clone(slurm) }, cause));
+        self.outputs.push_back(CuratorOutput::Publish(Recipe { parts, slurm: Arc::clone(slurm) }, cause));
     }
 
     fn earliest_wait(&self, time: Time) -> Option<Moment> {
         let Time { moment: now, wall } = time;
         let at = |unix: u32| now.after(Duration::from_secs(unix.saturating_sub(wall).into()));
-        let allowed = self.last_expiry.map_or(now, |last| last.after(EXPIRY_PUBLICATIONS_APART));
+        let allowed = self.last_expiry.map_or(now, |last| last.after(EXPIRY_PUBLICATION_INTERVAL_MIN));
         let expiry = self.next_end.map(|end| at(withdrawn_at(end)).max(allowed));
         let run_out = self.next_run_out.map(|at| run_out_at(at).max(allowed));
         let hold = self.curation.guard.hold;
@@ -490,7 +502,7 @@ impl Curator {
         };
         let feeds = self.feeds.iter().filter_map(of_feed).min();
         let has_data = !self.served.is_empty() || self.feeds.iter().any(|feed| feed.last.is_some());
-        let look = has_data.then(|| now.after(LOOK_MAX));
+        let look = has_data.then(|| now.after(REVIEW_INTERVAL_MAX));
         let retry = self.retry.map(|(at, _)| at);
         [expiry, run_out, feeds, self.settling.flatten(), self.clock.wait(), look, retry].into_iter().flatten().min()
     }

@@ -7,24 +7,24 @@
 //! nothing of the file counts.
 //!
 //! `scan.rs` knows JSON, `entry.rs` knows the entries, `shape.rs` reads those fast that look like their neighbours,
-//! `stretch.rs` reads them before their turn, and this file knows how a document hangs together.
+//! `speculated.rs` reads them before their turn, and this file knows how a document hangs together.
 
 mod entry;
 mod field;
 pub(crate) mod scan;
 mod shape;
-mod stretch;
+mod speculated;
 
 use crate::error::{ReadError, Reason, VALUE_OCTETS_MAX};
 use crate::rows::Rows;
 use crate::start::OtherKind;
-use entry::{AUTHORIZATIONS, Among, METADATA, Member};
-use scan::{Cursor, Skip, Stop};
-pub(crate) use stretch::Stretch;
+use entry::{AUTHORIZATIONS, EntryList, METADATA, ParentObject};
+use scan::{JsonCursor, ScanError, Skip};
+pub(crate) use speculated::SpeculatedEntries;
 
 /// Where in a document the reader is.
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum ParserState {
     /// Before the opening brace.
     Start,
     /// After the opening brace: a member, or the end.
@@ -36,13 +36,13 @@ enum Place {
     /// In an unknown member's value.
     Unknown(Skip),
     /// After the opening bracket of a known member: an entry, or the end.
-    FirstEntry(Member),
+    FirstEntry(EntryList),
     /// After a comma between entries.
-    NextEntry(Member),
+    NextEntry(EntryList),
     /// In an entry that is larger than any can be: it is passed over and refused.
-    LargeEntry(Member, Skip),
+    LargeEntry(EntryList, Skip),
     /// After an entry: a comma, or the end.
-    AfterEntry(Member),
+    AfterEntry(EntryList),
     /// After the closing brace: white space.
     End,
 }
@@ -54,7 +54,7 @@ enum More {
 }
 
 /// Reads one document.
-pub(crate) struct Reader {
+pub(crate) struct JsonReader {
     window: Vec<u8>,
     /// How far into the window the document is understood.
     at: usize,
@@ -64,10 +64,10 @@ pub(crate) struct Reader {
     lines: u64,
     /// The beginning of a character that the last piece cut, if it did.
     partial: Vec<u8>,
-    place: Place,
-    among: Among,
+    place: ParserState,
+    among: ParentObject,
     /// How many entries of each known member were read; none for a member that has not come.
-    seen: [Option<usize>; Member::ALL.len()],
+    seen: [Option<usize>; EntryList::ALL.len()],
     rows: Rows,
     scratch: entry::Scratch,
     /// Whether it has the member that each SLURM file has.
@@ -77,18 +77,18 @@ pub(crate) struct Reader {
 /// A member that only SLURM files have, and each of them.
 const SLURM_VERSION: &str = "slurmVersion";
 
-impl Reader {
+impl JsonReader {
     /// A reader at the start of a document.
-    pub(crate) fn new() -> Reader {
-        Reader {
+    pub(crate) fn new() -> JsonReader {
+        JsonReader {
             window: Vec::new(),
             at: 0,
             offset: 0,
             lines: 0,
             partial: Vec::new(),
-            place: Place::Start,
-            among: Among::Document,
-            seen: [None; Member::ALL.len()],
+            place: ParserState::Start,
+            among: ParentObject::Document,
+            seen: [None; EntryList::ALL.len()],
             rows: Rows::default(),
             scratch: entry::Scratch::default(),
             is_slurm: false,
@@ -115,18 +115,18 @@ impl Reader {
     pub(crate) fn finish(mut self) -> Result<Rows, ReadError> {
         self.read()?;
         match self.place {
-            Place::End if self.partial.is_empty() => {}
-            Place::Start if self.window.get(self.at..).unwrap_or_default().trim_ascii().is_empty() => {
+            ParserState::End if self.partial.is_empty() => {}
+            ParserState::Start if self.window.get(self.at..).unwrap_or_default().trim_ascii().is_empty() => {
                 return Err(self.error(self.window.len(), Reason::Empty));
             }
             _ => return Err(self.error(self.window.len(), Reason::Truncated)),
         }
         // An empty list that is the whole document does not say what there is none of.
-        let nothing = |(member, seen): (Member, Option<usize>)| match seen {
+        let nothing = |(member, seen): (EntryList, Option<usize>)| match seen {
             None => true,
-            Some(entries) => member == Member::Document && entries == 0,
+            Some(entries) => member == EntryList::Document && entries == 0,
         };
-        if Member::ALL.into_iter().zip(self.seen).all(nothing) {
+        if EntryList::ALL.into_iter().zip(self.seen).all(nothing) {
             let reason = if self.is_slurm { Reason::OtherKind(OtherKind::Slurm) } else { Reason::NothingKnown };
             return Err(self.error(0, reason));
         }
@@ -189,7 +189,7 @@ impl Reader {
             // What a step may look at: so that the same entries are too large, however the document came in pieces.
             let end = window.len().min(start + VALUE_OCTETS_MAX);
             let visible = window.get(..end).unwrap_or(window);
-            let mut cursor = Cursor::new(visible, start);
+            let mut cursor = JsonCursor::new(visible, start);
             let more = match self.step(&mut cursor) {
                 Ok(More::Perhaps) => {
                     self.at = cursor.at();
@@ -199,10 +199,10 @@ impl Reader {
                     self.at = cursor.at();
                     end < window.len()
                 }
-                Err(Stop::Incomplete) => self.incomplete(visible, end < window.len())?,
-                Err(Stop::Syntax(what)) => return Err((cursor.at(), Reason::NotJson(what))),
-                Err(Stop::Twice(name)) => return Err((start, Reason::MemberTwice(name))),
-                Err(Stop::NotAList(name)) => return Err((start, Reason::NotAList(name))),
+                Err(ScanError::Incomplete) => self.incomplete(visible, end < window.len())?,
+                Err(ScanError::Syntax(what)) => return Err((cursor.at(), Reason::NotJson(what))),
+                Err(ScanError::Twice(name)) => return Err((start, Reason::MemberTwice(name))),
+                Err(ScanError::NotAList(name)) => return Err((start, Reason::NotAList(name))),
             };
             if !more {
                 return Ok(());
@@ -222,11 +222,11 @@ impl Reader {
             return Ok(false);
         }
         match self.place {
-            Place::FirstEntry(member) | Place::NextEntry(member)
+            ParserState::FirstEntry(member) | ParserState::NextEntry(member)
                 if matches!(rest.trim_ascii_start(), [b'{' | b'[', ..]) =>
             {
                 self.at = visible.len() - rest.trim_ascii_start().len();
-                self.place = Place::LargeEntry(member, Skip::default());
+                self.place = ParserState::LargeEntry(member, Skip::default());
                 Ok(true)
             }
             _ => Err((start, Reason::ValueTooLarge)),
@@ -234,129 +234,129 @@ impl Reader {
     }
 
     /// Takes one member's name, one entry, or one mark.
-    fn step(&mut self, cursor: &mut Cursor<'_>) -> Result<More, Stop> {
+    fn step(&mut self, cursor: &mut JsonCursor<'_>) -> Result<More, ScanError> {
         self.place = match self.place {
-            Place::Unknown(mut skip) => {
+            ParserState::Unknown(mut skip) => {
                 let done = cursor.skip(&mut skip)?;
                 if !done {
                     // Resumes where the window ends, however large the value is.
-                    self.place = Place::Unknown(skip);
+                    self.place = ParserState::Unknown(skip);
                     return Ok(More::No);
                 }
-                Place::AfterMember
+                ParserState::AfterMember
             }
-            Place::LargeEntry(member, mut skip) => {
+            ParserState::LargeEntry(member, mut skip) => {
                 let done = cursor.skip(&mut skip)?;
                 if !done {
-                    self.place = Place::LargeEntry(member, skip);
+                    self.place = ParserState::LargeEntry(member, skip);
                     return Ok(More::No);
                 }
-                self.took_entry(member, Err(format!("larger than {VALUE_OCTETS_MAX} bytes")));
-                Place::AfterEntry(member)
+                self.finish_entry(member, Err(format!("larger than {VALUE_OCTETS_MAX} bytes")));
+                ParserState::AfterEntry(member)
             }
-            Place::Start => {
+            ParserState::Start => {
                 cursor.skip_mark()?;
                 match cursor.mark()? {
-                    b'{' => Place::FirstMember,
+                    b'{' => ParserState::FirstMember,
                     b'[' => {
-                        self.seen[Member::Document.index()] = Some(0);
-                        Place::FirstEntry(Member::Document)
+                        self.seen[EntryList::Document.index()] = Some(0);
+                        ParserState::FirstEntry(EntryList::Document)
                     }
                     _ => return Err(cursor.refuse_last("a validator's file begins with { or [")),
                 }
             }
-            Place::FirstMember if cursor.peek()? == b'}' => {
+            ParserState::FirstMember if cursor.peek()? == b'}' => {
                 cursor.mark()?;
                 self.end_of_object()
             }
-            Place::FirstMember | Place::NextMember => self.member(cursor)?,
-            Place::AfterMember => match cursor.mark()? {
-                b',' => Place::NextMember,
+            ParserState::FirstMember | ParserState::NextMember => self.member(cursor)?,
+            ParserState::AfterMember => match cursor.mark()? {
+                b',' => ParserState::NextMember,
                 b'}' => self.end_of_object(),
                 _ => return Err(cursor.refuse_last("expected , or } after a member")),
             },
-            Place::FirstEntry(member) if cursor.peek()? == member.brackets().1 => {
+            ParserState::FirstEntry(member) if cursor.peek()? == member.brackets().1 => {
                 cursor.mark()?;
                 end_of_list(member)
             }
-            Place::FirstEntry(member) | Place::NextEntry(member) => {
+            ParserState::FirstEntry(member) | ParserState::NextEntry(member) => {
                 self.entry(member, cursor)?;
-                Place::AfterEntry(member)
+                ParserState::AfterEntry(member)
             }
-            Place::AfterEntry(member) => match cursor.mark()? {
-                b',' => Place::NextEntry(member),
+            ParserState::AfterEntry(member) => match cursor.mark()? {
+                b',' => ParserState::NextEntry(member),
                 mark if mark == member.brackets().1 => end_of_list(member),
                 _ => return Err(cursor.refuse_last("expected , or the end of the list after an entry")),
             },
-            Place::End => match cursor.peek() {
-                Err(Stop::Incomplete) => {
+            ParserState::End => match cursor.peek() {
+                Err(ScanError::Incomplete) => {
                     cursor.go_to_end();
                     return Ok(More::No);
                 }
-                _ => return Err(Stop::Syntax("something follows the end")),
+                _ => return Err(ScanError::Syntax("something follows the end")),
             },
         };
         Ok(More::Perhaps)
     }
 
-    fn end_of_object(&mut self) -> Place {
-        match std::mem::replace(&mut self.among, Among::Document) {
-            Among::Document => Place::End,
-            Among::Authorizations => Place::AfterMember,
+    fn end_of_object(&mut self) -> ParserState {
+        match std::mem::replace(&mut self.among, ParentObject::Document) {
+            ParentObject::Document => ParserState::End,
+            ParentObject::Authorizations => ParserState::AfterMember,
         }
     }
 
-    fn member(&mut self, cursor: &mut Cursor<'_>) -> Result<Place, Stop> {
+    fn member(&mut self, cursor: &mut JsonCursor<'_>) -> Result<ParserState, ScanError> {
         let name = cursor.name()?;
-        let known = Member::named(self.among, &name);
+        let known = EntryList::named(self.among, &name);
         self.is_slurm |= name.is(SLURM_VERSION);
         let next = cursor.peek()?;
-        if self.among == Among::Document && next == b'{' && name.is(AUTHORIZATIONS) {
+        if self.among == ParentObject::Document && next == b'{' && name.is(AUTHORIZATIONS) {
             cursor.mark()?;
-            self.among = Among::Authorizations;
-            return Ok(Place::FirstMember);
+            self.among = ParentObject::Authorizations;
+            return Ok(ParserState::FirstMember);
         }
-        if self.among == Among::Document && next == b'{' && name.is(METADATA) {
-            let stamp = entry::read_metadata(cursor)?;
-            self.rows.set_stamp(stamp);
-            return Ok(Place::AfterMember);
+        if self.among == ParentObject::Document && next == b'{' && name.is(METADATA) {
+            let timestamps = entry::read_metadata(cursor)?;
+            self.rows.set_timestamps(timestamps);
+            return Ok(ParserState::AfterMember);
         }
         Ok(match (known, next) {
             (Some(member), mark) if mark == member.brackets().0 => {
                 let seen = &mut self.seen[member.index()];
                 if seen.is_some() {
-                    return Err(Stop::Twice(member.name()));
+                    return Err(ScanError::Twice(member.name()));
                 }
                 *seen = Some(0);
                 cursor.mark()?;
-                Place::FirstEntry(member)
+                ParserState::FirstEntry(member)
             }
-            (Some(member), _) => return Err(Stop::NotAList(member.name())),
-            (None, b'[' | b'{') => Place::Unknown(Skip::default()),
+            (Some(member), _) => return Err(ScanError::NotAList(member.name())),
+            (None, b'[' | b'{') => ParserState::Unknown(Skip::default()),
             (None, _) => {
                 cursor.value()?;
-                Place::AfterMember
+                ParserState::AfterMember
             }
         })
     }
 
-    fn entry(&mut self, member: Member, cursor: &mut Cursor<'_>) -> Result<(), Stop> {
+    fn entry(&mut self, member: EntryList, cursor: &mut JsonCursor<'_>) -> Result<(), ScanError> {
         let place = self.seen[member.index()].unwrap_or(0);
         let outcome = member.read(cursor, place, &mut self.rows, &mut self.scratch)?;
-        self.took_entry(member, outcome);
+        self.finish_entry(member, outcome);
         Ok(())
     }
 
-    fn took_entry(&mut self, member: Member, outcome: Result<(), String>) {
+    fn finish_entry(&mut self, member: EntryList, outcome: Result<(), String>) {
         let place = self.seen[member.index()].unwrap_or(0);
         self.seen[member.index()] = Some(place + 1);
-        self.rows.took_entry(member.name(), place, outcome);
+        self.rows.finish_entry(member.name(), place, outcome);
     }
 }
 
 /// Where a reader is behind a member's entries.
-fn end_of_list(member: Member) -> Place {
-    if member == Member::Document { Place::End } else { Place::AfterMember }
+fn end_of_list(member: EntryList) -> ParserState {
+    if member == EntryList::Document { ParserState::End } else { ParserState::AfterMember }
 }
 
 fn line_ends(octets: &[u8]) -> u64 {

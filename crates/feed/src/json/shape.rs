@@ -4,7 +4,7 @@
 //! comparing that and taking the values. Where an entry differs in anything, or says something that makes no sense, it is
 //! read by the grammar instead, as if nothing had been learned: the shape makes reading fast, and decides nothing.
 
-use super::scan::{Cursor, Stop, Value, plain_octets};
+use super::scan::{JsonCursor, ScanError, Value, plain_octets};
 use crate::rows::Rows;
 use crate::scalar;
 use crate::table::NEVER;
@@ -12,22 +12,22 @@ use rtrcast_proto::{Asn, RouteOrigin};
 
 /// Entries that have to be read by shape for each further one that is learned: to learn one takes about as long as to
 /// read it.
-const READ_PER_LESSON: usize = 4;
+const READS_PER_SHAPE: usize = 4;
 
 /// Shapes that are learned however few entries have them.
-const LESSONS_MIN: usize = 8;
+const SHAPES_LEARNED_MIN: usize = 8;
 
 /// The shape that was seen last, and how well that went.
 #[derive(Debug, Default)]
 pub(super) struct Learned {
-    shape: Option<Shape>,
+    shape: Option<EntryShape>,
     read: usize,
     lessons: usize,
 }
 
 impl Learned {
     /// Reads the entry that the cursor stands before if it has the shape; whether it did.
-    pub(super) fn read(&mut self, cursor: &mut Cursor<'_>, rows: &mut Rows) -> bool {
+    pub(super) fn read(&mut self, cursor: &mut JsonCursor<'_>, rows: &mut Rows) -> bool {
         let octets = self.shape.as_ref().and_then(|shape| shape.read(cursor.rest(), rows));
         cursor.pass(octets.unwrap_or(0));
         self.read += usize::from(octets.is_some());
@@ -36,9 +36,9 @@ impl Learned {
 
     /// Learns from an entry that had another shape, if that pays.
     pub(super) fn learn(&mut self, entry: &[u8]) {
-        if self.lessons < LESSONS_MIN + self.read / READ_PER_LESSON {
+        if self.lessons < SHAPES_LEARNED_MIN + self.read / READS_PER_SHAPE {
             self.lessons += 1;
-            self.shape = Shape::of(entry).or(self.shape.take());
+            self.shape = EntryShape::of(entry).or(self.shape.take());
         }
     }
 }
@@ -73,19 +73,19 @@ impl Meaning {
 
 /// The shape of a VRP's entry.
 #[derive(Debug)]
-struct Shape {
+struct EntryShape {
     /// A value, and the octets from the one before it, or from the opening brace. Quotes belong to these octets.
     values: Vec<(Vec<u8>, Meaning)>,
     /// The octets behind the last value.
     end: Vec<u8>,
 }
 
-impl Shape {
+impl EntryShape {
     /// The shape of an entry from its opening to its closing brace; none if it has members that are not known here, or one
     /// twice, or escapes.
-    fn of(entry: &[u8]) -> Option<Shape> {
+    fn of(entry: &[u8]) -> Option<EntryShape> {
         let mut values: Vec<(Vec<u8>, Meaning)> = Vec::new();
-        let (mut cursor, mut before) = (Cursor::new(entry, 0), 0);
+        let (mut cursor, mut before) = (JsonCursor::new(entry, 0), 0);
         let read = cursor.object(|name, cursor| {
             cursor.peek()?;
             let start = cursor.at();
@@ -94,12 +94,12 @@ impl Shape {
             let meaning = Meaning::of(&name.octets(), &value).filter(|_| !name.is_escaped() && !value.is_escaped());
             let meaning = meaning.filter(|meaning| values.iter().all(|(_, other)| other != meaning));
             // Which error this is does not matter: there is no shape then.
-            let meaning = meaning.ok_or(Stop::Incomplete)?;
+            let meaning = meaning.ok_or(ScanError::Incomplete)?;
             values.push((entry.get(before..start + quote).unwrap_or_default().to_vec(), meaning));
             before = cursor.at() - quote;
             Ok(())
         });
-        read.is_ok().then(|| Shape { values, end: entry.get(before..).unwrap_or_default().to_vec() })
+        read.is_ok().then(|| EntryShape { values, end: entry.get(before..).unwrap_or_default().to_vec() })
     }
 
     /// Reads an entry of this shape at the start of the octets, and how many it has. None if it is not one, or not one

@@ -3,7 +3,7 @@
 
 use super::filters::Sorted;
 use super::merge::Slurm;
-use super::{Assertion, Entry, SlurmList};
+use super::{Assertion, SlurmEntry, SlurmList};
 use rtrcast_proto::{Asn, Image, ProviderAsn, Providers, Record, Section};
 use std::fmt;
 use std::net::IpAddr;
@@ -30,12 +30,12 @@ pub struct Effect {
     /// The entry in words.
     pub entry: String,
     /// What it does.
-    pub outcome: Outcome,
+    pub outcome: EffectKind,
 }
 
 /// What an entry does to a data set. Each is judged as if the other entries of its kind were not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum EffectKind {
     /// A filter matches records.
     Removes {
         /// How many; none is worth knowing.
@@ -46,7 +46,7 @@ pub enum Outcome {
     /// An assertion adds its record.
     Adds,
     /// An assertion says what is there anyway, and what no filter removes.
-    ThereAlready,
+    AlreadyPresent,
     /// An assertion adds providers to the ASPA of a customer.
     AddsProviders {
         /// Those that are new.
@@ -79,8 +79,8 @@ impl Slurm {
         self.tell(removed, asserted.outcomes)
     }
 
-    fn tell(&self, removed: Vec<(usize, Vec<String>)>, asserted: Vec<Outcome>) -> Vec<Effect> {
-        let mut removed = removed.into_iter().map(|(records, first)| Outcome::Removes { records, first });
+    fn tell(&self, removed: Vec<(usize, Vec<String>)>, asserted: Vec<EffectKind>) -> Vec<Effect> {
+        let mut removed = removed.into_iter().map(|(records, first)| EffectKind::Removes { records, first });
         let mut asserted = asserted.into_iter();
         let mut effects = Vec::new();
         for (name, file) in self.files() {
@@ -103,8 +103,8 @@ fn count(removed: &mut [(usize, Vec<String>)], id: usize, record: &Record<'_>) {
 }
 
 impl Effect {
-    fn of<T: fmt::Display>(file: &Arc<str>, entry: &Entry<T>, outcome: Outcome) -> Effect {
-        let Entry { list, index, line, value } = entry;
+    fn of<T: fmt::Display>(file: &Arc<str>, entry: &SlurmEntry<T>, outcome: EffectKind) -> Effect {
+        let SlurmEntry { list, index, line, value } = entry;
         Effect { file: file.clone(), line: *line, list: *list, index: *index, entry: value.to_string(), outcome }
     }
 }
@@ -115,7 +115,7 @@ struct Asserted<'a> {
     keys: Sorted<([u8; 20], Asn, &'a [u8])>,
     customers: Sorted<Asn>,
     providers: Vec<&'a [ProviderAsn]>,
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<EffectKind>,
 }
 
 impl<'a> Asserted<'a> {
@@ -126,7 +126,7 @@ impl<'a> Asserted<'a> {
             keys: Sorted::default(),
             customers: Sorted::default(),
             providers: vec![&[]; entries.len()],
-            outcomes: vec![Outcome::Adds; entries.len()],
+            outcomes: vec![EffectKind::Adds; entries.len()],
         };
         for (id, (entry, providers)) in entries.into_iter().zip(&mut asserted.providers).enumerate() {
             match &entry.value {
@@ -159,10 +159,10 @@ impl<'a> Asserted<'a> {
         let _all = match record {
             Record::Origin(origin) => {
                 let key = (origin.prefix().addr(), origin.prefix().len(), origin.max_len(), origin.asn());
-                origins.matching(&key, &mut |id| set(id, Outcome::ThereAlready))
+                origins.matching(&key, &mut |id| set(id, EffectKind::AlreadyPresent))
             }
             Record::RouterKey(key) => {
-                keys.matching(&(key.ski(), key.asn(), key.spki()), &mut |id| set(id, Outcome::ThereAlready))
+                keys.matching(&(key.ski(), key.asn(), key.spki()), &mut |id| set(id, EffectKind::AlreadyPresent))
             }
             Record::Aspa(aspa) => customers.matching(&aspa.customer(), &mut |id| {
                 let asserted = providers.get(id).copied().unwrap_or_default();
@@ -173,7 +173,7 @@ impl<'a> Asserted<'a> {
 }
 
 /// What the union of a customer's providers and asserted ones has that the former do not have.
-fn added_providers(there: &[ProviderAsn], asserted: &[ProviderAsn]) -> Outcome {
+fn added_providers(there: &[ProviderAsn], asserted: &[ProviderAsn]) -> EffectKind {
     let mut providers = Providers::new();
     providers.extend(there);
     providers.extend(asserted);
@@ -183,29 +183,29 @@ fn added_providers(there: &[ProviderAsn], asserted: &[ProviderAsn]) -> Outcome {
         .filter(|provider| there.binary_search(provider).is_err())
         .map(|provider| Asn(u32::from_be_bytes(*provider)))
         .collect();
-    if added.is_empty() { Outcome::ThereAlready } else { Outcome::AddsProviders { added, total: union.len() } }
+    if added.is_empty() { EffectKind::AlreadyPresent } else { EffectKind::AddsProviders { added, total: union.len() } }
 }
 
 impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Effect { file, line, entry, outcome, .. } = self;
         match outcome {
-            Outcome::Removes { .. } => write!(f, "{file}:{line}: filter of {entry}: {outcome}"),
-            Outcome::Adds | Outcome::ThereAlready | Outcome::AddsProviders { .. } => {
+            EffectKind::Removes { .. } => write!(f, "{file}:{line}: filter of {entry}: {outcome}"),
+            EffectKind::Adds | EffectKind::AlreadyPresent | EffectKind::AddsProviders { .. } => {
                 write!(f, "{file}:{line}: assertion of {entry}: {outcome}")
             }
         }
     }
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for EffectKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Outcome::Removes { records: 0, first: _ } => f.write_str("matches nothing"),
-            Outcome::Removes { records, first } => write!(f, "removes {records}: {}", named(first, *records)),
-            Outcome::Adds => f.write_str("added"),
-            Outcome::ThereAlready => f.write_str("there already"),
-            Outcome::AddsProviders { added, total } => {
+            EffectKind::Removes { records: 0, first: _ } => f.write_str("matches nothing"),
+            EffectKind::Removes { records, first } => write!(f, "removes {records}: {}", named(first, *records)),
+            EffectKind::Adds => f.write_str("added"),
+            EffectKind::AlreadyPresent => f.write_str("there already"),
+            EffectKind::AddsProviders { added, total } => {
                 let first: Vec<String> = added.iter().take(PROVIDERS_NAMED_MAX).map(Asn::to_string).collect();
                 write!(f, "adds to the providers: {} ({total} in all)", named(&first, added.len()))
             }

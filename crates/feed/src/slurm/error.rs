@@ -57,7 +57,7 @@ pub struct SlurmError {
     /// The octet in the line, counted from 1.
     pub column: u64,
     /// The value, as `validationOutputFilters.prefixFilters[3].asn`; empty for the document itself.
-    pub place: String,
+    pub path: String,
     /// What is wrong there.
     pub reason: SlurmReason,
 }
@@ -78,7 +78,7 @@ pub enum SlurmReason {
         /// Its name.
         name: String,
         /// The one that it looks like.
-        meant: Option<&'static str>,
+        closest: Option<&'static str>,
     },
     /// A member of version 2 in a file that says version 1.
     OfVersion2(&'static str),
@@ -113,7 +113,7 @@ pub enum SlurmReason {
         /// What it is.
         found: String,
         /// What it was probably meant to be.
-        meant: Option<String>,
+        suggestion: Option<String>,
     },
     /// A version other than 1 and 2.
     Version(String),
@@ -143,14 +143,14 @@ pub enum SlurmReason {
 
 impl fmt::Display for SlurmError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let SlurmError { line, column, place, reason } = self;
+        let SlurmError { line, column, path, reason } = self;
         write!(f, "line {line}")?;
-        // Where a place says nothing, or a file may be one line, the column helps.
-        if reason.is_of_grammar() || place.is_empty() {
+        // Where a path says nothing, or a file may be one line, the column helps.
+        if reason.is_of_grammar() || path.is_empty() {
             write!(f, ", column {column}")?;
         }
-        let colon = if place.is_empty() { "" } else { ": " };
-        write!(f, "{colon}{place}: {reason}")
+        let colon = if path.is_empty() { "" } else { ": " };
+        write!(f, "{colon}{path}: {reason}")
     }
 }
 
@@ -202,9 +202,9 @@ impl fmt::Display for SlurmReason {
             SlurmReason::NotUtf8 => f.write_str("not UTF-8"),
             SlurmReason::NotJson(what) => write!(f, "not JSON: {what}"),
             SlurmReason::Truncated => f.write_str("truncated: the file ends before it is complete"),
-            SlurmReason::UnknownMember { name, meant: None } => write!(f, "unknown member \"{name}\""),
-            SlurmReason::UnknownMember { name, meant: Some(meant) } => {
-                write!(f, "unknown member \"{name}\"; did you mean \"{meant}\"?")
+            SlurmReason::UnknownMember { name, closest: None } => write!(f, "unknown member \"{name}\""),
+            SlurmReason::UnknownMember { name, closest: Some(closest) } => {
+                write!(f, "unknown member \"{name}\"; did you mean \"{closest}\"?")
             }
             SlurmReason::OfVersion2(name) => {
                 write!(f, "member \"{name}\" is of version 2, and the file says \"slurmVersion\": 1")
@@ -220,9 +220,9 @@ impl fmt::Display for SlurmReason {
                 f.write_str("the output of a validator (\"roas\"), not SLURM; it is a source of data")
             }
             SlurmReason::OtherKind(kind) => write!(f, "this is {kind}; SLURM is plain JSON"),
-            SlurmReason::WrongKind { wanted, found, meant: None } => write!(f, "{found} instead of {wanted}"),
-            SlurmReason::WrongKind { wanted, found, meant: Some(meant) } => {
-                write!(f, "{found} instead of {wanted}; did you mean {meant}?")
+            SlurmReason::WrongKind { wanted, found, suggestion: None } => write!(f, "{found} instead of {wanted}"),
+            SlurmReason::WrongKind { wanted, found, suggestion: Some(suggestion) } => {
+                write!(f, "{found} instead of {wanted}; did you mean {suggestion}?")
             }
             SlurmReason::Version(found) => write!(f, "{found} is not a version of SLURM that is known: 1 or 2"),
             SlurmReason::NamesNothing(members) => write!(f, "a filter without {members} names nothing to remove"),

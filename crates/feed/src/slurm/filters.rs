@@ -52,11 +52,11 @@ impl Filters {
 
     /// Whether nothing is ever removed.
     pub fn is_empty(&self) -> bool {
-        Section::ALL.into_iter().all(|section| self.spares(section))
+        Section::ALL.into_iter().all(|section| self.keeps_all(section))
     }
 
     /// Whether no record of a section is ever removed.
-    pub fn spares(&self, section: Section) -> bool {
+    pub fn keeps_all(&self, section: Section) -> bool {
         match section {
             Section::Ipv4Prefix => self.ipv4.0.is_empty() && self.origin_asns.0.is_empty(),
             Section::Ipv6Prefix => self.ipv6.0.is_empty() && self.origin_asns.0.is_empty(),
@@ -69,7 +69,7 @@ impl Filters {
 
     /// Whether a record of an image is removed: if any filter names it. [SL-03]
     pub fn removes(&self, section: Section, record: &[u8]) -> bool {
-        !self.spares(section)
+        !self.keeps_all(section)
             && Record::read(section, record)
                 .is_some_and(|record| self.matching(&record, &mut |_| ControlFlow::Break(())).is_break())
     }
@@ -140,7 +140,7 @@ struct Nested(Vec<Cover>);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Cover {
     asn: Option<Asn>,
-    range: Range,
+    range: PrefixRange,
     id: usize,
     /// The nearest one that this one lies in.
     outer: Option<usize>,
@@ -148,12 +148,12 @@ struct Cover {
 
 impl Nested {
     fn push(&mut self, asn: Option<Asn>, prefix: Prefix, id: usize) {
-        self.0.push(Cover { asn, range: Range::of(prefix), id, outer: None });
+        self.0.push(Cover { asn, range: PrefixRange::of(prefix), id, outer: None });
     }
 
     fn sort(&mut self) {
         self.0.sort_unstable();
-        let mut open: Vec<(usize, Option<Asn>, Range)> = Vec::new();
+        let mut open: Vec<(usize, Option<Asn>, PrefixRange)> = Vec::new();
         for (place, cover) in self.0.iter_mut().enumerate() {
             while open.pop_if(|(_, asn, range)| *asn != cover.asn || !range.covers(cover.range)).is_some() {}
             cover.outer = open.last().map(|(place, _, _)| *place);
@@ -167,7 +167,7 @@ impl Nested {
         prefix: Prefix,
         each: &mut impl FnMut(usize) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        let range = Range::of(prefix);
+        let range = PrefixRange::of(prefix);
         let behind = self.0.partition_point(|cover| (cover.asn, cover.range) <= (asn, range));
         let mut at = behind.checked_sub(1);
         while let Some(cover) = at.and_then(|place| self.0.get(place)).filter(|cover| cover.asn == asn) {
@@ -182,22 +182,22 @@ impl Nested {
 
 /// The addresses of a prefix, those of IPv4 in the upper bits: what lies in another sorts right behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Range {
+pub(super) struct PrefixRange {
     addr: u128,
     len: u8,
 }
 
-impl Range {
-    pub(super) fn of(prefix: Prefix) -> Range {
+impl PrefixRange {
+    pub(super) fn of(prefix: Prefix) -> PrefixRange {
         let addr = match prefix.addr() {
             IpAddr::V4(addr) => u128::from(addr.to_bits()) << 96,
             IpAddr::V6(addr) => addr.to_bits(),
         };
-        Range { addr, len: prefix.len() }
+        PrefixRange { addr, len: prefix.len() }
     }
 
     /// Whether the other is this one or lies in it.
-    pub(super) fn covers(self, other: Range) -> bool {
+    pub(super) fn covers(self, other: PrefixRange) -> bool {
         let mask = u128::MAX.checked_shl(128 - u32::from(self.len)).unwrap_or(0);
         self.len <= other.len && other.addr & mask == self.addr
     }

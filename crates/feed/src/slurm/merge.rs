@@ -1,8 +1,8 @@
 //! Several files as one configuration: the union of what they say. [SL-07]
 
 use super::filters::Filters;
-use super::overlap::{self, ConflictKind, SlurmConflict, Use};
-use super::{Assertion, Entry, SlurmFile};
+use super::overlap::{self, ConflictKind, EntryRef, SlurmConflict};
+use super::{Assertion, SlurmEntry, SlurmFile};
 use crate::rows::Rows;
 use crate::table::NEVER;
 use rtrcast_proto::{ASPA_PROVIDERS_MAX, Asn, Image, Providers, Version};
@@ -68,9 +68,9 @@ impl Slurm {
 }
 
 /// The asserted providers of one customer, and the first and the last entry that they come from.
-struct Union<'a> {
+struct ProviderUnion<'a> {
     providers: Providers,
-    entries: [Use<'a>; 2],
+    entries: [EntryRef<'a>; 2],
 }
 
 fn assertions(files: &[(Arc<str>, Arc<SlurmFile>)]) -> Result<Image, SlurmConflict> {
@@ -81,7 +81,7 @@ fn assertions(files: &[(Arc<str>, Arc<SlurmFile>)]) -> Result<Image, SlurmConfli
             assert(&mut rows, &mut unions, file, entry);
         }
     }
-    for (customer, Union { mut providers, entries }) in unions {
+    for (customer, ProviderUnion { mut providers, entries }) in unions {
         let union = providers.union();
         if union.len() > ASPA_PROVIDERS_MAX {
             let kind = ConflictKind::TooManyProviders(customer, union.len());
@@ -93,15 +93,20 @@ fn assertions(files: &[(Arc<str>, Arc<SlurmFile>)]) -> Result<Image, SlurmConfli
     Ok(table.into_image())
 }
 
-fn assert<'a>(rows: &mut Rows, unions: &mut BTreeMap<Asn, Union<'a>>, file: usize, entry: &'a Entry<Assertion>) {
+fn assert<'a>(
+    rows: &mut Rows,
+    unions: &mut BTreeMap<Asn, ProviderUnion<'a>>,
+    file: usize,
+    entry: &'a SlurmEntry<Assertion>,
+) {
     match &entry.value {
         Assertion::Prefix(origin) => rows.origin(origin, NEVER, 0),
         Assertion::Bgpsec(key) => rows.router_key(key.ski, key.asn, key.spki.clone(), NEVER, 0),
         Assertion::Aspa(aspa) => {
-            let this = Use::assertion(file, entry);
+            let this = EntryRef::assertion(file, entry);
             let union = unions
                 .entry(aspa.customer)
-                .or_insert_with(|| Union { providers: Providers::new(), entries: [this, this] });
+                .or_insert_with(|| ProviderUnion { providers: Providers::new(), entries: [this, this] });
             union.providers.extend(&aspa.providers);
             union.entries[1] = this;
         }

@@ -3,13 +3,13 @@
 use super::error::{SlurmError, SlurmErrors, SlurmReason};
 
 /// Mistakes that are told each; more are counted.
-const MISTAKES_MAX: usize = 1_000;
+const MISTAKES_LISTED_MAX: usize = 1_000;
 
 /// What has been noted of a file.
 #[derive(Default)]
 pub(super) struct Mistakes {
     /// By the octet where they stand.
-    told: Vec<(usize, SlurmError)>,
+    listed: Vec<(usize, SlurmError)>,
     more: usize,
 }
 
@@ -17,15 +17,15 @@ impl Mistakes {
     /// Takes note of a mistake at an octet of the file, and works out its place if it is one of those that are told.
     pub(super) fn note(&mut self, at: usize, reason: SlurmReason, error: impl FnOnce(SlurmReason) -> SlurmError) {
         // What ends the search is told in any case: what stands behind it was not read.
-        if self.told.len() < MISTAKES_MAX || reason.is_of_grammar() {
-            self.told.push((at, error(reason)));
+        if self.listed.len() < MISTAKES_LISTED_MAX || reason.is_of_grammar() {
+            self.listed.push((at, error(reason)));
         } else {
             self.more += 1;
         }
     }
 
     pub(super) fn count(&self) -> usize {
-        self.told.len() + self.more
+        self.listed.len() + self.more
     }
 
     /// All of them, in the order of the file: that something is missing shows only behind what is there.
@@ -33,19 +33,19 @@ impl Mistakes {
         if let Some(error) = self.validator_output() {
             return Some(SlurmErrors::new(error, std::iter::empty(), 0));
         }
-        self.told.sort_by_key(|(at, _)| *at);
-        let mut told = self.told.into_iter().map(|(_, error)| error);
-        let first = told.next()?;
-        Some(SlurmErrors::new(first, told, self.more))
+        self.listed.sort_by_key(|(at, _)| *at);
+        let mut listed = self.listed.into_iter().map(|(_, error)| error);
+        let first = listed.next()?;
+        Some(SlurmErrors::new(first, listed, self.more))
     }
 
     /// That the file is a validator's output explains all that is wrong with it.
     fn validator_output(&self) -> Option<SlurmError> {
         let is_vrps = |error: &&SlurmError| match &error.reason {
-            SlurmReason::UnknownMember { name, .. } => name == "roas" && error.place.is_empty(),
+            SlurmReason::UnknownMember { name, .. } => name == "roas" && error.path.is_empty(),
             _ => false,
         };
-        let error = self.told.iter().map(|(_, error)| error).find(is_vrps)?;
+        let error = self.listed.iter().map(|(_, error)| error).find(is_vrps)?;
         Some(SlurmError { reason: SlurmReason::ValidatorOutput, ..error.clone() })
     }
 }

@@ -18,12 +18,12 @@ mod parse;
 mod spelling;
 mod walk;
 
-pub use effects::{Effect, Outcome};
+pub use effects::{Effect, EffectKind};
 pub use error::{SlurmError, SlurmErrors, SlurmReason};
 pub use filters::Filters;
 pub use merge::{Overlaps, Slurm};
 pub use overlap::{ConflictKind, Mention, SlurmConflict};
-pub use spelling::meant;
+pub use spelling::closest_name;
 
 use rtrcast_proto::{Asn, Aspa, Prefix, ProviderAsn, Record, RouteOrigin, RouterKey};
 use std::fmt;
@@ -84,8 +84,8 @@ impl SlurmList {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlurmFile {
     version: SlurmVersion,
-    filters: Vec<Entry<Filter>>,
-    assertions: Vec<Entry<Assertion>>,
+    filters: Vec<SlurmEntry<Filter>>,
+    assertions: Vec<SlurmEntry<Assertion>>,
     read_as_empty: Vec<ReadAsEmpty>,
 }
 
@@ -96,12 +96,12 @@ impl SlurmFile {
     }
 
     /// What it removes, in the order of the file.
-    pub fn filters(&self) -> &[Entry<Filter>] {
+    pub fn filters(&self) -> &[SlurmEntry<Filter>] {
         &self.filters
     }
 
     /// What it adds, in the order of the file.
-    pub fn assertions(&self) -> &[Entry<Assertion>] {
+    pub fn assertions(&self) -> &[SlurmEntry<Assertion>] {
         &self.assertions
     }
 
@@ -151,7 +151,7 @@ impl fmt::Display for ReadAsEmpty {
 
 /// One entry of a list, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry<T> {
+pub struct SlurmEntry<T> {
     /// Its list.
     pub list: SlurmList,
     /// Its place there, counted from 0.

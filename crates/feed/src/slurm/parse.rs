@@ -3,8 +3,8 @@
 
 use super::entries;
 use super::error::{SlurmErrors, SlurmReason};
-use super::walk::{Found, Members, Name, Refused, Walk};
-use super::{Absence, Assertion, Entry, Filter, ReadAsEmpty, SlurmDialect, SlurmFile, SlurmList, SlurmVersion};
+use super::walk::{Found, Name, ObjectMembers, Unreadable, Walk};
+use super::{Absence, Assertion, Filter, ReadAsEmpty, SlurmDialect, SlurmEntry, SlurmFile, SlurmList, SlurmVersion};
 
 impl SlurmFile {
     /// Reads a whole file, which is accepted as it stands or not at all, with all its mistakes. How large a file may be is
@@ -20,7 +20,7 @@ impl SlurmFile {
     }
 }
 
-fn read(walk: &mut Walk<'_>) -> Result<SlurmFile, Refused> {
+fn read(walk: &mut Walk<'_>) -> Result<SlurmFile, Unreadable> {
     walk.begin()?;
     let mut document = Document::default();
     let members = walk.object(&DOCUMENT, |walk, member| document.read(walk, member))?;
@@ -30,21 +30,21 @@ fn read(walk: &mut Walk<'_>) -> Result<SlurmFile, Refused> {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Member {
+enum DocumentMember {
     Version,
     Filters,
     Assertions,
 }
 
-const DOCUMENT: [Name<Member>; 3] = [
-    Name::strict(Member::Version, "slurmVersion"),
-    Name::strict(Member::Filters, FILTERS.name),
-    Name::strict(Member::Assertions, ASSERTIONS.name),
+const DOCUMENT: [Name<DocumentMember>; 3] = [
+    Name::strict(DocumentMember::Version, "slurmVersion"),
+    Name::strict(DocumentMember::Filters, FILTERS.name),
+    Name::strict(DocumentMember::Assertions, ASSERTIONS.name),
 ];
 
 /// An object of lists.
 struct Group {
-    member: Member,
+    member: DocumentMember,
     name: &'static str,
     /// The lists; the last one is of version 2.
     lists: [Name<SlurmList>; 3],
@@ -53,7 +53,7 @@ struct Group {
 }
 
 const FILTERS: Group = Group {
-    member: Member::Filters,
+    member: DocumentMember::Filters,
     name: "validationOutputFilters",
     lists: [
         Name::strict(SlurmList::PrefixFilters, "prefixFilters"),
@@ -67,7 +67,7 @@ const FILTERS: Group = Group {
 };
 
 const ASSERTIONS: Group = Group {
-    member: Member::Assertions,
+    member: DocumentMember::Assertions,
     name: "locallyAddedAssertions",
     lists: [
         Name::strict(SlurmList::PrefixAssertions, "prefixAssertions"),
@@ -94,20 +94,20 @@ const EMPTY_LIST: &str = "[]";
 #[derive(Default)]
 struct Document {
     version: Option<SlurmVersion>,
-    filters: Vec<Entry<Filter>>,
-    assertions: Vec<Entry<Assertion>>,
+    filters: Vec<SlurmEntry<Filter>>,
+    assertions: Vec<SlurmEntry<Assertion>>,
     read_as_empty: Vec<ReadAsEmpty>,
     /// What there is of the two objects. The version may stand behind them.
-    filter_lists: Option<Lists>,
-    assertion_lists: Option<Lists>,
+    filter_lists: Option<GroupLists>,
+    assertion_lists: Option<GroupLists>,
 }
 
 /// What there is of an object of lists.
-enum Lists {
+enum GroupLists {
     /// Null, which begins there.
     Null(usize),
     There {
-        members: Members<SlurmList>,
+        members: ObjectMembers<SlurmList>,
         /// Those that are null, and where.
         nulls: Vec<(SlurmList, usize)>,
         /// Where the list of version 2 begins, if it is there.
@@ -116,9 +116,9 @@ enum Lists {
 }
 
 impl Document {
-    fn read(&mut self, walk: &mut Walk<'_>, member: Member) -> Result<(), Refused> {
+    fn read(&mut self, walk: &mut Walk<'_>, member: DocumentMember) -> Result<(), Unreadable> {
         match member {
-            Member::Version => {
+            DocumentMember::Version => {
                 let Found { value, at } = walk.whole::<u64>(SlurmReason::Version)?;
                 self.version = Some(match value {
                     1 => SlurmVersion::V1,
@@ -126,16 +126,16 @@ impl Document {
                     other => return Err(walk.wrong(at, SlurmReason::Version(other.to_string()))),
                 });
             }
-            Member::Filters => self.filter_lists = Some(self.read_lists(walk, &FILTERS)?),
-            Member::Assertions => self.assertion_lists = Some(self.read_lists(walk, &ASSERTIONS)?),
+            DocumentMember::Filters => self.filter_lists = Some(self.read_lists(walk, &FILTERS)?),
+            DocumentMember::Assertions => self.assertion_lists = Some(self.read_lists(walk, &ASSERTIONS)?),
         }
         Ok(())
     }
 
-    fn read_lists(&mut self, walk: &mut Walk<'_>, group: &Group) -> Result<Lists, Refused> {
+    fn read_lists(&mut self, walk: &mut Walk<'_>, group: &Group) -> Result<GroupLists, Unreadable> {
         let at = walk.at()?;
         if walk.null()? {
-            return Ok(Lists::Null(at));
+            return Ok(GroupLists::Null(at));
         }
         let (mut nulls, mut of_version_2) = (Vec::new(), None);
         let members = walk.object(&group.lists, |walk, list| {
@@ -147,46 +147,52 @@ impl Document {
                 nulls.push((list, at));
                 return Ok(());
             }
-            walk.list(|walk, index, line| self.read_entry(walk, Entry { list, index, line, value: () }))
+            walk.list(|walk, index, line| self.read_entry(walk, SlurmEntry { list, index, line, value: () }))
         })?;
-        Ok(Lists::There { members, nulls, of_version_2 })
+        Ok(GroupLists::There { members, nulls, of_version_2 })
     }
 
-    fn read_entry(&mut self, walk: &mut Walk<'_>, entry: Entry<()>) -> Result<(), Refused> {
-        let Entry { list, index, line, value: () } = entry;
+    fn read_entry(&mut self, walk: &mut Walk<'_>, entry: SlurmEntry<()>) -> Result<(), Unreadable> {
+        let SlurmEntry { list, index, line, value: () } = entry;
         match list {
             SlurmList::PrefixFilters | SlurmList::BgpsecFilters | SlurmList::AspaFilters => {
                 let value = entries::filter(walk, list)?;
-                self.filters.push(Entry { list, index, line, value });
+                self.filters.push(SlurmEntry { list, index, line, value });
             }
             SlurmList::PrefixAssertions | SlurmList::BgpsecAssertions | SlurmList::AspaAssertions => {
                 let value = entries::assertion(walk, list)?;
-                self.assertions.push(Entry { list, index, line, value });
+                self.assertions.push(SlurmEntry { list, index, line, value });
             }
         }
         Ok(())
     }
 
     /// Checks what only the whole document shows.
-    fn finish(mut self, walk: &mut Walk<'_>, members: &Members<Member>) -> Result<SlurmFile, Refused> {
-        if !members.has(&Member::Version) {
+    fn finish(mut self, walk: &mut Walk<'_>, members: &ObjectMembers<DocumentMember>) -> Result<SlurmFile, Unreadable> {
+        if !members.has(&DocumentMember::Version) {
             walk.wrong(members.at, SlurmReason::MissingVersion);
         }
         let (filters, assertions) = (self.filter_lists.take(), self.assertion_lists.take());
         self.check_lists(walk, members, &FILTERS, filters);
         self.check_lists(walk, members, &ASSERTIONS, assertions);
         let Document { version, filters, assertions, read_as_empty, .. } = self;
-        Ok(SlurmFile { version: version.ok_or(Refused::Value)?, filters, assertions, read_as_empty })
+        Ok(SlurmFile { version: version.ok_or(Unreadable::Value)?, filters, assertions, read_as_empty })
     }
 
     /// Checks that an object of lists is there, with its lists of the file's version.
-    fn check_lists(&mut self, walk: &mut Walk<'_>, document: &Members<Member>, group: &Group, lists: Option<Lists>) {
+    fn check_lists(
+        &mut self,
+        walk: &mut Walk<'_>,
+        document: &ObjectMembers<DocumentMember>,
+        group: &Group,
+        lists: Option<GroupLists>,
+    ) {
         let [empty_1, empty_2] = group.empty;
         let empty = if self.version == Some(SlurmVersion::V2) { empty_2 } else { empty_1 };
         let whole = |found| Gap { within: None, name: group.name, empty, found };
         let (members, nulls, of_version_2) = match lists {
-            Some(Lists::There { members, nulls, of_version_2 }) => (members, nulls, of_version_2),
-            Some(Lists::Null(at)) => return self.lacks(walk, at, whole(Absence::Null)),
+            Some(GroupLists::There { members, nulls, of_version_2 }) => (members, nulls, of_version_2),
+            Some(GroupLists::Null(at)) => return self.lacks(walk, at, whole(Absence::Null)),
             None if document.has(&group.member) => return,
             None => return self.lacks(walk, document.at, whole(Absence::Missing)),
         };

@@ -4,7 +4,7 @@
 const NAME_OCTETS_MAX: usize = 40;
 
 /// The name that a wrong one looks like: capitals do not count, and two letters of five may be wrong.
-pub fn meant<'a>(wrong: &[u8], names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn closest_name<'a>(wrong: &[u8], names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if wrong.len() > NAME_OCTETS_MAX {
         return None;
     }
@@ -47,12 +47,12 @@ mod tests {
     #[test]
     fn a_name_is_meant_if_it_is_near() {
         const NAMES: [&str; 4] = ["prefix", "asn", "maxPrefixLength", "comment"];
-        let meant = |wrong: &str| meant(wrong.as_bytes(), NAMES.into_iter());
-        assert_eq!(meant("Prefix"), Some("prefix"));
-        assert_eq!(meant("maxLength"), Some("maxPrefixLength"));
-        assert_eq!(meant("comments"), Some("comment"));
-        assert_eq!(meant("as"), Some("asn"));
-        assert_eq!(meant("origin"), None);
-        assert_eq!(meant(&"prefix".repeat(100)), None);
+        let closest_name = |wrong: &str| closest_name(wrong.as_bytes(), NAMES.into_iter());
+        assert_eq!(closest_name("Prefix"), Some("prefix"));
+        assert_eq!(closest_name("maxLength"), Some("maxPrefixLength"));
+        assert_eq!(closest_name("comments"), Some("comment"));
+        assert_eq!(closest_name("as"), Some("asn"));
+        assert_eq!(closest_name("origin"), None);
+        assert_eq!(closest_name(&"prefix".repeat(100)), None);
     }
 }

@@ -6,7 +6,7 @@
 use super::error::{SlurmError, SlurmErrors, SlurmReason};
 use super::mistakes::Mistakes;
 use super::{SlurmDialect, spelling};
-use crate::json::scan::{Cursor, Stop, Text, Value};
+use crate::json::scan::{JsonCursor, ScanError, Text, Value};
 use crate::scalar;
 use crate::start::{Compression, OtherKind, Start};
 use rtrcast_proto::Asn;
@@ -38,32 +38,32 @@ pub(super) struct Found<T> {
 }
 
 /// The members that an object has.
-pub(super) struct Members<M> {
+pub(super) struct ObjectMembers<M> {
     /// Where it begins.
     pub(super) at: usize,
     seen: Vec<M>,
     /// Those that unknown names were meant to be.
-    meant: Vec<M>,
+    likely: Vec<M>,
 }
 
-impl<M: PartialEq> Members<M> {
+impl<M: PartialEq> ObjectMembers<M> {
     /// Whether a member is there, right or wrong, or under a name that seems to be meant for it: then nobody should be
     /// told that it is missing.
     pub(super) fn has(&self, member: &M) -> bool {
-        self.seen.contains(member) || self.meant.contains(member)
+        self.seen.contains(member) || self.likely.contains(member)
     }
 }
 
 /// A value could not be read; why has been noted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(super) enum Unreadable {
     /// The value is wrong; what stands behind it can be read.
     Value,
     /// The file breaks the grammar, so that nothing behind can be read.
     Document,
 }
 
-enum Step {
+enum PathStep {
     Member(&'static str),
     Entry(usize),
 }
@@ -71,8 +71,8 @@ enum Step {
 /// A place in a file, and the way there from the document.
 pub(super) struct Walk<'a> {
     octets: &'a [u8],
-    cursor: Cursor<'a>,
-    path: Vec<Step>,
+    cursor: JsonCursor<'a>,
+    path: Vec<PathStep>,
     dialect: SlurmDialect,
     /// Up to where lines were counted, and the line there.
     counted: (usize, u64),
@@ -83,11 +83,11 @@ impl<'a> Walk<'a> {
     /// A walk through a file.
     pub(super) fn new(octets: &'a [u8], dialect: SlurmDialect) -> Walk<'a> {
         let (path, mistakes) = (Vec::new(), Mistakes::default());
-        Walk { octets, cursor: Cursor::new(octets, 0), path, dialect, counted: (0, 1), mistakes }
+        Walk { octets, cursor: JsonCursor::new(octets, 0), path, dialect, counted: (0, 1), mistakes }
     }
 
     /// Goes to the document.
-    pub(super) fn begin(&mut self) -> Result<(), Refused> {
+    pub(super) fn begin(&mut self) -> Result<(), Unreadable> {
         if let Some(kind) = other_kind(self.octets) {
             return Err(self.broken(0, SlurmReason::OtherKind(kind)));
         }
@@ -106,9 +106,9 @@ impl<'a> Walk<'a> {
     }
 
     /// Refuses what is not white space behind the document.
-    pub(super) fn end(&mut self) -> Result<(), Refused> {
+    pub(super) fn end(&mut self) -> Result<(), Unreadable> {
         match self.cursor.peek() {
-            Err(Stop::Incomplete) => Ok(()),
+            Err(ScanError::Incomplete) => Ok(()),
             _ => Err(self.broken(self.cursor.at(), SlurmReason::NotJson("something follows the end"))),
         }
     }
@@ -124,24 +124,24 @@ impl<'a> Walk<'a> {
     }
 
     /// Notes what is wrong at an octet of the file, in the value where the walk is.
-    pub(super) fn wrong(&mut self, at: usize, reason: SlurmReason) -> Refused {
+    pub(super) fn wrong(&mut self, at: usize, reason: SlurmReason) -> Unreadable {
         self.note(at, reason);
-        Refused::Value
+        Unreadable::Value
     }
 
     /// Notes what is wrong in a member of the value where the walk is, or in a member of that one.
-    pub(super) fn wrong_in(&mut self, members: &[&'static str], at: usize, reason: SlurmReason) -> Refused {
+    pub(super) fn wrong_in(&mut self, members: &[&'static str], at: usize, reason: SlurmReason) -> Unreadable {
         let depth = self.path.len();
-        self.path.extend(members.iter().map(|name| Step::Member(name)));
+        self.path.extend(members.iter().map(|name| PathStep::Member(name)));
         self.note(at, reason);
         self.path.truncate(depth);
-        Refused::Value
+        Unreadable::Value
     }
 
     /// Notes where the file can't be read on.
-    fn broken(&mut self, at: usize, reason: SlurmReason) -> Refused {
+    fn broken(&mut self, at: usize, reason: SlurmReason) -> Unreadable {
         self.note(at, reason);
-        Refused::Document
+        Unreadable::Document
     }
 
     fn note(&mut self, at: usize, reason: SlurmReason) {
@@ -150,7 +150,7 @@ impl<'a> Walk<'a> {
             let before = octets.get(..at).unwrap_or(octets);
             let line_start = before.iter().rposition(|octet| *octet == b'\n').map_or(0, |end| end + 1);
             let column = (before.len() - line_start) as u64 + 1;
-            SlurmError { line: 1 + line_ends(before), column, place: place(path), reason }
+            SlurmError { line: 1 + line_ends(before), column, path: dotted(path), reason }
         });
     }
 
@@ -160,22 +160,24 @@ impl<'a> Walk<'a> {
     }
 
     /// What the scanner says, with its place.
-    fn ok<T>(&mut self, scanned: Result<T, Stop>) -> Result<T, Refused> {
+    fn ok<T>(&mut self, scanned: Result<T, ScanError>) -> Result<T, Unreadable> {
         scanned.map_err(|stop| match stop {
-            Stop::Incomplete => self.broken(self.octets.len(), SlurmReason::Truncated),
-            Stop::Syntax(what) => self.broken(self.cursor.at(), SlurmReason::NotJson(what)),
+            ScanError::Incomplete => self.broken(self.octets.len(), SlurmReason::Truncated),
+            ScanError::Syntax(what) => self.broken(self.cursor.at(), SlurmReason::NotJson(what)),
             // Readers of documents say these, and the scanner by itself never does.
-            Stop::Twice(name) | Stop::NotAList(name) => self.broken(self.cursor.at(), SlurmReason::NotJson(name)),
+            ScanError::Twice(name) | ScanError::NotAList(name) => {
+                self.broken(self.cursor.at(), SlurmReason::NotJson(name))
+            }
         })
     }
 
-    fn peek(&mut self) -> Result<u8, Refused> {
+    fn peek(&mut self) -> Result<u8, Unreadable> {
         let peeked = self.cursor.peek();
         self.ok(peeked)
     }
 
     /// The mark behind a member or an entry: true for a comma, false for the end.
-    fn goes_on(&mut self, end: u8, what: &'static str) -> Result<bool, Refused> {
+    fn goes_on(&mut self, end: u8, what: &'static str) -> Result<bool, Unreadable> {
         let mark = self.peek()?;
         if mark != b',' && mark != end {
             return Err(self.broken(self.cursor.at(), SlurmReason::NotJson(what)));
@@ -189,10 +191,13 @@ impl<'a> Walk<'a> {
     pub(super) fn object<M: Copy + PartialEq>(
         &mut self,
         names: &[Name<M>],
-        mut each: impl FnMut(&mut Walk<'a>, M) -> Result<(), Refused>,
-    ) -> Result<Members<M>, Refused> {
-        let mut members =
-            Members { at: self.open(b'{', "an object")?, seen: Vec::with_capacity(names.len()), meant: Vec::new() };
+        mut each: impl FnMut(&mut Walk<'a>, M) -> Result<(), Unreadable>,
+    ) -> Result<ObjectMembers<M>, Unreadable> {
+        let mut members = ObjectMembers {
+            at: self.open(b'{', "an object")?,
+            seen: Vec::with_capacity(names.len()),
+            likely: Vec::new(),
+        };
         if self.peek()? == b'}' {
             return self.goes_on(b'}', "expected }").map(|_| members);
         }
@@ -200,7 +205,7 @@ impl<'a> Walk<'a> {
             let known = self.member(names, &mut members)?;
             let start = self.at()?;
             match known {
-                Some(name) => self.step(Step::Member(name.name), start, |walk| each(walk, name.member))?,
+                Some(name) => self.step(PathStep::Member(name.name), start, |walk| each(walk, name.member))?,
                 None => self.pass_over(start)?,
             }
             if !self.goes_on(b'}', "expected , or } after a member")? {
@@ -212,23 +217,23 @@ impl<'a> Walk<'a> {
     /// Reads one value on the way down. If it is wrong, it is passed over.
     fn step(
         &mut self,
-        step: Step,
+        step: PathStep,
         start: usize,
-        read: impl FnOnce(&mut Walk<'a>) -> Result<(), Refused>,
-    ) -> Result<(), Refused> {
+        read: impl FnOnce(&mut Walk<'a>) -> Result<(), Unreadable>,
+    ) -> Result<(), Unreadable> {
         let depth = self.path.len();
         self.path.push(step);
         let outcome = read(self);
         self.path.truncate(depth);
         match outcome {
-            Err(Refused::Value) => self.pass_over(start),
+            Err(Unreadable::Value) => self.pass_over(start),
             outcome => outcome,
         }
     }
 
     /// Goes behind the value that begins there.
-    fn pass_over(&mut self, start: usize) -> Result<(), Refused> {
-        self.cursor = Cursor::new(self.octets, start);
+    fn pass_over(&mut self, start: usize) -> Result<(), Unreadable> {
+        self.cursor = JsonCursor::new(self.octets, start);
         let passed = self.cursor.value();
         self.ok(passed).map(|_| ())
     }
@@ -237,8 +242,8 @@ impl<'a> Walk<'a> {
     fn member<'n, M: Copy + PartialEq>(
         &mut self,
         names: &'n [Name<M>],
-        members: &mut Members<M>,
-    ) -> Result<Option<&'n Name<M>>, Refused> {
+        members: &mut ObjectMembers<M>,
+    ) -> Result<Option<&'n Name<M>>, Unreadable> {
         let at = self.at()?;
         let text = self.cursor.name();
         let text = self.ok(text)?;
@@ -257,10 +262,10 @@ impl<'a> Walk<'a> {
         }
         // One that is there already is not what an unknown name was meant to be.
         let unseen = || allowed().filter(|name| !members.seen.contains(&name.member));
-        let meant = spelling::meant(&text.octets(), unseen().map(|name| name.name));
-        let member = unseen().find(|name| Some(name.name) == meant).map(|name| name.member);
-        members.meant.extend(member.filter(|member| !members.meant.contains(member)));
-        self.wrong(at, SlurmReason::UnknownMember { name: text.shown(), meant });
+        let closest = spelling::closest_name(&text.octets(), unseen().map(|name| name.name));
+        let member = unseen().find(|name| Some(name.name) == closest).map(|name| name.member);
+        members.likely.extend(member.filter(|member| !members.likely.contains(member)));
+        self.wrong(at, SlurmReason::UnknownMember { name: text.shown(), closest });
         Ok(None)
     }
 
@@ -268,8 +273,8 @@ impl<'a> Walk<'a> {
     /// and passed over.
     pub(super) fn list(
         &mut self,
-        mut each: impl FnMut(&mut Walk<'a>, usize, u64) -> Result<(), Refused>,
-    ) -> Result<(), Refused> {
+        mut each: impl FnMut(&mut Walk<'a>, usize, u64) -> Result<(), Unreadable>,
+    ) -> Result<(), Unreadable> {
         self.open(b'[', "a list")?;
         if self.peek()? == b']' {
             return self.goes_on(b']', "expected ]").map(|_| ());
@@ -278,7 +283,7 @@ impl<'a> Walk<'a> {
         loop {
             let start = self.at()?;
             let line = self.line();
-            self.step(Step::Entry(index), start, |walk| each(walk, index, line))?;
+            self.step(PathStep::Entry(index), start, |walk| each(walk, index, line))?;
             index += 1;
             if !self.goes_on(b']', "expected , or ] in a list")? {
                 return Ok(());
@@ -287,7 +292,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Takes `null`, if that is what stands here.
-    pub(super) fn null(&mut self) -> Result<bool, Refused> {
+    pub(super) fn null(&mut self) -> Result<bool, Unreadable> {
         if self.peek()? != b'n' {
             return Ok(false);
         }
@@ -295,13 +300,13 @@ impl<'a> Walk<'a> {
     }
 
     /// Where the next value begins.
-    pub(super) fn at(&mut self) -> Result<usize, Refused> {
+    pub(super) fn at(&mut self) -> Result<usize, Unreadable> {
         self.peek()?;
         Ok(self.cursor.at())
     }
 
     /// Takes an opening bracket, and gives its place.
-    fn open(&mut self, bracket: u8, wanted: &'static str) -> Result<usize, Refused> {
+    fn open(&mut self, bracket: u8, wanted: &'static str) -> Result<usize, Unreadable> {
         if self.peek()? != bracket {
             let other = self.value()?;
             return Err(self.wrong_kind(&other, wanted));
@@ -319,18 +324,18 @@ impl<'a> Walk<'a> {
         self.counted.1
     }
 
-    fn value(&mut self) -> Result<Found<Value<'a>>, Refused> {
+    fn value(&mut self) -> Result<Found<Value<'a>>, Unreadable> {
         let at = self.at()?;
         let value = self.cursor.value();
         Ok(Found { value: self.ok(value)?, at })
     }
 
-    fn wrong_kind(&mut self, found: &Found<Value<'a>>, wanted: &'static str) -> Refused {
-        self.wrong(found.at, SlurmReason::WrongKind { wanted, found: found.value.shown(), meant: None })
+    fn wrong_kind(&mut self, found: &Found<Value<'a>>, wanted: &'static str) -> Unreadable {
+        self.wrong(found.at, SlurmReason::WrongKind { wanted, found: found.value.shown(), suggestion: None })
     }
 
     /// Reads a string.
-    pub(super) fn text(&mut self) -> Result<Found<Text<'a>>, Refused> {
+    pub(super) fn text(&mut self) -> Result<Found<Text<'a>>, Unreadable> {
         let found = self.value()?;
         match found.value {
             Value::Text(text) if text.is_well_escaped() => Ok(Found { value: text, at: found.at }),
@@ -345,7 +350,7 @@ impl<'a> Walk<'a> {
     pub(super) fn whole<T: TryFrom<u64>>(
         &mut self,
         wrong: impl FnOnce(String) -> SlurmReason,
-    ) -> Result<Found<T>, Refused> {
+    ) -> Result<Found<T>, Unreadable> {
         let found = self.value()?;
         match found.value {
             Value::Number(digits) => {
@@ -354,9 +359,9 @@ impl<'a> Walk<'a> {
                 Ok(Found { value, at: found.at })
             }
             Value::Text(text) => {
-                let meant = scalar::asn(&text.octets()).map(|number| number.0.to_string());
+                let suggestion = scalar::asn(&text.octets()).map(|number| number.0.to_string());
                 let (wanted, found_text) = ("a number", found.value.shown());
-                Err(self.wrong(found.at, SlurmReason::WrongKind { wanted, found: found_text, meant }))
+                Err(self.wrong(found.at, SlurmReason::WrongKind { wanted, found: found_text, suggestion }))
             }
             Value::True | Value::False | Value::Null | Value::Array | Value::Object => {
                 Err(self.wrong_kind(&found, "a number"))
@@ -365,7 +370,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Reads an AS number, which is a number and nothing else.
-    pub(super) fn asn(&mut self) -> Result<Found<Asn>, Refused> {
+    pub(super) fn asn(&mut self) -> Result<Found<Asn>, Unreadable> {
         let Found { value, at } = self.whole(SlurmReason::NotAsn)?;
         Ok(Found { value: Asn(value), at })
     }
@@ -379,17 +384,17 @@ fn other_kind(octets: &[u8]) -> Option<OtherKind> {
     }
 }
 
-/// A place as it is told.
-fn place(path: &[Step]) -> String {
-    let mut place = String::new();
+/// A text as it is told.
+fn dotted(path: &[PathStep]) -> String {
+    let mut text = String::new();
     for step in path {
         match step {
-            Step::Member(name) if place.is_empty() => place.push_str(name),
-            Step::Member(name) => place.extend([".", name]),
-            Step::Entry(index) => place.push_str(&format!("[{index}]")),
+            PathStep::Member(name) if text.is_empty() => text.push_str(name),
+            PathStep::Member(name) => text.extend([".", name]),
+            PathStep::Entry(index) => text.push_str(&format!("[{index}]")),
         }
     }
-    place
+    text
 }
 
 fn line_ends(octets: &[u8]) -> u64 {

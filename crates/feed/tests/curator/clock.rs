@@ -38,7 +38,7 @@ fn a_clock_that_comes_back_has_done_no_harm() {
         0: serve 1 by Source(SourceId(1))
             + ipv4 + 10.0.0.0/8-8 AS1
         120: ClockStepped { seconds: 20000, waits: 600s }
-        360: ClockIsBack
+        360: ClockStepReverted
     "#]]);
 }
 

@@ -10,7 +10,9 @@ mod sources;
 mod upstream;
 
 use expect_test::Expect;
-use rtrcast_feed::curator::{Cause, Curation, Curator, Event, Freshness, Guard, Now, Output, Over, Report, SourceId};
+use rtrcast_feed::curator::{
+    Cause, Curation, Curator, CuratorEvent, CuratorOutput, CurrentTime, Freshness, Guard, NotInEffect, Report, SourceId,
+};
 use rtrcast_feed::{Overlaps, Reader, Slurm, SlurmDialect, SlurmFile, Table};
 use rtrcast_proto::{Image, Moment, Pdu, Section, Version};
 use std::collections::BTreeSet;
@@ -98,9 +100,9 @@ impl World {
         }
     }
 
-    pub(crate) fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> CurrentTime {
         let unix = i64::from(START) + i64::try_from(self.moment.0 / 1_000).unwrap() + self.clock_error;
-        Now { moment: self.moment, unix: u32::try_from(unix).unwrap() }
+        CurrentTime { moment: self.moment, unix: u32::try_from(unix).unwrap() }
     }
 
     /// Seconds since the story began.
@@ -141,16 +143,16 @@ impl World {
         loop {
             let at = self.at();
             match self.curator.next() {
-                Output::Wait(wait) => {
+                CuratorOutput::Wait(wait) => {
                     self.wait = wait;
                     return;
                 }
-                Output::Withhold => {
+                CuratorOutput::Withhold => {
                     writeln!(self.story, "{at}: serve nothing until there are fresh data").unwrap();
                     self.is_withheld = true;
                 }
-                Output::Event(event) => writeln!(self.story, "{at}: {}", shown(&event)).unwrap(),
-                Output::Publish(recipe, cause) => {
+                CuratorOutput::Event(event) => writeln!(self.story, "{at}: {}", shown(&event)).unwrap(),
+                CuratorOutput::Publish(recipe, cause) => {
                     let composed = recipe.compose(Version::V2, Vec::new()).unwrap();
                     let set = lines(&composed.image);
                     writeln!(self.story, "{at}: {}", self.shown_set(&set, cause)).unwrap();
@@ -186,21 +188,23 @@ impl World {
     }
 }
 
-fn shown(event: &Event) -> String {
+fn shown(event: &CuratorEvent) -> String {
     match event {
-        Event::Held { source, losses, wait } => {
+        CuratorEvent::Held { source, losses, wait } => {
             let losses: Vec<String> = losses.iter().map(ToString::to_string).collect();
             format!("{source:?} held for {} s: {}", wait.as_secs(), losses.join(", "))
         }
-        Event::TooOld { source, made, then, records, valid_until } => {
+        CuratorEvent::TooOld { source, made, then, records, valid_until } => {
             let valid = valid_until.map_or(String::new(), |until| format!(", valid until {}", from_start(until)));
             format!("{source:?} too old, made at {}{valid}: {then:?} {records}", from_start(*made))
         }
-        Event::OldNews { source, over } => format!("{source:?} has only old news: {}", shown_over(over)),
-        Event::ClockBehind { source, made, clock } => {
+        CuratorEvent::NothingInEffect { source, why } => {
+            format!("{source:?} has nothing in effect: {}", shown_why(why))
+        }
+        CuratorEvent::ClockBehind { source, made, clock } => {
             format!("{source:?} was made at {}, and the clock says {}", from_start(*made), from_start(*clock))
         }
-        Event::Reduced { source, losses } => {
+        CuratorEvent::Reduced { source, losses } => {
             let losses: Vec<String> = losses.iter().map(ToString::to_string).collect();
             format!("{source:?} reduced: {}", losses.join(", "))
         }
@@ -208,12 +212,14 @@ fn shown(event: &Event) -> String {
     }
 }
 
-fn shown_over(over: &Over) -> String {
-    match over {
-        Over::NotValid { until } => format!("valid until {}", from_start(*until)),
-        Over::TooOld { age_seconds_max, .. } => format!("older than {age_seconds_max} s"),
-        Over::Expired { records, last } => format!("all {records} expired, the last one at {}", from_start(*last)),
-        Over::NotRenewed | Over::TakenBack => format!("{over:?}"),
+fn shown_why(why: &NotInEffect) -> String {
+    match why {
+        NotInEffect::NotValid { until } => format!("valid until {}", from_start(*until)),
+        NotInEffect::TooOld { age_seconds_max, .. } => format!("older than {age_seconds_max} s"),
+        NotInEffect::Expired { records, last } => {
+            format!("all {records} expired, the last one at {}", from_start(*last))
+        }
+        NotInEffect::NotRenewed | NotInEffect::TakenBack => format!("{why:?}"),
     }
 }
 

@@ -526,8 +526,8 @@ fn cc_07_unknown_elements_at_the_end_are_passed_over() {
 #[test]
 fn cc_08_all_that_is_known_of_its_age_is_when_it_was_made() {
     let (table, _) = table(read(&small()).unwrap());
-    assert_eq!(table.stamp().made, Some(1_789_516_800));
-    assert_eq!(table.stamp().valid_until, None);
+    assert_eq!(table.timestamps().made, Some(1_789_516_800));
+    assert_eq!(table.timestamps().valid_until, None);
     assert!(shown(&small()).lines().all(|line| line.ends_with(" - never")));
 }
 

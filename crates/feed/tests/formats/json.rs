@@ -695,19 +695,19 @@ proptest! {
 
 #[test]
 fn a_document_says_when_it_was_made() {
-    let stamp = |metadata: &str| {
+    let times = |metadata: &str| {
         let document = format!(r#"{{ "metadata": {metadata}, "roas": [] }}"#);
-        let stamp = table(read(document.as_bytes()).unwrap()).0.stamp();
-        (stamp.made, stamp.valid_until)
+        let timestamps = table(read(document.as_bytes()).unwrap()).0.timestamps();
+        (timestamps.made, timestamps.valid_until)
     };
     // rpki-client, Routinator, OctoRPKI, StayRTR.
-    assert_eq!(stamp(r#"{"buildtime": "2023-05-30T14:10:41Z"}"#), (Some(1_685_455_841), None));
-    assert_eq!(stamp(r#"{"generated": 7, "generatedTime": "2023-05-30T14:10:41Z"}"#), (Some(7), None));
-    assert_eq!(stamp(r#"{"generatedTime": "2023-05-30T14:10:41Z"}"#), (Some(1_685_455_841), None));
-    assert_eq!(stamp(r#"{"counts": 1, "generated": 7, "valid": 9, "signature": ""}"#), (Some(7), Some(9)));
-    assert_eq!(stamp(r#"{"generated": 7, "buildtime": "2023-05-30T14:10:41Z"}"#), (Some(1_685_455_841), None));
+    assert_eq!(times(r#"{"buildtime": "2023-05-30T14:10:41Z"}"#), (Some(1_685_455_841), None));
+    assert_eq!(times(r#"{"generated": 7, "generatedTime": "2023-05-30T14:10:41Z"}"#), (Some(7), None));
+    assert_eq!(times(r#"{"generatedTime": "2023-05-30T14:10:41Z"}"#), (Some(1_685_455_841), None));
+    assert_eq!(times(r#"{"counts": 1, "generated": 7, "valid": 9, "signature": ""}"#), (Some(7), Some(9)));
+    assert_eq!(times(r#"{"generated": 7, "buildtime": "2023-05-30T14:10:41Z"}"#), (Some(1_685_455_841), None));
     // What makes no sense is not said.
-    assert_eq!(stamp(r#"{"buildtime": "yesterday", "generated": 0, "valid": "x"}"#), (None, None));
-    assert_eq!(stamp("{}"), (None, None));
-    assert_eq!(stamp("7"), (None, None));
+    assert_eq!(times(r#"{"buildtime": "yesterday", "generated": 0, "valid": "x"}"#), (None, None));
+    assert_eq!(times("{}"), (None, None));
+    assert_eq!(times("7"), (None, None));
 }

@@ -2,13 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests that fails should fail the test")]
 
-mod ahead;
 mod ccr;
 mod compressed;
 mod csv;
 mod json;
 mod kinds;
 mod order;
+mod prefetch;
 mod write;
 mod xz;
 

@@ -3,7 +3,7 @@
 use crate::model::{Said, Style, entries, filter};
 use crate::{merge, parse};
 use proptest::prelude::*;
-use rtrcast_feed::{Outcome, Overlaps, Slurm, SlurmDialect, SlurmFile};
+use rtrcast_feed::{EffectKind, Overlaps, Slurm, SlurmDialect, SlurmFile};
 use rtrcast_proto::{Image, Record, Section};
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ fn judges_as_the_model_does(slurm: &Slurm, filters: &[Said], image: &Image) {
     let told: Vec<usize> = told
         .into_iter()
         .map(|effect| match effect.outcome {
-            Outcome::Removes { records, .. } => records,
+            EffectKind::Removes { records, .. } => records,
             other => panic!("a filter: {other:?}"),
         })
         .collect();

@@ -2,7 +2,9 @@
 //! milliseconds, so the hub lends them to a blocking thread for each step.
 
 use rtrcast_feed::Slurm;
-use rtrcast_feed::curator::{Cause, Curation, Curator, Event, Now, Output, Recipe, Report, SourceId};
+use rtrcast_feed::curator::{
+    Cause, Curation, Curator, CuratorEvent as Event, CuratorOutput as Output, CurrentTime, Recipe, Report, SourceId,
+};
 use rtrcast_net::DataSink;
 use rtrcast_proto::{Asn, History, Image, Moment, Profile, Publication, Serial, Timing, Version, View, Want};
 use std::io;
@@ -58,7 +60,7 @@ pub(crate) struct Published {
 
 impl Desk {
     /// Does it, and says what happened and when to look again.
-    pub(crate) fn act(&mut self, now: Now, act: Act, audience: &Audience) -> (Vec<Happened>, Option<Moment>) {
+    pub(crate) fn act(&mut self, now: CurrentTime, act: Act, audience: &Audience) -> (Vec<Happened>, Option<Moment>) {
         match act {
             Act::Report(source, report) => self.curator.source(now, source, report),
             Act::Slurm(slurm) => self.curator.slurm(now, slurm),

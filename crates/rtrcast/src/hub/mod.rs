@@ -14,7 +14,7 @@ use crate::observe::sources::Places;
 use crate::source::content::{Content, Failure, Purpose, Read};
 use decide::{Act, Audience, Desk, Happened};
 use message::{Health, Input, News, Reconfiguration};
-use rtrcast_feed::curator::{Cause, Curator, Event, Now, Report, SourceId, Status};
+use rtrcast_feed::curator::{Cause, Curator, CuratorEvent as Event, CurrentTime, Report, SourceId, Status};
 use rtrcast_feed::{Overlaps, Slurm, Table, Tally};
 use rtrcast_net::{Clock, DataSink, Published, Terms, Wanted};
 use rtrcast_proto::limits::PINNED_IMAGES_MAX;
@@ -303,7 +303,7 @@ impl Hub {
         let mut acted = Acted::default();
         let oldest_readable = self.limit_pins();
         let Some(mut desk) = self.desk.take() else { return acted };
-        let now = Now { moment: self.clock.now(), unix: unix_now() };
+        let now = CurrentTime { moment: self.clock.now(), unix: unix_now() };
         let audience = Audience {
             oldest_readable,
             versions: self.metrics.versions_in_use(),
@@ -331,7 +331,7 @@ impl Hub {
                     let words = self.places.tell(&event, self.view().serial());
                     match event {
                         Event::Released { .. } | Event::ClockAccepted { .. } => acted.released.push(words),
-                        Event::OldNews { .. } => acted.is_old = true,
+                        Event::NothingInEffect { .. } => acted.is_old = true,
                         _ => {}
                     }
                 }

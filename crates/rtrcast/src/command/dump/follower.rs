@@ -10,7 +10,7 @@ use crate::clock::unix_now;
 use crate::exit::Failure;
 use crate::observe::describe::{count, name_customers, vrps};
 use rtrcast_feed::write::{
-    Change, Lines, Origin, write_csv, write_json, write_json_changes, write_text, write_text_changes,
+    JsonLayout, Provenance, SetChange, write_csv, write_json, write_json_changes, write_text, write_text_changes,
 };
 use rtrcast_net::{Clock, Direction, Follower};
 use rtrcast_proto::{
@@ -104,7 +104,7 @@ impl Dump {
         }
         self.refused = Some(Arc::clone(&update.refused));
         let is_news = is_first || update.is_change() || self.printed != Some(update.serial);
-        let origin = Origin {
+        let origin = Provenance {
             source: self.progress.url(),
             version: update.version,
             session: update.session,
@@ -146,7 +146,7 @@ impl Dump {
                 }
             }
             (None, Some(delta)) => {
-                let change = Change::Delta(delta);
+                let change = SetChange::Delta(delta);
                 let _ = write!(line, "{} announced, {} withdrawn", change.announced(), change.withdrawn());
                 if let Some(since) = self.printed {
                     let _ = write!(line, " since serial {since}");
@@ -218,7 +218,7 @@ fn print_update(
     format: DumpFormat,
     wish: &Wish,
     output: &mut Output,
-    origin: Origin<'_>,
+    origin: Provenance<'_>,
     printed: Option<Serial>,
     update: &Update,
 ) -> io::Result<()> {
@@ -233,11 +233,11 @@ fn print_update(
         });
     }
     let (change, since) = match (&update.delta, &update.image) {
-        (Some(delta), _) => (Change::Delta(delta), printed),
-        (None, Some(image)) => (Change::Whole(image), None),
+        (Some(delta), _) => (SetChange::Delta(delta), printed),
+        (None, Some(image)) => (SetChange::Whole(image), None),
         (None, None) => return Ok(()),
     };
-    let lines = if wish.follow { Lines::One } else { Lines::Many };
+    let lines = if wish.follow { JsonLayout::SingleLine } else { JsonLayout::RecordPerLine };
     output.document(|out| match format {
         DumpFormat::Json => write_json_changes(out, &origin, since, change, lines),
         DumpFormat::Text | DumpFormat::Csv => write_text_changes(out, &origin, change),

@@ -5,14 +5,14 @@
 //! right: if it stands between two VRPs exactly where the first one was read. Otherwise it reads the piece itself, and
 //! nothing but time was lost.
 
-use super::entry::{Member, Scratch};
-use super::scan::Cursor;
-use super::{Place, Reader, line_ends};
+use super::entry::{EntryList, Scratch};
+use super::scan::JsonCursor;
+use super::{JsonReader, ParserState, line_ends};
 use crate::error::ReadError;
 use crate::rows::Rows;
 
 /// Entries in the middle of a piece, one behind the other.
-pub(crate) struct Stretch {
+pub(crate) struct SpeculatedEntries {
     /// Where in the piece the first one begins.
     start: usize,
     /// Where the last one ends.
@@ -21,20 +21,20 @@ pub(crate) struct Stretch {
     rows: Rows,
 }
 
-impl Stretch {
+impl SpeculatedEntries {
     /// Reads the entries of a piece; none if there are none, or if it needs the reader to say what is wrong with it.
-    pub(crate) fn read(piece: &[u8]) -> Option<Stretch> {
+    pub(crate) fn read(piece: &[u8]) -> Option<SpeculatedEntries> {
         // The reader looks for octets that are no UTF-8 before anything else.
         if !is_utf8(piece) {
             return None;
         }
         let start = first_entry(piece)?;
         let (mut rows, mut scratch) = (Rows::default(), Scratch::default());
-        let (mut cursor, mut end) = (Cursor::new(piece, start), start);
+        let (mut cursor, mut end) = (JsonCursor::new(piece, start), start);
         let mut place = 0;
         // An entry that the piece cuts is no error, and the reader finds those that are.
-        while let Ok(outcome) = Member::Roas.read(&mut cursor, place, &mut rows, &mut scratch) {
-            rows.took_entry(Member::Roas.name(), place, outcome);
+        while let Ok(outcome) = EntryList::Roas.read(&mut cursor, place, &mut rows, &mut scratch) {
+            rows.finish_entry(EntryList::Roas.name(), place, outcome);
             (end, place) = (cursor.at(), place + 1);
             if cursor.mark() != Ok(b',') {
                 break;
@@ -42,7 +42,7 @@ impl Stretch {
         }
         let entries = piece.get(start..end)?;
         let is_sound = place > 0 && !rows.has_other_anchors();
-        is_sound.then(|| Stretch { start, end, line_ends: line_ends(entries), rows })
+        is_sound.then(|| SpeculatedEntries { start, end, line_ends: line_ends(entries), rows })
     }
 }
 
@@ -60,27 +60,28 @@ fn is_utf8(piece: &[u8]) -> bool {
 fn first_entry(piece: &[u8]) -> Option<usize> {
     let ends = piece.iter().enumerate().filter(|(_, octet)| **octet == b'}').map(|(at, _)| at + 1);
     ends.into_iter().find_map(|end| {
-        let mut cursor = Cursor::new(piece, end);
+        let mut cursor = JsonCursor::new(piece, end);
         (cursor.mark() == Ok(b',') && cursor.peek() == Ok(b'{')).then(|| cursor.at())
     })
 }
 
-impl Reader {
+impl JsonReader {
     /// The next octets of the document, of which these entries were read already.
-    pub(crate) fn push_stretch(&mut self, piece: &[u8], stretch: Stretch) -> Result<(), ReadError> {
-        let Stretch { start, end, line_ends, rows } = stretch;
+    pub(crate) fn push_speculated(&mut self, piece: &[u8], speculated: SpeculatedEntries) -> Result<(), ReadError> {
+        let SpeculatedEntries { start, end, line_ends, rows } = speculated;
         self.push(piece.get(..start).unwrap_or_default())?;
-        let stands_there = matches!(self.place, Place::NextEntry(Member::Roas)) && self.at == self.window.len();
+        let stands_there =
+            matches!(self.place, ParserState::NextEntry(EntryList::Roas)) && self.at == self.window.len();
         if !stands_there || !self.partial.is_empty() {
             return self.push(piece.get(start..).unwrap_or_default());
         }
         self.slide();
         self.offset += (end - start) as u64;
         self.lines += line_ends;
-        let before = self.seen[Member::Roas.index()].unwrap_or(0);
-        self.seen[Member::Roas.index()] = Some(before + rows.tally().entries);
+        let before = self.seen[EntryList::Roas.index()].unwrap_or(0);
+        self.seen[EntryList::Roas.index()] = Some(before + rows.tally().entries);
         self.rows.append(rows, before);
-        self.place = Place::AfterEntry(Member::Roas);
+        self.place = ParserState::AfterEntry(EntryList::Roas);
         self.push(piece.get(end..).unwrap_or_default())
     }
 }
