@@ -1,7 +1,7 @@
-//! What one record of an image says, read from its fixed places.
+//! The payload of one record of an image, read from its fixed fields.
 //!
-//! An image was written from values that can't be wrong, and its section is known, so that a million records need not
-//! pass through the codec, which judges what peers send.
+//! An image was written from valid values, and its section is known, so that a million records need not pass through
+//! the codec, which checks what peers send.
 
 use crate::image::Section;
 use crate::payload::{Asn, Aspa, Prefix, RouteOrigin, RouterKey};
@@ -9,7 +9,7 @@ use crate::version::HEADER_OCTETS;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What a record of an [`Image`](crate::Image) announces, in any version.
+/// Payload of a record of an [`Image`](crate::Image), in any version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record<'a> {
     /// A VRP of either family.
@@ -47,7 +47,7 @@ impl<'a> Record<'a> {
     }
 }
 
-/// As a person would name it: a key without its octets, an ASPA without its list.
+/// A short form: a key without its octets, an ASPA without its list.
 impl fmt::Display for Record<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

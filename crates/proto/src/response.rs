@@ -73,7 +73,7 @@ impl Chunk {
         Chunk { more: true, ..self }
     }
 
-    /// What is to be written.
+    /// Returns the octets to be written.
     pub fn octets(&self) -> &[u8] {
         match &self.source {
             ChunkSource::Shared(octets, range) => (**octets).as_ref().get(range.clone()).unwrap_or_default(),
@@ -81,7 +81,7 @@ impl Chunk {
         }
     }
 
-    /// Where the octets lie: the whole they are a part of, and which part.
+    /// Returns the shared octets that these are a part of, and the range of that part.
     pub fn source(&self) -> (&dyn Octets, Range<usize>) {
         match &self.source {
             ChunkSource::Shared(octets, range) => (&**octets, range.clone()),
@@ -89,7 +89,7 @@ impl Chunk {
         }
     }
 
-    /// Whether the next chunk follows at once, so that a transport may wait for it before it sends a packet.
+    /// Returns whether the next chunk follows at once, so that a transport may wait for it before it sends a packet.
     pub fn more(&self) -> bool {
         self.more
     }
@@ -111,7 +111,7 @@ struct PayloadPart {
     range: Range<usize>,
 }
 
-/// What identifies a response: it ends up in End of Data.
+/// Fields of Cache Response and End of Data that identify a response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ResponseLabels {
     pub(crate) profile: Profile,
@@ -125,9 +125,9 @@ pub(crate) struct Response {
     labels: ResponseLabels,
     /// The generation of the image that is read, if it is one.
     generation: Option<u64>,
-    /// Where the payload lies, if there is any.
+    /// The payload, if there is any.
     octets: Option<Arc<dyn Octets>>,
-    /// What is still to be sent, last part first.
+    /// Parts that are still to be sent, last part first.
     parts: Vec<PayloadPart>,
     begun: bool,
     ended: bool,
@@ -194,7 +194,7 @@ impl Response {
                 let rest = (**shared).as_ref().get(part.range.clone()).unwrap_or_default();
                 let octets = match part.section {
                     Some(section) => section.whole_records(rest, CHUNK_OCTETS_MAX),
-                    // PDUs of any kind tell their own length, as router keys do.
+                    // PDUs of any kind have their length in the header, as router keys do.
                     None => Section::RouterKey.whole_records(rest, CHUNK_OCTETS_MAX),
                 };
                 debug_assert!(octets > 0, "a part holds whole records");

@@ -1,4 +1,4 @@
-//! What sessions see of the data: an immutable value that is replaced as a whole, and shared by all.
+//! The data as sessions use them: an immutable value that is replaced as a whole, and shared by all.
 
 use crate::delta::{Delta, SerialDelta};
 use crate::image::{Image, ImageSink, Octets, Section};
@@ -26,11 +26,11 @@ pub struct View {
 pub enum Absent {
     /// None have been read yet: a query is held for a while, in case they come.
     NotYet,
-    /// Those that there are have become too old: sessions end, and a query gets code 2 at once.
+    /// All data have become too old: sessions end, and a query gets code 2 at once.
     TooOld,
 }
 
-/// Orders the views of one history: first by what the history published, then by what was added to that or left out.
+/// Order of the views of one history: first by what the history published, then by what was added to that or removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Revision {
     pub(crate) published: u64,
@@ -49,17 +49,17 @@ pub(crate) struct Edition {
     answers: BTreeMap<(usize, u32), DeltaAnswer>,
 }
 
-/// What a session needs and the view does not have yet. Whoever drives the session makes it off the threads that
-/// serve, and gives the session a view that has it.
+/// Image or answer that a session needs and the view does not have yet. The caller builds it on a thread that may
+/// block, and gives the session a view that has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Want {
     /// The image of a version.
     Image(Version),
     /// The answer to a Serial Query.
     Delta {
-        /// What the router is sent.
+        /// The payload that the router is sent.
         profile: Profile,
-        /// What it holds.
+        /// The serial that it holds.
         since: Serial,
     },
 }
@@ -82,11 +82,11 @@ pub(crate) enum DeltaAnswer {
     TooLarge,
 }
 
-/// What a view can say to a Serial Query.
+/// Answer of a view to a Serial Query.
 pub(crate) enum Lookup {
     /// The router holds the current set.
     Current,
-    /// Here is the answer.
+    /// The answer has been folded.
     Found(DeltaAnswer),
     /// The answer has to be folded first.
     Unfolded,
@@ -117,7 +117,7 @@ impl Edition {
         if since == self.serial {
             return Lookup::Current;
         }
-        // Zero is never served, so whoever asks from it holds nothing: OpenBGPD does after code 2.
+        // Zero is never served, so a router that asks from it holds nothing: OpenBGPD does after code 2.
         if since == Serial(0) || !self.steps.iter().any(|step| step.from == since) {
             return Lookup::Unknown;
         }
@@ -197,7 +197,7 @@ impl View {
         self.edition.as_ref().ok().map(|edition| edition.serial)
     }
 
-    /// Why no data are served, if none are.
+    /// Returns why no data are served, if none are.
     pub fn absent(&self) -> Option<Absent> {
         self.edition.as_ref().err().copied()
     }
@@ -216,12 +216,12 @@ impl View {
         self.edition.as_ref().map_err(|absent| *absent)
     }
 
-    /// Whether images of this generation are too old to be read on.
+    /// Returns whether sessions that send images of this generation are to be closed.
     pub(crate) fn cuts_off(&self, generation: u64) -> bool {
         self.edition.as_ref().is_ok_and(|edition| generation < edition.oldest_readable)
     }
 
-    /// Whether anything that the profile sends changed after a serial.
+    /// Returns whether anything that the profile sends changed after a serial.
     pub(crate) fn has_news(&self, profile: Profile, since: Serial) -> bool {
         self.edition.as_ref().is_ok_and(|edition| {
             let changed = |section: Section| edition.changed[section.index()];
@@ -229,9 +229,9 @@ impl View {
         })
     }
 
-    /// A view that also has what was wanted. It takes as long as a pass over the image, or over the changes: call it
-    /// where waiting is allowed. A want that the data no longer allow (its serial has left the history) changes
-    /// nothing: the session will see that.
+    /// Returns a view that also has what was wanted. It takes as long as a pass over the image, or over the changes:
+    /// call it on a thread that may block. A want that can't be met any more (its serial has left the history) changes
+    /// nothing: the session handles that.
     pub fn with<S: ImageSink>(&self, want: Want, sink: impl FnOnce() -> S) -> Result<View, S::Error> {
         let mut view = self.clone();
         view.revision.refined += 1;

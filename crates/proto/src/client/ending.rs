@@ -1,4 +1,4 @@
-//! What the end of a connection means: for the data, and for when to connect again.
+//! The end of a connection: what follows for the data, and for when to connect again.
 
 use super::output::{ConnectionEnd, FlushReason, Reconnect};
 use super::{CacheConnection, ClientEvent, ClientSession, Exchange, Link, NEVER};
@@ -9,18 +9,18 @@ use crate::violation::{ErrorCode, Violation};
 use alloc::string::ToString;
 use core::time::Duration;
 
-/// What failed when another connection is made after a pause.
+/// Failure after which the next connection is made after a pause.
 enum Failed {
-    /// To get one.
+    /// To establish a connection.
     ToConnect,
-    /// The one that there was.
+    /// An established connection.
     Connected,
 }
 
 impl ClientSession {
-    /// The connection was ended since one side does not accept who the other is, after it seemed to be there: TLS 1.3 has
-    /// a cache refuse a certificate when the router sends already. If nothing came before, that says nothing of versions,
-    /// and is as if there had been no connection.
+    /// The connection was ended since one side does not accept the other's identity, after it seemed to be established:
+    /// with TLS 1.3 a cache refuses a certificate when the router sends already. If nothing came before, the version is
+    /// not the reason, and the connection counts as not established.
     pub fn not_accepted(&mut self, now: Moment) {
         self.advance(now);
         let Link::Up(connection) = &mut self.link else { return };
@@ -39,12 +39,12 @@ impl ClientSession {
         }
     }
 
-    /// The cache broke the protocol: it is told so, and the connection ends.
+    /// The cache broke the protocol: an Error Report is sent, and the connection ends.
     pub(super) fn violated(&mut self, violation: Violation, copy: &[u8]) {
         let Link::Up(connection) = &self.link else { return };
         let (version, settled) = (connection.negotiation.version(), connection.negotiation.settled());
         self.report(version, violation.code(version), Some(violation), copy, &violation.to_string());
-        // What it answers to the same query would be as wrong: the next one asks for everything.
+        // The answer to the same query would be as wrong: the next one is a Reset Query.
         self.resume_point = None;
         if violation == Violation::SessionMismatch || settled == Some(Version::V2) {
             self.flush(FlushReason::Violation(violation));
@@ -73,7 +73,7 @@ impl ClientSession {
                 ConnectionEnd::PeerReported(code)
             }
             (_, Some(Version::V0 | Version::V1) | None) => {
-                // The data stay, but what it does not like to be asked is not asked again.
+                // The data stay, but the query that it refused is not sent again.
                 self.resume_point = None;
                 ConnectionEnd::PeerReported(code)
             }
@@ -86,7 +86,7 @@ impl ClientSession {
         let Link::Up(CacheConnection { ended: true, exchange, input, negotiation, .. }) = &self.link else { return };
         match exchange {
             Exchange::Received { .. } | Exchange::Applying(_) => {}
-            // A report that was cut short says at least its code.
+            // An Error Report that was cut short has at least its code.
             Exchange::Idle(_) | Exchange::Asked(_) | Exchange::Receiving { .. }
                 if input.get(1) == Some(&crate::PduType::ErrorReport.octet())
                     && input.len() >= crate::HEADER_OCTETS =>
@@ -115,13 +115,13 @@ impl ClientSession {
             | ConnectionEnd::CutShort
             | ConnectionEnd::Silent
             | ConnectionEnd::NoMemory
-            // [R-ERR-03] 8210bis section 8.5 has the Retry interval here, by which a planned restart would cost minutes where
-            // a crash costs seconds.
+            // [R-ERR-03] 8210bis section 8.5 has the Retry interval here, with which a planned restart would take
+            // minutes and a crash seconds.
             | ConnectionEnd::Restarting => Reconnect::At(self.back_off(Failed::Connected)),
             ConnectionEnd::VersionRefused | ConnectionEnd::PeerReported(_) | ConnectionEnd::Violation(_) => {
                 Reconnect::At(self.in_about(self.timing().retry()))
             }
-            // 8210bis section 8.6: the default interval, whatever the cache had said.
+            // 8210bis section 8.6: the default interval, whatever the cache's timers were.
             ConnectionEnd::ShutDown => Reconnect::At(self.in_about(Timing::default().retry())),
         };
         let until = match reconnect {
@@ -136,9 +136,9 @@ impl ClientSession {
         self.events.push_back(ClientEvent::Ended { why, reconnect });
     }
 
-    /// When to connect again after something that may be over soon: after a second at first and twice as long each time, up
-    /// to the Retry interval or a minute. While there is no connection to be had, which costs a cache nothing, the pauses are
-    /// of a few seconds for the first half a minute. [R-TMO-02]
+    /// Returns when to connect again after a failure that may be over soon: after a second at first and twice as long
+    /// each time, up to the Retry interval or a minute. While no connection is established, which costs a cache
+    /// nothing, the pauses are of a few seconds for the first half a minute. [R-TMO-02]
     fn back_off(&mut self, failed: Failed) -> Moment {
         if let Link::Up(CacheConnection { stable_from: Some(from), .. }) = &self.link
             && *from <= self.now
@@ -158,13 +158,14 @@ impl ClientSession {
         let pause = pause.min(retry.min(limits::RECONNECT_PAUSE_MAX).max(limits::RECONNECT_PAUSE_MIN));
         let at = self.now.after(pause.mul_f64(0.75 + 0.5 * self.random()));
         match &self.link {
-            // It was said that there are no data: asking earlier is no use.
+            // The cache reported that there are no data: asking earlier is no use.
             Link::Up(CacheConnection { no_data: true, exchange: Exchange::Idle(next), .. }) => at.max(*next),
             _ => at,
         }
     }
 
-    /// In so many seconds, or up to a tenth more, so that not all routers come at once. [R-SYN-09]
+    /// Returns the moment in so many seconds, or up to a tenth more, so that not all routers connect at once.
+    /// [R-SYN-09]
     fn in_about(&mut self, seconds: u32) -> Moment {
         let share = self.random();
         self.now.after(Duration::from_secs(seconds.into()).mul_f64(1.0 + 0.1 * share))

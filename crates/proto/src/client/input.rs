@@ -1,7 +1,7 @@
-//! From octets to what the cache said, and the judgement of everything that it should not have said.
+//! From octets to the cache's PDUs, and the handling of everything that it should not have sent.
 //!
-//! The order of the questions is the one of the cache's side: Error Report, length, version, type, and only then whether
-//! the PDU has its place here.
+//! The order of the checks is the one of the cache's side: Error Report, length, version, type, and only then whether
+//! the PDU is expected in this state.
 
 use super::negotiate::Negotiation;
 use super::update::Changes;
@@ -13,11 +13,11 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// What a header means in the connection's state.
+/// Class of a PDU by its header, in the connection's state.
 enum PduClass {
     /// A PDU of this version that may be read.
     Read(Version),
-    /// A PDU that counts for nothing.
+    /// A PDU that is ignored.
     PassOver,
     /// An Error Report of whatever version.
     PeerReport,
@@ -43,7 +43,7 @@ impl ClientSession {
         }
     }
 
-    /// Reads one PDU, and says how long it was; none if it is not all there, or must wait.
+    /// Reads one PDU, and returns its length; none if it is not complete, or must wait.
     fn read_one(&mut self, input: &[u8]) -> Option<usize> {
         let Link::Up(connection) = &self.link else { return None };
         match connection.exchange {
@@ -54,7 +54,7 @@ impl ClientSession {
         let length = usize::try_from(header.length).unwrap_or(usize::MAX);
         match self.classify(connection, header) {
             PduClass::Wrong(violation) => {
-                // What is there of it is copied; nobody waits for the rest of something wrong.
+                // The octets that have come are copied; the rest is not waited for.
                 let copied = match check_length(header.length) {
                     Ok(()) => length.min(COPY_OCTETS_MAX).min(input.len()),
                     Err(_) => HEADER_OCTETS,
@@ -63,7 +63,7 @@ impl ClientSession {
                 Some(input.len())
             }
             PduClass::PeerReport => {
-                // The lengths of a report may contradict each other; its code is in the header all the same. [R-ERR-02]
+                // The lengths of a report may contradict each other; its code is in the header. [R-ERR-02]
                 let is_sane = PduType::ErrorReport.allows_length(Version::V2, header.length);
                 let octets = if is_sane { input.get(..length)? } else { input };
                 self.take_report(header, octets);
@@ -90,7 +90,7 @@ impl ClientSession {
         }
         let spoken = connection.negotiation.version();
         let version = match connection.negotiation {
-            // [R-NEG-06] [R-TMO-03] Of any version, it counts for nothing before the first answer.
+            // [R-NEG-06] [R-TMO-03] Of any version, it is ignored before the first answer.
             Negotiation::Asking { .. } if header.pdu_type == PduType::SerialNotify.octet() => {
                 return PduClass::PassOver;
             }
@@ -128,20 +128,18 @@ impl ClientSession {
                 let (session, since) = (*session, *since);
                 self.settle(version);
                 match since {
-                    // [R-SID-02] It went on from a session that this version does not have.
-                    Some(resume_point) if resume_point.version != version && !self.is_probe => {
+                    // [R-SID-02] The Serial Query was for a session of another version.
+                    Some(point) if point.version != version && !self.is_probe => {
                         self.resume_point = None;
                         self.begin_elsewhere(Some(version), ConnectionEnd::SessionForgotten);
                     }
-                    // What it would change has expired since it was asked.
+                    // The data that it would change have expired since the query.
                     Some(_) if self.data.is_none() && !self.is_probe => {
                         self.resume_point = None;
                         self.begin_elsewhere(Some(version), ConnectionEnd::SessionForgotten);
                     }
                     // [R-SID-01]
-                    Some(resume_point) if resume_point.session != session => {
-                        self.violated(Violation::SessionMismatch, octets)
-                    }
+                    Some(point) if point.session != session => self.violated(Violation::SessionMismatch, octets),
                     Some(_) | None => {
                         let changes =
                             Changes::new(self.base(since), version, self.connections, Arc::clone(&self.refused));
@@ -169,7 +167,7 @@ impl ClientSession {
                 }
             }
             (Pdu::SerialNotify { session, serial }, _) => {
-                let known = connection.session.or(self.resume_point.map(|resume_point| resume_point.session));
+                let known = connection.session.or(self.resume_point.map(|point| point.session));
                 if known.is_some_and(|known| known != *session) {
                     self.violated(Violation::SessionMismatch, octets); // [R-SID-01]
                 } else {
@@ -192,7 +190,7 @@ impl ClientSession {
         }
     }
 
-    /// The cache has answered in this version, and has to stay with it.
+    /// The cache has answered in this version, and has to keep to it.
     fn settle(&mut self, version: Version) {
         let Link::Up(connection) = &mut self.link else { return };
         if connection.negotiation.settled().is_none() {
@@ -202,7 +200,7 @@ impl ClientSession {
         }
     }
 
-    /// An Error Report, whole or as much as its cache managed to send.
+    /// Takes an Error Report, complete or cut short.
     fn take_report(&mut self, header: Header, octets: &[u8]) {
         let report = PeerReport::read(octets);
         let code = report.code;
@@ -217,7 +215,7 @@ impl ClientSession {
         let Some(header) = Header::parse(&input) else { return };
         self.events.push_back(ClientEvent::PeerReported(Box::new(PeerReport::cut_short(header.field))));
         self.act_on_report(header.version, Some(header.field));
-        // A code that leaves the connection open does not help: it is gone.
+        // Even if the code leaves the connection open, the cache has ended it.
         self.conclude();
     }
 
@@ -231,7 +229,7 @@ impl ClientSession {
             (Some(ErrorCode::UnsupportedProtocolVersion), _) => self.version_refused(octet),
             // [R-NEG-07]
             _ if is_settled && version != Some(asked) => self.peer_reported(code),
-            // Nobody asked since it said so: it could go on for ever.
+            // No query was sent since the last one: it could go on for ever.
             (Some(ErrorCode::NoDataAvailable), _) if connection.no_data => {
                 self.end(ConnectionEnd::PeerReported(code));
             }
@@ -241,10 +239,8 @@ impl ClientSession {
                 }
                 self.no_data();
             }
-            // It does not know the version that it was asked in, and says so in the one that it knows.
-            (_, Some(lower))
-                if lower < asked && self.resume_point.is_none_or(|resume_point| resume_point.version < asked) =>
-            {
+            // It does not know the version of the query, and reports that in the one that it knows.
+            (_, Some(lower)) if lower < asked && self.resume_point.is_none_or(|point| point.version < asked) => {
                 self.begin_elsewhere(Some(lower), ConnectionEnd::PeerReported(code));
             }
             (_, Some(version)) if version == asked => {

@@ -1,12 +1,12 @@
 //! The router's side of one cache, over all connections to it, as a plain value.
 //!
-//! It keeps what outlives a connection: the data and until when they may be used, the session and serial to go on from,
-//! and when to connect again. What comes out of [`ClientSession::next`] says when to connect, what to write, when to
-//! close; nothing that a cache does is an error of an input.
+//! It keeps the state that outlives a connection: the data and until when they may be used, the session and serial to
+//! resume from, and when to connect again. Actions come out of [`ClientSession::next`]: connect, write, close; no input
+//! fails, whatever a cache does.
 //!
-//! `output.rs` has what comes of it, `negotiate.rs` finds the version, `input.rs` reads PDUs and judges them, `sync.rs`
-//! decides what to ask and when, `update.rs` collects a response and applies it, `ending.rs` says what the end of a
-//! connection means.
+//! `output.rs` has its actions and events, `negotiate.rs` finds the version, `input.rs` reads and classifies PDUs,
+//! `sync.rs` decides what to ask and when, `update.rs` collects a response and applies it, `ending.rs` handles the end
+//! of a connection.
 
 mod ending;
 mod input;
@@ -34,7 +34,7 @@ use core::fmt;
 use core::time::Duration;
 use negotiate::Negotiation;
 
-/// What a router holds of a cache, as of the last End of Data.
+/// Data set of a cache as of the last End of Data.
 #[derive(Clone, Debug)]
 pub struct ClientData {
     /// The set. Its records carry the version that they came in.
@@ -43,20 +43,20 @@ pub struct ClientData {
     pub session: SessionId,
     /// The serial of the set.
     pub serial: Serial,
-    /// The timers that count.
+    /// The timers in effect.
     pub timing: Timing,
     /// When End of Data came.
     pub received: Moment,
 }
 
 impl ClientData {
-    /// When the data may not be used any more (RFC 8210 section 6). [R-SYN-08]
+    /// Returns when the data may not be used any more (RFC 8210 section 6). [R-SYN-08]
     pub fn expires(&self) -> Moment {
         self.received.after(Duration::from_secs(self.timing.expire().into()))
     }
 }
 
-/// Where a Serial Query can go on from. Sessions of different versions are different ones. [R-SID-02]
+/// State from which a Serial Query resumes. Sessions of different versions are different ones. [R-SID-02]
 #[derive(Clone, Copy, Debug)]
 struct ResumePoint {
     version: Version,
@@ -73,43 +73,43 @@ enum Link {
     Connecting,
     /// There is one.
     Up(CacheConnection),
-    /// All is said: `Close` comes behind what is in the outbox, and this is when to connect again.
+    /// `Close` comes behind what is in the outbox, and this is when to connect again.
     Closing(Moment),
     /// The session was stopped.
     Stopped,
 }
 
-/// What is known of an open connection.
+/// State of an open connection.
 #[derive(Debug)]
 struct CacheConnection {
     negotiation: Negotiation,
     exchange: Exchange,
-    /// Octets received and not yet understood.
+    /// Octets received and not yet read.
     input: Vec<u8>,
     /// The cache sends no more.
     ended: bool,
-    /// When anything last came from the cache, or was asked of it.
+    /// Time of the last octets from the cache, or of the last query.
     progress: Moment,
     /// The session that the cache named on this connection.
     session: Option<SessionId>,
     /// A notify that came while something else was going on.
     notified: Option<Serial>,
-    /// When the running exchange began.
+    /// Start of the running exchange.
     begun: Moment,
-    /// From when on this is a connection that lasted: some time after its first update.
+    /// Time from which the connection counts as stable: some time after its first update.
     stable_from: Option<Moment>,
-    /// Whether the last answer was that there are no data.
+    /// True if the last answer was code 2 (No Data Available).
     no_data: bool,
-    /// When a notify last had it asked.
+    /// Time of the last query that a Serial Notify caused.
     notify_queried_at: Option<Moment>,
 }
 
-/// What is going on between router and cache.
+/// Exchange between router and cache that is under way.
 #[derive(Debug)]
 enum Exchange {
     /// Nothing until this moment.
     Idle(Moment),
-    /// A query was sent; with the memory that it was made from, it was a Serial Query.
+    /// A query was sent; with a resume point it was a Serial Query.
     Asked(Option<ResumePoint>),
     /// A response is coming in.
     Receiving { session: SessionId, changes: Box<Changes> },
@@ -119,7 +119,7 @@ enum Exchange {
     Applying(Complete),
 }
 
-/// What the End of Data of a response said.
+/// Fields of the End of Data of a response.
 #[derive(Clone, Copy, Debug)]
 struct Complete {
     session: SessionId,
@@ -136,28 +136,28 @@ pub struct ClientSession {
     link: Link,
     data: Option<ClientData>,
     resume_point: Option<ResumePoint>,
-    /// Whether the memory was given, and there are no data to it.
+    /// True if the resume point was given by the caller, and its data are not held.
     is_probe: bool,
     /// The version to begin the next connection with, if the last one ended only for that.
     next_version: Option<Version>,
-    /// Whether the next connection asks for everything, since the cache closed the last one at a Serial Query without a
-    /// word.
+    /// True if the next connection begins with a Reset Query, since the cache closed the last one at a Serial Query
+    /// without an answer.
     resets_next: bool,
-    /// Customers that the cache announced with what is no ASPA.
+    /// Customers that the cache announced with an invalid ASPA.
     refused: Arc<BTreeSet<Asn>>,
-    /// Counts connections, so that what was made of one's response is not taken for another's.
+    /// Count of connections, so that the result of an earlier one's response is recognised.
     connections: u64,
-    /// Timers that were told to break the rules; the same ones are not told of again.
+    /// Invalid timers that were reported; the same ones are not reported again.
     adjusted: Option<[u32; 3]>,
-    /// Connections in a row that were not to be had or did not last.
+    /// Connections in a row that failed or were not stable.
     failures: u32,
     outbox: Vec<u8>,
     events: VecDeque<ClientEvent>,
 }
 
 impl ClientSession {
-    /// A router that holds nothing, and wants to connect at once. `seed` makes its waiting times differ from those of
-    /// others: it should be random.
+    /// Makes a session that holds nothing, and connects at once. `seed` makes its pauses differ from those of others:
+    /// it should be random.
     pub fn new(now: Moment, policy: ClientPolicy, seed: u64) -> ClientSession {
         ClientSession {
             policy,
@@ -178,14 +178,14 @@ impl ClientSession {
         }
     }
 
-    /// A router that does not hold the data of a serial, and only wants to know what changed since then, in whichever
+    /// Makes a session that does not hold the data of a serial, and only asks what changed since then, in whichever
     /// version the cache speaks.
     pub fn probe(now: Moment, policy: ClientPolicy, seed: u64, session: SessionId, serial: Serial) -> ClientSession {
         let resume_point = Some(ResumePoint { version: policy.versions.max(), session, serial });
         ClientSession { resume_point, is_probe: true, ..ClientSession::new(now, policy, seed) }
     }
 
-    /// What the router holds, as long as it may be used.
+    /// Returns the data, as long as they may be used.
     pub fn data(&self) -> Option<&ClientData> {
         self.data.as_ref()
     }
@@ -198,7 +198,7 @@ impl ClientSession {
         }
     }
 
-    /// How many payload PDUs of a running response have come so far.
+    /// Returns how many payload PDUs of a running response have come so far.
     pub fn receiving(&self) -> Option<usize> {
         match &self.link {
             Link::Up(CacheConnection { exchange: Exchange::Receiving { changes, .. }, .. }) => Some(changes.records()),
@@ -206,7 +206,7 @@ impl ClientSession {
         }
     }
 
-    /// The connection that was asked for is there.
+    /// The connection is established.
     pub fn connected(&mut self, now: Moment) {
         self.advance(now);
         if let Link::Connecting = self.link {
@@ -230,7 +230,7 @@ impl ClientSession {
         }
     }
 
-    /// There is no connection to be had.
+    /// The connection could not be established.
     pub fn not_connected(&mut self, now: Moment) {
         self.advance(now);
         if let Link::Connecting = self.link {
@@ -257,7 +257,7 @@ impl ClientSession {
         }
     }
 
-    /// The cache takes nothing of what was written.
+    /// The cache reads nothing of what was written.
     pub fn stalled(&mut self, now: Moment) {
         self.advance(now);
         if let Link::Up(_) = self.link {
@@ -265,7 +265,7 @@ impl ClientSession {
         }
     }
 
-    /// The response that was to be applied has been. What was made of an earlier connection's response is ignored.
+    /// The response has been applied. The result of an earlier connection's response is ignored.
     pub fn applied(&mut self, now: Moment, applied: Applied) {
         self.advance(now);
         if applied.connection == self.connections {
@@ -289,7 +289,7 @@ impl ClientSession {
         }
     }
 
-    /// Asks, or connects, now instead of when it is due.
+    /// Sends a query, or connects, now instead of when it is due.
     pub fn refresh(&mut self, now: Moment) {
         self.advance(now);
         match &mut self.link {
@@ -305,7 +305,7 @@ impl ClientSession {
         self.advance(now);
         match self.link {
             Link::Up(_) => {
-                // A query that was not sent is of no use any more.
+                // A query that was not sent is not needed any more.
                 self.outbox.clear();
                 self.end(ConnectionEnd::Stopped);
             }
@@ -320,7 +320,7 @@ impl ClientSession {
         self.check_time();
     }
 
-    /// Whether octets from the cache are of use now. While a response is applied they are not.
+    /// Returns whether octets from the cache should be read now. While a response is applied they should not.
     pub fn wants_input(&self) -> bool {
         match &self.link {
             Link::Up(CacheConnection { ended, exchange, .. }) => {
@@ -330,12 +330,12 @@ impl ClientSession {
         }
     }
 
-    /// Whether the session is over for good.
+    /// Returns whether the session is over for good.
     pub fn is_stopped(&self) -> bool {
         matches!(self.link, Link::Stopped)
     }
 
-    /// When `tick` should be called next, whether or not a chunk is being written.
+    /// Returns when `tick` should be called next, whether or not a chunk is being written.
     pub fn deadline(&self) -> Option<Moment> {
         let link = match &self.link {
             Link::Down(at) => Some(*at),
@@ -346,8 +346,8 @@ impl ClientSession {
         [link.filter(|at| *at != NEVER), expiry].into_iter().flatten().min()
     }
 
-    /// What to do next. Call it after each input, and until it says to wait; after a `Write`, call it again when all
-    /// of the chunk has been written.
+    /// Returns the next action. Call it after each input, and until it returns `Wait`; after a `Write`, call it again
+    /// when all of the chunk has been written.
     pub fn next(&mut self, now: Moment) -> ClientOutput {
         self.advance(now);
         self.check_time();
@@ -397,7 +397,7 @@ impl ClientSession {
 
     /// A number from 0 to 1, excluding 1, that the seed decides.
     fn random(&mut self) -> f64 {
-        // splitmix64: any seed will do.
+        // splitmix64: any seed is good.
         self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.random;
         mixed = (mixed ^ mixed >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -408,7 +408,7 @@ impl ClientSession {
     }
 }
 
-/// A moment that does not come.
+/// Moment that never comes.
 const NEVER: Moment = Moment(u64::MAX);
 
 impl fmt::Debug for ClientSession {

@@ -1,4 +1,4 @@
-//! What to ask, and when: timers, notifies, and what becomes of a response.
+//! Queries and timers: which query is sent when, and what follows a response.
 
 use super::update::{Applied, AppliedSet, Base, ResponseError};
 use super::{
@@ -14,7 +14,7 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 impl CacheConnection {
-    /// When something is due that the cache does not bring about.
+    /// Returns when the session has to act without an input.
     pub(super) fn deadline(&self, session: &ClientSession) -> Option<Moment> {
         match &self.exchange {
             Exchange::Idle(at) => Some(*at),
@@ -25,7 +25,8 @@ impl CacheConnection {
         }
     }
 
-    /// When a silent cache is given up, and whether that is the stall that version 2 has a code for. [R-TMO-01]
+    /// Returns when a connection on which the cache sends nothing is ended, and whether that is a stall, for which
+    /// version 2 has a code. [R-TMO-01]
     fn silence_ends(&self, session: &ClientSession) -> (Moment, bool) {
         let patience = session.policy.silence_max;
         let retry = Duration::from_secs(session.timing().retry().into());
@@ -40,17 +41,17 @@ impl ClientSession {
         self.data.as_ref().map_or(self.policy.timing, |data| data.timing)
     }
 
-    /// Sends a query: from where the router is, if it can be gone on from there. [R-SYN-01] [R-SID-02]
+    /// Sends a query: a Serial Query if there is a resume point, else a Reset Query. [R-SYN-01] [R-SID-02]
     pub(super) fn ask(&mut self) {
         let Link::Up(connection) = &mut self.link else { return };
         let version = connection.negotiation.version();
         if let Some(resume_point) = &mut self.resume_point
             && self.is_probe
         {
-            // Whoever wants to know what changed rarely knows in which version the cache counts so.
+            // Callers rarely know the version to which a session and serial belong.
             resume_point.version = version;
         }
-        let since = self.resume_point.filter(|resume_point| resume_point.version == version && !self.resets_next);
+        let since = self.resume_point.filter(|from| from.version == version && !self.resets_next);
         let query = match since {
             Some(ResumePoint { session, serial, .. }) => Pdu::SerialQuery { session, serial },
             None => Pdu::ResetQuery,
@@ -61,11 +62,11 @@ impl ClientSession {
         connection.begun = self.now;
         connection.no_data = false;
         connection.notified = None;
-        let since = since.map(|resume_point| (resume_point.session, resume_point.serial));
+        let since = since.map(|from| (from.session, from.serial));
         self.events.push_back(ClientEvent::Asked { version, since });
     }
 
-    /// What a response to the query that was sent will change.
+    /// Returns the set that a response to the query will change.
     pub(super) fn base(&self, since: Option<ResumePoint>) -> Base {
         match (since, &self.data) {
             (None, data) => Base::Replace(data.as_ref().map(|data| data.image.clone())),
@@ -74,7 +75,7 @@ impl ClientSession {
         }
     }
 
-    /// Does what the time demands.
+    /// Handles timers that are due.
     pub(super) fn check_time(&mut self) {
         if self.data.as_ref().is_some_and(|data| data.expires() <= self.now) {
             self.flush(FlushReason::Expired); // [R-SYN-08]
@@ -88,7 +89,7 @@ impl ClientSession {
             Exchange::Idle(_) => {
                 let now = self.now;
                 if let Link::Up(connection) = &mut self.link {
-                    // A notify may have waited for this.
+                    // It may be due to a Serial Notify.
                     connection.notify_queried_at = Some(now);
                 }
                 self.ask();
@@ -106,18 +107,17 @@ impl ClientSession {
         }
     }
 
-    /// The cache says that it has another serial. [R-NEG-06] has been seen to.
+    /// Handles the serial of a Serial Notify. The caller has checked [R-NEG-06].
     pub(super) fn notified(&mut self, serial: crate::Serial) {
-        let held = self.resume_point.map(|resume_point| resume_point.serial);
+        let held = self.resume_point.map(|point| point.serial);
         let Link::Up(connection) = &mut self.link else { return };
         match &connection.exchange {
             Exchange::Idle(due) if held != Some(serial) => {
                 let due = *due;
                 self.events.push_back(ClientEvent::Notified(serial));
-                // A cache that names what it does not have is not asked without a pause.
-                let from = connection
-                    .notify_queried_at
-                    .map_or(self.now, |notify_queried_at| notify_queried_at.after(limits::NOTIFIED_QUERY_INTERVAL_MIN));
+                // A cache that announces a serial that it does not have is asked with pauses.
+                let from =
+                    connection.notify_queried_at.map_or(self.now, |at| at.after(limits::NOTIFIED_QUERY_INTERVAL_MIN));
                 if from > self.now {
                     connection.exchange = Exchange::Idle(from.min(due));
                 } else {
@@ -132,7 +132,7 @@ impl ClientSession {
         }
     }
 
-    /// There are no data: what is held stays, and the cache is asked again. [R-SYN-06]
+    /// The cache has no data: what is held stays, and the cache is asked again. [R-SYN-06]
     pub(super) fn no_data(&mut self) {
         let retry = Duration::from_secs(self.timing().retry().into());
         let Link::Up(connection) = &mut self.link else { return };
@@ -145,12 +145,13 @@ impl ClientSession {
         // With data it may begin another session.
         connection.session = None;
         connection.exchange = Exchange::Idle(self.now.after(pause));
-        // Periodic Reset Queries are what the texts ask for, whatever the router held.
+        // The specifications demand periodic Reset Queries, whatever the router held.
         self.resume_point = None;
         self.events.push_back(ClientEvent::NoData);
     }
 
-    /// The serial is too old or of another line: everything is asked for, and what is held stays until then. [R-SYN-05]
+    /// The cache has no changes since the serial: everything is asked for, and what is held stays until then.
+    /// [R-SYN-05]
     pub(super) fn cache_reset(&mut self) {
         self.resume_point = None;
         self.events.push_back(ClientEvent::CacheReset);
@@ -180,19 +181,19 @@ impl ClientSession {
         };
         let (complete, version): (Complete, Version) = (*complete, negotiation.version());
         match applied.outcome {
-            Ok(made) => self.updated(complete, version, made),
+            Ok(applied) => self.updated(complete, version, applied),
             Err(ResponseError { violation, copy }) => self.violated(violation, &copy),
         }
     }
 
-    fn updated(&mut self, complete: Complete, version: Version, made: AppliedSet) {
+    fn updated(&mut self, complete: Complete, version: Version, applied: AppliedSet) {
         let Complete { session, serial, timing, at } = complete;
-        // [R-SYN-02] Only here is the serial taken over.
+        // [R-SYN-02] Only here is the serial accepted.
         self.resume_point = Some(ResumePoint { version, session, serial });
-        self.refused = Arc::clone(&made.refused);
-        self.data = made.image.clone().map(|image| complete.into_data(image));
+        self.refused = Arc::clone(&applied.refused);
+        self.data = applied.image.clone().map(|image| complete.into_data(image));
         self.is_probe &= self.data.is_none();
-        self.events.push_back(ClientEvent::Updated(made.into_update(version, complete)));
+        self.events.push_back(ClientEvent::Updated(applied.into_update(version, complete)));
         let Link::Up(connection) = &mut self.link else { return };
         let notified = connection.notified.take();
         connection.exchange = Exchange::Idle(at.after(Duration::from_secs(timing.refresh().into())));
@@ -205,7 +206,7 @@ impl ClientSession {
         self.conclude();
     }
 
-    /// Lets go of the data, and of where they could be gone on from.
+    /// Drops the data and the resume point.
     pub(super) fn flush(&mut self, reason: FlushReason) {
         self.resume_point = None;
         if self.data.take().is_some() {

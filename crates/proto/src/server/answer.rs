@@ -22,7 +22,7 @@ pub(super) enum Query {
 }
 
 impl Query {
-    /// A query whose type and length have been judged.
+    /// Makes a query of octets whose type and length have been checked.
     pub(super) fn from_octets(octets: &[u8]) -> Query {
         match octets.first_chunk::<12>() {
             Some(octets) => Query::Serial(*octets),
@@ -39,19 +39,19 @@ impl Query {
 }
 
 impl ServerSession {
-    /// When a query is answered at the latest, if with an error.
+    /// Returns when a query is answered at the latest, be it with an error.
     pub(super) fn answer_due(&self, pending: &Pending) -> Moment {
         match (self.view.edition(), &self.phase) {
             (Err(Absent::NotYet), Phase::Open { profile, .. }) if !self.ended => {
                 pending.arrived.after(self.policy.hold(profile.version()))
             }
-            // A router that sends no more has gone, or is a script that waits.
+            // A router that has closed its side is gone, or is a script that waits for the answer.
             (Err(_), _) => pending.arrived,
             (Ok(_), _) => pending.wanted_since.unwrap_or(pending.arrived).after(limits::RESPONSE_WAIT_MAX),
         }
     }
 
-    /// Answers a query, or keeps it waiting. An output is what has to be done before anything else.
+    /// Answers a query, or keeps it waiting. An output has to be given out before anything else.
     pub(super) fn answer(&mut self, pending: Pending) -> Option<Output> {
         let Phase::Open { profile, router } = self.phase else { return None };
         let query = pending.query;
@@ -81,7 +81,8 @@ impl ServerSession {
         Output::Wait(self.deadline())
     }
 
-    /// Code 2 with the query's own version: a lower one would downgrade some routers for good. [C-NDA-01] [C-NEG-15]
+    /// Code 2 with the query's own version: a lower one would make some routers keep the lower version. [C-NDA-01]
+    /// [C-NEG-15]
     fn no_data(&mut self, profile: Profile, router: RouterState, query: &Query, absent: Absent) {
         let text = match absent {
             Absent::NotYet => "no data yet",
@@ -121,7 +122,7 @@ impl ServerSession {
             RouterState::Data(_) | RouterState::Nothing | RouterState::NoData => {}
         }
         let edition = self.view.edition().ok()?;
-        // [C-SID-06] [C-SID-07] Another cache's id, or one from before: the router starts anew.
+        // [C-SID-06] [C-SID-07] The id of another cache, or an older one: the router has to ask for everything.
         let lookup =
             if session == self.view.session(profile) { edition.lookup(profile, since) } else { Lookup::Unknown };
         let labels = self.labels(profile, edition.serial);
@@ -134,7 +135,7 @@ impl ServerSession {
             Lookup::Unknown | Lookup::Found(DeltaAnswer::TooLarge) => {
                 let serial = edition.serial;
                 if router == RouterState::NoData {
-                    // It has been told what to do, so there is nothing to notify it of.
+                    // The Cache Reset makes it ask, so no Serial Notify is owed.
                     self.phase = Phase::Open { profile, router: RouterState::Nothing };
                 }
                 self.outbox.extend_from_slice(&wire::cache_reset(profile.version()));
@@ -148,7 +149,7 @@ impl ServerSession {
         ResponseLabels { profile, session: self.view.session(profile), serial, timing: self.view.timing() }
     }
 
-    /// Nobody made what was wanted: code 1, which is about the cache and so carries no copy. [C-ERR-06]
+    /// The response was not built in time: code 1, which is about the cache and so carries no copy. [C-ERR-06]
     fn give_up(&mut self, profile: Profile) {
         self.report(profile.version(), ErrorCode::InternalError, None, &[], "the response could not be made in time");
         self.close(CloseReason::Internal);

@@ -1,10 +1,10 @@
-//! From octets to queries, and the judgement of everything that is not one.
+//! From octets to queries, and the handling of everything that is not one.
 //!
-//! A PDU is judged by its header as soon as that is complete. The order of the questions is that of the state machine
+//! A PDU is classified by its header as soon as that is complete. The order of the checks is that of the state machine
 //! in section 7 of 8210bis: Error Report, version, type, direction, length. [C-NEG-13]
 //!
-//! PDUs count in the order in which they came, however they were cut: what was asked for before an error is answered
-//! to its end, and the report stands behind that. Only a router's own Error Report ends a response early.
+//! PDUs are handled in the order in which they came, however they were cut: a query before an error is answered
+//! completely, and the Error Report follows. Only a router's own Error Report ends a response early.
 
 use super::answer::Query;
 use super::close::FatalError;
@@ -17,7 +17,7 @@ use crate::wire::{COPY_OCTETS_MAX, Header};
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-/// What a header means in the session's state.
+/// Class of a PDU by its header, in the session's state.
 enum QueryClass {
     /// A query of a version that is served.
     Query(Version, PduType),
@@ -27,13 +27,13 @@ enum QueryClass {
     RefusedQuery(Violation),
     /// Another PDU above our versions: likewise, with its header as copy and the rest passed over.
     RefusedPdu(Violation),
-    /// Fatal, and this many octets of the PDU belong into the report.
+    /// Fatal, and this many octets of the PDU are copied into the Error Report.
     Fatal(Violation, Version, usize),
 }
 
 impl ServerSession {
-    /// Takes octets that are one query, no more and no less, with nothing before them, as they mostly are. They need not be
-    /// kept for that. False if they are anything else: then nothing has happened.
+    /// Takes octets that are one query, no more and no less, with nothing before them, as they mostly are. They need
+    /// not be kept for that. False if they are anything else: then nothing has happened.
     pub(super) fn take_alone(&mut self, octets: &[u8]) -> bool {
         let (Phase::New { .. } | Phase::Open { .. }) = self.phase else { return false };
         if !self.input.is_empty() || self.skip > 0 || self.pending.is_some() {
@@ -48,7 +48,7 @@ impl ServerSession {
         true
     }
 
-    /// Takes what can be taken from the input; true if anything came of it.
+    /// Takes what can be taken from the input; true if the state changed.
     pub(super) fn read_input(&mut self) -> bool {
         let mut progress = false;
         while self.pending.is_none() && self.read_one() {
@@ -137,7 +137,7 @@ impl ServerSession {
         let version = match &self.phase {
             Phase::Open { profile, .. } => {
                 let session = profile.version();
-                // A router that was answered lower keeps its own version, in its queries.
+                // A router that was answered in a lower version keeps its own in its queries.
                 let taken_as_ours = self.first_query == FirstQuery::AnsweredLower
                     && header.version > session.octet()
                     && is_query(header);
@@ -199,7 +199,7 @@ impl ServerSession {
                 } else if crate::wire::check_length(header.length).is_ok() {
                     QueryClass::RefusedPdu(violation)
                 } else {
-                    // Nobody can tell where the next PDU begins.
+                    // The start of the next PDU is unknown.
                     QueryClass::Fatal(violation, max, HEADER_OCTETS)
                 })
             }
@@ -224,7 +224,7 @@ impl ServerSession {
         self.report(max, violation.code(max), Some(violation), &copy, &violation.to_string());
     }
 
-    /// Takes a query that has been judged.
+    /// Takes a query that has been classified.
     fn take_query(&mut self, version: Version, pdu_type: PduType, octets: &[u8]) {
         self.events.push(Event::Received(pdu_type));
         if let Phase::New { .. } = self.phase {
@@ -239,7 +239,7 @@ impl ServerSession {
     }
 }
 
-/// Whether type and length are those that a query has in every version.
+/// Returns whether type and length are those that a query has in every version.
 fn is_query(header: Header) -> bool {
     [(PduType::SerialQuery, 12), (PduType::ResetQuery, 8)]
         .iter()

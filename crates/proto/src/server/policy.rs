@@ -1,11 +1,11 @@
-//! What a cache is willing to do for a router: which versions and payload, and how long it waits for a query.
+//! The policy of a cache's sessions: versions, payload types, and times.
 
 use crate::limits;
 use crate::profile::Profile;
 use crate::version::{Version, VersionRange};
 use core::time::Duration;
 
-/// What a cache is willing to do for a router.
+/// Policy of a cache's sessions.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerPolicy {
     versions: VersionRange,
@@ -16,7 +16,7 @@ pub struct ServerPolicy {
     planned_stop: PlannedStop,
 }
 
-/// What a router of version 2 is told when the cache stops and will be back.
+/// Handling of routers of version 2 when the cache restarts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PlannedStop {
     /// Nothing: the connection ends in order.
@@ -25,10 +25,10 @@ pub(super) enum PlannedStop {
     CacheRestart,
 }
 
-/// What a first query of a version above ours gets.
+/// Handling of a first query of a version above the highest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AboveMax {
-    /// Code 4, and the router asks again: 8210bis section 7 leaves no choice.
+    /// Code 4, and the router asks again: 8210bis section 7 demands it.
     Refused,
     /// An answer in our highest version.
     AnsweredLower,
@@ -64,8 +64,8 @@ impl ServerPolicy {
         ServerPolicy { above: AboveMax::AnsweredLower, ..self }
     }
 
-    /// How long a router may take to its first query, instead of [`limits::FIRST_QUERY_WAIT_MAX`]. Once a query was refused for
-    /// its version, [`limits::NEXT_QUERY_WAIT_MAX`] counts.
+    /// Sets how long a router may take to its first query, instead of [`limits::FIRST_QUERY_WAIT_MAX`]. Once a query
+    /// was refused for its version, [`limits::NEXT_QUERY_WAIT_MAX`] applies.
     pub fn with_first_query(self, limit: Duration) -> ServerPolicy {
         ServerPolicy { first_query: limit, ..self }
     }
@@ -75,7 +75,7 @@ impl ServerPolicy {
         ServerPolicy { hold: Some(hold), ..self }
     }
 
-    /// Sends code 12 (Cache Restart) to version 2 at a planned stop, as 8210bis section 8.5 has it. Without it the
+    /// Sends code 12 (Cache Restart) to version 2 at a planned stop, as 8210bis section 8.5 recommends. Without it the
     /// connection ends in order: BIRD up to 2.19.2 and 3.3.2 takes the code for a fatal error and drops all its data.
     /// [C-RST-01]
     pub fn sending_cache_restart(self) -> ServerPolicy {
@@ -87,7 +87,7 @@ impl ServerPolicy {
         self.versions
     }
 
-    /// What a router of the highest version is sent: no other is sent more.
+    /// Returns the profile of the highest version, which has the most payload types.
     pub fn most(&self) -> Profile {
         self.profile(self.versions.max())
     }
@@ -100,7 +100,7 @@ impl ServerPolicy {
         self.first_query
     }
 
-    /// How long a query of this version is held while there are no data yet.
+    /// Returns how long a query of this version is held while there are no data yet.
     pub(super) fn hold(&self, version: Version) -> Duration {
         self.hold.unwrap_or(limits::QUERY_HOLD_MAX[version.index()])
     }
@@ -109,7 +109,7 @@ impl ServerPolicy {
         self.planned_stop
     }
 
-    /// What a router of a version is sent.
+    /// Returns the profile that a router of a version is sent.
     pub(super) fn profile(&self, version: Version) -> Profile {
         self.profiles[version.index()]
     }

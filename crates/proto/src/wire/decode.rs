@@ -21,7 +21,7 @@ pub enum Pdu<'a> {
     SerialQuery {
         /// The session that the router knows.
         session: SessionId,
-        /// What it holds.
+        /// The serial that it holds.
         serial: Serial,
     },
     /// Type 2.
@@ -76,7 +76,7 @@ pub struct ErrorReport<'a> {
     pub code: u16,
     /// The copy of the erroneous PDU, perhaps cut short.
     pub copy: &'a [u8],
-    /// The text: meant to be UTF-8, and not to be trusted to be.
+    /// The text: should be UTF-8, and may be anything.
     pub text: &'a [u8],
 }
 
@@ -160,7 +160,7 @@ fn prefix_pdu(
     max_len: u8,
     asn: u32,
 ) -> Result<Pdu<'static>, Violation> {
-    // [R-DAT-03] Version 2 checks host bits; the older texts say nothing, so there they are masked.
+    // [R-DAT-03] Version 2 checks host bits; the RFCs do not mention them, so there they are masked.
     let prefix = match version {
         Version::V0 | Version::V1 => Prefix::masked(addr, len),
         Version::V2 => Prefix::new(addr, len),
@@ -200,7 +200,7 @@ fn error_report(code: u16, mut body: BodyReader<'_>) -> Result<ErrorReport<'_>, 
     if body.rest.is_empty() { Ok(ErrorReport { code, copy, text }) } else { Err(Violation::MalformedErrorReport) }
 }
 
-/// The body of a PDU: what is left of it, and what to say if it ends too early.
+/// The body of a PDU: what is left of it, and its type and length for errors.
 struct BodyReader<'a> {
     rest: &'a [u8],
     pdu_type: PduType,
