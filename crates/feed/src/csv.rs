@@ -1,7 +1,6 @@
 //! CSV as validators write it: rpki-client, Routinator (`csv`, `csvcompat`, `csvext`), FORT, OctoRPKI, rpki-prover.
 //!
-//! The first line names the columns, in any order. It has VRPs only, and no way to say that it is complete but a last
-//! line that ends.
+//! The first line names the columns, in any order. It has VRPs only, and a complete file ends with a line end.
 
 use crate::error::{ReadError, Reason, unrecognised};
 use crate::rows::Rows;
@@ -12,13 +11,13 @@ use rtrcast_proto::{Asn, RouteOrigin};
 /// The longest line: no validator's has 1,000 octets, but for the URI in `csvext`.
 const LINE_OCTETS_MAX: usize = 64 * 1024;
 
-/// Lines before the first VRP; there are more if empty ones stand before the header.
+/// Lines before the first VRP; there are more if empty ones are before the header.
 const HEADER_LINES: usize = 1;
 
-/// The most columns that are looked at.
+/// The most columns that are read.
 const COLUMNS_MAX: usize = 16;
 
-/// What a column has.
+/// Content of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Column {
     Asn,
@@ -29,10 +28,10 @@ enum Column {
     Other,
 }
 
-/// Which column has what.
+/// Indices of the columns.
 #[derive(Clone, Debug)]
 pub(crate) struct CsvColumns {
-    /// All of them in their order; none if there is one that lines can't be read by at once.
+    /// All of them in order; none if one is of a kind that the fast reader does not support.
     plain: Option<Vec<Column>>,
     asn: usize,
     prefix: usize,
@@ -52,7 +51,7 @@ impl CsvColumns {
         let (asn, prefix) = (at(&["ASN"])?, at(&["IP Prefix", "Prefix"])?);
         let max_len = at(&["Max Length", "Max prefix length"]);
         let (anchor, expires, not_after) = (at(&["Trust Anchor"]), at(&["Expires"]), at(&["Not After"]));
-        let plain = (0..header.len()).map(|place| match Some(place) {
+        let plain = (0..header.len()).map(|index| match Some(index) {
             at if at == Some(asn) => Column::Asn,
             at if at == Some(prefix) => Column::Prefix,
             at if at == max_len => Column::MaxLen,
@@ -106,15 +105,15 @@ impl CsvReader {
         Ok(())
     }
 
-    /// Which column has what, once the first line has come.
+    /// Returns the columns, once the first line has come.
     pub(crate) fn columns(&self) -> Option<&CsvColumns> {
         self.columns.as_ref()
     }
 
-    /// The next octets, of which these lines were read already.
+    /// The next octets, of which these lines were read speculatively.
     pub(crate) fn push_speculated(&mut self, piece: &[u8], speculated: SpeculatedLines) -> Result<(), ReadError> {
         let SpeculatedLines { start, end, lines, rows } = speculated;
-        // It ends a line, so the next one begins where the stretch does.
+        // It ends a line, so the next one begins with the speculated lines.
         self.push(piece.get(..start).unwrap_or_default())?;
         let before = usize::try_from(self.lines).unwrap_or(usize::MAX);
         self.rows.append(rows, before - HEADER_LINES);
@@ -159,8 +158,8 @@ impl CsvReader {
         Ok(())
     }
 
-    /// Reads a line whose values stand as they are, with nothing around them; if it is none, or says something that makes
-    /// no sense, nothing has happened.
+    /// Reads a line whose values have no quotes or white space around them; false, and no change, if it is another one
+    /// or invalid.
     fn read_plain(&mut self, columns: &CsvColumns, line: &[u8]) -> bool {
         let Some(plain) = columns.plain.as_ref().and_then(|columns| PlainLine::of(columns, line)) else { return false };
         let PlainLine { asn, masked, max_len, anchor, expires } = plain;
@@ -207,7 +206,7 @@ impl CsvReader {
     }
 }
 
-/// What a line says.
+/// Values of a line.
 struct PlainLine<'a> {
     asn: Asn,
     masked: scalar::MaskedPrefix,
@@ -220,8 +219,8 @@ impl<'a> PlainLine<'a> {
     fn of(columns: &[Column], line: &'a [u8]) -> Option<PlainLine<'a>> {
         let (mut asn, mut masked, mut max_len, mut anchor, mut expires) = (None, None, None, "", NEVER);
         let mut rest = line;
-        for (place, column) in columns.iter().enumerate() {
-            if place > 0 {
+        for (index, column) in columns.iter().enumerate() {
+            if index > 0 {
                 rest = rest.strip_prefix(b",")?;
             }
             let value;
@@ -238,33 +237,33 @@ impl<'a> PlainLine<'a> {
                 Column::Other => {}
             }
         }
-        // More fields than columns are passed over like unknown ones.
+        // Further fields are ignored, like unknown ones.
         Some(PlainLine { asn: asn?, masked: masked?, max_len, anchor, expires })
     }
 }
 
-/// The fields of a line; more than are looked at are left out.
+/// Returns the fields of a line, up to the limit.
 fn fields(line: &[u8]) -> Vec<&[u8]> {
     line.split(|octet| *octet == b',').take(COLUMNS_MAX).map(unquoted).collect()
 }
 
-/// Whole lines in the middle of a piece, read before what stands in front of them has been.
+/// Whole lines in the middle of a piece, read before the octets in front of them.
 pub(crate) struct SpeculatedLines {
-    /// Where in the piece the first one begins.
+    /// Start of the first one in the piece.
     start: usize,
-    /// Where the last one ends.
+    /// End of the last one.
     end: usize,
     lines: u64,
     rows: Rows,
 }
 
 impl SpeculatedLines {
-    /// Reads the lines of a piece; none if there are none, or if the reader has to say what is wrong with them.
+    /// Reads the lines of a piece; none if there are none, or if one is invalid, so that the reader reports its error.
     pub(crate) fn read(piece: &[u8], columns: &CsvColumns) -> Option<SpeculatedLines> {
         let start = piece.iter().position(|octet| *octet == b'\n')? + 1;
         let end = piece.iter().rposition(|octet| *octet == b'\n')? + 1;
         let columns = Some(columns.clone());
-        // As if right behind the header: only that may have a byte order mark.
+        // As if right behind the header: only the header may have a byte order mark.
         let mut reader = CsvReader { columns, lines: HEADER_LINES as u64, ..CsvReader::new() };
         reader.push(piece.get(start..end)?).ok().filter(|()| !reader.rows.has_other_anchors())?;
         Some(SpeculatedLines { start, end, lines: reader.lines - HEADER_LINES as u64, rows: reader.rows })

@@ -1,5 +1,4 @@
-//! The reader of a file that is not compressed, or of what came of decompressing one: its format is recognised by its
-//! first octets.
+//! The reader of a file that is not compressed, or has been decompressed: its format is recognised by its first octets.
 
 use crate::error::{ReadError, Reason, unrecognised};
 use crate::rows::{Rows, Tally};
@@ -52,7 +51,7 @@ impl DocumentReader {
         pushed
     }
 
-    /// The file is complete: what was accepted of it.
+    /// The file is complete: returns the accepted entries.
     pub(crate) fn finish(self) -> Result<Rows, ReadError> {
         let mut rows = match self.format {
             DocumentFormat::Json(reader) => reader.finish()?,
@@ -61,7 +60,7 @@ impl DocumentReader {
             DocumentFormat::Unknown(start) => return Err(unrecognised(&start)),
         };
         rows.refuse_partial_aspas();
-        // A list of VRPs of which none makes sense is no empty one: it must not withdraw them all.
+        // A list of VRPs of which all are invalid is not empty: it must not withdraw them all.
         let Tally { refused_first, refused_vrp, .. } = rows.tally();
         let first = match rows.accepted() {
             0 => refused_first.first(),
@@ -77,7 +76,7 @@ impl DocumentReader {
     }
 }
 
-/// The format, once it shows: JSON by its first mark, CCR by the first octets of its DER, CSV by its first line.
+/// Recognises the format: JSON by its first character, CCR by the first octets of its DER, CSV by its first line.
 fn recognise(start: &[u8]) -> Option<DocumentFormat> {
     // A SEQUENCE with a long length, or with a short one and an OBJECT IDENTIFIER: no text has these octets.
     if let [0x30, 0x80..=0xFF, ..] | [0x30, 0x0E..=0x7F, 0x06, ..] = start {
@@ -94,7 +93,7 @@ fn recognise(start: &[u8]) -> Option<DocumentFormat> {
     }
 }
 
-/// Whether octets show what a file is that is not read, whatever follows them.
+/// Returns whether a file begins like a kind that is not read, whatever follows.
 fn is_unmistakable(start: &[u8]) -> bool {
     matches!(Compression::of(start), Start::Compressed(_))
         || OtherKind::of_binary(start).is_some()

@@ -1,4 +1,4 @@
-//! Reads what a validator wrote, whatever its format and compression: both are recognised by the content.
+//! Reader of validators' files of any format and compression: both are recognised by the content.
 
 use crate::document::{DocumentFormat, DocumentReader};
 use crate::error::{ReadError, VALUE_OCTETS_MAX, unrecognised};
@@ -12,7 +12,7 @@ pub struct Reader {
 }
 
 enum ReaderContent {
-    /// Not enough has come to know whether it is compressed.
+    /// Too few octets have come to recognise compression.
     Unknown(Vec<u8>),
     Plain(DocumentReader),
     Compressed(Box<compressed::CompressedReader>),
@@ -60,8 +60,8 @@ impl Reader {
         }
     }
 
-    /// How pieces of the file can be read before their turn, once that is known; never for a file that is compressed, or
-    /// of which only the whole makes sense.
+    /// Returns how to read pieces of the file speculatively, once that is known; none for a file that is compressed, or
+    /// that can only be read as a whole.
     pub fn prefetch(&self) -> Option<Prefetch> {
         match &self.content {
             ReaderContent::Plain(DocumentReader { format: DocumentFormat::Json(_) }) => {
@@ -74,7 +74,7 @@ impl Reader {
         }
     }
 
-    /// The next octets of the file, read already as far as that could be done before their turn. It comes to the same as
+    /// The next octets of the file, which may have been read speculatively. The result is the same as of
     /// [`push`](Reader::push) with them.
     pub fn push_speculated(&mut self, piece: &[u8], speculated: Option<Speculated>) -> Result<(), ReadError> {
         match (&mut self.content, speculated) {
@@ -90,7 +90,7 @@ impl Reader {
         }
     }
 
-    /// The file is complete: what was accepted of it.
+    /// The file is complete: returns the accepted entries.
     pub fn finish(self) -> Result<Rows, ReadError> {
         match self.content {
             ReaderContent::Plain(reader) => reader.finish(),
@@ -100,14 +100,14 @@ impl Reader {
     }
 }
 
-/// How a piece of a file can be read before its turn, by another thread say, so that several processors read one file.
+/// Speculative reading of a piece of a file, by another thread say, so that several processors read one file.
 ///
 /// ```
 /// # let document = [br#"{"roas": ["#.as_slice(), &br#"{"asn": 1, "prefix": "192.0.2.0/24"},"#.repeat(9), b"{}]}"].concat();
 /// let (first, second) = document.split_at(document.len() / 2);
 /// let mut reader = rtrcast_feed::Reader::new();
 /// reader.push(first)?;
-/// let speculated = reader.ahead().and_then(|ahead| ahead.read(second));
+/// let speculated = reader.prefetch().and_then(|prefetch| prefetch.read(second));
 /// reader.push_speculated(second, speculated)?;
 /// # assert_eq!(reader.finish()?.accepted(), 9);
 /// # Ok::<(), rtrcast_feed::ReadError>(())
@@ -122,7 +122,8 @@ enum PrefetchFormat {
 }
 
 impl Prefetch {
-    /// Reads what can be understood of a piece without what is before it; nothing of a piece of more than a mebibyte.
+    /// Reads as much of a piece as is possible without the octets before it; nothing of a piece of more than a
+    /// mebibyte.
     pub fn read(&self, piece: &[u8]) -> Option<Speculated> {
         if piece.len() > VALUE_OCTETS_MAX {
             return None;
@@ -135,7 +136,7 @@ impl Prefetch {
     }
 }
 
-/// What was read of a piece before its turn.
+/// Entries of a piece that were read speculatively.
 pub struct Speculated(SpeculatedContent);
 
 enum SpeculatedContent {

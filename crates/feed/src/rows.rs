@@ -1,4 +1,4 @@
-//! What a reader accepted, in the order of the file, and how it becomes a sorted [`Table`].
+//! Accepted entries in the order of the file, and how they become a sorted [`Table`].
 //!
 //! A VRP is packed into 16 octets (IPv4) or 32 (IPv6) whose numeric order is the order of an image reversed, so that
 //! sorting a million of them compares integers.
@@ -8,20 +8,20 @@ use rtrcast_proto::{Asn, Aspa, Image, ImageSink, ImageWriter, Prefix, Providers,
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// Entries that a file had and that are not served, each with its place and reason; more are only counted.
+/// Refused entries that are kept with their position and reason; more are only counted.
 const REFUSED_KEPT_MAX: usize = 10;
 
-/// Names of trust anchors that are kept; further ones all go by the last name, `other`.
+/// Names of trust anchors that are kept; further ones all get the last name, `other`.
 const TRUST_ANCHORS_MAX: usize = 255;
 
-/// An entry of a file that was passed over.
+/// An entry of a file that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedEntry {
-    /// The list that it stands in, or `line`.
+    /// The list that it is in, or `line`.
     pub member: &'static str,
-    /// Its place there, counted from 0; of a line its number, counted from 1.
+    /// Its index there, counted from 0; of a line its number, counted from 1.
     pub index: usize,
-    /// What is wrong with it.
+    /// The error.
     pub reason: String,
 }
 
@@ -34,15 +34,15 @@ impl std::fmt::Display for RefusedEntry {
 /// The lists whose entries are VRPs, and the lines of a CSV.
 const MEMBERS_OF_VRPS: [&str; 2] = ["roas", "line"];
 
-/// The values that half of an IPv4 address may have.
+/// Number of values of half of an IPv4 address.
 const HALVES: usize = 1 << 16;
 
-/// What was counted while a file was read.
+/// Numbers of entries in a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Entries of all kinds.
     pub entries: usize,
-    /// Entries that were passed over.
+    /// Entries that were refused.
     pub refused: usize,
     /// The first few of them.
     pub refused_first: Vec<RefusedEntry>,
@@ -74,19 +74,19 @@ struct RouterKeyRow {
 struct AspaRow {
     providers: Providers,
     expires: u32,
-    /// Where the customer first stood, to name it should all its ASPAs be refused.
+    /// Position of the customer's first entry, for the message should all its ASPAs be refused.
     position: (&'static str, usize),
-    /// Whether one of the customer's entries made no sense: the others would be a part of its providers.
+    /// True if one of the customer's entries was invalid: the others would be a part of its providers.
     partial: bool,
 }
 
 impl Rows {
-    /// What was counted.
+    /// Returns the numbers of entries.
     pub fn tally(&self) -> &Tally {
         &self.tally
     }
 
-    /// How many entries were accepted; equal ones count each.
+    /// Returns how many entries were accepted; equal ones count each.
     pub fn accepted(&self) -> usize {
         self.tally.entries - self.tally.refused
     }
@@ -105,7 +105,7 @@ impl Rows {
         self.tally.entries += 1;
     }
 
-    /// Counts an entry, and notes why it was refused if it was.
+    /// Counts an entry, and records the reason if it was refused.
     pub(crate) fn finish_entry(&mut self, member: &'static str, index: usize, outcome: Result<(), String>) {
         self.count_entry();
         if let Err(reason) = outcome {
@@ -113,17 +113,17 @@ impl Rows {
         }
     }
 
-    /// Whether it has more trust anchors than can be told apart: then it matters in which order they come.
+    /// Returns whether it has more trust anchors than can be numbered: then their order matters.
     pub(crate) fn has_other_anchors(&self) -> bool {
         self.trust_anchors.len() > TRUST_ANCHORS_MAX
     }
 
-    /// Adds VRPs that were read apart. Their places were counted from where so many entries are before them.
+    /// Adds VRPs that were read speculatively. Their indices start behind `entries_before` entries.
     pub(crate) fn append(&mut self, vrps: Rows, entries_before: usize) {
         let Rows { ipv4, ipv6, router_keys, aspas, trust_anchors, timestamps: _, tally } = vrps;
         debug_assert!(router_keys.is_empty() && aspas.is_empty(), "only VRPs are read apart");
         let anchors: Vec<u8> = trust_anchors.iter().map(|name| self.anchor(name)).collect();
-        let is_same = anchors.iter().enumerate().all(|(place, anchor)| usize::from(*anchor) == place);
+        let is_same = anchors.iter().enumerate().all(|(index, anchor)| usize::from(*anchor) == index);
         let renumbered = |rest: u128| match anchors.get(usize::from(rest.to_be_bytes()[15])) {
             Some(anchor) => rest & !0xFF | u128::from(*anchor),
             None => rest,
@@ -145,12 +145,12 @@ impl Rows {
         self.tally.refused_first.extend(refused.map(behind));
     }
 
-    /// Whether not a single VRP was accepted.
+    /// Returns whether not a single VRP was accepted.
     pub(crate) fn has_no_vrps(&self) -> bool {
         self.ipv4.is_empty() && self.ipv6.is_empty()
     }
 
-    /// What the file says of its own age.
+    /// Returns what the file says of its own age.
     pub(crate) fn set_timestamps(&mut self, timestamps: Timestamps) {
         self.timestamps = timestamps;
     }
@@ -159,10 +159,10 @@ impl Rows {
         self.tally.masked += 1;
     }
 
-    /// The number that stands for a trust anchor's name. There are five in the world, so a list is searched.
+    /// Returns the number of a trust anchor's name. There are five in the world, so a list is searched.
     pub(crate) fn anchor(&mut self, name: &str) -> u8 {
-        let place = match self.trust_anchors.iter().position(|known| known == name) {
-            Some(place) => place,
+        let index = match self.trust_anchors.iter().position(|known| known == name) {
+            Some(index) => index,
             None if self.trust_anchors.len() < TRUST_ANCHORS_MAX => {
                 self.trust_anchors.push(name.to_owned());
                 self.trust_anchors.len() - 1
@@ -173,7 +173,7 @@ impl Rows {
                 TRUST_ANCHORS_MAX
             }
         };
-        u8::try_from(place).unwrap_or(u8::MAX)
+        u8::try_from(index).unwrap_or(u8::MAX)
     }
 
     pub(crate) fn origin(&mut self, origin: &RouteOrigin, expires: u32, anchor: u8) {
@@ -205,7 +205,7 @@ impl Rows {
         row.expires = row.expires.max(expires);
     }
 
-    /// Notes that an entry of a customer was refused: none of its ASPAs is served then. [C-ASP-06]
+    /// Records that an entry of a customer was refused: none of its ASPAs is served then. [C-ASP-06]
     pub(crate) fn refuse_customer(&mut self, customer: Asn, position: (&'static str, usize)) {
         self.aspa(customer, &[], 0, position);
         if let Some(row) = self.aspas.get_mut(&customer.0) {
@@ -219,7 +219,7 @@ impl Rows {
         let mut refused = Vec::new();
         self.aspas.retain(|customer, row| {
             let count = row.providers.union().len();
-            // A customer of which nothing else came has been refused by its entry.
+            // A customer without other entries has been refused by its entry.
             let reason = match count {
                 0 => None,
                 _ if row.partial => Some("another of its entries was refused".to_owned()),
@@ -308,8 +308,8 @@ impl Rows {
     }
 }
 
-/// Sorts IPv4 rows from the largest to the smallest. Many that are in no order, as those of a CCR, are laid out by the first
-/// half of their addresses first: what is left to compare are a few neighbours each.
+/// Sorts IPv4 rows from the largest to the smallest. Many that are in no order, as those of a CCR, are first
+/// distributed by the first half of their addresses: then only a few have to be compared with each other.
 fn sort_ipv4(rows: &mut Vec<u128>) {
     let is_by_address = rows.is_sorted_by_key(|row| *row >> 88) || rows.is_sorted_by_key(|row| !(*row >> 88));
     if rows.len() < HALVES || is_by_address {
@@ -321,14 +321,14 @@ fn sort_ipv4(rows: &mut Vec<u128>) {
         next.get_mut(half(*row)).into_iter().for_each(|count| *count += 1);
     }
     let mut start = 0;
-    for place in &mut next {
-        (*place, start) = (start, start + *place);
+    for slot in &mut next {
+        (*slot, start) = (start, start + *slot);
     }
     let mut laid_out = vec![0; rows.len()];
     for row in rows.iter() {
-        if let Some(place) = next.get_mut(half(*row)) {
-            laid_out.get_mut(*place).into_iter().for_each(|at| *at = *row);
-            *place += 1;
+        if let Some(slot) = next.get_mut(half(*row)) {
+            laid_out.get_mut(*slot).into_iter().for_each(|at| *at = *row);
+            *slot += 1;
         }
     }
     let neighbours = laid_out.chunk_by_mut(|a, b| half(*a) == half(*b));
@@ -336,8 +336,8 @@ fn sort_ipv4(rows: &mut Vec<u128>) {
     *rows = laid_out;
 }
 
-/// Sorts rows from the largest to the smallest. Validators sort by address as well, if in another order for the rest: then
-/// only the rows of each address have to be sorted.
+/// Sorts rows from the largest to the smallest. Validators sort by address as well, if in another order for the rest:
+/// then only the rows of each address have to be sorted.
 fn sort_descending<Row: Ord>(rows: &mut [Row], addr: impl Fn(&Row) -> u128) {
     if rows.is_sorted_by(|a, b| addr(a) <= addr(b)) {
         rows.reverse();

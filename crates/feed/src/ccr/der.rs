@@ -1,6 +1,6 @@
 //! The Distinguished Encoding Rules (X.690 section 10), read strictly: one value has one encoding.
 //!
-//! Nothing is copied: a [`DerCursor`] stands somewhere in the octets and knows where in the file that is.
+//! Nothing is copied: a [`DerCursor`] has the remaining octets and their offset in the file.
 
 use crate::scalar;
 
@@ -22,12 +22,12 @@ pub(super) const fn explicit(number: u8) -> u8 {
     0xA0 | number
 }
 
-/// Whether a tag is one of a context, and not of ASN.1 itself.
+/// Returns whether a tag is one of a context, and not of ASN.1 itself.
 pub(super) fn is_of_context(tag: u8) -> bool {
     tag & 0xC0 == 0x80
 }
 
-/// The number of a context's tag; 31 where it stands in further octets.
+/// The number of a context's tag; 31 where it is in further octets.
 pub(super) fn number(tag: u8) -> u8 {
     tag & 0x1F
 }
@@ -40,11 +40,11 @@ const LONG_TAG_OCTETS_MAX: usize = 4;
 pub(super) struct DerError {
     /// The octet in the file, counted from 0.
     pub(super) at: usize,
-    /// What is wrong, so that "at byte 5" may follow.
+    /// The error, so that "at byte 5" may follow.
     pub(super) what: String,
 }
 
-/// Whether the file ends before its outermost value does, as one that is still being written.
+/// Returns whether the file ends before its outermost value does, as one that is still being written.
 pub(super) fn is_cut(file: &[u8]) -> bool {
     let mut cursor = DerCursor::new(file);
     match cursor.octet("").and_then(|_| cursor.length("")) {
@@ -53,7 +53,7 @@ pub(super) fn is_cut(file: &[u8]) -> bool {
     }
 }
 
-/// A place among the values of one frame.
+/// A position among the values of one constructed value.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DerCursor<'a> {
     rest: &'a [u8],
@@ -67,14 +67,14 @@ pub(super) struct Element<'a> {
     pub(super) tag: u8,
     /// Tag, length and content.
     pub(super) whole: &'a [u8],
-    /// The values within, if it is a frame for values.
+    /// The values within, if it is a constructed value.
     pub(super) content: DerCursor<'a>,
-    /// Where it begins.
+    /// Its offset.
     pub(super) at: usize,
 }
 
 impl Element<'_> {
-    /// That it breaks a rule.
+    /// Makes an error at this value.
     pub(super) fn wrong(&self, what: impl Into<String>) -> DerError {
         DerError { at: self.at, what: what.into() }
     }
@@ -86,12 +86,12 @@ impl<'a> DerCursor<'a> {
         DerCursor { rest: file, at: 0 }
     }
 
-    /// Where the next value begins.
+    /// Returns where the next value begins.
     pub(super) fn at(&self) -> usize {
         self.at
     }
 
-    /// Whether there are no more values.
+    /// Returns whether there are no more values.
     pub(super) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
@@ -101,12 +101,12 @@ impl<'a> DerCursor<'a> {
         self.rest.first().copied()
     }
 
-    /// That something is wrong with the next value.
+    /// Makes an error at the next value.
     pub(super) fn wrong(&self, what: impl Into<String>) -> DerError {
         DerError { at: self.at, what: what.into() }
     }
 
-    /// That there are no more values.
+    /// Checks that there are no more values.
     pub(super) fn end(&self, frame: &str) -> Result<(), DerError> {
         if self.rest.is_empty() { Ok(()) } else { Err(self.wrong(format!("something follows the end of {frame}"))) }
     }
@@ -135,7 +135,7 @@ impl<'a> DerCursor<'a> {
         }
         let length = self.length(name)?;
         let Some((content, rest)) = self.rest.split_at_checked(length) else {
-            return Err(start.wrong(format!("{name} is longer than what it stands in")));
+            return Err(start.wrong(format!("{name} is longer than the value that contains it")));
         };
         let content = DerCursor { rest: content, at: self.at };
         *self = DerCursor { rest, at: self.at + length };
@@ -208,13 +208,13 @@ impl<'a> DerCursor<'a> {
     pub(super) fn bits_128(&mut self, name: &str) -> Result<(u128, u8), DerError> {
         let element = self.take(BIT_STRING, name)?;
         let Some((unused @ 0..=7, octets)) = element.content.rest.split_first() else {
-            return Err(element.wrong(format!("{name} does not say how many of its bits are unused")));
+            return Err(element.wrong(format!("{name} has no valid count of unused bits")));
         };
         let mut padded = [0; 16];
-        let Some(place) = padded.get_mut(..octets.len()) else {
+        let Some(slot) = padded.get_mut(..octets.len()) else {
             return Err(element.wrong(format!("{name} has more than 128 bits")));
         };
-        place.copy_from_slice(octets);
+        slot.copy_from_slice(octets);
         let last = octets.last().copied().unwrap_or(0);
         if (octets.is_empty() && *unused > 0) || u16::from(last) & ((1 << unused) - 1) != 0 {
             return Err(element.wrong(format!("{name} has unused bits that are not zero")));

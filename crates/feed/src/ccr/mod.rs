@@ -1,12 +1,12 @@
-//! The Canonical Cache Representation (draft-ietf-sidrops-rpki-ccr-11): what a validator knows, in DER.
+//! The Canonical Cache Representation (draft-ietf-sidrops-rpki-ccr-11): the state of a validator, in DER.
 //!
-//! Each list in it has a hash and one order only, and a file that breaks any rule is refused as a whole: what has been
-//! damaged or put together wrongly says nothing certain. Lists that hold no payload are checked like the others.
+//! Each list in it has a hash and one order only, and a file that breaks any rule is refused as a whole: of a damaged
+//! file no part can be trusted. Lists that hold no payload are checked like the others.
 //!
 //! It names no trust anchors and no expiry of single VRPs; when it was made is all that is known of its age. [CC-08]
 //!
-//! `der.rs` knows DER, `payload.rs` the lists that become payload, `provenance.rs` the others, and this file what holds
-//! them together.
+//! `der.rs` reads DER, `payload.rs` the lists that become payload, `provenance.rs` the others, and this file the
+//! structure around them.
 
 mod der;
 mod payload;
@@ -52,7 +52,7 @@ impl CcrReader {
         Ok(())
     }
 
-    /// The file is complete: what is in it.
+    /// The file is complete: returns its entries.
     pub(crate) fn finish(self) -> Result<Rows, ReadError> {
         if der::is_cut(&self.file) {
             return Err(ReadError::in_binary(self.file.len() as u64, Reason::Truncated));
@@ -69,11 +69,11 @@ impl CcrReader {
     }
 }
 
-/// Whether the file says anything of VRPs. [CC-10]
+/// Presence of the VRPs element. [CC-10]
 enum Vrps {
-    /// It says which there are, if any.
+    /// It is there, and may be empty.
     Represented,
-    /// It does not say whether there are any.
+    /// It is not there, so that the VRPs are unknown.
     NotRepresented,
 }
 
@@ -82,7 +82,7 @@ fn read(file: &[u8], rows: &mut Rows) -> Result<Vrps, DerError> {
     if let Some(explicit_version) = ccr.tag().filter(|tag| *tag == explicit(0)) {
         let mut version = ccr.take(explicit_version, "version")?.content;
         return Err(match version.unsigned_32("version")? {
-            0 => version.wrong("version 0, which DER leaves out, stands"),
+            0 => version.wrong("version 0, which DER omits, is present"),
             number => version.wrong(format!("unknown version {number}")),
         });
     }
@@ -126,7 +126,7 @@ fn representation(file: &[u8]) -> Result<DerCursor<'_>, DerError> {
     Ok(ccr)
 }
 
-/// Takes the state with a number, if it stands next.
+/// Takes the state with a number, if it is next.
 fn state<'a>(ccr: &mut DerCursor<'a>, number: u8, name: &str) -> Result<Option<DerCursor<'a>>, DerError> {
     if ccr.tag() != Some(explicit(number)) {
         return Ok(None);
@@ -145,7 +145,9 @@ fn read_extensions(mut ccr: DerCursor<'_>) -> Result<(), DerError> {
             return Err(element.wrong(format!("an extension has tag {tag:#04x}")));
         }
         if der::number(tag) <= LAST_STATE {
-            return Err(element.wrong(format!("element [{}] stands twice, too late or wrongly", der::number(tag))));
+            return Err(
+                element.wrong(format!("element [{}] is duplicate, out of order or malformed", der::number(tag)))
+            );
         }
     }
     Ok(())
@@ -163,7 +165,7 @@ fn check_hash(state: &mut DerCursor<'_>, list: &Element<'_>, name: &str) -> Resu
     }
 }
 
-/// Whether a value is larger than the last one, which it then replaces.
+/// Returns whether a value is larger than the last one, which it then replaces.
 fn ascends<T: PartialOrd + Copy>(last: &mut Option<T>, value: T) -> bool {
     last.replace(value).is_none_or(|last| last < value)
 }

@@ -100,7 +100,7 @@ fn read_addresses(
     Ok(())
 }
 
-/// A maximum length, which stands only if it is another than the prefix's own. [CC-05]
+/// Reads a maximum length, which is there only if it differs from the prefix length. [CC-05]
 fn max_len(address: &mut DerCursor<'_>, len: u8, family: AddressFamily) -> Result<u8, DerError> {
     let at = *address;
     let value = address.unsigned_32("maxLength")?;
@@ -114,21 +114,21 @@ fn max_len(address: &mut DerCursor<'_>, len: u8, family: AddressFamily) -> Resul
 pub(super) fn read_aspas(mut state: DerCursor<'_>, rows: &mut Rows) -> Result<(), DerError> {
     let list = state.take(SEQUENCE, "aps")?;
     check_hash(&mut state, &list, "vaps")?;
-    let (mut sets, mut last, mut place, mut providers) = (list.content, None, 0, Vec::new());
+    let (mut sets, mut last, mut index, mut providers) = (list.content, None, 0, Vec::new());
     while !sets.is_empty() {
         let mut set = sets.sequence("an ASPAPayloadSet")?;
         let at = set;
         let customer = set.unsigned_32("customerASID")?;
         if customer == 0 {
-            return Err(at.wrong("customer AS0 stands"));
+            return Err(at.wrong("customer AS0 is invalid"));
         }
         if !ascends(&mut last, customer) {
             return Err(at.wrong(format!("customer AS{customer} of vaps is out of order")));
         }
         read_providers(set, customer, &mut providers)?;
         rows.count_entry();
-        rows.aspa(Asn(customer), &providers, NEVER, ("vaps", place));
-        place += 1;
+        rows.aspa(Asn(customer), &providers, NEVER, ("vaps", index));
+        index += 1;
     }
     Ok(())
 }
@@ -156,7 +156,7 @@ fn read_providers(mut set: DerCursor<'_>, customer: u32, providers: &mut Vec<[u8
 pub(super) fn read_router_keys(mut state: DerCursor<'_>, rows: &mut Rows) -> Result<(), DerError> {
     let list = state.take(SEQUENCE, "rksets")?;
     check_hash(&mut state, &list, "rks")?;
-    let (mut sets, mut last, mut place) = (list.content, None, 0);
+    let (mut sets, mut last, mut index) = (list.content, None, 0);
     while !sets.is_empty() {
         let mut set = sets.sequence("a RouterKeySet")?;
         let at = set;
@@ -173,14 +173,14 @@ pub(super) fn read_router_keys(mut state: DerCursor<'_>, rows: &mut Rows) -> Res
             if !ascends(&mut last_ski, ski) {
                 return Err(at.wrong(format!("a router key of AS{asn} is out of order")));
             }
-            take_router_key(ski, Asn(asn), spki, place, rows);
-            place += 1;
+            take_router_key(ski, Asn(asn), spki, index, rows);
+            index += 1;
         }
     }
     Ok(())
 }
 
-/// A key identifier and a SubjectPublicKeyInfo (RFC 5280 section 4.1), whose key itself is not looked at.
+/// A key identifier and a SubjectPublicKeyInfo (RFC 5280 section 4.1), whose key itself is not checked.
 fn read_router_key<'a>(keys: &mut DerCursor<'a>) -> Result<([u8; 20], &'a [u8]), DerError> {
     let mut key = keys.sequence("a RouterKey")?;
     let ski = key.octets("ski")?;
@@ -194,13 +194,13 @@ fn read_router_key<'a>(keys: &mut DerCursor<'a>) -> Result<([u8; 20], &'a [u8]),
 }
 
 /// A key that is too large for a PDU breaks no rule of the file, and is passed over.
-fn take_router_key(ski: [u8; 20], asn: Asn, spki: &[u8], place: usize, rows: &mut Rows) {
+fn take_router_key(ski: [u8; 20], asn: Asn, spki: &[u8], index: usize, rows: &mut Rows) {
     rows.count_entry();
     match RouterKey::new(ski, asn, spki) {
         Ok(_) => {
             let anchor = rows.anchor("");
             rows.router_key(ski, asn, spki.to_vec(), NEVER, anchor);
         }
-        Err(error) => rows.refuse("rks", place, error.to_string()),
+        Err(error) => rows.refuse("rks", index, error.to_string()),
     }
 }

@@ -1,5 +1,5 @@
-//! The lists of a Canonical Cache Representation that say where its payload comes from: manifests and trust anchors.
-//! They are checked, and nothing of them is kept.
+//! The lists of a Canonical Cache Representation with the origin of its payload: manifests and trust anchors. They are
+//! checked, and nothing of them is kept.
 
 use super::check_hash;
 use super::der::{DerCursor, DerError, OBJECT_IDENTIFIER, SEQUENCE, is_of_context};

@@ -1,26 +1,26 @@
-//! The frame of gzip (RFC 1952): members one behind the other, each with a header, a deflated body, and a checksum and a
-//! length at its end.
+//! The frame of gzip (RFC 1952): members one behind the other, each with a header, a deflated body, and a checksum and
+//! a length at its end.
 //!
-//! The frame is read here, rather than by the crate that inflates, because a file that ends within a member is to be told
-//! apart from one that is damaged, wherever it was cut.
+//! The frame is read here, rather than by the crate that inflates, because a file that ends within a member differs
+//! from a damaged one, wherever it was cut.
 
 use super::DecodeStep;
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
-/// The first octets of a member: the two that gzip is known by, and the only compression there is.
+/// The first octets of a member: the two of gzip, and the only compression method there is.
 const MAGIC: [u8; 3] = [0x1F, 0x8B, 8];
 /// Octets of a header that are always there.
 const HEAD_OCTETS: usize = 10;
-/// Where among them the flags stand.
+/// Index of the flags among them.
 const FLAGS_AT: usize = 3;
-/// What of a header may be there or not.
+/// Flags of the optional parts of a header.
 const HEADER_SUM: u8 = 1 << 1;
 const EXTRA: u8 = 1 << 2;
 const NAME: u8 = 1 << 3;
 const COMMENT: u8 = 1 << 4;
 const RESERVED: u8 = 0b1110_0000;
 
-/// Where in a member the reader is.
+/// Position of the reader in a member.
 #[derive(Clone, Copy, Debug)]
 enum GzipPart {
     /// In the octets that are always there: so many came.
@@ -46,7 +46,7 @@ enum GzipPart {
 /// The members of a file, one behind the other.
 pub(super) struct GzipMembers {
     part: GzipPart,
-    /// What is still to come of the header.
+    /// Parts of the header that are still to come.
     flags: u8,
     inflate: Decompress,
     /// The checksum and length of what the body held.
@@ -65,7 +65,7 @@ impl GzipMembers {
         }
     }
 
-    /// Whether the file may end here.
+    /// Returns whether the file may end here.
     pub(super) fn is_complete(&self) -> bool {
         matches!(self.part, GzipPart::Between)
     }
@@ -79,7 +79,7 @@ impl GzipMembers {
             }
             match self.framing(*octet) {
                 Ok(part) => self.part = part,
-                // What came before is a step of its own, so that the next one says where it is wrong.
+                // The octets before are a step of their own, so that the next one has the position of the error.
                 Err(_) if taken > 0 => break,
                 Err(what) => return Err(what),
             }
@@ -105,13 +105,13 @@ impl GzipMembers {
         Ok(DecodeStep { taken, made })
     }
 
-    /// Takes an octet that is not of the body; says where that leads.
+    /// Takes an octet that is not of the body, and returns the next position.
     fn framing(&mut self, octet: u8) -> Result<GzipPart, String> {
         Ok(match self.part {
             GzipPart::Between => {
                 self.inflate.reset(false);
                 self.sum.reset();
-                self.head(0, octet).map_err(|_| "behind a member comes something that is none".to_owned())?
+                self.head(0, octet).map_err(|_| "the data behind a member are not another one".to_owned())?
             }
             GzipPart::Head(came) => self.head(came, octet)?,
             GzipPart::ExtraLength(None) => GzipPart::ExtraLength(Some(octet)),
@@ -131,7 +131,7 @@ impl GzipMembers {
 
     fn head(&mut self, came: usize, octet: u8) -> Result<GzipPart, String> {
         if MAGIC.get(came).is_some_and(|magic| *magic != octet) {
-            return Err("the header is none of gzip's".to_owned());
+            return Err("the header is not gzip's".to_owned());
         }
         if came == FLAGS_AT {
             self.flags = octet;
@@ -160,8 +160,8 @@ impl GzipMembers {
     }
 
     fn trailer(&mut self, came: usize, octet: u8) -> Result<GzipPart, String> {
-        if let Some(place) = self.trailer.get_mut(came) {
-            *place = octet;
+        if let Some(slot) = self.trailer.get_mut(came) {
+            *slot = octet;
         }
         if came + 1 < self.trailer.len() {
             return Ok(GzipPart::Trailer(came + 1));

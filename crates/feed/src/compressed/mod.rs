@@ -1,8 +1,7 @@
 //! Files that are compressed, by gzip, zstd or xz.
 //!
-//! What comes of a piece goes on to the reader of the format at once, so that memory is bounded however much a file
-//! grows by decompression; its whole size has a limit too. A compressed file within a compressed one is nothing that
-//! anybody writes, and not recognised.
+//! Decompressed octets go to the reader of the format at once, so that memory is bounded however much a file grows by
+//! decompression; its whole size has a limit too. A compressed file within a compressed one is not recognised.
 
 mod gzip;
 mod xz;
@@ -16,14 +15,14 @@ use zstd::stream::raw::{DParameter, InBuffer, Operation, OutBuffer};
 /// The most octets that may come of decompressing a file: twenty times the JSON of the whole world.
 pub(crate) const DECOMPRESSED_OCTETS_MAX: u64 = 2 * 1024 * 1024 * 1024;
 
-/// How much is decompressed at a time.
+/// Octets that are decompressed at a time.
 const PIECE_OCTETS: usize = 64 * 1024;
 
 /// zstd looks back over at most two to the power of this many octets, which have to be held: 128 MiB. A file that wants
 /// more is refused; no level of its program does unless asked to.
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
-/// What one step of decompressing did.
+/// Result of one step of decompressing.
 #[derive(Clone, Copy, Debug)]
 struct DecodeStep {
     /// Octets that it took.
@@ -35,7 +34,7 @@ struct DecodeStep {
 /// Reads one compressed file.
 pub(crate) struct CompressedReader {
     decoder: Decoder,
-    /// Where the decoder writes.
+    /// Buffer that the decoder writes to.
     piece: Box<[u8]>,
     /// Octets of the file that were taken.
     taken: u64,
@@ -84,14 +83,14 @@ impl CompressedReader {
                 return Err(ReadError { base: OffsetBase::Decompressed, ..ReadError::in_binary(self.made, reason) });
             }
             self.content.push(piece).map_err(decompressed)?;
-            // Where the piece is full, more may be waiting in the decoder.
+            // If the piece is full, the decoder may hold more.
             if rest.is_empty() && made < self.piece.len() {
                 return Ok(());
             }
         }
     }
 
-    /// The file is complete: what was accepted of it.
+    /// The file is complete: returns the accepted entries.
     pub(crate) fn finish(mut self) -> Result<Rows, ReadError> {
         let complete = match &mut self.decoder {
             Decoder::Gzip(members) => members.is_complete(),
@@ -112,15 +111,15 @@ impl CompressedReader {
         };
         let step = match step {
             Ok(DecodeStep { taken: 0, made: 0 }) if !octets.is_empty() => {
-                Err(Reason::Compression("it leads nowhere".to_owned()))
+                Err(Reason::Compression("the decoder makes no progress".to_owned()))
             }
             step => step,
         };
-        step.map_err(|reason| ReadError::in_binary(self.place(), reason))
+        step.map_err(|reason| ReadError::in_binary(self.position(), reason))
     }
 
-    /// Behind which octet an error is.
-    fn place(&self) -> u64 {
+    /// Returns the number of octets before an error.
+    fn position(&self) -> u64 {
         match &self.decoder {
             Decoder::Gzip(_) | Decoder::Zstd(_) => self.taken,
             Decoder::Xz(streams) => streams.taken(),
@@ -144,7 +143,7 @@ fn decompressed(error: ReadError) -> ReadError {
 /// The frames of a zstd file, one behind the other.
 struct Zstd {
     decoder: zstd::stream::raw::Decoder<'static>,
-    /// Whether it stands between frames.
+    /// True if it is between frames.
     is_between: bool,
 }
 
@@ -162,7 +161,7 @@ impl Zstd {
 
     fn step(&mut self, octets: &[u8], piece: &mut [u8]) -> Result<DecodeStep, String> {
         if octets.is_empty() && self.is_between {
-            // To ask for more of nothing would begin a frame.
+            // An empty input would begin a frame.
             return Ok(DecodeStep { taken: 0, made: 0 });
         }
         let (mut input, mut output) = (InBuffer::around(octets), OutBuffer::around(piece));

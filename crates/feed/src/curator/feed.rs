@@ -1,4 +1,4 @@
-//! One source: its last table, the one that waits, and whether it is well.
+//! One source: its last table, the one that is held, and its health.
 
 use super::clock::contradicts_clock;
 use super::event::{CuratorEvent, Release};
@@ -10,23 +10,24 @@ use rtrcast_proto::Moment;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A source is passed over once it has failed this many times in a row: a single failure is soon repaired.
+/// A source is not healthy once it has failed this many times in a row: a single failure is soon repaired.
 const FAILURES_MAX: u32 = 2;
 
 /// Or for this long: a file that is broken is not read again before it changes.
 const FAILING_MAX: Duration = Duration::from_secs(60);
 
-/// Or once more than one in so many of its payloads has expired: it has stopped renewing them.
+/// Or once more than one in so many of its payloads has expired: it is mostly expired, since it has stopped renewing
+/// them.
 const EXPIRED_SHARE: usize = 10;
 
-/// However often what is lost changes, a table is held no longer than so many times the hold.
+/// However often the losses change, a table is held no longer than so many times the hold.
 const HOLD_MULTIPLE_MAX: u32 = 3;
 
 /// Now, by both clocks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Time {
     pub(super) moment: Moment,
-    /// The time of day that is believed, in seconds since 1970.
+    /// The accepted time of day, in seconds since 1970.
     pub(super) wall: u32,
 }
 
@@ -34,8 +35,8 @@ pub(super) struct Time {
 #[derive(Clone, Debug)]
 pub(super) struct DatedTable {
     pub(super) table: Arc<Table>,
-    /// When that was by its own word or by its file's, in seconds since 1970. It is kept as it was said: the clock may
-    /// have been wrong when it came.
+    /// Time of the set by its content or its file, in seconds since 1970. It is kept as given: the clock may have been
+    /// wrong when it came.
     stated: Option<u32>,
     /// When it came, or was confirmed.
     received: Moment,
@@ -46,11 +47,11 @@ pub(super) struct DatedTable {
 /// For how long a source wants a set to be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Validity {
-    /// As its file says, if that says anything.
+    /// As its file has it, if at all.
     AsDated,
-    /// Until then, whatever the clock on the wall does meanwhile.
+    /// Until then, whatever the wall clock does meanwhile.
     Until(Moment),
-    /// It took it back.
+    /// It was withdrawn.
     TakenBack,
 }
 
@@ -68,7 +69,7 @@ impl DatedTable {
         DatedTable { stated: table.timestamps().made.or(written), table, received, validity: Validity::AsDated }
     }
 
-    /// A table that another cache sent now, to be used for so long.
+    /// Makes a table that another cache sent now, to be used for so long.
     pub(super) fn lasting(table: Arc<Table>, now: Moment, valid_for: Duration) -> DatedTable {
         DatedTable { validity: Validity::Until(now.after(valid_for)), ..DatedTable::new(table, None, now) }
     }
@@ -82,8 +83,8 @@ impl DatedTable {
         self.table.expires().is_empty()
     }
 
-    /// When the set was made, in seconds since 1970. A set from the future would count for too long: it was made when it
-    /// came at the latest.
+    /// Returns when the set was made, in seconds since 1970. A set from the future would be in effect for too long: it
+    /// was made when it came at the latest.
     pub(super) fn made(&self, time: Time) -> u32 {
         let since = time.moment.0.saturating_sub(self.received.0) / 1_000;
         let came = time.wall.saturating_sub(u32::try_from(since).unwrap_or(u32::MAX));
@@ -115,7 +116,7 @@ impl DatedTable {
         }
     }
 
-    /// When it becomes too old, in seconds since 1970.
+    /// Returns when it becomes too old, in seconds since 1970.
     pub(super) fn too_old_from(&self, time: Time, freshness: &Freshness) -> u32 {
         match self.made_in_future(time.wall) {
             Some(_) => NEVER,
@@ -127,7 +128,7 @@ impl DatedTable {
         self.horizon(time, freshness).is_over(&self.table)
     }
 
-    /// Why nothing of it is in effect, if that is so.
+    /// Returns why nothing of it is in effect, if that is so.
     pub(super) fn why_not_in_effect(&self, time: Time, freshness: &Freshness) -> Option<NotInEffect> {
         let horizon = self.horizon(time, freshness);
         horizon.is_over(&self.table).then(|| match self.validity {
@@ -137,26 +138,26 @@ impl DatedTable {
         })
     }
 
-    /// Until when its author wants it to be used, in seconds since 1970, if its file says so.
+    /// Returns the end of its validity by its file, in seconds since 1970, if that has one.
     pub(super) fn valid_until(&self) -> Option<u32> {
         self.table.timestamps().valid_until.filter(|_| self.validity == Validity::AsDated)
     }
 
-    /// How many of its records are not in effect any more.
+    /// Returns how many of its records are not in effect any more.
     fn ended(&self, time: Time, freshness: &Freshness) -> usize {
         let horizon = self.horizon(time, freshness);
-        self.table.expires().iter().filter(|expires| !horizon.counts(**expires)).count()
+        self.table.expires().iter().filter(|expires| !horizon.is_in_effect(**expires)).count()
     }
 
-    /// When it was made by its own account, if that is so far in the future that the clock has to be wrong, or its source.
+    /// Returns the time of its file, if that is so far in the future that the clock or the source has to be wrong.
     fn made_in_future(&self, wall: u32) -> Option<u32> {
         self.stated.filter(|stated| contradicts_clock(*stated, wall))
     }
 }
 
 impl Assessment {
-    /// What of a table would be in effect now, if it came now, by the rules of the curator. `written` is when its file was
-    /// written, for one that says nothing of its age; both times are in seconds since 1970.
+    /// Assesses a table as if it came now, by the rules of the curator. `written` is when its file was written, for one
+    /// without a time of its own; both times are in seconds since 1970.
     pub fn of(table: &Arc<Table>, written: Option<u32>, now: u32, freshness: &Freshness) -> Assessment {
         let dated = DatedTable::new(Arc::clone(table), written, Moment(0));
         let time = Time { moment: Moment(0), wall: now };
@@ -177,24 +178,24 @@ impl Assessment {
     }
 }
 
-/// A table that waits, and why.
+/// A table that is held, and its losses.
 #[derive(Clone, Debug)]
 pub(super) struct HeldTable {
     pub(super) new: DatedTable,
     pub(super) losses: Vec<Loss>,
     pub(super) since: Moment,
-    /// Since when any has waited.
+    /// Since when any has been held.
     first: Moment,
 }
 
 impl HeldTable {
-    /// When it will be taken.
+    /// Returns when it will be taken.
     pub(super) fn until(&self, hold: Duration) -> Moment {
         self.since.after(hold).min(self.first.after(hold * HOLD_MULTIPLE_MAX))
     }
 }
 
-/// What is known of one source.
+/// State of one source.
 #[derive(Clone, Debug)]
 pub(super) struct Feed {
     pub(super) source: SourceId,
@@ -203,18 +204,18 @@ pub(super) struct Feed {
     /// In a row, and since when.
     failures: u32,
     failing_since: Option<Moment>,
-    /// Whether it has loaded, confirmed, or failed yet.
+    /// True if it has loaded, confirmed, or failed yet.
     pub(super) has_reported: bool,
-    /// Whether it has loaded or confirmed anything yet.
+    /// True if it has loaded or confirmed anything yet.
     has_loaded: bool,
     pub(super) is_too_old: bool,
-    /// Whether that was told.
+    /// True if that was reported.
     pub(super) is_reported_too_old: bool,
-    /// Whether nothing that it has counts any more, or it never had anything.
+    /// True if nothing of it is in effect any more, or it never had a table.
     pub(super) is_over: bool,
-    /// How many of its records are not in effect any more.
+    /// Number of its records that are not in effect any more.
     pub(super) ended: usize,
-    /// Whether its set was made later than the clock says that it is, and that was reported.
+    /// True if the time of its set is ahead of the clock, and that was reported.
     is_made_in_future: bool,
 }
 
@@ -247,7 +248,7 @@ impl Feed {
         self.has_loaded = true;
     }
 
-    /// It has what it had: a set that does not say when it was made has been made just now.
+    /// Handles an unchanged set: one without a time of its own was made just now.
     pub(super) fn confirmed(&mut self, now: Moment) {
         self.succeeded();
         let held = self.held.as_mut().map(|held| &mut held.new);
@@ -256,16 +257,16 @@ impl Feed {
         }
     }
 
-    /// It has what it had, and wants it to be used until then.
+    /// Handles an unchanged set that is valid until then.
     pub(super) fn renewed(&mut self, now: Moment, until: Moment) {
         self.confirmed(now);
-        // What is served while a newer set waits has no other source to live by.
+        // The set that is served while a newer one is held is prolonged too.
         for dated in self.held.iter_mut().map(|held| &mut held.new).chain(&mut self.last) {
             dated.validity = Validity::Until(until);
         }
     }
 
-    /// It takes back what it had.
+    /// Handles the withdrawal of its set.
     pub(super) fn withdrawn(&mut self, now: Moment) {
         self.failed(now);
         self.held = None;
@@ -274,27 +275,27 @@ impl Feed {
         }
     }
 
-    /// Whether it has been read, or has failed for long enough not to be waited for.
+    /// Returns whether it need not be waited for: it has been read, or has failed for long enough.
     pub(super) fn is_ready(&self, now: Moment) -> bool {
         self.has_loaded || self.is_failing(now)
     }
 
-    /// Whether it fails, and not only by a mishap.
+    /// Returns whether it fails for more than a moment.
     fn is_failing(&self, now: Moment) -> bool {
         self.failures >= FAILURES_MAX || self.fails_from().is_some_and(|from| from <= now)
     }
 
-    /// When a failure stops to be a mishap.
+    /// Returns when failures last for more than a moment.
     pub(super) fn fails_from(&self) -> Option<Moment> {
         self.failing_since.map(|since| since.after(FAILING_MAX))
     }
 
-    /// Whether it is to be preferred to others that come after it.
+    /// Returns whether it is preferred to others that come after it.
     pub(super) fn is_healthy(&self, now: Moment) -> bool {
         !self.is_failing(now) && !self.is_too_old && !self.is_mostly_expired()
     }
 
-    /// Whether so much of it has expired that its source can't be well.
+    /// Returns whether so much of it has expired that its source is not healthy.
     fn is_mostly_expired(&self) -> bool {
         let records = self.last.as_ref().map_or(0, |last| last.table.expires().len());
         self.ended * EXPIRED_SHARE > records
@@ -311,7 +312,7 @@ impl Feed {
         }
     }
 
-    /// Notes how old it is.
+    /// Updates what of it is in effect.
     pub(super) fn check_age(&mut self, time: Time, freshness: &Freshness) {
         if let Some(last) = &self.last {
             self.is_over = last.is_over(time, freshness);
@@ -319,7 +320,7 @@ impl Feed {
         }
     }
 
-    /// Takes the table that waits.
+    /// Takes the table that is held.
     pub(super) fn take_held(&mut self) -> bool {
         let held = self.held.take();
         let was_held = held.is_some();
@@ -327,8 +328,8 @@ impl Feed {
         was_held
     }
 
-    /// When and why the table that waits is to be taken, if that is now. The source has to stand by it: while it fails,
-    /// nobody knows whether the loss goes on.
+    /// Returns why the table that is held is to be taken now, if it is. The source must not be failing, since then it
+    /// is unknown whether the loss lasts.
     pub(super) fn release_due(&self, time: Time, curation: &Curation) -> Option<Release> {
         let held = self.held.as_ref()?;
         let Some(hold) = curation.guard.hold else { return Some(Release::GuardIsOff) };
@@ -342,7 +343,7 @@ impl Feed {
         }
     }
 
-    /// Takes a new table, or holds it back, or leaves it.
+    /// Takes a new table, holds it, or ignores it.
     pub(super) fn consider(&mut self, new: DatedTable, time: Time, curation: &Curation) -> Vec<CuratorEvent> {
         let (source, freshness) = (self.source, &curation.freshness);
         self.succeeded();
@@ -367,7 +368,7 @@ impl Feed {
             }
             GuardDecision::Hold(losses) => losses,
         };
-        // What the new table still has must not expire for want of it.
+        // Records of the new table must not expire while it is held.
         if new.table.expires().iter().any(|expires| *expires != NEVER) {
             last.table = Arc::new(last.table.renewed_by(&new.table));
         }
@@ -378,7 +379,7 @@ impl Feed {
         let first = self.held.as_ref().map_or(now, |held| held.first);
         let waiting = self.held.take().filter(|held| is_same_loss(&held.losses, &losses));
         let is_news = waiting.is_none();
-        // What is compared with later is the loss that the wait began with, or it could grow bit by bit.
+        // Later losses are compared with the first one, or they could grow bit by bit.
         let (known, since) = waiting.map_or_else(|| (losses.clone(), now), |held| (held.losses, held.since));
         let held = HeldTable { new, losses: known, since, first };
         let until = held.until(curation.guard.hold.unwrap_or_default());

@@ -1,7 +1,7 @@
 //! The entries of validators' JSON, in all its dialects: VRPs, router keys, ASPAs.
 //!
-//! An entry either counts or is refused with a reason. ASNs may be numbers or strings with or without `AS`, a missing
-//! `maxLength` is the prefix's length, key identifiers are hexadecimal or base64, and members go by several names.
+//! An entry is either accepted or refused with a reason. ASNs may be numbers or strings with or without `AS`, a missing
+//! `maxLength` is the prefix's length, key identifiers are hexadecimal or base64, and members have several names.
 
 use super::field::{EntryField, asn_of, number_of, text_of, time_of};
 use super::scan::{JsonCursor, ScanError, Text, Value};
@@ -14,7 +14,7 @@ use rtrcast_proto::{Asn, AspaError, ProviderAsn, RouteOrigin, RouterKey};
 /// A member whose entries are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EntryList {
-    /// Everybody's VRPs.
+    /// VRPs of all validators.
     Roas,
     /// rpki-client's router keys.
     BgpsecKeys,
@@ -22,7 +22,7 @@ pub(super) enum EntryList {
     RouterKeys,
     /// FORT's router keys.
     RouterKeysOfFort,
-    /// Everybody's ASPAs but FORT's.
+    /// ASPAs of all validators but FORT.
     Aspas,
     /// FORT's ASPAs: an object whose members are customers.
     AspaMap,
@@ -34,7 +34,7 @@ pub(super) enum EntryList {
     Document,
 }
 
-/// Whose members a reader is among.
+/// Object whose members are being read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ParentObject {
     /// The document's.
@@ -46,21 +46,21 @@ pub(super) enum ParentObject {
 /// The object that held the ASPAs of rpki-client 8.0 to 8.4.
 pub(super) const AUTHORIZATIONS: &str = "provider_authorizations";
 
-/// The object that says when the document was made.
+/// The object with the time of the document.
 pub(super) const METADATA: &str = "metadata";
 
-/// What entries share, so that a million of them allocate nothing.
+/// Buffers that entries share, so that a million of them allocate nothing.
 #[derive(Default)]
 pub(super) struct Scratch {
-    /// How the VRPs before were written.
+    /// The shape of the VRPs before.
     learned: Learned,
     asns: Vec<Asn>,
     providers: Vec<ProviderAsn>,
-    /// The last trust anchor's name and its number: most entries have their neighbour's.
+    /// The last trust anchor's name and its number: most entries have that of the one before.
     anchor: Option<(String, u8)>,
 }
 
-/// Whether an entry counts, and if not, why.
+/// Result of reading an entry: accepted, or refused with a reason.
 type EntryOutcome = Result<(), String>;
 
 impl EntryList {
@@ -120,7 +120,7 @@ impl EntryList {
         self as usize
     }
 
-    /// The marks around the entries.
+    /// The brackets around the entries.
     pub(super) const fn brackets(self) -> (u8, u8) {
         match self {
             EntryList::AspaMap => (b'{', b'}'),
@@ -128,16 +128,16 @@ impl EntryList {
         }
     }
 
-    /// Reads the entry that the cursor stands before, and puts it into the rows.
+    /// Reads the next entry, and adds it to the rows.
     pub(super) fn read(
         self,
         cursor: &mut JsonCursor<'_>,
-        place: usize,
+        index: usize,
         rows: &mut Rows,
         scratch: &mut Scratch,
     ) -> Result<EntryOutcome, ScanError> {
         if self == EntryList::AspaMap {
-            return read_aspa_pair(cursor, place, rows, scratch);
+            return read_aspa_pair(cursor, index, rows, scratch);
         }
         if cursor.peek()? != b'{' {
             let value = cursor.value()?;
@@ -149,10 +149,10 @@ impl EntryList {
                 read_router_key(cursor, rows, scratch)
             }
             EntryList::Aspas | EntryList::AspaMap | EntryList::AuthorizationsIpv4 | EntryList::AuthorizationsIpv6 => {
-                read_aspa(self.name(), cursor, place, rows, scratch)
+                read_aspa(self.name(), cursor, index, rows, scratch)
             }
             EntryList::Document => match kind_of(cursor)? {
-                Some(EntryList::Aspas) => read_aspa(self.name(), cursor, place, rows, scratch),
+                Some(EntryList::Aspas) => read_aspa(self.name(), cursor, index, rows, scratch),
                 Some(EntryList::RouterKeys) => read_router_key(cursor, rows, scratch),
                 _ => read_roa(cursor, rows, scratch),
             },
@@ -160,7 +160,7 @@ impl EntryList {
     }
 }
 
-/// What kind of entry an object is, by a member that only that kind has.
+/// Returns the kind of an entry, by a member that only that kind has.
 fn kind_of(cursor: &JsonCursor<'_>) -> Result<Option<EntryList>, ScanError> {
     let mut kind = None;
     cursor.clone().object(|name, cursor| {
@@ -176,13 +176,12 @@ fn kind_of(cursor: &JsonCursor<'_>) -> Result<Option<EntryList>, ScanError> {
     Ok(kind)
 }
 
-/// Reads what the document says of its age. What makes no sense there counts as not said: the file's own time serves
-/// instead.
+/// Reads the times in the document. Invalid ones are ignored: the file's modification time is used instead.
 pub(super) fn read_metadata(cursor: &mut JsonCursor<'_>) -> Result<Timestamps, ScanError> {
     let (mut buildtime, mut generated, mut generated_time, mut valid_until) = (None, None, None, None);
     cursor.object(|name, cursor| {
         let value = cursor.value()?;
-        // Zero is how Go writes that a time is not known.
+        // Go writes zero for an unknown time.
         let seconds = || time_of(&value).filter(|seconds| (1..NEVER).contains(seconds));
         let date = || text_of(&value, scalar::timestamp).and_then(|seconds| u32::try_from(seconds).ok());
         if name.is("buildtime") {
@@ -213,7 +212,7 @@ fn anchor_of(value: &Value<'_>, rows: &mut Rows, scratch: &mut Scratch) -> Optio
     })
 }
 
-/// What entries of several kinds have in common.
+/// Members that entries of several kinds have.
 struct Common {
     asn: EntryField<Asn>,
     anchor: EntryField<u8>,
@@ -252,8 +251,8 @@ impl Common {
         Ok(true)
     }
 
-    /// Routinator's `jsonext` names the objects that say so. It holds as long as one of their chains does, and goes by the
-    /// first one's trust anchor.
+    /// Reads the objects that Routinator's `jsonext` lists for an entry. It is valid as long as one of their chains is,
+    /// and has the first one's trust anchor.
     fn take_sources(
         &mut self,
         cursor: &mut JsonCursor<'_>,
@@ -321,7 +320,7 @@ fn read_any_roa(
 ) -> Result<EntryOutcome, ScanError> {
     let (mut common, mut prefix, mut max_len) = (Common::new(), EntryField::Missing, EntryField::Missing);
     cursor.object(|name, cursor| {
-        // A million of these are read: names are matched, not tried one by one.
+        // A million of these are read: names are matched, not compared one by one.
         match &*name.octets() {
             b"prefix" => {
                 let value = cursor.value()?;
@@ -403,7 +402,7 @@ fn read_router_key(
 fn read_aspa(
     member: &'static str,
     cursor: &mut JsonCursor<'_>,
-    place: usize,
+    index: usize,
     rows: &mut Rows,
     scratch: &mut Scratch,
 ) -> Result<EntryOutcome, ScanError> {
@@ -426,7 +425,7 @@ fn read_aspa(
         Ok(())
     });
     let outcome = read.map(|()| match customer.required("customer") {
-        Ok(customer) => accept_aspa(member, customer, providers, &list, common.expires, place, rows),
+        Ok(customer) => accept_aspa(member, customer, providers, &list, common.expires, index, rows),
         Err(reason) => Err(reason),
     });
     scratch.providers = list;
@@ -436,7 +435,7 @@ fn read_aspa(
 /// FORT's `"64496": [ 64500, 64501 ]`.
 fn read_aspa_pair(
     cursor: &mut JsonCursor<'_>,
-    place: usize,
+    index: usize,
     rows: &mut Rows,
     scratch: &mut Scratch,
 ) -> Result<EntryOutcome, ScanError> {
@@ -448,7 +447,7 @@ fn read_aspa_pair(
     };
     let outcome = providers.map(|providers| match scalar::asn(&name.octets()) {
         Some(customer) => {
-            accept_aspa(EntryList::AspaMap.name(), customer, providers, &list, EntryField::Missing, place, rows)
+            accept_aspa(EntryList::AspaMap.name(), customer, providers, &list, EntryField::Missing, index, rows)
         }
         None => Err(format!("customer is \"{}\"", name.shown())),
     });
@@ -472,7 +471,7 @@ fn accept_aspa(
     providers: EntryField<()>,
     list: &[ProviderAsn],
     expires: EntryField<u32>,
-    place: usize,
+    index: usize,
     rows: &mut Rows,
 ) -> EntryOutcome {
     if customer == Asn(0) {
@@ -491,11 +490,11 @@ fn accept_aspa(
     };
     match check() {
         Ok(expires) => {
-            rows.aspa(customer, list, expires, (member, place));
+            rows.aspa(customer, list, expires, (member, index));
             Ok(())
         }
         Err(reason) => {
-            rows.refuse_customer(customer, (member, place));
+            rows.refuse_customer(customer, (member, index));
             Err(reason)
         }
     }

@@ -5,7 +5,7 @@ use crate::scalar;
 use crate::table::NEVER;
 use rtrcast_proto::Asn;
 
-/// What one member of an entry said: nothing, something of use, or something that makes no sense.
+/// Value of one member of an entry: missing, valid, or invalid.
 pub(super) enum EntryField<T> {
     Missing,
     Good(T),
@@ -59,7 +59,7 @@ pub(super) fn number_of(value: &Value<'_>) -> Option<u64> {
     }
 }
 
-/// Seconds since 1970; a time beyond 2106 is as good as never.
+/// Seconds since 1970; a time beyond 2106 is never.
 pub(super) fn time_of(value: &Value<'_>) -> Option<u32> {
     number_of(value).map(|seconds| u32::try_from(seconds).unwrap_or(NEVER))
 }

@@ -1,13 +1,12 @@
 //! JSON as validators write it: rpki-client, Routinator (`json` and `jsonext`), FORT, OctoRPKI, rpki-prover, RTRTR,
-//! StayRTR. They differ in the names of members, so one reader knows them all.
+//! StayRTR. They differ in the names of members, so one reader reads them all.
 //!
-//! The reader is pushed a file in pieces and keeps a window: what has been pushed and not yet understood. Members that
-//! it does not know are passed over, in any order; an entry that makes no sense is refused and counted, and the rest
-//! goes on, which a general JSON library can't do. What is not JSON at all, or ends too early, is an error, and then
-//! nothing of the file counts.
+//! The reader is pushed a file in pieces and keeps a window: octets that have been pushed and not yet read. Unknown
+//! members are skipped, in any order; an invalid entry is refused and counted, and the rest is read, which a general
+//! JSON library can't do. A file that is not JSON, or ends too early, is refused as a whole.
 //!
-//! `scan.rs` knows JSON, `entry.rs` knows the entries, `shape.rs` reads those fast that look like their neighbours,
-//! `speculated.rs` reads them before their turn, and this file knows how a document hangs together.
+//! `scan.rs` reads JSON, `entry.rs` the entries, `shape.rs` reads those fast that have the shape of the one before,
+//! `speculated.rs` reads entries ahead, and this file reads the structure of a document.
 
 mod entry;
 mod field;
@@ -22,7 +21,7 @@ use entry::{AUTHORIZATIONS, EntryList, METADATA, ParentObject};
 use scan::{JsonCursor, ScanError, Skip};
 pub(crate) use speculated::SpeculatedEntries;
 
-/// Where in a document the reader is.
+/// State of the parser: its position in a document.
 #[derive(Clone, Copy, Debug)]
 enum ParserState {
     /// Before the opening brace.
@@ -39,7 +38,7 @@ enum ParserState {
     FirstEntry(EntryList),
     /// After a comma between entries.
     NextEntry(EntryList),
-    /// In an entry that is larger than any can be: it is passed over and refused.
+    /// In an entry that is larger than any can be: it is skipped and refused.
     LargeEntry(EntryList, Skip),
     /// After an entry: a comma, or the end.
     AfterEntry(EntryList),
@@ -47,7 +46,7 @@ enum ParserState {
     End,
 }
 
-/// Whether a step may be followed by another in the octets that are there.
+/// Possibility of another step with the octets that are there.
 enum More {
     Perhaps,
     No,
@@ -56,21 +55,21 @@ enum More {
 /// Reads one document.
 pub(crate) struct JsonReader {
     window: Vec<u8>,
-    /// How far into the window the document is understood.
+    /// Offset in the window up to which the document has been read.
     at: usize,
-    /// How much of the document came before the window.
+    /// Octets of the document before the window.
     offset: u64,
     /// Line ends before the window.
     lines: u64,
     /// The beginning of a character that the last piece cut, if it did.
     partial: Vec<u8>,
-    place: ParserState,
+    state: ParserState,
     among: ParentObject,
-    /// How many entries of each known member were read; none for a member that has not come.
+    /// Number of entries read of each known list; none for a list that has not come.
     seen: [Option<usize>; EntryList::ALL.len()],
     rows: Rows,
     scratch: entry::Scratch,
-    /// Whether it has the member that each SLURM file has.
+    /// True if it has the member that each SLURM file has.
     is_slurm: bool,
 }
 
@@ -86,7 +85,7 @@ impl JsonReader {
             offset: 0,
             lines: 0,
             partial: Vec::new(),
-            place: ParserState::Start,
+            state: ParserState::Start,
             among: ParentObject::Document,
             seen: [None; EntryList::ALL.len()],
             rows: Rows::default(),
@@ -102,7 +101,7 @@ impl JsonReader {
         match self.check_utf8(octets) {
             Ok(()) => self.read(),
             Err(not_utf8) => {
-                // What is wrong before that is what whoever pushes smaller pieces is told, too.
+                // An error before that has precedence, as with smaller pieces.
                 let valid = usize::try_from(not_utf8.offset.saturating_sub(self.offset)).unwrap_or(usize::MAX);
                 self.window.truncate(valid);
                 self.read()?;
@@ -111,17 +110,17 @@ impl JsonReader {
         }
     }
 
-    /// The document is complete: what was accepted of it.
+    /// The document is complete: returns the accepted entries.
     pub(crate) fn finish(mut self) -> Result<Rows, ReadError> {
         self.read()?;
-        match self.place {
+        match self.state {
             ParserState::End if self.partial.is_empty() => {}
             ParserState::Start if self.window.get(self.at..).unwrap_or_default().trim_ascii().is_empty() => {
                 return Err(self.error(self.window.len(), Reason::Empty));
             }
             _ => return Err(self.error(self.window.len(), Reason::Truncated)),
         }
-        // An empty list that is the whole document does not say what there is none of.
+        // An empty list that is the whole document has no kind.
         let nothing = |(member, seen): (EntryList, Option<usize>)| match seen {
             None => true,
             Some(entries) => member == EntryList::Document && entries == 0,
@@ -133,7 +132,7 @@ impl JsonReader {
         Ok(self.rows)
     }
 
-    /// Forgets what has been understood.
+    /// Drops the octets that have been read.
     fn slide(&mut self) {
         let done = self.window.get(..self.at).unwrap_or_default();
         self.lines += line_ends(done);
@@ -175,7 +174,7 @@ impl JsonReader {
         ReadError::new(1 + self.lines + line_ends(before), self.offset + before.len() as u64, reason)
     }
 
-    /// Understands as much of the window as is complete.
+    /// Reads as much of the window as is complete.
     fn read(&mut self) -> Result<(), ReadError> {
         let window = std::mem::take(&mut self.window);
         let result = self.read_window(&window);
@@ -186,7 +185,8 @@ impl JsonReader {
     fn read_window(&mut self, window: &[u8]) -> Result<(), (usize, Reason)> {
         loop {
             let start = self.at;
-            // What a step may look at: so that the same entries are too large, however the document came in pieces.
+            // The octets that a step may read: so that the same entries are too large, however the document came in
+            // pieces.
             let end = window.len().min(start + VALUE_OCTETS_MAX);
             let visible = window.get(..end).unwrap_or(window);
             let mut cursor = JsonCursor::new(visible, start);
@@ -210,7 +210,8 @@ impl JsonReader {
         }
     }
 
-    /// A step came to the end of what it may look at. More octets will help it, unless they are there already.
+    /// Handles a step that came to the end of the octets that it may read. More octets will complete it, unless they
+    /// are there already.
     fn incomplete(&mut self, visible: &[u8], more_octets: bool) -> Result<bool, (usize, Reason)> {
         let start = self.at;
         let rest = visible.get(start..).unwrap_or_default();
@@ -221,26 +222,26 @@ impl JsonReader {
         if !more_octets {
             return Ok(false);
         }
-        match self.place {
+        match self.state {
             ParserState::FirstEntry(member) | ParserState::NextEntry(member)
                 if matches!(rest.trim_ascii_start(), [b'{' | b'[', ..]) =>
             {
                 self.at = visible.len() - rest.trim_ascii_start().len();
-                self.place = ParserState::LargeEntry(member, Skip::default());
+                self.state = ParserState::LargeEntry(member, Skip::default());
                 Ok(true)
             }
             _ => Err((start, Reason::ValueTooLarge)),
         }
     }
 
-    /// Takes one member's name, one entry, or one mark.
+    /// Takes one member's name, one entry, or one character of the structure.
     fn step(&mut self, cursor: &mut JsonCursor<'_>) -> Result<More, ScanError> {
-        self.place = match self.place {
+        self.state = match self.state {
             ParserState::Unknown(mut skip) => {
                 let done = cursor.skip(&mut skip)?;
                 if !done {
                     // Resumes where the window ends, however large the value is.
-                    self.place = ParserState::Unknown(skip);
+                    self.state = ParserState::Unknown(skip);
                     return Ok(More::No);
                 }
                 ParserState::AfterMember
@@ -248,7 +249,7 @@ impl JsonReader {
             ParserState::LargeEntry(member, mut skip) => {
                 let done = cursor.skip(&mut skip)?;
                 if !done {
-                    self.place = ParserState::LargeEntry(member, skip);
+                    self.state = ParserState::LargeEntry(member, skip);
                     return Ok(More::No);
                 }
                 self.finish_entry(member, Err(format!("larger than {VALUE_OCTETS_MAX} bytes")));
@@ -341,25 +342,25 @@ impl JsonReader {
     }
 
     fn entry(&mut self, member: EntryList, cursor: &mut JsonCursor<'_>) -> Result<(), ScanError> {
-        let place = self.seen[member.index()].unwrap_or(0);
-        let outcome = member.read(cursor, place, &mut self.rows, &mut self.scratch)?;
+        let index = self.seen[member.index()].unwrap_or(0);
+        let outcome = member.read(cursor, index, &mut self.rows, &mut self.scratch)?;
         self.finish_entry(member, outcome);
         Ok(())
     }
 
     fn finish_entry(&mut self, member: EntryList, outcome: Result<(), String>) {
-        let place = self.seen[member.index()].unwrap_or(0);
-        self.seen[member.index()] = Some(place + 1);
-        self.rows.finish_entry(member.name(), place, outcome);
+        let index = self.seen[member.index()].unwrap_or(0);
+        self.seen[member.index()] = Some(index + 1);
+        self.rows.finish_entry(member.name(), index, outcome);
     }
 }
 
-/// Where a reader is behind a member's entries.
+/// Returns the state behind a list's entries.
 fn end_of_list(member: EntryList) -> ParserState {
     if member == EntryList::Document { ParserState::End } else { ParserState::AfterMember }
 }
 
 fn line_ends(octets: &[u8]) -> u64 {
-    // Small sums in inner loops are what compilers turn into vector instructions.
+    // Compilers turn small sums in inner loops into vector instructions.
     octets.chunks(128).map(|chunk| u64::from(chunk.iter().map(|octet| u8::from(*octet == b'\n')).sum::<u8>())).sum()
 }

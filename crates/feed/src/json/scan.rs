@@ -1,27 +1,27 @@
 //! JSON's grammar (RFC 8259) over a window of octets.
 //!
-//! A [`JsonCursor`] reads values that lie whole in the window and says `Incomplete` where it ends. [`Skip`] passes over
-//! values of any size and can stop and go on anywhere.
+//! A [`JsonCursor`] reads values that are whole in the window and returns `Incomplete` where it ends. [`Skip`] skips
+//! values of any size and can stop and resume anywhere.
 
 use std::borrow::Cow;
 
-/// The deepest nesting that is passed over: no validator comes near it.
+/// The deepest nesting that is skipped: no validator comes near it.
 const DEPTH_MAX: u32 = 64;
 
-/// Why reading stopped.
+/// Reason why reading stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ScanError {
     /// The window ends here.
     Incomplete,
     /// This is not JSON.
     Syntax(&'static str),
-    /// A member that may stand once stands again.
+    /// A member that may be there once is there again.
     Twice(&'static str),
     /// A member that should be a list is something else.
     NotAList(&'static str),
 }
 
-/// A string as it lies in the file.
+/// A string as it is in the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Text<'a> {
     raw: &'a [u8],
@@ -29,22 +29,22 @@ pub(crate) struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    /// Whether the string is this one.
+    /// Returns whether the string is this one.
     pub(crate) fn is(&self, other: &str) -> bool {
         if self.escaped { &*self.octets() == other.as_bytes() } else { self.raw == other.as_bytes() }
     }
 
-    /// Whether there are escapes in it.
+    /// Returns whether there are escapes in it.
     pub(crate) fn is_escaped(&self) -> bool {
         self.escaped
     }
 
-    /// The string with escapes undone. A wrong escape gives nothing that equals anything known.
+    /// The string with escapes undone. An invalid escape equals no known name.
     pub(crate) fn octets(&self) -> Cow<'a, [u8]> {
         if self.escaped { Cow::Owned(unescape(self.raw)) } else { Cow::Borrowed(self.raw) }
     }
 
-    /// Whether each backslash begins an escape that JSON has. Readers that pass over what they do not know need not ask.
+    /// Returns whether each backslash begins an escape that JSON has. Readers that skip unknown members need not check.
     pub(crate) fn is_well_escaped(&self) -> bool {
         let mut rest = self.raw;
         while let Some(backslash) = rest.iter().position(|octet| *octet == b'\\') {
@@ -83,7 +83,7 @@ fn unescape(raw: &[u8]) -> Vec<u8> {
             b'u' => {
                 let unit = rest.get(..4).and_then(|hex| std::str::from_utf8(hex).ok());
                 let unit = unit.and_then(|hex| u32::from_str_radix(hex, 16).ok());
-                // Half a surrogate pair stands for no character of any value that matters here.
+                // Half a surrogate pair is in no value that matters here.
                 let character = unit.and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER);
                 out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
                 rest = rest.get(4..).unwrap_or_default();
@@ -94,7 +94,7 @@ fn unescape(raw: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A value that lies whole in the window.
+/// A value that is whole in the window.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Value<'a> {
     Text(Text<'a>),
@@ -107,7 +107,7 @@ pub(crate) enum Value<'a> {
 }
 
 impl Value<'_> {
-    /// Whether it is a string with escapes in it.
+    /// Returns whether it is a string with escapes in it.
     pub(crate) fn is_escaped(&self) -> bool {
         matches!(self, Value::Text(text) if text.is_escaped())
     }
@@ -126,7 +126,7 @@ impl Value<'_> {
     }
 }
 
-/// A place in the window.
+/// A position in the window.
 #[derive(Clone)]
 pub(crate) struct JsonCursor<'a> {
     window: &'a [u8],
@@ -142,17 +142,17 @@ impl<'a> JsonCursor<'a> {
         self.at
     }
 
-    /// What lies before the cursor from a place on.
+    /// Returns the octets from a position to the cursor.
     pub(crate) fn since(&self, start: usize) -> &'a [u8] {
         self.window.get(start..self.at).unwrap_or_default()
     }
 
-    /// What lies behind the cursor.
+    /// Returns the octets behind the cursor.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.window.get(self.at..).unwrap_or_default()
     }
 
-    /// Goes on by so many octets, which are there.
+    /// Advances by so many octets, which are there.
     pub(crate) fn pass(&mut self, octets: usize) {
         self.at += octets;
     }
@@ -179,7 +179,7 @@ impl<'a> JsonCursor<'a> {
         Ok(octet)
     }
 
-    /// Passes over a byte order mark, which some editors leave.
+    /// Skips a byte order mark, which some editors write.
     pub(crate) fn skip_mark(&mut self) -> Result<(), ScanError> {
         const MARK: &[u8] = b"\xEF\xBB\xBF";
         let rest = self.rest();
@@ -191,7 +191,7 @@ impl<'a> JsonCursor<'a> {
         Ok(())
     }
 
-    /// A syntax error at the mark that was just taken.
+    /// Makes a syntax error at the character that was just taken.
     pub(crate) fn refuse_last(&mut self, what: &'static str) -> ScanError {
         self.at -= 1;
         ScanError::Syntax(what)
@@ -233,7 +233,7 @@ impl<'a> JsonCursor<'a> {
         Ok(Text { raw: self.window.get(start..end).unwrap_or_default(), escaped })
     }
 
-    /// Any value. Lists and objects are passed over.
+    /// Reads any value. Lists and objects are skipped.
     pub(crate) fn value(&mut self) -> Result<Value<'a>, ScanError> {
         match self.peek()? {
             b'"' => self.string().map(Value::Text),
@@ -284,7 +284,7 @@ impl<'a> JsonCursor<'a> {
         }
     }
 
-    /// Passes over a list or an object, or as much of it as the window has; true at its end.
+    /// Skips a list or an object, or as much of it as the window has; true at its end.
     pub(crate) fn skip(&mut self, skip: &mut Skip) -> Result<bool, ScanError> {
         while let Some(octet) = self.window.get(self.at) {
             let ended = skip.take(*octet)?;
@@ -350,12 +350,12 @@ impl<'a> JsonCursor<'a> {
     }
 }
 
-/// How many octets there are before a quote, a backslash or a control character.
+/// Returns how many octets there are before a quote, a backslash or a control character.
 pub(crate) fn plain_octets(octets: &[u8]) -> usize {
     const LOW: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let (words, _) = octets.as_chunks::<8>();
-    for (place, word) in words.iter().enumerate() {
+    for (index, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
         // Eight octets at once: the high bit of each one that is zero after the subtraction of what is looked for.
         let quote = word ^ (LOW * u64::from(b'"'));
@@ -365,7 +365,7 @@ pub(crate) fn plain_octets(octets: &[u8]) -> usize {
             | (word.wrapping_sub(LOW * 0x20) & !word);
         let found = found & HIGH;
         if found != 0 {
-            return place * 8 + found.trailing_zeros() as usize / 8;
+            return index * 8 + found.trailing_zeros() as usize / 8;
         }
     }
     let done = words.len() * 8;
@@ -399,8 +399,8 @@ fn is_number(text: &[u8]) -> bool {
     rest.is_empty()
 }
 
-/// Passes over a list or an object. It checks that brackets match and that nothing stands there that JSON never has;
-/// values that nobody reads are not taken apart further.
+/// Skipping of a list or an object. It checks that brackets match and that there is no character that JSON never has;
+/// skipped values are not checked further.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Skip {
     /// One bit for each open bracket, the innermost lowest: set for an object.

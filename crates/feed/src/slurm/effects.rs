@@ -1,5 +1,5 @@
-//! What each entry does to a data set, for operators who want to know before it counts: a filter that matches nothing
-//! and an assertion that is there already are as a rule mistakes, or have outlived their cause.
+//! Effects of each entry on a data set, for operators who check them before they are in effect: a filter that matches
+//! nothing and an assertion of a record that is there already are as a rule errors, or not needed any more.
 
 use super::filters::Sorted;
 use super::merge::Slurm;
@@ -16,7 +16,7 @@ const REMOVED_NAMED_MAX: usize = 3;
 /// Added providers that are named; more are only counted.
 const PROVIDERS_NAMED_MAX: usize = 10;
 
-/// What one entry of one file does.
+/// Effect of one entry of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effect {
     /// The file's name.
@@ -25,61 +25,61 @@ pub struct Effect {
     pub line: u64,
     /// Its list.
     pub list: SlurmList,
-    /// Its place in the list, counted from 0.
+    /// Its index in the list, counted from 0.
     pub index: usize,
-    /// The entry in words.
+    /// The entry, for messages.
     pub entry: String,
-    /// What it does.
-    pub outcome: EffectKind,
+    /// Its effect.
+    pub kind: EffectKind,
 }
 
-/// What an entry does to a data set. Each is judged as if the other entries of its kind were not there.
+/// Effect of an entry on a data set, as if the other entries of its kind were not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EffectKind {
     /// A filter matches records.
     Removes {
-        /// How many; none is worth knowing.
+        /// Their number; it may be 0.
         records: usize,
-        /// The first few of them, in words.
+        /// The first few of them, for messages.
         first: Vec<String>,
     },
     /// An assertion adds its record.
     Adds,
-    /// An assertion says what is there anyway, and what no filter removes.
+    /// The record of an assertion is there already, and no filter removes it.
     AlreadyPresent,
     /// An assertion adds providers to the ASPA of a customer.
     AddsProviders {
-        /// Those that are new.
+        /// The new ones.
         added: Vec<Asn>,
-        /// How many the customer then has; one with more than an ASPA can have is left out.
+        /// Number of providers that the customer then has; one with more than an ASPA can have is left out.
         total: usize,
     },
 }
 
 impl Slurm {
-    /// What each entry does to a data set as validators say it, in the order of the files. It takes one pass over the
-    /// records.
+    /// Returns the effect of each entry on a data set of validators, in the order of the files. It takes one pass over
+    /// the records.
     pub fn effects(&self, image: &Image) -> Vec<Effect> {
         let filters = self.files().iter().map(|(_, file)| file.filters().len()).sum();
         let mut removed = vec![(0, Vec::new()); filters];
         let mut asserted = Asserted::of(self);
         for section in Section::ALL {
             for record in image.records(section).filter_map(|record| Record::read(section, record)) {
-                let mut spared = true;
+                let mut is_kept = true;
                 let _all = self.filters().matching(&record, &mut |id| {
-                    spared = false;
+                    is_kept = false;
                     count(&mut removed, id, &record);
                     ControlFlow::Continue(())
                 });
-                if spared {
+                if is_kept {
                     asserted.find(&record);
                 }
             }
         }
-        self.tell(removed, asserted.outcomes)
+        self.list(removed, asserted.outcomes)
     }
 
-    fn tell(&self, removed: Vec<(usize, Vec<String>)>, asserted: Vec<EffectKind>) -> Vec<Effect> {
+    fn list(&self, removed: Vec<(usize, Vec<String>)>, asserted: Vec<EffectKind>) -> Vec<Effect> {
         let mut removed = removed.into_iter().map(|(records, first)| EffectKind::Removes { records, first });
         let mut asserted = asserted.into_iter();
         let mut effects = Vec::new();
@@ -103,13 +103,13 @@ fn count(removed: &mut [(usize, Vec<String>)], id: usize, record: &Record<'_>) {
 }
 
 impl Effect {
-    fn of<T: fmt::Display>(file: &Arc<str>, entry: &SlurmEntry<T>, outcome: EffectKind) -> Effect {
+    fn of<T: fmt::Display>(file: &Arc<str>, entry: &SlurmEntry<T>, kind: EffectKind) -> Effect {
         let SlurmEntry { list, index, line, value } = entry;
-        Effect { file: file.clone(), line: *line, list: *list, index: *index, entry: value.to_string(), outcome }
+        Effect { file: file.clone(), line: *line, list: *list, index: *index, entry: value.to_string(), kind }
     }
 }
 
-/// The assertions, sorted, and what has been found out about each.
+/// The assertions, sorted, and the effect of each.
 struct Asserted<'a> {
     origins: Sorted<(IpAddr, u8, u8, Asn)>,
     keys: Sorted<([u8; 20], Asn, &'a [u8])>,
@@ -147,12 +147,12 @@ impl<'a> Asserted<'a> {
         asserted
     }
 
-    /// Takes note of a record that stays.
+    /// Updates the effects by a record that no filter removes.
     fn find(&mut self, record: &Record<'a>) {
         let Asserted { origins, keys, customers, providers, outcomes } = self;
         let mut set = |id: usize, outcome| {
-            if let Some(place) = outcomes.get_mut(id) {
-                *place = outcome;
+            if let Some(known) = outcomes.get_mut(id) {
+                *known = outcome;
             }
             ControlFlow::Continue(())
         };
@@ -172,7 +172,7 @@ impl<'a> Asserted<'a> {
     }
 }
 
-/// What the union of a customer's providers and asserted ones has that the former do not have.
+/// Returns the effect of adding asserted providers to a customer's.
 fn added_providers(there: &[ProviderAsn], asserted: &[ProviderAsn]) -> EffectKind {
     let mut providers = Providers::new();
     providers.extend(there);
@@ -188,11 +188,11 @@ fn added_providers(there: &[ProviderAsn], asserted: &[ProviderAsn]) -> EffectKin
 
 impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Effect { file, line, entry, outcome, .. } = self;
-        match outcome {
-            EffectKind::Removes { .. } => write!(f, "{file}:{line}: filter of {entry}: {outcome}"),
+        let Effect { file, line, entry, kind, .. } = self;
+        match kind {
+            EffectKind::Removes { .. } => write!(f, "{file}:{line}: filter of {entry}: {kind}"),
             EffectKind::Adds | EffectKind::AlreadyPresent | EffectKind::AddsProviders { .. } => {
-                write!(f, "{file}:{line}: assertion of {entry}: {outcome}")
+                write!(f, "{file}:{line}: assertion of {entry}: {kind}")
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The entries of the six lists: what each may have, and what it has to have.
+//! The entries of the six lists, with their optional and mandatory members.
 
 use super::error::SlurmReason;
 use super::walk::{Found, Name, ObjectMembers, Unreadable, Walk};
@@ -48,7 +48,7 @@ const PROVIDERS: Name<SlurmField> = Name::strict(SlurmField::ProviderAsns, "prov
 const PROVIDERS_OF_OTHERS: Name<SlurmField> = Name::lenient(SlurmField::ProviderAsns, "providers");
 const COMMENT: Name<SlurmField> = Name::strict(SlurmField::Comment, "comment");
 
-/// What the members of one entry say. Those that are wrong are not there, and have been noted.
+/// Values of the members of one entry. Invalid ones are missing, and have been reported.
 struct Fields {
     members: ObjectMembers<SlurmField>,
     values: Values,
@@ -86,7 +86,7 @@ impl Fields {
         Ok(Fields { members, values })
     }
 
-    /// Notes that members are missing that have to be there.
+    /// Reports mandatory members that are missing.
     fn require(&self, walk: &mut Walk<'_>, names: &[Name<SlurmField>]) {
         for Name { member, name, .. } in names {
             if !self.members.has(member) {
@@ -95,7 +95,7 @@ impl Fields {
         }
     }
 
-    /// The filter that names these, unless it names nothing. [SL-05]
+    /// Returns the filter; an error if it names nothing. [SL-05]
     fn names_something<T>(
         &self,
         walk: &mut Walk<'_>,
@@ -140,7 +140,7 @@ fn aspa_filter(walk: &mut Walk<'_>) -> Result<Asn, Unreadable> {
     Ok(customer.value)
 }
 
-/// Notes that nobody is a customer of the number 0.
+/// Reports AS 0 as a customer.
 fn not_zero(walk: &mut Walk<'_>, customer: Found<Asn>) -> Result<(), Unreadable> {
     match customer.value {
         Asn(0) => Err(walk.wrong_in(&[CUSTOMER.name], customer.at, SlurmReason::Aspa(AspaError::CustomerZero))),
@@ -154,7 +154,7 @@ fn prefix_assertion(walk: &mut Walk<'_>) -> Result<RouteOrigin, Unreadable> {
     let Values { prefix, asn, max_len, .. } = fields.values;
     let prefix = prefix.ok_or(Unreadable::Value)?;
     let max_len = max_len.unwrap_or(Found { value: prefix.value.len(), at: prefix.at });
-    // What is wrong between prefix and length is told also where the AS is wrong.
+    // An error in prefix and length is reported even if the AS is invalid.
     let origin = RouteOrigin::new(prefix.value, max_len.value, asn.map_or(Asn(0), |asn| asn.value));
     let origin =
         origin.map_err(|error| walk.wrong_in(&[MAX_PREFIX_LENGTH.name], max_len.at, SlurmReason::MaxLength(error)))?;
@@ -178,7 +178,7 @@ fn aspa_assertion(walk: &mut Walk<'_>) -> Result<AspaAssertion, Unreadable> {
     let fields = Fields::read(walk, &names)?;
     fields.require(walk, &[CUSTOMER, PROVIDERS]);
     let Values { customer, providers, .. } = fields.values;
-    // What is wrong with one of them is told also where the other is wrong.
+    // An error in one of them is reported even if the other is invalid.
     let judged = customer.map_or(Ok(()), |customer| not_zero(walk, customer));
     let (customer, providers) = customer.zip(providers).ok_or(Unreadable::Value)?;
     judged?;
@@ -197,7 +197,8 @@ fn prefix(walk: &mut Walk<'_>) -> Result<Found<Prefix>, Unreadable> {
     }
 }
 
-/// Either alphabet, with or without padding: the texts' own examples have both, and the octets say what was meant.
+/// Reads base64 of either alphabet, with or without padding: the specifications' own examples have both, and the octets
+/// are unambiguous.
 fn base64(walk: &mut Walk<'_>) -> Result<Found<Vec<u8>>, Unreadable> {
     let Found { value: text, at } = walk.text()?;
     match scalar::base64(&text.octets()) {
@@ -214,9 +215,9 @@ fn ski(walk: &mut Walk<'_>) -> Result<Found<[u8; 20]>, Unreadable> {
     }
 }
 
-/// Providers in order. A list in no order is put into one if the dialect allows that.
+/// Reads providers in order. An unordered list is sorted if the dialect allows that.
 fn providers(walk: &mut Walk<'_>) -> Result<Found<Vec<ProviderAsn>>, Unreadable> {
-    let (at, mistakes) = (walk.at()?, walk.mistake_count());
+    let (at, errors) = (walk.at()?, walk.error_count());
     let mut last = None;
     let mut asns = Vec::new();
     walk.list(|walk, _, _| {
@@ -230,7 +231,7 @@ fn providers(walk: &mut Walk<'_>) -> Result<Found<Vec<ProviderAsn>>, Unreadable>
             (_, SlurmDialect::Strict | SlurmDialect::Lenient) => Ok(()),
         }
     })?;
-    if walk.mistake_count() > mistakes {
+    if walk.error_count() > errors {
         return Err(Unreadable::Value);
     }
     if walk.dialect() == SlurmDialect::Lenient {

@@ -1,5 +1,5 @@
-//! Whether several files speak of the same (RFC 8416 section 4.2): then what one says may undo what the other does, and
-//! nobody can tell which was meant. [SL-07]
+//! Overlaps between files (RFC 8416 section 4.2): entries of one may undo those of another, and the intention is
+//! unknown. [SL-07]
 //!
 //! One sort and one pass for each kind, since files may have a hundred thousand entries.
 
@@ -9,23 +9,23 @@ use rtrcast_proto::{ASPA_PROVIDERS_MAX, Asn, Prefix};
 use std::fmt;
 use std::sync::Arc;
 
-/// Two entries that do not go together.
+/// Two entries in conflict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlurmConflict {
-    /// What is between them.
+    /// Kind of the conflict.
     pub kind: ConflictKind,
     /// The entries, in the order of the files.
     pub entries: Box<[Mention; 2]>,
 }
 
-/// What two entries have in common that they must not.
+/// Kind of conflict between two entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConflictKind {
     /// Addresses, in lists of prefixes of two files.
     Addresses,
     /// An AS, in lists of router keys of two files.
     BgpsecAsn(Asn),
-    /// A customer, in lists of ASPAs of two files. This is ours: version 2's text leaves it open.
+    /// A customer, in lists of ASPAs of two files. This rule is rtrcast's own: version 2 leaves it open.
     Customer(Asn),
     /// A customer whose asserted providers together are too many: this many. The entries are the first and the last.
     TooManyProviders(Asn, usize),
@@ -40,9 +40,9 @@ pub struct Mention {
     pub line: u64,
     /// Its list.
     pub list: SlurmList,
-    /// Its place in the list, counted from 0.
+    /// Its index in the list, counted from 0.
     pub index: usize,
-    /// What it says, in words.
+    /// Its value, for messages.
     pub what: String,
 }
 
@@ -51,8 +51,8 @@ impl fmt::Display for SlurmConflict {
         let [first, second] = &*self.entries;
         match self.kind {
             ConflictKind::Addresses => write!(f, "{first} and {second} have addresses in common"),
-            ConflictKind::BgpsecAsn(asn) => write!(f, "{first} and {second} both speak of router keys of {asn}"),
-            ConflictKind::Customer(asn) => write!(f, "{first} and {second} both speak of the ASPA of {asn}"),
+            ConflictKind::BgpsecAsn(asn) => write!(f, "{first} and {second} both concern router keys of {asn}"),
+            ConflictKind::Customer(asn) => write!(f, "{first} and {second} both concern the ASPA of {asn}"),
             ConflictKind::TooManyProviders(asn, count) => write!(
                 f,
                 "the assertions from {first} to {second} give {asn} {count} providers, more than {ASPA_PROVIDERS_MAX}"
@@ -70,7 +70,7 @@ impl fmt::Display for Mention {
     }
 }
 
-/// An entry of one of several files, which are known by their places.
+/// An entry of one of several files, which are identified by their indices.
 #[derive(Clone, Copy)]
 pub(super) struct EntryRef<'a> {
     file: usize,
@@ -108,7 +108,7 @@ pub(super) fn conflict(
     SlurmConflict { kind, entries: Box::new(uses.map(|entry| entry.mention(files))) }
 }
 
-/// Refuses files that speak of the same addresses, ASes or customers.
+/// Refuses files with the same addresses, ASes or customers.
 pub(super) fn check(files: &[(Arc<str>, Arc<SlurmFile>)]) -> Result<(), SlurmConflict> {
     let subjects = Subjects::of(files);
     let shared = shared_addresses(subjects.prefixes)
@@ -120,7 +120,7 @@ pub(super) fn check(files: &[(Arc<str>, Arc<SlurmFile>)]) -> Result<(), SlurmCon
     }
 }
 
-/// What the entries of all files speak of.
+/// Addresses, ASes and customers in the entries of all files.
 #[derive(Default)]
 struct Subjects<'a> {
     prefixes: Vec<(IpFamily, PrefixRange, EntryRef<'a>)>,
@@ -154,7 +154,7 @@ impl<'a> Subjects<'a> {
                 self.add_prefix(*prefix, by);
             }
             Filter::Bgpsec(BgpsecFilter::Asn(asn) | BgpsecFilter::Both(asn, _)) => self.bgpsec.push((*asn, by)),
-            // The text counts addresses of prefixes and ASes of router keys, and these name neither.
+            // RFC 8416 compares addresses of prefixes and ASes of router keys, and these have neither.
             Filter::Prefix(PrefixFilter::Asn(_)) | Filter::Bgpsec(BgpsecFilter::Ski(_)) => {}
             Filter::Aspa(customer) => self.customers.push((*customer, by)),
         }
@@ -176,8 +176,8 @@ impl<'a> Subjects<'a> {
 
 type Overlap<'a> = Option<(ConflictKind, [EntryRef<'a>; 2])>;
 
-/// Sorted, what lies in a prefix follows it at once. As long as all of that is of the prefix's own file, comparing with
-/// the outermost one is comparing with all.
+/// When sorted, prefixes that are covered by another follow it at once. As long as all of them are of its own file,
+/// only the outermost one has to be compared.
 fn shared_addresses(mut prefixes: Vec<(IpFamily, PrefixRange, EntryRef<'_>)>) -> Overlap<'_> {
     prefixes.sort_by_key(|(family, range, by)| (*family, *range, by.file));
     let mut outermost: Option<(IpFamily, PrefixRange, EntryRef<'_>)> = None;

@@ -1,5 +1,5 @@
-//! What a SLURM file may have, and where: its members in any order, the lists in them, and none besides. `entries.rs` reads
-//! the entries.
+//! Structure of a SLURM file: its members in any order, the lists in them, and no others. `entries.rs` reads the
+//! entries.
 
 use super::entries;
 use super::error::{SlurmErrors, SlurmReason};
@@ -7,13 +7,12 @@ use super::walk::{Found, Name, ObjectMembers, Unreadable, Walk};
 use super::{Absence, Assertion, Filter, ReadAsEmpty, SlurmDialect, SlurmEntry, SlurmFile, SlurmList, SlurmVersion};
 
 impl SlurmFile {
-    /// Reads a whole file, which is accepted as it stands or not at all, with all its mistakes. How large a file may be is
-    /// the caller's to say.
+    /// Reads a whole file, which is accepted as a whole or refused with all its errors. The caller limits its size.
     pub fn parse(octets: &[u8], dialect: SlurmDialect) -> Result<SlurmFile, SlurmErrors> {
         let mut walk = Walk::new(octets, dialect);
         let file = read(&mut walk);
-        match (file, walk.mistakes()) {
-            (_, Some(mistakes)) => Err(mistakes),
+        match (file, walk.errors()) {
+            (_, Some(errors)) => Err(errors),
             (Ok(file), None) => Ok(file),
             (Err(_), None) => unreachable!("what is refused is noted"),
         }
@@ -48,7 +47,7 @@ struct Group {
     name: &'static str,
     /// The lists; the last one is of version 2.
     lists: [Name<SlurmList>; 3],
-    /// How it is written without an entry in version 1, and in version 2.
+    /// Its text without an entry in version 1, and in version 2.
     empty: [&'static str; 2],
 }
 
@@ -87,30 +86,30 @@ impl Group {
     }
 }
 
-/// How a list is written without an entry.
+/// Text of a list without an entry.
 const EMPTY_LIST: &str = "[]";
 
-/// What has been read of a document.
+/// Content of a document that has been read.
 #[derive(Default)]
 struct Document {
     version: Option<SlurmVersion>,
     filters: Vec<SlurmEntry<Filter>>,
     assertions: Vec<SlurmEntry<Assertion>>,
     read_as_empty: Vec<ReadAsEmpty>,
-    /// What there is of the two objects. The version may stand behind them.
+    /// The two objects. The version may come after them.
     filter_lists: Option<GroupLists>,
     assertion_lists: Option<GroupLists>,
 }
 
-/// What there is of an object of lists.
+/// An object of lists as it is in the file.
 enum GroupLists {
-    /// Null, which begins there.
+    /// Null, at this offset.
     Null(usize),
     There {
         members: ObjectMembers<SlurmList>,
-        /// Those that are null, and where.
+        /// Those that are null, and their offsets.
         nulls: Vec<(SlurmList, usize)>,
-        /// Where the list of version 2 begins, if it is there.
+        /// Offset of the list of version 2, if it is there.
         of_version_2: Option<usize>,
     },
 }
@@ -167,7 +166,7 @@ impl Document {
         Ok(())
     }
 
-    /// Checks what only the whole document shows.
+    /// Checks what depends on the whole document.
     fn finish(mut self, walk: &mut Walk<'_>, members: &ObjectMembers<DocumentMember>) -> Result<SlurmFile, Unreadable> {
         if !members.has(&DocumentMember::Version) {
             walk.wrong(members.at, SlurmReason::MissingVersion);
@@ -213,7 +212,7 @@ impl Document {
         }
     }
 
-    /// Takes a list, or an object of lists, for an empty one if the dialect allows that.
+    /// Handles a missing list, or object of lists: as an empty one if the dialect allows that.
     fn lacks(&mut self, walk: &mut Walk<'_>, at: usize, gap: Gap) {
         let Gap { within, name, empty, found } = gap;
         match (walk.dialect(), found) {

@@ -1,10 +1,10 @@
-//! A walk through a SLURM file that knows where it is: objects whose members are all known, lists, and single values.
+//! A walk through a SLURM file that keeps its position: objects whose members are all known, lists, and single values.
 //!
-//! Mistakes are noted as they are met (`mistakes.rs`). A member or an entry with one is passed over, and the walk goes on
-//! behind it; where the file breaks JSON's grammar the walk ends. The lines of entries are counted once.
+//! Errors are recorded as they are found (`error_list.rs`). A member or an entry with one is skipped, and the walk
+//! continues behind it; where the file breaks JSON's grammar the walk ends. The lines of entries are counted once.
 
 use super::error::{SlurmError, SlurmErrors, SlurmReason};
-use super::mistakes::Mistakes;
+use super::error_list::ErrorList;
 use super::{SlurmDialect, spelling};
 use crate::json::scan::{JsonCursor, ScanError, Text, Value};
 use crate::scalar;
@@ -19,18 +19,18 @@ pub(super) struct Name<M> {
 }
 
 impl<M> Name<M> {
-    /// A name of the texts.
+    /// A name in the specifications.
     pub(super) const fn strict(member: M, name: &'static str) -> Name<M> {
         Name { member, name, dialect: SlurmDialect::Strict }
     }
 
-    /// A name that others use.
+    /// A name that other programs use.
     pub(super) const fn lenient(member: M, name: &'static str) -> Name<M> {
         Name { member, name, dialect: SlurmDialect::Lenient }
     }
 }
 
-/// A value, and the octet of the file where it begins.
+/// A value, and its offset in the file.
 #[derive(Clone, Copy)]
 pub(super) struct Found<T> {
     pub(super) value: T,
@@ -39,27 +39,26 @@ pub(super) struct Found<T> {
 
 /// The members that an object has.
 pub(super) struct ObjectMembers<M> {
-    /// Where it begins.
+    /// Its offset.
     pub(super) at: usize,
     seen: Vec<M>,
-    /// Those that unknown names were meant to be.
+    /// Those that unknown names are closest to.
     likely: Vec<M>,
 }
 
 impl<M: PartialEq> ObjectMembers<M> {
-    /// Whether a member is there, right or wrong, or under a name that seems to be meant for it: then nobody should be
-    /// told that it is missing.
+    /// Returns whether a member is there, valid or not, or a misspelt name for it: then it is not reported as missing.
     pub(super) fn has(&self, member: &M) -> bool {
         self.seen.contains(member) || self.likely.contains(member)
     }
 }
 
-/// A value could not be read; why has been noted.
+/// A value could not be read; its error has been recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unreadable {
-    /// The value is wrong; what stands behind it can be read.
+    /// The value is invalid; the rest can be read.
     Value,
-    /// The file breaks the grammar, so that nothing behind can be read.
+    /// The file breaks JSON's grammar, so that the rest can't be read.
     Document,
 }
 
@@ -68,22 +67,22 @@ enum PathStep {
     Entry(usize),
 }
 
-/// A place in a file, and the way there from the document.
+/// A position in a file, and the path to it from the document.
 pub(super) struct Walk<'a> {
     octets: &'a [u8],
     cursor: JsonCursor<'a>,
     path: Vec<PathStep>,
     dialect: SlurmDialect,
-    /// Up to where lines were counted, and the line there.
+    /// Offset up to which lines were counted, and the line there.
     counted: (usize, u64),
-    mistakes: Mistakes,
+    errors: ErrorList,
 }
 
 impl<'a> Walk<'a> {
     /// A walk through a file.
     pub(super) fn new(octets: &'a [u8], dialect: SlurmDialect) -> Walk<'a> {
-        let (path, mistakes) = (Vec::new(), Mistakes::default());
-        Walk { octets, cursor: JsonCursor::new(octets, 0), path, dialect, counted: (0, 1), mistakes }
+        let (path, errors) = (Vec::new(), ErrorList::default());
+        Walk { octets, cursor: JsonCursor::new(octets, 0), path, dialect, counted: (0, 1), errors }
     }
 
     /// Goes to the document.
@@ -105,7 +104,7 @@ impl<'a> Walk<'a> {
         self.dialect
     }
 
-    /// Refuses what is not white space behind the document.
+    /// Refuses anything but white space behind the document.
     pub(super) fn end(&mut self) -> Result<(), Unreadable> {
         match self.cursor.peek() {
             Err(ScanError::Incomplete) => Ok(()),
@@ -113,23 +112,23 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What is wrong with the file; none if nothing is.
-    pub(super) fn mistakes(self) -> Option<SlurmErrors> {
-        self.mistakes.into_errors()
+    /// Returns the errors; none if there are none.
+    pub(super) fn errors(self) -> Option<SlurmErrors> {
+        self.errors.into_errors()
     }
 
-    /// How many mistakes were noted.
-    pub(super) fn mistake_count(&self) -> usize {
-        self.mistakes.count()
+    /// Returns the number of errors so far.
+    pub(super) fn error_count(&self) -> usize {
+        self.errors.count()
     }
 
-    /// Notes what is wrong at an octet of the file, in the value where the walk is.
+    /// Records an error at an octet of the file, in the current value.
     pub(super) fn wrong(&mut self, at: usize, reason: SlurmReason) -> Unreadable {
         self.note(at, reason);
         Unreadable::Value
     }
 
-    /// Notes what is wrong in a member of the value where the walk is, or in a member of that one.
+    /// Records an error in a member of the current value, or in a member of that one.
     pub(super) fn wrong_in(&mut self, members: &[&'static str], at: usize, reason: SlurmReason) -> Unreadable {
         let depth = self.path.len();
         self.path.extend(members.iter().map(|name| PathStep::Member(name)));
@@ -138,15 +137,15 @@ impl<'a> Walk<'a> {
         Unreadable::Value
     }
 
-    /// Notes where the file can't be read on.
+    /// Records an error after which the file can't be read.
     fn broken(&mut self, at: usize, reason: SlurmReason) -> Unreadable {
         self.note(at, reason);
         Unreadable::Document
     }
 
     fn note(&mut self, at: usize, reason: SlurmReason) {
-        let Walk { octets, path, mistakes, .. } = self;
-        mistakes.note(at, reason, |reason| {
+        let Walk { octets, path, errors, .. } = self;
+        errors.note(at, reason, |reason| {
             let before = octets.get(..at).unwrap_or(octets);
             let line_start = before.iter().rposition(|octet| *octet == b'\n').map_or(0, |end| end + 1);
             let column = (before.len() - line_start) as u64 + 1;
@@ -159,12 +158,12 @@ impl<'a> Walk<'a> {
         1 + line_ends(self.octets.get(..at).unwrap_or(self.octets))
     }
 
-    /// What the scanner says, with its place.
+    /// Records an error of the scanner with its position.
     fn ok<T>(&mut self, scanned: Result<T, ScanError>) -> Result<T, Unreadable> {
         scanned.map_err(|stop| match stop {
             ScanError::Incomplete => self.broken(self.octets.len(), SlurmReason::Truncated),
             ScanError::Syntax(what) => self.broken(self.cursor.at(), SlurmReason::NotJson(what)),
-            // Readers of documents say these, and the scanner by itself never does.
+            // Only readers of documents return these, and the scanner never does.
             ScanError::Twice(name) | ScanError::NotAList(name) => {
                 self.broken(self.cursor.at(), SlurmReason::NotJson(name))
             }
@@ -176,7 +175,7 @@ impl<'a> Walk<'a> {
         self.ok(peeked)
     }
 
-    /// The mark behind a member or an entry: true for a comma, false for the end.
+    /// Takes the character behind a member or an entry: true for a comma, false for the end.
     fn goes_on(&mut self, end: u8, what: &'static str) -> Result<bool, Unreadable> {
         let mark = self.peek()?;
         if mark != b',' && mark != end {
@@ -186,8 +185,8 @@ impl<'a> Walk<'a> {
         self.ok(taken).map(|mark| mark == b',')
     }
 
-    /// Reads an object whose members are all among the names, each at most once; `each` has to take the value. Members that
-    /// are wrong are noted and passed over.
+    /// Reads an object whose members are all among the names, each at most once; `each` has to take the value. Invalid
+    /// members are recorded and skipped.
     pub(super) fn object<M: Copy + PartialEq>(
         &mut self,
         names: &[Name<M>],
@@ -214,7 +213,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Reads one value on the way down. If it is wrong, it is passed over.
+    /// Reads one value of an object or list. If it is invalid, it is skipped.
     fn step(
         &mut self,
         step: PathStep,
@@ -231,14 +230,14 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Goes behind the value that begins there.
+    /// Skips the value at an offset.
     fn pass_over(&mut self, start: usize) -> Result<(), Unreadable> {
         self.cursor = JsonCursor::new(self.octets, start);
         let passed = self.cursor.value();
         self.ok(passed).map(|_| ())
     }
 
-    /// Reads the name of a member; none if its value is not to be read.
+    /// Reads the name of a member; none if its value is to be skipped.
     fn member<'n, M: Copy + PartialEq>(
         &mut self,
         names: &'n [Name<M>],
@@ -260,7 +259,7 @@ impl<'a> Walk<'a> {
             members.seen.push(name.member);
             return Ok(Some(name));
         }
-        // One that is there already is not what an unknown name was meant to be.
+        // Names of members that are there already are no suggestions.
         let unseen = || allowed().filter(|name| !members.seen.contains(&name.member));
         let closest = spelling::closest_name(&text.octets(), unseen().map(|name| name.name));
         let member = unseen().find(|name| Some(name.name) == closest).map(|name| name.member);
@@ -269,8 +268,8 @@ impl<'a> Walk<'a> {
         Ok(None)
     }
 
-    /// Reads a list; `each` has to take one value, and is told its place and its line. Entries that are wrong are noted
-    /// and passed over.
+    /// Reads a list; `each` has to take one value, and gets its index and its line. Invalid entries are recorded and
+    /// skipped.
     pub(super) fn list(
         &mut self,
         mut each: impl FnMut(&mut Walk<'a>, usize, u64) -> Result<(), Unreadable>,
@@ -291,7 +290,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Takes `null`, if that is what stands here.
+    /// Takes `null`, if that is the next value.
     pub(super) fn null(&mut self) -> Result<bool, Unreadable> {
         if self.peek()? != b'n' {
             return Ok(false);
@@ -299,13 +298,13 @@ impl<'a> Walk<'a> {
         self.value().map(|_| true)
     }
 
-    /// Where the next value begins.
+    /// Returns where the next value begins.
     pub(super) fn at(&mut self) -> Result<usize, Unreadable> {
         self.peek()?;
         Ok(self.cursor.at())
     }
 
-    /// Takes an opening bracket, and gives its place.
+    /// Takes an opening bracket, and returns its offset.
     fn open(&mut self, bracket: u8, wanted: &'static str) -> Result<usize, Unreadable> {
         if self.peek()? != bracket {
             let other = self.value()?;
@@ -316,7 +315,7 @@ impl<'a> Walk<'a> {
         self.ok(taken).map(|_| at)
     }
 
-    /// The line where the walk is.
+    /// Returns the current line.
     fn line(&mut self) -> u64 {
         let (counted, line) = self.counted;
         let since = self.octets.get(counted..self.cursor.at()).unwrap_or_default();
@@ -346,7 +345,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Reads a number that is whole and not negative, as far as it fits; others are left to `wrong`.
+    /// Reads a number that is whole and not negative, as far as it fits; `wrong` makes the error of others.
     pub(super) fn whole<T: TryFrom<u64>>(
         &mut self,
         wrong: impl FnOnce(String) -> SlurmReason,
@@ -376,7 +375,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What a file is if it is something else that is well known.
+/// Returns the kind of a file that is recognised and is no SLURM.
 fn other_kind(octets: &[u8]) -> Option<OtherKind> {
     match Compression::of(octets) {
         Start::Compressed(compression) => Some(OtherKind::Compressed(compression.name())),
@@ -384,7 +383,7 @@ fn other_kind(octets: &[u8]) -> Option<OtherKind> {
     }
 }
 
-/// A text as it is told.
+/// Writes a path for messages.
 fn dotted(path: &[PathStep]) -> String {
     let mut text = String::new();
     for step in path {

@@ -1,10 +1,10 @@
-//! JSON in rpki-client's shape. What is not known of the records (trust anchors, expiry) is absent.
+//! JSON in rpki-client's format. Trust anchors and expiry are not known, and absent.
 
 use super::{ChangedRecords, Out, Provenance, RecordItem, SetChange, number, sections};
 use rtrcast_proto::{Action, Image, Section, Serial};
 use std::io;
 
-/// How a document is laid out.
+/// Layout of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JsonLayout {
     /// A line for each record.
@@ -14,7 +14,7 @@ pub enum JsonLayout {
 }
 
 impl JsonLayout {
-    /// What stands between parts, and at which depth.
+    /// Returns the white space between parts at a depth.
     fn space(self, depth: usize) -> &'static str {
         match (self, depth) {
             (JsonLayout::SingleLine, _) => " ",
@@ -26,7 +26,7 @@ impl JsonLayout {
     }
 }
 
-/// Writes a set, which our own reader reads as the same set again.
+/// Writes a set, which [`Reader`](crate::Reader) reads as the same set again.
 pub fn write_json(to: &mut impl io::Write, origin: &Provenance<'_>, image: &Image) -> io::Result<()> {
     let mut out = Out::new(to);
     let side = ChangedRecords::Image(image);
@@ -48,8 +48,8 @@ pub fn write_json(to: &mut impl io::Write, origin: &Provenance<'_>, image: &Imag
     out.finish()
 }
 
-/// Writes what changed since a serial; from none, it is the whole set that is announced. A customer that is announced has
-/// these providers instead of those before, and one that is withdrawn has an empty list.
+/// Writes what changed since a serial; from none, it is the whole set that is announced. A customer that is announced
+/// has these providers instead of those before, and one that is withdrawn has an empty list.
 pub fn write_json_changes(
     to: &mut impl io::Write,
     origin: &Provenance<'_>,
@@ -108,8 +108,8 @@ fn members<W: io::Write>(
     ];
     let lists = lists.iter().filter(|(_, of)| of.iter().all(|section| sections.contains(section)));
     let (before_list, before_record) = (lines.space(depth), lines.space(depth + 1));
-    for (place, (name, list)) in lists.enumerate() {
-        out.add(format_args!("{}{before_list}\"{name}\": [", if place > 0 { "," } else { "" }));
+    for (index, (name, list)) in lists.enumerate() {
+        out.add(format_args!("{}{before_list}\"{name}\": [", if index > 0 { "," } else { "" }));
         let mut is_first = true;
         for section in *list {
             side.visit(*section, |item| {
@@ -146,8 +146,8 @@ fn record<W: io::Write>(out: &mut Out<'_, W>, item: RecordItem<'_>) {
         }
         RecordItem::Aspa(aspa) => {
             out.add(format_args!("{{ \"customer_asid\": {}, \"providers\": [", aspa.customer().0));
-            for (place, provider) in aspa.providers().iter().enumerate() {
-                out.text(if place == 0 { "" } else { ", " });
+            for (index, provider) in aspa.providers().iter().enumerate() {
+                out.text(if index == 0 { "" } else { ", " });
                 number::decimal(u32::from_be_bytes(*provider), &mut out.buffer);
             }
             out.text("] }");

@@ -1,9 +1,9 @@
-//! Data sets as files: JSON in rpki-client's shape, CSV, and the text form of PDUs.
+//! Data sets as files: JSON in rpki-client's format, CSV, and the text form of PDUs.
 //!
-//! What routers are told of a payload is all that is known here, so trust anchors and expiry are absent. Prefixes ascend,
-//! as validators have them, and a record is a line, so that two files compare well line by line. The formats are written
-//! record by record into one buffer: a million of them take a tenth of a second. `json.rs`, `csv.rs` and `text.rs` know a
-//! format each, `number.rs` the values in them.
+//! Only the payload of PDUs is known, so trust anchors and expiry are absent. Prefixes ascend, as in validators' files,
+//! and a record is a line, so that files can be compared line by line. The formats are written record by record into
+//! one buffer: a million of them take a tenth of a second. `json.rs`, `csv.rs` and `text.rs` have a format each,
+//! `number.rs` the values in them.
 
 mod csv;
 mod json;
@@ -28,39 +28,39 @@ use std::io;
 /// Octets that are collected before they are written.
 const WRITE_OCTETS: usize = 128 * 1024;
 
-/// Where a data set comes from.
+/// Origin of a data set.
 #[derive(Clone, Copy, Debug)]
 pub struct Provenance<'a> {
     /// The cache's URL.
     pub source: &'a str,
-    /// The version that it was asked in. What the version does not have is absent from the file, rather than empty.
+    /// The version of the session. Payload types that it does not have are absent from the file, rather than empty.
     pub version: Version,
     /// The cache's session.
     pub session: SessionId,
     /// The serial of the set.
     pub serial: Serial,
-    /// The cache's timers, if it said any.
+    /// The cache's timers, if it sent any.
     pub timing: Option<Timing>,
     /// When it was received, in seconds since 1970: its age is counted from here.
     pub received: u32,
 }
 
-/// What becomes of a set.
+/// Change of a set.
 #[derive(Clone, Copy, Debug)]
 pub enum SetChange<'a> {
     /// There was none, and then this one.
     Whole(&'a Image),
-    /// What differs from the one before.
+    /// Changes since the one before.
     Delta(&'a Delta),
 }
 
 impl<'a> SetChange<'a> {
-    /// How many records are announced; an ASPA with new providers is one.
+    /// Returns how many records are announced; an ASPA with new providers is one.
     pub fn announced(self) -> usize {
         self.side(Action::Announce).len()
     }
 
-    /// How many records are withdrawn.
+    /// Returns how many records are withdrawn.
     pub fn withdrawn(self) -> usize {
         self.side(Action::Withdraw).len()
     }
@@ -75,7 +75,7 @@ impl<'a> SetChange<'a> {
     }
 }
 
-/// Records that go one way.
+/// Records that are announced or withdrawn.
 #[derive(Clone, Copy)]
 enum ChangedRecords<'a> {
     Image(&'a Image),
@@ -84,13 +84,13 @@ enum ChangedRecords<'a> {
     Nothing,
 }
 
-/// What is written of a record.
+/// A record to be written.
 #[derive(Clone, Copy)]
 enum RecordItem<'a> {
     Origin(RouteOrigin),
     RouterKey(RouterKey<'a>),
     Aspa(Aspa<'a>),
-    /// A customer without an ASPA any more: nothing says which providers it had.
+    /// A customer without an ASPA any more: its former providers are unknown.
     NoAspa(Asn),
 }
 
@@ -142,7 +142,7 @@ fn sections(version: Version) -> Vec<Section> {
     Profile::full(version).sections().collect()
 }
 
-/// Collects what is written.
+/// Buffer of the output.
 struct Out<'a, W> {
     to: &'a mut W,
     buffer: Vec<u8>,
@@ -163,7 +163,7 @@ impl<'a, W: io::Write> Out<'a, W> {
         self.buffer.write_fmt(text).expect("writing to a Vec does not fail");
     }
 
-    /// A record is complete: writes it if enough came together.
+    /// Ends a record: writes the buffer if it is full.
     fn next(&mut self) -> io::Result<()> {
         if self.buffer.len() >= WRITE_OCTETS { self.write() } else { Ok(()) }
     }

@@ -1,4 +1,4 @@
-//! The text form of PDUs without the version: a line for each record, and one before them that says whose they are.
+//! The text form of PDUs without the version: a line for each record, and one before them with their cache and serial.
 
 use super::{ChangedRecords, Out, Provenance, RecordItem, SetChange, number};
 use rtrcast_proto::{Action, Image, Section};
@@ -57,8 +57,8 @@ fn records<W: io::Write>(out: &mut Out<'_, W>, side: ChangedRecords<'_>, action:
                 }
                 RecordItem::Aspa(aspa) => {
                     out.add(format_args!("{}", aspa.customer()));
-                    for (place, provider) in aspa.providers().iter().enumerate() {
-                        out.text(if place == 0 { " AS" } else { ",AS" });
+                    for (index, provider) in aspa.providers().iter().enumerate() {
+                        out.text(if index == 0 { " AS" } else { ",AS" });
                         number::decimal(u32::from_be_bytes(*provider), &mut out.buffer);
                     }
                 }

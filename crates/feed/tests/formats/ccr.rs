@@ -339,7 +339,7 @@ fn cc_03_aspas_have_one_order_and_as_0_stands_alone() {
             CCR: provider AS2 of AS1 is out of order at byte 106
             CCR: AS1 has provider AS0 beside others at byte 103
             CCR: providers is empty at byte 101
-            CCR: customer AS0 stands at byte 98
+            CCR: customer AS0 is invalid at byte 98
         "#]],
     );
 }
@@ -465,11 +465,11 @@ fn cc_06_what_is_not_der_or_follows_the_end_is_refused() {
             CCR: asID has needless octets at byte 57
             CCR: asID is negative at byte 57
             CCR: address has unused bits that are not zero at byte 74
-            CCR: address does not say how many of its bits are unused at byte 74
-            CCR: address does not say how many of its bits are unused at byte 74
+            CCR: address has no valid count of unused bits at byte 74
+            CCR: address has no valid count of unused bits at byte 74
             CCR: address has unused bits that are not zero at byte 74
             CCR: address should have tag 0x03, not 0x23, at byte 74
-            CCR: version 0, which DER leaves out, stands at byte 24
+            CCR: version 0, which DER omits, is present at byte 24
             CCR: unknown version 1 at byte 24
             CCR: something follows the end of hashAlg, which has no parameters, at byte 32
             CCR: hashAlg is not SHA-256 at byte 21
@@ -510,11 +510,11 @@ fn cc_07_unknown_elements_at_the_end_are_passed_over() {
             ccr(&[no_vrps(), vec![0xBF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, 0]]),
         ],
         expect![[r#"
-            CCR: element [2] stands twice, too late or wrongly at byte 89
-            CCR: element [2] stands twice, too late or wrongly at byte 89
-            CCR: element [3] stands twice, too late or wrongly at byte 92
-            CCR: element [3] stands twice, too late or wrongly at byte 89
-            CCR: element [0] stands twice, too late or wrongly at byte 89
+            CCR: element [2] is duplicate, out of order or malformed at byte 89
+            CCR: element [2] is duplicate, out of order or malformed at byte 89
+            CCR: element [3] is duplicate, out of order or malformed at byte 92
+            CCR: element [3] is duplicate, out of order or malformed at byte 89
+            CCR: element [0] is duplicate, out of order or malformed at byte 89
             CCR: an extension has tag 0x04 at byte 89
             CCR: an extension has a needlessly long tag at byte 90
             CCR: an extension has no tag of DER at byte 90
@@ -551,7 +551,7 @@ fn cc_10_what_is_not_represented_is_not_empty() {
     check_refused(
         &[ccr(&[state(3, &[aspa(1, &[2])])]), ccr(&[]), ccr(&[explicit(6, b"?")])],
         expect![[r#"
-        the CCR has no VRPs element: it does not say that there are none
+        the CCR has no VRPs element, not even an empty one
         CCR: there is no state at byte 49
         CCR: there is no state at byte 49
     "#]],

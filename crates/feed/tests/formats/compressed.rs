@@ -120,12 +120,12 @@ fn broken_compression_is_refused_with_what_is_wrong() {
         octets[at] ^= 1;
     });
     assert!(length.ends_with("gzip: the length does not match"), "{length}");
-    assert!(broken(|octets| octets[2] = 9).ends_with("gzip: the header is none of gzip's"));
+    assert!(broken(|octets| octets[2] = 9).ends_with("gzip: the header is not gzip's"));
     assert!(broken(|octets| octets[3] = 0x20).ends_with("gzip: the header has the unknown flags 0x20"));
     assert!(broken(|octets| octets[10] = 0xFF).starts_with("the compression is broken behind byte 10: gzip: "));
-    let expected = "gzip: behind a member comes something that is none";
+    let expected = "gzip: the data behind a member are not another one";
     assert!(broken(|octets| octets.push(0)).ends_with(expected));
-    assert!(broken(|octets| octets.extend(b"\x1F\x8C")).ends_with("gzip: the header is none of gzip's"));
+    assert!(broken(|octets| octets.extend(b"\x1F\x8C")).ends_with("gzip: the header is not gzip's"));
 
     let mut frame = zstd(JSON);
     frame.extend(b"something");

@@ -324,7 +324,7 @@ fn what_is_no_validator_s_file_is_an_error() {
         (
             r#"{"roas": [], "roas": []}"#,
             expect![[r#"
-            error: member "roas" stands twice, again at byte 12 (line 1)
+            error: duplicate member "roas" at byte 12 (line 1)
         "#]],
         ),
         (

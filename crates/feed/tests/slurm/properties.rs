@@ -33,7 +33,7 @@ fn judges_as_the_model_does(slurm: &Slurm, filters: &[Said], image: &Image) {
     told.sort_by_key(|effect| (effect.list, effect.index));
     let told: Vec<usize> = told
         .into_iter()
-        .map(|effect| match effect.outcome {
+        .map(|effect| match effect.kind {
             EffectKind::Removes { records, .. } => records,
             other => panic!("a filter: {other:?}"),
         })

@@ -254,8 +254,8 @@ fn sl_07_files_must_not_speak_of_the_same() {
         a.json:3 (validationOutputFilters.prefixFilters[0]: VRPs in 192.0.2.128/25 of AS1) and c.json:4 (validationOutputFilters.prefixFilters[1]: VRPs in 192.0.2.0/24 of AS2) have addresses in common
         a.json:3 (validationOutputFilters.prefixFilters[0]: VRPs in 192.0.2.0/24) and c.json:7 (locallyAddedAssertions.prefixAssertions[0]: VRP 192.0.0.0/16-16 AS1) have addresses in common
         a.json:7 (locallyAddedAssertions.prefixAssertions[0]: VRP 2001:db8::/32-32 AS1) and c.json:7 (locallyAddedAssertions.prefixAssertions[0]: VRP 2001:db8:8::/48-48 AS1) have addresses in common
-        a.json:4 (validationOutputFilters.bgpsecFilters[0]: router keys of AS64496) and c.json:8 (locallyAddedAssertions.bgpsecAssertions[0]: router key AS64496 4141414141414141414141414141414141414141) both speak of router keys of AS64496
-        a.json:5 (validationOutputFilters.aspaFilters[0]: the ASPA of AS64496) and c.json:9 (locallyAddedAssertions.aspaAssertions[0]: ASPA of AS64496 with 1 provider) both speak of the ASPA of AS64496
+        a.json:4 (validationOutputFilters.bgpsecFilters[0]: router keys of AS64496) and c.json:8 (locallyAddedAssertions.bgpsecAssertions[0]: router key AS64496 4141414141414141414141414141414141414141) both concern router keys of AS64496
+        a.json:5 (validationOutputFilters.aspaFilters[0]: the ASPA of AS64496) and c.json:9 (locallyAddedAssertions.aspaAssertions[0]: ASPA of AS64496 with 1 provider) both concern the ASPA of AS64496
     "#]].assert_eq(&text);
 }
 
@@ -384,8 +384,8 @@ fn the_lenient_dialect_knows_two_more_names() {
         errors.push_str(&lenient(&Lists { aspa_assertions: wrong, ..Lists::default() }.document()));
     }
     expect![[r#"
-        error: line 9: locallyAddedAssertions.aspaAssertions[0]: member "customerAsn" stands twice
-        error: line 9: locallyAddedAssertions.aspaAssertions[0]: member "providerAsns" stands twice
+        error: line 9: locallyAddedAssertions.aspaAssertions[0]: duplicate member "customerAsn"
+        error: line 9: locallyAddedAssertions.aspaAssertions[0]: duplicate member "providerAsns"
         error: line 9: locallyAddedAssertions.aspaAssertions[0].providerAsns: the ASPA has AS 0 beside other providers
         error: line 9: locallyAddedAssertions.aspaAssertions[0].providers[0]: "AS2" instead of a number; did you mean 2?
         error: line 9: locallyAddedAssertions.aspaAssertions[0]: unknown member "customer"; did you mean "customerAsn"?
@@ -461,9 +461,10 @@ fn the_lenient_dialect_reads_missing_and_null_lists_as_empty() {
         error: line 1, column 1: null instead of an object
         error: line 1: slurmVersion: null instead of a number
         error: line 1, column 1: no "slurmVersion"; add "slurmVersion": 1, or 2 for a file with lists of ASPAs
-        error: line 1: validationOutputFilters: member "aspaFilters" is of version 2, and the file says "slurmVersion": 1
+        error: line 1: validationOutputFilters: member "aspaFilters" is of version 2, and the file has "slurmVersion": 1
         error: line 1: validationOutputFilters.prefixFilters[0]: null instead of an object
         error: line 1: locallyAddedAssertions: false instead of an object
         error: line 1, column 21: unknown member "validationOutputFilter"; did you mean "validationOutputFilters"?
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
 }

@@ -122,7 +122,7 @@ impl fmt::Display for CloseReason {
             CloseReason::Stalled => "the router took nothing for too long",
             CloseReason::Overtaken => "the router read too slowly to keep up with the data",
             CloseReason::NotAdmitted => "the router is admitted no longer",
-            CloseReason::Displaced => "nothing had been asked, and another connection needed the place",
+            CloseReason::Displaced => "the router had sent no query, and another connection needed the slot",
         })
     }
 }

@@ -56,9 +56,9 @@ fn every_level_of_a_document_has_its_mistakes() {
             error: line 10: locallyAddedAssertions.prefixAssertions[0].maxPrefixLength: "24" instead of a number; did you mean 24?
             error: line 10: locallyAddedAssertions.prefixAssertions[1]: no "asn"
             error: line 11: locallyAddedAssertions.prefixAssertions[1].maxPrefixLength: maximum length 20 of 192.0.2.0/24 is not from 24 to 32
-            error: line 11: locallyAddedAssertions.prefixAssertions[2]: member "asn" stands twice
+            error: line 11: locallyAddedAssertions.prefixAssertions[2]: duplicate member "asn"
             error: line 12: locallyAddedAssertions.aspaAssertions[0].customerAsn: the customer of an ASPA can't be AS 0
-            error: line 12: locallyAddedAssertions.aspaAssertions[0].providerAsns[1]: provider AS2 stands behind AS3; the list has to ascend
+            error: line 12: locallyAddedAssertions.aspaAssertions[0].providerAsns[1]: provider AS2 comes after AS3; the list has to ascend
             error: line 12: locallyAddedAssertions.aspaAssertions[0].providerAsns[3]: "5" instead of a number; did you mean 5?
             error: line 12: locallyAddedAssertions.aspaAssertions[1]: no "customerAsn"
             error: line 12: locallyAddedAssertions.aspaAssertions[2]: no "providerAsns"

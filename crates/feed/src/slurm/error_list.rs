@@ -1,23 +1,23 @@
-//! The mistakes of one file, as they are met: the first ones with their places, of the others the number.
+//! The errors of one file, as they are found: the first ones with their positions, of the others the number.
 
 use super::error::{SlurmError, SlurmErrors, SlurmReason};
 
-/// Mistakes that are told each; more are counted.
-const MISTAKES_LISTED_MAX: usize = 1_000;
+/// Errors that are listed; more are counted.
+const ERRORS_LISTED_MAX: usize = 1_000;
 
-/// What has been noted of a file.
+/// Errors of a file.
 #[derive(Default)]
-pub(super) struct Mistakes {
-    /// By the octet where they stand.
+pub(super) struct ErrorList {
+    /// With the offset of each.
     listed: Vec<(usize, SlurmError)>,
     more: usize,
 }
 
-impl Mistakes {
-    /// Takes note of a mistake at an octet of the file, and works out its place if it is one of those that are told.
+impl ErrorList {
+    /// Adds an error at an octet of the file, and works out its position if it is listed.
     pub(super) fn note(&mut self, at: usize, reason: SlurmReason, error: impl FnOnce(SlurmReason) -> SlurmError) {
-        // What ends the search is told in any case: what stands behind it was not read.
-        if self.listed.len() < MISTAKES_LISTED_MAX || reason.is_of_grammar() {
+        // An error that ends reading is always listed: the rest of the file was not read.
+        if self.listed.len() < ERRORS_LISTED_MAX || reason.is_of_grammar() {
             self.listed.push((at, error(reason)));
         } else {
             self.more += 1;
@@ -28,7 +28,7 @@ impl Mistakes {
         self.listed.len() + self.more
     }
 
-    /// All of them, in the order of the file: that something is missing shows only behind what is there.
+    /// All of them, in the order of the file: missing members are found only at the end of their object.
     pub(super) fn into_errors(mut self) -> Option<SlurmErrors> {
         if let Some(error) = self.validator_output() {
             return Some(SlurmErrors::new(error, std::iter::empty(), 0));
@@ -39,7 +39,7 @@ impl Mistakes {
         Some(SlurmErrors::new(first, listed, self.more))
     }
 
-    /// That the file is a validator's output explains all that is wrong with it.
+    /// If the file is a validator's output, that is the only error.
     fn validator_output(&self) -> Option<SlurmError> {
         let is_vrps = |error: &&SlurmError| match &error.reason {
             SlurmReason::UnknownMember { name, .. } => name == "roas" && error.path.is_empty(),
