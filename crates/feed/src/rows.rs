@@ -150,7 +150,7 @@ impl Rows {
         self.ipv4.is_empty() && self.ipv6.is_empty()
     }
 
-    /// Returns what the file says of its own age.
+    /// Sets the times in the file.
     pub(crate) fn set_timestamps(&mut self, timestamps: Timestamps) {
         self.timestamps = timestamps;
     }

@@ -12,7 +12,7 @@ use crate::observe::End;
 use crate::publish::{Published, Wanted};
 use crate::terms::Terms;
 use crate::transport::Transport;
-use rtrcast_proto::{CloseReason, Dismissal, Event, Moment, Output, ServerSession, Stop, View, Want};
+use rtrcast_proto::{CloseReason, Dismissal, Moment, ServerEvent, ServerOutput, ServerSession, Stop, View, Want};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::IpAddr;
@@ -105,7 +105,7 @@ enum Onward {
 /// back only when that is told: a cache that stops waits for the places. No function with `async` before it: what is given
 /// to one lies in its future twice, and an idle connection is little else than this future. Nor does it give the end back,
 /// for a future that waits for another has it twice as well.
-pub(crate) fn drive<Observe: FnMut(Event), Over: FnOnce(End, Guest)>(
+pub(crate) fn drive<Observe: FnMut(ServerEvent), Over: FnOnce(End, Guest)>(
     transport: Transport,
     session: ServerSession,
     lines: Lines,
@@ -145,7 +145,7 @@ pub(crate) fn drive<Observe: FnMut(Event), Over: FnOnce(End, Guest)>(
     }
 }
 
-impl<Observe: FnMut(Event)> Drive<Observe> {
+impl<Observe: FnMut(ServerEvent)> Drive<Observe> {
     async fn run(&mut self, published: &mut watch::Receiver<Published>) -> End {
         loop {
             let onward = match self.take_outputs() {
@@ -204,11 +204,11 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
         }
         while self.writing.is_none() {
             match self.session.next(self.now) {
-                Output::Write(chunk) => self.writing = Some(Writing::new(chunk, self.now)),
-                Output::Close => return Onward::Close,
-                Output::Event(event) => self.tell(event),
-                Output::Want(want) => self.making = Some(Box::pin(ask_for(self.wants.clone(), want))),
-                Output::Wait(_) => break,
+                ServerOutput::Write(chunk) => self.writing = Some(Writing::new(chunk, self.now)),
+                ServerOutput::Close => return Onward::Close,
+                ServerOutput::Event(event) => self.tell(event),
+                ServerOutput::Want(want) => self.making = Some(Box::pin(ask_for(self.wants.clone(), want))),
+                ServerOutput::Wait(_) => break,
             }
         }
         if self.session.is_closing() {
@@ -376,11 +376,11 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
         }
     }
 
-    fn tell(&mut self, event: Event) {
-        if let Event::Negotiated(_) = event {
+    fn tell(&mut self, event: ServerEvent) {
+        if let ServerEvent::Negotiated(_) = event {
             self.guest.has_asked();
         }
-        self.displaced |= matches!(event, Event::Closing(CloseReason::Displaced));
+        self.displaced |= matches!(event, ServerEvent::Closing(CloseReason::Displaced));
         (self.observe)(event);
     }
 }

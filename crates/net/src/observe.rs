@@ -7,7 +7,7 @@ use crate::proxy::ProxyError;
 use crate::ssh;
 #[cfg(feature = "tls")]
 use crate::tls;
-use rtrcast_proto::Event;
+use rtrcast_proto::ServerEvent;
 use std::fmt;
 use std::io;
 
@@ -118,7 +118,7 @@ pub trait Observer: Send + Sync + 'static {
     /// A connection is there, its handshake done.
     fn connected(&self, peer: &Peer);
     /// Something happened on it.
-    fn event(&self, peer: &Peer, event: &Event);
+    fn event(&self, peer: &Peer, event: &ServerEvent);
     /// It is over.
     fn ended(&self, peer: &Peer, end: &End);
     /// Connections can't be accepted, or can again.
@@ -128,7 +128,7 @@ pub trait Observer: Send + Sync + 'static {
 impl Observer for () {
     fn refused(&self, _: &Peer, _: &Refusal) {}
     fn connected(&self, _: &Peer) {}
-    fn event(&self, _: &Peer, _: &Event) {}
+    fn event(&self, _: &Peer, _: &ServerEvent) {}
     fn ended(&self, _: &Peer, _: &End) {}
     fn trouble(&self, _: &Trouble) {}
 }

@@ -37,10 +37,10 @@
 //! let mut sent = Vec::new();
 //! loop {
 //!     match session.next(Moment(0)) {
-//!         Output::Write(chunk) => sent.extend_from_slice(chunk.octets()),
-//!         Output::Event(_) => {}
-//!         Output::Want(_) | Output::Close => unreachable!("the image of version 1 is there"),
-//!         Output::Wait(_) => break,
+//!         ServerOutput::Write(chunk) => sent.extend_from_slice(chunk.octets()),
+//!         ServerOutput::Event(_) => {}
+//!         ServerOutput::Want(_) | ServerOutput::Close => unreachable!("the image of version 1 is there"),
+//!         ServerOutput::Wait(_) => break,
 //!     }
 //! }
 //! let (cache_response, rest) = sent.split_at(8);
@@ -129,7 +129,7 @@ pub use profile::{Profile, SessionIds};
 pub use record::Record;
 pub use response::Chunk;
 pub use serial::{Serial, SessionId};
-pub use server::{Answer, CloseReason, Dismissal, Event, Output, ServerPolicy, ServerSession, Stop};
+pub use server::{Answer, CloseReason, Dismissal, ServerEvent, ServerOutput, ServerPolicy, ServerSession, Stop};
 pub use time::{Moment, Timing, TimingError};
 pub use union::Union;
 pub use version::{HEADER_OCTETS, PDU_OCTETS_MAX, PduType, Version, VersionRange};

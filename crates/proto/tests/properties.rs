@@ -5,9 +5,9 @@
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use rtrcast_proto::{
-    Action, ApplyError, Asn, Aspa, Delta, Header, History, HistoryLimits, Image, ImageWriter, Moment, Output, Pdu,
-    Prefix, Profile, RouteOrigin, RouterKey, Section, Serial, ServerPolicy, ServerSession, SessionIds, Timing, Version,
-    View, wire,
+    Action, ApplyError, Asn, Aspa, Delta, Header, History, HistoryLimits, Image, ImageWriter, Moment, Pdu, Prefix,
+    Profile, RouteOrigin, RouterKey, Section, Serial, ServerOutput, ServerPolicy, ServerSession, SessionIds, Timing,
+    Version, View, wire,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -199,13 +199,13 @@ fn answer(view: &Arc<View>, query: Pdu<'_>, version: Version, policy: ServerPoli
     let mut sent = Vec::new();
     loop {
         match session.next(Moment(0)) {
-            Output::Write(chunk) => sent.extend_from_slice(chunk.octets()),
-            Output::Event(_) => {}
-            Output::Want(want) => {
+            ServerOutput::Write(chunk) => sent.extend_from_slice(chunk.octets()),
+            ServerOutput::Event(_) => {}
+            ServerOutput::Want(want) => {
                 let made: Result<View, Infallible> = view.with(want, Vec::new);
                 session.data_changed(Moment(0), Arc::new(made.unwrap()));
             }
-            Output::Close | Output::Wait(_) => return sent,
+            ServerOutput::Close | ServerOutput::Wait(_) => return sent,
         }
     }
 }
@@ -422,11 +422,11 @@ proptest! {
                     piece = &[];
                     loop {
                         match session.next(Moment(0)) {
-                            Output::Write(chunk) => sent.extend_from_slice(chunk.octets()),
-                            Output::Close => closed = true,
-                            Output::Event(_) => {}
-                            Output::Want(want) => panic!("{want:?}"),
-                            Output::Wait(_) => break,
+                            ServerOutput::Write(chunk) => sent.extend_from_slice(chunk.octets()),
+                            ServerOutput::Close => closed = true,
+                            ServerOutput::Event(_) => {}
+                            ServerOutput::Want(want) => panic!("{want:?}"),
+                            ServerOutput::Wait(_) => break,
                         }
                     }
                 }
@@ -453,10 +453,10 @@ proptest! {
         session.receive(Moment(0), &[&[head][..], &octets].concat());
         for now in 0..200_u64 {
             match session.next(Moment(now * 1_000)) {
-                Output::Close => return Ok(()),
-                Output::Wait(_) => session.tick(Moment(now * 1_000)),
-                Output::Write(chunk) => prop_assert!(chunk.octets().len() < 2_000),
-                Output::Event(_) | Output::Want(_) => {}
+                ServerOutput::Close => return Ok(()),
+                ServerOutput::Wait(_) => session.tick(Moment(now * 1_000)),
+                ServerOutput::Write(chunk) => prop_assert!(chunk.octets().len() < 2_000),
+                ServerOutput::Event(_) | ServerOutput::Want(_) => {}
             }
         }
     }

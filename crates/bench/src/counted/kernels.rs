@@ -6,8 +6,8 @@ use rtrcast_feed::curator::{
 };
 use rtrcast_feed::{Overlaps, Slurm, SlurmDialect, SlurmFile};
 use rtrcast_proto::{
-    Asn, Changes, ClientOutput, ClientPolicy, ClientSession, Delta, Header, Image, ImageBuilder, Moment, Output, Pdu,
-    Profile, Record, Section, ServerPolicy, ServerSession, Version, View, Want,
+    Asn, Changes, ClientOutput, ClientPolicy, ClientSession, Delta, Header, Image, ImageBuilder, Moment, Pdu, Profile,
+    Record, Section, ServerOutput, ServerPolicy, ServerSession, Version, View, Want,
 };
 use std::hint::black_box;
 use std::sync::Arc;
@@ -224,13 +224,13 @@ fn drain(session: &mut ServerSession, mut take: impl FnMut(&[u8])) -> usize {
     let mut octets = 0;
     loop {
         match session.next(NOW) {
-            Output::Write(chunk) => {
+            ServerOutput::Write(chunk) => {
                 octets += chunk.octets().len();
                 take(black_box(chunk.octets()));
             }
-            Output::Event(_) => {}
-            Output::Want(_) | Output::Close => panic!("everything is there, and nothing is wrong"),
-            Output::Wait(_) => return octets,
+            ServerOutput::Event(_) => {}
+            ServerOutput::Want(_) | ServerOutput::Close => panic!("everything is there, and nothing is wrong"),
+            ServerOutput::Wait(_) => return octets,
         }
     }
 }

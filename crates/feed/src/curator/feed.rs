@@ -41,12 +41,12 @@ pub(super) struct DatedTable {
     /// When it came, or was confirmed.
     received: Moment,
     /// For how long its source wants it to be used.
-    pub(super) validity: Validity,
+    pub(super) validity: ValidityPeriod,
 }
 
 /// For how long a source wants a set to be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Validity {
+pub(super) enum ValidityPeriod {
     /// As its file has it, if at all.
     AsDated,
     /// Until then, whatever the wall clock does meanwhile.
@@ -55,23 +55,23 @@ pub(super) enum Validity {
     TakenBack,
 }
 
-impl Validity {
+impl ValidityPeriod {
     pub(super) fn until(self) -> Option<Moment> {
         match self {
-            Validity::Until(at) => Some(at),
-            Validity::AsDated | Validity::TakenBack => None,
+            ValidityPeriod::Until(at) => Some(at),
+            ValidityPeriod::AsDated | ValidityPeriod::TakenBack => None,
         }
     }
 }
 
 impl DatedTable {
     pub(super) fn new(table: Arc<Table>, written: Option<u32>, received: Moment) -> DatedTable {
-        DatedTable { stated: table.timestamps().made.or(written), table, received, validity: Validity::AsDated }
+        DatedTable { stated: table.timestamps().made.or(written), table, received, validity: ValidityPeriod::AsDated }
     }
 
     /// Makes a table that another cache sent now, to be used for so long.
     pub(super) fn lasting(table: Arc<Table>, now: Moment, valid_for: Duration) -> DatedTable {
-        DatedTable { validity: Validity::Until(now.after(valid_for)), ..DatedTable::new(table, None, now) }
+        DatedTable { validity: ValidityPeriod::Until(now.after(valid_for)), ..DatedTable::new(table, None, now) }
     }
 
     pub(super) fn is_same(&self, other: &DatedTable) -> bool {
@@ -94,25 +94,25 @@ impl DatedTable {
     fn timestamps(&self, time: Time) -> Timestamps {
         let timestamps = self.table.timestamps();
         match self.validity {
-            Validity::AsDated => timestamps,
-            Validity::Until(at) => {
+            ValidityPeriod::AsDated => timestamps,
+            ValidityPeriod::Until(at) => {
                 let left = at.0.saturating_sub(time.moment.0) / 1_000;
                 let left = u32::try_from(left).unwrap_or(u32::MAX);
                 Timestamps { valid_until: Some(time.wall.saturating_add(left)), ..timestamps }
             }
-            Validity::TakenBack => Timestamps { valid_until: Some(0), ..timestamps },
+            ValidityPeriod::TakenBack => Timestamps { valid_until: Some(0), ..timestamps },
         }
     }
 
     pub(super) fn horizon(&self, time: Time, freshness: &Freshness) -> Horizon {
         match self.validity {
-            Validity::AsDated if self.made_in_future(time.wall).is_some() => {
+            ValidityPeriod::AsDated if self.made_in_future(time.wall).is_some() => {
                 freshness.without_age().horizon(time.wall, self.made(time), self.timestamps(time))
             }
-            Validity::AsDated | Validity::Until(_) => {
+            ValidityPeriod::AsDated | ValidityPeriod::Until(_) => {
                 freshness.horizon(time.wall, self.made(time), self.timestamps(time))
             }
-            Validity::TakenBack => freshness.taken_back(time.wall),
+            ValidityPeriod::TakenBack => freshness.taken_back(time.wall),
         }
     }
 
@@ -132,15 +132,15 @@ impl DatedTable {
     pub(super) fn why_not_in_effect(&self, time: Time, freshness: &Freshness) -> Option<NotInEffect> {
         let horizon = self.horizon(time, freshness);
         horizon.is_over(&self.table).then(|| match self.validity {
-            Validity::AsDated => freshness.why_not_in_effect(&horizon, &self.table, self.made(time)),
-            Validity::Until(_) => NotInEffect::NotRenewed,
-            Validity::TakenBack => NotInEffect::TakenBack,
+            ValidityPeriod::AsDated => freshness.why_not_in_effect(&horizon, &self.table, self.made(time)),
+            ValidityPeriod::Until(_) => NotInEffect::NotRenewed,
+            ValidityPeriod::TakenBack => NotInEffect::TakenBack,
         })
     }
 
     /// Returns the end of its validity by its file, in seconds since 1970, if that has one.
     pub(super) fn valid_until(&self) -> Option<u32> {
-        self.table.timestamps().valid_until.filter(|_| self.validity == Validity::AsDated)
+        self.table.timestamps().valid_until.filter(|_| self.validity == ValidityPeriod::AsDated)
     }
 
     /// Returns how many of its records are not in effect any more.
@@ -262,7 +262,7 @@ impl Feed {
         self.confirmed(now);
         // The set that is served while a newer one is held is prolonged too.
         for dated in self.held.iter_mut().map(|held| &mut held.new).chain(&mut self.last) {
-            dated.validity = Validity::Until(until);
+            dated.validity = ValidityPeriod::Until(until);
         }
     }
 
@@ -271,7 +271,7 @@ impl Feed {
         self.failed(now);
         self.held = None;
         if let Some(last) = &mut self.last {
-            last.validity = Validity::TakenBack;
+            last.validity = ValidityPeriod::TakenBack;
         }
     }
 
@@ -372,8 +372,8 @@ impl Feed {
         if new.table.expires().iter().any(|expires| *expires != NEVER) {
             last.table = Arc::new(last.table.renewed_by(&new.table));
         }
-        if let (Validity::Until(last_until), Validity::Until(until)) = (last.validity, new.validity) {
-            last.validity = Validity::Until(until.max(last_until));
+        if let (ValidityPeriod::Until(last_until), ValidityPeriod::Until(until)) = (last.validity, new.validity) {
+            last.validity = ValidityPeriod::Until(until.max(last_until));
         }
         let now = time.moment;
         let first = self.held.as_ref().map_or(now, |held| held.first);

@@ -31,7 +31,7 @@ pub use merge::{Composed, Recipe};
 use crate::slurm::Slurm;
 use crate::table::Table;
 use clock::WallClock;
-use feed::{DatedTable, Feed, Time, Validity};
+use feed::{DatedTable, Feed, Time, ValidityPeriod};
 use fresh::{run_out_at, withdrawn_at};
 use merge::RecipePart;
 use rtrcast_proto::limits::QUERY_HOLD_MAX;
@@ -231,7 +231,8 @@ impl Curator {
             layout: feed.last.as_ref().map(|last| *last.table.image().layout()),
             made: feed.last.as_ref().and_then(|last| Some(last.made(self.reviewed?))),
             // A withdrawn set is gone, and not old.
-            is_too_old: feed.is_too_old && feed.last.as_ref().is_none_or(|last| last.validity != Validity::TakenBack),
+            is_too_old: feed.is_too_old
+                && feed.last.as_ref().is_none_or(|last| last.validity != ValidityPeriod::TakenBack),
             ended: feed.ended,
             nothing_in_effect: feed
                 .last
@@ -373,7 +374,7 @@ impl Curator {
                 feed.is_too_old = is_too_old;
                 // A withdrawal was reported by the source.
                 let is_reported = match is_too_old {
-                    true => last.validity != Validity::TakenBack,
+                    true => last.validity != ValidityPeriod::TakenBack,
                     false => feed.is_reported_too_old,
                 };
                 feed.is_reported_too_old = is_too_old && is_reported;
@@ -473,8 +474,8 @@ impl Curator {
         self.next_run_out = run_outs.filter(|at| run_out_at(*at) > time.moment).min();
         // A set that ends by a timer does not end by the wall clock as well, whose seconds are coarser.
         let ends = parts.iter().zip(&self.served).filter_map(|(part, (_, dated))| match dated.validity {
-            Validity::Until(_) => part.horizon.next_own_end(&part.table),
-            Validity::AsDated | Validity::TakenBack => part.horizon.next_end(&part.table),
+            ValidityPeriod::Until(_) => part.horizon.next_own_end(&part.table),
+            ValidityPeriod::AsDated | ValidityPeriod::TakenBack => part.horizon.next_end(&part.table),
         });
         self.next_end = ends.min();
         self.published_at = Some(time.wall);

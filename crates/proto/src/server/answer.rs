@@ -1,6 +1,8 @@
 //! Answers: to a Reset Query everything, to a Serial Query what changed since, or Cache Reset, or code 2.
 
-use super::{Answer, CloseReason, Event, Output, Pending, Phase, RouterState, ServerSession, SessionSerial};
+use super::{
+    Answer, CloseReason, Pending, Phase, RouterState, ServerEvent, ServerOutput, ServerSession, SessionSerial,
+};
 use crate::limits;
 use crate::profile::Profile;
 use crate::response::{Response, ResponseLabels};
@@ -52,7 +54,7 @@ impl ServerSession {
     }
 
     /// Answers a query, or keeps it waiting. An output has to be given out before anything else.
-    pub(super) fn answer(&mut self, pending: Pending) -> Option<Output> {
+    pub(super) fn answer(&mut self, pending: Pending) -> Option<ServerOutput> {
         let Phase::Open { profile, router } = self.phase else { return None };
         let query = pending.query;
         if let Err(absent) = self.view.edition() {
@@ -73,12 +75,12 @@ impl ServerSession {
             return None;
         }
         let wait = self.keep(pending);
-        Some(if asked_before { wait } else { Output::Want(want) })
+        Some(if asked_before { wait } else { ServerOutput::Want(want) })
     }
 
-    fn keep(&mut self, pending: Pending) -> Output {
+    fn keep(&mut self, pending: Pending) -> ServerOutput {
         self.pending = Some(pending);
-        Output::Wait(self.deadline())
+        ServerOutput::Wait(self.deadline())
     }
 
     /// Code 2 with the query's own version: a lower one would make some routers keep the lower version. [C-NDA-01]
@@ -139,7 +141,7 @@ impl ServerSession {
                     self.phase = Phase::Open { profile, router: RouterState::Nothing };
                 }
                 self.outbox.extend_from_slice(&wire::cache_reset(profile.version()));
-                self.events.push(Event::Answered { answer: Answer::CacheReset, serial });
+                self.events.push(ServerEvent::Answered { answer: Answer::CacheReset, serial });
             }
         }
         None
@@ -162,7 +164,7 @@ impl ServerSession {
         let ResponseLabels { session, serial, .. } = response.labels();
         let answer = if response.generation().is_some() { Answer::Full } else { Answer::Delta };
         self.phase = Phase::Open { profile: *profile, router: RouterState::Data(SessionSerial { session, serial }) };
-        self.events.push(Event::Answered { answer, serial });
+        self.events.push(ServerEvent::Answered { answer, serial });
     }
 }
 

@@ -1,7 +1,7 @@
 //! The end of sessions: a final Error Report goes into the outbox, and `Close` stands behind it.
 
 use super::policy::PlannedStop;
-use super::{CloseReason, Dismissal, Event, Phase, RouterState, ServerSession, Stop};
+use super::{CloseReason, Dismissal, Phase, RouterState, ServerEvent, ServerSession, Stop};
 use crate::time::Moment;
 use crate::version::{PduType, Version};
 use crate::view::Absent;
@@ -63,8 +63,8 @@ impl ServerSession {
                 self.close(CloseReason::Violation);
             }
             FatalError::PeerReport { .. } => {
-                self.events.push(Event::Received(PduType::ErrorReport));
-                self.events.push(Event::PeerReported(Box::new(PeerReport::read(octets)))); // [C-ERR-02]
+                self.events.push(ServerEvent::Received(PduType::ErrorReport));
+                self.events.push(ServerEvent::PeerReported(Box::new(PeerReport::read(octets)))); // [C-ERR-02]
                 self.close(CloseReason::PeerReported);
             }
         }
@@ -77,7 +77,7 @@ impl ServerSession {
         self.finishing = None;
         self.input = Vec::new();
         self.phase = Phase::Closing;
-        self.events.push(Event::Closing(reason));
+        self.events.push(ServerEvent::Closing(reason));
     }
 
     /// Closes in order, behind the response that is running: a router whose connection ends in the middle of one may

@@ -9,7 +9,7 @@
 use super::answer::Query;
 use super::close::FatalError;
 use super::policy::AboveMax;
-use super::{CloseReason, Event, FirstQuery, Pending, Phase, RouterState, ServerSession};
+use super::{CloseReason, FirstQuery, Pending, Phase, RouterState, ServerEvent, ServerSession};
 use crate::limits;
 use crate::version::{HEADER_OCTETS, PduType, Version, VersionRange};
 use crate::violation::Violation;
@@ -112,7 +112,7 @@ impl ServerSession {
             }
             QueryClass::Fatal(violation, version, octets) => {
                 if let Some(pdu_type) = PduType::from_octet(version, header.pdu_type) {
-                    self.events.push(Event::Received(pdu_type));
+                    self.events.push(ServerEvent::Received(pdu_type));
                 }
                 let deadline = self.copy_deadline();
                 self.fail(FatalError::Report { violation, version, octets, deadline });
@@ -219,20 +219,20 @@ impl ServerSession {
         self.skip = skip;
         let max = self.policy.versions().max();
         if let Some(pdu_type) = copy.get(1).and_then(|octet| PduType::from_octet(Version::V2, *octet)) {
-            self.events.push(Event::Received(pdu_type));
+            self.events.push(ServerEvent::Received(pdu_type));
         }
         self.report(max, violation.code(max), Some(violation), &copy, &violation.to_string());
     }
 
     /// Takes a query that has been classified.
     fn take_query(&mut self, version: Version, pdu_type: PduType, octets: &[u8]) {
-        self.events.push(Event::Received(pdu_type));
+        self.events.push(ServerEvent::Received(pdu_type));
         if let Phase::New { .. } = self.phase {
             let profile = self.policy.profile(version);
             self.phase = Phase::Open { profile, router: RouterState::Nothing };
             let is_ours = octets.first() == Some(&version.octet());
             self.first_query = if is_ours { FirstQuery::Served } else { FirstQuery::AnsweredLower };
-            self.events.push(Event::Negotiated(profile));
+            self.events.push(ServerEvent::Negotiated(profile));
         }
         self.pending =
             Some(Pending { query: Query::from_octets(octets), arrived: self.now, wanted_since: None, asked: false });

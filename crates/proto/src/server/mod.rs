@@ -35,14 +35,14 @@ use events::Events;
 
 /// Action that the caller has to take next.
 #[derive(Debug)]
-pub enum Output {
+pub enum ServerOutput {
     /// Write all of these octets, then call `next` again. Inputs may come meanwhile.
     Write(Chunk),
     /// End the connection in order: flush, half-close, read and discard until the peer's end or a limit, close.
     /// Nothing is written after it.
     Close,
     /// Something to log or count. Logs and metrics come from these events only.
-    Event(Event),
+    Event(ServerEvent),
     /// Have this built, and pass the view that has it to `data_changed`.
     Want(Want),
     /// Nothing to do until an input comes, or until this moment: then call `tick`.
@@ -129,7 +129,7 @@ impl fmt::Display for CloseReason {
 
 /// Event of a session, to be logged or counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum ServerEvent {
     /// A PDU arrived whose type is known.
     Received(PduType),
     /// The first query of a supported version: from now on the session speaks it.
@@ -378,34 +378,34 @@ impl ServerSession {
 
     /// Returns the next event. `next` returns these as well, before anything else; a caller that is writing a chunk,
     /// and so may not call `next`, gets them here.
-    pub fn event(&mut self) -> Option<Event> {
+    pub fn event(&mut self) -> Option<ServerEvent> {
         self.events.pop()
     }
 
     /// Returns the next action. Call it after each input, and until it returns `Wait`; after a `Write`, call it again
     /// when all of the chunk has been written.
-    pub fn next(&mut self, now: Moment) -> Output {
+    pub fn next(&mut self, now: Moment) -> ServerOutput {
         self.advance(now);
         loop {
             if let Some(event) = self.event() {
-                return Output::Event(event);
+                return ServerOutput::Event(event);
             }
             if !self.outbox.is_empty() {
                 debug_assert!(self.response.is_none(), "nothing is sent in the middle of a response");
-                return Output::Write(Chunk::own(core::mem::take(&mut self.outbox)));
+                return ServerOutput::Write(Chunk::own(core::mem::take(&mut self.outbox)));
             }
             match self.phase {
                 Phase::Closing => {
                     self.phase = Phase::Closed;
-                    return Output::Close;
+                    return ServerOutput::Close;
                 }
-                Phase::Closed => return Output::Wait(None),
-                Phase::Failing(_) => return Output::Wait(self.deadline()),
+                Phase::Closed => return ServerOutput::Wait(None),
+                Phase::Failing(_) => return ServerOutput::Wait(self.deadline()),
                 Phase::New { .. } | Phase::Open { .. } => {}
             }
             if let Some(response) = &mut self.response {
                 match response.next_chunk() {
-                    Some(chunk) => return Output::Write(chunk),
+                    Some(chunk) => return ServerOutput::Write(chunk),
                     None => self.response_ended(),
                 }
             } else if let Some(reason) = self.finishing {
@@ -421,7 +421,7 @@ impl ServerSession {
             } else {
                 match self.notify_at() {
                     Some(at) if at <= self.now => self.notify(),
-                    Some(_) | None => return Output::Wait(self.deadline()),
+                    Some(_) | None => return ServerOutput::Wait(self.deadline()),
                 }
             }
         }
@@ -436,7 +436,7 @@ impl ServerSession {
     fn report(&mut self, version: Version, code: ErrorCode, violation: Option<Violation>, copy: &[u8], text: &str) {
         debug_assert!(code.since() <= version, "code {code} is not one of version {version}");
         self.outbox.extend_from_slice(&wire::error_report(version, code, copy, text));
-        self.events.push(Event::Reported { code, violation });
+        self.events.push(ServerEvent::Reported { code, violation });
     }
 }
 

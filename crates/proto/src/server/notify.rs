@@ -3,7 +3,7 @@
 //! Before a router has been answered it gets none: some take its version octet as the negotiated one. [C-NEG-12] A
 //! notify that was owed during a response is dropped if that response brought the serial. [C-NOT-04]
 
-use super::{Event, Phase, RouterState, ServerSession, SessionSerial};
+use super::{Phase, RouterState, ServerEvent, ServerSession, SessionSerial};
 use crate::limits::NOTIFY_INTERVAL_MIN;
 use crate::profile::Profile;
 use crate::time::Moment;
@@ -40,6 +40,6 @@ impl ServerSession {
         self.outbox.extend_from_slice(&wire::serial_notify(profile.version(), current.session, current.serial));
         self.notified = Some(current);
         self.last_notify = Some(self.now);
-        self.events.push(Event::Notified(current.serial));
+        self.events.push(ServerEvent::Notified(current.serial));
     }
 }

@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 use rtrcast_proto::{
-    ClientEvent, ClientOutput, ClientPolicy, ClientSession, Event, Header, History, HistoryLimits, Image, ImageWriter,
-    Moment, Output, PduType, Profile, Section, Serial, ServerPolicy, ServerSession, SessionId, SessionIds, Timing,
-    Version, VersionRange, View, Violation, wire,
+    ClientEvent, ClientOutput, ClientPolicy, ClientSession, Header, History, HistoryLimits, Image, ImageWriter, Moment,
+    PduType, Profile, Section, Serial, ServerEvent, ServerOutput, ServerPolicy, ServerSession, SessionId, SessionIds,
+    Timing, Version, VersionRange, View, Violation, wire,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -224,20 +224,20 @@ impl Hop {
         server.data_changed(now, Arc::clone(&cache.view));
         loop {
             match server.next(now) {
-                Output::Write(chunk) => self.to_client.extend_from_slice(chunk.octets()),
-                Output::Want(want) => {
+                ServerOutput::Write(chunk) => self.to_client.extend_from_slice(chunk.octets()),
+                ServerOutput::Want(want) => {
                     let made: Result<View, Infallible> = cache.view.with(want, Vec::new);
                     cache.view = Arc::new(made.unwrap());
                     server.data_changed(now, Arc::clone(&cache.view));
                 }
-                Output::Event(Event::Reported { violation: Some(violation), .. }) => {
+                ServerOutput::Event(ServerEvent::Reported { violation: Some(violation), .. }) => {
                     let is_version =
                         matches!(violation, Violation::VersionAbove { .. } | Violation::VersionBelow { .. });
                     assert!(is_version, "a router of ours makes no error: {violation}");
                 }
-                Output::Event(_) => {}
-                Output::Close => self.server_closed = true,
-                Output::Wait(_) => return,
+                ServerOutput::Event(_) => {}
+                ServerOutput::Close => self.server_closed = true,
+                ServerOutput::Wait(_) => return,
             }
         }
     }

@@ -23,8 +23,8 @@
 
 use expect_test::Expect;
 use rtrcast_proto::{
-    Action, Aspa, Dismissal, Event, Header, History, HistoryLimits, Image, ImageWriter, Moment, Output, Pdu,
-    Publication, RouteOrigin, RouterKey, Section, Serial, ServerPolicy, ServerSession, SessionIds, Stop, Timing,
+    Action, Aspa, Dismissal, Header, History, HistoryLimits, Image, ImageWriter, Moment, Pdu, Publication, RouteOrigin,
+    RouterKey, Section, Serial, ServerEvent, ServerOutput, ServerPolicy, ServerSession, SessionIds, Stop, Timing,
     Version, VersionRange, View, wire,
 };
 use std::convert::Infallible;
@@ -196,15 +196,15 @@ impl Story {
     fn drain(&mut self) {
         while !self.holding || self.steps > 0 {
             match self.session.next(self.now) {
-                Output::Write(chunk) => {
+                ServerOutput::Write(chunk) => {
                     self.steps = self.steps.saturating_sub(1);
                     self.pending.extend_from_slice(chunk.octets());
                     self.write_down();
                     assert!(self.pending.is_empty(), "a chunk ends where a PDU ends");
                 }
-                Output::Event(event) if self.show_events => writeln!(self.told, "! {}", shown(&event)).unwrap(),
-                Output::Event(_) => {}
-                Output::Want(want) => {
+                ServerOutput::Event(event) if self.show_events => writeln!(self.told, "! {}", shown(&event)).unwrap(),
+                ServerOutput::Event(_) => {}
+                ServerOutput::Want(want) => {
                     self.steps = self.steps.saturating_sub(1);
                     writeln!(self.told, "= wants {want:?}").unwrap();
                     if !self.holding {
@@ -213,12 +213,15 @@ impl Story {
                         self.session.data_changed(self.now, Arc::clone(&self.view));
                     }
                 }
-                Output::Close => {
+                ServerOutput::Close => {
                     self.told.push_str("= close\n");
-                    assert!(matches!(self.session.next(self.now), Output::Wait(None)), "nothing comes after the close");
+                    assert!(
+                        matches!(self.session.next(self.now), ServerOutput::Wait(None)),
+                        "nothing comes after the close"
+                    );
                     return;
                 }
-                Output::Wait(until) => {
+                ServerOutput::Wait(until) => {
                     assert_eq!(until, self.session.deadline());
                     if let Some(Moment(until)) = until {
                         assert!(until > self.now.0, "waits for what is past");
@@ -292,26 +295,26 @@ impl Story {
         let mut sent = Vec::new();
         loop {
             match self.session.next(self.now) {
-                Output::Write(chunk) => sent.extend_from_slice(chunk.octets()),
-                Output::Event(_) => {}
-                Output::Want(want) => {
+                ServerOutput::Write(chunk) => sent.extend_from_slice(chunk.octets()),
+                ServerOutput::Event(_) => {}
+                ServerOutput::Want(want) => {
                     let view: Result<View, Infallible> = self.view.with(want, Vec::new);
                     self.session.data_changed(self.now, Arc::new(view.unwrap()));
                 }
-                Output::Close => self.closed = true,
-                Output::Wait(_) => return sent,
+                ServerOutput::Close => self.closed = true,
+                ServerOutput::Wait(_) => return sent,
             }
         }
     }
 }
 
-fn shown(event: &Event) -> String {
+fn shown(event: &ServerEvent) -> String {
     match event {
-        Event::Negotiated(profile) => format!("negotiated {profile}"),
-        Event::Reported { code, violation: Some(violation) } => format!("reported {code}: {violation}"),
-        Event::Reported { code, violation: None } => format!("reported {code}"),
-        Event::PeerReported(report) => format!("the router {report}"),
-        Event::Closing(reason) => format!("closing: {reason}"),
+        ServerEvent::Negotiated(profile) => format!("negotiated {profile}"),
+        ServerEvent::Reported { code, violation: Some(violation) } => format!("reported {code}: {violation}"),
+        ServerEvent::Reported { code, violation: None } => format!("reported {code}"),
+        ServerEvent::PeerReported(report) => format!("the router {report}"),
+        ServerEvent::Closing(reason) => format!("closing: {reason}"),
         other => format!("{other:?}"),
     }
 }

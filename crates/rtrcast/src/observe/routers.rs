@@ -5,7 +5,7 @@ use crate::observe::log::{Throttle, Verdict};
 use crate::observe::metrics::{CodeLabel, Metrics, PlainCounter, ReasonLabel, TypeLabel, VersionLabel};
 use prometheus_client::metrics::counter::Counter;
 use rtrcast_net::{End, Endpoint, Layer, Observer, Peer, Refusal, Trouble};
-use rtrcast_proto::{Answer, CloseReason, ErrorCode, Event, PduType, Profile, Violation};
+use rtrcast_proto::{Answer, CloseReason, ErrorCode, PduType, Profile, ServerEvent, Violation};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -159,14 +159,14 @@ impl Observer for Watch {
         debug!("router {peer} connected to {}", peer.local);
     }
 
-    fn event(&self, peer: &Peer, event: &Event) {
+    fn event(&self, peer: &Peer, event: &ServerEvent) {
         match event {
-            Event::Received(pdu_type) => {
+            ServerEvent::Received(pdu_type) => {
                 trace!("router {peer} sent {pdu_type}");
                 self.count_received(*pdu_type);
             }
-            Event::Negotiated(profile) => self.negotiated(peer, *profile),
-            Event::Answered { answer, serial } => {
+            ServerEvent::Negotiated(profile) => self.negotiated(peer, *profile),
+            ServerEvent::Answered { answer, serial } => {
                 let kind = match answer {
                     Answer::Full => "full",
                     Answer::Delta => "delta",
@@ -175,12 +175,12 @@ impl Observer for Watch {
                 self.count_answer(*answer, kind);
                 debug!("router {peer} is sent {kind} of serial {serial}");
             }
-            Event::Notified(serial) => {
+            ServerEvent::Notified(serial) => {
                 self.metrics.notifies.inc();
                 debug!("router {peer} is notified of serial {serial}");
             }
-            Event::Reported { code, violation } => self.reported(peer, *code, *violation),
-            Event::PeerReported(report) => {
+            ServerEvent::Reported { code, violation } => self.reported(peer, *code, *violation),
+            ServerEvent::PeerReported(report) => {
                 if let Some(code) = report.code {
                     // A router may write any code: those that nobody knows share a counter.
                     let known = ErrorCode::from_number(code).map(|code| code.number().to_string());
@@ -189,7 +189,7 @@ impl Observer for Watch {
                 }
                 self.warn(|| format!("router {peer} {report}"));
             }
-            Event::Closing(
+            ServerEvent::Closing(
                 reason @ (CloseReason::Stalled
                 | CloseReason::Overtaken
                 | CloseReason::Internal
@@ -197,7 +197,7 @@ impl Observer for Watch {
             ) => {
                 self.warn(|| format!("router {peer} is cut off: {reason}"));
             }
-            Event::Closing(reason) => debug!("router {peer} is closed: {reason}"),
+            ServerEvent::Closing(reason) => debug!("router {peer} is closed: {reason}"),
         }
     }
 
