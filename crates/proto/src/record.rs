@@ -81,7 +81,7 @@ mod tests {
     use alloc::vec::Vec;
 
     #[test]
-    fn a_record_says_what_was_written() {
+    fn a_record_has_what_was_written() {
         let vrp = |addr: &str, len| Prefix::new(addr.parse().unwrap(), len).unwrap();
         let v4 = RouteOrigin::new(vrp("192.0.2.0", 24), 26, Asn(64_496)).unwrap();
         let v6 = RouteOrigin::new(vrp("2001:db8::", 32), 48, Asn(u32::MAX)).unwrap();
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn octets_that_are_no_record_say_nothing() {
+    fn octets_that_are_no_record_are_none() {
         for section in Section::ALL {
             for octets in 0..20 {
                 assert_eq!(Record::read(section, &vec![0; octets]), None, "{section:?} {octets}");

@@ -268,7 +268,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_code_stands_at_its_number() {
+    fn each_code_has_its_number_as_index() {
         for (number, code) in ErrorCode::ALL.into_iter().enumerate() {
             assert_eq!(usize::from(code.number()), number);
             assert_eq!(ErrorCode::from_number(code.number()), Some(code));

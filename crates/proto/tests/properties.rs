@@ -14,7 +14,7 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// A record as the model has it: the fields stand in the order of 8210bis section 11.2, so that its own order says how
+/// A record as the model has it: the fields are in the order of 8210bis section 11.2, so that its own order is how
 /// announcements are sorted (descending for prefixes, ascending for the others).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Record {
@@ -57,7 +57,7 @@ impl Model {
         writer.finish().unwrap()
     }
 
-    /// What a router may hold of it.
+    /// Records that a router may hold of it.
     fn seen_by(&self, profile: Profile) -> Model {
         let mut seen = self.clone();
         if !profile.has(Section::RouterKey) {
@@ -69,7 +69,7 @@ impl Model {
         seen
     }
 
-    /// Does to the model what a response says, refusing what a strict router refuses.
+    /// Applies a response to the model, refusing what a strict router refuses.
     fn take(&mut self, response: &[u8]) -> Result<(Serial, usize), TestCaseError> {
         let (mut serial, mut payload) = (None, 0);
         for pdu in pdus(response) {
@@ -104,7 +104,7 @@ impl Model {
         Ok((serial.ok_or(TestCaseError::fail("no End of Data"))?, payload))
     }
 
-    /// How many records a minimal delta to another model has.
+    /// Number of records in a minimal delta to another model.
     fn distance(&self, other: &Model) -> usize {
         let customers: BTreeSet<&u32> = self.aspas.keys().chain(other.aspas.keys()).collect();
         let aspas =
@@ -190,7 +190,7 @@ fn generations() -> impl Strategy<Value = Vec<Model>> {
     })
 }
 
-/// What a session answers to a query in a connection of its own.
+/// Answer of a session to a query on a connection of its own.
 fn answer(view: &Arc<View>, query: Pdu<'_>, version: Version, policy: ServerPolicy) -> Vec<u8> {
     let mut session = ServerSession::new(Moment(0), policy, Arc::clone(view));
     let mut octets = Vec::new();

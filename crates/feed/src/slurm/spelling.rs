@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_meant_if_it_is_near() {
+    fn a_close_name_is_suggested() {
         const NAMES: [&str; 4] = ["prefix", "asn", "maxPrefixLength", "comment"];
         let closest_name = |wrong: &str| closest_name(wrong.as_bytes(), NAMES.into_iter());
         assert_eq!(closest_name("Prefix"), Some("prefix"));

@@ -52,7 +52,7 @@ fn what_has_expired_when_it_comes_is_not_served() {
 }
 
 #[test]
-fn a_file_of_which_nothing_counts_any_more_does_not_replace_one_that_does() {
+fn a_file_of_which_nothing_is_in_effect_does_not_replace_one_that_is() {
     let mut world = World::new(curation(1));
     world.load(1, &expiring(&[5_000]));
     world.pass(1_000);
@@ -65,7 +65,7 @@ fn a_file_of_which_nothing_counts_any_more_does_not_replace_one_that_does() {
 }
 
 #[test]
-fn a_file_of_which_nothing_counts_any_more_is_no_data() {
+fn a_file_of_which_nothing_is_in_effect_is_no_data() {
     let mut world = World::new(curation(1));
     world.pass(1_000);
     world.load(1, &expiring(&[100]));
@@ -75,7 +75,7 @@ fn a_file_of_which_nothing_counts_any_more_is_no_data() {
 }
 
 #[test]
-fn the_same_record_counts_as_long_as_any_source_has_it() {
+fn the_same_record_is_in_effect_as_long_as_any_source_has_it() {
     let mut world = World::new(curation(2));
     world.load(1, &expiring(&[100]));
     world.load(2, &expiring(&[1_000]));
@@ -214,7 +214,7 @@ fn a_clock_more_than_a_day_behind_a_source_withdraws_nothing_and_is_reported() {
     let mut world = World::new(curation(1));
     world.clock_error = -172_800;
     world.load(1, &format!(r#"{{"metadata":{{"generated":{START}}},"roas":[{{"asn":1,"prefix":"10.0.0.0/8"}}]}}"#));
-    // For a day and a half nobody writes the file again; then the clock is set.
+    // For a day and a half the file is not written again; then the clock is set.
     world.pass(129_600);
     world.check(expect![[r#"
         0: SourceId(1) was made at 0, and the clock says -172800
@@ -296,7 +296,7 @@ fn an_empty_set_that_is_fresh_is_in_effect() {
 }
 
 #[test]
-fn an_assessment_says_what_is_in_effect_and_until_when() {
+fn an_assessment_has_what_is_in_effect_and_until_when() {
     let of =
         |table: &Arc<Table>, at: u32, freshness: &Freshness| Assessment::of(table, Some(START), START + at, freshness);
     let (all, none) =
@@ -342,7 +342,7 @@ fn what_a_cache_takes_back_is_withdrawn_even_if_nothing_is_to_be_served_when_it_
 }
 
 #[test]
-fn a_start_with_data_that_are_too_old_serves_nothing_and_says_why() {
+fn a_start_with_data_that_are_too_old_serves_nothing_and_has_the_reason() {
     let old = |seconds: u32| {
         format!(r#"{{"metadata":{{"generated":{}}},"roas":[{{"asn":1,"prefix":"10.0.0.0/8"}}]}}"#, START - seconds)
     };

@@ -33,7 +33,7 @@ fn a_trust_anchor_s_loss_is_held_and_taken_after_an_hour() {
 }
 
 #[test]
-fn a_held_table_is_taken_when_the_operator_says_so() {
+fn a_held_table_is_taken_when_the_operator_confirms_it() {
     let mut world = World::new(curation(1));
     world.load(1, &full());
     world.load(1, &document(&vrps("ripe", 20, 30_000), &[]));
@@ -196,7 +196,7 @@ fn more_than_a_tenth_is_reported_from_50_records_on() {
     world.load(1, &document(&vrps("ripe", 10, 45), &aspas(1)));
     world.load(1, &document(&vrps("ripe", 10, 50), &[]));
     world.load(1, &document(&vrps("ripe", 10, 44), &[]));
-    // Records that others took the place of are not gone.
+    // Records that were replaced by others are not lost.
     world.load(1, &document(&vrps("ripe", 11, 50), &[]));
     world.check(expect![[r#"
         0: serve 99 by Source(SourceId(1)), 99 changes
@@ -422,7 +422,7 @@ fn losses_that_take_turns_are_held_for_three_hours_at_most() {
 }
 
 #[test]
-fn a_held_table_is_not_dropped_for_one_in_which_nothing_counts() {
+fn a_held_table_is_not_dropped_for_one_in_which_nothing_is_in_effect() {
     let mut world = World::new(curation(1));
     world.load(1, &full());
     world.load(1, &document(&vrps("ripe", 20, 30_000), &[]));

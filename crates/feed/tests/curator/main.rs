@@ -1,4 +1,4 @@
-//! The curator as stories with a made-up clock: what is served, what is said, and when it wants to be asked again.
+//! The curator as stories with a simulated clock: publications, events, and waits.
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests that fails should fail the test")]
 
@@ -57,14 +57,14 @@ pub(crate) fn lines(image: &Image) -> BTreeSet<String> {
 pub(crate) struct World {
     pub(crate) curator: Curator,
     pub(crate) moment: Moment,
-    /// What the system's clock is wrong by, in seconds.
+    /// Error of the system's clock, in seconds.
     pub(crate) clock_error: i64,
-    /// What was served last.
+    /// The last publication.
     pub(crate) served: Option<BTreeSet<String>>,
-    /// Whether that is withheld.
+    /// True if that is withheld.
     pub(crate) is_withheld: bool,
     pub(crate) wait: Option<Moment>,
-    /// How often the curator was woken.
+    /// Number of calls to the curator.
     pub(crate) ticks: usize,
     pub(crate) story: String,
 }
@@ -125,7 +125,7 @@ impl World {
         self.drain();
     }
 
-    /// Lets time pass, waking the curator whenever it wants.
+    /// Lets time pass, calling the curator whenever a wait ends.
     pub(crate) fn pass(&mut self, seconds: u64) {
         let end = self.moment.after(Duration::from_secs(seconds));
         while let Some(wait) = self.wait.filter(|wait| *wait <= end) {
@@ -138,7 +138,7 @@ impl World {
         self.moment = end;
     }
 
-    /// Writes into the story what the curator has to say.
+    /// Writes the curator's outputs into the story.
     pub(crate) fn drain(&mut self) {
         loop {
             let at = self.at();

@@ -118,7 +118,7 @@ fn no_vrps() -> Vec<u8> {
     state(2, &[])
 }
 
-/// What varies of a manifest.
+/// Varying fields of a manifest.
 struct Manifest {
     size: u64,
     number: Vec<u8>,
@@ -192,7 +192,7 @@ fn check(file: &[u8], expect: Expect) {
     expect.assert_eq(&shown(file));
 }
 
-/// Each of these files is refused; this is what is said of them, line by line.
+/// Each of these files is refused; these are their errors, line by line.
 fn check_refused(files: &[Vec<u8>], expect: Expect) {
     let errors = files
         .iter()
@@ -266,7 +266,7 @@ fn cc_01_each_hash_is_that_of_the_whole_list_before_it() {
         CCR: the hash of rks does not match its content at byte 515
     "#]],
     );
-    // Of the content alone it does not count.
+    // A hash of the content alone is not accepted.
     let entry = aspa(1, &[2]);
     let of_content = explicit(3, &sequence(&[sequence(std::slice::from_ref(&entry)), hash(&entry)]));
     check_refused(
@@ -319,7 +319,7 @@ fn cc_02_vrps_have_one_order_and_stand_once() {
 }
 
 #[test]
-fn cc_03_aspas_have_one_order_and_as_0_stands_alone() {
+fn cc_03_aspas_have_one_order_and_as_0_is_alone() {
     let aspas = |aspas: &[Vec<u8>]| ccr(&[no_vrps(), state(3, aspas)]);
     assert_eq!(read(&aspas(&[aspa(1, &[0]), aspa(2, &[1, 3])])).unwrap().accepted(), 2);
     check_refused(
@@ -590,7 +590,7 @@ proptest! {
         let mut changed = whole.clone();
         let at = at % changed.len();
         changed[at] = octet;
-        // The last state under a number that is not given yet is an extension, which is passed over. [CC-07]
+        // The last state under a number that is not given yet is an extension, which is skipped. [CC-07]
         let is_extension = whole[at] == 0xA5 && octet & 0xC0 == 0x80 && octet & 0x1F > 5;
         prop_assume!(!is_extension);
         if let Some(outcome_of_changed) = outcome(&changed, &[]) {

@@ -1,12 +1,12 @@
-//! Pieces that are read before their turn, and entries that are read by the shape of their neighbours: it comes to the
-//! same as reading one entry after the other, whatever the document is.
+//! Pieces that are read speculatively, and entries that are read by the shape of others: the result is the same as of
+//! reading one entry after the other, whatever the document is.
 
 use super::{read, shown, shown_of};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rtrcast_feed::{ReadError, Reader, Rows};
 
-/// Reads a document in pieces of so many octets, each before its turn as far as that can be done.
+/// Reads a document in pieces of so many octets, each speculatively as far as that is possible.
 fn read_prefetched(document: &[u8], piece_octets: usize) -> Result<Rows, ReadError> {
     let mut reader = Reader::new();
     for piece in document.chunks(piece_octets) {
@@ -43,7 +43,7 @@ fn entry() -> impl Strategy<Value = String> {
     })
 }
 
-/// What spoils a document when it stands in the place of an octet, and what does not.
+/// Octets that break a document when they replace one, and some that do not.
 fn spoiler() -> impl Strategy<Value = &'static [u8]> {
     prop_oneof![
         Just(&b"\xFF"[..]),
@@ -98,13 +98,13 @@ proptest! {
         prop_assert_eq!(shown_of(read_prefetched(&document, piece_octets)), shown(&document));
     }
 
-    /// A document of one entry has no neighbour to learn from.
+    /// A document of one entry has no other to learn a shape from.
     #[test]
-    fn entries_say_the_same_beside_others(entries in vec(entry(), 1..20)) {
+    fn entries_are_read_alike_beside_others(entries in vec(entry(), 1..20)) {
         let together = document(&entries);
         let mut accepted = 0;
         for (place, entry) in entries.iter().enumerate() {
-            // With one that counts: of a list in which none does, nothing does.
+            // With a valid one: a list in which all are invalid is refused.
             let good = "{\"asn\": 7, \"prefix\": \"10.0.0.0/8\", \"y\": 0}".to_owned();
             let alone = document(&[entry.clone(), good]);
             let refused = |read: Result<Rows, ReadError>, place| match read {
@@ -121,7 +121,7 @@ proptest! {
             }
         }
         if let Ok(rows) = read(&together) {
-            // The ASPA counts, the empty one does not.
+            // The ASPA is accepted, the empty one is not.
             prop_assert_eq!(rows.accepted(), accepted + 1);
         }
     }
@@ -159,7 +159,7 @@ fn what_was_read_prefetched_is_not_read_again() {
 }
 
 #[test]
-fn a_piece_that_belongs_elsewhere_is_read_where_it_stands() {
+fn a_piece_that_belongs_elsewhere_is_read_where_it_is() {
     // To the eye, entries begin in the string.
     let document = br#"{"comment": "}, {\"asn\": 1, \"prefix\": \"10.0.0.0/8\"}, {", "roas": [{"asn": 2, "prefix": "11.0.0.0/8"}]}"#;
     for piece_octets in 1..document.len() {

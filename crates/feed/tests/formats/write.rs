@@ -1,4 +1,4 @@
-//! What is written of a data set: the reader's own words, and the text form of PDUs.
+//! Written data sets: the formats that the reader reads, and the text form of PDUs.
 
 use crate::{read, table};
 use expect_test::{Expect, expect};

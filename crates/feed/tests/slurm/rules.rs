@@ -1,6 +1,6 @@
 //! RFC 8416 and version 2, rule by rule.
 
-use crate::{KEY, Lists, SKI_A, SKI_B, check, image, judged, merge, parse, said, slurm};
+use crate::{KEY, Lists, SKI_A, SKI_B, check, image, merge, parse, read_shown, records_kept, slurm};
 use expect_test::expect;
 use rtrcast_feed::{Overlaps, Slurm, SlurmDialect};
 use rtrcast_proto::{Record, Section};
@@ -19,7 +19,7 @@ const VRPS: &str = r#"{"roas": [
 
 #[test]
 fn sl_01_a_prefix_filter_names_a_prefix_and_what_lies_in_it() {
-    let filter = |filters| judged(&slurm(Lists { prefix_filters: filters, ..Lists::default() }), &image(VRPS));
+    let filter = |filters| records_kept(&slurm(Lists { prefix_filters: filters, ..Lists::default() }), &image(VRPS));
     expect![[r#"
           192.0.3.0/24-24 AS64497
         - 192.0.2.128/25-25 AS64496
@@ -103,7 +103,8 @@ fn keys() -> String {
 
 #[test]
 fn sl_02_a_bgpsec_filter_names_an_as_or_a_key_or_both() {
-    let filter = |filters: &str| judged(&slurm(Lists { bgpsec_filters: filters, ..Lists::default() }), &image(&keys()));
+    let filter =
+        |filters: &str| records_kept(&slurm(Lists { bgpsec_filters: filters, ..Lists::default() }), &image(&keys()));
     expect![[r#"
         - AS64496 4141414141414141414141414141414141414141
           AS64497 4141414141414141414141414141414141414141
@@ -144,7 +145,7 @@ fn sl_02_an_aspa_filter_names_a_customer() {
         - AS64496 with 1 provider
           AS64497 with 1 provider
     "#]]
-    .assert_eq(&judged(&slurm, &aspas));
+    .assert_eq(&records_kept(&slurm, &aspas));
 }
 
 fn asserted(slurm: &Slurm) -> String {
@@ -179,7 +180,7 @@ fn sl_03_filters_leave_assertions_alone() {
         - 2001:db8::/32-48 AS64496
         - ::/0-0 AS64496
     "#]]
-    .assert_eq(&judged(&slurm, &image(VRPS)));
+    .assert_eq(&records_kept(&slurm, &image(VRPS)));
 }
 
 #[test]
@@ -288,7 +289,7 @@ fn sl_07_files_that_speak_of_different_things_are_one() {
         - 2001:db8::/32-48 AS64496
         - ::/0-0 AS64496
     "#]]
-    .assert_eq(&judged(&slurm, &image(VRPS)));
+    .assert_eq(&records_kept(&slurm, &image(VRPS)));
     expect![[r#"
         192.0.3.0/24-24 AS64496
         AS64496 with 1 provider
@@ -321,7 +322,7 @@ fn sl_07_files_of_a_hundred_thousand_entries_are_compared_in_one_pass() {
         - 20.0.5.0/26-26 AS1
           20.0.5.0/24-24 AS1
     "#]]
-    .assert_eq(&judged(
+    .assert_eq(&records_kept(
         &slurm,
         &image(r#"{"roas": [{"asn": 1, "prefix": "20.0.5.0/26"}, {"asn": 1, "prefix": "20.0.5.0/24"}]}"#),
     ));
@@ -364,7 +365,7 @@ fn the_lenient_dialect_knows_two_more_names() {
             {"customerAsn": 64501, "providerAsns": [7, 5]}"#,
         ..Lists::default()
     };
-    let lenient = |document: &str| said(document, SlurmDialect::Lenient);
+    let lenient = |document: &str| read_shown(document, SlurmDialect::Lenient);
     expect![[r#"
         V2
         5: validationOutputFilters.aspaFilters[0]: the ASPA of AS64496
@@ -410,8 +411,8 @@ fn the_lenient_dialect_reads_missing_and_null_lists_as_empty() {
     let none = r#"{"slurmVersion": 1, "validationOutputFilters": {}, "locallyAddedAssertions": {}}"#;
     let mut text = String::new();
     for document in [missing, null, whole_objects, none] {
-        text += &said(document, SlurmDialect::Lenient);
-        text += &said(document, SlurmDialect::Strict);
+        text += &read_shown(document, SlurmDialect::Lenient);
+        text += &read_shown(document, SlurmDialect::Strict);
     }
     expect![[r#"
         V1
@@ -455,7 +456,7 @@ fn the_lenient_dialect_reads_missing_and_null_lists_as_empty() {
             .to_owned(),
         r#"{"slurmVersion": 1, "validationOutputFilter": {}, "locallyAddedAssertions": {}}"#.to_owned(),
     ] {
-        text += &said(&document, SlurmDialect::Lenient);
+        text += &read_shown(&document, SlurmDialect::Lenient);
     }
     expect![[r#"
         error: line 1, column 1: null instead of an object

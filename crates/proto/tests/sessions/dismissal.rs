@@ -1,4 +1,4 @@
-//! Routers that the cache wants to be rid of, and how long it waits for a first query.
+//! Routers whose sessions the cache closes, and how long it waits for a first query.
 
 use crate::story::{Story, check};
 use expect_test::expect;
