@@ -1,10 +1,10 @@
-//! Outputs of the curator: recipes, events, and the status of sources.
+//! Outputs of the curator: recipes and events.
 
 use super::SourceId;
 use super::fresh::{NotInEffect, TooOld};
 use super::guard::Loss;
 use super::merge::Recipe;
-use rtrcast_proto::{Layout, Moment};
+use rtrcast_proto::Moment;
 use std::time::Duration;
 
 /// Action that the caller has to take next.
@@ -130,36 +130,4 @@ pub enum Release {
     LossRecovered,
     /// Nothing of the table before it is in effect any more; it was taken.
     PreviousNotInEffect,
-}
-
-/// Status of a source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Status {
-    /// The source.
-    pub source: SourceId,
-    /// True if what is served has a part from it.
-    pub is_served: bool,
-    /// Layout of its table, whether in effect or not; none before its first one.
-    pub layout: Option<Layout>,
-    /// When that was made, in seconds since 1970.
-    pub made: Option<u32>,
-    /// True if it is too old.
-    pub is_too_old: bool,
-    /// Number of its records that are not in effect any more: expired, or too old.
-    pub ended: usize,
-    /// Why nothing of it is in effect, if that is so.
-    pub nothing_in_effect: Option<NotInEffect>,
-    /// The table that is held, if one is.
-    pub held: Option<HeldStatus>,
-}
-
-/// A table that is held.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeldStatus {
-    /// Its losses.
-    pub losses: Vec<Loss>,
-    /// Since when.
-    pub since: Moment,
-    /// When it will be taken.
-    pub until: Moment,
 }

@@ -52,14 +52,14 @@ pub(super) enum ValidityPeriod {
     /// Until then, whatever the wall clock does meanwhile.
     Until(Moment),
     /// It was withdrawn.
-    TakenBack,
+    Withdrawn,
 }
 
 impl ValidityPeriod {
     pub(super) fn until(self) -> Option<Moment> {
         match self {
             ValidityPeriod::Until(at) => Some(at),
-            ValidityPeriod::AsDated | ValidityPeriod::TakenBack => None,
+            ValidityPeriod::AsDated | ValidityPeriod::Withdrawn => None,
         }
     }
 }
@@ -100,7 +100,7 @@ impl DatedTable {
                 let left = u32::try_from(left).unwrap_or(u32::MAX);
                 Timestamps { valid_until: Some(time.wall.saturating_add(left)), ..timestamps }
             }
-            ValidityPeriod::TakenBack => Timestamps { valid_until: Some(0), ..timestamps },
+            ValidityPeriod::Withdrawn => Timestamps { valid_until: Some(0), ..timestamps },
         }
     }
 
@@ -112,7 +112,7 @@ impl DatedTable {
             ValidityPeriod::AsDated | ValidityPeriod::Until(_) => {
                 freshness.horizon(time.wall, self.made(time), self.timestamps(time))
             }
-            ValidityPeriod::TakenBack => freshness.taken_back(time.wall),
+            ValidityPeriod::Withdrawn => freshness.withdrawn(time.wall),
         }
     }
 
@@ -134,7 +134,7 @@ impl DatedTable {
         horizon.is_over(&self.table).then(|| match self.validity {
             ValidityPeriod::AsDated => freshness.why_not_in_effect(&horizon, &self.table, self.made(time)),
             ValidityPeriod::Until(_) => NotInEffect::NotRenewed,
-            ValidityPeriod::TakenBack => NotInEffect::TakenBack,
+            ValidityPeriod::Withdrawn => NotInEffect::Withdrawn,
         })
     }
 
@@ -271,7 +271,7 @@ impl Feed {
         self.failed(now);
         self.held = None;
         if let Some(last) = &mut self.last {
-            last.validity = ValidityPeriod::TakenBack;
+            last.validity = ValidityPeriod::Withdrawn;
         }
     }
 

@@ -55,7 +55,7 @@ pub enum NotInEffect {
     /// It came from another cache, whose Expire interval has passed.
     NotRenewed,
     /// Its source withdrew it: another cache that shuts down (code 13).
-    TakenBack,
+    Withdrawn,
 }
 
 /// Rules for data that are old.
@@ -180,7 +180,7 @@ impl Freshness {
     }
 
     /// Makes the horizon of a set that was withdrawn: nothing of it is in effect.
-    pub(crate) fn taken_back(&self, now: u32) -> Horizon {
+    pub(crate) fn withdrawn(&self, now: u32) -> Horizon {
         Horizon { at: now, set_ends: 0, freshness: Freshness { too_old: TooOld::WithdrawAll, ..*self } }
     }
 

@@ -20,13 +20,15 @@ mod fresh;
 mod guard;
 mod input;
 mod merge;
+mod status;
 
 pub use clock::contradicts_clock;
-pub use event::{Cause, CuratorEvent, CuratorOutput, HeldStatus, Release, Status};
+pub use event::{Cause, CuratorEvent, CuratorOutput, Release};
 pub use fresh::{Assessment, Expired, Freshness, NotInEffect, TooOld};
 pub use guard::{Guard, Loss, LossOf};
 pub use input::{Choice, Curation, CurrentTime, Report, SourceId};
 pub use merge::{Composed, Recipe};
+pub use status::{HeldStatus, Status};
 
 use crate::slurm::Slurm;
 use crate::table::Table;
@@ -221,69 +223,18 @@ impl Curator {
         self.outputs.pop_front().unwrap_or(CuratorOutput::Wait(self.wait))
     }
 
-    /// Returns the status of the sources, in the order of preference.
-    pub fn status(&self) -> Vec<Status> {
-        let of_feed = |feed: &Feed| Status {
-            source: feed.source,
-            is_served: !feed.is_over
-                && self.published_at.is_some()
-                && self.served.iter().any(|(source, _)| *source == feed.source),
-            layout: feed.last.as_ref().map(|last| *last.table.image().layout()),
-            made: feed.last.as_ref().and_then(|last| Some(last.made(self.reviewed?))),
-            // A withdrawn set is gone, and not old.
-            is_too_old: feed.is_too_old
-                && feed.last.as_ref().is_none_or(|last| last.validity != ValidityPeriod::TakenBack),
-            ended: feed.ended,
-            nothing_in_effect: feed
-                .last
-                .as_ref()
-                .filter(|_| feed.is_over)
-                .and_then(|last| self.why_not_in_effect(last)),
-            held: feed.held.as_ref().zip(self.curation.guard.hold).map(|(held, hold)| HeldStatus {
-                losses: held.losses.clone(),
-                since: held.since,
-                until: held.until(hold),
-            }),
-        };
-        self.feeds.iter().map(of_feed).collect()
-    }
-
-    /// Returns why nothing of any source is in effect, if that is so, with a source for which that is the reason.
-    /// Before the first publication it is known once each source has been read or has failed.
-    pub fn nothing_in_effect(&self) -> Option<(SourceId, NotInEffect)> {
-        self.whys_not_in_effect()?.into_iter().next()
-    }
-
-    /// The same of each source that is served, or before the first publication of each that has a set.
-    fn whys_not_in_effect(&self) -> Option<Vec<(SourceId, NotInEffect)>> {
-        if self.published_at.is_some() {
-            return self.served.iter().map(|(source, dated)| Some((*source, self.why_not_in_effect(dated)?))).collect();
-        }
-        if !self.feeds.iter().all(|feed| feed.has_reported) {
-            return None;
-        }
-        let sets = self.feeds.iter().filter_map(|feed| Some((feed.source, feed.last.as_ref()?)));
-        sets.map(|(source, dated)| Some((source, self.why_not_in_effect(dated)?))).collect()
-    }
-
     /// Returns whether nothing is to be served, since all is too old. A set that its source withdrew has to be
     /// withdrawn from routers, and one whose session ends would keep it.
     fn has_to_withhold(&self) -> bool {
-        let is_taken_back = |(_, why): &(SourceId, NotInEffect)| *why == NotInEffect::TakenBack;
+        let is_withdrawn = |(_, why): &(SourceId, NotInEffect)| *why == NotInEffect::Withdrawn;
         self.curation.freshness.too_old == TooOld::Close
-            && self.whys_not_in_effect().is_some_and(|whys_not_in_effect| {
-                !whys_not_in_effect.is_empty() && !whys_not_in_effect.iter().any(is_taken_back)
-            })
+            && self.reasons().is_some_and(|reasons| !reasons.is_empty() && !reasons.iter().any(is_withdrawn))
     }
 
     fn withhold(&mut self) {
         if !std::mem::replace(&mut self.is_withheld, true) {
             self.outputs.push_back(CuratorOutput::Withhold);
         }
-    }
-
-    fn why_not_in_effect(&self, dated: &DatedTable) -> Option<NotInEffect> {
-        dated.why_not_in_effect(self.reviewed?, &self.curation.freshness)
     }
 
     fn wall(&mut self, now: CurrentTime) -> u32 {
@@ -374,7 +325,7 @@ impl Curator {
                 feed.is_too_old = is_too_old;
                 // A withdrawal was reported by the source.
                 let is_reported = match is_too_old {
-                    true => last.validity != ValidityPeriod::TakenBack,
+                    true => last.validity != ValidityPeriod::Withdrawn,
                     false => feed.is_reported_too_old,
                 };
                 feed.is_reported_too_old = is_too_old && is_reported;
@@ -475,7 +426,7 @@ impl Curator {
         // A set that ends by a timer does not end by the wall clock as well, whose seconds are coarser.
         let ends = parts.iter().zip(&self.served).filter_map(|(part, (_, dated))| match dated.validity {
             ValidityPeriod::Until(_) => part.horizon.next_own_end(&part.table),
-            ValidityPeriod::AsDated | ValidityPeriod::TakenBack => part.horizon.next_end(&part.table),
+            ValidityPeriod::AsDated | ValidityPeriod::Withdrawn => part.horizon.next_end(&part.table),
         });
         self.next_end = ends.min();
         self.published_at = Some(time.wall);

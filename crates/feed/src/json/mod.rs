@@ -5,11 +5,12 @@
 //! members are skipped, in any order; an invalid entry is refused and counted, and the rest is read, which a general
 //! JSON library can't do. A file that is not JSON, or ends too early, is refused as a whole.
 //!
-//! `scan.rs` reads JSON, `entry.rs` the entries, `shape.rs` reads those fast that have the shape of the one before,
+//! `scan.rs` reads JSON, `list.rs` has the names of lists, `entry.rs` reads the entries, `shape.rs` reads those fast that have the shape of the one before,
 //! `speculated.rs` reads entries ahead, and this file reads the structure of a document.
 
 mod entry;
 mod field;
+mod list;
 pub(crate) mod scan;
 mod shape;
 mod speculated;
@@ -17,7 +18,7 @@ mod speculated;
 use crate::error::{ReadError, Reason, VALUE_OCTETS_MAX};
 use crate::rows::Rows;
 use crate::start::OtherKind;
-use entry::{AUTHORIZATIONS, EntryList, METADATA, ParentObject};
+use list::{AUTHORIZATIONS, EntryList, METADATA, ParentObject};
 use scan::{JsonCursor, ScanError, Skip};
 pub(crate) use speculated::SpeculatedEntries;
 

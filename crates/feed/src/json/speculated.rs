@@ -5,7 +5,8 @@
 //! if it is between two VRPs exactly where the first one was read. Otherwise it reads the piece itself, and only time
 //! was lost.
 
-use super::entry::{EntryList, Scratch};
+use super::entry::Scratch;
+use super::list::EntryList;
 use super::scan::JsonCursor;
 use super::{JsonReader, ParserState, line_ends};
 use crate::error::ReadError;

@@ -332,7 +332,7 @@ fn what_a_cache_takes_back_is_withdrawn_even_if_nothing_is_to_be_served_when_it_
     world.curator.source(world.now(), SourceId(1), Report::Withdrawn);
     world.drain();
     world.pass(100);
-    assert_eq!(world.curator.nothing_in_effect(), Some((SourceId(1), NotInEffect::TakenBack)));
+    assert_eq!(world.curator.nothing_in_effect(), Some((SourceId(1), NotInEffect::Withdrawn)));
     world.check(expect![[r#"
         0: serve 1 by Source(SourceId(1))
             + ipv4 + 10.0.0.0/8-8 AS1

@@ -219,7 +219,7 @@ fn shown_why(why: &NotInEffect) -> String {
         NotInEffect::Expired { records, last } => {
             format!("all {records} expired, the last one at {}", from_start(*last))
         }
-        NotInEffect::NotRenewed | NotInEffect::TakenBack => format!("{why:?}"),
+        NotInEffect::NotRenewed | NotInEffect::Withdrawn => format!("{why:?}"),
     }
 }
 

@@ -95,7 +95,7 @@ pub(crate) fn describe_over(over: &NotInEffect, told: Told) -> String {
             format!("all its {records} records have expired, the last one {}", past(*last, told))
         }
         NotInEffect::NotRenewed => "the cache could not be reached within its Expire interval".to_owned(),
-        NotInEffect::TakenBack => "the cache has shut down and taken its data back (code 13)".to_owned(),
+        NotInEffect::Withdrawn => "the cache has shut down and taken its data back (code 13)".to_owned(),
     }
 }
 
@@ -148,7 +148,7 @@ pub(crate) fn describe_remedy(over: &NotInEffect) -> &'static str {
         NotInEffect::NotRenewed => {
             "a connection to the cache, or --too-old keep to serve what it sent last all the same"
         }
-        NotInEffect::TakenBack => "another source",
+        NotInEffect::Withdrawn => "another source",
     }
 }
 
