@@ -217,7 +217,7 @@ impl View {
     }
 
     /// Returns whether sessions that send images of this generation are to be closed.
-    pub(crate) fn cuts_off(&self, generation: u64) -> bool {
+    pub(crate) fn is_outdated(&self, generation: u64) -> bool {
         self.edition.as_ref().is_ok_and(|edition| generation < edition.oldest_readable)
     }
 

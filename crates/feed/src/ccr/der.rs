@@ -75,7 +75,7 @@ pub(super) struct Element<'a> {
 
 impl Element<'_> {
     /// Makes an error at this value.
-    pub(super) fn wrong(&self, what: impl Into<String>) -> DerError {
+    pub(super) fn error(&self, what: impl Into<String>) -> DerError {
         DerError { at: self.at, what: what.into() }
     }
 }
@@ -102,13 +102,13 @@ impl<'a> DerCursor<'a> {
     }
 
     /// Makes an error at the next value.
-    pub(super) fn wrong(&self, what: impl Into<String>) -> DerError {
+    pub(super) fn error(&self, what: impl Into<String>) -> DerError {
         DerError { at: self.at, what: what.into() }
     }
 
     /// Checks that there are no more values.
     pub(super) fn end(&self, frame: &str) -> Result<(), DerError> {
-        if self.rest.is_empty() { Ok(()) } else { Err(self.wrong(format!("something follows the end of {frame}"))) }
+        if self.rest.is_empty() { Ok(()) } else { Err(self.error(format!("something follows the end of {frame}"))) }
     }
 
     /// The next value, whatever its tag.
@@ -135,7 +135,7 @@ impl<'a> DerCursor<'a> {
         }
         let length = self.length(name)?;
         let Some((content, rest)) = self.rest.split_at_checked(length) else {
-            return Err(start.wrong(format!("{name} is longer than the value that contains it")));
+            return Err(start.error(format!("{name} is longer than the value that contains it")));
         };
         let content = DerCursor { rest: content, at: self.at };
         *self = DerCursor { rest, at: self.at + length };
@@ -147,7 +147,7 @@ impl<'a> DerCursor<'a> {
     pub(super) fn take(&mut self, tag: u8, name: &str) -> Result<Element<'a>, DerError> {
         match self.tag() {
             Some(found) if found != tag => {
-                Err(self.wrong(format!("{name} should have tag {tag:#04x}, not {found:#04x},")))
+                Err(self.error(format!("{name} should have tag {tag:#04x}, not {found:#04x},")))
             }
             _ => self.element(name),
         }
@@ -161,22 +161,22 @@ impl<'a> DerCursor<'a> {
     /// The next value, which has to be one or more others within a SEQUENCE.
     pub(super) fn filled_sequence(&mut self, name: &str) -> Result<DerCursor<'a>, DerError> {
         let element = self.take(SEQUENCE, name)?;
-        if element.content.is_empty() { Err(element.wrong(format!("{name} is empty"))) } else { Ok(element.content) }
+        if element.content.is_empty() { Err(element.error(format!("{name} is empty"))) } else { Ok(element.content) }
     }
 
     /// An OBJECT IDENTIFIER, which has to be this one and then means that.
     pub(super) fn identifier(&mut self, content: &[u8], name: &str, meaning: &str) -> Result<(), DerError> {
         let element = self.take(OBJECT_IDENTIFIER, name)?;
-        if element.content.rest == content { Ok(()) } else { Err(element.wrong(format!("{name} is not {meaning}"))) }
+        if element.content.rest == content { Ok(()) } else { Err(element.error(format!("{name} is not {meaning}"))) }
     }
 
     /// A whole number from 0, as octets without leading zeros; none for 0.
     pub(super) fn unsigned(&mut self, name: &str) -> Result<&'a [u8], DerError> {
         let element = self.take(INTEGER, name)?;
         match element.content.rest {
-            [] => Err(element.wrong(format!("{name} has no octets"))),
-            [0x80..=0xFF, ..] => Err(element.wrong(format!("{name} is negative"))),
-            [0, 0..=0x7F, ..] => Err(element.wrong(format!("{name} has needless octets"))),
+            [] => Err(element.error(format!("{name} has no octets"))),
+            [0x80..=0xFF, ..] => Err(element.error(format!("{name} is negative"))),
+            [0, 0..=0x7F, ..] => Err(element.error(format!("{name} has needless octets"))),
             [0, magnitude @ ..] | magnitude => Ok(magnitude),
         }
     }
@@ -186,7 +186,7 @@ impl<'a> DerCursor<'a> {
         let start = *self;
         let octets = self.unsigned(name)?;
         if octets.len() > 4 {
-            return Err(start.wrong(format!("{name} is above 4294967295")));
+            return Err(start.error(format!("{name} is above 4294967295")));
         }
         Ok(octets.iter().fold(0, |value, octet| value << 8 | u32::from(*octet)))
     }
@@ -194,30 +194,30 @@ impl<'a> DerCursor<'a> {
     /// An OCTET STRING of a known size.
     pub(super) fn octets<const SIZE: usize>(&mut self, name: &str) -> Result<[u8; SIZE], DerError> {
         let element = self.take(OCTET_STRING, name)?;
-        element.content.rest.try_into().map_err(|_| element.wrong(format!("{name} is not of {SIZE} octets")))
+        element.content.rest.try_into().map_err(|_| element.error(format!("{name} is not of {SIZE} octets")))
     }
 
     /// A GeneralizedTime in the form that DER and RFC 5280 leave, in seconds since 1970.
     pub(super) fn time(&mut self, name: &str) -> Result<u64, DerError> {
         let element = self.take(GENERALIZED_TIME, name)?;
         scalar::generalized_time(element.content.rest)
-            .ok_or_else(|| element.wrong(format!("{name} is no time as YYYYMMDDHHMMSSZ")))
+            .ok_or_else(|| element.error(format!("{name} is no time as YYYYMMDDHHMMSSZ")))
     }
 
     /// A BIT STRING of at most 128 bits: the bits from the left, zeros behind them, and how many they are.
     pub(super) fn bits_128(&mut self, name: &str) -> Result<(u128, u8), DerError> {
         let element = self.take(BIT_STRING, name)?;
         let Some((unused @ 0..=7, octets)) = element.content.rest.split_first() else {
-            return Err(element.wrong(format!("{name} has no valid count of unused bits")));
+            return Err(element.error(format!("{name} has no valid count of unused bits")));
         };
         let mut padded = [0; 16];
         let Some(slot) = padded.get_mut(..octets.len()) else {
-            return Err(element.wrong(format!("{name} has more than 128 bits")));
+            return Err(element.error(format!("{name} has more than 128 bits")));
         };
         slot.copy_from_slice(octets);
         let last = octets.last().copied().unwrap_or(0);
         if (octets.is_empty() && *unused > 0) || u16::from(last) & ((1 << unused) - 1) != 0 {
-            return Err(element.wrong(format!("{name} has unused bits that are not zero")));
+            return Err(element.error(format!("{name} has unused bits that are not zero")));
         }
         let bits = u8::try_from(octets.len() * 8).unwrap_or(u8::MAX).saturating_sub(*unused);
         Ok((u128::from_be_bytes(padded), bits))
@@ -225,7 +225,7 @@ impl<'a> DerCursor<'a> {
 
     fn octet(&mut self, name: &str) -> Result<u8, DerError> {
         let Some((octet, rest)) = self.rest.split_first() else {
-            return Err(self.wrong(format!("{name} is missing or cut short")));
+            return Err(self.error(format!("{name} is missing or cut short")));
         };
         *self = DerCursor { rest, at: self.at + 1 };
         Ok(*octet)
@@ -245,11 +245,11 @@ impl<'a> DerCursor<'a> {
                 return if number > 30 {
                     Ok(())
                 } else {
-                    Err(start.wrong(format!("{name} has a needlessly long tag")))
+                    Err(start.error(format!("{name} has a needlessly long tag")))
                 };
             }
         }
-        Err(start.wrong(format!("{name} has no tag of DER")))
+        Err(start.error(format!("{name} has no tag of DER")))
     }
 
     /// A length in its shortest form; the indefinite one is not of DER.
@@ -258,20 +258,20 @@ impl<'a> DerCursor<'a> {
         let first = self.octet(name)?;
         let (octets, least) = match first {
             0..=0x7F => return Ok(usize::from(first)),
-            0x80 => return Err(start.wrong(format!("{name} has an indefinite length"))),
+            0x80 => return Err(start.error(format!("{name} has an indefinite length"))),
             0x81 => (1, 0x80),
             0x82 => (2, 0x100),
             0x83 => (3, 0x1_0000),
             0x84 => (4, 0x100_0000),
-            _ => return Err(start.wrong(format!("{name} has a length above all bounds"))),
+            _ => return Err(start.error(format!("{name} has a length above all bounds"))),
         };
         let mut length = 0_u32;
         for _ in 0..octets {
             length = length << 8 | u32::from(self.octet(name)?);
         }
         if length < least {
-            return Err(start.wrong(format!("{name} has a length in more octets than it needs")));
+            return Err(start.error(format!("{name} has a length in more octets than it needs")));
         }
-        usize::try_from(length).map_err(|_| start.wrong(format!("{name} has a length above all bounds")))
+        usize::try_from(length).map_err(|_| start.error(format!("{name} has a length above all bounds")))
     }
 }

@@ -82,8 +82,8 @@ fn read(file: &[u8], rows: &mut Rows) -> Result<Vrps, DerError> {
     if let Some(explicit_version) = ccr.tag().filter(|tag| *tag == explicit(0)) {
         let mut version = ccr.take(explicit_version, "version")?.content;
         return Err(match version.unsigned_32("version")? {
-            0 => version.wrong("version 0, which DER omits, is present"),
-            number => version.wrong(format!("unknown version {number}")),
+            0 => version.error("version 0, which DER omits, is present"),
+            number => version.error(format!("unknown version {number}")),
         });
     }
     let mut algorithm = ccr.sequence("hashAlg")?;
@@ -137,16 +137,16 @@ fn state<'a>(ccr: &mut DerCursor<'a>, number: u8, name: &str) -> Result<Option<D
     Ok(Some(state))
 }
 
-/// Passes over what later versions of the structure may bring. [CC-07]
+/// Skips elements that later versions of the structure may add. [CC-07]
 fn read_extensions(mut ccr: DerCursor<'_>) -> Result<(), DerError> {
     while let Some(tag) = ccr.tag() {
         let element = ccr.element("an extension")?;
         if !der::is_of_context(tag) {
-            return Err(element.wrong(format!("an extension has tag {tag:#04x}")));
+            return Err(element.error(format!("an extension has tag {tag:#04x}")));
         }
         if der::number(tag) <= LAST_STATE {
             return Err(
-                element.wrong(format!("element [{}] is duplicate, out of order or malformed", der::number(tag)))
+                element.error(format!("element [{}] is duplicate, out of order or malformed", der::number(tag)))
             );
         }
     }
@@ -161,7 +161,7 @@ fn check_hash(state: &mut DerCursor<'_>, list: &Element<'_>, name: &str) -> Resu
     if Sha256::digest(list.whole).as_slice() == hash {
         Ok(())
     } else {
-        Err(hash_at.wrong(format!("the hash of {name} does not match its content")))
+        Err(hash_at.error(format!("the hash of {name} does not match its content")))
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) fn read_vrps(mut state: DerCursor<'_>, rows: &mut Rows) -> Result<(),
         let at = set;
         let asn = set.unsigned_32("asID")?;
         if !ascends(&mut last, asn) {
-            return Err(at.wrong(format!("AS{asn} of vrps is out of order")));
+            return Err(at.error(format!("AS{asn} of vrps is out of order")));
         }
         read_families(set, Asn(asn), anchor, rows)?;
     }
@@ -62,10 +62,10 @@ fn read_families(mut set: DerCursor<'_>, asn: Asn, anchor: u8, rows: &mut Rows) 
         let family = match block.octets("addressFamily")? {
             [0, 1] => AddressFamily::Ipv4,
             [0, 2] => AddressFamily::Ipv6,
-            [high, low] => return Err(at.wrong(format!("unknown addressFamily {high:02x}{low:02x}"))),
+            [high, low] => return Err(at.error(format!("unknown addressFamily {high:02x}{low:02x}"))),
         };
         if !ascends(&mut last, family) {
-            return Err(at.wrong("the address families are out of order"));
+            return Err(at.error("the address families are out of order"));
         }
         let addresses = block.filled_sequence("addresses")?;
         block.end("a ROAIPAddressFamily")?;
@@ -87,13 +87,13 @@ fn read_addresses(
         let at = address;
         let (bits, len) = address.bits_128("address")?;
         let prefix = Prefix::new(family.addr(bits), len).ok().filter(|_| len <= family.bits());
-        let prefix = prefix.ok_or_else(|| at.wrong(format!("an address has {len} bits, more than its family,")))?;
+        let prefix = prefix.ok_or_else(|| at.error(format!("an address has {len} bits, more than its family,")))?;
         let max_len = if address.is_empty() { len } else { max_len(&mut address, len, family)? };
         address.end("a ROAIPAddress")?;
         if !ascends(&mut last, (bits, len, max_len)) {
-            return Err(at.wrong(format!("prefix {prefix} of {asn} is out of order")));
+            return Err(at.error(format!("prefix {prefix} of {asn} is out of order")));
         }
-        let origin = RouteOrigin::new(prefix, max_len, asn).map_err(|error| at.wrong(error.to_string()))?;
+        let origin = RouteOrigin::new(prefix, max_len, asn).map_err(|error| at.error(error.to_string()))?;
         rows.count_entry();
         rows.origin(&origin, NEVER, anchor);
     }
@@ -106,7 +106,7 @@ fn max_len(address: &mut DerCursor<'_>, len: u8, family: AddressFamily) -> Resul
     let value = address.unsigned_32("maxLength")?;
     match u8::try_from(value) {
         Ok(max_len) if max_len > len && max_len <= family.bits() => Ok(max_len),
-        _ => Err(at.wrong(format!("maxLength {value} is not from {} to {}", u16::from(len) + 1, family.bits()))),
+        _ => Err(at.error(format!("maxLength {value} is not from {} to {}", u16::from(len) + 1, family.bits()))),
     }
 }
 
@@ -120,10 +120,10 @@ pub(super) fn read_aspas(mut state: DerCursor<'_>, rows: &mut Rows) -> Result<()
         let at = set;
         let customer = set.unsigned_32("customerASID")?;
         if customer == 0 {
-            return Err(at.wrong("customer AS0 is invalid"));
+            return Err(at.error("customer AS0 is invalid"));
         }
         if !ascends(&mut last, customer) {
-            return Err(at.wrong(format!("customer AS{customer} of vaps is out of order")));
+            return Err(at.error(format!("customer AS{customer} of vaps is out of order")));
         }
         read_providers(set, customer, &mut providers)?;
         rows.count_entry();
@@ -142,12 +142,12 @@ fn read_providers(mut set: DerCursor<'_>, customer: u32, providers: &mut Vec<[u8
         let at = list;
         let provider = list.unsigned_32("a provider")?;
         if !ascends(&mut last, provider) {
-            return Err(at.wrong(format!("provider AS{provider} of AS{customer} is out of order")));
+            return Err(at.error(format!("provider AS{provider} of AS{customer} is out of order")));
         }
         providers.push(provider.to_be_bytes());
     }
     match providers.as_slice() {
-        [[0, 0, 0, 0], _, ..] => Err(start.wrong(format!("AS{customer} has provider AS0 beside others"))),
+        [[0, 0, 0, 0], _, ..] => Err(start.error(format!("AS{customer} has provider AS0 beside others"))),
         _ => Ok(()),
     }
 }
@@ -162,7 +162,7 @@ pub(super) fn read_router_keys(mut state: DerCursor<'_>, rows: &mut Rows) -> Res
         let at = set;
         let asn = set.unsigned_32("asID")?;
         if !ascends(&mut last, asn) {
-            return Err(at.wrong(format!("AS{asn} of rks is out of order")));
+            return Err(at.error(format!("AS{asn} of rks is out of order")));
         }
         let mut keys = set.filled_sequence("routerKeys")?;
         set.end("a RouterKeySet")?;
@@ -171,7 +171,7 @@ pub(super) fn read_router_keys(mut state: DerCursor<'_>, rows: &mut Rows) -> Res
             let at = keys;
             let (ski, spki) = read_router_key(&mut keys)?;
             if !ascends(&mut last_ski, ski) {
-                return Err(at.wrong(format!("a router key of AS{asn} is out of order")));
+                return Err(at.error(format!("a router key of AS{asn} is out of order")));
             }
             take_router_key(ski, Asn(asn), spki, index, rows);
             index += 1;
@@ -193,7 +193,7 @@ fn read_router_key<'a>(keys: &mut DerCursor<'a>) -> Result<([u8; 20], &'a [u8]),
     Ok((ski, spki.whole))
 }
 
-/// A key that is too large for a PDU breaks no rule of the file, and is passed over.
+/// A key that is too large for a PDU breaks no rule of the file, and is refused alone.
 fn take_router_key(ski: [u8; 20], asn: Asn, spki: &[u8], index: usize, rows: &mut Rows) {
     rows.count_entry();
     match RouterKey::new(ski, asn, spki) {

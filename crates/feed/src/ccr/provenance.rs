@@ -17,7 +17,7 @@ pub(super) fn read_manifests(mut state: DerCursor<'_>, produced_at: u64) -> Resu
     let most_recent_update = state.time("mostRecentUpdate")?;
     check_hash(&mut state, &list, "mfts")?;
     if most_recent_update > produced_at {
-        return Err(update_at.wrong("mostRecentUpdate is later than producedAt")); // [CC-09]
+        return Err(update_at.error("mostRecentUpdate is later than producedAt")); // [CC-09]
     }
     let mut manifests = list.content;
     while !manifests.is_empty() {
@@ -33,12 +33,12 @@ fn read_manifest(mut manifest: DerCursor<'_>) -> Result<(), DerError> {
     let size = manifest.unsigned("size")?;
     let size = size.iter().fold(0_u64, |value, octet| value.saturating_mul(256).saturating_add(u64::from(*octet)));
     if size < MANIFEST_OCTETS_MIN {
-        return Err(size_at.wrong(format!("size {size} of a manifest is below {MANIFEST_OCTETS_MIN}")));
+        return Err(size_at.error(format!("size {size} of a manifest is below {MANIFEST_OCTETS_MIN}")));
     }
     let _: [u8; 20] = manifest.octets("aki")?;
     let number_at = manifest;
     if manifest.unsigned("manifestNumber")?.len() > MANIFEST_NUMBER_OCTETS_MAX {
-        return Err(number_at.wrong(format!("a manifestNumber has more than {MANIFEST_NUMBER_OCTETS_MAX} octets")));
+        return Err(number_at.error(format!("a manifestNumber has more than {MANIFEST_NUMBER_OCTETS_MAX} octets")));
     }
     manifest.time("thisUpdate")?;
     let mut locations = manifest.filled_sequence("locations")?;
@@ -56,7 +56,7 @@ fn read_location(mut location: DerCursor<'_>) -> Result<(), DerError> {
     location.take(OBJECT_IDENTIFIER, "accessMethod")?;
     let name = location.element("accessLocation")?;
     if !is_of_context(name.tag) {
-        return Err(name.wrong("accessLocation is no GeneralName"));
+        return Err(name.error("accessLocation is no GeneralName"));
     }
     location.end("an AccessDescription")
 }
@@ -66,7 +66,7 @@ pub(super) fn read_trust_anchors(mut state: DerCursor<'_>) -> Result<(), DerErro
     let list = state.take(SEQUENCE, "skis")?;
     check_hash(&mut state, &list, "tas")?;
     if list.content.is_empty() {
-        return Err(list.wrong("skis is empty"));
+        return Err(list.error("skis is empty"));
     }
     read_key_identifiers(list.content)
 }

@@ -1,7 +1,7 @@
 //! Outputs of the curator: recipes and events.
 
 use super::SourceId;
-use super::fresh::{NotInEffect, TooOld};
+use super::freshness::{NotInEffect, TooOld};
 use super::guard::Loss;
 use super::merge::Recipe;
 use rtrcast_proto::Moment;

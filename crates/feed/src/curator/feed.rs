@@ -2,7 +2,7 @@
 
 use super::clock::contradicts_clock;
 use super::event::{CuratorEvent, Release};
-use super::fresh::{Assessment, Freshness, Horizon, NotInEffect};
+use super::freshness::{Assessment, Freshness, Horizon, NotInEffect};
 use super::guard::{GuardDecision, Loss, is_same_loss};
 use super::{Curation, SourceId};
 use crate::table::{NEVER, Table, Timestamps};
@@ -359,7 +359,7 @@ impl Feed {
         if why.is_some() && (!horizon.is_over(&last.table) || self.held.as_ref().is_some_and(is_better)) {
             return nothing_in_effect.into_iter().collect();
         }
-        let losses = match curation.guard.judge((&last.table, &horizon), (&new.table, &new_horizon)) {
+        let losses = match curation.guard.decide((&last.table, &horizon), (&new.table, &new_horizon)) {
             GuardDecision::Take(losses) => {
                 self.last = Some(new);
                 let released = self.held.take().map(|_| CuratorEvent::Released { source, why: Release::LossRecovered });

@@ -2,7 +2,7 @@
 //! The guard compares one source's new table with the last one of the same source, before anything is merged; a record
 //! that has expired in the last one is no loss.
 
-use super::fresh::Horizon;
+use super::freshness::Horizon;
 use crate::table::{Row, Table};
 use rtrcast_proto::Section;
 use std::fmt;
@@ -172,8 +172,8 @@ fn gone((last, horizon): TableInEffect<'_>, (new, newer): TableInEffect<'_>) -> 
 }
 
 impl Guard {
-    /// Judges what is lost in a new table. Of both tables only the records that are in effect are counted.
-    pub(crate) fn judge(&self, last: TableInEffect<'_>, new: TableInEffect<'_>) -> GuardDecision {
+    /// Decides on the losses in a new table. Of both tables only the records that are in effect are counted.
+    pub(crate) fn decide(&self, last: TableInEffect<'_>, new: TableInEffect<'_>) -> GuardDecision {
         let losses = self.losses(last, new);
         let is_held = |loss: &Loss| self.hold.is_some() && self.is_too_large(loss);
         if losses.iter().any(is_held) {

@@ -4,7 +4,7 @@
 //! All images have the same order, so this is a linear merge. The same record from many sources is one; the providers
 //! of a customer that several sources have are their union. [C-ASP-01]
 
-use super::fresh::Horizon;
+use super::freshness::Horizon;
 use crate::slurm::{Filters, Slurm};
 use crate::table::Table;
 use rtrcast_proto::{Asn, Image, ImageSink, ImageWriter, Section, Version};

@@ -5,7 +5,7 @@
 //!
 //! * `feed.rs`: the state of one source, and the handling of its new table;
 //! * `merge.rs`: several sources, SLURM and expiry become one image;
-//! * `fresh.rs`: when a payload is in effect; `clock.rs`: when the clock is accepted;
+//! * `freshness.rs`: when a payload is in effect; `clock.rs`: when the clock is accepted;
 //! * `guard.rs`: sudden losses;
 //! * `input.rs` and `event.rs`: inputs and outputs.
 //!
@@ -16,7 +16,7 @@
 mod clock;
 mod event;
 mod feed;
-mod fresh;
+mod freshness;
 mod guard;
 mod input;
 mod merge;
@@ -24,7 +24,7 @@ mod status;
 
 pub use clock::contradicts_clock;
 pub use event::{Cause, CuratorEvent, CuratorOutput, Release};
-pub use fresh::{Assessment, Expired, Freshness, NotInEffect, TooOld};
+pub use freshness::{Assessment, Expired, Freshness, NotInEffect, TooOld};
 pub use guard::{Guard, Loss, LossOf};
 pub use input::{Choice, Curation, CurrentTime, Report, SourceId};
 pub use merge::{Composed, Recipe};
@@ -34,7 +34,7 @@ use crate::slurm::Slurm;
 use crate::table::Table;
 use clock::WallClock;
 use feed::{DatedTable, Feed, Time, ValidityPeriod};
-use fresh::{run_out_at, withdrawn_at};
+use freshness::{run_out_at, withdrawn_at};
 use merge::RecipePart;
 use rtrcast_proto::limits::QUERY_HOLD_MAX;
 use rtrcast_proto::{Image, Moment, Octets};

@@ -200,7 +200,7 @@ impl JsonReader {
                     self.at = cursor.at();
                     end < window.len()
                 }
-                Err(ScanError::Incomplete) => self.incomplete(visible, end < window.len())?,
+                Err(ScanError::Incomplete) => self.incomplete(visible, window)?,
                 Err(ScanError::Syntax(what)) => return Err((cursor.at(), Reason::NotJson(what))),
                 Err(ScanError::Twice(name)) => return Err((start, Reason::MemberTwice(name))),
                 Err(ScanError::NotAList(name)) => return Err((start, Reason::NotAList(name))),
@@ -213,7 +213,8 @@ impl JsonReader {
 
     /// Handles a step that came to the end of the octets that it may read. More octets will complete it, unless they
     /// are there already.
-    fn incomplete(&mut self, visible: &[u8], more_octets: bool) -> Result<bool, (usize, Reason)> {
+    fn incomplete(&mut self, visible: &[u8], window: &[u8]) -> Result<bool, (usize, Reason)> {
+        let more_octets = visible.len() < window.len();
         let start = self.at;
         let rest = visible.get(start..).unwrap_or_default();
         if rest.trim_ascii_start().is_empty() {

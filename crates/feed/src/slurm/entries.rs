@@ -90,7 +90,7 @@ impl Fields {
     fn require(&self, walk: &mut Walk<'_>, names: &[Name<SlurmField>]) {
         for Name { member, name, .. } in names {
             if !self.members.has(member) {
-                walk.wrong(self.members.at, SlurmReason::Missing(name));
+                walk.report(self.members.at, SlurmReason::Missing(name));
             }
         }
     }
@@ -101,10 +101,10 @@ impl Fields {
         walk: &mut Walk<'_>,
         filter: Option<T>,
         names: [Name<SlurmField>; 2],
-        words: &'static str,
+        members: &'static str,
     ) -> Result<T, Unreadable> {
         if !names.iter().any(|name| self.members.has(&name.member)) {
-            walk.wrong(self.members.at, SlurmReason::NamesNothing(words));
+            walk.report(self.members.at, SlurmReason::NamesNothing(members));
         }
         filter.ok_or(Unreadable::Value)
     }
@@ -143,7 +143,7 @@ fn aspa_filter(walk: &mut Walk<'_>) -> Result<Asn, Unreadable> {
 /// Reports AS 0 as a customer.
 fn not_zero(walk: &mut Walk<'_>, customer: Found<Asn>) -> Result<(), Unreadable> {
     match customer.value {
-        Asn(0) => Err(walk.wrong_in(&[CUSTOMER.name], customer.at, SlurmReason::Aspa(AspaError::CustomerZero))),
+        Asn(0) => Err(walk.report_in(&[CUSTOMER.name], customer.at, SlurmReason::Aspa(AspaError::CustomerZero))),
         _ => Ok(()),
     }
 }
@@ -157,7 +157,7 @@ fn prefix_assertion(walk: &mut Walk<'_>) -> Result<RouteOrigin, Unreadable> {
     // An error in prefix and length is reported even if the AS is invalid.
     let origin = RouteOrigin::new(prefix.value, max_len.value, asn.map_or(Asn(0), |asn| asn.value));
     let origin =
-        origin.map_err(|error| walk.wrong_in(&[MAX_PREFIX_LENGTH.name], max_len.at, SlurmReason::MaxLength(error)))?;
+        origin.map_err(|error| walk.report_in(&[MAX_PREFIX_LENGTH.name], max_len.at, SlurmReason::MaxLength(error)))?;
     asn.map(|_| origin).ok_or(Unreadable::Value)
 }
 
@@ -167,7 +167,7 @@ fn bgpsec_assertion(walk: &mut Walk<'_>) -> Result<BgpsecAssertion, Unreadable> 
     let Values { asn, ski, key, .. } = fields.values;
     let key = key.ok_or(Unreadable::Value)?;
     if let Err(error) = RouterKey::new([0; 20], Asn(0), &key.value) {
-        return Err(walk.wrong_in(&[ROUTER_PUBLIC_KEY.name], key.at, SlurmReason::Key(error)));
+        return Err(walk.report_in(&[ROUTER_PUBLIC_KEY.name], key.at, SlurmReason::Key(error)));
     }
     let (ski, asn) = ski.zip(asn).ok_or(Unreadable::Value)?;
     Ok(BgpsecAssertion { ski: ski.value, asn: asn.value, spki: key.value })
@@ -184,7 +184,7 @@ fn aspa_assertion(walk: &mut Walk<'_>) -> Result<AspaAssertion, Unreadable> {
     judged?;
     match Aspa::new(customer.value, &providers.value) {
         Ok(_) => Ok(AspaAssertion { customer: customer.value, providers: providers.value }),
-        Err(error) => Err(walk.wrong_in(&[PROVIDERS.name], providers.at, SlurmReason::Aspa(error))),
+        Err(error) => Err(walk.report_in(&[PROVIDERS.name], providers.at, SlurmReason::Aspa(error))),
     }
 }
 
@@ -192,8 +192,8 @@ fn prefix(walk: &mut Walk<'_>) -> Result<Found<Prefix>, Unreadable> {
     let Found { value: text, at } = walk.text()?;
     match scalar::prefix(&text.octets()) {
         Some(masked) if !masked.had_host_bits => Ok(Found { value: masked.prefix, at }),
-        Some(masked) => Err(walk.wrong(at, SlurmReason::HostBits(text.shown(), masked.prefix))),
-        None => Err(walk.wrong(at, SlurmReason::NotPrefix(text.shown()))),
+        Some(masked) => Err(walk.report(at, SlurmReason::HostBits(text.shown(), masked.prefix))),
+        None => Err(walk.report(at, SlurmReason::NotPrefix(text.shown()))),
     }
 }
 
@@ -203,7 +203,7 @@ fn base64(walk: &mut Walk<'_>) -> Result<Found<Vec<u8>>, Unreadable> {
     let Found { value: text, at } = walk.text()?;
     match scalar::base64(&text.octets()) {
         Some(value) => Ok(Found { value, at }),
-        None => Err(walk.wrong(at, SlurmReason::NotBase64)),
+        None => Err(walk.report(at, SlurmReason::NotBase64)),
     }
 }
 
@@ -211,7 +211,7 @@ fn ski(walk: &mut Walk<'_>) -> Result<Found<[u8; 20]>, Unreadable> {
     let Found { value, at } = base64(walk)?;
     match <[u8; 20]>::try_from(value.as_slice()) {
         Ok(value) => Ok(Found { value, at }),
-        Err(_) => Err(walk.wrong(at, SlurmReason::SkiOctets(value.len()))),
+        Err(_) => Err(walk.report(at, SlurmReason::SkiOctets(value.len()))),
     }
 }
 
@@ -226,7 +226,7 @@ fn providers(walk: &mut Walk<'_>) -> Result<Found<Vec<ProviderAsn>>, Unreadable>
         asns.push(provider.0.to_be_bytes());
         match (before, walk.dialect()) {
             (Some(before), SlurmDialect::Strict) if before >= provider => {
-                Err(walk.wrong(at, SlurmReason::NotAscending(before, provider)))
+                Err(walk.report(at, SlurmReason::NotAscending(before, provider)))
             }
             (_, SlurmDialect::Strict | SlurmDialect::Lenient) => Ok(()),
         }

@@ -122,7 +122,7 @@ impl Document {
                 self.version = Some(match value {
                     1 => SlurmVersion::V1,
                     2 => SlurmVersion::V2,
-                    other => return Err(walk.wrong(at, SlurmReason::Version(other.to_string()))),
+                    other => return Err(walk.report(at, SlurmReason::Version(other.to_string()))),
                 });
             }
             DocumentMember::Filters => self.filter_lists = Some(self.read_lists(walk, &FILTERS)?),
@@ -169,7 +169,7 @@ impl Document {
     /// Checks what depends on the whole document.
     fn finish(mut self, walk: &mut Walk<'_>, members: &ObjectMembers<DocumentMember>) -> Result<SlurmFile, Unreadable> {
         if !members.has(&DocumentMember::Version) {
-            walk.wrong(members.at, SlurmReason::MissingVersion);
+            walk.report(members.at, SlurmReason::MissingVersion);
         }
         let (filters, assertions) = (self.filter_lists.take(), self.assertion_lists.take());
         self.check_lists(walk, members, &FILTERS, filters);
@@ -201,7 +201,7 @@ impl Document {
             match (self.version, null) {
                 (Some(SlurmVersion::V1), _) if *list == group.of_version_2() => {
                     if let Some(at) = of_version_2 {
-                        walk.wrong_in(&[group.name], at, SlurmReason::OfVersion2(name));
+                        walk.report_in(&[group.name], at, SlurmReason::OfVersion2(name));
                     }
                 }
                 (_, Some((_, at))) => self.lacks(walk, *at, gap(Absence::Null)),
@@ -221,12 +221,12 @@ impl Document {
             }
             (SlurmDialect::Strict, Absence::Missing) => {
                 let path: Vec<&str> = within.into_iter().collect();
-                walk.wrong_in(&path, at, SlurmReason::MissingList { name, empty });
+                walk.report_in(&path, at, SlurmReason::MissingList { name, empty });
             }
             (SlurmDialect::Strict, Absence::Null) => {
                 let path: Vec<&str> = within.into_iter().chain([name]).collect();
                 let wanted = if within.is_some() { "a list" } else { "an object" };
-                walk.wrong_in(&path, at, SlurmReason::NullList { wanted, empty });
+                walk.report_in(&path, at, SlurmReason::NullList { wanted, empty });
             }
         }
     }

@@ -88,13 +88,13 @@ impl<'a> Walk<'a> {
     /// Goes to the document.
     pub(super) fn begin(&mut self) -> Result<(), Unreadable> {
         if let Some(kind) = other_kind(self.octets) {
-            return Err(self.broken(0, SlurmReason::OtherKind(kind)));
+            return Err(self.report_fatal(0, SlurmReason::OtherKind(kind)));
         }
         if let Err(error) = std::str::from_utf8(self.octets) {
-            return Err(self.broken(error.valid_up_to(), SlurmReason::NotUtf8));
+            return Err(self.report_fatal(error.valid_up_to(), SlurmReason::NotUtf8));
         }
         if self.octets.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(self.octets).trim_ascii().is_empty() {
-            return Err(self.broken(0, SlurmReason::Empty));
+            return Err(self.report_fatal(0, SlurmReason::Empty));
         }
         let mark = self.cursor.skip_mark();
         self.ok(mark)
@@ -108,7 +108,7 @@ impl<'a> Walk<'a> {
     pub(super) fn end(&mut self) -> Result<(), Unreadable> {
         match self.cursor.peek() {
             Err(ScanError::Incomplete) => Ok(()),
-            _ => Err(self.broken(self.cursor.at(), SlurmReason::NotJson("something follows the end"))),
+            _ => Err(self.report_fatal(self.cursor.at(), SlurmReason::NotJson("something follows the end"))),
         }
     }
 
@@ -123,13 +123,13 @@ impl<'a> Walk<'a> {
     }
 
     /// Records an error at an octet of the file, in the current value.
-    pub(super) fn wrong(&mut self, at: usize, reason: SlurmReason) -> Unreadable {
+    pub(super) fn report(&mut self, at: usize, reason: SlurmReason) -> Unreadable {
         self.note(at, reason);
         Unreadable::Value
     }
 
     /// Records an error in a member of the current value, or in a member of that one.
-    pub(super) fn wrong_in(&mut self, members: &[&'static str], at: usize, reason: SlurmReason) -> Unreadable {
+    pub(super) fn report_in(&mut self, members: &[&'static str], at: usize, reason: SlurmReason) -> Unreadable {
         let depth = self.path.len();
         self.path.extend(members.iter().map(|name| PathStep::Member(name)));
         self.note(at, reason);
@@ -138,7 +138,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Records an error after which the file can't be read.
-    fn broken(&mut self, at: usize, reason: SlurmReason) -> Unreadable {
+    fn report_fatal(&mut self, at: usize, reason: SlurmReason) -> Unreadable {
         self.note(at, reason);
         Unreadable::Document
     }
@@ -161,11 +161,11 @@ impl<'a> Walk<'a> {
     /// Records an error of the scanner with its position.
     fn ok<T>(&mut self, scanned: Result<T, ScanError>) -> Result<T, Unreadable> {
         scanned.map_err(|stop| match stop {
-            ScanError::Incomplete => self.broken(self.octets.len(), SlurmReason::Truncated),
-            ScanError::Syntax(what) => self.broken(self.cursor.at(), SlurmReason::NotJson(what)),
+            ScanError::Incomplete => self.report_fatal(self.octets.len(), SlurmReason::Truncated),
+            ScanError::Syntax(what) => self.report_fatal(self.cursor.at(), SlurmReason::NotJson(what)),
             // Only readers of documents return these, and the scanner never does.
             ScanError::Twice(name) | ScanError::NotAList(name) => {
-                self.broken(self.cursor.at(), SlurmReason::NotJson(name))
+                self.report_fatal(self.cursor.at(), SlurmReason::NotJson(name))
             }
         })
     }
@@ -176,10 +176,10 @@ impl<'a> Walk<'a> {
     }
 
     /// Takes the character behind a member or an entry: true for a comma, false for the end.
-    fn goes_on(&mut self, end: u8, what: &'static str) -> Result<bool, Unreadable> {
+    fn continues(&mut self, end: u8, what: &'static str) -> Result<bool, Unreadable> {
         let mark = self.peek()?;
         if mark != b',' && mark != end {
-            return Err(self.broken(self.cursor.at(), SlurmReason::NotJson(what)));
+            return Err(self.report_fatal(self.cursor.at(), SlurmReason::NotJson(what)));
         }
         let taken = self.cursor.mark();
         self.ok(taken).map(|mark| mark == b',')
@@ -198,16 +198,16 @@ impl<'a> Walk<'a> {
             likely: Vec::new(),
         };
         if self.peek()? == b'}' {
-            return self.goes_on(b'}', "expected }").map(|_| members);
+            return self.continues(b'}', "expected }").map(|_| members);
         }
         loop {
             let known = self.member(names, &mut members)?;
             let start = self.at()?;
             match known {
                 Some(name) => self.step(PathStep::Member(name.name), start, |walk| each(walk, name.member))?,
-                None => self.pass_over(start)?,
+                None => self.skip(start)?,
             }
-            if !self.goes_on(b'}', "expected , or } after a member")? {
+            if !self.continues(b'}', "expected , or } after a member")? {
                 return Ok(members);
             }
         }
@@ -225,13 +225,13 @@ impl<'a> Walk<'a> {
         let outcome = read(self);
         self.path.truncate(depth);
         match outcome {
-            Err(Unreadable::Value) => self.pass_over(start),
+            Err(Unreadable::Value) => self.skip(start),
             outcome => outcome,
         }
     }
 
     /// Skips the value at an offset.
-    fn pass_over(&mut self, start: usize) -> Result<(), Unreadable> {
+    fn skip(&mut self, start: usize) -> Result<(), Unreadable> {
         self.cursor = JsonCursor::new(self.octets, start);
         let passed = self.cursor.value();
         self.ok(passed).map(|_| ())
@@ -247,13 +247,13 @@ impl<'a> Walk<'a> {
         let text = self.cursor.name();
         let text = self.ok(text)?;
         if !text.is_well_escaped() {
-            return Err(self.broken(at, SlurmReason::NotJson("malformed escape in a string")));
+            return Err(self.report_fatal(at, SlurmReason::NotJson("malformed escape in a string")));
         }
         let dialect = self.dialect;
         let allowed = || names.iter().filter(|name| name.dialect == SlurmDialect::Strict || name.dialect == dialect);
         if let Some(name) = allowed().find(|name| text.is(name.name)) {
             if members.seen.contains(&name.member) {
-                self.wrong(at, SlurmReason::MemberTwice(name.name));
+                self.report(at, SlurmReason::MemberTwice(name.name));
                 return Ok(None);
             }
             members.seen.push(name.member);
@@ -264,7 +264,7 @@ impl<'a> Walk<'a> {
         let closest = spelling::closest_name(&text.octets(), unseen().map(|name| name.name));
         let member = unseen().find(|name| Some(name.name) == closest).map(|name| name.member);
         members.likely.extend(member.filter(|member| !members.likely.contains(member)));
-        self.wrong(at, SlurmReason::UnknownMember { name: text.shown(), closest });
+        self.report(at, SlurmReason::UnknownMember { name: text.shown(), closest });
         Ok(None)
     }
 
@@ -276,7 +276,7 @@ impl<'a> Walk<'a> {
     ) -> Result<(), Unreadable> {
         self.open(b'[', "a list")?;
         if self.peek()? == b']' {
-            return self.goes_on(b']', "expected ]").map(|_| ());
+            return self.continues(b']', "expected ]").map(|_| ());
         }
         let mut index = 0;
         loop {
@@ -284,7 +284,7 @@ impl<'a> Walk<'a> {
             let line = self.line();
             self.step(PathStep::Entry(index), start, |walk| each(walk, index, line))?;
             index += 1;
-            if !self.goes_on(b']', "expected , or ] in a list")? {
+            if !self.continues(b']', "expected , or ] in a list")? {
                 return Ok(());
             }
         }
@@ -308,7 +308,7 @@ impl<'a> Walk<'a> {
     fn open(&mut self, bracket: u8, wanted: &'static str) -> Result<usize, Unreadable> {
         if self.peek()? != bracket {
             let other = self.value()?;
-            return Err(self.wrong_kind(&other, wanted));
+            return Err(self.report_kind(&other, wanted));
         }
         let at = self.cursor.at();
         let taken = self.cursor.mark();
@@ -329,8 +329,8 @@ impl<'a> Walk<'a> {
         Ok(Found { value: self.ok(value)?, at })
     }
 
-    fn wrong_kind(&mut self, found: &Found<Value<'a>>, wanted: &'static str) -> Unreadable {
-        self.wrong(found.at, SlurmReason::WrongKind { wanted, found: found.value.shown(), suggestion: None })
+    fn report_kind(&mut self, found: &Found<Value<'a>>, wanted: &'static str) -> Unreadable {
+        self.report(found.at, SlurmReason::WrongKind { wanted, found: found.value.shown(), suggestion: None })
     }
 
     /// Reads a string.
@@ -338,9 +338,9 @@ impl<'a> Walk<'a> {
         let found = self.value()?;
         match found.value {
             Value::Text(text) if text.is_well_escaped() => Ok(Found { value: text, at: found.at }),
-            Value::Text(_) => Err(self.broken(found.at, SlurmReason::NotJson("malformed escape in a string"))),
+            Value::Text(_) => Err(self.report_fatal(found.at, SlurmReason::NotJson("malformed escape in a string"))),
             Value::Number(_) | Value::True | Value::False | Value::Null | Value::Array | Value::Object => {
-                Err(self.wrong_kind(&found, "a string"))
+                Err(self.report_kind(&found, "a string"))
             }
         }
     }
@@ -354,16 +354,16 @@ impl<'a> Walk<'a> {
         match found.value {
             Value::Number(digits) => {
                 let value = scalar::unsigned(digits).and_then(|value| T::try_from(value).ok());
-                let value = value.ok_or_else(|| self.wrong(found.at, wrong(found.value.shown())))?;
+                let value = value.ok_or_else(|| self.report(found.at, wrong(found.value.shown())))?;
                 Ok(Found { value, at: found.at })
             }
             Value::Text(text) => {
                 let suggestion = scalar::asn(&text.octets()).map(|number| number.0.to_string());
                 let (wanted, found_text) = ("a number", found.value.shown());
-                Err(self.wrong(found.at, SlurmReason::WrongKind { wanted, found: found_text, suggestion }))
+                Err(self.report(found.at, SlurmReason::WrongKind { wanted, found: found_text, suggestion }))
             }
             Value::True | Value::False | Value::Null | Value::Array | Value::Object => {
-                Err(self.wrong_kind(&found, "a number"))
+                Err(self.report_kind(&found, "a number"))
             }
         }
     }

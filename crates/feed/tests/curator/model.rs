@@ -369,7 +369,7 @@ impl Model {
     }
 
     /// Handles the passing of time.
-    fn look(&mut self, moment: u64, unix: u32) {
+    fn review(&mut self, moment: u64, unix: u32) {
         for source in self.sources.values_mut() {
             let is_due = source.held.as_ref().is_some_and(|(new, _, since)| {
                 let waited = since + HOLD <= moment || source.held_first + 3 * HOLD <= moment;
@@ -514,13 +514,13 @@ fn run(choice: Choice, steps: &[Step]) -> Result<(), TestCaseError> {
         match step {
             Step::Load { source, entries } => {
                 model.load(*source, entries, moment, unix);
-                model.look(moment, unix);
+                model.review(moment, unix);
                 let report = Report::Loaded { table: table(&source_document(entries, unix)), written: Some(unix) };
                 world.curator.source(world.now(), SourceId(*source), report);
             }
             Step::Unchanged { source } => {
                 model.sources.get_mut(source).unwrap().succeeded();
-                model.look(moment, unix);
+                model.review(moment, unix);
                 world.curator.source(world.now(), SourceId(*source), Report::Unchanged);
             }
             Step::Renewed { source, seconds } => {
@@ -530,7 +530,7 @@ fn run(choice: Choice, steps: &[Step]) -> Result<(), TestCaseError> {
                 for loaded in held.into_iter().chain(&mut state.last) {
                     loaded.until = Some(unix + seconds);
                 }
-                model.look(moment, unix);
+                model.review(moment, unix);
                 let report = Report::Renewed { valid_for: Duration::from_secs((*seconds).into()) };
                 world.curator.source(world.now(), SourceId(*source), report);
             }
@@ -541,24 +541,24 @@ fn run(choice: Choice, steps: &[Step]) -> Result<(), TestCaseError> {
                 if let Some(last) = &mut state.last {
                     last.until = TAKEN_BACK;
                 }
-                model.look(moment, unix);
+                model.review(moment, unix);
                 world.curator.source(world.now(), SourceId(*source), Report::Withdrawn);
             }
             Step::Fail { source } => {
                 model.sources.get_mut(source).unwrap().failed(moment);
-                model.look(moment, unix);
+                model.review(moment, unix);
                 world.curator.source(world.now(), SourceId(*source), Report::Failed);
             }
             Step::Confirm => {
                 for source in model.sources.values_mut() {
                     source.last = source.held.take().map(|held| held.0).or(source.last.take());
                 }
-                model.look(moment, unix);
+                model.review(moment, unix);
                 world.curator.confirm(world.now(), None);
             }
             Step::Slurm(exceptions) => {
                 model.exceptions = exceptions.clone();
-                model.look(moment, unix);
+                model.review(moment, unix);
                 world.curator.slurm(world.now(), slurm(&slurm_document(exceptions)));
             }
             Step::Pass { seconds } => {
@@ -567,7 +567,7 @@ fn run(choice: Choice, steps: &[Step]) -> Result<(), TestCaseError> {
                     // Where what is well depends on when one looks, the model looks when the curator does.
                     if world.ticks > ticks {
                         ticks = world.ticks;
-                        model.look(world.at(), world.now().unix);
+                        model.review(world.at(), world.now().unix);
                         looked = world.at();
                     }
                     let is_awake =

@@ -18,11 +18,11 @@ enum PduClass {
     /// A PDU of this version that may be read.
     Read(Version),
     /// A PDU that is ignored.
-    PassOver,
+    Ignore,
     /// An Error Report of whatever version.
     PeerReport,
     /// Fatal.
-    Wrong(Violation),
+    Fatal(Violation),
 }
 
 impl ClientSession {
@@ -53,7 +53,7 @@ impl ClientSession {
         let header = Header::parse(input)?;
         let length = usize::try_from(header.length).unwrap_or(usize::MAX);
         match self.classify(connection, header) {
-            PduClass::Wrong(violation) => {
+            PduClass::Fatal(violation) => {
                 // The octets that have come are copied; the rest is not waited for.
                 let copied = match check_length(header.length) {
                     Ok(()) => length.min(COPY_OCTETS_MAX).min(input.len()),
@@ -69,7 +69,7 @@ impl ClientSession {
                 self.take_report(header, octets);
                 Some(octets.len())
             }
-            PduClass::PassOver => input.get(..length).map(<[u8]>::len),
+            PduClass::Ignore => input.get(..length).map(<[u8]>::len),
             PduClass::Read(version) => {
                 let octets = input.get(..length)?;
                 match Pdu::decode(octets) {
@@ -86,13 +86,13 @@ impl ClientSession {
             return PduClass::PeerReport;
         }
         if let Err(violation) = check_length(header.length) {
-            return PduClass::Wrong(violation);
+            return PduClass::Fatal(violation);
         }
         let spoken = connection.negotiation.version();
         let version = match connection.negotiation {
             // [R-NEG-06] [R-TMO-03] Of any version, it is ignored before the first answer.
             Negotiation::Asking { .. } if header.pdu_type == PduType::SerialNotify.octet() => {
-                return PduClass::PassOver;
+                return PduClass::Ignore;
             }
             // [R-NEG-05] The first answer may be in a lower version.
             Negotiation::Asking { .. } => Version::from_octet(header.version)
@@ -101,13 +101,13 @@ impl ClientSession {
             Negotiation::Settled(_) => Version::from_octet(header.version).filter(|version| *version == spoken),
         };
         let Some(version) = version else {
-            return PduClass::Wrong(Violation::VersionChanged { session: spoken, got: header.version });
+            return PduClass::Fatal(Violation::VersionChanged { session: spoken, got: header.version });
         };
         // [R-DAT-09]
         match PduType::from_octet(version, header.pdu_type) {
-            None => PduClass::Wrong(Violation::UnknownType(version, header.pdu_type)),
+            None => PduClass::Fatal(Violation::UnknownType(version, header.pdu_type)),
             Some(pdu) if !pdu.allows_length(version, header.length) => {
-                PduClass::Wrong(Violation::WrongLength(pdu, header.length))
+                PduClass::Fatal(Violation::WrongLength(pdu, header.length))
             }
             Some(_) => PduClass::Read(version),
         }

@@ -71,7 +71,7 @@ impl ServerSession {
         let asked_before = pending.asked;
         let pending = Pending { wanted_since: pending.wanted_since.or(Some(self.now)), asked: true, ..pending };
         if self.now >= self.answer_due(&pending) {
-            self.give_up(profile);
+            self.response_timed_out(profile);
             return None;
         }
         let wait = self.keep(pending);
@@ -152,7 +152,7 @@ impl ServerSession {
     }
 
     /// The response was not built in time: code 1, which is about the cache and so carries no copy. [C-ERR-06]
-    fn give_up(&mut self, profile: Profile) {
+    fn response_timed_out(&mut self, profile: Profile) {
         self.report(profile.version(), ErrorCode::InternalError, None, &[], "the response could not be made in time");
         self.close(CloseReason::Internal);
     }

@@ -145,16 +145,16 @@ impl ServerSession {
     }
 
     /// The router reads nothing. [T-TCP-04]
-    pub(super) fn give_up_stalled(&mut self) {
+    pub(super) fn close_stalled(&mut self) {
         if !self.is_closing() {
             self.close_with_transport_failure(CloseReason::Stalled, "the connection stalled");
         }
     }
 
     /// Ends a session that is still reading an image which has become too old.
-    pub(super) fn cut_off_if_overtaken(&mut self) {
+    pub(super) fn close_if_overtaken(&mut self) {
         let generation = self.response.as_ref().and_then(|response| response.generation());
-        if !generation.is_some_and(|generation| self.view.cuts_off(generation)) {
+        if !generation.is_some_and(|generation| self.view.is_outdated(generation)) {
             return;
         }
         self.close_with_transport_failure(CloseReason::Overtaken, "read too slowly to keep up with the data");

@@ -25,7 +25,7 @@ enum QueryClass {
     PeerReport,
     /// A first query above our versions: refused, and the router may ask again. The whole PDU is copied.
     RefusedQuery(Violation),
-    /// Another PDU above our versions: likewise, with its header as copy and the rest passed over.
+    /// Another PDU above our versions: likewise, with its header as copy and the rest skipped.
     RefusedPdu(Violation),
     /// Fatal, and this many octets of the PDU are copied into the Error Report.
     Fatal(Violation, Version, usize),
@@ -34,7 +34,7 @@ enum QueryClass {
 impl ServerSession {
     /// Takes octets that are one query, no more and no less, with nothing before them, as they mostly are. They need
     /// not be kept for that. False if they are anything else: then nothing has happened.
-    pub(super) fn take_alone(&mut self, octets: &[u8]) -> bool {
+    pub(super) fn take_whole_query(&mut self, octets: &[u8]) -> bool {
         let (Phase::New { .. } | Phase::Open { .. }) = self.phase else { return false };
         if !self.input.is_empty() || self.skip > 0 || self.pending.is_some() {
             return false;

@@ -264,7 +264,7 @@ impl ServerSession {
         match self.phase {
             Phase::Open { .. } if self.finishing.is_some() => {}
             Phase::New { .. } | Phase::Open { .. } | Phase::Failing(_) => {
-                if !self.take_alone(octets) {
+                if !self.take_whole_query(octets) {
                     self.input.extend_from_slice(octets);
                     self.read_input();
                 }
@@ -292,7 +292,7 @@ impl ServerSession {
         if let Some(pending) = &mut self.pending {
             pending.asked = false;
         }
-        self.cut_off_if_overtaken();
+        self.close_if_overtaken();
         self.finish_if_too_old();
     }
 
@@ -300,7 +300,7 @@ impl ServerSession {
     /// Error Report with the reason follows.
     pub fn stalled(&mut self, now: Moment) {
         self.advance(now);
-        self.give_up_stalled();
+        self.close_stalled();
     }
 
     /// The moment that `Wait` named has come; calling it earlier does no harm.
