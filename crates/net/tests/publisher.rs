@@ -61,7 +61,7 @@ impl Reader {
         loop {
             match session.next(NOW) {
                 ServerOutput::Write(chunk) => return Reader { session, _unread: chunk },
-                ServerOutput::ServerEvent(_) => {}
+                ServerOutput::Event(_) => {}
                 ServerOutput::Want(_) | ServerOutput::Close | ServerOutput::Wait(_) => panic!("the data set is there"),
             }
         }
@@ -167,7 +167,7 @@ fn what_is_in_use_is_there_when_a_set_is_shown() {
     let wants = std::iter::from_fn(|| match session.next(NOW) {
         ServerOutput::Want(want) => Some(Some(want)),
         ServerOutput::Wait(_) => None,
-        ServerOutput::Write(_) | ServerOutput::ServerEvent(_) | ServerOutput::Close => Some(None),
+        ServerOutput::Write(_) | ServerOutput::Event(_) | ServerOutput::Close => Some(None),
     });
     assert_eq!(wants.flatten().next(), None);
 }

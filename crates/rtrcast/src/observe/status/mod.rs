@@ -86,7 +86,7 @@ pub(crate) struct DataStatus {
     pub(crate) session_ids: BTreeMap<u8, u16>,
 }
 
-/// RecordCounts by type.
+/// Records by type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RecordCounts {
     pub(crate) vrps_ipv4: usize,
