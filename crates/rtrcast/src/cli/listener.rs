@@ -3,12 +3,12 @@
 //! An option is written as its flag is, without the dashes, and goes through the same parser: each exists once. A flag
 //! holds for all listeners, an option behind an address for that one.
 
-use super::listen_address::{At, Place, Speaks};
+use super::listen_address::{ListenAddr, ListenEndpoint};
 use super::value::VersionArgument;
 use crate::observe::describe::with_plain_ranges;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{ArgAction, Args, Command, ValueEnum};
-use rtrcast_net::IpPrefix;
+use rtrcast_net::{IpPrefix, Layer};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -20,7 +20,7 @@ const TCP: &str = "TCP and Unix listeners";
 /// Where routers connect, and what is different there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListenArgument {
-    pub(crate) at: At,
+    pub(crate) addr: ListenAddr,
     pub(crate) own: ListenOptions,
 }
 
@@ -187,9 +187,9 @@ impl ListenOptions {
 
 impl ListenOptions {
     /// Whether all that a listener has of its own means something there.
-    pub(crate) fn make_sense_for(&self, at: &At) -> Result<(), String> {
-        match self.clone().without(&self.clone().only_for(at)) {
-            Some(option @ ("tls-client-ca" | "tls-crl" | "tls-client-address")) if at.speaks == Speaks::Tls => {
+    pub(crate) fn make_sense_for(&self, addr: &ListenAddr) -> Result<(), String> {
+        match self.clone().without(&self.clone().only_for(addr)) {
+            Some(option @ ("tls-client-ca" | "tls-crl" | "tls-client-address")) if addr.layer == Layer::Tls => {
                 Err(format!("{option} means nothing there: with tls-clients=off nobody is asked for a certificate"))
             }
             Some(option) => Err(format!("{option} means nothing there")),
@@ -198,18 +198,18 @@ impl ListenOptions {
     }
 
     /// What means something for a listener.
-    pub(crate) fn only_for(self, at: &At) -> ListenOptions {
+    pub(crate) fn only_for(self, addr: &ListenAddr) -> ListenOptions {
         let nothing = ListenOptions::default;
-        let mut only = match at.speaks {
-            Speaks::Plain => nothing(),
-            Speaks::Tls if self.tls_clients == Some(TlsClientsArgument::Off) => ListenOptions {
+        let mut only = match addr.layer {
+            Layer::Plain => nothing(),
+            Layer::Tls if self.tls_clients == Some(TlsClientsArgument::Off) => ListenOptions {
                 tls_cert: self.tls_cert,
                 tls_key: self.tls_key,
                 tls_clients: self.tls_clients,
                 tls_min_version: self.tls_min_version,
                 ..nothing()
             },
-            Speaks::Tls => ListenOptions {
+            Layer::Tls => ListenOptions {
                 tls_cert: self.tls_cert,
                 tls_key: self.tls_key,
                 tls_client_ca: self.tls_client_ca,
@@ -219,7 +219,7 @@ impl ListenOptions {
                 tls_min_version: self.tls_min_version,
                 ..nothing()
             },
-            Speaks::Ssh => ListenOptions {
+            Layer::Ssh => ListenOptions {
                 ssh_host_key: self.ssh_host_key,
                 ssh_authorized_keys: self.ssh_authorized_keys,
                 ssh_passwords: self.ssh_passwords,
@@ -228,10 +228,12 @@ impl ListenOptions {
                 ..nothing()
             },
         };
-        match at.place {
+        match addr.endpoint {
             // Whether a socket of systemd is one of TCP is seen when it is there.
-            Place::Ip(_) | Place::Passed(_) => (only.tcp_md5, only.tcp_ao) = (self.tcp_md5, self.tcp_ao),
-            Place::Unix(_) => only.unix_mode = self.unix_mode,
+            ListenEndpoint::Ip(_) | ListenEndpoint::Passed(_) => {
+                (only.tcp_md5, only.tcp_ao) = (self.tcp_md5, self.tcp_ao)
+            }
+            ListenEndpoint::Unix(_) => only.unix_mode = self.unix_mode,
         }
         only.proxy_from = self.proxy_from;
         only
@@ -282,26 +284,26 @@ impl ListenOptions {
     }
 
     /// Whether nothing is missing that a listener needs.
-    pub(crate) fn suffice_for(&self, at: &At) -> Result<(), &'static str> {
+    pub(crate) fn suffice_for(&self, addr: &ListenAddr) -> Result<(), &'static str> {
         let clients = self.tls_clients.unwrap_or(TlsClientsArgument::Required);
         let is_asked = clients != TlsClientsArgument::Off;
-        match at.speaks {
-            Speaks::Plain => Ok(()),
-            Speaks::Tls if self.tls_cert.is_none() => Err("TLS needs --tls-cert, the cache's certificate"),
-            Speaks::Tls if self.tls_key.is_none() => Err("TLS needs --tls-key, the key of its certificate"),
-            Speaks::Tls if is_asked && self.tls_client_ca.is_none() => Err(
+        match addr.layer {
+            Layer::Plain => Ok(()),
+            Layer::Tls if self.tls_cert.is_none() => Err("TLS needs --tls-cert, the cache's certificate"),
+            Layer::Tls if self.tls_key.is_none() => Err("TLS needs --tls-key, the key of its certificate"),
+            Layer::Tls if is_asked && self.tls_client_ca.is_none() => Err(
                 "routers' certificates need --tls-client-ca, whoever signs them; --tls-clients off does without any",
             ),
-            Speaks::Tls => Ok(()),
-            Speaks::Ssh if self.ssh_host_key.is_empty() => {
+            Layer::Tls => Ok(()),
+            Layer::Ssh if self.ssh_host_key.is_empty() => {
                 Err("SSH needs --ssh-host-key; `rtrcast ssh host-key FILE` makes one")
             }
-            Speaks::Ssh
+            Layer::Ssh
                 if self.ssh_authorized_keys.is_none() && self.ssh_passwords.is_none() && !self.ssh_allow_anyone =>
             {
                 Err("nobody could log in: SSH needs --ssh-authorized-keys or --ssh-passwords")
             }
-            Speaks::Ssh => Ok(()),
+            Layer::Ssh => Ok(()),
         }
     }
 }
@@ -310,8 +312,8 @@ impl FromStr for ListenArgument {
     type Err = String;
 
     fn from_str(text: &str) -> Result<ListenArgument, String> {
-        let (at, options) = split(text);
-        Ok(ListenArgument { at: at.parse()?, own: read_options(options)? })
+        let (addr, options) = split(text);
+        Ok(ListenArgument { addr: addr.parse()?, own: read_options(options)? })
     }
 }
 
@@ -392,7 +394,7 @@ mod tests {
 
     fn listen(text: &str) -> String {
         match text.parse::<ListenArgument>() {
-            Ok(argument) => argument.at.to_string(),
+            Ok(argument) => argument.addr.to_string(),
             Err(error) => error,
         }
     }
@@ -458,11 +460,11 @@ mod tests {
     fn a_listener_that_asks_nobody_needs_no_authorities() {
         let all = ListenOptions { tls_client_ca: Some("ca.pem".into()), ..ListenOptions::default() };
         let argument: ListenArgument = "tls://[::]:324,tls-clients=off".parse().unwrap();
-        assert_eq!(argument.own.make_sense_for(&argument.at), Ok(()));
-        assert_eq!(argument.own.or(&all).only_for(&argument.at).tls_client_ca, None);
+        assert_eq!(argument.own.make_sense_for(&argument.addr), Ok(()));
+        assert_eq!(argument.own.or(&all).only_for(&argument.addr).tls_client_ca, None);
         let argument: ListenArgument = "tls://[::]:324,tls-clients=off,tls-client-ca=ca.pem".parse().unwrap();
         assert_eq!(
-            argument.own.make_sense_for(&argument.at).unwrap_err(),
+            argument.own.make_sense_for(&argument.addr).unwrap_err(),
             "tls-client-ca means nothing there: with tls-clients=off nobody is asked for a certificate"
         );
     }

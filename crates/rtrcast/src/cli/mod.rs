@@ -16,7 +16,7 @@ pub(crate) use ctl::{CtlArguments, Order};
 pub(crate) use dump::{DumpArguments, DumpFormat};
 
 pub(crate) use freshness::{FreshnessOptions, GuardOptions};
-pub(crate) use listen_address::{At, Place, Speaks};
+pub(crate) use listen_address::{ListenAddr, ListenEndpoint};
 pub(crate) use listener::{
     ListenArgument, ListenOptions, PeerArgument, ProxyFrom, TlsClientAddressArgument, TlsClientsArgument,
     TlsVersionArgument,

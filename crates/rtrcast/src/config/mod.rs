@@ -6,6 +6,7 @@ mod file;
 pub(crate) mod options;
 mod place_options;
 pub(crate) mod plan;
+pub(crate) mod scheme;
 pub(crate) mod secrets;
 mod text;
 mod toml_file;

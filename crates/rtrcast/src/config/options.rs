@@ -24,7 +24,7 @@ pub(crate) struct FetchOptions {
 
 /// Options that make no sense, or not for a place.
 #[derive(Debug)]
-pub(crate) struct Senseless {
+pub(crate) struct InvalidOptions {
     /// The options, as they are called for one place or for all.
     pub(crate) flags: Vec<&'static str>,
     pub(crate) reason: String,
@@ -49,38 +49,38 @@ impl FetchOptions {
     }
 
     /// Whether these options make sense for a place.
-    pub(crate) fn check(&self, place: &Source) -> Result<(), Senseless> {
-        let senseless = |flags: &'static [&'static str], reason: &str| {
-            Err(Senseless { flags: flags.to_vec(), reason: reason.to_owned() })
+    pub(crate) fn check(&self, place: &Source) -> Result<(), InvalidOptions> {
+        let invalid = |flags: &'static [&'static str], reason: &str| {
+            Err(InvalidOptions { flags: flags.to_vec(), reason: reason.to_owned() })
         };
         match (&self.client_cert, &self.client_key) {
-            (Some(_), None) => return senseless(&["client-cert"], "a client certificate needs its key"),
-            (None, Some(_)) => return senseless(&["client-key"], "a client key needs its certificate"),
+            (Some(_), None) => return invalid(&["client-cert"], "a client certificate needs its key"),
+            (None, Some(_)) => return invalid(&["client-key"], "a client key needs its certificate"),
             (Some(_), Some(_)) | (None, None) => {}
         }
         let proxy = self.proxy.as_deref().filter(|proxy| *proxy != NO_PROXY);
         // It is not repeated: it may have a password.
         if let Some(Err(error)) = proxy.map(Proxy::all) {
-            return senseless(&["proxy"], &format!("not the URL of a proxy: {}", innermost(&error)));
+            return invalid(&["proxy"], &format!("not the URL of a proxy: {}", innermost(&error)));
         }
         let scheme = proxy.and_then(|proxy| proxy.split_once("://")).map(|(scheme, _)| scheme);
         if proxy.is_some()
             && !scheme.is_some_and(|scheme| PROXY_SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known)))
         {
             let known = PROXY_SCHEMES.join("://, ");
-            return senseless(&["proxy"], &format!("not the URL of a proxy, which begins with {known}://"));
+            return invalid(&["proxy"], &format!("not the URL of a proxy, which begins with {known}://"));
         }
         match place {
             Source::File(_) | Source::Directory(_) | Source::Rtr(_) if *self != FetchOptions::default() => {
-                senseless(&[], "only URLs and caches have such options")
+                invalid(&[], "only URLs and caches have such options")
             }
             Source::Http(url) if self.token_file.is_some() && !is_protected(url) => {
                 let reason = format!("a token for {place} would travel in the open; use https");
-                senseless(&["token-file"], &reason)
+                invalid(&["token-file"], &reason)
             }
             Source::Http(url) if self.has_open_token(url) && proxy.is_some() => {
                 let reason = format!("a token for {place} would travel to the proxy in the open; use https");
-                senseless(&["token-file", "proxy"], &reason)
+                invalid(&["token-file", "proxy"], &reason)
             }
             Source::File(_) | Source::Directory(_) | Source::Http(_) | Source::Rtr(_) => Ok(()),
         }

@@ -4,7 +4,7 @@ use super::PlaceOptions;
 use super::text::{ConfigError, first_line, hint_of_quotes, read_text};
 use crate::cli::{Arguments, Command, DialOptions, ServeArguments};
 use crate::config::address::Source;
-use crate::config::options::{FetchOptions, Senseless};
+use crate::config::options::{FetchOptions, InvalidOptions};
 use crate::observe::describe::plain;
 use crate::source::dialer;
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches};
@@ -194,12 +194,11 @@ impl FromFile {
             }
         }
         match &place {
-            Source::Rtr(target) => own
-                .dial
-                .check(target)
-                .map_err(|Senseless { flags, reason }| file.error(start, format!("{}: {reason}", flags.join(", "))))?,
+            Source::Rtr(target) => own.dial.check(target).map_err(|InvalidOptions { flags, reason }| {
+                file.error(start, format!("{}: {reason}", flags.join(", ")))
+            })?,
             Source::File(_) | Source::Directory(_) | Source::Http(_) => {
-                own.fetch.check(&place).map_err(|senseless| file.error(start, senseless.reason))?;
+                own.fetch.check(&place).map_err(|invalid| file.error(start, invalid.reason))?;
             }
         }
         self.own.insert(place, own);

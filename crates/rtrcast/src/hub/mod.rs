@@ -11,7 +11,7 @@ use crate::observe::describe::{
 };
 use crate::observe::metrics::Metrics;
 use crate::observe::sources::Places;
-use crate::source::content::{Content, Failure, Purpose, Read};
+use crate::source::content::{Content, Purpose, Read, SourceError};
 use decide::{Act, Audience, Desk, Happened};
 use message::{Health, Input, News, Reconfiguration};
 use rtrcast_feed::curator::{Cause, Curator, Event, Now, Report, SourceId, Status};
@@ -184,7 +184,7 @@ impl Hub {
         self.desk.as_ref().expect("the desk is back whenever the hub goes on")
     }
 
-    async fn failed(&mut self, purpose: Purpose, failure: &Failure) {
+    async fn failed(&mut self, purpose: Purpose, failure: &SourceError) {
         let serial = self.view().serial();
         self.places.failed(purpose, failure, serial);
         if let Purpose::Data(source) = purpose {

@@ -3,7 +3,7 @@
 //! Whoever connects (`command/dump/`, `source/rtr.rs`) or only tries the files out (`config/plan.rs`) gets a dialer here.
 
 use crate::cli::DialOptions;
-use crate::config::options::Senseless;
+use crate::config::options::InvalidOptions;
 use crate::credentials::{self, Kept, Tell, in_file};
 use rtrcast_net::{
     ConnectFailure, Dialer, HandshakeFailure, KnownHosts, Layer, SshClient, SshKey, Target, TlsClient, TlsError,
@@ -89,15 +89,16 @@ impl DialOptions {
     }
 
     /// Whether they make sense for a cache.
-    pub(crate) fn check(&self, target: &Target) -> Result<(), Senseless> {
-        let senseless = |flag: &'static str, reason: &str| Err(Senseless { flags: vec![flag], reason: reason.into() });
+    pub(crate) fn check(&self, target: &Target) -> Result<(), InvalidOptions> {
+        let invalid =
+            |flag: &'static str, reason: &str| Err(InvalidOptions { flags: vec![flag], reason: reason.into() });
         let only = self.clone().only_for(target);
         if let Some(flag) = DialOptions::names().find(|name| self.has(name) && !only.has(name)) {
-            return senseless(flag, &format!("only {} have such an option", who_has(flag)));
+            return invalid(flag, &format!("only {} have such an option", who_has(flag)));
         }
         match (&self.client_cert, &self.client_key) {
-            (Some(_), None) => senseless("client-cert", "a client certificate needs its key"),
-            (None, Some(_)) => senseless("client-key", "a client key needs its certificate"),
+            (Some(_), None) => invalid("client-cert", "a client certificate needs its key"),
+            (None, Some(_)) => invalid("client-key", "a client key needs its certificate"),
             (Some(_), Some(_)) | (None, None) => Ok(()),
         }
     }

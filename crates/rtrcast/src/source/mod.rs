@@ -21,7 +21,7 @@ use crate::config::address::Source;
 use crate::config::options::FetchOptions;
 use crate::hub::message::{Input, News};
 use crate::observe::metrics::{Metrics, RequestLabels};
-use content::{Content, Failure, Purpose, Read, Reading};
+use content::{Content, Purpose, Read, Reading, SourceError};
 use local::Local;
 use read_file::read_file;
 use rtrcast_feed::{Reader, SlurmDialect, SlurmFile};
@@ -38,16 +38,16 @@ pub(crate) struct Context {
     pub(crate) name: Arc<str>,
     pub(crate) hub: mpsc::Sender<Input>,
     pub(crate) metrics: Arc<Metrics>,
-    /// Rung to refresh now.
-    pub(crate) bell: Arc<Notify>,
-    pub(crate) habits: Habits,
+    /// Signal to refresh now.
+    pub(crate) refresh: Arc<Notify>,
+    pub(crate) options: SourceOptions,
     /// The version to read in if no router has asked yet.
     pub(crate) version: Version,
 }
 
 /// How a place is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Habits {
+pub(crate) struct SourceOptions {
     /// Between two looks at it.
     pub(crate) refresh: Duration,
     /// The longest that a transfer may take.
@@ -70,18 +70,18 @@ pub(crate) async fn follow(place: Source, context: Context) {
 }
 
 /// Reads a place once, for commands that do not serve.
-pub(crate) async fn read_once(place: &Source, habits: &Habits) -> Result<Read, Failure> {
+pub(crate) async fn read_once(place: &Source, options: &SourceOptions) -> Result<Read, SourceError> {
     let reading = Reading::Table(Reader::new(), Version::V2);
     match place {
         // Only SLURM has directories, and reading one says that it is none.
         Source::File(path) | Source::Directory(path) => read_file(path, reading),
-        Source::Http(url) => http::read_once(url, habits, reading).await,
-        Source::Rtr(target) => rtr::read_once(target, habits).await,
+        Source::Http(url) => http::read_once(url, options, reading).await,
+        Source::Rtr(target) => rtr::read_once(target, options).await,
     }
 }
 
 /// Reads a SLURM file now.
-pub(crate) fn read_slurm(path: &Path, dialect: SlurmDialect) -> Result<Arc<SlurmFile>, Failure> {
+pub(crate) fn read_slurm(path: &Path, dialect: SlurmDialect) -> Result<Arc<SlurmFile>, SourceError> {
     match read_file(path, Reading::Slurm(Vec::new(), dialect))?.content {
         Content::Slurm(file) => Ok(file),
         Content::Table(..) | Content::SlurmDirectory(_) => unreachable!("it was read as a SLURM file"),
@@ -97,7 +97,7 @@ impl Context {
                 let version = self.metrics.versions_in_use().first().copied().unwrap_or(self.version);
                 Reading::Table(Reader::new(), version)
             }
-            Purpose::Slurm(_) => Reading::Slurm(Vec::new(), self.habits.dialect),
+            Purpose::Slurm(_) => Reading::Slurm(Vec::new(), self.options.dialect),
         }
     }
 
@@ -113,7 +113,7 @@ impl Context {
     }
 
     /// Tells the hub what came of an attempt; true if it went well.
-    async fn tell_outcome(&self, started: Instant, code: &str, outcome: Result<Option<Read>, Failure>) -> bool {
+    async fn tell_outcome(&self, started: Instant, code: &str, outcome: Result<Option<Read>, SourceError>) -> bool {
         self.count_request(code);
         let good = outcome.is_ok();
         self.tell(match outcome {

@@ -11,7 +11,7 @@ mod progress;
 mod refusal;
 
 use crate::cli::{DumpArguments, DumpFormat};
-use crate::config::options::Senseless;
+use crate::config::options::InvalidOptions;
 use crate::exit::Failure;
 use crate::source::dialer;
 use follower::Dump;
@@ -47,7 +47,7 @@ enum Print {
 
 pub(crate) fn dump(arguments: &DumpArguments) -> Result<(), Failure> {
     let wish = Wish::of(arguments)?;
-    arguments.dial.check(&arguments.target).map_err(|Senseless { flags, reason }| {
+    arguments.dial.check(&arguments.target).map_err(|InvalidOptions { flags, reason }| {
         Failure::Usage(format!(
             "{}: {reason}",
             flags.iter().map(|flag| format!("--{flag}")).collect::<Vec<_>>().join(", ")

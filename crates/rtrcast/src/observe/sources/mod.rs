@@ -11,7 +11,7 @@ use crate::observe::describe::{
     first_lines, name_customers, span,
 };
 use crate::observe::metrics::{FailureLabels, LossLabels, Metrics, PathLabel, VrpLabels};
-use crate::source::content::{Failure, Purpose, SlurmFiles, SlurmId, SlurmOutcome};
+use crate::source::content::{Purpose, SlurmFiles, SlurmId, SlurmOutcome, SourceError};
 use place::{Place, quoted};
 use rtrcast_feed::curator::{Event, Release, SourceId, Status};
 use rtrcast_feed::write::utc;
@@ -125,7 +125,7 @@ impl Places {
         metrics.refresh.get_or_create(&place.path()).set(unix_now().into());
     }
 
-    fn count_failures<'a>(metrics: &Metrics, place: &mut Place, failures: impl IntoIterator<Item = &'a Failure>) {
+    fn count_failures<'a>(metrics: &Metrics, place: &mut Place, failures: impl IntoIterator<Item = &'a SourceError>) {
         place.is_loading = false;
         for failure in failures {
             let labels = FailureLabels { path: place.name.to_string(), reason: failure.label() };
@@ -145,7 +145,7 @@ impl Places {
         place.say_same();
     }
 
-    pub(crate) fn failed(&mut self, purpose: Purpose, failure: &Failure, serial: Option<Serial>) {
+    pub(crate) fn failed(&mut self, purpose: Purpose, failure: &SourceError, serial: Option<Serial>) {
         let metrics = Arc::clone(&self.metrics);
         let Some(place) = self.find(purpose) else { return };
         Places::count_failures(&metrics, place, [failure]);
