@@ -1,6 +1,7 @@
 //! `rtrcast dump`: its options, and the examples of its help.
 
 use super::DialOptions;
+use super::given::Given;
 use super::value::VersionArgument;
 use clap::{Args, ValueEnum};
 use rtrcast_net::Target;
@@ -49,7 +50,7 @@ pub(crate) struct DumpArguments {
     pub(crate) target: Target,
 
     #[command(flatten)]
-    pub(crate) dial: DialOptions,
+    pub(crate) dial: Given<DialOptions>,
 
     /// How the data are printed
     #[arg(long, value_name = "FORMAT", default_value = "json")]

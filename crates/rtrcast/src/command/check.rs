@@ -1,11 +1,10 @@
 //! `rtrcast check`: says what is wrong with configuration, SLURM and data files, and what SLURM would do.
 
 use super::print;
-use crate::cli::{CheckArguments, DialOptions};
+use crate::cli::{CheckArguments, DialOptions, FetchOptions};
 use crate::clock::unix_now;
 use crate::config::CommandLine;
 use crate::config::address::Source;
-use crate::config::options::FetchOptions;
 use crate::config::plan::{ConfiguredSource, Plan};
 use crate::exit::Failure;
 use crate::listener::{Loaded, Loader};

@@ -1,5 +1,6 @@
 //! Where data and SLURM come from, as it is named on the command line and in the file.
 
+use crate::config::scheme::Scheme;
 use rtrcast_net::{Target, TargetError};
 use std::ffi::OsString;
 use std::fmt;
@@ -28,6 +29,15 @@ impl Source {
                 Source::Directory(path)
             }
             other => other,
+        }
+    }
+
+    /// The scheme of its URL; a file has none.
+    pub(crate) fn scheme(&self) -> Option<Scheme> {
+        match self {
+            Source::File(_) | Source::Directory(_) => None,
+            Source::Http(_) => Some(Scheme::Http),
+            Source::Rtr(target) => Some(Scheme::of_cache(target)),
         }
     }
 

@@ -1,11 +1,10 @@
 //! What the settings mean, checked: what `rtrcast serve` will do, and what `rtrcast check` looks at.
 
-use crate::cli::{
-    HttpAddress, ListenAddr, ListenArgument, ListenEndpoint, ListenOptions, Merge, PeerArgument, ServeArguments,
-};
+use crate::cli::given::Given;
+use crate::cli::options::{CACHE, FETCH};
+use crate::cli::{HttpAddress, ListenAddr, ListenArgument, ListenEndpoint, ListenOptions, Merge, PeerArgument};
+use crate::config::Settings;
 use crate::config::address::Source;
-use crate::config::options::InvalidOptions;
-use crate::config::{PlaceOptions, Settings};
 use crate::exit::Failure;
 use crate::observe::describe::describe_conflict;
 use crate::source::content::{SlurmFiles, SlurmOutcome, SourceError};
@@ -111,7 +110,7 @@ impl Plan {
             terms: terms(settings, timing)?,
             timing,
             connections_max: arguments.connections_max,
-            fixed: fixed(arguments),
+            fixed: settings.needing_restart.clone(),
         })
     }
 
@@ -203,14 +202,6 @@ impl SlurmComplaints {
     }
 }
 
-fn fixed(arguments: &ServeArguments) -> Fixed {
-    vec![
-        ("http", format!("{:?}", arguments.http)),
-        ("control", format!("{:?}", arguments.control)),
-        ("log-level", format!("{:?}", arguments.log_level)),
-    ]
-}
-
 /// What routers may ask for, by what a prefix has of its own and by what holds for all.
 fn policy(settings: &Settings, own: Option<&PeerArgument>) -> Result<ServerPolicy, Failure> {
     let arguments = &settings.arguments;
@@ -275,13 +266,16 @@ fn terms(settings: &Settings, timing: Timing) -> Result<Terms, Failure> {
 fn configured_listeners(settings: &Settings) -> Result<Vec<ConfiguredListener>, Failure> {
     let arguments = &settings.arguments;
     let mut configured = Vec::new();
+    let mut used = Given::default();
     for ListenArgument { addr, own } in &arguments.listen {
-        own.make_sense_for(addr).map_err(|reason| settings.complaint(&["listen"], &format!("{addr}: {reason}")))?;
-        let options = own.clone().or(&arguments.listeners).only_for(addr);
-        options.suffice_for(addr).map_err(|reason| settings.complaint(&["listen"], &format!("{addr}: {reason}")))?;
+        let complaint = |reason: &str| settings.complaint(&["listen"], &format!("{addr}: {reason}"));
+        own.validate_for(addr).map_err(|reason| complaint(&reason))?;
+        let given = own.clone().or(&arguments.listeners).only_for(addr.scheme());
+        let options = given.typed();
+        options.validate_for(addr).map_err(complaint)?;
+        used = given.or(&used);
         configured.push(ConfiguredListener { addr: addr.clone(), options });
     }
-    let used = configured.iter().fold(ListenOptions::default(), |used, listener| used.or(&listener.options));
     if let Some((option, such)) = arguments.listeners.unused(&used) {
         let reason = format!("there is no listener that it counts for; one is named like --listen {such}");
         return Err(settings.complaint(&[option], &reason));
@@ -292,15 +286,11 @@ fn configured_listeners(settings: &Settings) -> Result<Vec<ConfiguredListener>, 
 fn configured_sources(settings: &Settings, places: &[Source]) -> Result<Vec<ConfiguredSource>, Failure> {
     let arguments = &settings.arguments;
     let options = |place: &Source| {
-        let PlaceOptions { fetch, dial } = settings.options_of(place);
-        let complaint = |prefix: &str, invalid: InvalidOptions| {
-            let flags: Vec<String> = invalid.flags.iter().map(|flag| format!("{prefix}-{flag}")).collect();
+        let (fetch, dial) = settings.access_to(place).validate_for(place).map_err(|invalid| {
+            let prefix = if matches!(place, Source::Rtr(_)) { CACHE } else { FETCH };
+            let flags: Vec<String> = invalid.options.iter().map(|name| format!("{prefix}{name}")).collect();
             settings.complaint(&flags.iter().map(String::as_str).collect::<Vec<_>>(), &invalid.reason)
-        };
-        fetch.check(place).map_err(|invalid| complaint("fetch", invalid))?;
-        if let Source::Rtr(target) = place {
-            dial.check(target).map_err(|invalid| complaint("cache", invalid))?;
-        }
+        })?;
         Ok(SourceOptions {
             refresh: Duration::from_secs(arguments.refresh.into()),
             timeout: Duration::from_secs(arguments.fetch_timeout.into()),

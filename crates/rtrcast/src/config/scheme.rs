@@ -1,11 +1,13 @@
-//! The scheme of a listener's URL.
+//! The scheme of a source's or listener's URL: by it the options are told apart that are for one.
 
-use rtrcast_net::Layer;
+use rtrcast_net::{Layer, Target};
 use std::fmt;
 
 /// The scheme of a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
+    /// `http://` and `https://`.
+    Http,
     Tcp,
     Tls,
     Ssh,
@@ -21,11 +23,17 @@ impl Scheme {
             Layer::Ssh => Scheme::Ssh,
         }
     }
+
+    /// That of another cache.
+    pub(crate) fn of_cache(target: &Target) -> Scheme {
+        if target.path().is_some() { Scheme::Unix } else { Scheme::of(target.layer()) }
+    }
 }
 
 impl fmt::Display for Scheme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Scheme::Http => "http",
             Scheme::Tcp => "tcp",
             Scheme::Tls => "tls",
             Scheme::Ssh => "ssh",

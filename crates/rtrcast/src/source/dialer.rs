@@ -3,7 +3,6 @@
 //! Whoever connects (`command/dump/`, `source/rtr.rs`) or only tries the files out (`config/plan.rs`) gets a dialer here.
 
 use crate::cli::DialOptions;
-use crate::config::options::InvalidOptions;
 use crate::credentials::{self, Kept, Tell, in_file};
 use rtrcast_net::{
     ConnectFailure, Dialer, HandshakeFailure, KnownHosts, Layer, SshClient, SshKey, Target, TlsClient, TlsError,
@@ -15,11 +14,6 @@ use std::sync::Arc;
 
 /// Where a person's known hosts are, below the home directory.
 const KNOWN_HOSTS: &str = ".ssh/known_hosts";
-
-/// What options are for.
-const TLS: [&str; 4] = ["ca", "client-cert", "client-key", "tls-name"];
-const SSH: [&str; 3] = ["ssh-key", "known-hosts", "password-file"];
-const TCP: [&str; 2] = ["tcp-md5", "tcp-ao"];
 
 /// Whose options they are, and so how a person calls one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,97 +30,6 @@ impl Spelling {
             Spelling::Flag => format!("--{option}"),
             Spelling::Source => format!("--cache-{option}"),
         }
-    }
-}
-
-impl DialOptions {
-    /// The names of all.
-    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-        TLS.into_iter().chain(SSH).chain(TCP)
-    }
-
-    /// Sets one by its name, if there is one.
-    pub(crate) fn set(&mut self, name: &str, value: &str) -> bool {
-        let path = || Some(PathBuf::from(value));
-        match name {
-            "ca" => self.ca = path(),
-            "client-cert" => self.client_cert = path(),
-            "client-key" => self.client_key = path(),
-            "tls-name" => self.tls_name = Some(value.to_owned()),
-            "ssh-key" => self.ssh_key = path(),
-            "known-hosts" => self.known_hosts = path(),
-            "password-file" => self.password_file = path(),
-            "tcp-md5" => self.tcp_md5 = path(),
-            "tcp-ao" => self.tcp_ao = path(),
-            _ => return false,
-        }
-        true
-    }
-
-    /// Those that mean something for a cache: what is said for all of them is not all for each.
-    pub(crate) fn only_for(self, target: &Target) -> DialOptions {
-        let nothing = DialOptions::default;
-        let only = match target.layer() {
-            Layer::Plain => nothing(),
-            Layer::Tls => DialOptions {
-                ca: self.ca,
-                client_cert: self.client_cert,
-                client_key: self.client_key,
-                tls_name: self.tls_name,
-                ..nothing()
-            },
-            Layer::Ssh => DialOptions {
-                ssh_key: self.ssh_key,
-                known_hosts: self.known_hosts,
-                password_file: self.password_file,
-                ..nothing()
-            },
-        };
-        match target.path() {
-            Some(_) => only,
-            None => DialOptions { tcp_md5: self.tcp_md5, tcp_ao: self.tcp_ao, ..only },
-        }
-    }
-
-    /// Whether they make sense for a cache.
-    pub(crate) fn check(&self, target: &Target) -> Result<(), InvalidOptions> {
-        let invalid =
-            |flag: &'static str, reason: &str| Err(InvalidOptions { flags: vec![flag], reason: reason.into() });
-        let only = self.clone().only_for(target);
-        if let Some(flag) = DialOptions::names().find(|name| self.has(name) && !only.has(name)) {
-            return invalid(flag, &format!("only {} have such an option", who_has(flag)));
-        }
-        match (&self.client_cert, &self.client_key) {
-            (Some(_), None) => invalid("client-cert", "a client certificate needs its key"),
-            (None, Some(_)) => invalid("client-key", "a client key needs its certificate"),
-            (Some(_), Some(_)) | (None, None) => Ok(()),
-        }
-    }
-
-    fn has(&self, name: &str) -> bool {
-        match name {
-            "ca" => self.ca.is_some(),
-            "client-cert" => self.client_cert.is_some(),
-            "client-key" => self.client_key.is_some(),
-            "tls-name" => self.tls_name.is_some(),
-            "ssh-key" => self.ssh_key.is_some(),
-            "known-hosts" => self.known_hosts.is_some(),
-            "password-file" => self.password_file.is_some(),
-            "tcp-md5" => self.tcp_md5.is_some(),
-            "tcp-ao" => self.tcp_ao.is_some(),
-            _ => false,
-        }
-    }
-}
-
-/// The caches that an option is for.
-pub(crate) fn who_has(option: &str) -> &'static str {
-    if TLS.contains(&option) {
-        "caches at tls://"
-    } else if SSH.contains(&option) {
-        "caches at ssh://"
-    } else {
-        "caches at tcp://, tls:// and ssh://"
     }
 }
 

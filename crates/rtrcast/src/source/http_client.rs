@@ -2,9 +2,9 @@
 
 use super::SourceOptions;
 use super::content::SourceError;
-use crate::cli::DialOptions;
+use crate::cli::{DialOptions, FetchOptions};
 use crate::config::address::Source;
-use crate::config::options::{FetchOptions, NO_PROXY};
+use crate::config::fetch::NO_PROXY;
 use crate::observe::describe::{plain, without_os_errors};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::{Action, Attempt, Policy};

@@ -16,9 +16,8 @@ mod watched;
 pub(crate) use directory::{is_slurm_name, names, read as read_slurm_directory};
 pub(crate) use http_client::try_fetching;
 
-use crate::cli::DialOptions;
+use crate::cli::{DialOptions, FetchOptions};
 use crate::config::address::Source;
-use crate::config::options::FetchOptions;
 use crate::hub::message::{Input, News};
 use crate::observe::metrics::{Metrics, RequestLabels};
 use content::{Content, Purpose, Read, Reading, SourceError};
