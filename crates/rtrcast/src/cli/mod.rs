@@ -24,7 +24,7 @@ pub(crate) use listen_address::{ListenAddr, ListenEndpoint};
 pub(crate) use listener::{
     ListenArgument, ListenOptions, ProxyFrom, TlsClientAddressArgument, TlsClientsArgument, TlsVersionArgument,
 };
-pub(crate) use peer::{PeerArgument, PeerOptions};
+pub(crate) use peer::{PeerArgument, PeerName, PeerOptions};
 pub(crate) use serve::{Merge, ServeArguments};
 pub(crate) use ssh::{HostKeyType, SshArguments, SshOrder};
 pub(crate) use upstream::DialOptions;

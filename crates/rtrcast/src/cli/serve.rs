@@ -142,8 +142,8 @@ pub(crate) struct ServeArguments {
     /// Something else for the routers of an address or prefix, the longest one that matches: PREFIX,OPTION,... with
     /// min-version=V, max-version=V, no-router-keys, no-aspas; answer-lower: a query above the highest version is answered
     /// in that version at once, for routers that never step down; send-cache-restart, as above; hold=SECONDS: how long a
-    /// query is held while there are no data yet, instead of 25 (versions 0 and 1) or 8 (version 2). May be given several
-    /// times
+    /// query is held while there are no data yet, instead of 25 (versions 0 and 1) or 8 (version 2); name=NAME: what the
+    /// router at an address is called, which alone leaves it with what holds around it. May be given several times
     #[arg(long, value_name = "PREFIX,OPTION[=VALUE]", help_heading = ROUTERS)]
     pub(crate) peer: Vec<PeerArgument>,
 

@@ -104,6 +104,7 @@ impl Settings {
 mod tests {
     use super::*;
     use crate::cli::options::{OPTIONS, OptionRow, Scope};
+    use crate::config::plan::Plan;
     use clap::CommandFactory;
     use expect_test::{Expect, expect};
     use std::fs;
@@ -166,6 +167,19 @@ tls-key = "b.key"
         assert_eq!(arguments.listen, wanted.map(|text| text.parse().unwrap()));
         assert_eq!(arguments.peer, ["192.0.2.0/24,max-version=1,answer-lower".parse().unwrap()]);
         assert_eq!(arguments.listeners.typed().tls_key, Some("b.key".into()));
+    }
+
+    #[test]
+    fn routers_have_names() {
+        let text = r#"
+source = "a.json"
+peer = ["192.0.2.1,name=edge1.fra", { at = "2001:db8::1", name = "edge2" }, { at = "198.51.100.0/24", no-aspas = true }]
+"#;
+        let plan = Plan::new(&settle("names", text, &[]).unwrap()).unwrap();
+        let named = |address: &str, name: &str| (address.parse().unwrap(), name.into());
+        assert_eq!(plan.peer_names, [named("192.0.2.1", "edge1.fra"), named("2001:db8::1", "edge2")]);
+        // A name alone is no policy: that of the prefix around it holds.
+        assert_eq!(plan.terms.peers.iter().count(), 1);
     }
 
     #[test]
@@ -293,6 +307,8 @@ tls-key = "b.key"
             "listen = { at = \"tls://[::1]:1\", tls-clients = false }\n",
             expect!["rtrcast.toml:1: tls-clients: a text or a number is wanted, and this is of type boolean"],
         );
+        let error = settle("holder", "listen = { at = \"[::1]:1\", answer-lower = false }\n", &[]).unwrap_err();
+        assert!(error.contains("unknown option \"answer-lower\"; there are tls-cert, "), "{error}");
         check_error(
             "float",
             "listen = { at = \"tls://[::1]:1\", tls-min-version = 1.3 }\n",

@@ -2,7 +2,9 @@
 
 use crate::cli::given::Given;
 use crate::cli::options::{CACHE, FETCH};
-use crate::cli::{HttpAddress, ListenAddr, ListenArgument, ListenEndpoint, ListenOptions, Merge, PeerArgument};
+use crate::cli::{
+    HttpAddress, ListenAddr, ListenArgument, ListenEndpoint, ListenOptions, Merge, PeerArgument, PeerName,
+};
 use crate::config::Settings;
 use crate::config::address::Source;
 use crate::exit::Failure;
@@ -14,7 +16,9 @@ use rtrcast_feed::curator::{Choice, Freshness, Guard};
 use rtrcast_feed::{Overlaps, Slurm, SlurmDialect};
 use rtrcast_net::{Limits, Lists, PrefixMap, Terms};
 use rtrcast_proto::{Profile, ServerPolicy, Timing, VersionRange};
+use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Flags that only count at the start, with what they say: a reload tells whoever changed them.
@@ -33,6 +37,9 @@ pub(crate) struct Plan {
     pub(crate) control: Option<PathBuf>,
     /// But for how many connections the descriptors allow.
     pub(crate) terms: Terms,
+    /// Routers that have a name.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the table of routers will show them"))]
+    pub(crate) peer_names: Vec<(IpAddr, Arc<str>)>,
     pub(crate) timing: Timing,
     pub(crate) connections_max: Option<u32>,
     fixed: Fixed,
@@ -84,6 +91,7 @@ impl Plan {
         once(settings, "listen", &places)?;
         once_by_place(settings, &places)?;
         once(settings, "peer", &arguments.peer.iter().map(|peer| peer.prefix).collect::<Vec<_>>())?;
+        let peer_names = peer_names(settings)?;
         once(settings, "source", &arguments.source)?;
         once(settings, "slurm", &arguments.slurm)?;
         if let Some(cache) = arguments.slurm.iter().find(|place| matches!(place, Source::Rtr(_))) {
@@ -108,6 +116,7 @@ impl Plan {
             http: arguments.http,
             control: arguments.control.clone(),
             terms: terms(settings, timing)?,
+            peer_names,
             timing,
             connections_max: arguments.connections_max,
             fixed: settings.needing_restart.clone(),
@@ -237,13 +246,22 @@ fn policy(settings: &Settings, own: Option<&PeerArgument>) -> Result<ServerPolic
     Ok(policy)
 }
 
+/// The names of routers, each given once.
+fn peer_names(settings: &Settings) -> Result<Vec<(IpAddr, Arc<str>)>, Failure> {
+    let named =
+        settings.arguments.peer.iter().filter_map(|peer| Some((peer.prefix.address(), peer.options.name.clone()?)));
+    let names: Vec<(IpAddr, Arc<str>)> = named.map(|(address, PeerName(name))| (address, name)).collect();
+    once(settings, "peer", &names.iter().map(|(_, name)| format!("name={name}")).collect::<Vec<_>>())?;
+    Ok(names)
+}
+
 /// How many retry intervals a router may take nothing of what it is sent (8210bis section 9).
 const STALL_RETRIES: u32 = 3;
 
 fn terms(settings: &Settings, timing: Timing) -> Result<Terms, Failure> {
     let arguments = &settings.arguments;
     let mut peers = PrefixMap::new();
-    for peer in &arguments.peer {
+    for peer in arguments.peer.iter().filter(|peer| peer.options.has_policy()) {
         peers.insert(peer.prefix, policy(settings, Some(peer))?);
     }
     let seconds = |seconds: u32| Duration::from_secs(seconds.into());

@@ -197,10 +197,8 @@ fn with_options(
     table: &DeTable<'_>,
     known: &clap::Command,
 ) -> Result<String, ConfigError> {
-    let is_switch = |name: &str| {
-        let option = known.get_arguments().find(|arg| arg.get_long() == Some(name));
-        option.is_some_and(|arg| !arg.get_action().takes_values())
-    };
+    let option = |name: &str| known.get_arguments().find(|arg| arg.get_long() == Some(name));
+    let takes_values = |name: &str| name == "at" || option(name).is_some_and(|arg| arg.get_action().takes_values());
     let mut pairs: Vec<_> = table.iter().collect();
     pairs.sort_by_key(|(key, _)| key.span().start);
     let (mut at, mut options) = (None, String::new());
@@ -208,8 +206,9 @@ fn with_options(
         let name: &str = key.get_ref();
         let error = |reason: String| file.error(Some(value.span().start), format!("{name}: {reason}"));
         let values = match value.get_ref() {
-            DeValue::Boolean(set) if is_switch(name) => {
-                if *set {
+            DeValue::Boolean(set) if !takes_values(name) => {
+                // One that is not known is left to the parser, which says so.
+                if *set || option(name).is_none() {
                     options += &format!(",{name}");
                 }
                 continue;
