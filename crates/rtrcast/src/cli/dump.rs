@@ -40,7 +40,7 @@ with a wrong key for TCP-MD5 or TCP-AO), 14 authentication: the cache's certific
 not accept what we log in with, 128 and the signal's number if one stopped it before it was done. Nothing but 0 leaves a \
 document.";
 
-/// What `rtrcast dump` is told.
+/// Arguments of `rtrcast dump`.
 #[derive(Args, Debug)]
 #[command(after_help = DUMP_EXAMPLES, arg_required_else_help = true, disable_version_flag = true)]
 pub(crate) struct DumpArguments {

@@ -201,7 +201,7 @@ pub(crate) fn command<T: Args>() -> Command {
     T::augment_args(command.next_display_order(None))
 }
 
-/// What stands before the first comma, and the rest.
+/// Splits a text at its first comma.
 pub(super) fn split(text: &str) -> (&str, Option<&str>) {
     text.split_once(',').map_or((text, None), |(before, options)| (before, Some(options)))
 }

@@ -121,7 +121,7 @@ pub(crate) enum Holder {
     Peer,
 }
 
-/// What a reload does with an option that has changed.
+/// Effect of a reload on an option that has changed.
 #[derive(Clone, Copy)]
 pub(crate) enum Reload {
     /// Takes it over.

@@ -39,7 +39,7 @@ pub(crate) struct PeerOptions {
 }
 
 impl PeerOptions {
-    /// Whether they say how the routers are served, and not only what one is called.
+    /// True if they say how routers are served, and not only what one is called.
     pub(crate) fn has_policy(&self) -> bool {
         *self != PeerOptions { name: self.name.clone(), ..PeerOptions::default() }
     }

@@ -40,7 +40,7 @@ connections end in order, and routers keep their data until these expire.
 Exit codes: 0 stopped as asked, 1 internal error, 2 wrong usage, 3 wrong configuration or SLURM, 4 an address can't be \
 had.";
 
-/// What `rtrcast serve` is told.
+/// Arguments of `rtrcast serve`.
 #[derive(Args, Debug)]
 #[command(after_help = SERVE_EXAMPLES)]
 pub(crate) struct ServeArguments {

@@ -25,13 +25,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How much of a file is looked at to see whether it is meant as SLURM.
+/// The octets of a file in which signs of SLURM are looked for.
 const START_OCTETS: usize = 64 * 1024;
 
 /// Files of a directory that are not read and named; more are only counted.
 const OTHERS_NAMED_MAX: usize = 5;
 
-/// How long a transfer may take.
+/// The longest time of a transfer.
 const TRANSFER_MAX: Duration = Duration::from_secs(300);
 
 pub(crate) fn check(arguments: &CheckArguments) -> Result<(), Failure> {
@@ -64,9 +64,9 @@ struct Checker {
     /// SLURM files that are fine by themselves.
     slurm: SlurmFiles,
     complaints: usize,
-    /// What is no mistake of a file, but not what was expected.
+    /// Remarks that are no mistake of a file, but not what was expected.
     warnings: usize,
-    /// Whether what was printed could be.
+    /// The first error of printing.
     printed: Result<(), Failure>,
 }
 
@@ -291,7 +291,7 @@ fn everything() -> Profile {
     ServerPolicy::new(VersionRange::new(Version::V0, Version::V2).expect("0 is not above 2")).most()
 }
 
-/// Whether a file is meant as SLURM: it has one of the members that only SLURM has, or is no validator's output at all.
+/// True if a file is meant as SLURM: it has one of the members that only SLURM has, or is no validator's output at all.
 fn is_slurm(path: &Path) -> std::io::Result<bool> {
     use std::io::Read;
     if !std::fs::metadata(path)?.is_file() {
@@ -313,7 +313,7 @@ struct Data {
 }
 
 impl Data {
-    /// What of it would be served now, in lines, and how many of them are warnings.
+    /// The part of it that would be served now, in lines, and the number of warnings among them.
     fn in_effect(&self, freshness: &Freshness) -> (Vec<String>, usize) {
         let now = unix_now();
         let (made, records) = (self.table.stamp().made.or(self.written), self.table.image().layout().records());
@@ -340,7 +340,7 @@ impl Data {
     }
 }
 
-/// What all sources have together that is in effect now.
+/// The payloads of all sources together that are in effect now.
 fn union(data: Vec<Data>, freshness: Freshness) -> Image {
     let now = Now { moment: Moment(0), unix: unix_now() };
     let sources: Vec<SourceId> = (0..).map(SourceId).take(data.len()).collect();

@@ -10,7 +10,7 @@ use std::error::Error;
 /// Instead of a proxy's URL.
 pub(crate) const NO_PROXY: &str = "none";
 
-/// What the URL of a proxy begins with.
+/// Schemes of proxies.
 const PROXY_SCHEMES: [&str; 2] = ["http", "https"];
 
 impl FetchOptions {
@@ -42,20 +42,20 @@ impl FetchOptions {
         Ok(())
     }
 
-    /// Whether a token goes with requests that everybody on their way can read.
+    /// True if a token goes with requests that everybody on their way can read.
     pub(crate) fn has_open_token(&self, url: &Url) -> bool {
         self.token_file.is_some() && url.scheme() != "https"
     }
 }
 
-/// Whether nobody on the way can read what is sent.
+/// True if nobody on the way can read what is sent.
 fn is_protected(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     let is_here = host == "localhost" || host.parse().is_ok_and(|addr: std::net::IpAddr| addr.is_loopback());
     url.scheme() == "https" || is_here
 }
 
-/// What caused an error in the end: the outermost says little.
+/// The innermost cause of an error: the outermost says little.
 fn innermost(error: &dyn Error) -> String {
     let mut cause = error;
     while let Some(next) = cause.source() {

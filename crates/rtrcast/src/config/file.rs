@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// What the command line said, to be joined with a file as often as that changes.
+/// The command line, to be joined with a file as often as that changes.
 #[derive(Clone, Debug)]
 pub(crate) struct CommandLine {
     words: Vec<OsString>,

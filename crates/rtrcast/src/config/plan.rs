@@ -1,4 +1,4 @@
-//! What the settings mean, checked: what `rtrcast serve` will do, and what `rtrcast check` looks at.
+//! The meaning of the settings, checked: the plan of `rtrcast serve`, which `rtrcast check` looks at.
 
 use crate::cli::given::Given;
 use crate::cli::options::{CACHE, FETCH};
@@ -24,7 +24,7 @@ use std::time::Duration;
 /// Flags that only count at the start, with what they say: a reload tells whoever changed them.
 type Fixed = Vec<(&'static str, String)>;
 
-/// What the settings say, checked.
+/// The settings, checked.
 pub(crate) struct Plan {
     pub(crate) sources: Vec<ConfiguredSource>,
     pub(crate) slurm: Vec<ConfiguredSource>,
@@ -45,14 +45,14 @@ pub(crate) struct Plan {
     fixed: Fixed,
 }
 
-/// Where routers connect, and what is done there.
+/// An address where routers connect, with the options that hold there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ConfiguredListener {
     pub(crate) addr: ListenAddr,
     pub(crate) options: ListenOptions,
 }
 
-/// A place, and how it is read.
+/// A source of data or SLURM, with the options that hold for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ConfiguredSource {
     pub(crate) source: Source,
@@ -65,7 +65,7 @@ impl ConfiguredSource {
         ConfiguredSource { source: self.source.of_slurm(), ..self }
     }
 
-    /// Whether a task that follows it may stay. How URLs are fetched is nothing to a cache: its connection stays.
+    /// True if a task that follows it may stay. A cache's connection stays when options for URLs change.
     pub(crate) fn is_read_like(&self, other: &ConfiguredSource) -> bool {
         match self.source {
             Source::Rtr(_) => self.options.dial == other.options.dial,
@@ -75,7 +75,7 @@ impl ConfiguredSource {
         }
     }
 
-    /// Whether the files for connecting to it, if it is a cache, are there and make sense now.
+    /// Reads the files for connecting to it, if it is a cache: they have to be there, and valid.
     pub(crate) fn try_dialing(&self) -> Result<(), String> {
         let Source::Rtr(target) = &self.source else { return Ok(()) };
         dialer::dialer(target, &self.options.dial, || Box::new(|_| ())).map(|_| ())
@@ -87,9 +87,9 @@ impl Plan {
         let arguments = &settings.arguments;
         let timing = Timing::new(arguments.rtr_refresh, arguments.rtr_retry, arguments.rtr_expire)
             .map_err(|error| settings.complaint(&["rtr-refresh", "rtr-retry", "rtr-expire"], &error.to_string()))?;
-        let places: Vec<&ListenAddr> = arguments.listen.iter().map(|argument| &argument.addr).collect();
-        once(settings, "listen", &places)?;
-        once_by_place(settings, &places)?;
+        let addresses: Vec<&ListenAddr> = arguments.listen.iter().map(|argument| &argument.addr).collect();
+        once(settings, "listen", &addresses)?;
+        once_by_endpoint(settings, &addresses)?;
         once(settings, "peer", &arguments.peer.iter().map(|peer| peer.prefix).collect::<Vec<_>>())?;
         let peer_names = peer_names(settings)?;
         once(settings, "source", &arguments.source)?;
@@ -159,8 +159,8 @@ impl Plan {
         Ok(places)
     }
 
-    /// Sees whether what connecting to caches needs is there and makes sense. Those that were followed before, with the
-    /// same options, go on with what they have.
+    /// Reads the files for connecting to caches, which have to be there and valid. Those that were followed before, with
+    /// the same options, go on with what they have.
     pub(crate) fn try_dialing(&self, before: &[ConfiguredSource]) -> Result<(), Failure> {
         let is_new =
             |new: &&ConfiguredSource| !before.iter().any(|old| old.source == new.source && old.is_read_like(new));
@@ -185,7 +185,7 @@ impl Plan {
     }
 }
 
-/// What is wrong with SLURM files.
+/// Mistakes in SLURM files, in lines.
 #[derive(Default)]
 struct SlurmComplaints {
     lines: Vec<String>,
@@ -211,7 +211,7 @@ impl SlurmComplaints {
     }
 }
 
-/// What routers may ask for, by what a prefix has of its own and by what holds for all.
+/// The policy for the routers of a prefix, by its own options and by those of all; without a prefix that for all.
 fn policy(settings: &Settings, own: Option<&PeerArgument>) -> Result<ServerPolicy, Failure> {
     let arguments = &settings.arguments;
     let options = own.map(|own| own.options.clone()).unwrap_or_default();
@@ -255,7 +255,7 @@ fn peer_names(settings: &Settings) -> Result<Vec<(IpAddr, Arc<str>)>, Failure> {
     Ok(names)
 }
 
-/// How many retry intervals a router may take nothing of what it is sent (8210bis section 9).
+/// Retry intervals for which a router may take nothing of what it is sent (8210bis section 9).
 const STALL_RETRIES: u32 = 3;
 
 fn terms(settings: &Settings, timing: Timing) -> Result<Terms, Failure> {
@@ -280,7 +280,7 @@ fn terms(settings: &Settings, timing: Timing) -> Result<Terms, Failure> {
     })
 }
 
-/// All listeners with what holds for them, so far as it makes sense.
+/// All listeners, each with the options that count for it.
 fn configured_listeners(settings: &Settings) -> Result<Vec<ConfiguredListener>, Failure> {
     let arguments = &settings.arguments;
     let mut configured = Vec::new();
@@ -320,7 +320,7 @@ fn configured_sources(settings: &Settings, places: &[Source]) -> Result<Vec<Conf
     places.iter().map(|place| Ok(ConfiguredSource { source: place.clone(), options: options(place)? })).collect()
 }
 
-/// Whether each value stands once.
+/// Refuses a value that is given twice.
 fn once<T: PartialEq + std::fmt::Display>(
     settings: &Settings,
     flag: &'static str,
@@ -333,11 +333,11 @@ fn once<T: PartialEq + std::fmt::Display>(
     }
 }
 
-/// Whether at each place one thing is spoken. Port 0 is another place each time.
-fn once_by_place(settings: &Settings, places: &[&ListenAddr]) -> Result<(), Failure> {
+/// Refuses two transports at one address. Port 0 is another address each time.
+fn once_by_endpoint(settings: &Settings, addresses: &[&ListenAddr]) -> Result<(), Failure> {
     let is_chosen = |addr: &ListenAddr| matches!(addr.endpoint, ListenEndpoint::Ip(address) if address.port() == 0);
-    for (n, addr) in places.iter().enumerate().filter(|(_, addr)| !is_chosen(addr)) {
-        if let Some(other) = places.iter().take(n).find(|other| other.endpoint == addr.endpoint) {
+    for (n, addr) in addresses.iter().enumerate().filter(|(_, addr)| !is_chosen(addr)) {
+        if let Some(other) = addresses.iter().take(n).find(|other| other.endpoint == addr.endpoint) {
             return Err(settings.complaint(&["listen"], &format!("{addr} is the place of {other} already")));
         }
     }

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Where keys stand in the file.
+/// Lines of the keys in the file.
 #[derive(Debug, Default)]
 pub(super) struct Origins {
     pub(super) file: PathBuf,
@@ -34,7 +34,7 @@ impl Arguments {
     }
 }
 
-/// What a file says: words as on a command line, and what these can't say.
+/// The content of a file: words as on a command line, and the options that these can't say.
 #[derive(Default)]
 pub(super) struct FromFile {
     pub(super) words: Vec<OsString>,
@@ -253,7 +253,7 @@ fn scope_of(flag: &Arg) -> Scope {
     OptionRow::of(key_of(flag)).map_or(Scope::CommandLine, |row| row.scope)
 }
 
-/// Whether a command line of these words alone would be understood.
+/// Reads a command line of these words alone, and refuses what is wrong with it.
 fn check(words: &[OsString]) -> Result<(), String> {
     let line = ["rtrcast", "serve"].map(OsStr::new).map(OsStr::to_os_string);
     Arguments::try_parse(&[&line, words].concat()).map(|_| ()).map_err(|error| first_line(&error))

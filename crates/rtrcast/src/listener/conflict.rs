@@ -27,13 +27,13 @@ impl Use {
         Use { name: address.to_string(), address, beside: Ipv4Beside::No }
     }
 
-    /// Whether both take what comes to some address.
+    /// True if both take what comes to some address.
     pub(super) fn overlaps(&self, other: &Use) -> bool {
         let is_same = self.address.ip() == other.address.ip() || self.covers(other) || other.covers(self);
         self.address.port() != 0 && self.address.port() == other.address.port() && is_same
     }
 
-    /// Whether it takes what comes to the other.
+    /// True if it takes what comes to the other.
     fn covers(&self, other: &Use) -> bool {
         let has_family = match self.address {
             SocketAddr::V4(_) => other.address.is_ipv4(),

@@ -1,4 +1,4 @@
-//! What lies in the files of listeners: certificates, keys and users. Reading them may take as long as a file system likes,
+//! The files of listeners: certificates, keys and users. Reading them may take as long as a file system likes,
 //! so it is done aside, before anything is opened.
 
 use super::{ConfiguredListener, validity};
@@ -21,18 +21,18 @@ pub(crate) struct Loaded {
     pub(super) keys: TcpKeys,
     /// None if it is open already, and stays as it is.
     pub(super) changed: Option<(Security, Option<OfFiles>)>,
-    /// What an operator should look at in its files, though they are used.
+    /// Remarks for an operator on its files, though they are used.
     pub(super) remarks: Vec<String>,
 }
 
 impl Loaded {
-    /// What an operator should look at in the files, though they are used.
+    /// Remarks for an operator on the files, though they are used.
     pub(crate) fn remarks(&self) -> impl Iterator<Item = String> {
         self.remarks.iter().map(|remark| format!("--listen {}: {remark}", self.configured.addr))
     }
 }
 
-/// What lies between RTR and the socket, its files, and what is remarkable in them.
+/// The layer between RTR and the socket, its files, and remarks on them.
 type Secured = (Security, Option<OfFiles>, Vec<String>);
 
 /// The files of a listener.

@@ -1,5 +1,4 @@
-//! Where routers come in: listeners with their certificates, keys and users, opened at the start and exchanged by a
-//! reload, whole or not at all.
+//! Listeners with their certificates, keys and users: opened at the start and exchanged by a reload, whole or not at all.
 //!
 //! `load.rs` reads the files, which may take long; what is here touches sockets only. A listener is its place: whatever
 //! else changes there, its socket stays. `conflict.rs` says why an address can't be had that is our own.
@@ -10,6 +9,7 @@ mod validity;
 
 use crate::cli::{ListenAddr, ListenEndpoint, ListenOptions, ProxyFrom};
 use crate::config::plan::ConfiguredListener;
+use crate::config::scheme::Scheme;
 use crate::credentials::Look;
 use crate::exit::Failure;
 use crate::observe::describe::count;
@@ -42,7 +42,7 @@ pub(crate) struct Listeners {
     passed: Activated,
     /// The keys that they have, by name: the kernel keeps those even while no listener uses them.
     passed_keys: BTreeMap<String, TcpKeys>,
-    /// Where HTTP is spoken, if it is.
+    /// The address of the HTTP server, if there is one.
     http: Option<SocketAddr>,
     metrics: Arc<Metrics>,
     open: Vec<Open>,
@@ -85,7 +85,7 @@ impl Listeners {
         self.http = Some(address);
     }
 
-    /// What loads the files for [`Listeners::open`], on whatever thread. What is open may not change in between.
+    /// A loader of the files for [`Listeners::open`], for any thread. No listener may be opened or closed in between.
     pub(crate) fn loader(&self) -> Loader {
         let open = self.open.iter().map(|open| open.configured.clone()).collect();
         Loader { open }
@@ -120,7 +120,7 @@ impl Listeners {
         self.listeners.subscribe()
     }
 
-    /// What is to be looked at from time to time.
+    /// The files that are to be looked at from time to time.
     pub(crate) fn looks(&self) -> watch::Receiver<Vec<Arc<dyn Look>>> {
         self.looks.subscribe()
     }
@@ -131,24 +131,23 @@ impl Listeners {
             let layer = open.configured.addr.layer;
             open.listeners.iter().map(move |listener| {
                 let scheme = match (layer, listener.local()) {
-                    (Layer::Plain, Endpoint::Unix(_)) => "unix",
-                    (Layer::Plain, Endpoint::Ip(_)) => "tcp",
-                    (Layer::Tls, _) => "tls",
-                    (Layer::Ssh, _) => "ssh",
+                    (Layer::Plain, Endpoint::Unix(_)) => Scheme::Unix,
+                    (layer, _) => Scheme::of(layer),
                 };
                 format!("{scheme}://{}", listener.local())
             })
         })
     }
 
-    /// Which of the listeners takes what comes to an address, if one does.
+    /// The listener that takes connections to an address, if one does, as a reason.
     pub(crate) fn taker(&self, address: SocketAddr) -> Option<String> {
         let wanted = Use::alone(address);
         let mut open = self.open.iter().filter_map(|open| Use::of(&open.configured.addr, open.beside));
         open.find(|open| open.overlaps(&wanted)).map(|open| format!("--listen {open} takes what comes there already"))
     }
 
-    /// What is open at a place, whatever is spoken there. Port 0 is another place each time, but for the same listener.
+    /// The listener that is open at a socket address, whatever its transport. Port 0 is another address each time, but
+    /// for the same listener.
     fn before(&self, addr: &ListenAddr, beside: Ipv4Beside) -> Option<&Open> {
         let is_chosen = matches!(addr.endpoint, ListenEndpoint::Ip(address) if address.port() == 0);
         let same = self.open.iter().find(|open| open.configured.addr == *addr);
@@ -325,7 +324,7 @@ fn mode(options: &ListenOptions) -> u32 {
     options.unix_mode.unwrap_or(UNIX_MODE)
 }
 
-/// Whether an IPv6 listener leaves IPv4 to another.
+/// Tells an IPv6 listener that leaves IPv4 to another.
 fn beside(addr: &ListenAddr, planned: &[ConfiguredListener]) -> Ipv4Beside {
     let ListenEndpoint::Ip(SocketAddr::V6(address)) = &addr.endpoint else { return Ipv4Beside::No };
     let is_beside = |other: &ConfiguredListener| match other.addr.endpoint {
@@ -342,7 +341,7 @@ fn drain(listener: &ActivatedListener) -> usize {
     (0..DRAINED_MAX).take_while(|_| listener.accept().is_ok()).count()
 }
 
-/// Whose connections begin with a PROXY header.
+/// The peers whose connections begin with a PROXY header.
 fn proxied(options: &ListenOptions) -> Manner {
     let prefixes = options.proxy_from.iter().filter_map(|from| match from {
         ProxyFrom::Prefix(prefix) => Some(*prefix),

@@ -1,4 +1,4 @@
-//! What is read at a place, and why nothing is.
+//! The content of a source, or the reason that there is none.
 
 use crate::observe::describe::{describe_mistakes, plain};
 use rtrcast_feed::curator::SourceId;
@@ -9,7 +9,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-/// Why a source has nothing new.
+/// A reason that a source has nothing new.
 #[derive(Debug)]
 pub(crate) enum SourceError {
     /// The file or directory can't be read.
@@ -43,7 +43,7 @@ impl SourceError {
         }
     }
 
-    /// How much is wrong.
+    /// The number of mistakes.
     pub(crate) fn mistakes(&self) -> usize {
         match self {
             SourceError::Slurm(errors) => errors.count(),
@@ -117,7 +117,7 @@ pub(super) const SOURCE_OCTETS_MAX: u64 = 2 * 1024 * 1024 * 1024;
 /// The most octets that a SLURM file may have.
 pub(super) const SLURM_OCTETS_MAX: usize = 64 * 1024 * 1024;
 
-/// What a place is read for.
+/// The purpose that a source is read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Purpose {
     /// Payloads.
@@ -130,7 +130,7 @@ pub(crate) enum Purpose {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SlurmId(pub(crate) u32);
 
-/// What was read at a place.
+/// The content of a source, as it was read.
 pub(crate) enum Content {
     Table(Arc<Table>, Tally),
     Slurm(Arc<SlurmFile>),
@@ -207,7 +207,7 @@ impl Reading {
     }
 }
 
-/// What a file of a directory says, or why it can't be read.
+/// The content of a directory's file, or the reason that it can't be read.
 pub(crate) struct SlurmOutcome {
     /// Its path.
     pub(crate) name: Arc<str>,

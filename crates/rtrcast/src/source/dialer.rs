@@ -1,8 +1,9 @@
-//! How caches are connected to: what the options mean for one, and why it did not work.
+//! Connections to caches: the meaning of their options, and the reasons that one failed.
 //!
 //! Whoever connects (`command/dump/`, `source/rtr.rs`) or only tries the files out (`config/plan.rs`) gets a dialer here.
 
 use crate::cli::DialOptions;
+use crate::cli::options::CACHE;
 use crate::credentials::{self, Kept, Tell, in_file};
 use rtrcast_net::{
     ConnectFailure, Dialer, HandshakeFailure, KnownHosts, Layer, SshClient, SshKey, Target, TlsClient, TlsError,
@@ -12,10 +13,10 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Where a person's known hosts are, below the home directory.
+/// The known hosts of a person, below the home directory.
 const KNOWN_HOSTS: &str = ".ssh/known_hosts";
 
-/// Whose options they are, and so how a person calls one.
+/// The holder of options, by which a person names one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Spelling {
     /// Those of a command: `--ca`.
@@ -28,13 +29,13 @@ impl Spelling {
     fn of(self, option: &str) -> String {
         match self {
             Spelling::Flag => format!("--{option}"),
-            Spelling::Source => format!("--cache-{option}"),
+            Spelling::Source => format!("--{CACHE}{option}"),
         }
     }
 }
 
-/// What connects to a cache as the options say, with what lies in their files now; later ones are taken over when it
-/// connects again. `tell` makes whoever wants to know of that.
+/// A dialer that connects to a cache as the options say, with what lies in their files now; later content is taken over
+/// when it connects again. `tell` makes whoever wants to know of that.
 pub(crate) fn dialer(target: &Target, options: &DialOptions, tell: impl Fn() -> Tell) -> Result<Dialer, String> {
     let mut dialer = Dialer::from(target.clone());
     if options.tcp_md5.is_some() || options.tcp_ao.is_some() {
@@ -113,7 +114,7 @@ fn known_hosts_of_user() -> Option<PathBuf> {
     Some(PathBuf::from(home).join(KNOWN_HOSTS))
 }
 
-/// Why the two sides do not know each other, with the way out; none if it is about something else.
+/// The reason that the two sides do not trust each other, with the way out; none if it is about something else.
 pub(crate) fn distrust(error: &io::Error, spelling: Spelling) -> Option<String> {
     let option = |name| spelling.of(name);
     if let Some(failure) = HandshakeFailure::of(error) {
@@ -136,7 +137,7 @@ pub(crate) fn distrust(error: &io::Error, spelling: Spelling) -> Option<String> 
     })
 }
 
-/// Whether the two sides could not agree on how to speak, in TLS or SSH.
+/// True if the two sides could not agree on TLS or SSH.
 pub(crate) fn is_breach(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::InvalidData
 }

@@ -1,4 +1,4 @@
-//! How a URL is fetched: by which authorities, certificate, token and proxy, and within which limits.
+//! The client that fetches a URL: its authorities, certificate, token, proxy and limits.
 
 use super::SourceOptions;
 use super::content::SourceError;
@@ -27,7 +27,7 @@ const REDIRECTS_MAX: usize = 5;
 /// The most that is read of a certificate, key or token: the authorities of the world have 300 KB.
 const OPTION_OCTETS_MAX: u64 = 4 * 1024 * 1024;
 
-/// Whether what a fetch needs of the disk is there and can be used now.
+/// Reads the files that a fetch needs: they have to be there, and valid.
 pub(crate) fn try_fetching(options: &FetchOptions, place: &Source, timeout: Duration) -> Result<(), SourceError> {
     let Source::Http(url) = place else { return Ok(()) };
     let dialect = SlurmDialect::Strict;
@@ -116,7 +116,7 @@ fn tls(
     Ok(client.config().clone())
 }
 
-/// What is shown to servers; what is wrong with it is told by our own words.
+/// The certificate for servers; mistakes in it are told in our own words.
 fn identity(cert: &Path, key: &Path) -> Result<TlsIdentity, SourceError> {
     let (chain, private) = (read("the client's certificate", cert)?, read("the client's key", key)?);
     let made = TlsIdentity::from_pem(&chain, &private);
@@ -136,7 +136,7 @@ fn read(what: &str, path: &Path) -> Result<Vec<u8>, SourceError> {
     read().map_err(|error| SourceError::Options(format!("can't read {what}: {}: {}", path.display(), plain(&error))))
 }
 
-/// What is wrong with what was read from one of these files.
+/// The error of a library about one of these files.
 fn unusable(files: &[&Option<PathBuf>], error: &reqwest::Error) -> SourceError {
     let reason = innermost(error);
     let files: Vec<String> = files.iter().filter_map(|path| Some(path.as_ref()?.display().to_string())).collect();
@@ -156,7 +156,7 @@ fn redirect(attempt: Attempt<'_>) -> Action {
     }
 }
 
-/// What is wrong in the end: the outer causes say where in the library.
+/// The innermost cause: the outer ones say where in the library.
 pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     causes(error).pop().unwrap_or_default()
 }

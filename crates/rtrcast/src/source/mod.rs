@@ -1,4 +1,4 @@
-//! Where data and SLURM come from: a task for each place, which fetches, reads, and tells the hub.
+//! Sources of data and SLURM: a task for each, which fetches, reads, and tells the hub.
 
 pub(crate) mod content;
 pub(crate) mod dialer;
@@ -30,7 +30,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
 
-/// What a source's task works with.
+/// The context of a source's task.
 #[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) purpose: Purpose,
@@ -44,7 +44,7 @@ pub(crate) struct Context {
     pub(crate) version: Version,
 }
 
-/// How a place is read.
+/// Options of reading a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SourceOptions {
     /// Between two looks at it.

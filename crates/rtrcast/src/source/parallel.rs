@@ -184,7 +184,7 @@ mod tests {
         for vrp in 0..vrps {
             let [_, a, b, c] = (vrp << 4).to_be_bytes();
             let anchor = ["ripe", "apnic"][vrp as usize / 7 % 2];
-            // Each hundredth makes no sense.
+            // Each hundredth is invalid.
             let len = if vrp % 100 == 99 { 33 } else { 28 };
             writeln!(document, "{{\"asn\": {vrp}, \"prefix\": \"{a}.{b}.{c}.0/{len}\", \"ta\": \"{anchor}\"}},")
                 .unwrap();

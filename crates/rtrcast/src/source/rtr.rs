@@ -52,7 +52,7 @@ pub(super) async fn follow(target: Target, context: Context) {
     tokio::join!(rtrcast_net::follow(&dialer, clock, session, &refresh, &mut upstream), relay(seen, clock, context));
 }
 
-/// What connects to the cache. Its files made sense when the configuration was read; should that not be so any more, it
+/// What connects to the cache. Its files were valid when the configuration was read; should that not be so any more, it
 /// is said, and they are looked at again until they do.
 async fn dialer(target: Target, context: &Context) -> Dialer {
     loop {

@@ -1,4 +1,4 @@
-//! Which places are followed: a task for each, that comes and goes with the configuration.
+//! The tasks of sources: one for each, that comes and goes with the configuration.
 
 use crate::config::plan::{ConfiguredSource, Plan};
 use crate::hub::message::Input;
@@ -11,35 +11,35 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 
-/// What a kind of place is numbered by.
+/// The kinds of sources, of which each has numbers of its own.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Data,
     Slurm,
 }
 
-/// Places by their numbers, each with its name.
+/// Sources by their numbers, each with its name.
 type Named<Id> = Vec<(Id, Arc<str>)>;
 
-/// All places, and their tasks.
+/// All sources, and their tasks.
 pub(crate) struct SourceTasks {
     hub: mpsc::Sender<Input>,
     metrics: Arc<Metrics>,
     version: Version,
     entries: Vec<Entry>,
     next: u32,
-    /// Whether tasks were started before.
+    /// True once tasks were started.
     is_running: bool,
 }
 
 struct Entry {
     purpose: Purpose,
     configured: ConfiguredSource,
-    /// What it is called: no two are called the same.
+    /// Its name, which no other has.
     name: Arc<str>,
     refresh: Arc<Notify>,
     task: Option<AbortHandle>,
-    /// Whether its task was only just started by a reload, and reads anyway.
+    /// True if a reload only just started its task, which reads anyway.
     is_fresh: bool,
 }
 
@@ -133,7 +133,7 @@ impl SourceTasks {
         self.is_running = true;
     }
 
-    /// Has all places read now.
+    /// Has all sources read now.
     pub(crate) fn refresh(&mut self) {
         for entry in &mut self.entries {
             if !std::mem::take(&mut entry.is_fresh) {
