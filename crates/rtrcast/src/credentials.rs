@@ -1,5 +1,5 @@
 //! Certificates, keys and lists of users or hosts that lie in files: looked at for each handshake, taken over when they
-//! have changed, and kept as they were when what is there now makes no sense.
+//! have changed, and kept as they were when what is there now is invalid.
 
 use crate::clock::unix_now;
 use crate::observe::describe::plain;
@@ -34,7 +34,7 @@ pub(crate) enum Standing<'a> {
     InForce,
     /// The files were replaced, and it is that of the new ones.
     Renewed,
-    /// What the files were replaced by makes no sense, for this reason: it is still that of the old ones.
+    /// What the files were replaced by is invalid, for this reason: it is still that of the old ones.
     Kept(&'a str),
 }
 

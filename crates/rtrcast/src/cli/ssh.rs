@@ -12,7 +12,7 @@ Examples:
 
 Exit codes: 0 done, 2 wrong usage, 5 a file can't be written; what is there is never replaced.";
 
-/// What `rtrcast ssh` is told.
+/// Arguments of `rtrcast ssh`.
 #[derive(Args, Debug)]
 #[command(after_help = SSH_EXAMPLES, arg_required_else_help = true)]
 pub(crate) struct SshArguments {

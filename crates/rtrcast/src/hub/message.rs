@@ -1,7 +1,7 @@
 //! Messages to the hub: what sources and the operator tell it, and the health that it tells everybody.
 
 use crate::observe::status::HubStatus;
-use crate::source::content::{Failure, Purpose, Read, SlurmFiles, SlurmId};
+use crate::source::content::{Purpose, Read, SlurmFiles, SlurmId, SourceError};
 use rtrcast_feed::curator::{Curation, SourceId};
 use rtrcast_feed::{Overlaps, Table};
 use rtrcast_proto::{Profile, Serial, Timing};
@@ -38,7 +38,7 @@ pub(crate) enum News {
     /// It takes what it had with it, for this reason.
     Withdrawn(String),
     /// It has nothing new, for this reason.
-    Failed(Failure),
+    Failed(SourceError),
 }
 
 /// All sources and exceptions, and what is done with them.

@@ -15,7 +15,7 @@ use crate::observe::sources::{Places, records};
 use crate::observe::status::{
     DataStatus, HealthState, HealthStatus, HistoryStatus, HubStatus, RecordCounts, Timers, Timestamp,
 };
-use crate::source::content::{Content, Failure, Purpose, Read};
+use crate::source::content::{Content, Purpose, Read, SourceError};
 use decide::{Decider, Decision, HubChange};
 use message::{Health, Input, News, Reconfiguration};
 use rtrcast_feed::curator::{Cause, Curator, CuratorEvent as Event, CurrentTime, Report, SourceId, Status};
@@ -160,7 +160,7 @@ impl Hub {
         self.decider.as_ref().expect("it is back whenever the hub goes on")
     }
 
-    async fn failed(&mut self, purpose: Purpose, failure: &Failure) {
+    async fn failed(&mut self, purpose: Purpose, failure: &SourceError) {
         let serial = self.view().serial();
         self.places.failed(purpose, failure, serial);
         if let Purpose::Data(source) = purpose {

@@ -1,12 +1,13 @@
 //! Connections and sessions as log lines and counters, and their rows in the table of routers: the only place where one
 //! becomes the other.
 
+use crate::config::scheme::Scheme;
 use crate::observe::describe::plain;
 use crate::observe::log::{Throttle, Verdict};
 use crate::observe::metrics::{CodeLabel, Metrics, PlainCounter, ReasonLabel, TypeLabel};
 use crate::observe::routers::Routers;
 use prometheus_client::metrics::counter::Counter;
-use rtrcast_net::{Connection, End, Endpoint, Layer, Observer, Peer, Refusal, Trouble};
+use rtrcast_net::{Connection, End, Layer, Observer, Peer, Refusal, Trouble};
 use rtrcast_proto::{Answer, CloseReason, ErrorCode, PduType, Profile, ServerEvent, Violation};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -126,10 +127,7 @@ impl SessionObserver {
 
 impl Observer for SessionObserver {
     fn refused(&self, peer: &Peer, why: &Refusal) {
-        let scheme = match (peer.layer, &peer.local) {
-            (Layer::Plain, Endpoint::Unix(_)) => "unix",
-            (layer, _) => layer.name(),
-        };
+        let scheme = Scheme::at(peer.layer, &peer.local);
         let reason = match why {
             // Nothing was refused. On plain TCP it is not counted either.
             Refusal::Probed => return debug!("connection {peer} to {scheme}://{}: {why}", peer.local),

@@ -3,7 +3,7 @@
 use crate::cli::HttpAddress;
 use crate::config::CommandLine;
 use crate::config::address::Source;
-use crate::config::plan::{Followed, Plan};
+use crate::config::plan::{ConfiguredSource, Plan};
 use crate::config::secrets;
 use crate::control::Control;
 use crate::credentials;
@@ -12,7 +12,7 @@ use crate::http;
 use crate::http::api::{ApiState, ProgramRequest};
 use crate::hub::Hub;
 use crate::hub::message::{Input, Reconfiguration};
-use crate::listener::{Entrances, Loaded, Loader};
+use crate::listener::{Listeners, Loaded, Loader};
 use crate::observe::describe::{count, first_lines};
 use crate::observe::log;
 use crate::observe::metrics::{Metrics, OutcomeLabel};
@@ -20,7 +20,7 @@ use crate::observe::routers::Routers;
 use crate::observe::sessions::SessionObserver;
 use crate::observe::status::Timestamp;
 use crate::source::content::SlurmFiles;
-use crate::source::tasks::Roster;
+use crate::source::tasks::SourceTasks;
 use rtrcast_feed::curator::Curation;
 use rtrcast_net::{
     Activated, Clock, Door, Limits, Publisher, PublisherHandle, Service, Terms, listen, sd_notify, sd_reloading,
@@ -128,28 +128,28 @@ async fn run(command_line: &CommandLine, plan: Plan, slurm: SlurmPlaces, room: R
     let passed = Activated::take().map_err(|error| Failure::Internal(format!("systemd's sockets: {error}")))?;
     let routers = Arc::new(Routers::new(Clock::start()));
     let metrics = Arc::new(Metrics::new(Arc::clone(&routers)));
-    let mut entrances = Entrances::new(passed, Arc::clone(&metrics), Arc::clone(&routers));
-    let loaded = entrances.loader().load(&plan.listen)?;
-    entrances.open(loaded)?;
+    let mut listeners = Listeners::new(passed, Arc::clone(&metrics), Arc::clone(&routers));
+    let loaded = listeners.loader().load(&plan.listen)?;
+    listeners.open(loaded)?;
     let http = match plan.http {
         HttpAddress::Off => None,
         HttpAddress::On(address) => {
             let failure = |error: io::Error| {
-                let own = entrances.taker(address).filter(|_| error.kind() == io::ErrorKind::AddrInUse);
+                let own = listeners.taker(address).filter(|_| error.kind() == io::ErrorKind::AddrInUse);
                 Failure::Address { flag: "--http", address, error: own.map_or(error, io::Error::other) }
             };
             Some(http::bind(address).map_err(failure)?)
         }
     };
     if let Some(address) = http.as_ref().and_then(|listener| listener.local_addr().ok()) {
-        entrances.beside_http(address);
+        listeners.beside_http(address);
     }
     // The name goes when this function ends, whatever becomes of the task that has the socket.
     let (control, _name) = plan.control.as_deref().map(Control::bind).transpose()?.unzip();
     let mut signals = Signals::new().map_err(|error| Failure::Internal(format!("can't receive signals: {error}")))?;
-    greet(&plan, &slurm, &room, &entrances, http.as_ref());
+    greet(&plan, &slurm, &room, &listeners, http.as_ref());
 
-    let mut parts = start(plan, slurm, room, Observed { metrics, routers }, entrances, http, control)?;
+    let mut parts = start(plan, slurm, room, Observed { metrics, routers }, listeners, http, control)?;
     // Whoever started it may wait for this; without a service manager it does nothing.
     let _ = sd_notify("READY=1");
 
@@ -214,7 +214,11 @@ struct Configuration {
 
 impl Configuration {
     /// What the command line, the file that it names, and the files that both name say now.
-    fn read(command_line: &CommandLine, before: &[Followed], loader: &Loader) -> Result<Configuration, Failure> {
+    fn read(
+        command_line: &CommandLine,
+        before: &[ConfiguredSource],
+        loader: &Loader,
+    ) -> Result<Configuration, Failure> {
         let plan = Plan::new(&command_line.settle()?)?;
         let slurm = plan.read_slurm()?;
         plan.try_dialing(before)?;
@@ -241,15 +245,16 @@ struct Parts {
     tasks: JoinSet<&'static str>,
     /// What the cache was started or reloaded with.
     plan: Plan,
-    roster: Roster,
+    source_tasks: SourceTasks,
     hub: mpsc::Sender<Input>,
     /// From the control socket.
     requests: mpsc::Receiver<ProgramRequest>,
     /// Where to say that the cache stops, and on what terms it serves.
     publisher: PublisherHandle,
     door: Arc<Door>,
-    entrances: Entrances,
+    listeners: Listeners,
     sessions: Arc<SessionObserver>,
+    routers: Arc<Routers>,
     metrics: Arc<Metrics>,
 }
 
@@ -257,14 +262,14 @@ impl Parts {
     /// Reads the configuration and what it names, which may take as long as a file system likes: aside.
     fn read_aside(&self, command_line: &CommandLine) -> Aside {
         let (command_line, before) = (command_line.clone(), self.plan.sources.clone());
-        let loader = self.entrances.loader();
+        let loader = self.listeners.loader();
         spawn_blocking(move || Configuration::read(&command_line, &before, &loader))
     }
 
     /// Takes over a configuration, and reads all sources. What is wrong changes nothing.
     async fn reload(&mut self, read: Result<Configuration, Failure>) {
         let outcome = match read {
-            Ok(Configuration { plan, slurm, listen }) => match self.entrances.open(listen) {
+            Ok(Configuration { plan, slurm, listen }) => match self.listeners.open(listen) {
                 Ok(()) => {
                     self.apply(plan, slurm).await;
                     "applied"
@@ -296,16 +301,17 @@ impl Parts {
         self.sessions.set_limit(room.words);
         self.door.set_limits(terms.limits);
         self.publisher.set_terms(terms);
-        let reconfiguration = reconfiguration(&self.plan, &mut self.roster, slurm);
+        self.routers.set_names(&self.plan.peer_names);
+        let reconfiguration = reconfiguration(&self.plan, &mut self.source_tasks, slurm);
         self.tell(Input::Reconfigure(Box::new(reconfiguration))).await;
-        self.roster.start(&mut self.tasks);
+        self.source_tasks.start(&mut self.tasks);
     }
 
     async fn refresh(&mut self, asked_by: &str) {
         info!("{asked_by}: reading all sources again");
-        credentials::look_soon(&self.entrances.looks());
+        credentials::look_soon(&self.listeners.looks());
         self.tell(Input::AnswerAloud).await;
-        self.roster.ring();
+        self.source_tasks.refresh();
     }
 
     async fn tell(&self, input: Input) {
@@ -315,8 +321,8 @@ impl Parts {
 }
 
 /// What the hub has to know of a plan.
-fn reconfiguration(plan: &Plan, roster: &mut Roster, files: SlurmPlaces) -> Reconfiguration {
-    let (sources, slurm) = roster.assign(plan);
+fn reconfiguration(plan: &Plan, source_tasks: &mut SourceTasks, files: SlurmPlaces) -> Reconfiguration {
+    let (sources, slurm) = source_tasks.assign(plan);
     Reconfiguration {
         curation: Curation {
             sources: sources.iter().map(|(source, _)| *source).collect(),
@@ -344,7 +350,7 @@ fn start(
     slurm: SlurmPlaces,
     room: Room,
     observed: Observed,
-    entrances: Entrances,
+    listeners: Listeners,
     http: Option<TcpListener>,
     control: Option<Control>,
 ) -> Result<Parts, Failure> {
@@ -354,10 +360,12 @@ fn start(
     let (to_hub, inputs) = mpsc::channel(INPUTS_MAX);
     let (to_maker, wants) = mpsc::channel(WANTS_MAX);
     let (to_program, requests) = mpsc::channel(REQUESTS_MAX);
-    let mut roster = Roster::new(to_hub.clone(), Arc::clone(&metrics), Arc::clone(&routers), plan.most().version());
-    let first = reconfiguration(&plan, &mut roster, slurm);
+    let mut source_tasks =
+        SourceTasks::new(to_hub.clone(), Arc::clone(&metrics), Arc::clone(&routers), plan.most().version());
+    let first = reconfiguration(&plan, &mut source_tasks, slurm);
     let terms = room.terms(&plan);
     let door = Door::new(terms.limits);
+    routers.set_names(&plan.peer_names);
     metrics.watch_door(Arc::clone(&door));
     let publisher = Publisher::new(history, terms);
     let handle = publisher.handle();
@@ -374,8 +382,8 @@ fn start(
 
     let mut tasks = JoinSet::new();
     tasks.spawn(named("hub", hub.run(inputs, wants)));
-    tasks.spawn(named("listener", listen(entrances.listeners(), service)));
-    tasks.spawn(named("credentials", credentials::look_for_ever(entrances.looks())));
+    tasks.spawn(named("listener", listen(listeners.subscribe(), service)));
+    tasks.spawn(named("credentials", credentials::look_for_ever(listeners.looks())));
     if let Some(control) = control {
         let state = ApiState {
             hub: to_hub.clone(),
@@ -389,8 +397,20 @@ fn start(
     if let Some(listener) = http {
         tasks.spawn(named("HTTP server", http::serve(listener, Arc::clone(&metrics), handle.subscribe(), health)));
     }
-    roster.start(&mut tasks);
-    Ok(Parts { tasks, plan, roster, hub: to_hub, requests, publisher: handle, door, entrances, sessions, metrics })
+    source_tasks.start(&mut tasks);
+    Ok(Parts {
+        tasks,
+        plan,
+        source_tasks,
+        hub: to_hub,
+        requests,
+        publisher: handle,
+        door,
+        listeners,
+        sessions,
+        routers,
+        metrics,
+    })
 }
 
 /// A task that says its name should it end.
@@ -410,19 +430,19 @@ async fn say_goodbye(parts: &Parts, stop: Stop, signals: &mut Signals) {
 }
 
 /// Says what is served, where, and how to look at it.
-fn greet(plan: &Plan, slurm: &SlurmPlaces, room: &Room, entrances: &Entrances, http: Option<&TcpListener>) {
+fn greet(plan: &Plan, slurm: &SlurmPlaces, room: &Room, listeners: &Listeners, http: Option<&TcpListener>) {
     let mut text = format!("rtrcast {}\n", env!("CARGO_PKG_VERSION"));
-    for followed in &plan.sources {
-        text += &format!("  source  {}\n", followed.place);
+    for configured in &plan.sources {
+        text += &format!("  source  {}\n", configured.source);
     }
-    for (followed, files) in plan.slurm.iter().zip(slurm) {
-        let files = match (&followed.place, files) {
+    for (configured, files) in plan.slurm.iter().zip(slurm) {
+        let files = match (&configured.source, files) {
             (Source::Directory(_), Some(files)) => format!(" ({})", count(files.len(), "file")),
             _ => String::new(),
         };
-        text += &format!("  SLURM   {}{files}\n", followed.place);
+        text += &format!("  SLURM   {}{files}\n", configured.source);
     }
-    for place in entrances.places() {
+    for place in listeners.places() {
         text += &format!("  RTR     {place} (protocol versions {})\n", plan.terms.policy.versions());
     }
     text += &format!("  room    {} routers at a time\n", room.connections_max);

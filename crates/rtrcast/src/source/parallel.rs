@@ -1,6 +1,6 @@
 //! A file that several processors read: while one piece is read in its turn, those behind it are read ahead.
 
-use super::content::{Failure, Reading, SOURCE_OCTETS_MAX};
+use super::content::{Reading, SOURCE_OCTETS_MAX, SourceError};
 use rtrcast_feed::{Prefetch, Speculated};
 use std::collections::VecDeque;
 use std::fs::File;
@@ -21,8 +21,8 @@ const HELPERS_MAX: usize = 3;
 const OCTETS_MIN: u64 = 8 * PIECE_OCTETS as u64;
 
 /// Reads the file to its end.
-pub(super) fn read(file: File, reading: &mut Reading) -> Result<(), Failure> {
-    let octets = file.metadata().map_err(Failure::File)?.len();
+pub(super) fn read(file: File, reading: &mut Reading) -> Result<(), SourceError> {
+    let octets = file.metadata().map_err(SourceError::File)?.len();
     let mut pieces = Pieces { file, spare: Vec::new(), total: 0 };
     // What it is shows at its start.
     let Some(first) = pieces.next()? else { return Ok(()) };
@@ -45,10 +45,10 @@ enum Taken {
     /// This helper reads it.
     Given(usize),
     /// It could not be taken. That counts in its turn: what is wrong before it is said rather.
-    Failed(Failure),
+    Failed(SourceError),
 }
 
-fn read_rest(mut pieces: Pieces, reading: &mut Reading, helpers: &[Helper]) -> Result<(), Failure> {
+fn read_rest(mut pieces: Pieces, reading: &mut Reading, helpers: &[Helper]) -> Result<(), SourceError> {
     let threads = helpers.len() + 1;
     let mut taken = VecDeque::new();
     let (mut turn, mut is_at_end) = (0, false);
@@ -95,13 +95,13 @@ struct Pieces {
 
 impl Pieces {
     /// The next one; none at the end.
-    fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+    fn next(&mut self) -> Result<Option<Vec<u8>>, SourceError> {
         let mut piece = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(PIECE_OCTETS));
         piece.clear();
-        (&self.file).take(PIECE_OCTETS as u64).read_to_end(&mut piece).map_err(Failure::File)?;
+        (&self.file).take(PIECE_OCTETS as u64).read_to_end(&mut piece).map_err(SourceError::File)?;
         self.total += piece.len() as u64;
         if self.total > SOURCE_OCTETS_MAX {
-            return Err(Failure::TooLarge(SOURCE_OCTETS_MAX));
+            return Err(SourceError::TooLarge(SOURCE_OCTETS_MAX));
         }
         Ok((!piece.is_empty()).then_some(piece))
     }
@@ -166,7 +166,7 @@ mod tests {
     }
 
     /// What is read with this many helpers.
-    fn read_with(path: &std::path::Path, helpers: usize) -> Result<Content, Failure> {
+    fn read_with(path: &std::path::Path, helpers: usize) -> Result<Content, SourceError> {
         let mut reading = Reading::Table(Reader::new(), Version::V1);
         let mut pieces = Pieces { file: File::open(path).unwrap(), spare: Vec::new(), total: 0 };
         let first = pieces.next()?.expect("it is not empty");
@@ -184,7 +184,7 @@ mod tests {
         for vrp in 0..vrps {
             let [_, a, b, c] = (vrp << 4).to_be_bytes();
             let anchor = ["ripe", "apnic"][vrp as usize / 7 % 2];
-            // Each hundredth makes no sense.
+            // Each hundredth is invalid.
             let len = if vrp % 100 == 99 { 33 } else { 28 };
             writeln!(document, "{{\"asn\": {vrp}, \"prefix\": \"{a}.{b}.{c}.0/{len}\", \"ta\": \"{anchor}\"}},")
                 .unwrap();

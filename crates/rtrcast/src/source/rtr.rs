@@ -4,8 +4,8 @@
 //! middle of a chain that let go of its data at a neighbour's mistake would make an outage of it. Only a cache that says
 //! it shuts down (code 13) takes its data with it.
 
-use super::content::{Content, Failure, Read};
-use super::{Context, Habits};
+use super::content::{Content, Read, SourceError};
+use super::{Context, SourceOptions};
 use crate::blocking::blocking;
 use crate::clock::unix_now;
 use crate::credentials::in_log;
@@ -38,7 +38,7 @@ pub(super) async fn follow(target: Target, context: Context) {
     let seed = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
     let session = ClientSession::new(clock.now(), ClientPolicy::default(), seed);
     let (shown, seen) = watch::channel(Standing::default());
-    let bell = Arc::clone(&context.bell);
+    let refresh = Arc::clone(&context.refresh);
     let mut upstream = Upstream {
         name: Arc::clone(&context.name),
         clock,
@@ -49,20 +49,20 @@ pub(super) async fn follow(target: Target, context: Context) {
         report: None,
     };
     let dialer = dialer(target, &context).await;
-    tokio::join!(rtrcast_net::follow(&dialer, clock, session, &bell, &mut upstream), relay(seen, clock, context));
+    tokio::join!(rtrcast_net::follow(&dialer, clock, session, &refresh, &mut upstream), relay(seen, clock, context));
 }
 
-/// What connects to the cache. Its files made sense when the configuration was read; should that not be so any more, it
+/// What connects to the cache. Its files were valid when the configuration was read; should that not be so any more, it
 /// is said, and they are looked at again until they do.
 async fn dialer(target: Target, context: &Context) -> Dialer {
     loop {
-        let (target, options, name) = (target.clone(), context.habits.dial.clone(), Arc::clone(&context.name));
+        let (target, options, name) = (target.clone(), context.options.dial.clone(), Arc::clone(&context.name));
         match blocking(move || dialer::dialer(&target, &options, || in_log(name.to_string()))).await {
             Ok(dialer) => return dialer,
             Err(reason) => {
-                context.tell_outcome(Instant::now(), "error", Err(Failure::Options(reason))).await;
+                context.tell_outcome(Instant::now(), "error", Err(SourceError::Options(reason))).await;
                 // Whatever ends the wait, they are looked at.
-                let _ = timeout(FILES_RETRY, context.bell.notified()).await;
+                let _ = timeout(FILES_RETRY, context.refresh.notified()).await;
             }
         }
     }
@@ -206,7 +206,7 @@ async fn relay(mut seen: watch::Receiver<Standing>, clock: Clock, context: Conte
         } else if standing.failures > told.failures
             && let Some(why) = &standing.failure
         {
-            context.tell_outcome(Instant::now(), "error", Err(Failure::Upstream(why.clone()))).await;
+            context.tell_outcome(Instant::now(), "error", Err(SourceError::Upstream(why.clone()))).await;
         }
         told = standing;
     }
@@ -231,16 +231,17 @@ async fn tell_data(data: &ClientData, told: Option<&ClientData>, took: Duration,
 }
 
 /// What a cache has now, for commands that do not serve: the first complete set, or the first failure.
-pub(super) async fn read_once(target: &Target, habits: &Habits) -> Result<Read, Failure> {
+pub(super) async fn read_once(target: &Target, options: &SourceOptions) -> Result<Read, SourceError> {
     let clock = Clock::start();
     let session = ClientSession::new(clock.now(), ClientPolicy::default(), 0);
-    let (bell, mut once) = (Notify::new(), Once { outcome: None, error: None, report: None });
-    let dialer = dialer::dialer(target, &habits.dial, || in_log(target.to_string())).map_err(Failure::Options)?;
-    let following = rtrcast_net::follow(&dialer, clock, session, &bell, &mut once);
-    if timeout(habits.timeout, following).await.is_err() {
-        return Err(Failure::Upstream("the cache takes too long".to_owned()));
+    let (refresh, mut once) = (Notify::new(), Once { outcome: None, error: None, report: None });
+    let dialer = dialer::dialer(target, &options.dial, || in_log(target.to_string())).map_err(SourceError::Options)?;
+    let following = rtrcast_net::follow(&dialer, clock, session, &refresh, &mut once);
+    if timeout(options.timeout, following).await.is_err() {
+        return Err(SourceError::Upstream("the cache takes too long".to_owned()));
     }
-    let data = once.outcome.unwrap_or_else(|| Err("the cache sent nothing".to_owned())).map_err(Failure::Upstream)?;
+    let data =
+        once.outcome.unwrap_or_else(|| Err("the cache sent nothing".to_owned())).map_err(SourceError::Upstream)?;
     let table = Table::of_image(data.image);
     Ok(Read { content: Content::Table(Arc::new(table), Tally::default()), written: Some(unix_now()) })
 }

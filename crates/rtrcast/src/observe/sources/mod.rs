@@ -13,7 +13,7 @@ use crate::observe::describe::{
 };
 use crate::observe::metrics::{FailureLabels, LossLabels, Metrics, PathLabel, VrpLabels};
 use crate::observe::status::{SlurmStatus, SourceStatus};
-use crate::source::content::{Failure, Purpose, SlurmFiles, SlurmId, SlurmOutcome};
+use crate::source::content::{Purpose, SlurmFiles, SlurmId, SlurmOutcome, SourceError};
 use place::Place;
 use rtrcast_feed::curator::{CuratorEvent as Event, Release, SourceId, Status};
 use rtrcast_feed::write::utc;
@@ -134,7 +134,7 @@ impl Places {
         metrics.refresh.get_or_create(&place.path()).set(unix_now().into());
     }
 
-    fn count_failures<'a>(metrics: &Metrics, place: &mut Place, failures: impl IntoIterator<Item = &'a Failure>) {
+    fn count_failures<'a>(metrics: &Metrics, place: &mut Place, failures: impl IntoIterator<Item = &'a SourceError>) {
         place.is_loading = false;
         place.failing_since.get_or_insert(unix_now());
         for failure in failures {
@@ -155,7 +155,7 @@ impl Places {
         place.say_same();
     }
 
-    pub(crate) fn failed(&mut self, purpose: Purpose, failure: &Failure, serial: Option<Serial>) {
+    pub(crate) fn failed(&mut self, purpose: Purpose, failure: &SourceError, serial: Option<Serial>) {
         let metrics = Arc::clone(&self.metrics);
         let Some(place) = self.find(purpose) else { return };
         Places::count_failures(&metrics, place, [failure]);

@@ -1,8 +1,9 @@
 //! Routers as JSON: who is connected, what each has, and what has passed.
 
 use super::Timestamp;
+use crate::config::scheme::Scheme;
 use crate::observe::routers::{Connected, Routers};
-use rtrcast_net::{ConnectionStats, Endpoint, Layer, QueryKind, ReportCounts};
+use rtrcast_net::{ConnectionStats, QueryKind, ReportCounts};
 use rtrcast_proto::{Moment, Section, View};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -132,17 +133,14 @@ impl RouterStatus {
         let connection = &connected.connection;
         let (peer, stats) = (connection.peer(), connection.stats());
         let serials_behind = serials_behind(&stats, view);
-        let scheme = match (peer.layer, &peer.local) {
-            (Layer::Plain, Endpoint::Unix(_)) => "unix",
-            (layer, _) => layer.name(),
-        };
+        let scheme = Scheme::at(peer.layer, &peer.local);
         let has = |section| stats.profile.is_some_and(|profile| profile.has(section));
         RouterStatus {
             id: peer.id,
             router: connected.name.to_string(),
             address: peer.remote.address().map(|address| address.to_string()),
             listener: format!("{scheme}://{}", peer.local),
-            transport: scheme.to_owned(),
+            transport: scheme.to_string(),
             authenticated_as: peer.name.as_ref().map(ToString::to_string),
             protocol_version: stats.profile.map(|profile| profile.version().octet()),
             router_keys: has(Section::RouterKey),
