@@ -8,6 +8,7 @@ mod conformance;
 mod count;
 mod generate;
 mod imports;
+mod modules;
 mod peers;
 mod run;
 
