@@ -108,7 +108,7 @@ fn tls(ca: &Path, client_cert: &Option<PathBuf>, client_key: &Option<PathBuf>) -
     };
     let client = TlsClient::new(Some(&trusted), identity, None);
     let client = client.map_err(|error| Failure::Options(format!("{}: {error}", ca.display())))?;
-    Ok(client.config().clone())
+    Ok(client.config())
 }
 
 /// What is shown to servers; what is wrong with it is told by our own words.
