@@ -1,5 +1,6 @@
 //! The checks that a person and CI run alike.
 
+use crate::api;
 use crate::architecture;
 use crate::conformance;
 use crate::imports;
@@ -69,7 +70,7 @@ pub(crate) fn test(arguments: &TestArguments) -> Outcome {
     peers::run(if arguments.peers { Missing::Install } else { Missing::LeaveOut })
 }
 
-/// Formatting, lints, documentation, and what depends on what.
+/// Formatting, lints, documentation, what depends on what, and what is public.
 pub(crate) fn check() -> Outcome {
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
@@ -84,6 +85,7 @@ pub(crate) fn check() -> Outcome {
     fence("rtrcast-proto", &["rtrcast-proto"])?;
     fence("rtrcast-feed", &FEED_ALLOWED)?;
     imports::check()?;
+    api::check()?;
     architecture::check()?;
     conformance::check()
 }
