@@ -1,6 +1,7 @@
-//! What a developer and CI run: `cargo xtask test`, `cargo xtask check`, `cargo xtask bench`, `cargo xtask count`,
-//! `cargo xtask gen`.
+//! What a developer and CI run: `cargo xtask test`, `cargo xtask check`, `cargo xtask api`, `cargo xtask bench`,
+//! `cargo xtask count`, `cargo xtask gen`.
 
+mod api;
 mod architecture;
 mod bench;
 mod chroot;
@@ -8,6 +9,7 @@ mod conformance;
 mod count;
 mod generate;
 mod imports;
+mod modules;
 mod peers;
 mod run;
 
@@ -25,9 +27,11 @@ struct Arguments {
 enum Task {
     /// Run all tests and the interop matrix, and check that CONFORMANCE.md and the tests agree
     Test(run::TestArguments),
-    /// Check formatting, lints, documentation, the dependency fences, that no imports form a circle, and
-    /// that ARCHITECTURE.md names what is there
+    /// Check formatting, lints, documentation, the dependency fences, that no imports form a circle, that the public
+    /// APIs are those of docs/api, and that ARCHITECTURE.md names what is there
     Check,
+    /// Compare the public APIs of the libraries with their lists in docs/api
+    Api(api::Arguments),
     /// Measure speed and size beside bare programs and other caches
     Bench(bench::Arguments),
     /// Count the instructions of the kernels in crates/bench, and compare them with its instructions.txt
@@ -40,6 +44,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().task {
         Task::Test(arguments) => run::test(&arguments),
         Task::Check => run::check(),
+        Task::Api(arguments) => api::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Count(arguments) => count::run(&arguments),
         Task::Gen(arguments) => generate::run(&arguments),

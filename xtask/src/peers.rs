@@ -1,7 +1,7 @@
 //! The interop matrix of `crates/interop`, and the packages that its peers are in.
 
 use crate::chroot;
-use crate::run::{Outcome, cargo};
+use crate::run::{Outcome, cargo, command};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub(crate) fn run(missing: Missing) -> Outcome {
     if missing == Missing::LeaveOut {
         return cargo(&[&RUN, others.as_slice()].concat());
     }
-    let wanted = output(Command::new(env!("CARGO")).args(RUN).arg("--missing"))?;
+    let wanted = output(command(&RUN).arg("--missing"))?;
     let packages: Vec<&str> = wanted.split_whitespace().collect();
     if !packages.is_empty() {
         install(&packages)?;

@@ -1,5 +1,6 @@
 //! The checks that a person and CI run alike.
 
+use crate::api;
 use crate::architecture;
 use crate::conformance;
 use crate::imports;
@@ -57,7 +58,7 @@ pub(crate) type Outcome = Result<(), String>;
 pub(crate) fn test(arguments: &TestArguments) -> Outcome {
     let filter: Vec<&str> = arguments.filter.iter().map(String::as_str).collect();
     if has_nextest() {
-        cargo(&[&["nextest", "run", "--workspace", "--no-tests=warn"], filter.as_slice()].concat())?;
+        cargo(&[&["nextest", "run", "--locked", "--workspace", "--no-tests=warn"], filter.as_slice()].concat())?;
         cargo(&[&["test", "--workspace", "--doc"], filter.as_slice()].concat())?;
     } else {
         cargo(&[&["test", "--workspace"], filter.as_slice()].concat())?;
@@ -69,7 +70,7 @@ pub(crate) fn test(arguments: &TestArguments) -> Outcome {
     peers::run(if arguments.peers { Missing::Install } else { Missing::LeaveOut })
 }
 
-/// Formatting, lints, documentation, and what depends on what.
+/// Formatting, lints, documentation, what depends on what, and what is public.
 pub(crate) fn check() -> Outcome {
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
@@ -84,14 +85,14 @@ pub(crate) fn check() -> Outcome {
     fence("rtrcast-proto", &["rtrcast-proto"])?;
     fence("rtrcast-feed", &FEED_ALLOWED)?;
     imports::check()?;
+    api::check()?;
     architecture::check()?;
     conformance::check()
 }
 
 /// Checks that a crate depends on these and nothing else.
 fn fence(package: &str, allowed: &[&str]) -> Outcome {
-    let output = Command::new(env!("CARGO"))
-        .args(["tree", "--package", package, "--edges", "normal", "--prefix", "none", "--format", "{p}"])
+    let output = command(&["tree", "--package", package, "--edges", "normal", "--prefix", "none", "--format", "{p}"])
         .stderr(Stdio::inherit())
         .output()
         .map_err(|error| format!("cargo tree: {error}"))?;
@@ -110,6 +111,13 @@ fn has_nextest() -> bool {
     probe.status().is_ok_and(|status| status.success())
 }
 
+/// cargo with these arguments. It leaves Cargo.lock as it is, and fails if something is missing there.
+pub(crate) fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command.arg("--locked").args(arguments);
+    command
+}
+
 pub(crate) fn cargo(arguments: &[&str]) -> Outcome {
     cargo_with(arguments, &[])
 }
@@ -117,8 +125,7 @@ pub(crate) fn cargo(arguments: &[&str]) -> Outcome {
 fn cargo_with(arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {
     println!("$ cargo {}", arguments.join(" "));
     let began = Instant::now();
-    let status = Command::new(env!("CARGO"))
-        .args(arguments)
+    let status = command(arguments)
         .envs(environment.iter().copied())
         .status()
         .map_err(|error| format!("cargo {}: {error}", arguments.join(" ")))?;

@@ -91,6 +91,7 @@ pub use listen::{BACKLOG, Ipv4Beside, Listener, listen};
 pub use memfd::DataSink;
 pub use observe::{End, Observer, Refusal, Trouble};
 pub use peer::{Endpoint, Layer, Peer};
+pub use proxy::ProxyError;
 pub use publish::{ImageKeeper, InUse, Prepared, PreparedView, Published, Publisher, PublisherHandle, Wanted};
 pub use sd_notify::{sd_notify, sd_reloading};
 pub use security::{Fresh, Manner, Security};

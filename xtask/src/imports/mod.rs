@@ -4,9 +4,7 @@
 //! that leaves the folder is one, by whichever of these imports it leads.
 //! Everything else that imports something and is imported by it, however far around, can only be read together.
 
-mod module;
-
-use module::Crate;
+use crate::modules::Crate;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};

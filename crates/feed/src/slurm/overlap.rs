@@ -196,7 +196,8 @@ fn shared_addresses(mut prefixes: Vec<(IpFamily, PrefixRange, EntryRef<'_>)>) ->
 
 fn shared_asn(mut asns: Vec<(Asn, EntryRef<'_>)>, kind: fn(Asn) -> ConflictKind) -> Overlap<'_> {
     asns.sort_by_key(|(asn, by)| (*asn, by.file));
-    asns.array_windows().find_map(|[(asn, first), (other, second)]| {
+    asns.windows(2).find_map(|neighbours| {
+        let [(asn, first), (other, second)] = neighbours else { return None };
         (asn == other && first.file != second.file).then_some((kind(*asn), [*first, *second]))
     })
 }

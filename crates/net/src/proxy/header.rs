@@ -39,8 +39,8 @@ pub(super) fn parse(octets: &[u8]) -> Result<Parsed, ProxyError> {
     }
     let (proxied, additions) = match content {
         Content::Ignored => return Ok(Parsed::Header(Proxied::Local)),
-        Content::Ipv4 => addresses::<4>(rest, |octets| Ipv4Addr::from_octets(octets).into())?,
-        Content::Ipv6 => addresses::<16>(rest, |octets| Ipv6Addr::from_octets(octets).to_canonical())?,
+        Content::Ipv4 => addresses::<4>(rest, |octets| Ipv4Addr::from(octets).into())?,
+        Content::Ipv6 => addresses::<16>(rest, |octets| Ipv6Addr::from(octets).to_canonical())?,
         Content::Unix => (Proxied::Local, rest.get(UNIX_OCTETS..).ok_or(ProxyError::Address)?),
     };
     check_additions(octets, additions)?;

@@ -10,6 +10,7 @@ use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_native_certs::ErrorKind;
+use std::any::Any;
 use std::sync::Arc;
 
 /// TLS as a router speaks it. Clones share everything.
@@ -50,9 +51,11 @@ impl TlsClient {
         Ok(TlsClient { config: Arc::new(config), name: name.transpose()? })
     }
 
-    /// What it is made of, for another library that speaks TLS by rustls. The name is that library's to know.
-    pub fn config(&self) -> &ClientConfig {
-        &self.config
+    /// What it is made of, for another library that speaks TLS by the same version of rustls: a `ClientConfig`, which
+    /// that library has to recognise, so that a new rustls does not break this interface. The name is that library's to
+    /// know.
+    pub fn config(&self) -> impl Any + use<> {
+        ClientConfig::clone(&self.config)
     }
 }
 

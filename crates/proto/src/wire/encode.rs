@@ -84,7 +84,8 @@ pub(crate) fn end_of_data(version: Version, session: SessionId, serial: Serial, 
 /// The copy's own Length field stays as received, and may be larger than the copy (8210bis section 5.8). [C-ERR-07]
 pub fn error_report(version: Version, code: ErrorCode, copy: &[u8], text: &str) -> Vec<u8> {
     let copy = copy.get(..COPY_OCTETS_MAX).unwrap_or(copy);
-    let text = &text[..text.floor_char_boundary(TEXT_OCTETS_MAX)];
+    let end = (0..=TEXT_OCTETS_MAX.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    let text = &text[..end.unwrap_or_default()];
     let mut out = Vec::with_capacity(16 + copy.len() + text.len());
     raw_error_report(version, code.number(), copy, text.as_bytes(), &mut out);
     out

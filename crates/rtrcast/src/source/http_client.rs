@@ -113,7 +113,7 @@ fn tls(
     };
     let client = TlsClient::new(Some(&trusted), identity, None);
     let client = client.map_err(|error| SourceError::Options(format!("{}: {error}", ca.display())))?;
-    Ok(client.config().clone())
+    Ok(client.config())
 }
 
 /// The certificate for servers; mistakes in it are told in our own words.

@@ -7,25 +7,37 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, Item, UseTree};
 
 /// A path of names from the root of the crate.
-type Names = Vec<String>;
+pub(crate) type Names = Vec<String>;
 
 /// A module, in a file of its own or inside another's.
 #[derive(Default)]
-struct Module {
+pub(crate) struct Module {
     file: PathBuf,
+    /// Everything in it but tests.
+    pub(crate) nodes: Vec<Item>,
     /// What is defined here, modules aside.
     items: BTreeSet<String>,
     /// What is imported here, by its name here, as it is written.
-    uses: BTreeMap<String, Names>,
+    pub(crate) uses: BTreeMap<String, Names>,
     /// Modules of which everything is imported here.
-    globs: Vec<Names>,
+    pub(crate) globs: Vec<Names>,
     /// Paths in this module, imports and others, that begin in this crate.
     paths: Vec<Names>,
 }
 
 /// All modules of a crate, tests aside.
 pub(crate) struct Crate {
-    modules: BTreeMap<Names, Module>,
+    pub(crate) modules: BTreeMap<Names, Module>,
+}
+
+/// What a path leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    Module(Names),
+    /// An item in a module of this crate, or something inside that item.
+    Item(Names, String),
+    /// What is not of this crate, by its whole path; a name alone may also be a type parameter.
+    Foreign(Names),
 }
 
 impl Crate {
@@ -42,18 +54,19 @@ impl Crate {
     fn read_file(&mut self, file: &Path, folder: &Path, at: Names) -> Result<(), String> {
         let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
         let parsed = syn::parse_file(&text).map_err(|error| format!("{}: {error}", file.display()))?;
-        self.read_items(&parsed.items, file, folder, at)
+        self.read_items(parsed.items, file, folder, at)
     }
 
-    fn read_items(&mut self, items: &[Item], file: &Path, folder: &Path, at: Names) -> Result<(), String> {
+    fn read_items(&mut self, mut items: Vec<Item>, file: &Path, folder: &Path, at: Names) -> Result<(), String> {
         let mut module = Module { file: file.to_owned(), ..Module::default() };
-        for item in items.iter().filter(|item| !is_test(attributes(item))) {
+        items.retain(|item| !is_test(attributes(item)));
+        for item in &mut items {
             match item {
                 Item::Mod(child) => {
                     let name = child.ident.to_string();
                     let path = [at.clone(), vec![name.clone()]].concat();
                     let inside = folder.join(&name);
-                    match &child.content {
+                    match child.content.take() {
                         Some((_, items)) => self.read_items(items, file, &inside, path)?,
                         None => {
                             let alone = folder.join(format!("{name}.rs"));
@@ -69,6 +82,7 @@ impl Crate {
                 }
             }
         }
+        module.nodes = items;
         self.modules.insert(at, module);
         Ok(())
     }
@@ -79,21 +93,29 @@ impl Crate {
         for (at, module) in &self.modules {
             let from = imports.entry(module.file.clone()).or_default();
             for path in &module.paths {
-                match self.file_of(at, path, 0) {
-                    Some(target) => _ = (target != module.file).then(|| from.insert(target)),
-                    None if path.first().is_some_and(|first| ["crate", "self", "super"].contains(&first.as_str())) => {
-                        return Err(format!("{}: nothing found by {}", module.file.display(), path.join("::")));
-                    }
-                    // Of another crate.
-                    None => {}
+                let module_of_target = match self.follow(at, path) {
+                    Target::Module(target) | Target::Item(target, _) => &self.modules[&target],
+                    Target::Foreign(target) => match target.first().map(String::as_str) {
+                        Some("crate" | "self" | "super") | None => {
+                            return Err(format!("{}: nothing found by {}", module.file.display(), path.join("::")));
+                        }
+                        Some(_) => continue,
+                    },
+                };
+                if module_of_target.file != module.file {
+                    from.insert(module_of_target.file.clone());
                 }
             }
         }
         Ok(imports)
     }
 
-    /// The file that defines what a path in this module leads to, or `None` for what is not of this crate.
-    fn file_of(&self, at: &[String], path: &[String], depth: usize) -> Option<PathBuf> {
+    /// What a path in this module leads to.
+    pub(crate) fn follow(&self, at: &[String], path: &[String]) -> Target {
+        self.follow_through(at, path, 0).unwrap_or_else(|| Target::Foreign(path.to_vec()))
+    }
+
+    fn follow_through(&self, at: &[String], path: &[String], depth: usize) -> Option<Target> {
         // An import can name itself around a corner; no chain of re-exports is so long.
         if depth > 16 {
             return None;
@@ -111,20 +133,26 @@ impl Crate {
             }
             _ => {}
         }
-        let Some((name, after)) = rest.split_first() else { return Some(self.modules.get(&here)?.file.clone()) };
+        let module = self.modules.get(&here)?;
+        let Some((name, after)) = rest.split_first() else { return Some(Target::Module(here)) };
         let child = [here.clone(), vec![name.clone()]].concat();
         if self.modules.contains_key(&child) {
-            return self.file_of(&child, &[vec!["self".to_owned()], after.to_vec()].concat(), depth + 1);
+            return self.follow_through(&child, &[vec!["self".to_owned()], after.to_vec()].concat(), depth + 1);
         }
-        let module = self.modules.get(&here)?;
         if module.items.contains(name) {
-            return Some(module.file.clone());
+            return Some(Target::Item(here, name.clone()));
         }
         if let Some(target) = module.uses.get(name).filter(|target| target.as_slice() != path || here != at) {
-            return self.file_of(&here, &[target.as_slice(), after].concat(), depth + 1);
+            return self.follow_through(&here, &[target.as_slice(), after].concat(), depth + 1);
         }
-        let mut globs = module.globs.iter();
-        globs.find_map(|glob| self.file_of(&here, &[glob.as_slice(), rest].concat(), depth + 1))
+        let own = |glob: &Names| match self.follow_through(&here, glob, depth + 1) {
+            Some(Target::Module(target)) => {
+                let found = self.follow_through(&target, &[&["self".to_owned()], rest].concat(), depth + 1);
+                found.filter(|found| !matches!(found, Target::Foreign(path) if path[0] == "self"))
+            }
+            _ => None,
+        };
+        module.globs.iter().find_map(own).or_else(|| Some(Target::Foreign(path.to_vec())))
     }
 }
 
@@ -143,6 +171,13 @@ impl<'ast> Visit<'ast> for Paths<'_> {
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
         flatten(&item.tree, &Names::new(), self.0);
     }
+}
+
+/// What an import brings, as if a module had nothing else.
+pub(crate) fn imported(item: &syn::ItemUse) -> Module {
+    let mut module = Module::default();
+    flatten(&item.tree, &Names::new(), &mut module);
+    module
 }
 
 /// Takes an import apart into single names.
@@ -182,14 +217,14 @@ fn attributes(item: &Item) -> &[Attribute] {
     }
 }
 
-fn is_test(attributes: &[Attribute]) -> bool {
+pub(crate) fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg")
             && attribute.parse_args::<syn::Path>().is_ok_and(|condition| condition.is_ident("test"))
     })
 }
 
-fn name(item: &Item) -> Option<String> {
+pub(crate) fn name(item: &Item) -> Option<String> {
     Some(
         match item {
             Item::Const(item) => &item.ident,
