@@ -41,7 +41,7 @@ struct Named {
 
 /// A connected router.
 pub(crate) struct Connected {
-    /// What it is called, by [`Routers::name`].
+    /// What it is called over all of its connections.
     pub(crate) name: Arc<str>,
     pub(crate) connection: Arc<Connection>,
 }
