@@ -67,6 +67,13 @@ pub enum Section {
     Aspa,
 }
 
+/// A run of whole records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WholeRecords {
+    pub(crate) octets: usize,
+    pub(crate) count: usize,
+}
+
 impl Section {
     /// All sections in order.
     pub const ALL: [Section; 4] = [Section::Ipv4Prefix, Section::Ipv6Prefix, Section::RouterKey, Section::Aspa];
@@ -98,19 +105,23 @@ impl Section {
 
     /// The largest part of the octets, at most `octets_max` long, that ends where a record ends; at least one
     /// record if there is one.
-    pub(crate) fn whole_records(self, octets: &[u8], octets_max: usize) -> usize {
+    pub(crate) fn whole_records(self, octets: &[u8], octets_max: usize) -> WholeRecords {
         let limit = octets.len().min(octets_max);
+        let of_one_length = |length: usize| {
+            let octets = (limit / length * length).max(self.record_octets(octets));
+            WholeRecords { octets, count: octets.div_ceil(length) }
+        };
         match self {
-            Section::Ipv4Prefix => (limit / 20 * 20).max(self.record_octets(octets)),
-            Section::Ipv6Prefix => (limit / 32 * 32).max(self.record_octets(octets)),
+            Section::Ipv4Prefix => of_one_length(20),
+            Section::Ipv6Prefix => of_one_length(32),
             Section::RouterKey | Section::Aspa => {
-                let mut end = self.record_octets(octets);
+                let mut records = WholeRecords { octets: self.record_octets(octets), count: 1 };
                 loop {
-                    let next = end + self.record_octets(octets.get(end..).unwrap_or_default());
-                    if next == end || next > limit {
-                        return end;
+                    let next = records.octets + self.record_octets(octets.get(records.octets..).unwrap_or_default());
+                    if next == records.octets || next > limit {
+                        return records;
                     }
-                    end = next;
+                    records = WholeRecords { octets: next, count: records.count + 1 };
                 }
             }
         }

@@ -9,7 +9,7 @@ use crate::version::HEADER_OCTETS;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What a record of an [`Image`](crate::Image) announces, in any version.
+/// What a record of an [`Image`](crate::Image) announces, in any version: payload of any type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record<'a> {
     /// A VRP of either family.
@@ -44,6 +44,24 @@ impl<'a> Record<'a> {
                 Aspa::new(Asn(u32::from_be_bytes(*customer)), providers.as_chunks().0).ok().map(Record::Aspa)
             }
         }
+    }
+}
+
+impl From<RouteOrigin> for Record<'_> {
+    fn from(origin: RouteOrigin) -> Self {
+        Record::Origin(origin)
+    }
+}
+
+impl<'a> From<RouterKey<'a>> for Record<'a> {
+    fn from(key: RouterKey<'a>) -> Self {
+        Record::RouterKey(key)
+    }
+}
+
+impl<'a> From<Aspa<'a>> for Record<'a> {
+    fn from(aspa: Aspa<'a>) -> Self {
+        Record::Aspa(aspa)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A running response: Cache Response, payload, End of Data, given out in chunks that end where a PDU ends.
 
-use crate::image::{Image, Octets, Section};
+use crate::image::{Image, Octets, Section, WholeRecords};
 use crate::limits::{CHUNK_OCTETS_MAX, SMALL_RESPONSE_OCTETS_MAX};
 use crate::profile::Profile;
 use crate::serial::{Serial, SessionId};
@@ -17,6 +17,8 @@ use core::ops::Range;
 #[derive(Clone)]
 pub struct Chunk {
     source: Source,
+    /// PDUs in it, all of them whole.
+    pdus: u32,
     more: bool,
 }
 
@@ -58,7 +60,8 @@ impl Octets for Short {
 }
 
 impl Chunk {
-    pub(crate) fn own(octets: Vec<u8>) -> Chunk {
+    /// Octets of this many PDUs.
+    pub(crate) fn own(octets: Vec<u8>, pdus: usize) -> Chunk {
         let source = match Short::new(&octets) {
             Some(short) => Source::Short(short),
             None => {
@@ -66,7 +69,7 @@ impl Chunk {
                 Source::Shared(Arc::new(octets), range)
             }
         };
-        Chunk { source, more: false }
+        Chunk { source, pdus: count(pdus), more: false }
     }
 
     fn followed(self) -> Chunk {
@@ -89,10 +92,28 @@ impl Chunk {
         }
     }
 
+    /// How many PDUs these are: a chunk begins and ends where a PDU does.
+    pub fn pdus(&self) -> u32 {
+        self.pdus
+    }
+
     /// Whether the next chunk follows at once, so that a transport may wait for it before it sends a packet.
     pub fn more(&self) -> bool {
         self.more
     }
+}
+
+/// A chunk's octets are at most as many as fit into a `u32`, and a PDU has at least eight of them.
+fn count(pdus: usize) -> u32 {
+    u32::try_from(pdus).unwrap_or(u32::MAX)
+}
+
+/// How many records a part of the payload has. PDUs of any kind tell their own length, as router keys do.
+fn records(section: Option<Section>, octets: &[u8], octets_max: usize) -> WholeRecords {
+    if octets.is_empty() {
+        return WholeRecords { octets: 0, count: 0 };
+    }
+    section.unwrap_or(Section::RouterKey).whole_records(octets, octets_max)
 }
 
 impl fmt::Debug for Chunk {
@@ -178,25 +199,24 @@ impl Response {
             let head = wire::cache_response(profile.version(), session);
             let payload: usize = self.parts.iter().map(|part| part.range.len()).sum();
             if payload > SMALL_RESPONSE_OCTETS_MAX {
-                return Some(Chunk::own(head.to_vec()).followed());
+                return Some(Chunk::own(head.to_vec(), 1).followed());
             }
             let mut octets = Vec::with_capacity(head.len() + payload + END_OF_DATA_OCTETS_MAX);
             octets.extend_from_slice(&head);
+            let mut pdus = 1;
             if let Some(shared) = &self.octets {
-                for part in self.parts.drain(..).rev() {
-                    octets.extend_from_slice((**shared).as_ref().get(part.range).unwrap_or_default());
+                for Part { section, range } in self.parts.drain(..).rev() {
+                    let payload = (**shared).as_ref().get(range).unwrap_or_default();
+                    pdus += records(section, payload, usize::MAX).count;
+                    octets.extend_from_slice(payload);
                 }
             }
-            return Some(self.end(octets));
+            return Some(self.end(octets, pdus));
         }
         match self.parts.last_mut().zip(self.octets.as_ref()) {
             Some((part, shared)) => {
                 let rest = (**shared).as_ref().get(part.range.clone()).unwrap_or_default();
-                let octets = match part.section {
-                    Some(section) => section.whole_records(rest, CHUNK_OCTETS_MAX),
-                    // PDUs of any kind tell their own length, as router keys do.
-                    None => Section::RouterKey.whole_records(rest, CHUNK_OCTETS_MAX),
-                };
+                let WholeRecords { octets, count: pdus } = records(part.section, rest, CHUNK_OCTETS_MAX);
                 debug_assert!(octets > 0, "a part holds whole records");
                 let range = part.range.start..part.range.start + octets;
                 part.range.start = range.end;
@@ -204,16 +224,17 @@ impl Response {
                 if part.range.is_empty() || octets == 0 {
                     self.parts.pop();
                 }
-                Some(Chunk { source, more: true })
+                Some(Chunk { source, pdus: count(pdus), more: true })
             }
-            None => Some(self.end(Vec::with_capacity(END_OF_DATA_OCTETS_MAX))),
+            None => Some(self.end(Vec::with_capacity(END_OF_DATA_OCTETS_MAX), 0)),
         }
     }
 
-    fn end(&mut self, mut octets: Vec<u8>) -> Chunk {
+    /// The last chunk: these octets of so many PDUs, and End of Data.
+    fn end(&mut self, mut octets: Vec<u8>, pdus: usize) -> Chunk {
         self.ended = true;
         let Labels { profile, session, serial, timing } = self.labels;
         wire::end_of_data(profile.version(), session, serial, timing, &mut octets);
-        Chunk::own(octets)
+        Chunk::own(octets, pdus + 1)
     }
 }

@@ -221,8 +221,8 @@ impl View {
         self.edition.as_ref().is_ok_and(|edition| generation < edition.oldest_readable)
     }
 
-    /// Whether anything that the profile sends changed after a serial.
-    pub(crate) fn has_news(&self, profile: Profile, since: Serial) -> bool {
+    /// True if anything that the profile sends changed after a serial.
+    pub fn has_news(&self, profile: Profile, since: Serial) -> bool {
         self.edition.as_ref().is_ok_and(|edition| {
             let changed = |section: Section| edition.changed[section.index()];
             profile.sections().filter_map(changed).any(|serial| since.is_before(serial))

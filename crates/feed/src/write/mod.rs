@@ -21,6 +21,11 @@ pub fn utc(seconds: u32) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
+/// Seconds since 1970 of a time as [`utc`] writes it.
+pub fn from_utc(text: &str) -> Option<u32> {
+    u32::try_from(crate::scalar::timestamp(text.as_bytes())?).ok()
+}
+
 use rtrcast_proto::{Action, Asn, Delta, Image, Record, RouteOrigin, RouterKey, Section, Serial, SessionId};
 use rtrcast_proto::{Aspa, Timing, Version};
 use std::io;

@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 pub use output::{Again, ClientEvent, ClientOutput, ClientPolicy, ConnectionEnd, FlushReason};
 pub use update::{Applied, Changes, Update};
 
-use crate::image::Image;
+use crate::image::{Image, Section};
 use crate::payload::Asn;
 use crate::response::Chunk;
 use crate::serial::{Serial, SessionId};
@@ -355,7 +355,10 @@ impl ClientSession {
             return ClientOutput::Event(event);
         }
         if !self.outbox.is_empty() {
-            return ClientOutput::Write(Chunk::own(core::mem::take(&mut self.outbox)));
+            let outbox = core::mem::take(&mut self.outbox);
+            // A query and an Error Report tell their own lengths.
+            let pdus = Section::RouterKey.whole_records(&outbox, usize::MAX).count;
+            return ClientOutput::Write(Chunk::own(outbox, pdus));
         }
         match &mut self.link {
             Link::Closing(NEVER) => {

@@ -91,6 +91,12 @@ impl Providers {
     }
 }
 
+impl FromIterator<Asn> for Providers {
+    fn from_iter<I: IntoIterator<Item = Asn>>(providers: I) -> Providers {
+        Providers { asns: providers.into_iter().map(|provider| provider.0.to_be_bytes()).collect() }
+    }
+}
+
 /// Why a customer and a list are not an [`Aspa`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AspaError {

@@ -135,10 +135,13 @@ impl ServerSession {
             Dismissal::NotAdmitted => CloseReason::NotAdmitted,
             Dismissal::Displaced if self.has_asked() => return,
             Dismissal::Displaced => CloseReason::Displaced,
+            Dismissal::Requested => CloseReason::Requested,
         };
         if let Phase::Sentenced(_) = self.phase {
             // What it did is the better reason, and the report is owed.
             self.carry_out_sentence();
+        } else if dismissal == Dismissal::Requested {
+            self.finish(reason);
         } else {
             self.close(reason);
         }

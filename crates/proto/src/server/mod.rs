@@ -18,6 +18,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 pub use policy::ServerPolicy;
 
+use crate::image::Section;
 use crate::limits;
 use crate::profile::Profile;
 use crate::response::{Chunk, Response};
@@ -66,6 +67,8 @@ pub enum Dismissal {
     NotAdmitted,
     /// It has asked nothing so far, and somebody else needs its place.
     Displaced,
+    /// The operator has its connection closed; it may connect again. A response that is running is completed.
+    Requested,
 }
 
 /// How a query was answered.
@@ -106,6 +109,8 @@ pub enum CloseReason {
     NotAdmitted,
     /// The router had asked nothing, and somebody else needed its place.
     Displaced,
+    /// The operator had the connection closed.
+    Requested,
 }
 
 impl fmt::Display for CloseReason {
@@ -123,6 +128,7 @@ impl fmt::Display for CloseReason {
             CloseReason::Overtaken => "the router read too slowly to keep up with the data",
             CloseReason::NotAdmitted => "the router is admitted no longer",
             CloseReason::Displaced => "nothing had been asked, and another connection needed the place",
+            CloseReason::Requested => "the operator closes the connection",
         })
     }
 }
@@ -327,6 +333,18 @@ impl ServerSession {
         self.dismiss_for(dismissal);
     }
 
+    /// The session and serial that the router was sent last on this connection, by End of Data.
+    pub fn synchronised(&self) -> Option<(SessionId, Serial)> {
+        match self.phase {
+            Phase::Open { knows: Knowledge::Data(told), .. } => Some((told.session, told.serial)),
+            Phase::Open { knows: Knowledge::Nothing | Knowledge::NoData, .. }
+            | Phase::New { .. }
+            | Phase::Sentenced(_)
+            | Phase::Closing
+            | Phase::Closed => None,
+        }
+    }
+
     /// Whether a query of a version that is served has come: whoever waits for nothing but that need wait no more.
     pub fn has_asked(&self) -> bool {
         match self.first_query {
@@ -391,7 +409,10 @@ impl ServerSession {
             }
             if !self.outbox.is_empty() {
                 debug_assert!(self.response.is_none(), "nothing is sent in the middle of a response");
-                return Output::Write(Chunk::own(core::mem::take(&mut self.outbox)));
+                let outbox = core::mem::take(&mut self.outbox);
+                // Each kind of small PDU tells its own length.
+                let pdus = Section::RouterKey.whole_records(&outbox, usize::MAX).count;
+                return Output::Write(Chunk::own(outbox, pdus));
             }
             match self.phase {
                 Phase::Closing => {

@@ -122,6 +122,33 @@ fn a_router_that_has_asked_is_not_displaced() {
 }
 
 #[test]
+fn a_connection_that_the_operator_closes_ends_behind_its_response_and_promises_nothing() {
+    let large = Story::new(VersionRange::ALL).tell(&crate::large_set());
+    large.tell("> v2 reset-query").tell("hold\n> v2 reset-query\nnext\nnext").events().run(
+        "dismiss requested\n> v2 reset-query\ngo",
+        expect![[r#"
+            dismiss requested
+            > v2 reset-query
+            go
+            < 13107 prefixes
+            < 3786 prefixes
+            < v2 end-of-data session=4663 serial=7 refresh=3600 retry=600 expire=7200
+            ! Answered { answer: Full, serial: Serial(7) }
+            ! closing: the operator closes the connection
+            = close
+        "#]],
+    );
+    story().tell("> v2 reset-query").run(
+        "dismiss requested",
+        expect![[r#"
+            dismiss requested
+            ! closing: the operator closes the connection
+            = close
+        "#]],
+    );
+}
+
+#[test]
 fn a_violation_is_reported_first() {
     story().run(
         ">> 01 02 0000 00000009\ndismiss displaced",

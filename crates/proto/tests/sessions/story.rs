@@ -151,7 +151,12 @@ impl Story {
                 self.session.stop(self.now, stop);
             }
             "dismiss" => {
-                let dismissal = if rest == "displaced" { Dismissal::Displaced } else { Dismissal::NotAdmitted };
+                let dismissal = match rest {
+                    "displaced" => Dismissal::Displaced,
+                    "requested" => Dismissal::Requested,
+                    "not-admitted" => Dismissal::NotAdmitted,
+                    other => panic!("no dismissal is called {other:?}"),
+                };
                 self.session.dismiss(self.now, dismissal);
             }
             "stalled" => self.session.stalled(self.now),
@@ -201,6 +206,7 @@ impl Story {
                     self.pending.extend_from_slice(chunk.octets());
                     self.write_down();
                     assert!(self.pending.is_empty(), "a chunk ends where a PDU ends");
+                    assert_eq!(chunk.pdus(), pdus(chunk.octets()), "PDUs in {chunk:?}");
                 }
                 Output::Event(event) if self.show_events => writeln!(self.told, "! {}", shown(&event)).unwrap(),
                 Output::Event(_) => {}
@@ -292,7 +298,10 @@ impl Story {
         let mut sent = Vec::new();
         loop {
             match self.session.next(self.now) {
-                Output::Write(chunk) => sent.extend_from_slice(chunk.octets()),
+                Output::Write(chunk) => {
+                    assert_eq!(chunk.pdus(), pdus(chunk.octets()), "PDUs in {chunk:?}");
+                    sent.extend_from_slice(chunk.octets());
+                }
                 Output::Event(_) => {}
                 Output::Want(want) => {
                     let view: Result<View, Infallible> = self.view.with(want, Vec::new);
@@ -303,6 +312,16 @@ impl Story {
             }
         }
     }
+}
+
+/// The PDUs in these octets, counted one by one.
+fn pdus(mut octets: &[u8]) -> u32 {
+    let mut pdus = 0;
+    while let Some([_, _, _, _, a, b, c, d]) = octets.first_chunk::<8>() {
+        octets = &octets[u32::from_be_bytes([*a, *b, *c, *d]) as usize..];
+        pdus += 1;
+    }
+    pdus
 }
 
 fn shown(event: &Event) -> String {

@@ -16,7 +16,7 @@ mod upstream;
 mod value;
 
 pub(crate) use check::CheckArguments;
-pub(crate) use ctl::{CtlArguments, Order};
+pub(crate) use ctl::{CtlArguments, CtlCommand};
 pub(crate) use dump::{DumpArguments, DumpFormat};
 pub(crate) use fetch::FetchOptions;
 pub(crate) use freshness::{FreshnessOptions, GuardOptions};
@@ -26,7 +26,7 @@ pub(crate) use listener::{
 };
 pub(crate) use peer::{PeerArgument, PeerName, PeerOptions};
 pub(crate) use serve::{Merge, ServeArguments};
-pub(crate) use ssh::{HostKeyType, SshArguments, SshOrder};
+pub(crate) use ssh::{HostKeyType, SshArguments, SshCommand};
 pub(crate) use upstream::DialOptions;
 pub(crate) use value::{HttpAddress, LogLevel};
 

@@ -1,5 +1,6 @@
 //! Messages to the hub: what sources and the operator tell it, and the health that it tells everybody.
 
+use crate::observe::status::HubStatus;
 use crate::source::content::{Purpose, Read, SlurmFiles, SlurmId, SourceError};
 use rtrcast_feed::curator::{Curation, SourceId};
 use rtrcast_feed::{Overlaps, Table};
@@ -19,7 +20,7 @@ pub(crate) enum Input {
     /// By the operator: what is held back is believed, of the source of this name or of all. The answer says what was.
     Release(Option<String>, oneshot::Sender<Result<String, String>>),
     /// By the operator: how do things stand?
-    Status(oneshot::Sender<String>),
+    Status(oneshot::Sender<HubStatus>),
 }
 
 /// What a source has to say.

@@ -5,7 +5,7 @@ use super::{ConfiguredListener, validity};
 use crate::cli::{ListenOptions, TlsClientAddressArgument, TlsClientsArgument, TlsVersionArgument};
 use crate::credentials::{self, Kept, Look, in_file, of_listener};
 use crate::exit::Failure;
-use crate::observe::metrics::InForce;
+use crate::observe::listeners::InForce;
 use rtrcast_net::{
     AddressCheck, AuthorizedKeys, ClientCertificates, ClientCheck, Layer, Logins, Passwords, Security, SshKey,
     SshServer, TcpKeys, TlsError, TlsIdentity, TlsMinimum, TlsPart, TlsServer,

@@ -13,7 +13,9 @@ use crate::config::scheme::Scheme;
 use crate::credentials::Look;
 use crate::exit::Failure;
 use crate::observe::describe::count;
+use crate::observe::listeners::OpenListener;
 use crate::observe::metrics::Metrics;
+use crate::observe::routers::Routers;
 use conflict::{Use, own_use};
 pub(crate) use load::{Loaded, Loader};
 use load::{OfFiles, wrong};
@@ -45,6 +47,7 @@ pub(crate) struct Listeners {
     /// The address of the HTTP server, if there is one.
     http: Option<SocketAddr>,
     metrics: Arc<Metrics>,
+    routers: Arc<Routers>,
     open: Vec<Open>,
     listeners: watch::Sender<Vec<Arc<Listener>>>,
     looks: watch::Sender<Vec<Arc<dyn Look>>>,
@@ -74,10 +77,10 @@ struct Change {
 
 impl Listeners {
     /// None is open yet.
-    pub(crate) fn new(passed: Activated, metrics: Arc<Metrics>) -> Listeners {
+    pub(crate) fn new(passed: Activated, metrics: Arc<Metrics>, routers: Arc<Routers>) -> Listeners {
         let (listeners, looks) = (watch::channel(Vec::new()).0, watch::channel(Vec::new()).0);
         let (passed_keys, open) = (BTreeMap::new(), Vec::new());
-        Listeners { passed, passed_keys, http: None, metrics, open, listeners, looks }
+        Listeners { passed, passed_keys, http: None, metrics, routers, open, listeners, looks }
     }
 
     /// Takes note of where HTTP is spoken.
@@ -127,16 +130,7 @@ impl Listeners {
 
     /// Each listener as a router names it.
     pub(crate) fn places(&self) -> impl Iterator<Item = String> {
-        self.open.iter().flat_map(|open| {
-            let layer = open.configured.addr.layer;
-            open.listeners.iter().map(move |listener| {
-                let scheme = match (layer, listener.local()) {
-                    (Layer::Plain, Endpoint::Unix(_)) => Scheme::Unix,
-                    (layer, _) => Scheme::of(layer),
-                };
-                format!("{scheme}://{}", listener.local())
-            })
-        })
+        self.open.iter().flat_map(Open::shown).map(|listener| listener.name)
     }
 
     /// The listener that takes connections to an address, if one does, as a reason.
@@ -290,8 +284,7 @@ impl Listeners {
 
     /// Has the metrics show what is open, and says which sockets are left over.
     fn show(&self, open: &[Open]) {
-        let binds = open.iter().flat_map(|open| &open.listeners).map(|listener| listener.local().to_string());
-        self.metrics.clients.listen(binds);
+        self.routers.set_listeners(open.iter().flat_map(Open::shown).collect());
         let files = open.iter().filter_map(|open| open.files.as_ref());
         self.metrics.watch_credentials(files.map(|files| Arc::clone(&files.in_force)).collect());
         let is_used = |name: &str| {
@@ -301,6 +294,22 @@ impl Listeners {
         for name in unused {
             warn!("systemd passes the socket \"{name}\", and no --listen says what is spoken there: tcp://fd:{name}");
         }
+    }
+}
+
+impl Open {
+    /// Its sockets as metrics and status show them.
+    fn shown(&self) -> impl Iterator<Item = OpenListener> {
+        let layer = self.configured.addr.layer;
+        let credentials = self.files.as_ref().map(|files| Arc::clone(&files.in_force));
+        self.listeners.iter().map(move |listener| {
+            let scheme = match (layer, listener.local()) {
+                (Layer::Plain, Endpoint::Unix(_)) => Scheme::Unix,
+                (layer, _) => Scheme::of(layer),
+            };
+            let address = listener.local().to_string();
+            OpenListener { name: format!("{scheme}://{address}"), address, credentials: credentials.clone() }
+        })
     }
 }
 

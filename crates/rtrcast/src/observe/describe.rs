@@ -279,6 +279,39 @@ pub(crate) fn span(duration: Duration) -> String {
     }
 }
 
+/// A number of octets in a unit that keeps it short.
+pub(crate) fn octets(octets: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if octets < 1_000 {
+        return format!("{octets} B");
+    }
+    let mut tenths = octets / 100;
+    let mut units = UNITS.iter();
+    let mut unit = units.next();
+    while tenths >= 10_000
+        && let Some(larger) = units.next()
+    {
+        tenths /= 1_000;
+        unit = Some(larger);
+    }
+    format!("{}.{} {}", tenths / 10, tenths % 10, unit.unwrap_or(&""))
+}
+
+/// Text of others without what a terminal would act on.
+pub(crate) fn printable(text: &str) -> String {
+    if text.chars().any(char::is_control) { text.escape_debug().to_string() } else { text.to_owned() }
+}
+
+/// An argument as a shell takes it.
+pub(crate) fn quoted(argument: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "_./:@%+=,-".contains(character);
+    if !argument.is_empty() && argument.chars().all(is_plain) {
+        argument.to_owned()
+    } else {
+        format!("'{}'", argument.replace('\'', r"'\''"))
+    }
+}
+
 /// How long ago something was made, or when, if that is later than now.
 pub(crate) fn age(made: u32, now: u32) -> String {
     if made > now {
@@ -309,6 +342,26 @@ mod tests {
         assert_eq!(with_plain_ranges("x: 9 is not in ..=8"), "x: 9 is above 8");
         assert_eq!(with_plain_ranges("x is not in a list"), "x is not in a list");
         assert_eq!(with_plain_ranges("x: invalid digit found in string"), "x: not a whole number");
+    }
+
+    #[test]
+    fn arguments_are_quoted_for_a_shell() {
+        assert_eq!(quoted("/var/db/rpki-client/json"), "/var/db/rpki-client/json");
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted("https://x/y?..."), "'https://x/y?...'");
+    }
+
+    #[test]
+    fn octets_are_short() {
+        let shown = [0, 999, 1_000, 1_999, 999_999, 1_000_000, 20_102_832, 5_000_000_000_000_000].map(octets);
+        assert_eq!(shown, ["0 B", "999 B", "1.0 kB", "1.9 kB", "999.9 kB", "1.0 MB", "20.1 MB", "5.0 PB"]);
+    }
+
+    #[test]
+    fn what_a_terminal_would_act_on_is_escaped() {
+        assert_eq!(printable("edge1 é"), "edge1 é");
+        assert_eq!(printable("a\u{1b}[2Jb\n"), r"a\u{1b}[2Jb\n");
     }
 
     #[test]

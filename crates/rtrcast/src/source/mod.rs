@@ -20,6 +20,7 @@ use crate::cli::{DialOptions, FetchOptions};
 use crate::config::address::Source;
 use crate::hub::message::{Input, News};
 use crate::observe::metrics::{Metrics, RequestLabels};
+use crate::observe::routers::Routers;
 use content::{Content, Purpose, Read, Reading, SourceError};
 use local::Local;
 use read_file::read_file;
@@ -37,6 +38,7 @@ pub(crate) struct Context {
     pub(crate) name: Arc<str>,
     pub(crate) hub: mpsc::Sender<Input>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) routers: Arc<Routers>,
     /// Signal to refresh now.
     pub(crate) refresh: Arc<Notify>,
     pub(crate) options: SourceOptions,
@@ -93,7 +95,7 @@ impl Context {
     fn reading(&self) -> Reading {
         match self.purpose {
             Purpose::Data(_) => {
-                let version = self.metrics.versions_in_use().first().copied().unwrap_or(self.version);
+                let version = self.routers.in_use().versions.first().copied().unwrap_or(self.version);
                 Reading::Table(Reader::new(), version)
             }
             Purpose::Slurm(_) => Reading::Slurm(Vec::new(), self.options.dialect),

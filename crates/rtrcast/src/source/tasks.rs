@@ -3,6 +3,7 @@
 use crate::config::plan::{ConfiguredSource, Plan};
 use crate::hub::message::Input;
 use crate::observe::metrics::Metrics;
+use crate::observe::routers::Routers;
 use crate::source::content::{Purpose, SlurmId};
 use crate::source::{self, Context};
 use rtrcast_feed::curator::SourceId;
@@ -25,6 +26,7 @@ type Named<Id> = Vec<(Id, Arc<str>)>;
 pub(crate) struct SourceTasks {
     hub: mpsc::Sender<Input>,
     metrics: Arc<Metrics>,
+    routers: Arc<Routers>,
     version: Version,
     entries: Vec<Entry>,
     next: u32,
@@ -59,8 +61,13 @@ impl Entry {
 }
 
 impl SourceTasks {
-    pub(crate) fn new(hub: mpsc::Sender<Input>, metrics: Arc<Metrics>, version: Version) -> SourceTasks {
-        SourceTasks { hub, metrics, version, entries: Vec::new(), next: 1, is_running: false }
+    pub(crate) fn new(
+        hub: mpsc::Sender<Input>,
+        metrics: Arc<Metrics>,
+        routers: Arc<Routers>,
+        version: Version,
+    ) -> SourceTasks {
+        SourceTasks { hub, metrics, routers, version, entries: Vec::new(), next: 1, is_running: false }
     }
 
     /// Takes over the places of a plan. Those that stay keep their numbers; tasks of those that go, or are to be read in
@@ -119,6 +126,7 @@ impl SourceTasks {
                 name: Arc::clone(&entry.name),
                 hub: self.hub.clone(),
                 metrics: Arc::clone(&self.metrics),
+                routers: Arc::clone(&self.routers),
                 refresh: Arc::clone(&entry.refresh),
                 options: entry.configured.options.clone(),
                 version: self.version,

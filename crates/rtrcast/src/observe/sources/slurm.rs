@@ -86,10 +86,9 @@ pub(super) fn tell_changes(place: &str, before: Option<&SlurmFiles>, now: &Slurm
     }
 }
 
-/// The number of files, if the place is a directory.
-pub(super) fn describe_directory(place: &str, files: &SlurmFiles) -> Option<String> {
-    let is_file = matches!(files.as_slice(), [(name, _)] if **name == *place);
-    (!is_file).then(|| count(files.len(), "file"))
+/// True if these are the files of a directory of that name.
+pub(super) fn is_directory(place: &str, files: &SlurmFiles) -> bool {
+    !matches!(files.as_slice(), [(name, _)] if **name == *place)
 }
 
 fn words(file: &SlurmFile) -> String {
