@@ -13,7 +13,7 @@ use crate::publish::{InUse, Publisher, PublisherHandle, Wanted};
 use crate::service::Service;
 use crate::terms::Terms;
 use rtrcast_proto::{
-    Asn, AspaError, Event, History, HistoryLimits, Image, ImageBuilder, Profile, Publication, Record, Serial,
+    Asn, AspaError, History, HistoryLimits, Image, ImageBuilder, Profile, Publication, Record, Serial, ServerEvent,
     SessionIds, Stop, Timing,
 };
 use std::collections::HashMap;
@@ -216,8 +216,8 @@ impl Observer for Counting {
         self.observer.connected(connection);
     }
 
-    fn event(&self, connection: &Connection, event: &Event) {
-        if let Event::Negotiated(profile) = event {
+    fn event(&self, connection: &Connection, event: &ServerEvent) {
+        if let ServerEvent::Negotiated(profile) = event {
             lock(&self.sessions.0).insert(connection.peer().id, *profile);
         }
         self.observer.event(connection, event);

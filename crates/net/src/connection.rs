@@ -5,7 +5,7 @@
 
 use crate::peer::Peer;
 use atomic_waker::AtomicWaker;
-use rtrcast_proto::{Answer, CloseReason, Event, Moment, PduType, Profile, Serial, ServerSession, SessionId};
+use rtrcast_proto::{Answer, CloseReason, Moment, PduType, Profile, Serial, ServerEvent, ServerSession, SessionId};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,7 +29,7 @@ pub struct ConnectionStats {
     /// The session id and serial that the router was sent by its last End of Data.
     pub synchronised: Option<(SessionId, Serial)>,
     /// The router's last query, and when it came.
-    pub last_query: Option<(Query, Moment)>,
+    pub last_query: Option<(QueryKind, Moment)>,
     /// Whether that query has no complete answer yet.
     pub is_answering: bool,
     /// The serial of the last Serial Notify, and when it was sent.
@@ -50,7 +50,7 @@ pub struct ConnectionStats {
 
 /// A kind of query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Query {
+pub enum QueryKind {
     /// Reset Query: everything.
     Reset,
     /// Serial Query: the changes since a serial.
@@ -160,21 +160,21 @@ impl Connection {
     }
 
     /// Counts what happened on the session.
-    pub(crate) fn count(&self, event: &Event, now: Moment, session: &ServerSession) {
+    pub(crate) fn count(&self, event: &ServerEvent, now: Moment, session: &ServerSession) {
         let mut stats = self.lock();
         match event {
-            Event::Received(pdu_type) => {
+            ServerEvent::Received(pdu_type) => {
                 stats.pdus.received += 1;
                 let query = match pdu_type {
-                    PduType::ResetQuery => Query::Reset,
-                    PduType::SerialQuery => Query::Serial,
+                    PduType::ResetQuery => QueryKind::Reset,
+                    PduType::SerialQuery => QueryKind::Serial,
                     _ => return,
                 };
                 stats.last_query = Some((query, now));
                 stats.is_answering = true;
             }
-            Event::Negotiated(profile) => stats.profile = Some(*profile),
-            Event::Answered { answer, .. } => {
+            ServerEvent::Negotiated(profile) => stats.profile = Some(*profile),
+            ServerEvent::Answered { answer, .. } => {
                 stats.is_answering = false;
                 stats.synchronised = session.synchronised();
                 match answer {
@@ -183,17 +183,17 @@ impl Connection {
                     Answer::CacheReset => stats.answers.cache_reset += 1,
                 }
             }
-            Event::Notified(serial) => stats.last_notify = Some((*serial, now)),
-            Event::Reported { code, .. } => {
+            ServerEvent::Notified(serial) => stats.last_notify = Some((*serial, now)),
+            ServerEvent::Reported { code, .. } => {
                 stats.is_answering = false;
                 stats.reports_sent.add(code.number());
             }
-            Event::PeerReported(report) => {
+            ServerEvent::PeerReported(report) => {
                 if let Some(code) = report.code {
                     stats.reports_received.add(code);
                 }
             }
-            Event::Closing(reason) => {
+            ServerEvent::Closing(reason) => {
                 stats.is_answering = false;
                 stats.closing = Some(*reason);
             }

@@ -13,7 +13,7 @@ use crate::observe::{End, Observer};
 use crate::publish::{Published, Wanted};
 use crate::terms::Terms;
 use crate::transport::Transport;
-use rtrcast_proto::{CloseReason, Dismissal, Event, Moment, Output, ServerSession, Stop, View, Want};
+use rtrcast_proto::{CloseReason, Dismissal, Moment, ServerEvent, ServerOutput, ServerSession, Stop, View, Want};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::IpAddr;
@@ -210,11 +210,11 @@ impl Drive {
         }
         while self.writing.is_none() {
             match self.session.next(self.now) {
-                Output::Write(chunk) => self.writing = Some(Writing::new(chunk, self.now)),
-                Output::Close => return Onward::Close,
-                Output::Event(event) => self.tell(event),
-                Output::Want(want) => self.making = Some(Box::pin(ask_for(self.wants.clone(), want))),
-                Output::Wait(_) => break,
+                ServerOutput::Write(chunk) => self.writing = Some(Writing::new(chunk, self.now)),
+                ServerOutput::Close => return Onward::Close,
+                ServerOutput::Event(event) => self.tell(event),
+                ServerOutput::Want(want) => self.making = Some(Box::pin(ask_for(self.wants.clone(), want))),
+                ServerOutput::Wait(_) => break,
             }
         }
         if self.session.is_closing() {
@@ -393,11 +393,11 @@ impl Drive {
         }
     }
 
-    fn tell(&mut self, event: Event) {
-        if let Event::Negotiated(_) = event {
+    fn tell(&mut self, event: ServerEvent) {
+        if let ServerEvent::Negotiated(_) = event {
             self.guest.has_asked();
         }
-        self.displaced |= matches!(event, Event::Closing(CloseReason::Displaced));
+        self.displaced |= matches!(event, ServerEvent::Closing(CloseReason::Displaced));
         self.connection.count(&event, self.now, &self.session);
         self.observer.event(&self.connection, &event);
     }

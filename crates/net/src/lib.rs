@@ -82,7 +82,7 @@ pub use admission::{Counts, DISPLACE_AFTER, Door, Guest, Limits, Lists, Refused,
 pub use cache::{Cache, CacheOptions, PublishError, STOP_GRACE_MAX};
 pub use clock::Clock;
 pub use connect::{Direction, Follower, follow};
-pub use connection::{Answers, Connection, ConnectionStats, Query, ReportCounts, Traffic};
+pub use connection::{Answers, Connection, ConnectionStats, QueryKind, ReportCounts, Traffic};
 pub use dial::{CONNECT_MAX, Dialer};
 pub use drain::{DRAIN_MAX, DRAIN_OCTETS_MAX, DRAIN_RESPONSE_OCTETS_MAX};
 pub use drive::LAST_WORDS_MAX;

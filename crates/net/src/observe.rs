@@ -8,7 +8,7 @@ use crate::proxy::ProxyError;
 use crate::ssh;
 #[cfg(feature = "tls")]
 use crate::tls;
-use rtrcast_proto::Event;
+use rtrcast_proto::ServerEvent;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -120,7 +120,7 @@ pub trait Observer: Send + Sync + 'static {
     /// A connection is there, its handshake done.
     fn connected(&self, connection: &Arc<Connection>);
     /// Something happened on it, which its [`stats`](Connection::stats) have already.
-    fn event(&self, connection: &Connection, event: &Event);
+    fn event(&self, connection: &Connection, event: &ServerEvent);
     /// It is over.
     fn ended(&self, connection: &Connection, end: &End);
     /// Connections can't be accepted, or can again.
@@ -130,7 +130,7 @@ pub trait Observer: Send + Sync + 'static {
 impl Observer for () {
     fn refused(&self, _: &Peer, _: &Refusal) {}
     fn connected(&self, _: &Arc<Connection>) {}
-    fn event(&self, _: &Connection, _: &Event) {}
+    fn event(&self, _: &Connection, _: &ServerEvent) {}
     fn ended(&self, _: &Connection, _: &End) {}
     fn trouble(&self, _: &Trouble) {}
 }

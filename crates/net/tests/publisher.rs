@@ -5,9 +5,9 @@
 use rtrcast_net::{ImageKeeper, InUse, Prepared, Publisher, Terms};
 use rtrcast_proto::limits::PINNED_IMAGES_MAX;
 use rtrcast_proto::{
-    Absent, Asn, CloseReason, Event, History, HistoryLimits, Image, ImageBuilder, Moment, Octets, Output, Prefix,
-    Profile, Publication, RouteOrigin, Serial, ServerPolicy, ServerSession, SessionIds, Stop, Timing, Version, View,
-    Want, wire,
+    Absent, Asn, CloseReason, History, HistoryLimits, Image, ImageBuilder, Moment, Octets, Prefix, Profile,
+    Publication, RouteOrigin, Serial, ServerEvent, ServerOutput, ServerPolicy, ServerSession, SessionIds, Stop, Timing,
+    Version, View, Want, wire,
 };
 use std::net::Ipv6Addr;
 use std::sync::Arc;
@@ -60,9 +60,9 @@ impl Reader {
         session.receive(NOW, &wire::parse_line("v2 reset-query").unwrap());
         loop {
             match session.next(NOW) {
-                Output::Write(chunk) => return Reader { session, _unread: chunk },
-                Output::Event(_) => {}
-                Output::Want(_) | Output::Close | Output::Wait(_) => panic!("the data set is there"),
+                ServerOutput::Write(chunk) => return Reader { session, _unread: chunk },
+                ServerOutput::Event(_) => {}
+                ServerOutput::Want(_) | ServerOutput::Close | ServerOutput::Wait(_) => panic!("the data set is there"),
             }
         }
     }
@@ -72,7 +72,7 @@ impl Reader {
         self.session.data_changed(NOW, publisher.handle().view());
         let mut reads_on = true;
         while let Some(event) = self.session.event() {
-            reads_on &= !matches!(event, Event::Closing(CloseReason::Overtaken));
+            reads_on &= !matches!(event, ServerEvent::Closing(CloseReason::Overtaken));
         }
         reads_on
     }
@@ -165,9 +165,9 @@ fn what_is_in_use_is_there_when_a_set_is_shown() {
     let query = format!("v1 serial-query session={} serial=7", publisher.handle().view().session(profiles[0]).0);
     session.receive(NOW, &wire::parse_line(&query).unwrap());
     let wants = std::iter::from_fn(|| match session.next(NOW) {
-        Output::Want(want) => Some(Some(want)),
-        Output::Wait(_) => None,
-        Output::Write(_) | Output::Event(_) | Output::Close => Some(None),
+        ServerOutput::Want(want) => Some(Some(want)),
+        ServerOutput::Wait(_) => None,
+        ServerOutput::Write(_) | ServerOutput::Event(_) | ServerOutput::Close => Some(None),
     });
     assert_eq!(wants.flatten().next(), None);
 }

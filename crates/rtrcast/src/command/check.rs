@@ -15,7 +15,8 @@ use crate::observe::describe::{
 use crate::source::content::{Content, Read, SlurmFiles, SlurmOutcome, SourceError};
 use crate::source::{self, SourceOptions, is_slurm_name};
 use rtrcast_feed::curator::{
-    Assessment, Choice, Curation, Curator, Freshness, Guard, Now, Output, Report, SourceId, contradicts_clock,
+    Assessment, Choice, Curation, Curator, CuratorOutput, CurrentTime, Freshness, Guard, Report, SourceId,
+    contradicts_clock,
 };
 use rtrcast_feed::write::utc;
 use rtrcast_feed::{Overlaps, ReadError, Reason, Slurm, SlurmDialect, Table};
@@ -243,7 +244,7 @@ impl Checker {
         };
         match read {
             Ok(Read { content: Content::Table(table, tally), written }) => {
-                let made = table.stamp().made.or(written);
+                let made = table.timestamps().made.or(written);
                 let made = made.map_or(String::new(), |made| format!(", made {}", age(made, unix_now())));
                 self.say(&format!("{place}: {}{made}", describe(table.image().layout(), everything())));
                 if let Some(line) = describe_refused(&tally) {
@@ -316,7 +317,7 @@ impl Data {
     /// The part of it that would be served now, in lines, and the number of warnings among them.
     fn in_effect(&self, freshness: &Freshness) -> (Vec<String>, usize) {
         let now = unix_now();
-        let (made, records) = (self.table.stamp().made.or(self.written), self.table.image().layout().records());
+        let (made, records) = (self.table.timestamps().made.or(self.written), self.table.image().layout().records());
         let assessment = Assessment::of(&self.table, self.written, now, freshness);
         let mut warnings = Vec::new();
         if let Some(made) = made.filter(|made| contradicts_clock(*made, now)) {
@@ -326,7 +327,7 @@ impl Data {
                 "warning: made {made}, which is {behind} later than this machine's clock says; set the clock"
             ));
         }
-        let line = match &assessment.over {
+        let line = match &assessment.nothing_in_effect {
             Some(over) => {
                 let (why, remedy) = (describe_over(over, Told::At(now)), describe_remedy(over));
                 warnings.push(format!("warning: nothing of it would be served now: {why}. What helps: {remedy}"));
@@ -342,7 +343,7 @@ impl Data {
 
 /// The payloads of all sources together that are in effect now.
 fn union(data: Vec<Data>, freshness: Freshness) -> Image {
-    let now = Now { moment: Moment(0), unix: unix_now() };
+    let now = CurrentTime { moment: Moment(0), unix: unix_now() };
     let sources: Vec<SourceId> = (0..).map(SourceId).take(data.len()).collect();
     let guard = Guard { hold: None, ..Guard::default() };
     let curation = Curation { sources: sources.clone(), choice: Choice::Union, freshness, guard };
@@ -353,12 +354,12 @@ fn union(data: Vec<Data>, freshness: Freshness) -> Image {
     }
     loop {
         match curator.next() {
-            Output::Publish(recipe, _) => {
+            CuratorOutput::Publish(recipe, _) => {
                 let Ok(composed) = recipe.compose(Version::V2, Vec::new());
                 return composed.image;
             }
-            Output::Event(_) | Output::Withhold => {}
-            Output::Wait(_) => return Image::empty(Version::V2),
+            CuratorOutput::Event(_) | CuratorOutput::Withhold => {}
+            CuratorOutput::Wait(_) => return Image::empty(Version::V2),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::cli::{Arguments, Command, ListenOptions, PeerOptions, ServeArguments}
 use crate::config::address::Source;
 use crate::observe::describe::plain;
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches};
-use rtrcast_feed::meant;
+use rtrcast_feed::closest_name;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -76,7 +76,7 @@ impl FromFile {
         for (key, value) in pairs {
             let name: &str = key.get_ref();
             let Some(flag) = flags.iter().find(|flag| key_of(flag) == name) else {
-                let like = meant(name.as_bytes(), flags.iter().map(|flag| key_of(flag)));
+                let like = closest_name(name.as_bytes(), flags.iter().map(|flag| key_of(flag)));
                 let hint = like.map_or(String::new(), |like| format!("; did you mean \"{like}\"?"));
                 return Err(file.error(Some(key.span().start), format!("unknown key \"{name}\"{hint}")));
             };

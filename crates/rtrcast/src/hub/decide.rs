@@ -2,7 +2,9 @@
 //! milliseconds, so the hub lends both to a blocking thread for each step.
 
 use rtrcast_feed::Slurm;
-use rtrcast_feed::curator::{Cause, Curation, Curator, Event, Now, Output, Recipe, Report, SourceId};
+use rtrcast_feed::curator::{
+    Cause, Curation, Curator, CuratorEvent as Event, CuratorOutput as Output, CurrentTime, Recipe, Report, SourceId,
+};
 use rtrcast_net::{DataSink, ImageKeeper, InUse, Prepared, PreparedView, Publisher};
 use rtrcast_proto::{Asn, Image, Moment, Octets, Timing, Version, View, Want};
 use std::io;
@@ -45,7 +47,7 @@ impl Decider {
     /// this one if none is.
     pub(crate) fn apply(
         &mut self,
-        now: Now,
+        now: CurrentTime,
         change: HubChange,
         in_use: &InUse,
         version: Version,

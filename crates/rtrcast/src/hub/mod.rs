@@ -13,12 +13,12 @@ use crate::observe::metrics::Metrics;
 use crate::observe::routers::Routers;
 use crate::observe::sources::{Places, records};
 use crate::observe::status::{
-    DataStatus, HealthState, HealthStatus, HistoryStatus, HubStatus, Records, Timers, Timestamp,
+    DataStatus, HealthState, HealthStatus, HistoryStatus, HubStatus, RecordCounts, Timers, Timestamp,
 };
 use crate::source::content::{Content, Purpose, Read, SourceError};
 use decide::{Decider, Decision, HubChange};
 use message::{Health, Input, News, Reconfiguration};
-use rtrcast_feed::curator::{Cause, Curator, Event, Now, Report, SourceId, Status};
+use rtrcast_feed::curator::{Cause, Curator, CuratorEvent as Event, CurrentTime, Report, SourceId, Status};
 use rtrcast_feed::{Overlaps, Slurm, Table, Tally};
 use rtrcast_net::{Clock, Prepared, Publisher, PublisherHandle, Wanted};
 use rtrcast_proto::{Moment, Profile, Publication, Section, Version, View};
@@ -269,7 +269,7 @@ impl Hub {
             DataStatus {
                 serial: serial.0,
                 changed: Timestamp(self.changed),
-                records: Records {
+                records: RecordCounts {
                     router_keys: if served.has(Section::RouterKey) { all.router_keys } else { 0 },
                     aspas: if served.has(Section::Aspa) { all.aspas } else { 0 },
                     ..all
@@ -299,7 +299,7 @@ impl Hub {
     /// Has something decided, and says what came of it. `took` says how long it took to come to that.
     async fn apply(&mut self, change: HubChange, took: &str) -> ChangeOutcome {
         let mut outcome = ChangeOutcome::default();
-        let now = Now { moment: self.clock.now(), unix: unix_now() };
+        let now = CurrentTime { moment: self.clock.now(), unix: unix_now() };
         let (in_use, version) = (self.routers.in_use(), self.served.version());
         let (decisions, wait) = self.lend(move |decider| decider.apply(now, change, &in_use, version)).await;
         self.wait = wait;
@@ -316,7 +316,7 @@ impl Hub {
                     let words = self.places.tell(&event, self.view().serial());
                     match event {
                         Event::Released { .. } | Event::ClockAccepted { .. } => outcome.released.push(words),
-                        Event::OldNews { .. } => outcome.is_old = true,
+                        Event::NothingInEffect { .. } => outcome.is_old = true,
                         _ => {}
                     }
                 }

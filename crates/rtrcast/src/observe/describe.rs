@@ -1,6 +1,6 @@
 //! What is said of data sets, for the log and for `rtrcast ctl`.
 
-use rtrcast_feed::curator::{Assessment, Loss, Over, TooOld};
+use rtrcast_feed::curator::{Assessment, Loss, NotInEffect, TooOld};
 use rtrcast_feed::write::utc;
 use rtrcast_feed::{SlurmConflict, SlurmErrors, SlurmFile, Tally};
 use rtrcast_proto::{Asn, Delta, Layout, Profile, Section};
@@ -83,25 +83,25 @@ fn past(at: u32, told: Told) -> String {
 }
 
 /// Why nothing of a set is in effect.
-pub(crate) fn describe_over(over: &Over, told: Told) -> String {
+pub(crate) fn describe_over(over: &NotInEffect, told: Told) -> String {
     match over {
-        Over::NotValid { until } => format!("its metadata.valid was {}", past(*until, told)),
-        Over::TooOld { made, age_seconds_max } => {
+        NotInEffect::NotValid { until } => format!("its metadata.valid was {}", past(*until, told)),
+        NotInEffect::TooOld { made, age_seconds_max } => {
             let limit = span(Duration::from_secs((*age_seconds_max).into()));
             format!("it was made {}, and --max-age is {limit}", past(*made, told))
         }
-        Over::Expired { records: 1, last } => format!("its only record expired {}", past(*last, told)),
-        Over::Expired { records, last } => {
+        NotInEffect::Expired { records: 1, last } => format!("its only record expired {}", past(*last, told)),
+        NotInEffect::Expired { records, last } => {
             format!("all its {records} records have expired, the last one {}", past(*last, told))
         }
-        Over::NotRenewed => "the cache could not be reached within its Expire interval".to_owned(),
-        Over::TakenBack => "the cache has shut down and taken its data back (code 13)".to_owned(),
+        NotInEffect::NotRenewed => "the cache could not be reached within its Expire interval".to_owned(),
+        NotInEffect::Withdrawn => "the cache has shut down and taken its data back (code 13)".to_owned(),
     }
 }
 
 /// What of a set would be served now, and until when.
 pub(crate) fn describe_assessment(assessment: &Assessment, records: usize, now: u32) -> String {
-    let Assessment { expired, last_expiry, aged, set_over, first_end, last_end, .. } = *assessment;
+    let Assessment { expired, last_expiry, aged, set_not_in_effect, first_end, last_end, .. } = *assessment;
     let ended = expired + aged;
     let served = match (records, ended) {
         (1, 0) => "its only record would be served now".to_owned(),
@@ -110,7 +110,7 @@ pub(crate) fn describe_assessment(assessment: &Assessment, records: usize, now: 
             let last =
                 last_expiry.map_or(String::new(), |at| format!(", the last of them {}", past(at, Told::At(now))));
             let expired = (expired > 0).then(|| format!("{} expired{last}", has_or_have(expired)));
-            let aged = set_over.filter(|_| aged > 0).map(|over| {
+            let aged = set_not_in_effect.filter(|_| aged > 0).map(|over| {
                 let (why, remedy) = (describe_over(&over, Told::At(now)), describe_remedy(&over));
                 format!("{} no expiry and {} too old: {why} (what helps: {remedy})", has_or_have(aged), is_or_are(aged))
             });
@@ -140,13 +140,15 @@ fn is_or_are(number: usize) -> &'static str {
 }
 
 /// What an operator can do about that.
-pub(crate) fn describe_remedy(over: &Over) -> &'static str {
+pub(crate) fn describe_remedy(over: &NotInEffect) -> &'static str {
     match over {
-        Over::NotValid { .. } => "a newer file, or --too-old keep to serve it all the same",
-        Over::TooOld { .. } => "a newer file, or a larger --max-age, or --too-old keep to serve it all the same",
-        Over::Expired { .. } => "a newer file, or --expired keep to serve it all the same",
-        Over::NotRenewed => "a connection to the cache, or --too-old keep to serve what it sent last all the same",
-        Over::TakenBack => "another source",
+        NotInEffect::NotValid { .. } => "a newer file, or --too-old keep to serve it all the same",
+        NotInEffect::TooOld { .. } => "a newer file, or a larger --max-age, or --too-old keep to serve it all the same",
+        NotInEffect::Expired { .. } => "a newer file, or --expired keep to serve it all the same",
+        NotInEffect::NotRenewed => {
+            "a connection to the cache, or --too-old keep to serve what it sent last all the same"
+        }
+        NotInEffect::Withdrawn => "another source",
     }
 }
 

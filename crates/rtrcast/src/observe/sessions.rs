@@ -7,7 +7,7 @@ use crate::observe::metrics::{CodeLabel, Metrics, PlainCounter, ReasonLabel, Typ
 use crate::observe::routers::Routers;
 use prometheus_client::metrics::counter::Counter;
 use rtrcast_net::{Connection, End, Endpoint, Layer, Observer, Peer, Refusal, Trouble};
-use rtrcast_proto::{Answer, CloseReason, ErrorCode, Event, PduType, Profile, Violation};
+use rtrcast_proto::{Answer, CloseReason, ErrorCode, PduType, Profile, ServerEvent, Violation};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -157,15 +157,15 @@ impl Observer for SessionObserver {
         debug!("router {peer} connected to {}", peer.local);
     }
 
-    fn event(&self, connection: &Connection, event: &Event) {
+    fn event(&self, connection: &Connection, event: &ServerEvent) {
         let peer = connection.peer();
         match event {
-            Event::Received(pdu_type) => {
+            ServerEvent::Received(pdu_type) => {
                 trace!("router {peer} sent {pdu_type}");
                 self.count_received(*pdu_type);
             }
-            Event::Negotiated(profile) => self.negotiated(peer, *profile),
-            Event::Answered { answer, serial } => {
+            ServerEvent::Negotiated(profile) => self.negotiated(peer, *profile),
+            ServerEvent::Answered { answer, serial } => {
                 let kind = match answer {
                     Answer::Full => "full",
                     Answer::Delta => "delta",
@@ -174,12 +174,12 @@ impl Observer for SessionObserver {
                 self.count_answer(*answer, kind);
                 debug!("router {peer} is sent {kind} of serial {serial}");
             }
-            Event::Notified(serial) => {
+            ServerEvent::Notified(serial) => {
                 self.metrics.notifies.inc();
                 debug!("router {peer} is notified of serial {serial}");
             }
-            Event::Reported { code, violation } => self.reported(peer, *code, *violation),
-            Event::PeerReported(report) => {
+            ServerEvent::Reported { code, violation } => self.reported(peer, *code, *violation),
+            ServerEvent::PeerReported(report) => {
                 if let Some(code) = report.code {
                     // A router may write any code: those that nobody knows share a counter.
                     let known = ErrorCode::from_number(code).map(|code| code.number().to_string());
@@ -188,7 +188,7 @@ impl Observer for SessionObserver {
                 }
                 self.warn(|| format!("router {peer} {report}"));
             }
-            Event::Closing(
+            ServerEvent::Closing(
                 reason @ (CloseReason::Stalled
                 | CloseReason::Overtaken
                 | CloseReason::Internal
@@ -196,7 +196,7 @@ impl Observer for SessionObserver {
             ) => {
                 self.warn(|| format!("router {peer} is cut off: {reason}"));
             }
-            Event::Closing(reason) => debug!("router {peer} is closed: {reason}"),
+            ServerEvent::Closing(reason) => debug!("router {peer} is closed: {reason}"),
         }
     }
 

@@ -2,7 +2,9 @@
 
 use crate::observe::describe::{describe_mistakes, plain};
 use rtrcast_feed::curator::SourceId;
-use rtrcast_feed::{Ahead, ReadError, Reader, Reason, SlurmDialect, SlurmErrors, SlurmFile, Stretch, Table, Tally};
+use rtrcast_feed::{
+    Prefetch, ReadError, Reader, Reason, SlurmDialect, SlurmErrors, SlurmFile, Speculated, Table, Tally,
+};
 use rtrcast_net::DataSink;
 use rtrcast_proto::Version;
 use std::fmt;
@@ -175,17 +177,17 @@ impl Reading {
     }
 
     /// How pieces can be read before their turn, once that is known.
-    pub(super) fn ahead(&self) -> Option<Ahead> {
+    pub(super) fn prefetch(&self) -> Option<Prefetch> {
         match self {
-            Reading::Table(reader, _) => reader.ahead(),
+            Reading::Table(reader, _) => reader.prefetch(),
             Reading::Slurm(..) => None,
         }
     }
 
     /// The next piece, read already as far as that could be done.
-    pub(super) fn push_ahead(&mut self, octets: &[u8], stretch: Option<Stretch>) -> Result<(), SourceError> {
+    pub(super) fn push_speculated(&mut self, octets: &[u8], speculated: Option<Speculated>) -> Result<(), SourceError> {
         match self {
-            Reading::Table(reader, _) => reader.push_ahead(octets, stretch).map_err(SourceError::Content),
+            Reading::Table(reader, _) => reader.push_speculated(octets, speculated).map_err(SourceError::Content),
             Reading::Slurm(..) => self.push(octets),
         }
     }

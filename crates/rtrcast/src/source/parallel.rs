@@ -1,7 +1,7 @@
 //! A file that several processors read: while one piece is read in its turn, those behind it are read ahead.
 
 use super::content::{Reading, SOURCE_OCTETS_MAX, SourceError};
-use rtrcast_feed::{Ahead, Stretch};
+use rtrcast_feed::{Prefetch, Speculated};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -28,10 +28,10 @@ pub(super) fn read(file: File, reading: &mut Reading) -> Result<(), SourceError>
     let Some(first) = pieces.next()? else { return Ok(()) };
     reading.push(&first)?;
     pieces.spare.push(first);
-    match reading.ahead() {
-        Some(ahead) if octets >= OCTETS_MIN => scope(|threads| {
+    match reading.prefetch() {
+        Some(prefetch) if octets >= OCTETS_MIN => scope(|threads| {
             let helpers = available_parallelism().map_or(0, |processors| (processors.get() - 1).min(HELPERS_MAX));
-            let helpers: Vec<Helper> = (0..helpers).map_while(|_| Helper::start(threads, &ahead).ok()).collect();
+            let helpers: Vec<Helper> = (0..helpers).map_while(|_| Helper::start(threads, &prefetch).ok()).collect();
             read_rest(pieces, reading, &helpers)
         }),
         _ => read_rest(pieces, reading, &[]),
@@ -76,8 +76,8 @@ fn read_rest(mut pieces: Pieces, reading: &mut Reading, helpers: &[Helper]) -> R
             }
             Some(Taken::Given(helper)) => {
                 // Should it have panicked, that goes on where all threads have ended.
-                let Some((piece, stretch)) = helpers.get(helper).and_then(Helper::take) else { return Ok(()) };
-                reading.push_ahead(&piece, stretch)?;
+                let Some((piece, speculated)) = helpers.get(helper).and_then(Helper::take) else { return Ok(()) };
+                reading.push_speculated(&piece, speculated)?;
                 piece
             }
         };
@@ -110,18 +110,18 @@ impl Pieces {
 /// A thread that reads ahead. It ends when nobody gives it pieces any more.
 struct Helper {
     give: SyncSender<Vec<u8>>,
-    take: Receiver<(Vec<u8>, Option<Stretch>)>,
+    take: Receiver<(Vec<u8>, Option<Speculated>)>,
 }
 
 impl Helper {
-    fn start<'scope>(threads: &'scope Scope<'scope, '_>, ahead: &Ahead) -> io::Result<Helper> {
+    fn start<'scope>(threads: &'scope Scope<'scope, '_>, prefetch: &Prefetch) -> io::Result<Helper> {
         let (give, pieces) = sync_channel::<Vec<u8>>(PIECES_PER_THREAD);
         let (done, take) = sync_channel(PIECES_PER_THREAD);
-        let ahead = ahead.clone();
+        let prefetch = prefetch.clone();
         Builder::new().name("read-ahead".to_owned()).spawn_scoped(threads, move || {
             for piece in pieces {
-                let stretch = ahead.read(&piece);
-                if done.send((piece, stretch)).is_err() {
+                let speculated = prefetch.read(&piece);
+                if done.send((piece, speculated)).is_err() {
                     return;
                 }
             }
@@ -134,7 +134,7 @@ impl Helper {
         let _ = self.give.send(piece);
     }
 
-    fn take(&self) -> Option<(Vec<u8>, Option<Stretch>)> {
+    fn take(&self) -> Option<(Vec<u8>, Option<Speculated>)> {
         self.take.recv().ok()
     }
 }
@@ -171,9 +171,9 @@ mod tests {
         let mut pieces = Pieces { file: File::open(path).unwrap(), spare: Vec::new(), total: 0 };
         let first = pieces.next()?.expect("it is not empty");
         reading.push(&first)?;
-        let ahead = reading.ahead().expect("it is recognised");
+        let prefetch = reading.prefetch().expect("it is recognised");
         scope(|threads| {
-            let helpers: Vec<Helper> = (0..helpers).map(|_| Helper::start(threads, &ahead).unwrap()).collect();
+            let helpers: Vec<Helper> = (0..helpers).map(|_| Helper::start(threads, &prefetch).unwrap()).collect();
             read_rest(pieces, &mut reading, &helpers)
         })?;
         reading.finish()
@@ -202,7 +202,7 @@ mod tests {
         };
         let (alone, tally) = read(0);
         assert_eq!((tally.entries, tally.refused), (60_001, 600));
-        assert_eq!(tally.refused_first[9].place, 999);
+        assert_eq!(tally.refused_first[9].index, 999);
         for helpers in 1..=HELPERS_MAX {
             let (table, with_helpers) = read(helpers);
             assert_eq!(table.image(), alone.image());

@@ -15,8 +15,8 @@ use crate::source::dialer::{self, Spelling};
 use rtrcast_feed::{Table, Tally};
 use rtrcast_net::{Clock, Dialer, Follower, Target};
 use rtrcast_proto::{
-    Again, Asn, ClientEvent, ClientPolicy, ClientSession, ConnectionEnd, Data, FlushReason, PeerReport, SessionId,
-    Update,
+    Asn, ClientData, ClientEvent, ClientPolicy, ClientSession, ConnectionEnd, FlushReason, PeerReport, Reconnect,
+    SessionId, Update,
 };
 use std::collections::BTreeSet;
 use std::io;
@@ -72,7 +72,7 @@ async fn dialer(target: Target, context: &Context) -> Dialer {
 #[derive(Clone, Debug, Default)]
 struct Standing {
     /// What it sent last.
-    data: Option<Data>,
+    data: Option<ClientData>,
     /// How long that took.
     took: Duration,
     /// Counts what went wrong, the last of which stands beside it.
@@ -133,10 +133,10 @@ impl Follower for Upstream {
             }
             // They stay until they expire, which the curator sees to.
             ClientEvent::Flushed(reason) => debug!("{name}: the session's data are void: {reason}"),
-            ClientEvent::Ended { why, again: Again::AtOnce } => debug!("{name}: {why}; connecting again"),
-            ClientEvent::Ended { why, again } => {
+            ClientEvent::Ended { why, reconnect: Reconnect::AtOnce } => debug!("{name}: {why}; connecting again"),
+            ClientEvent::Ended { why, reconnect } => {
                 let why = ended(why, self.error.take(), self.report.take());
-                let wait = self.wait_until(again).filter(|wait| *wait >= WAIT_TOLD_MIN);
+                let wait = self.wait_until(reconnect).filter(|wait| *wait >= WAIT_TOLD_MIN);
                 self.failed(wait.map_or(why.clone(), |wait| format!("{why}; it is asked again in {}", span(wait))));
             }
         }
@@ -151,7 +151,7 @@ impl Follower for Upstream {
 impl Upstream {
     fn updated(&mut self, session: &ClientSession, update: &Update) {
         let Some(data) = session.data() else { return };
-        let (Data { session, serial, .. }, name) = (data, &self.name);
+        let (ClientData { session, serial, .. }, name) = (data, &self.name);
         debug!(
             "{name}: session {session} serial {serial}, {} {}",
             if update.is_change() { "changed" } else { "unchanged" },
@@ -167,10 +167,10 @@ impl Upstream {
         });
     }
 
-    fn wait_until(&self, again: Again) -> Option<Duration> {
-        match again {
-            Again::AtOnce | Again::Never => None,
-            Again::At(at) => Some(Duration::from_millis(at.0.saturating_sub(self.clock.now().0))),
+    fn wait_until(&self, reconnect: Reconnect) -> Option<Duration> {
+        match reconnect {
+            Reconnect::AtOnce | Reconnect::Never => None,
+            Reconnect::At(at) => Some(Duration::from_millis(at.0.saturating_sub(self.clock.now().0))),
         }
     }
 
@@ -213,7 +213,7 @@ async fn relay(mut seen: watch::Receiver<Standing>, clock: Clock, context: Conte
 }
 
 /// Tells of a new set, or that the one before counts for longer.
-async fn tell_data(data: &Data, told: Option<&Data>, took: Duration, clock: Clock, context: &Context) {
+async fn tell_data(data: &ClientData, told: Option<&ClientData>, took: Duration, clock: Clock, context: &Context) {
     let is_same_set = told.is_some_and(|told| Arc::ptr_eq(told.image.shared(), data.image.shared()));
     // Two responses may come within a millisecond.
     if is_same_set && told.is_some_and(|told| (told.received, told.serial) == (data.received, data.serial)) {
@@ -248,7 +248,7 @@ pub(super) async fn read_once(target: &Target, options: &SourceOptions) -> Resul
 
 /// Has enough after one outcome.
 struct Once {
-    outcome: Option<Result<Data, String>>,
+    outcome: Option<Result<ClientData, String>>,
     error: Option<io::Error>,
     report: Option<Box<PeerReport>>,
 }
@@ -262,7 +262,7 @@ impl Follower for Once {
                 self.report = Some(report);
                 None
             }
-            ClientEvent::Ended { again: Again::At(_) | Again::Never, why } => {
+            ClientEvent::Ended { reconnect: Reconnect::At(_) | Reconnect::Never, why } => {
                 Some(Err(ended(why, self.error.take(), self.report.take())))
             }
             _ => None,

@@ -99,7 +99,7 @@ impl Wish {
 
     fn session(&self, clock: Clock) -> Result<ClientSession, Failure> {
         // Silence is for --timeout to judge, as long as that runs.
-        let silence_max = limits::SILENCE.max(self.timeout + GRACE);
+        let silence_max = limits::SILENCE_MAX.max(self.timeout + GRACE);
         let policy = ClientPolicy { versions: self.versions, silence_max, ..ClientPolicy::default() };
         let seed = getrandom::u64().map_err(|error| Failure::Internal(format!("no random numbers: {error}")))?;
         Ok(match self.since {

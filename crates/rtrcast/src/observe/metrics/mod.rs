@@ -18,7 +18,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
-use routers::RouterCounts;
+use routers::RouterCollector;
 use rtrcast_net::Door;
 use rtrcast_proto::{Layout, Profile, Section, Serial, SessionId, Version};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -175,7 +175,7 @@ impl Metrics {
         metrics.register_curation();
         metrics.register_admission();
         metrics.registry.register_collector(Box::new(Process::new()));
-        metrics.registry.register_collector(Box::new(RouterCounts(routers)));
+        metrics.registry.register_collector(Box::new(RouterCollector(routers)));
         for outcome in ["applied", "refused"] {
             metrics.reloads.get_or_create(&OutcomeLabel { outcome }).inc_by(0);
         }

@@ -10,11 +10,11 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Routers by listener and by version.
-pub(super) struct RouterCounts(pub(super) Arc<Routers>);
+pub(super) struct RouterCollector(pub(super) Arc<Routers>);
 
-impl fmt::Debug for RouterCounts {
+impl fmt::Debug for RouterCollector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RouterCounts")
+        f.write_str("RouterCollector")
     }
 }
 
@@ -28,7 +28,7 @@ struct VersionLabel {
     version: u8,
 }
 
-impl Collector for RouterCounts {
+impl Collector for RouterCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let clients = self.0.by_listener().into_iter().map(|(bind, count)| (BindLabel { bind }, count));
         show(&mut encoder, "rtr_clients", "Routers connected, by our address", clients)?;

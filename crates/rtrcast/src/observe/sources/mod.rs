@@ -15,7 +15,7 @@ use crate::observe::metrics::{FailureLabels, LossLabels, Metrics, PathLabel, Vrp
 use crate::observe::status::{SlurmStatus, SourceStatus};
 use crate::source::content::{Purpose, SlurmFiles, SlurmId, SlurmOutcome, SourceError};
 use place::Place;
-use rtrcast_feed::curator::{Event, Release, SourceId, Status};
+use rtrcast_feed::curator::{CuratorEvent as Event, Release, SourceId, Status};
 use rtrcast_feed::write::utc;
 use rtrcast_feed::{Slurm, SlurmFile, Table, Tally};
 use rtrcast_proto::{Asn, Moment, Section, Serial};
@@ -343,10 +343,12 @@ impl Places {
                 let name = self.name(*source);
                 match why {
                     Release::Confirmed => format!("{name}: released, as asked"),
-                    Release::WaitedEnough => format!("{name}: released; the same was gone for long enough"),
+                    Release::HoldElapsed => format!("{name}: released; the same was gone for long enough"),
                     Release::GuardIsOff => format!("{name}: released; the guard is off"),
-                    Release::LossIsGone => format!("{name}: what was gone is back; nothing is held back any more"),
-                    Release::LastIsOver => format!("{name}: released; nothing of the set before it counts any more"),
+                    Release::LossRecovered => format!("{name}: what was gone is back; nothing is held back any more"),
+                    Release::PreviousNotInEffect => {
+                        format!("{name}: released; nothing of the set before it counts any more")
+                    }
                 }
             }
             Event::TooOld { source, made, then, records, valid_until } => {
@@ -357,7 +359,7 @@ impl Places {
                 };
                 format!("{name}: too old, {why}; {then}")
             }
-            Event::OldNews { source, over } => {
+            Event::NothingInEffect { source, why: over } => {
                 let name = self.name(*source);
                 let why = describe_over(over, Told::At(unix_now()));
                 let stays =
@@ -384,7 +386,7 @@ impl Places {
                 )
             }
             Event::ClockAgrees(source) => format!("{}: the clock and its time agree again", self.name(*source)),
-            Event::FreshAgain(source) => format!("{}: not too old any more", self.name(*source)),
+            Event::NoLongerTooOld(source) => format!("{}: not too old any more", self.name(*source)),
             Event::Switched { from, to } => format!("serving {} instead of {}", self.name(*to), self.name(*from)),
             Event::ClockStepped { seconds, waits } => format!(
                 "the clock went ahead by {seconds} s at once; nothing expires by it for {}, or until {}",
@@ -392,7 +394,7 @@ impl Places {
                 self.release_command(None)
             ),
             Event::ClockAccepted { seconds } => format!("the clock stayed ahead by {seconds} s, and is believed now"),
-            Event::ClockIsBack => "the clock is back where it was expected".to_owned(),
+            Event::ClockStepReverted => "the clock is back where it was expected".to_owned(),
         };
         match event {
             Event::Held { .. } | Event::ClockStepped { .. } => error!("{words}"),
@@ -400,13 +402,13 @@ impl Places {
             | Event::Reduced { .. }
             | Event::ClockBehind { .. }
             | Event::Switched { .. }
-            | Event::OldNews { .. }
-            | Event::Released { why: Release::WaitedEnough | Release::LastIsOver, .. } => warn!("{words}"),
+            | Event::NothingInEffect { .. }
+            | Event::Released { why: Release::HoldElapsed | Release::PreviousNotInEffect, .. } => warn!("{words}"),
             Event::Released { .. }
-            | Event::FreshAgain(_)
+            | Event::NoLongerTooOld(_)
             | Event::ClockAccepted { .. }
             | Event::ClockAgrees(_)
-            | Event::ClockIsBack => info!("{words}"),
+            | Event::ClockStepReverted => info!("{words}"),
         }
         words
     }

@@ -3,7 +3,7 @@
 use super::place::Place;
 use super::slurm::is_directory;
 use crate::observe::status::{
-    HeldData, HeldLoss, ReadState, Records, SlurmFileStatus, SlurmLocation, SourceStatus, Timestamp,
+    HeldData, HeldLoss, ReadState, RecordCounts, SlurmFileStatus, SlurmLocation, SourceStatus, Timestamp,
 };
 use rtrcast_feed::curator::{HeldStatus, Status};
 use rtrcast_proto::{Layout, Moment, Section};
@@ -73,8 +73,8 @@ fn held_data(held: &HeldStatus, now: Moment) -> HeldData {
 }
 
 /// Records of a data set by type.
-pub(crate) fn records(layout: &Layout) -> Records {
-    Records {
+pub(crate) fn records(layout: &Layout) -> RecordCounts {
+    RecordCounts {
         vrps_ipv4: layout.count(Section::Ipv4Prefix),
         vrps_ipv6: layout.count(Section::Ipv6Prefix),
         router_keys: layout.count(Section::RouterKey),

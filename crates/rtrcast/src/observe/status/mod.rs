@@ -8,7 +8,7 @@ mod table;
 mod text;
 mod time;
 
-pub(crate) use routers::{AbsentRouter, RouterList, RouterState, RouterStatus, list};
+pub(crate) use routers::{AbsentRouter, RouterList, RouterStatus, SyncState, list};
 pub(crate) use table::{Column, table};
 pub(crate) use text::text;
 pub(crate) use time::Timestamp;
@@ -81,14 +81,14 @@ pub(crate) struct DataStatus {
     pub(crate) serial: u32,
     /// When the serial last advanced.
     pub(crate) changed: Timestamp,
-    pub(crate) records: Records,
+    pub(crate) records: RecordCounts,
     /// Session ids by protocol version, of routers that are sent all that the version has.
     pub(crate) session_ids: BTreeMap<u8, u16>,
 }
 
 /// Records by type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Records {
+pub(crate) struct RecordCounts {
     pub(crate) vrps_ipv4: usize,
     pub(crate) vrps_ipv6: usize,
     pub(crate) router_keys: usize,
@@ -118,7 +118,7 @@ pub(crate) struct SourceStatus {
     pub(crate) served: bool,
     pub(crate) state: ReadState,
     /// What its newest accepted data have, served or not.
-    pub(crate) records: Option<Records>,
+    pub(crate) records: Option<RecordCounts>,
     /// When these were made, by what the source says or by the time of its file.
     pub(crate) made: Option<Timestamp>,
     pub(crate) too_old: bool,
@@ -211,7 +211,7 @@ pub(crate) struct ListenerStatus {
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RouterCounts {
     pub(crate) connected: usize,
-    pub(crate) by_state: BTreeMap<RouterState, usize>,
+    pub(crate) by_state: BTreeMap<SyncState, usize>,
     pub(crate) by_version: BTreeMap<u8, usize>,
     /// Routers with a name that are not connected.
     pub(crate) absent: usize,

@@ -2,7 +2,7 @@
 
 use super::Timestamp;
 use crate::observe::routers::{Connected, Routers};
-use rtrcast_net::{ConnectionStats, Endpoint, Layer, Query, ReportCounts};
+use rtrcast_net::{ConnectionStats, Endpoint, Layer, QueryKind, ReportCounts};
 use rtrcast_proto::{Moment, Section, View};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ pub(crate) struct RouterStatus {
     /// Whether it is sent router keys and ASPAs.
     pub(crate) router_keys: bool,
     pub(crate) aspas: bool,
-    pub(crate) state: RouterState,
+    pub(crate) state: SyncState,
     /// Session id and serial of the data that it was sent last.
     pub(crate) session_id: Option<u16>,
     pub(crate) serial: Option<u32>,
@@ -58,7 +58,7 @@ pub(crate) struct RouterStatus {
 /// What a router waits for, or has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum RouterState {
+pub(crate) enum SyncState {
     /// It has all that is served.
     Current,
     /// There are newer data that it has not asked for.
@@ -154,8 +154,8 @@ impl RouterStatus {
             connected: Timestamp::of(connection.since(), now),
             last_query: stats.last_query.map(|(query, at)| LastQuery {
                 query: match query {
-                    Query::Reset => QueryType::ResetQuery,
-                    Query::Serial => QueryType::SerialQuery,
+                    QueryKind::Reset => QueryType::ResetQuery,
+                    QueryKind::Serial => QueryType::SerialQuery,
                 },
                 time: Timestamp::of(at, now),
             }),
@@ -187,14 +187,14 @@ fn serials_behind(stats: &ConnectionStats, view: &View) -> Option<u32> {
     Some(if view.has_news(profile, has) { current.0.wrapping_sub(has.0) } else { 0 })
 }
 
-fn state(stats: &ConnectionStats, serials_behind: Option<u32>) -> RouterState {
+fn state(stats: &ConnectionStats, serials_behind: Option<u32>) -> SyncState {
     match (stats.closing, stats.profile, stats.is_answering, serials_behind) {
-        (Some(_), ..) => RouterState::Closing,
-        (None, None, ..) => RouterState::Silent,
-        (None, Some(_), true, _) => RouterState::Answering,
-        (None, Some(_), false, None) => RouterState::NoData,
-        (None, Some(_), false, Some(0)) => RouterState::Current,
-        (None, Some(_), false, Some(_)) => RouterState::Behind,
+        (Some(_), ..) => SyncState::Closing,
+        (None, None, ..) => SyncState::Silent,
+        (None, Some(_), true, _) => SyncState::Answering,
+        (None, Some(_), false, None) => SyncState::NoData,
+        (None, Some(_), false, Some(0)) => SyncState::Current,
+        (None, Some(_), false, Some(_)) => SyncState::Behind,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Routers as a table that a person reads: `rtrcast ctl routers`.
 
-use super::{AbsentRouter, RouterList, RouterState, RouterStatus, Timestamp};
+use super::{AbsentRouter, RouterList, RouterStatus, SyncState, Timestamp};
 use crate::observe::describe::{count, octets, printable, span};
 use clap::ValueEnum;
 use std::cmp::{Ordering, Reverse};
@@ -96,16 +96,16 @@ fn summary(list: &RouterList) -> String {
 }
 
 /// States, with how a table names them.
-pub(super) const STATES: [(RouterState, &str); 6] = [
-    (RouterState::Current, "current"),
-    (RouterState::Behind, "behind"),
-    (RouterState::Answering, "answering"),
-    (RouterState::NoData, "without data"),
-    (RouterState::Silent, "silent"),
-    (RouterState::Closing, "closing"),
+pub(super) const STATES: [(SyncState, &str); 6] = [
+    (SyncState::Current, "current"),
+    (SyncState::Behind, "behind"),
+    (SyncState::Answering, "answering"),
+    (SyncState::NoData, "without data"),
+    (SyncState::Silent, "silent"),
+    (SyncState::Closing, "closing"),
 ];
 
-pub(super) fn name(state: RouterState) -> &'static str {
+pub(super) fn name(state: SyncState) -> &'static str {
     STATES.iter().find(|(other, _)| *other == state).map_or("", |(_, name)| name)
 }
 

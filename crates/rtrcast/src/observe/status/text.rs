@@ -2,7 +2,7 @@
 
 use super::table::{STATES, name};
 use super::{
-    HealthState, HeldData, ListenerStatus, ReadState, Records, SlurmLocation, SlurmStatus, SourceStatus, Status,
+    HealthState, HeldData, ListenerStatus, ReadState, RecordCounts, SlurmLocation, SlurmStatus, SourceStatus, Status,
     Timestamp,
 };
 use crate::observe::describe::{age, count, octets, printable, quoted, span};
@@ -58,8 +58,8 @@ fn health(status: &Status) -> String {
     }
 }
 
-fn records(records: Records) -> String {
-    let Records { vrps_ipv4, vrps_ipv6, router_keys, aspas } = records;
+fn records(records: RecordCounts) -> String {
+    let RecordCounts { vrps_ipv4, vrps_ipv6, router_keys, aspas } = records;
     let (keys, aspas) = (count(router_keys, "router key"), count(aspas, "ASPA"));
     format!("{} ({vrps_ipv4} IPv4, {vrps_ipv6} IPv6), {keys}, {aspas}", count(vrps_ipv4 + vrps_ipv6, "VRP"))
 }
