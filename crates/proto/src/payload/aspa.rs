@@ -93,6 +93,7 @@ impl Providers {
 
 /// Why a customer and a list are not an [`Aspa`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AspaError {
     /// The customer is AS 0.
     CustomerZero,
