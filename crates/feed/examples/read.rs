@@ -1,4 +1,5 @@
-//! Reads a validator's file and says what is in it: `cargo run --release --example read -p rtrcast-feed -- FILE`.
+//! Reads a validator's file and prints its numbers of records: `cargo run --release --example read -p rtrcast-feed --
+//! FILE`.
 
 use rtrcast_feed::Reader;
 use rtrcast_proto::{Section, Version};

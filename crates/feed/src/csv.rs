@@ -1,7 +1,6 @@
 //! CSV as validators write it: rpki-client, Routinator (`csv`, `csvcompat`, `csvext`), FORT, OctoRPKI, rpki-prover.
 //!
-//! The first line names the columns, in any order. It has VRPs only, and no way to say that it is complete but a last
-//! line that ends.
+//! The first line names the columns, in any order. It has VRPs only, and a complete file ends with a line end.
 
 use crate::error::{ReadError, Reason, unrecognised};
 use crate::rows::Rows;
@@ -12,13 +11,13 @@ use rtrcast_proto::{Asn, RouteOrigin};
 /// The longest line: no validator's has 1,000 octets, but for the URI in `csvext`.
 const LINE_OCTETS_MAX: usize = 64 * 1024;
 
-/// Lines before the first VRP; there are more if empty ones stand before the header.
+/// Lines before the first VRP; there are more if empty ones are before the header.
 const HEADER_LINES: usize = 1;
 
-/// The most columns that are looked at.
+/// The most columns that are read.
 const COLUMNS_MAX: usize = 16;
 
-/// What a column has.
+/// Content of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Column {
     Asn,
@@ -29,10 +28,10 @@ enum Column {
     Other,
 }
 
-/// Which column has what.
+/// Indices of the columns.
 #[derive(Clone, Debug)]
-pub(crate) struct Columns {
-    /// All of them in their order; none if there is one that lines can't be read by at once.
+pub(crate) struct CsvColumns {
+    /// All of them in order; none if one is of a kind that the fast reader does not support.
     plain: Option<Vec<Column>>,
     asn: usize,
     prefix: usize,
@@ -44,15 +43,15 @@ pub(crate) struct Columns {
     not_after: Option<usize>,
 }
 
-impl Columns {
-    fn of(header: &[&[u8]]) -> Option<Columns> {
+impl CsvColumns {
+    fn of(header: &[&[u8]]) -> Option<CsvColumns> {
         let at = |names: &[&str]| {
             header.iter().position(|column| names.iter().any(|name| column.eq_ignore_ascii_case(name.as_bytes())))
         };
         let (asn, prefix) = (at(&["ASN"])?, at(&["IP Prefix", "Prefix"])?);
         let max_len = at(&["Max Length", "Max prefix length"]);
         let (anchor, expires, not_after) = (at(&["Trust Anchor"]), at(&["Expires"]), at(&["Not After"]));
-        let plain = (0..header.len()).map(|place| match Some(place) {
+        let plain = (0..header.len()).map(|index| match Some(index) {
             at if at == Some(asn) => Column::Asn,
             at if at == Some(prefix) => Column::Prefix,
             at if at == max_len => Column::MaxLen,
@@ -61,15 +60,15 @@ impl Columns {
             _ => Column::Other,
         });
         let plain = not_after.is_none().then(|| plain.collect());
-        Some(Columns { plain, asn, prefix, max_len, anchor, expires, not_after })
+        Some(CsvColumns { plain, asn, prefix, max_len, anchor, expires, not_after })
     }
 }
 
 /// Reads one document.
-pub(crate) struct Reader {
+pub(crate) struct CsvReader {
     /// The beginning of a line whose end has not come.
     line: Vec<u8>,
-    columns: Option<Columns>,
+    columns: Option<CsvColumns>,
     /// Lines that were read.
     lines: u64,
     /// The octets of those lines.
@@ -77,9 +76,9 @@ pub(crate) struct Reader {
     rows: Rows,
 }
 
-impl Reader {
-    pub(crate) fn new() -> Reader {
-        Reader { line: Vec::new(), columns: None, lines: 0, offset: 0, rows: Rows::default() }
+impl CsvReader {
+    pub(crate) fn new() -> CsvReader {
+        CsvReader { line: Vec::new(), columns: None, lines: 0, offset: 0, rows: Rows::default() }
     }
 
     /// The next octets. After an error the reader is of no further use.
@@ -106,15 +105,15 @@ impl Reader {
         Ok(())
     }
 
-    /// Which column has what, once the first line has come.
-    pub(crate) fn columns(&self) -> Option<&Columns> {
+    /// Returns the columns, once the first line has come.
+    pub(crate) fn columns(&self) -> Option<&CsvColumns> {
         self.columns.as_ref()
     }
 
-    /// The next octets, of which these lines were read already.
-    pub(crate) fn push_stretch(&mut self, piece: &[u8], stretch: Stretch) -> Result<(), ReadError> {
-        let Stretch { start, end, lines, rows } = stretch;
-        // It ends a line, so the next one begins where the stretch does.
+    /// The next octets, of which these lines were read speculatively.
+    pub(crate) fn push_speculated(&mut self, piece: &[u8], speculated: SpeculatedLines) -> Result<(), ReadError> {
+        let SpeculatedLines { start, end, lines, rows } = speculated;
+        // It ends a line, so the next one begins with the speculated lines.
         self.push(piece.get(..start).unwrap_or_default())?;
         let before = usize::try_from(self.lines).unwrap_or(usize::MAX);
         self.rows.append(rows, before - HEADER_LINES);
@@ -145,12 +144,12 @@ impl Reader {
         let text = line.strip_prefix(b"\xEF\xBB\xBF").filter(|_| self.lines == 0).unwrap_or(line).trim_ascii();
         match self.columns.take() {
             columns if text.is_empty() => self.columns = columns,
-            None => self.columns = Some(Columns::of(&fields(text)).ok_or_else(|| unrecognised(line))?),
+            None => self.columns = Some(CsvColumns::of(&fields(text)).ok_or_else(|| unrecognised(line))?),
             Some(columns) if self.read_plain(&columns, text) => self.columns = Some(columns),
             Some(columns) => {
                 let outcome = self.read_vrp(&columns, &fields(text));
                 let line = usize::try_from(self.lines + 1).unwrap_or(usize::MAX);
-                self.rows.took_entry("line", line, outcome);
+                self.rows.finish_entry("line", line, outcome);
                 self.columns = Some(columns);
             }
         }
@@ -159,11 +158,11 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads a line whose values stand as they are, with nothing around them; if it is none, or says something that makes
-    /// no sense, nothing has happened.
-    fn read_plain(&mut self, columns: &Columns, line: &[u8]) -> bool {
-        let Some(plain) = columns.plain.as_ref().and_then(|columns| Plain::of(columns, line)) else { return false };
-        let Plain { asn, masked, max_len, anchor, expires } = plain;
+    /// Reads a line whose values have no quotes or white space around them; false, and no change, if it is another one
+    /// or invalid.
+    fn read_plain(&mut self, columns: &CsvColumns, line: &[u8]) -> bool {
+        let Some(plain) = columns.plain.as_ref().and_then(|columns| PlainLine::of(columns, line)) else { return false };
+        let PlainLine { asn, masked, max_len, anchor, expires } = plain;
         let max_len = max_len.unwrap_or(masked.prefix.len());
         let Ok(origin) = RouteOrigin::new(masked.prefix, max_len, asn) else { return false };
         let anchor = self.rows.anchor(anchor);
@@ -175,7 +174,7 @@ impl Reader {
         true
     }
 
-    fn read_vrp(&mut self, columns: &Columns, fields: &[&[u8]]) -> Result<(), String> {
+    fn read_vrp(&mut self, columns: &CsvColumns, fields: &[&[u8]]) -> Result<(), String> {
         let field =
             |column: Option<usize>| column.and_then(|column| fields.get(column)).filter(|field| !field.is_empty());
         let wrong = |name: &str, field: &[u8]| format!("{name} is invalid: \"{}\"", String::from_utf8_lossy(field));
@@ -207,8 +206,8 @@ impl Reader {
     }
 }
 
-/// What a line says.
-struct Plain<'a> {
+/// Values of a line.
+struct PlainLine<'a> {
     asn: Asn,
     masked: scalar::MaskedPrefix,
     max_len: Option<u8>,
@@ -216,12 +215,12 @@ struct Plain<'a> {
     expires: u32,
 }
 
-impl<'a> Plain<'a> {
-    fn of(columns: &[Column], line: &'a [u8]) -> Option<Plain<'a>> {
+impl<'a> PlainLine<'a> {
+    fn of(columns: &[Column], line: &'a [u8]) -> Option<PlainLine<'a>> {
         let (mut asn, mut masked, mut max_len, mut anchor, mut expires) = (None, None, None, "", NEVER);
         let mut rest = line;
-        for (place, column) in columns.iter().enumerate() {
-            if place > 0 {
+        for (index, column) in columns.iter().enumerate() {
+            if index > 0 {
                 rest = rest.strip_prefix(b",")?;
             }
             let value;
@@ -238,36 +237,36 @@ impl<'a> Plain<'a> {
                 Column::Other => {}
             }
         }
-        // More fields than columns are passed over like unknown ones.
-        Some(Plain { asn: asn?, masked: masked?, max_len, anchor, expires })
+        // Further fields are ignored, like unknown ones.
+        Some(PlainLine { asn: asn?, masked: masked?, max_len, anchor, expires })
     }
 }
 
-/// The fields of a line; more than are looked at are left out.
+/// Returns the fields of a line, up to the limit.
 fn fields(line: &[u8]) -> Vec<&[u8]> {
     line.split(|octet| *octet == b',').take(COLUMNS_MAX).map(unquoted).collect()
 }
 
-/// Whole lines in the middle of a piece, read before what stands in front of them has been.
-pub(crate) struct Stretch {
-    /// Where in the piece the first one begins.
+/// Whole lines in the middle of a piece, read before the octets in front of them.
+pub(crate) struct SpeculatedLines {
+    /// Start of the first one in the piece.
     start: usize,
-    /// Where the last one ends.
+    /// End of the last one.
     end: usize,
     lines: u64,
     rows: Rows,
 }
 
-impl Stretch {
-    /// Reads the lines of a piece; none if there are none, or if the reader has to say what is wrong with them.
-    pub(crate) fn read(piece: &[u8], columns: &Columns) -> Option<Stretch> {
+impl SpeculatedLines {
+    /// Reads the lines of a piece; none if there are none, or if one is invalid, so that the reader reports its error.
+    pub(crate) fn read(piece: &[u8], columns: &CsvColumns) -> Option<SpeculatedLines> {
         let start = piece.iter().position(|octet| *octet == b'\n')? + 1;
         let end = piece.iter().rposition(|octet| *octet == b'\n')? + 1;
         let columns = Some(columns.clone());
-        // As if right behind the header: only that may have a byte order mark.
-        let mut reader = Reader { columns, lines: HEADER_LINES as u64, ..Reader::new() };
+        // As if right behind the header: only the header may have a byte order mark.
+        let mut reader = CsvReader { columns, lines: HEADER_LINES as u64, ..CsvReader::new() };
         reader.push(piece.get(start..end)?).ok().filter(|()| !reader.rows.has_other_anchors())?;
-        Some(Stretch { start, end, lines: reader.lines - HEADER_LINES as u64, rows: reader.rows })
+        Some(SpeculatedLines { start, end, lines: reader.lines - HEADER_LINES as u64, rows: reader.rows })
     }
 }
 

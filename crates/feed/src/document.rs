@@ -1,5 +1,4 @@
-//! The reader of a file that is not compressed, or of what came of decompressing one: its format is recognised by its
-//! first octets.
+//! The reader of a file that is not compressed, or has been decompressed: its format is recognised by its first octets.
 
 use crate::error::{ReadError, Reason, unrecognised};
 use crate::rows::{Rows, Tally};
@@ -7,25 +6,25 @@ use crate::start::{Compression, OtherKind, START_OCTETS_MAX, Start};
 use crate::{ccr, csv, json};
 
 /// Reads one file that is not compressed.
-pub(crate) struct Plain {
-    pub(crate) format: Format,
+pub(crate) struct DocumentReader {
+    pub(crate) format: DocumentFormat,
 }
 
-pub(crate) enum Format {
+pub(crate) enum DocumentFormat {
     /// Not enough has come.
     Unknown(Vec<u8>),
-    Json(Box<json::Reader>),
-    Csv(Box<csv::Reader>),
-    Ccr(ccr::Reader),
+    Json(Box<json::JsonReader>),
+    Csv(Box<csv::CsvReader>),
+    Ccr(ccr::CcrReader),
 }
 
-impl Format {
+impl DocumentFormat {
     fn push(&mut self, octets: &[u8]) -> Result<(), ReadError> {
         match self {
-            Format::Json(reader) => reader.push(octets),
-            Format::Csv(reader) => reader.push(octets),
-            Format::Ccr(reader) => reader.push(octets),
-            Format::Unknown(start) => {
+            DocumentFormat::Json(reader) => reader.push(octets),
+            DocumentFormat::Csv(reader) => reader.push(octets),
+            DocumentFormat::Ccr(reader) => reader.push(octets),
+            DocumentFormat::Unknown(start) => {
                 start.extend_from_slice(octets);
                 Ok(())
             }
@@ -33,16 +32,16 @@ impl Format {
     }
 }
 
-impl Plain {
+impl DocumentReader {
     /// A reader at the start of a file.
-    pub(crate) fn new() -> Plain {
-        Plain { format: Format::Unknown(Vec::new()) }
+    pub(crate) fn new() -> DocumentReader {
+        DocumentReader { format: DocumentFormat::Unknown(Vec::new()) }
     }
 
     /// The next octets of the file.
     pub(crate) fn push(&mut self, octets: &[u8]) -> Result<(), ReadError> {
         self.format.push(octets)?;
-        let Format::Unknown(start) = &self.format else { return Ok(()) };
+        let DocumentFormat::Unknown(start) = &self.format else { return Ok(()) };
         if is_unmistakable(start) {
             return Err(unrecognised(start));
         }
@@ -52,16 +51,16 @@ impl Plain {
         pushed
     }
 
-    /// The file is complete: what was accepted of it.
+    /// The file is complete: returns the accepted entries.
     pub(crate) fn finish(self) -> Result<Rows, ReadError> {
         let mut rows = match self.format {
-            Format::Json(reader) => reader.finish()?,
-            Format::Csv(reader) => reader.finish()?,
-            Format::Ccr(reader) => reader.finish()?,
-            Format::Unknown(start) => return Err(unrecognised(&start)),
+            DocumentFormat::Json(reader) => reader.finish()?,
+            DocumentFormat::Csv(reader) => reader.finish()?,
+            DocumentFormat::Ccr(reader) => reader.finish()?,
+            DocumentFormat::Unknown(start) => return Err(unrecognised(&start)),
         };
-        rows.settle_aspas();
-        // A list of VRPs of which none makes sense is no empty one: it must not withdraw them all.
+        rows.refuse_partial_aspas();
+        // A list of VRPs of which all are invalid is not empty: it must not withdraw them all.
         let Tally { refused_first, refused_vrp, .. } = rows.tally();
         let first = match rows.accepted() {
             0 => refused_first.first(),
@@ -77,24 +76,24 @@ impl Plain {
     }
 }
 
-/// The format, once it shows: JSON by its first mark, CCR by the first octets of its DER, CSV by its first line.
-fn recognise(start: &[u8]) -> Option<Format> {
+/// Recognises the format: JSON by its first character, CCR by the first octets of its DER, CSV by its first line.
+fn recognise(start: &[u8]) -> Option<DocumentFormat> {
     // A SEQUENCE with a long length, or with a short one and an OBJECT IDENTIFIER: no text has these octets.
     if let [0x30, 0x80..=0xFF, ..] | [0x30, 0x0E..=0x7F, 0x06, ..] = start {
-        return Some(Format::Ccr(ccr::Reader::new()));
+        return Some(DocumentFormat::Ccr(ccr::CcrReader::new()));
     }
     let text = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
     match text.trim_ascii_start() {
-        [b'{' | b'[', ..] => Some(Format::Json(Box::new(json::Reader::new()))),
+        [b'{' | b'[', ..] => Some(DocumentFormat::Json(Box::new(json::JsonReader::new()))),
         text if OtherKind::is_likely(text) && start.len() <= START_OCTETS_MAX => None,
         [_, ..] if text.contains(&b'\n') || start.len() > START_OCTETS_MAX => {
-            Some(Format::Csv(Box::new(csv::Reader::new())))
+            Some(DocumentFormat::Csv(Box::new(csv::CsvReader::new())))
         }
         _ => None,
     }
 }
 
-/// Whether octets show what a file is that is not read, whatever follows them.
+/// Returns whether a file begins like a kind that is not read, whatever follows.
 fn is_unmistakable(start: &[u8]) -> bool {
     matches!(Compression::of(start), Start::Compressed(_))
         || OtherKind::of_binary(start).is_some()

@@ -1,4 +1,4 @@
-//! Errors of reading a file: what is wrong with it, and where.
+//! Errors of reading a file, and their positions.
 
 use crate::start::{Compression, OtherKind, START_OCTETS_MAX, Start};
 use std::fmt;
@@ -6,56 +6,56 @@ use std::fmt;
 /// The most octets that one value of a file may have: an ASPA with 10,000 providers has 120 KB.
 pub(crate) const VALUE_OCTETS_MAX: usize = 1024 * 1024;
 
-/// Why a document is not what it should be, and where.
+/// An error in a file, and its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadError {
-    /// The line, counted from 1; 0 where there are no lines.
+    /// The line, counted from 1; 0 in a binary file.
     pub line: u64,
     /// The octet, counted from 0.
     pub offset: u64,
-    /// What the two count.
-    pub of: Octets,
-    /// What is wrong there.
+    /// The octets that line and offset count.
+    pub base: OffsetBase,
+    /// The error.
     pub reason: Reason,
 }
 
 impl ReadError {
-    /// A place in the file as it came.
+    /// Makes an error in the file as it came.
     pub(crate) fn new(line: u64, offset: u64, reason: Reason) -> ReadError {
-        ReadError { line, offset, of: Octets::File, reason }
+        ReadError { line, offset, base: OffsetBase::File, reason }
     }
 
-    /// A place in a file that has no lines.
+    /// Makes an error in a binary file.
     pub(crate) fn in_binary(offset: u64, reason: Reason) -> ReadError {
         ReadError::new(0, offset, reason)
     }
 }
 
-/// The octets among which an error has its place.
+/// The octets that the position of an error counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Octets {
+pub enum OffsetBase {
     /// Those of the file.
     File,
-    /// Those that came of decompressing it.
+    /// Those after decompression.
     Decompressed,
 }
 
-/// What is wrong with a document.
+/// The error in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// There is nothing in it.
     Empty,
     /// An octet that UTF-8 does not allow.
     NotUtf8,
-    /// It begins like nothing that validators write; with these words.
+    /// It begins like no file of a validator: with this text.
     Unrecognised(String),
-    /// It is something else that is well known.
+    /// It is of another kind that is recognised.
     OtherKind(OtherKind),
     /// It breaks JSON's grammar.
     NotJson(&'static str),
     /// It ends in the middle.
     Truncated,
-    /// The compression is broken: which it is, and what is wrong with it.
+    /// The compression is broken: its name, and the error.
     Compression(String),
     /// To decompress it takes a dictionary that is larger than any may be.
     Dictionary {
@@ -68,19 +68,19 @@ pub enum Reason {
     TooLarge(u64),
     /// It breaks a rule of the Canonical Cache Representation.
     Ccr(String),
-    /// It is a Canonical Cache Representation that says nothing of VRPs, not even that there are none.
+    /// It is a Canonical Cache Representation without the element for VRPs, not even an empty one.
     CcrWithoutVrps,
     /// A value that is neither a list nor an object is larger than any can be.
     ValueTooLarge,
     /// A member that should be a list (or with FORT an object) is something else.
     NotAList(&'static str),
-    /// A member stands twice.
+    /// A member is there twice.
     MemberTwice(&'static str),
     /// It is JSON, and has none of the members of a validator's output.
     NothingKnown,
     /// Every entry was refused; the first for this reason.
     AllRefused {
-        /// How many.
+        /// Their number.
         entries: usize,
         /// The first one.
         first: String,
@@ -89,31 +89,31 @@ pub enum Reason {
 
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.of == Octets::Decompressed {
+        if self.base == OffsetBase::Decompressed {
             f.write_str("after decompression: ")?;
         }
-        let place = Place(self);
+        let position = Position(self);
         match &self.reason {
             Reason::Empty => f.write_str("the file is empty"),
-            Reason::NotUtf8 => write!(f, "not UTF-8 at {place}"),
+            Reason::NotUtf8 => write!(f, "not UTF-8 at {position}"),
             Reason::Unrecognised(start) => {
                 write!(f, "neither a validator's JSON nor its CSV nor a CCR: it begins with \"{start}\"")
             }
             Reason::OtherKind(kind) => write!(f, "this is {kind}; {}", kind.way_out()),
-            Reason::NotJson(what) => write!(f, "not JSON at {place}: {what}"),
-            Reason::Truncated => write!(f, "truncated: the file ends at {place} before it is complete"),
-            Reason::Compression(what) => write!(f, "the compression is broken behind {place}: {what}"),
+            Reason::NotJson(what) => write!(f, "not JSON at {position}: {what}"),
+            Reason::Truncated => write!(f, "truncated: the file ends at {position} before it is complete"),
+            Reason::Compression(what) => write!(f, "the compression is broken behind {position}: {what}"),
             Reason::Dictionary { mib, mib_max } => write!(
                 f,
                 "to decompress it takes a dictionary of {mib} MiB, more than the {mib_max} MiB that are allowed; compress it \
                  with a smaller one, as xz -9 does"
             ),
             Reason::TooLarge(octets_max) => write!(f, "larger than {octets_max} bytes"),
-            Reason::Ccr(what) => write!(f, "CCR: {what} at {place}"),
-            Reason::CcrWithoutVrps => f.write_str("the CCR has no VRPs element: it does not say that there are none"),
-            Reason::ValueTooLarge => write!(f, "the value at {place} is larger than {VALUE_OCTETS_MAX} bytes"),
-            Reason::NotAList(name) => write!(f, "member \"{name}\" at {place} is not a list"),
-            Reason::MemberTwice(name) => write!(f, "member \"{name}\" stands twice, again at {place}"),
+            Reason::Ccr(what) => write!(f, "CCR: {what} at {position}"),
+            Reason::CcrWithoutVrps => f.write_str("the CCR has no VRPs element, not even an empty one"),
+            Reason::ValueTooLarge => write!(f, "the value at {position} is larger than {VALUE_OCTETS_MAX} bytes"),
+            Reason::NotAList(name) => write!(f, "member \"{name}\" at {position} is not a list"),
+            Reason::MemberTwice(name) => write!(f, "duplicate member \"{name}\" at {position}"),
             Reason::NothingKnown => {
                 f.write_str("JSON without VRPs (\"roas\"), router keys or ASPAs: not the output of a validator")
             }
@@ -124,10 +124,10 @@ impl fmt::Display for ReadError {
     }
 }
 
-/// Where an error is, in words.
-struct Place<'a>(&'a ReadError);
+/// The position of an error, for messages.
+struct Position<'a>(&'a ReadError);
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for Position<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ReadError { line, offset, .. } = self.0;
         match line {
@@ -139,10 +139,10 @@ impl fmt::Display for Place<'_> {
 
 impl std::error::Error for ReadError {}
 
-/// Why a file whose format nobody knows is refused.
+/// Returns the error of a file whose format is unknown.
 pub(crate) fn unrecognised(start: &[u8]) -> ReadError {
     let kind = match Compression::of(start) {
-        // It stands within another one.
+        // It is within another one.
         Start::Compressed(compression) => Some(OtherKind::CompressedTwice(compression.name())),
         Start::TooShort | Start::Plain => OtherKind::of(start),
     };

@@ -1,11 +1,11 @@
 //! The files that RPKI validators write, read into sorted tables of RTR payload.
 //!
-//! This crate is pure: octets go in, values come out, with no I/O and no clock. A [`Reader`] is pushed a file in
-//! pieces of any size and recognises by its content what it is: JSON or CSV, of which it holds no more than a window,
-//! or a Canonical Cache Representation, whose hashes ask for all of it; each plain, or compressed by gzip, zstd or
-//! xz. What it accepted are [`Rows`], and those become a [`Table`]: the image that routers are sent, and beside it what
-//! the wire does not carry. An operator's exceptions to that are [`SlurmFile`]s, read whole, and together one [`Slurm`].
-//! Which of all this counts at a time, the [`curator`] decides.
+//! This crate is pure: octets go in, values come out, with no I/O and no clock. A [`Reader`] is pushed a file in pieces
+//! of any size and recognises by its content what it is: JSON or CSV, of which it holds no more than a window, or a
+//! Canonical Cache Representation, whose hashes cover all of it; each plain, or compressed by gzip, zstd or xz. The
+//! accepted entries are [`Rows`], and those become a [`Table`]: the image that routers are sent, with expiry and trust
+//! anchors. An operator's exceptions to that are [`SlurmFile`]s, read whole, and together one [`Slurm`]. The
+//! [`curator`] decides which of these data are in effect at a time.
 //!
 //! ```
 //! use rtrcast_proto::{Section, Version};
@@ -35,13 +35,13 @@ mod start;
 mod table;
 pub mod write;
 
-pub use error::{Octets, ReadError, Reason};
-pub use reader::{Ahead, Reader, Stretch};
-pub use rows::{Refused, Rows, Tally};
+pub use error::{OffsetBase, ReadError, Reason};
+pub use reader::{Prefetch, Reader, Speculated};
+pub use rows::{RefusedEntry, Rows, Tally};
 pub use slurm::{
-    Absence, AspaAssertion, Assertion, BgpsecAssertion, BgpsecFilter, ConflictKind, Effect, Entry, Filter, Filters,
-    Mention, Outcome, Overlaps, PrefixFilter, ReadAsEmpty, Slurm, SlurmConflict, SlurmDialect, SlurmError, SlurmErrors,
-    SlurmFile, SlurmList, SlurmReason, SlurmVersion, meant,
+    Absence, AspaAssertion, Assertion, BgpsecAssertion, BgpsecFilter, ConflictKind, Effect, EffectKind, Filter,
+    Filters, Mention, Overlaps, PrefixFilter, ReadAsEmpty, Slurm, SlurmConflict, SlurmDialect, SlurmEntry, SlurmError,
+    SlurmErrors, SlurmFile, SlurmList, SlurmReason, SlurmVersion, closest_name,
 };
 pub use start::OtherKind;
-pub use table::{Facts, Stamp, Table};
+pub use table::{Facts, Table, Timestamps};

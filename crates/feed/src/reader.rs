@@ -1,6 +1,6 @@
-//! Reads what a validator wrote, whatever its format and compression: both are recognised by the content.
+//! Reader of validators' files of any format and compression: both are recognised by the content.
 
-use crate::document::{Format, Plain};
+use crate::document::{DocumentFormat, DocumentReader};
 use crate::error::{ReadError, VALUE_OCTETS_MAX, unrecognised};
 use crate::rows::Rows;
 use crate::start::{Compression, Start};
@@ -8,14 +8,14 @@ use crate::{compressed, csv, json};
 
 /// Reads one file.
 pub struct Reader {
-    content: Content,
+    content: ReaderContent,
 }
 
-enum Content {
-    /// Not enough has come to know whether it is compressed.
+enum ReaderContent {
+    /// Too few octets have come to recognise compression.
     Unknown(Vec<u8>),
-    Plain(Plain),
-    Compressed(Box<compressed::Reader>),
+    Plain(DocumentReader),
+    Compressed(Box<compressed::CompressedReader>),
 }
 
 impl Default for Reader {
@@ -27,32 +27,32 @@ impl Default for Reader {
 impl Reader {
     /// A reader at the start of a file.
     pub fn new() -> Reader {
-        Reader { content: Content::Unknown(Vec::new()) }
+        Reader { content: ReaderContent::Unknown(Vec::new()) }
     }
 
     /// The next octets of the file, any number of them. After an error the reader is of no further use.
     pub fn push(&mut self, octets: &[u8]) -> Result<(), ReadError> {
         match &mut self.content {
-            Content::Plain(reader) => reader.push(octets),
-            Content::Compressed(reader) => reader.push(octets),
-            Content::Unknown(start) => {
+            ReaderContent::Plain(reader) => reader.push(octets),
+            ReaderContent::Compressed(reader) => reader.push(octets),
+            ReaderContent::Unknown(start) => {
                 start.extend_from_slice(octets);
                 let start = std::mem::take(start);
                 match Compression::of(&start) {
                     Start::TooShort => {
-                        self.content = Content::Unknown(start);
+                        self.content = ReaderContent::Unknown(start);
                         Ok(())
                     }
                     Start::Plain => {
-                        let mut reader = Plain::new();
+                        let mut reader = DocumentReader::new();
                         let pushed = reader.push(&start);
-                        self.content = Content::Plain(reader);
+                        self.content = ReaderContent::Plain(reader);
                         pushed
                     }
                     Start::Compressed(compression) => {
-                        let mut reader = Box::new(compressed::Reader::new(compression)?);
+                        let mut reader = Box::new(compressed::CompressedReader::new(compression)?);
                         let pushed = reader.push(&start);
-                        self.content = Content::Compressed(reader);
+                        self.content = ReaderContent::Compressed(reader);
                         pushed
                     }
                 }
@@ -60,81 +60,86 @@ impl Reader {
         }
     }
 
-    /// How pieces of the file can be read before their turn, once that is known; never for a file that is compressed, or
-    /// of which only the whole makes sense.
-    pub fn ahead(&self) -> Option<Ahead> {
+    /// Returns how to read pieces of the file speculatively, once that is known; none for a file that is compressed, or
+    /// that can only be read as a whole.
+    pub fn prefetch(&self) -> Option<Prefetch> {
         match &self.content {
-            Content::Plain(Plain { format: Format::Json(_) }) => Some(Ahead(Form::Json)),
-            Content::Plain(Plain { format: Format::Csv(reader) }) => {
-                reader.columns().cloned().map(|columns| Ahead(Form::Csv(columns)))
+            ReaderContent::Plain(DocumentReader { format: DocumentFormat::Json(_) }) => {
+                Some(Prefetch(PrefetchFormat::Json))
             }
-            Content::Plain(_) | Content::Unknown(_) | Content::Compressed(_) => None,
+            ReaderContent::Plain(DocumentReader { format: DocumentFormat::Csv(reader) }) => {
+                reader.columns().cloned().map(|columns| Prefetch(PrefetchFormat::Csv(columns)))
+            }
+            ReaderContent::Plain(_) | ReaderContent::Unknown(_) | ReaderContent::Compressed(_) => None,
         }
     }
 
-    /// The next octets of the file, read already as far as that could be done before their turn. It comes to the same as
+    /// The next octets of the file, which may have been read speculatively. The result is the same as of
     /// [`push`](Reader::push) with them.
-    pub fn push_ahead(&mut self, piece: &[u8], stretch: Option<Stretch>) -> Result<(), ReadError> {
-        match (&mut self.content, stretch) {
-            (Content::Plain(Plain { format: Format::Json(reader) }), Some(Stretch(Entries::Json(stretch)))) => {
-                reader.push_stretch(piece, stretch)
-            }
-            (Content::Plain(Plain { format: Format::Csv(reader) }), Some(Stretch(Entries::Csv(stretch)))) => {
-                reader.push_stretch(piece, stretch)
-            }
+    pub fn push_speculated(&mut self, piece: &[u8], speculated: Option<Speculated>) -> Result<(), ReadError> {
+        match (&mut self.content, speculated) {
+            (
+                ReaderContent::Plain(DocumentReader { format: DocumentFormat::Json(reader) }),
+                Some(Speculated(SpeculatedContent::Json(speculated))),
+            ) => reader.push_speculated(piece, speculated),
+            (
+                ReaderContent::Plain(DocumentReader { format: DocumentFormat::Csv(reader) }),
+                Some(Speculated(SpeculatedContent::Csv(speculated))),
+            ) => reader.push_speculated(piece, speculated),
             _ => self.push(piece),
         }
     }
 
-    /// The file is complete: what was accepted of it.
+    /// The file is complete: returns the accepted entries.
     pub fn finish(self) -> Result<Rows, ReadError> {
         match self.content {
-            Content::Plain(reader) => reader.finish(),
-            Content::Compressed(reader) => reader.finish(),
-            Content::Unknown(start) => Err(unrecognised(&start)),
+            ReaderContent::Plain(reader) => reader.finish(),
+            ReaderContent::Compressed(reader) => reader.finish(),
+            ReaderContent::Unknown(start) => Err(unrecognised(&start)),
         }
     }
 }
 
-/// How a piece of a file can be read before its turn, by another thread say, so that several processors read one file.
+/// Speculative reading of a piece of a file, by another thread say, so that several processors read one file.
 ///
 /// ```
 /// # let document = [br#"{"roas": ["#.as_slice(), &br#"{"asn": 1, "prefix": "192.0.2.0/24"},"#.repeat(9), b"{}]}"].concat();
 /// let (first, second) = document.split_at(document.len() / 2);
 /// let mut reader = rtrcast_feed::Reader::new();
 /// reader.push(first)?;
-/// let stretch = reader.ahead().and_then(|ahead| ahead.read(second));
-/// reader.push_ahead(second, stretch)?;
+/// let speculated = reader.prefetch().and_then(|prefetch| prefetch.read(second));
+/// reader.push_speculated(second, speculated)?;
 /// # assert_eq!(reader.finish()?.accepted(), 9);
 /// # Ok::<(), rtrcast_feed::ReadError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Ahead(Form);
+pub struct Prefetch(PrefetchFormat);
 
 #[derive(Clone, Debug)]
-enum Form {
+enum PrefetchFormat {
     Json,
-    Csv(csv::Columns),
+    Csv(csv::CsvColumns),
 }
 
-impl Ahead {
-    /// Reads what can be understood of a piece without what is before it; nothing of a piece of more than a mebibyte.
-    pub fn read(&self, piece: &[u8]) -> Option<Stretch> {
+impl Prefetch {
+    /// Reads as much of a piece as is possible without the octets before it; nothing of a piece of more than a
+    /// mebibyte.
+    pub fn read(&self, piece: &[u8]) -> Option<Speculated> {
         if piece.len() > VALUE_OCTETS_MAX {
             return None;
         }
         let entries = match &self.0 {
-            Form::Json => json::Stretch::read(piece).map(Entries::Json),
-            Form::Csv(columns) => csv::Stretch::read(piece, columns).map(Entries::Csv),
+            PrefetchFormat::Json => json::SpeculatedEntries::read(piece).map(SpeculatedContent::Json),
+            PrefetchFormat::Csv(columns) => csv::SpeculatedLines::read(piece, columns).map(SpeculatedContent::Csv),
         };
-        entries.map(Stretch)
+        entries.map(Speculated)
     }
 }
 
-/// What was read of a piece before its turn.
-pub struct Stretch(Entries);
+/// Entries of a piece that were read speculatively.
+pub struct Speculated(SpeculatedContent);
 
-enum Entries {
-    Json(json::Stretch),
-    Csv(csv::Stretch),
+enum SpeculatedContent {
+    Json(json::SpeculatedEntries),
+    Csv(csv::SpeculatedLines),
 }

@@ -5,7 +5,7 @@
 use rtrcast_proto::{Asn, Prefix, PrefixError};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// So many digits can't overflow; hardly any value has more.
+/// Number of digits that can't overflow; hardly any value has more.
 const DIGITS_SAFE: usize = 19;
 
 /// A whole number in decimal digits, without sign, fraction or exponent.
@@ -35,17 +35,17 @@ pub(crate) fn leading_unsigned(text: &[u8]) -> Option<(u64, &[u8])> {
     }
 }
 
-/// Where an octet stands first.
+/// Returns the index of the first such octet.
 pub(crate) fn find(octets: &[u8], wanted: u8) -> Option<usize> {
     const LOW: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let (words, rest) = octets.as_chunks::<8>();
-    for (place, word) in words.iter().enumerate() {
+    for (index, word) in words.iter().enumerate() {
         // Eight octets at once: after the subtraction an octet that was zero is the first to have its high bit.
         let word = u64::from_le_bytes(*word) ^ (LOW * u64::from(wanted));
         let found = word.wrapping_sub(LOW) & !word & HIGH;
         if found != 0 {
-            return Some(place * 8 + found.trailing_zeros() as usize / 8);
+            return Some(index * 8 + found.trailing_zeros() as usize / 8);
         }
     }
     rest.iter().position(|octet| *octet == wanted).map(|at| words.len() * 8 + at)

@@ -1,17 +1,18 @@
-//! What a file is that is no validator's output, by the octets that it begins with: a name helps more than a syntax error.
+//! Kinds of files by the octets that they begin with: for a file that is no validator's output its kind is a better
+//! message than a syntax error.
 //!
-//! Octets that no text has are recognised as soon as they are there. Of text the beginning is read as a whole, however it
-//! came in pieces.
+//! Octets that no text has are recognised as soon as they are there. Of text the beginning is read as a whole, in
+//! whatever pieces it came.
 
 use std::fmt;
 
-/// How much of a file is looked at to recognise it.
+/// Octets of a file that are read to recognise it.
 pub(crate) const START_OCTETS_MAX: usize = 4 * 1024;
 
 /// The octets that an xz file begins with.
 const XZ_MAGIC: [u8; 6] = [0xFD, b'7', b'z', b'X', b'Z', 0x00];
 
-/// With what a file is compressed.
+/// Compression of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Compression {
     /// RFC 1952.
@@ -22,10 +23,10 @@ pub(crate) enum Compression {
     Xz,
 }
 
-/// What the first octets of a file say of its compression.
+/// Compression as far as the first octets of a file show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Start {
-    /// Nothing: there are too few.
+    /// There are too few octets.
     TooShort,
     /// There is none.
     Plain,
@@ -34,7 +35,7 @@ pub(crate) enum Start {
 }
 
 impl Compression {
-    /// What its program is called.
+    /// Returns the name of its program.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Compression::Gzip => "gzip",
@@ -58,12 +59,12 @@ impl Compression {
     }
 }
 
-/// A kind of file that is well known, and not read as a source or as SLURM.
+/// A kind of file that is recognised, and not read as a source or as SLURM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OtherKind {
-    /// Compressed by a program whose files are not read: this one.
+    /// Compressed by this program, whose files are not read.
     Compressed(&'static str),
-    /// Compressed by this one, in a file that is compressed.
+    /// Compressed by this program, in a file that is compressed.
     CompressedTwice(&'static str),
     /// An archive of files: of this kind.
     Archive(&'static str),
@@ -81,7 +82,7 @@ pub enum OtherKind {
     SignedObject,
     /// An X.509 certificate or revocation list.
     Certificate,
-    /// What rpki-client writes for BIRD or OpenBGPD.
+    /// Configuration for BIRD or OpenBGPD, as rpki-client writes it.
     RouterConfiguration,
     /// SLURM (RFC 8416).
     Slurm,
@@ -99,10 +100,10 @@ pub enum OtherKind {
     Utf16,
 }
 
-/// Octets at a place, and the kind that they show.
+/// An offset, the octets there, and the kind of file that they show.
 type Magic = (usize, &'static [u8], OtherKind);
 
-/// Octets that a text never begins with, or that are long enough to be none by chance.
+/// Octets that a text never begins with, or that are too many to be there by chance.
 const MAGIC: [Magic; 24] = [
     (0, b"BZh", OtherKind::Compressed("bzip2")),
     (0, &[0x5D, 0x00, 0x00], OtherKind::Compressed("lzma")),
@@ -135,7 +136,7 @@ const MAGIC: [Magic; 24] = [
 /// The OBJECT IDENTIFIER of CMS signed-data (RFC 5652), with its tag and length.
 const SIGNED_DATA: [u8; 11] = [0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x02];
 
-/// What XML of the RPKI Repository Delta Protocol names.
+/// The XML namespace of the RPKI Repository Delta Protocol.
 const RRDP_NAMESPACE: &[u8] = b"http://www.ripe.net/rpki/rrdp";
 
 impl OtherKind {
@@ -170,7 +171,7 @@ impl OtherKind {
         content.starts_with(&[0x30]).then_some(OtherKind::Certificate)
     }
 
-    /// Whether a text begins as no CSV does, so that what it is shows further on.
+    /// Returns whether a text begins as no CSV does, so that more of it has to be read.
     pub(crate) fn is_likely(text: &[u8]) -> bool {
         let text = without_mark(text);
         [&b"<"[..], b"#", b"-----", b"rsync://", b"https://"].iter().any(|begin| text.starts_with(begin))
@@ -208,12 +209,12 @@ impl OtherKind {
         None
     }
 
-    /// Recognises any of them.
+    /// Recognises any kind.
     pub(crate) fn of(start: &[u8]) -> Option<OtherKind> {
         OtherKind::of_binary(start).or_else(|| OtherKind::of_der(start)).or_else(|| OtherKind::of_text(start))
     }
 
-    /// What to give instead, to whoever gave it as a source.
+    /// Returns the remedy for an operator who gave such a file as a source.
     pub(crate) fn way_out(self) -> &'static str {
         match self {
             OtherKind::Compressed(_) => "unpack it, or compress it by gzip, zstd or xz",
@@ -237,7 +238,7 @@ impl OtherKind {
     }
 }
 
-/// What it is.
+/// The kind, for messages.
 impl fmt::Display for OtherKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

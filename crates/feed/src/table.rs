@@ -1,4 +1,4 @@
-//! One source's data set: the image that routers are sent, and beside it what the wire does not carry.
+//! One source's data set: the image that routers are sent, and the expiry and trust anchor of each record.
 
 use rtrcast_proto::{Image, Section};
 use std::cmp::Ordering;
@@ -9,22 +9,22 @@ pub struct Table {
     image: Image,
     /// In the order of the image's records, in seconds since 1970, or [`NEVER`].
     expires: Vec<u32>,
-    /// In the order of the image's records; the place in `trust_anchors`.
+    /// In the order of the image's records; the index in `trust_anchors`.
     anchors: Vec<u8>,
     trust_anchors: Vec<String>,
-    stamp: Stamp,
+    timestamps: Timestamps,
 }
 
-/// What a file says of its own age, in seconds since 1970.
+/// Times in a file, in seconds since 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stamp {
+pub struct Timestamps {
     /// When the data were made: `buildtime`, `generated`, `generatedTime` or `producedAt`, in this order.
     pub made: Option<u32>,
-    /// Until when its author wants them to be used: OctoRPKI's `valid`.
+    /// End of their validity: OctoRPKI's `valid`.
     pub valid_until: Option<u32>,
 }
 
-/// What is known of a record beyond what routers are sent.
+/// Expiry and trust anchor of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts<'a> {
     /// When it stops being valid, in seconds since 1970.
@@ -36,7 +36,7 @@ pub struct Facts<'a> {
 /// The expiry of a record that has none: later than all others, so that the latest of two is always the larger.
 pub(crate) const NEVER: u32 = u32::MAX;
 
-/// A record and what is known of it.
+/// A record and its side data.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row<'a> {
     pub(crate) record: &'a [u8],
@@ -44,47 +44,47 @@ pub(crate) struct Row<'a> {
     pub(crate) anchor: u8,
 }
 
-/// What is kept beside one record.
+/// Side data of one record.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Beside {
+pub(crate) struct SideData {
     pub(crate) expires: u32,
     pub(crate) anchor: u8,
 }
 
-/// What is kept beside all records, a column each.
+/// Side data of all records, in columns.
 #[derive(Debug)]
-pub(crate) struct Columns {
+pub(crate) struct SideColumns {
     expires: Vec<u32>,
     anchors: Vec<u8>,
 }
 
-impl Columns {
-    pub(crate) fn with_capacity(records: usize) -> Columns {
-        Columns { expires: Vec::with_capacity(records), anchors: Vec::with_capacity(records) }
+impl SideColumns {
+    pub(crate) fn with_capacity(records: usize) -> SideColumns {
+        SideColumns { expires: Vec::with_capacity(records), anchors: Vec::with_capacity(records) }
     }
 
-    pub(crate) fn push(&mut self, beside: Beside) {
-        self.expires.push(beside.expires);
-        self.anchors.push(beside.anchor);
+    pub(crate) fn push(&mut self, side: SideData) {
+        self.expires.push(side.expires);
+        self.anchors.push(side.anchor);
     }
 }
 
 impl Table {
     /// The columns have one entry for each record of the image.
-    pub(crate) fn new(image: Image, columns: Columns, trust_anchors: Vec<String>, stamp: Stamp) -> Table {
-        let Columns { mut expires, mut anchors } = columns;
+    pub(crate) fn new(image: Image, columns: SideColumns, trust_anchors: Vec<String>, timestamps: Timestamps) -> Table {
+        let SideColumns { mut expires, mut anchors } = columns;
         assert_eq!(image.layout().records(), expires.len(), "each record has its facts");
-        // Of many duplicates nothing is kept.
+        // The capacity for duplicates is not needed.
         expires.shrink_to_fit();
         anchors.shrink_to_fit();
-        Table { image, expires, anchors, trust_anchors, stamp }
+        Table { image, expires, anchors, trust_anchors, timestamps }
     }
 
-    /// A set of which nothing is known beyond what routers are sent: what another cache sent.
+    /// Makes a table without expiry and trust anchors: the set of another cache.
     pub fn of_image(image: Image) -> Table {
         let records = image.layout().records();
-        let columns = Columns { expires: vec![NEVER; records], anchors: vec![0; records] };
-        Table::new(image, columns, vec![String::new()], Stamp::default())
+        let columns = SideColumns { expires: vec![NEVER; records], anchors: vec![0; records] };
+        Table::new(image, columns, vec![String::new()], Timestamps::default())
     }
 
     /// The same with this image, which is the same set in another version.
@@ -93,32 +93,32 @@ impl Table {
         Table { image, ..self.clone() }
     }
 
-    /// The names of the trust anchors that records may have; an empty one stands for none.
+    /// The names of the trust anchors that records may have; an empty one means none.
     pub(crate) fn trust_anchors(&self) -> &[String] {
         &self.trust_anchors
     }
 
-    /// When the records expire, in the order of the image.
+    /// Returns when the records expire, in the order of the image.
     pub(crate) fn expires(&self) -> &[u32] {
         &self.expires
     }
 
-    /// What is known of the records of a section, without them.
-    pub(crate) fn besides(&self, section: Section) -> impl Iterator<Item = Beside> {
+    /// Returns the side data of the records of a section.
+    pub(crate) fn side_data(&self, section: Section) -> impl Iterator<Item = SideData> {
         let layout = self.image.layout();
         let start: usize = Section::ALL.iter().take(section.index()).map(|section| layout.count(*section)).sum();
         let expires = self.expires.iter().skip(start);
         let both = expires.zip(self.anchors.iter().skip(start)).take(layout.count(section));
-        both.map(|(expires, anchor)| Beside { expires: *expires, anchor: *anchor })
+        both.map(|(expires, anchor)| SideData { expires: *expires, anchor: *anchor })
     }
 
-    /// The records of a section with what is known of them.
+    /// Returns the records of a section with their side data.
     pub(crate) fn rows(&self, section: Section) -> impl Iterator<Item = Row<'_>> {
-        let row = |(record, Beside { expires, anchor })| Row { record, expires, anchor };
-        self.image.records(section).zip(self.besides(section)).map(row)
+        let row = |(record, SideData { expires, anchor })| Row { record, expires, anchor };
+        self.image.records(section).zip(self.side_data(section)).map(row)
     }
 
-    /// Each row of a section, with the one of another table that says the same.
+    /// Returns each row of a section, with that of another table for the same record.
     pub(crate) fn paired<'a>(
         &'a self,
         other: &'a Table,
@@ -152,9 +152,9 @@ impl Table {
         Table { expires, ..self.clone() }
     }
 
-    /// What the file says of its age.
-    pub fn stamp(&self) -> Stamp {
-        self.stamp
+    /// Returns the times in the file.
+    pub fn timestamps(&self) -> Timestamps {
+        self.timestamps
     }
 
     /// The records.
@@ -167,15 +167,15 @@ impl Table {
         self.image
     }
 
-    /// What is known of the record at a place of a section, counted from 0.
-    pub fn facts(&self, section: Section, place: usize) -> Option<Facts<'_>> {
+    /// Returns the expiry and trust anchor of the record at an index of a section, counted from 0.
+    pub fn facts(&self, section: Section, index: usize) -> Option<Facts<'_>> {
         let layout = self.image.layout();
-        if place >= layout.count(section) {
+        if index >= layout.count(section) {
             return None;
         }
         let before: usize = Section::ALL.iter().take(section.index()).map(|section| layout.count(*section)).sum();
-        let expires = self.expires.get(before + place).copied().filter(|expires| *expires != NEVER);
-        let anchor = self.anchors.get(before + place).copied()?;
+        let expires = self.expires.get(before + index).copied().filter(|expires| *expires != NEVER);
+        let anchor = self.anchors.get(before + index).copied()?;
         let trust_anchor =
             self.trust_anchors.get(usize::from(anchor)).map(String::as_str).filter(|name| !name.is_empty());
         Some(Facts { expires, trust_anchor })

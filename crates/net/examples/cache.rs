@@ -1,7 +1,7 @@
 //! A minimal cache: `cargo run -p rtrcast-net --example cache -- 127.0.0.1:8282` serves two VRPs and an ASPA.
 
-use rtrcast_net::{Cache, CacheOptions, DataSink, Ipv4Beside, Listener};
-use rtrcast_proto::{Asn, Image, ImageBuilder, Prefix, RouteOrigin, Version};
+use rtrcast_net::{Cache, CacheOptions, Ipv4Beside, Listener};
+use rtrcast_proto::{Asn, Aspa, Prefix, Providers, Record, RouteOrigin};
 use std::error::Error;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -13,17 +13,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("serving on tcp://{}", listener.local());
     let seed = RandomState::new().hash_one(address);
     let cache = Cache::new(CacheOptions::default(), seed);
-    cache.publish(data()?);
+    publish(&cache)?;
     cache.serve(vec![listener], Arc::new(())).await;
     Ok(())
 }
 
-/// What a validator would have found.
-pub fn data() -> Result<Image, Box<dyn Error>> {
-    let mut builder = ImageBuilder::new();
+/// Publishes what a validator would have found. Again and again: routers are told what changed.
+pub fn publish(cache: &Cache) -> Result<(), Box<dyn Error>> {
+    let mut records = Vec::new();
     for (addr, len, max_len, asn) in [("192.0.2.0", 24, 24, 64496), ("2001:db8::", 32, 48, 64497)] {
-        builder.origin(&RouteOrigin::new(Prefix::new(addr.parse()?, len)?, max_len, Asn(asn))?);
+        records.push(Record::from(RouteOrigin::new(Prefix::new(addr.parse()?, len)?, max_len, Asn(asn))?));
     }
-    builder.aspa(Asn(64496), [Asn(64499), Asn(64498)])?;
-    Ok(builder.finish(Version::V2, DataSink::new())?)
+    let mut providers: Providers = [Asn(64499), Asn(64498)].into_iter().collect();
+    records.push(Aspa::new(Asn(64496), providers.union())?.into());
+    cache.publish(records)?;
+    Ok(())
 }

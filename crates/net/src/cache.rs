@@ -4,18 +4,23 @@
 
 use crate::admission::Door;
 use crate::clock::Clock;
+use crate::connection::Connection;
 use crate::listen::{Listener, listen};
 use crate::memfd::DataSink;
-use crate::observe::Observer;
-use crate::publish::{Published, Wanted};
+use crate::observe::{End, Observer, Refusal, Trouble};
+use crate::peer::Peer;
+use crate::publish::{InUse, Publisher, PublisherHandle, Wanted};
 use crate::service::Service;
 use crate::terms::Terms;
 use rtrcast_proto::{
-    History, HistoryLimits, Image, Publication, Serial, SessionIds, Stop, Timing, View, limits::PINNED_IMAGES_MAX,
+    Asn, AspaError, History, HistoryLimits, Image, ImageBuilder, Profile, Publication, Record, Serial, ServerEvent,
+    SessionIds, Stop, Timing,
 };
+use std::collections::HashMap;
+use std::fmt;
 use std::future::pending;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
@@ -38,10 +43,36 @@ pub struct CacheOptions {
     pub history: HistoryLimits,
 }
 
+/// Why data were not published.
+#[derive(Debug)]
+pub enum PublishError {
+    /// All ASPAs of a customer together make none.
+    Aspa {
+        /// The customer.
+        customer: Asn,
+        /// Why not.
+        error: AspaError,
+    },
+    /// There is no memory for the data.
+    NoMemory(io::Error),
+}
+
+impl fmt::Display for PublishError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PublishError::Aspa { customer, error } => write!(f, "{customer}: {error}"),
+            PublishError::NoMemory(error) => write!(f, "no memory for the data: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for PublishError {}
+
 /// A cache. Publish what it has, as often as that changes, and have it serve routers.
 pub struct Cache {
-    history: Mutex<History>,
-    published: watch::Sender<Published>,
+    publisher: Arc<Mutex<Publisher>>,
+    handle: PublisherHandle,
+    sessions: Arc<Sessions>,
     door: Arc<Door>,
 }
 
@@ -52,26 +83,54 @@ impl Cache {
         let [a, b, c, d, high, low, _, _] = seed.to_be_bytes();
         let sessions = SessionIds::new(u16::from_be_bytes([high, low]));
         let serial = Serial(u32::from_be_bytes([a, b, c, d]));
-        let mut history = History::new(options.history, sessions, options.timing, serial);
-        let view = Arc::new(history.view(0));
+        let history = History::new(options.history, sessions, options.timing, serial);
         let door = Door::new(options.terms.limits);
-        let published = Published { view, stop: None, terms: Arc::new(options.terms) };
-        Cache { history: Mutex::new(history), published: watch::channel(published).0, door }
+        let publisher = Publisher::new(history, options.terms);
+        let handle = publisher.handle();
+        Cache { publisher: Arc::new(Mutex::new(publisher)), handle, sessions: Arc::default(), door }
     }
 
-    /// Makes an image the data that routers are sent; the same set again changes nothing. Comparing a million records
-    /// takes some milliseconds.
-    pub fn publish(&self, image: Image) -> Publication {
-        let mut history = self.history.lock().unwrap_or_else(PoisonError::into_inner);
-        let publication = history.publish(image);
-        if let Publication::Same = publication {
-            return publication;
+    /// Makes these records the data that routers are sent, instead of those before. They come in any order; one that
+    /// comes twice is sent once, and a customer's ASPAs become one. The same set again changes nothing, nor does an
+    /// error. A million records take a second or so: in asynchronous code that is for `spawn_blocking`.
+    pub fn publish<'a, R: Into<Record<'a>>>(
+        &self,
+        records: impl IntoIterator<Item = R>,
+    ) -> Result<Publication, PublishError> {
+        let mut builder = ImageBuilder::new();
+        for record in records {
+            match record.into() {
+                Record::Origin(origin) => builder.origin(&origin),
+                Record::RouterKey(key) => builder.router_key(&key),
+                Record::Aspa(aspa) => {
+                    let providers = aspa.providers().iter().map(|provider| Asn(u32::from_be_bytes(*provider)));
+                    let customer = aspa.customer();
+                    builder.aspa(customer, providers).map_err(|error| PublishError::Aspa { customer, error })?;
+                }
+            }
         }
-        // Readers of older images are cut off, or slow ones would pin any number of them.
-        let oldest = history.generation().saturating_sub(PINNED_IMAGES_MAX as u64);
-        let view = Arc::new(history.view(oldest));
-        self.published.send_modify(|published| published.view = view);
-        publication
+        let spoken = self.sessions.in_use().versions.first().copied();
+        let version = spoken.unwrap_or(self.handle.terms().policy.versions().max());
+        let image = builder.finish(version, DataSink::new()).map_err(PublishError::NoMemory)?;
+        Ok(self.publish_image(image))
+    }
+
+    /// The same for who has an image already. Comparing a million records takes some milliseconds.
+    pub fn publish_image(&self, image: Image) -> Publication {
+        let mut publisher = lock(&self.publisher);
+        let prepared = publisher.publish(image, &self.sessions.in_use(), &mut ());
+        if let Some(view) = prepared.view {
+            publisher.show(view);
+        }
+        prepared.publication
+    }
+
+    /// Serves nothing until data are published again, since all that there are have become too old: connections end, and
+    /// routers that ask are told that there are no data.
+    pub fn withhold(&self) {
+        let mut publisher = lock(&self.publisher);
+        let view = publisher.withhold();
+        publisher.show(view);
     }
 
     /// Serves routers at these addresses until [`Cache::stop`].
@@ -79,9 +138,9 @@ impl Cache {
         let (wants, wanted) = mpsc::channel(WANTS_MAX);
         let service = Arc::new(Service {
             clock: Clock::start(),
-            published: self.published.subscribe(),
+            published: self.handle.subscribe(),
             wants,
-            observer,
+            observer: Arc::new(Counting { sessions: Arc::clone(&self.sessions), observer }),
             door: Arc::clone(&self.door),
         });
         let listeners = watch::channel(listeners.into_iter().map(Arc::new).collect()).1;
@@ -103,37 +162,144 @@ impl Cache {
     /// Serves on other terms from now on.
     pub fn set_terms(&self, terms: Terms) {
         self.door.set_limits(terms.limits);
-        self.published.send_modify(|published| published.terms = Arc::new(terms));
+        self.handle.set_terms(terms);
     }
 
     /// Ends all connections in order: [`Cache::serve`] returns when their last words are out, or after
     /// [`STOP_GRACE_MAX`].
     pub fn stop(&self, stop: Stop) {
-        self.published.send_modify(|published| published.stop = Some(stop));
+        self.handle.stop(stop);
     }
 
     async fn fulfil_all(&self, mut wanted: mpsc::Receiver<Wanted>) {
         while let Some(Wanted { want, reply }) = wanted.recv().await {
-            let view = Arc::clone(&self.published.borrow().view);
-            let made = spawn_blocking(move || view.with(want, DataSink::new)).await.map_err(io::Error::other);
+            let (publisher, sessions) = (Arc::clone(&self.publisher), Arc::clone(&self.sessions));
+            let fulfil = move || lock(&publisher).fulfil(want, &sessions.in_use(), &mut ());
             // Without memory there is no answer, and the session's own limit decides.
-            let Ok(made) = made.flatten() else { continue };
-            let made = self.keep(made);
+            let Ok(made) = spawn_blocking(fulfil).await.map_err(io::Error::other).flatten() else { continue };
             // Whoever asked may be gone.
             let _ = reply.send(made);
         }
     }
+}
 
-    /// Keeps what was made for others who want it, unless there are newer data by now.
-    fn keep(&self, made: View) -> Arc<View> {
-        let made = Arc::new(made);
-        self.published.send_if_modified(|published| {
-            if published.view.revision() < made.revision() {
-                published.view = Arc::clone(&made);
-            }
-            // Only who asked has to look again.
-            false
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What each session speaks that has asked for something, by the number of its connection.
+#[derive(Default)]
+struct Sessions(Mutex<HashMap<u64, Profile>>);
+
+impl Sessions {
+    fn in_use(&self) -> InUse {
+        let mut sessions = [0; Profile::COUNT];
+        for profile in lock(&self.0).values() {
+            sessions[profile.index()] += 1;
+        }
+        InUse::count(|profile| sessions[profile.index()])
+    }
+}
+
+/// Tells somebody else what happens, and knows what is spoken.
+struct Counting {
+    sessions: Arc<Sessions>,
+    observer: Arc<dyn Observer>,
+}
+
+impl Observer for Counting {
+    fn refused(&self, peer: &Peer, why: &Refusal) {
+        self.observer.refused(peer, why);
+    }
+
+    fn connected(&self, connection: &Arc<Connection>) {
+        self.observer.connected(connection);
+    }
+
+    fn event(&self, connection: &Connection, event: &ServerEvent) {
+        if let ServerEvent::Negotiated(profile) = event {
+            lock(&self.sessions.0).insert(connection.peer().id, *profile);
+        }
+        self.observer.event(connection, event);
+    }
+
+    fn ended(&self, connection: &Connection, end: &End) {
+        lock(&self.sessions.0).remove(&connection.peer().id);
+        self.observer.ended(connection, end);
+    }
+
+    fn trouble(&self, trouble: &Trouble) {
+        self.observer.trouble(trouble);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listen::Ipv4Beside;
+    use rtrcast_proto::{Aspa, Prefix, Providers, RouteOrigin, RouterKey, Version, wire};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
+
+    fn origin(asn: u32) -> RouteOrigin {
+        RouteOrigin::new(Prefix::new("192.0.2.0".parse().unwrap(), 24).unwrap(), 24, Asn(asn)).unwrap()
+    }
+
+    /// The versions in which the newest data set is there.
+    fn made(cache: &Cache) -> Vec<Version> {
+        cache.handle.view().images().map(Image::version).collect()
+    }
+
+    #[tokio::test]
+    async fn data_are_made_in_the_versions_that_are_spoken() {
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), Ipv4Beside::No).unwrap();
+        let address = listener.local().address().unwrap();
+        let cache = Arc::new(Cache::new(CacheOptions::default(), 7));
+        cache.publish([origin(1)]).unwrap();
+        assert_eq!(made(&cache), [Version::V2]);
+        let serving = tokio::spawn({
+            let cache = Arc::clone(&cache);
+            async move { cache.serve(vec![listener], Arc::new(())).await }
         });
-        made
+        let mut router = TcpStream::connect(address).await.unwrap();
+        router.write_all(&wire::parse_line("v1 reset-query").unwrap()).await.unwrap();
+        // Cache Response, a VRP and End of Data.
+        router.read_exact(&mut [0; 8 + 20 + 24]).await.unwrap();
+        assert_eq!(made(&cache), [Version::V1]);
+        cache.publish([origin(2)]).unwrap();
+        assert_eq!(made(&cache), [Version::V1]);
+        // Serial Notify.
+        router.read_exact(&mut [0; 12]).await.unwrap();
+        drop(router);
+        cache.stop(Stop::Restart);
+        serving.await.unwrap();
+        cache.publish([origin(3)]).unwrap();
+        assert_eq!(made(&cache), [Version::V2]);
+    }
+
+    #[test]
+    fn records_of_all_types_and_in_any_order_are_one_set() {
+        let cache = Cache::new(CacheOptions::default(), 7);
+        let mut providers: Providers = [Asn(64_499), Asn(64_498)].into_iter().collect();
+        let (aspa, more) = (Aspa::new(Asn(1), providers.union()).unwrap(), [[0, 0, 0, 9]]);
+        let more = Aspa::new(Asn(1), &more).unwrap();
+        let key = RouterKey::new([7; 20], Asn(1), &[0x30, 0]).unwrap();
+        let records = [Record::from(aspa), key.into(), origin(1).into(), more.into(), origin(1).into()];
+        assert!(matches!(cache.publish(records), Ok(Publication::First)));
+        assert!(matches!(cache.publish(records.into_iter().rev()), Ok(Publication::Same)));
+        let view = cache.handle.view();
+        let records = view.images().next().unwrap().layout().records();
+        assert_eq!(records, 3);
+    }
+
+    #[test]
+    fn providers_that_are_too_many_together_change_nothing() {
+        let cache = Cache::new(CacheOptions::default(), 7);
+        cache.publish([origin(1)]).unwrap();
+        let mut lists = [1..6_001, 6_001..12_001].map(|asns| asns.map(Asn).collect::<Providers>());
+        let aspas = lists.iter_mut().map(|list| Aspa::new(Asn(64_496), list.union()).unwrap());
+        let error = cache.publish(aspas).unwrap_err();
+        assert_eq!(error.to_string(), "AS64496: the ASPA has 12000 providers, more than 10000");
+        assert!(matches!(cache.publish([origin(1)]), Ok(Publication::Same)));
     }
 }

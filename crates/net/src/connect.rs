@@ -205,7 +205,7 @@ impl<F: Follower> Following<'_, F> {
     fn moved(&mut self, moved: Moved) {
         let now = self.clock.now();
         match moved {
-            Moved::Read => {}
+            Moved::Read(_) => {}
             Moved::Ended => {
                 self.peer_ended = true;
                 self.session.input_ended(now);

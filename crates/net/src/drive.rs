@@ -6,13 +6,14 @@
 use crate::admission::Guest;
 use crate::clock::Clock;
 use crate::close;
+use crate::connection::Connection;
 use crate::drain;
 use crate::moving::{Moved, Writing, poll_octets};
-use crate::observe::End;
+use crate::observe::{End, Observer};
 use crate::publish::{Published, Wanted};
 use crate::terms::Terms;
 use crate::transport::Transport;
-use rtrcast_proto::{CloseReason, Dismissal, Event, Moment, Output, ServerSession, Stop, View, Want};
+use rtrcast_proto::{CloseReason, Dismissal, Moment, ServerEvent, ServerOutput, ServerSession, Stop, View, Want};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::IpAddr;
@@ -46,6 +47,10 @@ pub(crate) struct Lines {
     pub(crate) address: Option<IpAddr>,
     /// Its place.
     pub(crate) guest: Guest,
+    /// Who it is, and what passes.
+    pub(crate) connection: Arc<Connection>,
+    /// Who is told of it.
+    pub(crate) observer: Arc<dyn Observer>,
 }
 
 /// Whether anybody still publishes.
@@ -55,7 +60,7 @@ type Gone = Result<(), watch::error::RecvError>;
 type Making = Pin<Box<dyn Future<Output = Option<Arc<View>>> + Send>>;
 
 /// A connection being driven.
-struct Drive<Observe> {
+struct Drive {
     transport: Transport,
     session: ServerSession,
     clock: Clock,
@@ -64,7 +69,8 @@ struct Drive<Observe> {
     terms: Arc<Terms>,
     address: Option<IpAddr>,
     guest: Guest,
-    observe: Observe,
+    connection: Arc<Connection>,
+    observer: Arc<dyn Observer>,
     /// When the clock was last looked at.
     now: Moment,
     writing: Option<Writing>,
@@ -105,14 +111,13 @@ enum Onward {
 /// back only when that is told: a cache that stops waits for the places. No function with `async` before it: what is given
 /// to one lies in its future twice, and an idle connection is little else than this future. Nor does it give the end back,
 /// for a future that waits for another has it twice as well.
-pub(crate) fn drive<Observe: FnMut(Event), Over: FnOnce(End, Guest)>(
+pub(crate) fn drive<Over: FnOnce(End, Guest)>(
     transport: Transport,
     session: ServerSession,
     lines: Lines,
-    observe: Observe,
     over: Over,
-) -> impl Future<Output = ()> + use<Observe, Over> {
-    let Lines { clock, mut published, wants, stall_max, terms, address, guest } = lines;
+) -> impl Future<Output = ()> + use<Over> {
+    let Lines { clock, mut published, wants, stall_max, terms, address, guest, connection, observer } = lines;
     let mut drive = Drive {
         transport,
         session,
@@ -122,7 +127,8 @@ pub(crate) fn drive<Observe: FnMut(Event), Over: FnOnce(End, Guest)>(
         terms,
         address,
         guest,
-        observe,
+        connection,
+        observer,
         now: clock.now(),
         writing: None,
         making: None,
@@ -145,7 +151,7 @@ pub(crate) fn drive<Observe: FnMut(Event), Over: FnOnce(End, Guest)>(
     }
 }
 
-impl<Observe: FnMut(Event)> Drive<Observe> {
+impl Drive {
     async fn run(&mut self, published: &mut watch::Receiver<Published>) -> End {
         loop {
             let onward = match self.take_outputs() {
@@ -204,11 +210,11 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
         }
         while self.writing.is_none() {
             match self.session.next(self.now) {
-                Output::Write(chunk) => self.writing = Some(Writing::new(chunk, self.now)),
-                Output::Close => return Onward::Close,
-                Output::Event(event) => self.tell(event),
-                Output::Want(want) => self.making = Some(Box::pin(ask_for(self.wants.clone(), want))),
-                Output::Wait(_) => break,
+                ServerOutput::Write(chunk) => self.writing = Some(Writing::new(chunk, self.now)),
+                ServerOutput::Close => return Onward::Close,
+                ServerOutput::Event(event) => self.tell(event),
+                ServerOutput::Want(want) => self.making = Some(Box::pin(ask_for(self.wants.clone(), want))),
+                ServerOutput::Wait(_) => break,
             }
         }
         if self.session.is_closing() {
@@ -269,6 +275,11 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
             self.session.dismiss(self.now, Dismissal::Displaced);
             return Poll::Ready(Onward::Go);
         }
+        if self.connection.poll_close(context) {
+            self.now = self.clock.now();
+            self.session.dismiss(self.now, Dismissal::Requested);
+            return Poll::Ready(Onward::Go);
+        }
         if let Some(making) = &mut self.making
             && let Poll::Ready(view) = making.as_mut().poll(context)
         {
@@ -314,14 +325,19 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
     fn moved(&mut self, moved: Moved) -> Onward {
         let now = self.now;
         match moved {
-            Moved::Read => self.has_received = true,
+            Moved::Read(octets) => {
+                self.has_received = true;
+                self.connection.octets_received(octets);
+            }
             Moved::Ended => {
                 self.peer_ended = true;
                 self.session.input_ended(now);
             }
             Moved::Wrote(octets) => {
                 let buffers = self.transport.buffers();
+                let pdus = self.writing.as_ref().map_or(0, Writing::pdus);
                 self.writing = self.writing.take().and_then(|writing| writing.further(octets, buffers, now));
+                self.connection.octets_sent(octets, if self.writing.is_none() { pdus } else { 0 });
             }
             Moved::Failed(error) => {
                 self.hear_last_words(now);
@@ -361,6 +377,7 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
             match self.transport.read_now(&mut buffer) {
                 Ok(octets) if octets > 0 => {
                     self.has_received = true;
+                    self.connection.octets_received(octets);
                     self.session.receive(now, buffer.get(..octets).unwrap_or_default());
                 }
                 Ok(_) | Err(_) => break,
@@ -376,12 +393,13 @@ impl<Observe: FnMut(Event)> Drive<Observe> {
         }
     }
 
-    fn tell(&mut self, event: Event) {
-        if let Event::Negotiated(_) = event {
+    fn tell(&mut self, event: ServerEvent) {
+        if let ServerEvent::Negotiated(_) = event {
             self.guest.has_asked();
         }
-        self.displaced |= matches!(event, Event::Closing(CloseReason::Displaced));
-        (self.observe)(event);
+        self.displaced |= matches!(event, ServerEvent::Closing(CloseReason::Displaced));
+        self.connection.count(&event, self.now, &self.session);
+        self.observer.event(&self.connection, &event);
     }
 }
 
@@ -400,83 +418,4 @@ async fn ask_for(wants: mpsc::Sender<Wanted>, want: Want) -> Option<Arc<View>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::admission::{Door, Limits};
-    use crate::transport::Socket;
-    use rtrcast_proto::{History, HistoryLimits, Serial, ServerPolicy, SessionIds, Timing};
-    use std::io::Write as _;
-    use tokio::net::UnixStream;
-    use tokio::time::Instant;
-
-    /// A connection whose router has said this and takes nothing, behind a door with room for no other.
-    fn stuffed(said: &[u8]) -> (Transport, ServerSession, Lines, std::os::unix::net::UnixStream, Arc<Door>) {
-        let (mut router, cache) = std::os::unix::net::UnixStream::pair().unwrap();
-        cache.set_nonblocking(true).unwrap();
-        let mut full = &cache;
-        while full.write(&[0; 64]).is_ok() {}
-        router.write_all(said).unwrap();
-        let transport = Transport::Plain(Socket::Unix(UnixStream::from_std(cache).unwrap()));
-        let door = Door::new(Limits { connections_max: 1, ..Limits::default() });
-        let guest = door.enter(Instant::now(), None, 1).unwrap();
-        let history = HistoryLimits::default();
-        let mut history = History::new(history, SessionIds::new(1), Timing::default(), Serial(1));
-        let view = Arc::new(history.view(0));
-        let (clock, terms) = (Clock::start(), Arc::new(Terms::default()));
-        let session = ServerSession::new(clock.now(), ServerPolicy::default(), Arc::clone(&view));
-        let (publish, published) = watch::channel(Published { view, stop: None, terms: Arc::clone(&terms) });
-        // As long as the process: that nobody publishes any more is a stop.
-        std::mem::forget(publish);
-        let wants = mpsc::channel(1).0;
-        let lines = Lines { clock, published, wants, stall_max: Duration::from_secs(60), terms, address: None, guest };
-        (transport, session, lines, router, door)
-    }
-
-    /// Time stands still while anything is to be done, so a spin is a test that does not end.
-    #[tokio::test(start_paused = true)]
-    async fn who_is_told_to_go_and_takes_nothing_is_cut_off_without_a_spin() {
-        let (transport, session, lines, _router, door) = stuffed(&[5, 2, 0, 0, 0, 0, 0, 8]);
-        let knock = tokio::spawn(async move { door.room(1, || {}).await });
-        let mut over = None;
-        drive(transport, session, lines, |_| {}, |end, guest| over = Some((end, guest))).await;
-        let (end, guest) = over.expect("its end is told");
-        assert!(matches!(end, End::Aborted), "{end:?}");
-        drop(guest);
-        knock.await.unwrap();
-    }
-
-    /// An idle plain connection is little else than this future, and shall take less than 2 KB in all.
-    #[tokio::test]
-    async fn the_future_of_a_connection_is_small() {
-        let (transport, session, lines, _router, _door) = stuffed(&[]);
-        let octets = size_of_val(&drive(transport, session, lines, |_| {}, |_, _| {}));
-        assert!(octets <= 1_024, "{octets} octets");
-    }
-
-    /// A task that is aborted tells the end before the place is free, and a descriptor is closed before as well.
-    #[tokio::test]
-    async fn a_place_is_free_when_the_end_is_told_however_it_ends() {
-        /// Notes at its end how many are in.
-        struct Told(Arc<Door>, Arc<std::sync::Mutex<Option<u32>>>);
-
-        impl Drop for Told {
-            fn drop(&mut self) {
-                *self.1.lock().unwrap() = Some(self.0.counts().connections);
-            }
-        }
-
-        let (transport, session, lines, _router, door) = stuffed(&[]);
-        let inside = Arc::default();
-        let told = Told(Arc::clone(&door), Arc::clone(&inside));
-        let mut driven = Box::pin(drive(transport, session, lines, |_| {}, move |_, _| drop(told)));
-        assert!(waits(&mut driven).await);
-        drop(driven);
-        assert_eq!(*inside.lock().unwrap(), Some(1));
-        assert_eq!(door.counts().connections, 0);
-    }
-
-    /// Polls once; whether it waits.
-    async fn waits(future: &mut Pin<Box<impl Future<Output = ()>>>) -> bool {
-        poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending())).await
-    }
-}
+mod tests;

@@ -7,15 +7,13 @@
 //! # A cache
 //!
 //! ```no_run
-//! use rtrcast_net::{Cache, CacheOptions, DataSink, Ipv4Beside, Listener};
-//! use rtrcast_proto::{Asn, ImageBuilder, Prefix, RouteOrigin, Version};
+//! use rtrcast_net::{Cache, CacheOptions, Ipv4Beside, Listener};
+//! use rtrcast_proto::{Asn, Prefix, RouteOrigin};
 //! use std::sync::Arc;
 //!
 //! # async fn run(random: u64) -> Result<(), Box<dyn std::error::Error>> {
-//! let mut builder = ImageBuilder::new();
-//! builder.origin(&RouteOrigin::new(Prefix::new("192.0.2.0".parse()?, 24)?, 24, Asn(64496))?);
 //! let cache = Cache::new(CacheOptions::default(), random);
-//! cache.publish(builder.finish(Version::V2, DataSink::new())?);
+//! cache.publish([RouteOrigin::new(Prefix::new("192.0.2.0".parse()?, 24)?, 24, Asn(64496))?])?;
 //! let listener = Listener::bind("127.0.0.1:8282".parse()?, Ipv4Beside::No)?;
 //! cache.serve(vec![listener], Arc::new(())).await;
 //! # Ok(()) }
@@ -51,6 +49,7 @@ mod cache;
 mod clock;
 mod close;
 mod connect;
+mod connection;
 mod dial;
 mod drain;
 mod drive;
@@ -80,9 +79,10 @@ mod unix_socket;
 
 pub use activation::{ACTIVATED_MAX, Activated, ActivatedListener, ActivationError};
 pub use admission::{Counts, DISPLACE_AFTER, Door, Guest, Limits, Lists, Refused, Room};
-pub use cache::{Cache, CacheOptions, STOP_GRACE_MAX};
+pub use cache::{Cache, CacheOptions, PublishError, STOP_GRACE_MAX};
 pub use clock::Clock;
 pub use connect::{Direction, Follower, follow};
+pub use connection::{Answers, Connection, ConnectionStats, QueryKind, ReportCounts, Traffic};
 pub use dial::{CONNECT_MAX, Dialer};
 pub use drain::{DRAIN_MAX, DRAIN_OCTETS_MAX, DRAIN_RESPONSE_OCTETS_MAX};
 pub use drive::LAST_WORDS_MAX;
@@ -92,7 +92,7 @@ pub use memfd::DataSink;
 pub use observe::{End, Observer, Refusal, Trouble};
 pub use peer::{Endpoint, Layer, Peer};
 pub use proxy::ProxyError;
-pub use publish::{Published, Wanted};
+pub use publish::{ImageKeeper, InUse, Prepared, PreparedView, Published, Publisher, PublisherHandle, Wanted};
 pub use sd_notify::{sd_notify, sd_reloading};
 pub use security::{Fresh, Manner, Security};
 pub use service::Service;

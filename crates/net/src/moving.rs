@@ -20,6 +20,11 @@ impl Writing {
         Writing { chunk, done: 0, progress: now }
     }
 
+    /// The PDUs of the whole chunk.
+    pub(crate) fn pdus(&self) -> u32 {
+        self.chunk.pdus()
+    }
+
     /// What is left once so many octets more have been written; none if that is nothing. A transport that buffers has to
     /// be flushed as well: then a write of nothing is left.
     pub(crate) fn further(self, octets: usize, buffers: bool, now: Moment) -> Option<Writing> {
@@ -31,7 +36,7 @@ impl Writing {
 
 /// What the transport did.
 pub(crate) enum Moved {
-    Read,
+    Read(usize),
     Ended,
     Wrote(usize),
     Failed(io::Error),
@@ -63,8 +68,9 @@ pub(crate) fn poll_octets<const OCTETS: usize>(
         match transport.poll_read(context, &mut buffer) {
             Poll::Ready(Ok(())) if buffer.filled().is_empty() => return Poll::Ready(Moved::Ended),
             Poll::Ready(Ok(())) => {
-                receive(buffer.filled());
-                return Poll::Ready(Moved::Read);
+                let octets = buffer.filled();
+                receive(octets);
+                return Poll::Ready(Moved::Read(octets.len()));
             }
             Poll::Ready(Err(error)) => return Poll::Ready(Moved::Failed(error)),
             Poll::Pending => {}

@@ -1,15 +1,17 @@
 //! Observation of connections: what is told of each, from its acceptance to its end.
 
 use crate::admission::Refused;
+use crate::connection::Connection;
 use crate::peer::{Endpoint, Peer};
 use crate::proxy::ProxyError;
 #[cfg(feature = "ssh")]
 use crate::ssh;
 #[cfg(feature = "tls")]
 use crate::tls;
-use rtrcast_proto::Event;
+use rtrcast_proto::ServerEvent;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 /// What keeps connections from being accepted.
 #[derive(Debug)]
@@ -116,19 +118,19 @@ pub trait Observer: Send + Sync + 'static {
     /// A connection was ended before RTR began: nothing else is told of it.
     fn refused(&self, peer: &Peer, why: &Refusal);
     /// A connection is there, its handshake done.
-    fn connected(&self, peer: &Peer);
-    /// Something happened on it.
-    fn event(&self, peer: &Peer, event: &Event);
+    fn connected(&self, connection: &Arc<Connection>);
+    /// Something happened on it, which its [`stats`](Connection::stats) have already.
+    fn event(&self, connection: &Connection, event: &ServerEvent);
     /// It is over.
-    fn ended(&self, peer: &Peer, end: &End);
+    fn ended(&self, connection: &Connection, end: &End);
     /// Connections can't be accepted, or can again.
     fn trouble(&self, trouble: &Trouble);
 }
 
 impl Observer for () {
     fn refused(&self, _: &Peer, _: &Refusal) {}
-    fn connected(&self, _: &Peer) {}
-    fn event(&self, _: &Peer, _: &Event) {}
-    fn ended(&self, _: &Peer, _: &End) {}
+    fn connected(&self, _: &Arc<Connection>) {}
+    fn event(&self, _: &Connection, _: &ServerEvent) {}
+    fn ended(&self, _: &Connection, _: &End) {}
     fn trouble(&self, _: &Trouble) {}
 }

@@ -2,6 +2,7 @@
 
 use crate::admission::{Door, Guest};
 use crate::clock::Clock;
+use crate::connection::Connection;
 use crate::drive::{Lines, drive};
 use crate::observe::{End, Observer, Refusal};
 use crate::peer::{Endpoint, Peer};
@@ -72,7 +73,7 @@ impl Service {
         let is_proxied = manner.is_proxied(&knock.peer.remote);
         let Knock { socket, peer } = knock;
         let terms = Arc::clone(&self.published.borrow().terms);
-        let mut connection = Connection { service: Arc::clone(self), peer, guest, terms };
+        let mut connection = Admitted { service: Arc::clone(self), peer, guest, terms };
         if let (Security::None, false) = (&manner.security, is_proxied) {
             tokio::spawn(connection.session(Transport::Plain(socket)));
             return;
@@ -108,18 +109,18 @@ impl Knock {
     }
 }
 
-/// A connection that is in.
-struct Connection {
+/// A connection that is in, before its session.
+struct Admitted {
     service: Arc<Service>,
     peer: Peer,
     guest: Guest,
     terms: Arc<Terms>,
 }
 
-impl Connection {
+impl Admitted {
     /// RTR over it, to its end. See [`drive`] for why it is no `async` function.
     fn session(self, transport: Transport) -> impl Future<Output = ()> + Send + use<> {
-        let Connection { service, peer, guest, terms } = self;
+        let Admitted { service, peer, guest, terms } = self;
         let mut published = service.published.clone();
         let Published { view, stop, terms: newest } = published.borrow_and_update().clone();
         let (now, address) = (service.clock.now(), peer.remote.ip());
@@ -131,15 +132,16 @@ impl Connection {
             session.dismiss(now, Dismissal::NotAdmitted);
         }
         let (clock, wants, stall_max) = (service.clock, service.wants.clone(), terms.stall_max);
-        let lines = Lines { clock, published, wants, stall_max, terms: newest, address, guest };
-        let (observer, peer) = (Arc::clone(&service.observer), Arc::new(peer));
-        observer.connected(&peer);
-        let watched = Watched { observer: Arc::clone(&observer), peer: Arc::clone(&peer), end: None };
+        let (observer, connection) = (Arc::clone(&service.observer), Arc::new(Connection::new(peer, now)));
+        observer.connected(&connection);
+        let watched = Watched { observer: Arc::clone(&observer), connection: Arc::clone(&connection), end: None };
+        let terms = newest;
+        let lines = Lines { clock, published, wants, stall_max, terms, address, guest, connection, observer };
         let over = move |end, guest| {
             watched.over(end);
             drop(guest);
         };
-        drive(transport, session, lines, move |event| observer.event(&peer, &event), over)
+        drive(transport, session, lines, over)
     }
 
     /// All that comes before RTR, within its time; nothing if the cache stops meanwhile.
@@ -226,7 +228,7 @@ async fn secure(
 /// Tells the end of a connection, even if its task panics.
 struct Watched {
     observer: Arc<dyn Observer>,
-    peer: Arc<Peer>,
+    connection: Arc<Connection>,
     end: Option<End>,
 }
 
@@ -239,6 +241,6 @@ impl Watched {
 impl Drop for Watched {
     fn drop(&mut self) {
         let end = self.end.take().unwrap_or_else(|| End::Lost(io::Error::other("the session's task failed")));
-        self.observer.ended(&self.peer, &end);
+        self.observer.ended(&self.connection, &end);
     }
 }

@@ -9,8 +9,8 @@ mod cache;
 #[path = "../examples/router.rs"]
 mod router;
 
-use rtrcast_net::{Cache, CacheOptions, DataSink, Ipv4Beside, Listener};
-use rtrcast_proto::{Asn, ImageBuilder, Stop, Version};
+use rtrcast_net::{Cache, CacheOptions, Ipv4Beside, Listener};
+use rtrcast_proto::{Asn, Aspa, Stop};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -35,7 +35,7 @@ async fn the_router_of_the_examples_follows_the_cache_of_the_examples() {
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), Ipv4Beside::No).unwrap();
     let url = format!("tcp://{}", listener.local());
     let served = Arc::new(Cache::new(CacheOptions::default(), 0x0000_0007_0000_1234));
-    served.publish(cache::data().unwrap());
+    cache::publish(&served).unwrap();
     let serving = tokio::spawn({
         let served = Arc::clone(&served);
         async move { served.serve(vec![listener], Arc::new(())).await }
@@ -48,9 +48,7 @@ async fn the_router_of_the_examples_follows_the_cache_of_the_examples() {
     printed.expect(&first).await;
     printed.expect(&["= serial 7: 3 records"]).await;
     // What changes is sent at once, since the router has not been notified for a minute.
-    let mut builder = ImageBuilder::new();
-    builder.aspa(Asn(64496), [Asn(64500)]).unwrap();
-    served.publish(builder.finish(Version::V2, DataSink::new()).unwrap());
+    served.publish([Aspa::new(Asn(64496), &[64500_u32.to_be_bytes()]).unwrap()]).unwrap();
     let change = ["- 192.0.2.0/24-24 AS64496", "- 2001:db8::/32-48 AS64497", "- AS64496 with 2 providers"];
     printed.expect(&change).await;
     printed.expect(&["+ AS64496 with 1 provider", "= serial 8: 1 records"]).await;

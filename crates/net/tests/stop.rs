@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests that fails should fail the test")]
 
-use rtrcast_net::{Cache, CacheOptions, DataSink, Ipv4Beside, Listener};
-use rtrcast_proto::{Asn, Image, ImageBuilder, Prefix, RouteOrigin, Stop, Version, wire};
+use rtrcast_net::{Cache, CacheOptions, Ipv4Beside, Listener};
+use rtrcast_proto::{Asn, Prefix, RouteOrigin, Stop, wire};
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, SocketAddr, TcpStream};
 use std::sync::mpsc::channel;
@@ -22,7 +22,7 @@ fn routers_read_code_13_though_the_program_ends_at_once() {
     let listener = runtime.block_on(async { Listener::bind("127.0.0.1:0".parse().unwrap(), Ipv4Beside::No).unwrap() });
     let address = listener.local().address().unwrap();
     let cache = Arc::new(Cache::new(CacheOptions::default(), 7));
-    cache.publish(large());
+    cache.publish(large()).unwrap();
     let (answered, all_answered) = channel();
     let is_stopped = Arc::new(Barrier::new(ROUTERS + 1));
     let router = || {
@@ -56,13 +56,11 @@ fn routers_read_code_13_though_the_program_ends_at_once() {
 }
 
 /// More than the system takes off the cache's hands while nobody reads.
-fn large() -> Image {
-    let mut builder = ImageBuilder::new();
-    for n in 0..300_000_u128 {
+fn large() -> impl Iterator<Item = RouteOrigin> {
+    (0..300_000_u128).map(|n| {
         let prefix = Prefix::new(Ipv6Addr::from_bits(n << 80).into(), 48).unwrap();
-        builder.origin(&RouteOrigin::new(prefix, 48, Asn(64496)).unwrap());
-    }
-    builder.finish(Version::V2, DataSink::new()).unwrap()
+        RouteOrigin::new(prefix, 48, Asn(64496)).unwrap()
+    })
 }
 
 /// A router whose answer has begun.

@@ -11,14 +11,14 @@ use alloc::vec::Vec;
 #[derive(Debug, Default)]
 pub(crate) struct Unsorted {
     octets: Vec<u8>,
-    /// Where the last record begins.
+    /// Start of the last record.
     last: usize,
-    /// Whether some record does not come behind the one before it.
+    /// True if some record does not follow the one before it in the order of an image.
     disordered: bool,
 }
 
 impl Unsorted {
-    /// Appends what `write` writes, one record; and says how many octets it has.
+    /// Appends one record, which `write` writes, and returns its octets.
     pub(crate) fn push(&mut self, section: Section, write: impl FnOnce(&mut Vec<u8>)) -> usize {
         let start = self.octets.len();
         write(&mut self.octets);
@@ -55,7 +55,7 @@ impl Unsorted {
     }
 }
 
-/// Builds an [`Image`] from payload that comes in any order and as often as it likes.
+/// Builds an [`Image`] from payload in any order, with duplicates.
 ///
 /// ```
 /// use rtrcast_proto::*;

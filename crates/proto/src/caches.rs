@@ -1,7 +1,7 @@
-//! The router's side of several caches: whose data count, and whom to be connected to (RFC 8210 section 10).
+//! The router's side of several caches: whose data are in effect, and which caches to connect to (RFC 8210 section 10).
 //!
-//! A value beside the sessions. It is told what becomes of each cache and its data; it knows no connections, no time
-//! and no serials. The union that it makes is in `union.rs`.
+//! A value beside the sessions. Its inputs are the state and the data of each cache; it has no connections, no time and
+//! no serials. The union that it makes is in `union.rs`.
 
 use crate::image::{Image, ImageSink, ImageWriter, Section};
 use crate::union::Union;
@@ -11,7 +11,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// How much a cache is preferred: the lower, the more (RFC 8210 section 10). It says what is near, not what is trusted.
+/// Preference of a cache: a lower value is preferred (RFC 8210 section 10). It orders caches by distance, not by trust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Preference(pub u8);
 
@@ -25,20 +25,21 @@ impl fmt::Display for CacheId {
     }
 }
 
-/// The caches of a router, the data of each, and whose data count (RFC 8210 and 8210bis, section 10).
+/// The caches of a router, the data of each, and whose data are in effect (RFC 8210 and 8210bis, section 10).
 ///
 /// A cache is *synchronised* from an End of Data until its connection is lost. What it sent then stays as a *reserve*,
 /// until it is flushed.
 ///
-/// 1. The synchronised caches of the most preferred group count, a group being all caches of one [`Preference`]. So a
-///    more preferred cache takes over as soon as it is synchronised, and a lost one gives way to any that is.
-/// 2. While no cache is synchronised, those stay that counted last, until they are flushed.
-/// 3. If nothing of them is left, the most preferred group counts that has a reserve.
-/// 4. What is flushed never counts, even if nothing else is there: expired data must not be used (section 6).
+/// 1. The synchronised caches of the most preferred group are in effect, a group being all caches of one
+///    [`Preference`]. So a more preferred cache takes over as soon as it is synchronised, and a lost one is replaced by
+///    any that is.
+/// 2. While no cache is synchronised, those stay in effect that were so last, until they are flushed.
+/// 3. If nothing of them is left, the most preferred group that has a reserve is in effect.
+/// 4. Flushed data are never in effect, even if there are no others: expired data must not be used (section 6).
 ///
-/// What is said of an id that was removed changes nothing: a session may end later than its cache. The inputs return
-/// whether the [`union`](Caches::union) is to be made again. Cloning shares the data, so that a clone can make the
-/// union on another thread.
+/// Inputs for an id that was removed change nothing: a session may end later than its cache. The inputs return whether
+/// the [`union`](Caches::union) has to be made again. Cloning shares the data, so that a clone can make the union on
+/// another thread.
 ///
 /// # Example: two caches
 ///
@@ -66,7 +67,7 @@ impl fmt::Display for CacheId {
 /// assert!(caches.effective().eq([near]));
 /// assert!(caches.wanted().eq([near]));
 ///
-/// // A user who ends the far one's session flushes it, since nobody will say when its data expire.
+/// // Who ends the far one's session has to flush it, since its data would never expire.
 /// caches.flushed(far);
 ///
 /// // The near one is lost: what it sent stays, and both are wanted.
@@ -79,26 +80,26 @@ impl fmt::Display for CacheId {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Caches {
-    caches: BTreeMap<CacheId, Cache>,
+    caches: BTreeMap<CacheId, CacheEntry>,
     next_id: u32,
-    /// Whose data count; each of them has data.
+    /// Caches whose data are in effect; each of them has data.
     effective: Vec<CacheId>,
 }
 
 #[derive(Clone, Debug)]
-struct Cache {
+struct CacheEntry {
     preference: Preference,
-    data: Data,
+    data: CacheData,
 }
 
-/// What is held of a cache. [R-MUL-02]
+/// Data of a cache. [R-MUL-02]
 #[derive(Clone, Debug)]
-enum Data {
+enum CacheData {
     /// Nothing yet, or nothing any more.
     None,
-    /// Its set as of the last End of Data, and the connection is well.
+    /// Its set as of the last End of Data; it is connected.
     Synchronised(Image),
-    /// The same, and the connection is lost.
+    /// The same; the connection is lost.
     Reserve(Image),
 }
 
@@ -112,11 +113,11 @@ impl Caches {
     pub fn add(&mut self, preference: Preference) -> CacheId {
         let id = CacheId(self.next_id);
         self.next_id = self.next_id.checked_add(1).expect("nobody adds four thousand million caches");
-        self.caches.insert(id, Cache { preference, data: Data::None });
+        self.caches.insert(id, CacheEntry { preference, data: CacheData::None });
         id
     }
 
-    /// The cache is not to be used any more: it goes, and its data with it. True if the union changes.
+    /// Removes the cache and its data. True if the union changes.
     pub fn remove(&mut self, id: CacheId) -> bool {
         self.caches.remove(&id);
         self.settle()
@@ -127,32 +128,32 @@ impl Caches {
     pub fn synchronised(&mut self, id: CacheId, image: Image) -> bool {
         let Some(cache) = self.caches.get_mut(&id) else { return false };
         let same = cache.data.image().is_some_and(|had| Arc::ptr_eq(had.shared(), image.shared()));
-        cache.data = Data::Synchronised(image); // [R-MUL-02]
+        cache.data = CacheData::Synchronised(image); // [R-MUL-02]
         let others = self.settle();
         others || (!same && self.effective.contains(&id))
     }
 
-    /// The connection is lost, could not be had, or the cache has No Data (error code 2): what it sent becomes a
-    /// reserve. True if the union changes.
+    /// The connection is lost, could not be established, or the cache has No Data (error code 2): what it sent becomes
+    /// a reserve. True if the union changes.
     ///
-    /// A Cache Reset need not be told: more preferred caches, which a router should try then (RFC 8210 section 8.3),
-    /// are [`wanted`](Caches::wanted) all the time, and the next End of Data replaces the set. Who wants to bridge a
-    /// short break tells of it later.
+    /// A Cache Reset is no input: more preferred caches, which a router should try then (RFC 8210 section 8.3), are
+    /// [`wanted`](Caches::wanted) all the time, and the next End of Data replaces the set. A caller that tolerates
+    /// short interruptions calls this later.
     pub fn lost(&mut self, id: CacheId) -> bool {
         if let Some(cache) = self.caches.get_mut(&id) {
-            cache.data = match core::mem::replace(&mut cache.data, Data::None) {
-                Data::None => Data::None,
-                Data::Synchronised(image) | Data::Reserve(image) => Data::Reserve(image), // [R-MUL-04]
+            cache.data = match core::mem::replace(&mut cache.data, CacheData::None) {
+                CacheData::None => CacheData::None,
+                CacheData::Synchronised(image) | CacheData::Reserve(image) => CacheData::Reserve(image), // [R-MUL-04]
             };
         }
         self.settle()
     }
 
-    /// The cache's data have expired, or an error says that they are worth nothing (RFC 8210 sections 6 and 12): they
-    /// go, whoever else has data. True if the union changes.
+    /// The cache's data have expired, or an error makes them unusable (RFC 8210 sections 6 and 12): they are dropped,
+    /// whether or not others have data. True if the union changes.
     pub fn flushed(&mut self, id: CacheId) -> bool {
         if let Some(cache) = self.caches.get_mut(&id) {
-            cache.data = Data::None; // [R-ERR-01]
+            cache.data = CacheData::None; // [R-ERR-01]
         }
         self.settle()
     }
@@ -160,11 +161,11 @@ impl Caches {
     /// The caches that should have a connection now, the most preferred first: the most preferred group, and each
     /// further one while no cache of the groups before it is synchronised (RFC 8210 sections 8.3, 8.4 and 10).
     ///
-    /// Connections to others may be ended. What such a cache sent is a reserve if it is told as [`lost`](Caches::lost)
-    /// and its session goes on to watch its Expire; if there is no session any more, it must be
-    /// [`flushed`](Caches::flushed).
+    /// Connections to others may be ended. Data of such a cache are a reserve if [`lost`](Caches::lost) is called and
+    /// its session keeps checking their Expire; if there is no session any more, [`flushed`](Caches::flushed) must be
+    /// called.
     pub fn wanted(&self) -> impl Iterator<Item = CacheId> + use<> {
-        let last = self.most_preferred(Data::is_synchronised);
+        let last = self.most_preferred(CacheData::is_synchronised);
         let mut wanted: Vec<(Preference, CacheId)> = self
             .caches
             .iter()
@@ -175,19 +176,19 @@ impl Caches {
         wanted.into_iter().map(|(_, id)| id)
     }
 
-    /// The caches whose data count now, in the order in which they were added. None: there are no data, which is not
-    /// the same as data with nothing in them.
+    /// Returns the caches whose data are in effect, in the order in which they were added. None means that there are no
+    /// data, which differs from an empty data set.
     pub fn effective(&self) -> impl Iterator<Item = CacheId> {
         self.effective.iter().copied()
     }
 
-    /// What is held of a cache, whether it counts or not.
+    /// Returns the data of a cache, whether they are in effect or not.
     pub fn image(&self, id: CacheId) -> Option<&Image> {
         self.caches.get(&id)?.data.image()
     }
 
-    /// The data that count as one set: each record that any effective cache has, and one ASPA a customer with the
-    /// providers of all. Whose a record is does not show (RFC 8210 section 10).
+    /// Returns the data in effect as one set: each record that any effective cache has, and one ASPA a customer with
+    /// the providers of all. The origin of a record is not kept (RFC 8210 section 10).
     ///
     /// The image of a single effective cache is not copied if it has this version; the sink is not used then. If no
     /// cache is effective, the set is empty.
@@ -206,9 +207,9 @@ impl Caches {
         Ok(Union { image: writer.finish()?, left_out })
     }
 
-    /// Finds out anew who counts, by the rules above; says whether they are others.
+    /// Decides which caches are in effect, by the rules above; returns whether that changed.
     fn settle(&mut self) -> bool {
-        let mut effective = self.group(Data::is_synchronised); // [R-MUL-01]
+        let mut effective = self.group(CacheData::is_synchronised); // [R-MUL-01]
         if effective.is_empty() {
             effective = self.effective().filter(|id| self.image(*id).is_some()).collect(); // [R-MUL-04]
         }
@@ -220,8 +221,8 @@ impl Caches {
         others
     }
 
-    /// Of the caches whose data are like this, the most preferred.
-    fn group(&self, like_this: impl Fn(&Data) -> bool) -> Vec<CacheId> {
+    /// Returns the most preferred caches whose data match.
+    fn group(&self, like_this: impl Fn(&CacheData) -> bool) -> Vec<CacheId> {
         let best = self.most_preferred(&like_this);
         self.caches
             .iter()
@@ -230,23 +231,23 @@ impl Caches {
             .collect()
     }
 
-    fn most_preferred(&self, like_this: impl Fn(&Data) -> bool) -> Option<Preference> {
+    fn most_preferred(&self, like_this: impl Fn(&CacheData) -> bool) -> Option<Preference> {
         self.caches.values().filter(|cache| like_this(&cache.data)).map(|cache| cache.preference).min()
     }
 }
 
-impl Data {
+impl CacheData {
     fn is_synchronised(&self) -> bool {
         match self {
-            Data::Synchronised(_) => true,
-            Data::None | Data::Reserve(_) => false,
+            CacheData::Synchronised(_) => true,
+            CacheData::None | CacheData::Reserve(_) => false,
         }
     }
 
     fn image(&self) -> Option<&Image> {
         match self {
-            Data::None => None,
-            Data::Synchronised(image) | Data::Reserve(image) => Some(image),
+            CacheData::None => None,
+            CacheData::Synchronised(image) | CacheData::Reserve(image) => Some(image),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! What differs between two data sets, and the answer to a Serial Query that it becomes.
+//! The difference between two data sets, and the answer to a Serial Query that is made of it.
 //!
-//! A delta is two sets of records: those only in the older data set and those only in the newer one. An ASPA counts
-//! with its providers, so that a customer whose list changed stands in both. Set algebra then gives what RFC 8210
-//! section 5.3 asks for: a fold of deltas mentions nothing that cancelled out, ASPAs included. [C-DEL-01]
+//! A delta is two sets of records: those only in the older data set and those only in the newer one. An ASPA includes
+//! its providers, so that a customer whose list changed is in both. Set algebra then gives what RFC 8210 section 5.3
+//! demands: a fold of deltas mentions nothing that cancelled out, ASPAs included. [C-DEL-01]
 
 use crate::image::{Image, ImageSink, ImageWriter, Layout, Records, Section};
 use crate::payload::{Action, Asn};
@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::iter::Peekable;
 
-/// So many records behind a difference have to be alike before more are expected to be: changes often lie close together.
+/// Equal records after a difference before blocks are compared again: changes often lie close together.
 const ALIKE_MIN: usize = 8;
 
 /// Records in the order of an image, on the heap.
@@ -50,7 +50,7 @@ pub struct Delta {
 
 /// The change that one serial made.
 #[derive(Debug)]
-pub(crate) struct Step {
+pub(crate) struct SerialDelta {
     /// The serial before it.
     pub(crate) from: Serial,
     pub(crate) delta: Arc<Delta>,
@@ -69,7 +69,7 @@ pub enum ApplyError<E> {
 }
 
 impl Delta {
-    /// What has to change in `old` to give `new`, by one pass over both. Their versions need not be equal.
+    /// Returns the changes from `old` to `new`, by one pass over both. Their versions need not be equal.
     pub fn between(old: &Image, new: &Image) -> Delta {
         let mut delta = Delta::default();
         if Arc::ptr_eq(old.shared(), new.shared()) {
@@ -138,7 +138,7 @@ impl Delta {
             // Stable: the changes of one record stay in the order in which they happened.
             changes.sort_by(|(a, _), (b, _)| section.announcement_order(a, b));
             for same in changes.chunk_by(|(a, _), (b, _)| section.announcement_order(a, b) == Ordering::Equal) {
-                // Announcing and withdrawing alternate, so the first and the last say what was and what is.
+                // Announcing and withdrawing alternate, so the first and the last give the state before and after.
                 match same {
                     [(record, Action::Announce), .., (_, Action::Announce)] | [(record, Action::Announce)] => {
                         folded.added.push(section, record);
@@ -160,15 +160,15 @@ impl Delta {
             let mut kept: Vec<&[u8]> = Vec::new();
             let mut error = None;
             merge(section, old.records(section), self.removed.records(section), |side, record| match side {
-                Side::Left => kept.push(record),
-                Side::Right => error = Some(ApplyError::UnknownRecord(section)),
-                Side::Both => {}
+                MergeSide::Left => kept.push(record),
+                MergeSide::Right => error = Some(ApplyError::UnknownRecord(section)),
+                MergeSide::Both => {}
             });
             let mut written = Ok(());
             merge(section, kept.into_iter(), self.added.records(section), |side, record| match side {
-                Side::Both => error = Some(ApplyError::DuplicateRecord(section)),
-                Side::Left | Side::Right if written.is_ok() => written = writer.push(section, record),
-                Side::Left | Side::Right => {}
+                MergeSide::Both => error = Some(ApplyError::DuplicateRecord(section)),
+                MergeSide::Left | MergeSide::Right if written.is_ok() => written = writer.push(section, record),
+                MergeSide::Left | MergeSide::Right => {}
             });
             if let Some(error) = error {
                 return Err(error);
@@ -178,22 +178,22 @@ impl Delta {
         writer.finish().map_err(ApplyError::Sink)
     }
 
-    /// Whether the two data sets are the same.
+    /// Returns whether the two data sets are the same.
     pub fn is_empty(&self) -> bool {
         self.removed.octets.is_empty() && self.added.octets.is_empty()
     }
 
-    /// Whether anything in a section differs.
+    /// Returns whether anything in a section differs.
     pub fn touches(&self, section: Section) -> bool {
         self.announced(section) + self.removed.layout.count(section) > 0
     }
 
-    /// How many records of a section are new (a customer with a new provider list is one).
+    /// Returns how many records of a section are new (a customer with a new provider list is one).
     pub fn announced(&self, section: Section) -> usize {
         self.added.layout.count(section)
     }
 
-    /// How many records of a section are gone; a replaced ASPA is not.
+    /// Returns how many records of a section are gone; a replaced ASPA is not.
     pub fn withdrawn(&self, section: Section) -> usize {
         match section {
             Section::Ipv4Prefix | Section::Ipv6Prefix | Section::RouterKey => self.removed.layout.count(section),
@@ -258,7 +258,7 @@ fn reversed<const OCTETS: usize>(records: &[u8], version: Version, out: &mut Vec
     }
 }
 
-/// Which of two records comes first; none if there are none any more.
+/// Compares the next records of two runs; none if both have ended.
 fn order_of(section: Section, a: Option<&[u8]>, b: Option<&[u8]>) -> Option<Ordering> {
     match (a, b) {
         (None, None) => None,
@@ -270,19 +270,19 @@ fn order_of(section: Section, a: Option<&[u8]>, b: Option<&[u8]>) -> Option<Orde
     }
 }
 
-/// Which of two sets has a record.
-enum Side {
+/// Sets of two that have a record.
+enum MergeSide {
     Left,
     Right,
     Both,
 }
 
-/// Walks two sorted runs of records together and names each record once.
+/// Merges two sorted runs of records, visiting each record once.
 fn merge<'a>(
     section: Section,
     left: impl Iterator<Item = &'a [u8]>,
     right: impl Iterator<Item = &'a [u8]>,
-    mut visit: impl FnMut(Side, &'a [u8]),
+    mut visit: impl FnMut(MergeSide, &'a [u8]),
 ) {
     let (mut left, mut right): (Peekable<_>, Peekable<_>) = (left.peekable(), right.peekable());
     loop {
@@ -290,13 +290,13 @@ fn merge<'a>(
         if order.is_le()
             && let Some(record) = left.next()
         {
-            visit(if order.is_eq() { Side::Both } else { Side::Left }, record);
+            visit(if order.is_eq() { MergeSide::Both } else { MergeSide::Left }, record);
         }
         if order.is_ge()
             && let Some(record) = right.next()
             && order.is_gt()
         {
-            visit(Side::Right, record);
+            visit(MergeSide::Right, record);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The line of data sets: it alone advances the serial, and it keeps the deltas that answer Serial Queries.
+//! The sequence of data sets: it alone advances the serial, and it keeps the deltas that answer Serial Queries.
 
-use crate::delta::{Delta, Step};
+use crate::delta::{Delta, SerialDelta};
 use crate::image::{Image, Section};
 use crate::limits::{HISTORY_DELTAS_MAX, HISTORY_OCTETS_MAX};
 use crate::profile::SessionIds;
@@ -11,7 +11,7 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// What a publication did.
+/// Result of a publication.
 #[derive(Debug)]
 pub enum Publication {
     /// The first data set.
@@ -22,7 +22,7 @@ pub enum Publication {
     Changed(Arc<Delta>),
 }
 
-/// How many deltas, and how many octets of them, are kept.
+/// Limits of the deltas that are kept.
 #[derive(Clone, Copy, Debug)]
 pub struct HistoryLimits {
     /// The most deltas.
@@ -45,7 +45,7 @@ pub struct History {
     timing: Timing,
     serial: Serial,
     current: Option<Image>,
-    steps: VecDeque<Arc<Step>>,
+    steps: VecDeque<Arc<SerialDelta>>,
     octets: usize,
     changed: [Option<Serial>; 4],
     generation: u64,
@@ -55,7 +55,7 @@ pub struct History {
 
 impl History {
     /// A history with no data set yet. `first` is the serial of the first one; it should be random, so that a router
-    /// that knows an older cache's serial is not told that nothing changed. Zero becomes 1. [C-SID-02]
+    /// that holds the serial of an earlier run does not get an empty delta. Zero becomes 1. [C-SID-02]
     pub fn new(limits: HistoryLimits, sessions: SessionIds, timing: Timing, first: Serial) -> History {
         History {
             limits,
@@ -82,23 +82,23 @@ impl History {
         self.current.as_ref()
     }
 
-    /// Sets what routers are told of when to ask again. It counts from the next view on.
+    /// Sets the timers of End of Data, from the next view on.
     pub fn set_timing(&mut self, timing: Timing) {
         self.timing = timing;
     }
 
-    /// How many deltas are kept, and how many octets they take.
+    /// Returns how many deltas are kept, and how many octets they take.
     pub fn retained(&self) -> (usize, usize) {
         (self.steps.len(), self.octets)
     }
 
-    /// Serves nothing until the next publication, since all data are too old. The line of serials goes on from the current
-    /// data set, if there is one.
+    /// Serves nothing until the next publication, since all data are too old. Serials continue from the current data
+    /// set, if there is one.
     pub fn withhold(&mut self) {
         self.is_withheld = true;
     }
 
-    /// Whether nothing is served, since all data are too old.
+    /// Returns whether nothing is served, since all data are too old.
     pub fn is_withheld(&self) -> bool {
         self.is_withheld
     }
@@ -139,7 +139,7 @@ impl History {
     fn remember(&mut self, from: Serial, delta: Delta) -> Arc<Delta> {
         self.octets += delta.octets();
         let delta = Arc::new(delta);
-        self.steps.push_back(Arc::new(Step { from, delta: Arc::clone(&delta) }));
+        self.steps.push_back(Arc::new(SerialDelta { from, delta: Arc::clone(&delta) }));
         while self.steps.len() > self.limits.deltas_max || self.octets > self.limits.octets_max {
             let Some(dropped) = self.steps.pop_front() else { break };
             self.octets -= dropped.delta.octets();
@@ -147,10 +147,10 @@ impl History {
         delta
     }
 
-    /// What sessions see: the current data set, if there is one that is not withheld.
+    /// Returns the view for sessions: the current data set, if there is one that is not withheld.
     ///
-    /// `oldest_readable` is the generation of the oldest image that may still be read: sessions in the middle of an older one
-    /// are cut off.
+    /// `oldest_readable` is the generation of the oldest image that may still be sent: sessions that send an older one
+    /// are closed.
     pub fn view(&mut self, oldest_readable: u64) -> View {
         self.revision += 1;
         let absent = if self.is_withheld { Absent::TooOld } else { Absent::NotYet };

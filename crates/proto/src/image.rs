@@ -15,10 +15,10 @@ use core::convert::Infallible;
 use core::fmt;
 use core::ops::Range;
 
-/// Octets that any number of connections send from. `as_any` lets a transport find out that they lie in a file
-/// that the kernel can send by itself.
+/// Octets that any number of connections send from. `as_any` lets a transport recognise a file that the kernel can send
+/// by itself.
 pub trait Octets: AsRef<[u8]> + Send + Sync {
-    /// The octets as what they really are.
+    /// The octets as their own type.
     fn as_any(&self) -> &dyn Any;
 }
 
@@ -28,9 +28,9 @@ impl Octets for Vec<u8> {
     }
 }
 
-/// Where an [`ImageWriter`] puts its octets. The heap form is `Vec<u8>`.
+/// Destination of an [`ImageWriter`]'s octets. The heap form is `Vec<u8>`.
 pub trait ImageSink {
-    /// What can go wrong.
+    /// Error of writing.
     type Error;
 
     /// Appends octets.
@@ -78,7 +78,7 @@ impl Section {
     /// All sections in order.
     pub const ALL: [Section; 4] = [Section::Ipv4Prefix, Section::Ipv6Prefix, Section::RouterKey, Section::Aspa];
 
-    /// 0 to 3: the place of this section in a table with one row a section.
+    /// Index of this section, 0 to 3, in a table with one row for each.
     pub const fn index(self) -> usize {
         self as usize
     }
@@ -93,7 +93,7 @@ impl Section {
         }
     }
 
-    /// How long the record at the start of the octets is; 0 if there is none.
+    /// Returns the length of the record at the start of the octets; 0 if there is none.
     fn record_octets(self, octets: &[u8]) -> usize {
         match self {
             Section::Ipv4Prefix => 20.min(octets.len()),
@@ -127,8 +127,8 @@ impl Section {
         }
     }
 
-    /// The order of two announcements of this section. Two records are equal exactly if they say the same; their
-    /// versions and flags do not count.
+    /// The order of two announcements of this section. Two records are equal exactly if their payload is; their
+    /// versions and flags are ignored.
     ///
     /// Prefixes descend by address, maximum length, prefix length and AS [C-ORD-03]; router keys ascend by SKI,
     /// length of the key, key and AS [C-ORD-05]; ASPAs ascend by customer [C-ORD-06] (and then, beyond the text, by
@@ -174,7 +174,7 @@ fn router_key_key(record: &[u8]) -> (&[u8], usize, &[u8], &[u8]) {
     (ski, spki.len(), spki, asn)
 }
 
-/// How much is compared at once where two sets are expected to be alike: whole records of either prefix section.
+/// Octets that are compared at once where two sets are expected to be equal: whole records of either prefix section.
 const COMMON_OCTETS: usize = 20 * 32 * 2;
 
 /// The records of one section, in order.
@@ -189,8 +189,8 @@ impl<'a> Records<'a> {
         Records { section, rest: octets }
     }
 
-    /// Passes over records of both with which they begin alike. Some equal ones may be left: those whose version differs,
-    /// the last few, and all whose size varies.
+    /// Skips records that both begin with. Some equal ones may be left: those whose version differs, the last few, and
+    /// all whose size varies.
     pub(crate) fn skip_common(&mut self, other: &mut Records<'a>) {
         if matches!(self.section, Section::RouterKey | Section::Aspa) || self.section != other.section {
             return;
@@ -212,7 +212,7 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
-/// From the end as well: at once for prefixes, whose PDUs have one size, and by a pass over what is left for others.
+/// Also from the end: at once for prefixes, whose PDUs have one size, and by a pass over what is left for others.
 impl<'a> DoubleEndedIterator for Records<'a> {
     fn next_back(&mut self) -> Option<&'a [u8]> {
         let start = match self.section {
@@ -234,7 +234,7 @@ impl<'a> DoubleEndedIterator for Records<'a> {
     }
 }
 
-/// Where the four sections of a run of records end, and how many records each has.
+/// Ends of the four sections of a run of records, and the number of records in each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
     ends: [usize; 4],
@@ -248,12 +248,12 @@ impl Layout {
         start..self.ends[section.index()]
     }
 
-    /// How many records a section has.
+    /// Returns how many records a section has.
     pub fn count(&self, section: Section) -> usize {
         self.counts[section.index()]
     }
 
-    /// How many records there are in all.
+    /// Returns how many records there are in all.
     pub fn records(&self) -> usize {
         self.counts.iter().sum()
     }
@@ -284,12 +284,12 @@ impl Image {
         Image { version, layout: Layout::default(), octets: Arc::new(Vec::new()) }
     }
 
-    /// The version that the records' first octets say.
+    /// The version in the records' first octets.
     pub fn version(&self) -> Version {
         self.version
     }
 
-    /// Where the sections lie, and how many records they have.
+    /// Returns the ranges of the sections, and the number of records in each.
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
@@ -299,7 +299,7 @@ impl Image {
         (*self.octets).as_ref()
     }
 
-    /// The same octets, to be held as long as they are sent from.
+    /// The same octets, shared.
     pub fn shared(&self) -> &Arc<dyn Octets> {
         &self.octets
     }
@@ -337,7 +337,7 @@ impl PartialEq for Image {
     }
 }
 
-/// Octets that are collected before they go to the sink.
+/// Octets that are collected before they are written to the sink.
 const WRITE_OCTETS: usize = 64 * 1024;
 
 /// Builds an [`Image`] from records that come section by section, each in order and without duplicates.

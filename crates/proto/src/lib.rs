@@ -5,15 +5,14 @@
 //! * the codec: [`Pdu`], [`Header`], [`wire::error_report`], and a line of text for each PDU;
 //! * the payload types, whose wrong values cannot be built: [`RouteOrigin`], [`RouterKey`], [`Aspa`];
 //! * the data set as the sorted records that a router is sent, [`Image`], and what differs between two, [`Delta`];
-//! * [`History`], which alone advances the [`Serial`], and [`View`], what sessions see of it;
-//! * [`ServerSession`], the cache's side of one connection, as a plain value that is given octets and a time and says
-//!   what to write, when to wake it, and when to close;
+//! * [`History`], which alone advances the [`Serial`], and [`View`], the immutable value of it that sessions share;
+//! * [`ServerSession`], the cache's side of one connection, as a plain value: octets and times go in, and out come what
+//!   to write, when to call it next, and when to close;
 //! * [`ClientSession`], the router's side of one cache over all connections to it, as a plain value likewise: it
-//!   negotiates the version, applies responses as a whole, keeps the timers, and says when to connect again;
-//! * [`Caches`], the router's side of several caches: whose data count, and their [`Union`].
+//!   negotiates the version, applies responses as a whole, keeps the timers, and decides when to connect again;
+//! * [`Caches`], the router's side of several caches: whose data are in effect, and their [`Union`].
 //!
-//! `rtrcast-net` drives both over real connections; whoever has an event loop of their own can do so with this crate
-//! alone.
+//! `rtrcast-net` drives both over real connections; a program with its own event loop needs this crate alone.
 //!
 //! # A tour: answering a Reset Query by hand
 //!
@@ -38,10 +37,10 @@
 //! let mut sent = Vec::new();
 //! loop {
 //!     match session.next(Moment(0)) {
-//!         Output::Write(chunk) => sent.extend_from_slice(chunk.octets()),
-//!         Output::Event(_) => {}
-//!         Output::Want(_) | Output::Close => unreachable!("the image of version 1 is there"),
-//!         Output::Wait(_) => break,
+//!         ServerOutput::Write(chunk) => sent.extend_from_slice(chunk.octets()),
+//!         ServerOutput::Event(_) => {}
+//!         ServerOutput::Want(_) | ServerOutput::Close => unreachable!("the image of version 1 is there"),
+//!         ServerOutput::Wait(_) => break,
 //!     }
 //! }
 //! let (cache_response, rest) = sent.split_at(8);
@@ -116,8 +115,8 @@ pub mod wire;
 pub use builder::ImageBuilder;
 pub use caches::{CacheId, Caches, Preference};
 pub use client::{
-    Again, Applied, Changes, ClientEvent, ClientOutput, ClientPolicy, ClientSession, ConnectionEnd, Data, FlushReason,
-    Update,
+    Applied, Changes, ClientData, ClientEvent, ClientOutput, ClientPolicy, ClientSession, ConnectionEnd, FlushReason,
+    Reconnect, Update,
 };
 pub use delta::{ApplyError, Delta};
 pub use history::{History, HistoryLimits, Publication};
@@ -130,7 +129,7 @@ pub use profile::{Profile, SessionIds};
 pub use record::Record;
 pub use response::Chunk;
 pub use serial::{Serial, SessionId};
-pub use server::{Answer, CloseReason, Dismissal, Event, Output, ServerPolicy, ServerSession, Stop};
+pub use server::{Answer, CloseReason, Dismissal, ServerEvent, ServerOutput, ServerPolicy, ServerSession, Stop};
 pub use time::{Moment, Timing, TimingError};
 pub use union::Union;
 pub use version::{HEADER_OCTETS, PDU_OCTETS_MAX, PduType, Version, VersionRange};

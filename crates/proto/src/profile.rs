@@ -1,11 +1,11 @@
-//! Profiles: what kinds of payload a router is sent, and the session id under which it is.
+//! Profiles: the payload types that a router is sent, and their session id.
 
 use crate::image::Section;
 use crate::serial::SessionId;
 use crate::version::Version;
 use core::fmt;
 
-/// A version, and whether router keys and ASPAs are among what is sent in it.
+/// A version, and whether router keys and ASPAs are sent in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Profile {
     version: Version,
@@ -14,10 +14,10 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// How many different profiles there are: one of version 0, two of version 1, four of version 2.
+    /// Number of profiles: one of version 0, two of version 1, four of version 2.
     pub const COUNT: usize = 7;
 
-    /// All profiles; the one of index n stands at place n.
+    /// All profiles, by index.
     pub const ALL: [Profile; Profile::COUNT] = [
         Profile::full(Version::V0),
         Profile::full(Version::V1),
@@ -52,7 +52,7 @@ impl Profile {
         self.version
     }
 
-    /// Whether a section is sent.
+    /// Returns whether a section is sent.
     pub const fn has(self, section: Section) -> bool {
         match section {
             Section::Ipv4Prefix | Section::Ipv6Prefix => true,
@@ -66,7 +66,7 @@ impl Profile {
         Section::ALL.into_iter().filter(move |section| self.has(*section))
     }
 
-    /// The place of this profile in a table with one row a profile: below [`Profile::COUNT`].
+    /// Index of this profile in a table with one row for each: below [`Profile::COUNT`].
     pub const fn index(self) -> usize {
         match (self.version, self.router_keys, self.aspas) {
             (Version::V0, _, _) => 0,
@@ -94,13 +94,13 @@ impl fmt::Display for Profile {
     }
 }
 
-/// One session id for each profile, so that an id and a serial name one set of PDUs for ever. [C-SID-03]
+/// One session id for each profile, so that an id and a serial identify one set of PDUs. [C-SID-03]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionIds([SessionId; Profile::COUNT]);
 
 impl SessionIds {
-    /// Ids from `base` on, without 0. The base should be random, so that a cache that restarts without its state
-    /// does not meet routers that know the same id. [C-SID-01]
+    /// Ids from `base` on, without 0. The base should be random, so that a cache that restarts without its state does
+    /// not use an id that routers know. [C-SID-01]
     pub fn new(base: u16) -> SessionIds {
         let mut next = base;
         SessionIds([(); Profile::COUNT].map(|()| {

@@ -1,7 +1,7 @@
-//! What one record of an image says, read from its fixed places.
+//! The payload of one record of an image, read from its fixed fields.
 //!
-//! An image was written from values that can't be wrong, and its section is known, so that a million records need not
-//! pass through the codec, which judges what peers send.
+//! An image was written from valid values, and its section is known, so that a million records need not pass through
+//! the codec, which checks what peers send.
 
 use crate::image::Section;
 use crate::payload::{Asn, Aspa, Prefix, RouteOrigin, RouterKey};
@@ -9,7 +9,7 @@ use crate::version::HEADER_OCTETS;
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What a record of an [`Image`](crate::Image) announces, in any version.
+/// Payload of a record of an [`Image`](crate::Image), in any version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record<'a> {
     /// A VRP of either family.
@@ -47,7 +47,25 @@ impl<'a> Record<'a> {
     }
 }
 
-/// As a person would name it: a key without its octets, an ASPA without its list.
+impl From<RouteOrigin> for Record<'_> {
+    fn from(origin: RouteOrigin) -> Self {
+        Record::Origin(origin)
+    }
+}
+
+impl<'a> From<RouterKey<'a>> for Record<'a> {
+    fn from(key: RouterKey<'a>) -> Self {
+        Record::RouterKey(key)
+    }
+}
+
+impl<'a> From<Aspa<'a>> for Record<'a> {
+    fn from(aspa: Aspa<'a>) -> Self {
+        Record::Aspa(aspa)
+    }
+}
+
+/// A short form: a key without its octets, an ASPA without its list.
 impl fmt::Display for Record<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -81,7 +99,7 @@ mod tests {
     use alloc::vec::Vec;
 
     #[test]
-    fn a_record_says_what_was_written() {
+    fn a_record_has_what_was_written() {
         let vrp = |addr: &str, len| Prefix::new(addr.parse().unwrap(), len).unwrap();
         let v4 = RouteOrigin::new(vrp("192.0.2.0", 24), 26, Asn(64_496)).unwrap();
         let v6 = RouteOrigin::new(vrp("2001:db8::", 32), 48, Asn(u32::MAX)).unwrap();
@@ -104,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn octets_that_are_no_record_say_nothing() {
+    fn octets_that_are_no_record_are_none() {
         for section in Section::ALL {
             for octets in 0..20 {
                 assert_eq!(Record::read(section, &vec![0; octets]), None, "{section:?} {octets}");

@@ -16,14 +16,14 @@ use core::ops::Range;
 /// Octets to be written as they are. A chunk of an image is a range of shared octets, never a copy.
 #[derive(Clone)]
 pub struct Chunk {
-    source: Source,
+    source: ChunkSource,
     /// PDUs in it, all of them whole.
     pdus: u32,
     more: bool,
 }
 
 #[derive(Clone)]
-enum Source {
+enum ChunkSource {
     Shared(Arc<dyn Octets>, Range<usize>),
     Short(Short),
 }
@@ -63,10 +63,10 @@ impl Chunk {
     /// Octets of this many PDUs.
     pub(crate) fn own(octets: Vec<u8>, pdus: usize) -> Chunk {
         let source = match Short::new(&octets) {
-            Some(short) => Source::Short(short),
+            Some(short) => ChunkSource::Short(short),
             None => {
                 let range = 0..octets.len();
-                Source::Shared(Arc::new(octets), range)
+                ChunkSource::Shared(Arc::new(octets), range)
             }
         };
         Chunk { source, pdus: count(pdus), more: false }
@@ -76,19 +76,19 @@ impl Chunk {
         Chunk { more: true, ..self }
     }
 
-    /// What is to be written.
+    /// Returns the octets to be written.
     pub fn octets(&self) -> &[u8] {
         match &self.source {
-            Source::Shared(octets, range) => (**octets).as_ref().get(range.clone()).unwrap_or_default(),
-            Source::Short(short) => short.as_ref(),
+            ChunkSource::Shared(octets, range) => (**octets).as_ref().get(range.clone()).unwrap_or_default(),
+            ChunkSource::Short(short) => short.as_ref(),
         }
     }
 
-    /// Where the octets lie: the whole they are a part of, and which part.
+    /// Returns the shared octets that these are a part of, and the range of that part.
     pub fn source(&self) -> (&dyn Octets, Range<usize>) {
         match &self.source {
-            Source::Shared(octets, range) => (&**octets, range.clone()),
-            Source::Short(short) => (short, 0..usize::from(short.len)),
+            ChunkSource::Shared(octets, range) => (&**octets, range.clone()),
+            ChunkSource::Short(short) => (short, 0..usize::from(short.len)),
         }
     }
 
@@ -97,7 +97,7 @@ impl Chunk {
         self.pdus
     }
 
-    /// Whether the next chunk follows at once, so that a transport may wait for it before it sends a packet.
+    /// Returns whether the next chunk follows at once, so that a transport may wait for it before it sends a packet.
     pub fn more(&self) -> bool {
         self.more
     }
@@ -127,14 +127,14 @@ const END_OF_DATA_OCTETS_MAX: usize = 24;
 
 /// A part of the payload: records of one section, or PDUs of any kind.
 #[derive(Debug)]
-struct Part {
+struct PayloadPart {
     section: Option<Section>,
     range: Range<usize>,
 }
 
-/// What identifies a response: it ends up in End of Data.
+/// Fields of Cache Response and End of Data that identify a response.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Labels {
+pub(crate) struct ResponseLabels {
     pub(crate) profile: Profile,
     pub(crate) session: SessionId,
     pub(crate) serial: Serial,
@@ -143,24 +143,24 @@ pub(crate) struct Labels {
 
 /// The cursor of one response. A slow reader costs this, and the image that it pins.
 pub(crate) struct Response {
-    labels: Labels,
+    labels: ResponseLabels,
     /// The generation of the image that is read, if it is one.
     generation: Option<u64>,
-    /// Where the payload lies, if there is any.
+    /// The payload, if there is any.
     octets: Option<Arc<dyn Octets>>,
-    /// What is still to be sent, last part first.
-    parts: Vec<Part>,
+    /// Parts that are still to be sent, last part first.
+    parts: Vec<PayloadPart>,
     begun: bool,
     ended: bool,
 }
 
 impl Response {
     /// All of an image that the profile has.
-    pub(crate) fn full(labels: Labels, generation: u64, image: &Image) -> Response {
-        let mut parts: Vec<Part> = labels
+    pub(crate) fn full(labels: ResponseLabels, generation: u64, image: &Image) -> Response {
+        let mut parts: Vec<PayloadPart> = labels
             .profile
             .sections()
-            .map(|section| Part { section: Some(section), range: image.layout().range(section) })
+            .map(|section| PayloadPart { section: Some(section), range: image.layout().range(section) })
             .filter(|part| !part.range.is_empty())
             .collect();
         parts.reverse();
@@ -169,18 +169,18 @@ impl Response {
     }
 
     /// The payload PDUs of a delta.
-    pub(crate) fn delta(labels: Labels, octets: Arc<dyn Octets>) -> Response {
+    pub(crate) fn delta(labels: ResponseLabels, octets: Arc<dyn Octets>) -> Response {
         let range = 0..(*octets).as_ref().len();
-        let parts = if range.is_empty() { Vec::new() } else { vec![Part { section: None, range }] };
+        let parts = if range.is_empty() { Vec::new() } else { vec![PayloadPart { section: None, range }] };
         Response { labels, generation: None, octets: Some(octets), parts, begun: false, ended: false }
     }
 
     /// A delta with nothing in it.
-    pub(crate) fn empty(labels: Labels) -> Response {
+    pub(crate) fn empty(labels: ResponseLabels) -> Response {
         Response { labels, generation: None, octets: None, parts: Vec::new(), begun: false, ended: false }
     }
 
-    pub(crate) fn labels(&self) -> Labels {
+    pub(crate) fn labels(&self) -> ResponseLabels {
         self.labels
     }
 
@@ -193,7 +193,7 @@ impl Response {
         if self.ended {
             return None;
         }
-        let Labels { profile, session, .. } = self.labels;
+        let ResponseLabels { profile, session, .. } = self.labels;
         if !self.begun {
             self.begun = true;
             let head = wire::cache_response(profile.version(), session);
@@ -205,7 +205,7 @@ impl Response {
             octets.extend_from_slice(&head);
             let mut pdus = 1;
             if let Some(shared) = &self.octets {
-                for Part { section, range } in self.parts.drain(..).rev() {
+                for PayloadPart { section, range } in self.parts.drain(..).rev() {
                     let payload = (**shared).as_ref().get(range).unwrap_or_default();
                     pdus += records(section, payload, usize::MAX).count;
                     octets.extend_from_slice(payload);
@@ -220,7 +220,7 @@ impl Response {
                 debug_assert!(octets > 0, "a part holds whole records");
                 let range = part.range.start..part.range.start + octets;
                 part.range.start = range.end;
-                let source = Source::Shared(Arc::clone(shared), range);
+                let source = ChunkSource::Shared(Arc::clone(shared), range);
                 if part.range.is_empty() || octets == 0 {
                     self.parts.pop();
                 }
@@ -233,7 +233,7 @@ impl Response {
     /// The last chunk: these octets of so many PDUs, and End of Data.
     fn end(&mut self, mut octets: Vec<u8>, pdus: usize) -> Chunk {
         self.ended = true;
-        let Labels { profile, session, serial, timing } = self.labels;
+        let ResponseLabels { profile, session, serial, timing } = self.labels;
         wire::end_of_data(profile.version(), session, serial, timing, &mut octets);
         Chunk::own(octets, pdus + 1)
     }

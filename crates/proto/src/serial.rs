@@ -10,7 +10,7 @@ use core::fmt;
 pub struct Serial(pub u32);
 
 impl Serial {
-    /// The serial after this one. Zero is skipped, since routers take serial 0 for "I hold nothing". [C-SER-01]
+    /// The serial after this one. Zero is skipped, since routers use serial 0 for holding nothing. [C-SER-01]
     pub const fn next(self) -> Serial {
         match self.0.wrapping_add(1) {
             0 => Serial(1),
@@ -29,7 +29,7 @@ impl Serial {
         }
     }
 
-    /// Whether this serial comes before the other by RFC 1982.
+    /// Returns whether this serial comes before the other by RFC 1982.
     pub fn is_before(self, other: Serial) -> bool {
         self.compare(other) == Some(Ordering::Less)
     }
@@ -41,7 +41,7 @@ impl fmt::Display for Serial {
     }
 }
 
-/// Names the line of data sets that a serial counts in (section 5.1 of RFC 8210).
+/// Identifier of the sequence of data sets that a serial belongs to (section 5.1 of RFC 8210).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SessionId(pub u16);
 

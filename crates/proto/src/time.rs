@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-/// Milliseconds since a start that the caller chose. It only ever measures distances.
+/// Milliseconds since a start that the caller chose. Only differences matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(pub u64);
 
@@ -14,7 +14,7 @@ impl Moment {
     }
 }
 
-/// The timers of End of Data in seconds (RFC 8210 section 6), within the ranges that the text sets. [C-EOD-01]
+/// The timers of End of Data in seconds (RFC 8210 section 6), within the ranges that it sets. [C-EOD-01]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
     refresh: u32,
@@ -39,7 +39,7 @@ impl Timing {
         Ok(Timing { refresh, retry, expire })
     }
 
-    /// The timers nearest to three values in seconds that break the rules: each within its range, and refresh and retry
+    /// The timers nearest to three values in seconds that are invalid: each within its range, and refresh and retry
     /// below expire, beyond which nothing may be kept. [R-SYN-10]
     pub fn nearest(refresh: u32, retry: u32, expire: u32) -> Timing {
         let expire = expire.clamp(600, 172_800);
@@ -70,15 +70,15 @@ impl Default for Timing {
     }
 }
 
-/// Why three values are not a [`Timing`].
+/// Error of three values that are no [`Timing`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TimingError {
     /// A value is outside the range that RFC 8210 section 6 allows.
     Range {
-        /// Which of the three.
+        /// Its name.
         name: &'static str,
-        /// What was given, in seconds.
+        /// The value, in seconds.
         value: u32,
         /// The least that is allowed.
         min: u32,
@@ -89,7 +89,7 @@ pub enum TimingError {
     Expire {
         /// The expire value, in seconds.
         expire: u32,
-        /// Which of the others it is not larger than.
+        /// The name of the other that it is not larger than.
         name: &'static str,
         /// That other's value, in seconds.
         value: u32,

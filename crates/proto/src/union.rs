@@ -1,4 +1,4 @@
-//! The union of sorted runs of records: what any of them has, once.
+//! The union of sorted runs of records.
 //!
 //! A cache joins its sources by it, and a router its caches ([`Caches`](crate::Caches)). Images have one order, so it
 //! is a linear merge; a customer's ASPAs become one, with the providers of all.
@@ -10,19 +10,19 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::iter::Peekable;
 
-/// What several data sets have together.
+/// Union of several data sets.
 #[derive(Clone, Debug)]
 pub struct Union {
-    /// Each record that any of them has.
+    /// All records, each once.
     pub image: Image,
-    /// Customers that are left out because all together give them more than
+    /// Customers that are left out because their ASPAs together have more than
     /// [`ASPA_PROVIDERS_MAX`](crate::ASPA_PROVIDERS_MAX) providers. [C-ASP-06]
     pub left_out: Vec<Asn>,
 }
 
 impl<S: ImageSink> ImageWriter<S> {
-    /// Appends what any of several runs has; each run has records of this section as an image has them, of any
-    /// version. The same record of several runs is one.
+    /// Appends the union of several runs; each run has records of this section in the order of an image, of any
+    /// version. The same record of several runs is written once.
     ///
     /// The ASPAs of a customer become one: the union of the providers, without AS 0 if there is any other (8210bis
     /// sections 5.12 and 10). Returned are the customers that have too many providers then, and so are left out:
@@ -65,7 +65,7 @@ impl<S: ImageSink> ImageWriter<S> {
         {
             found.clear();
             found.extend(runs.iter_mut().filter_map(|run| run.next_if(|record| customer_of(record) == customer)));
-            // Most often all say the same.
+            // Most often all are equal.
             if let [first, others @ ..] = found.as_slice()
                 && others.iter().all(|other| other.get(1..) == first.get(1..))
             {

@@ -1,12 +1,12 @@
 //! Protocol versions, and the table of what differs between them: PDU types and their lengths.
 //!
-//! RFC 6810 is version 0, RFC 8210 version 1, draft-ietf-sidrops-8210bis-27 version 2. The versions differ by the
-//! facts of this file and of [`crate::violation`], so nothing in the crate is generic over a version.
-//! Version 2 is still a draft: when its next revision moves a number, it moves here.
+//! RFC 6810 is version 0, RFC 8210 version 1, draft-ietf-sidrops-8210bis-27 version 2. The versions differ by the facts
+//! in this file and of [`crate::violation`], so nothing in the crate is generic over a version. Version 2 is still a
+//! draft: when its next revision moves a number, it moves here.
 
 use core::fmt;
 
-/// The longest PDU that is sent or accepted, in octets (8210bis section 5.1; the older texts set no limit).
+/// The longest PDU that is sent or accepted, in octets (8210bis section 5.1; the RFCs set no limit).
 pub const PDU_OCTETS_MAX: u32 = 65_535;
 
 /// The octets of the header that all PDUs share.
@@ -37,7 +37,7 @@ impl Version {
         }
     }
 
-    /// The octet that stands first in each PDU of this version.
+    /// The first octet of each PDU of this version.
     pub const fn octet(self) -> u8 {
         match self {
             Version::V0 => 0,
@@ -46,7 +46,7 @@ impl Version {
         }
     }
 
-    /// 0, 1 or 2: the place of this version in a table with one row a version.
+    /// Index of this version, 0, 1 or 2, in a table with one row for each.
     pub const fn index(self) -> usize {
         self.octet() as usize
     }
@@ -93,7 +93,7 @@ impl fmt::Display for VersionRange {
     }
 }
 
-/// The PDU types of the three texts (section 5 of each).
+/// The PDU types of the three specifications (section 5 of each).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PduType {
     /// Cache to router: there are new data.
@@ -114,7 +114,7 @@ pub enum PduType {
     CacheReset,
     /// One BGPsec router key, from version 1.
     RouterKey,
-    /// Either way: something is wrong.
+    /// In both directions: an error.
     ErrorReport,
     /// One ASPA, from version 2.
     Aspa,
@@ -136,7 +136,7 @@ impl PduType {
         PduType::Aspa,
     ];
 
-    /// The octet that stands second in each PDU of this type.
+    /// The second octet of each PDU of this type.
     pub const fn octet(self) -> u8 {
         match self {
             PduType::SerialNotify => 0,
@@ -175,7 +175,7 @@ impl PduType {
         }
     }
 
-    /// Whether a header may give `octets` as the length of a PDU of this type.
+    /// Returns whether a PDU of this type may have a Length of `octets`.
     pub fn allows_length(self, version: Version, octets: u32) -> bool {
         match self {
             PduType::SerialNotify | PduType::SerialQuery => octets == 12,
@@ -189,7 +189,7 @@ impl PduType {
         }
     }
 
-    /// The name that the texts use.
+    /// The name that the specifications use.
     pub const fn name(self) -> &'static str {
         match self {
             PduType::SerialNotify => "Serial Notify",

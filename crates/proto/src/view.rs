@@ -1,8 +1,8 @@
-//! What sessions see of the data: an immutable value that is replaced as a whole, and shared by all.
+//! The data as sessions use them: an immutable value that is replaced as a whole, and shared by all.
 
-use crate::delta::{Delta, Step};
+use crate::delta::{Delta, SerialDelta};
 use crate::image::{Image, ImageSink, Octets, Section};
-use crate::limits::{ANSWERS_OCTETS_MAX, DELTA_OCTETS_ALWAYS};
+use crate::limits::{ANSWERS_OCTETS_MAX, DELTA_ALWAYS_SENT_OCTETS_MAX};
 use crate::profile::{Profile, SessionIds};
 use crate::serial::{Serial, SessionId};
 use crate::time::Timing;
@@ -26,11 +26,11 @@ pub struct View {
 pub enum Absent {
     /// None have been read yet: a query is held for a while, in case they come.
     NotYet,
-    /// Those that there are have become too old: sessions end, and a query gets code 2 at once.
+    /// All data have become too old: sessions end, and a query gets code 2 at once.
     TooOld,
 }
 
-/// Orders the views of one history: first by what the history published, then by what was added to that or left out.
+/// Order of the views of one history: first by what the history published, then by what was added to that or removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Revision {
     pub(crate) published: u64,
@@ -44,22 +44,22 @@ pub(crate) struct Edition {
     pub(crate) generation: u64,
     oldest_readable: u64,
     images: [Option<Image>; 3],
-    steps: Arc<[Arc<Step>]>,
+    steps: Arc<[Arc<SerialDelta>]>,
     changed: [Option<Serial>; 4],
     answers: BTreeMap<(usize, u32), DeltaAnswer>,
 }
 
-/// What a session needs and the view does not have yet. Whoever drives the session makes it off the threads that
-/// serve, and gives the session a view that has it.
+/// Image or answer that a session needs and the view does not have yet. The caller builds it on a thread that may
+/// block, and gives the session a view that has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Want {
     /// The image of a version.
     Image(Version),
     /// The answer to a Serial Query.
     Delta {
-        /// What the router is sent.
+        /// The payload that the router is sent.
         profile: Profile,
-        /// What it holds.
+        /// The serial that it holds.
         since: Serial,
     },
 }
@@ -82,11 +82,11 @@ pub(crate) enum DeltaAnswer {
     TooLarge,
 }
 
-/// What a view can say to a Serial Query.
+/// Answer of a view to a Serial Query.
 pub(crate) enum Lookup {
     /// The router holds the current set.
     Current,
-    /// Here is the answer.
+    /// The answer has been folded.
     Found(DeltaAnswer),
     /// The answer has to be folded first.
     Unfolded,
@@ -100,7 +100,7 @@ impl Edition {
         generation: u64,
         oldest_readable: u64,
         image: Image,
-        steps: Arc<[Arc<Step>]>,
+        steps: Arc<[Arc<SerialDelta>]>,
         changed: [Option<Serial>; 4],
     ) -> Edition {
         let mut images = [None, None, None];
@@ -117,7 +117,7 @@ impl Edition {
         if since == self.serial {
             return Lookup::Current;
         }
-        // Zero is never served, so whoever asks from it holds nothing: OpenBGPD does after code 2.
+        // Zero is never served, so a router that asks from it holds nothing: OpenBGPD does after code 2.
         if since == Serial(0) || !self.steps.iter().any(|step| step.from == since) {
             return Lookup::Unknown;
         }
@@ -137,7 +137,7 @@ impl Edition {
             .flatten()
             .next()
             .map_or(0, |image| profile.sections().map(|section| image.layout().range(section).len()).sum());
-        if payload.len() > DELTA_OCTETS_ALWAYS && payload.len() > whole / 2 {
+        if payload.len() > DELTA_ALWAYS_SENT_OCTETS_MAX && payload.len() > whole / 2 {
             DeltaAnswer::TooLarge
         } else {
             DeltaAnswer::Payload(Arc::new(payload))
@@ -197,7 +197,7 @@ impl View {
         self.edition.as_ref().ok().map(|edition| edition.serial)
     }
 
-    /// Why no data are served, if none are.
+    /// Returns why no data are served, if none are.
     pub fn absent(&self) -> Option<Absent> {
         self.edition.as_ref().err().copied()
     }
@@ -216,22 +216,22 @@ impl View {
         self.edition.as_ref().map_err(|absent| *absent)
     }
 
-    /// Whether images of this generation are too old to be read on.
-    pub(crate) fn cuts_off(&self, generation: u64) -> bool {
+    /// Returns whether sessions that send images of this generation are to be closed.
+    pub(crate) fn is_outdated(&self, generation: u64) -> bool {
         self.edition.as_ref().is_ok_and(|edition| generation < edition.oldest_readable)
     }
 
-    /// Whether anything that the profile sends changed after a serial.
-    pub(crate) fn has_news(&self, profile: Profile, since: Serial) -> bool {
+    /// Returns whether anything that the profile sends changed after a serial.
+    pub fn has_news(&self, profile: Profile, since: Serial) -> bool {
         self.edition.as_ref().is_ok_and(|edition| {
             let changed = |section: Section| edition.changed[section.index()];
             profile.sections().filter_map(changed).any(|serial| since.is_before(serial))
         })
     }
 
-    /// A view that also has what was wanted. It takes as long as a pass over the image, or over the changes: call it
-    /// where waiting is allowed. A want that the data no longer allow (its serial has left the history) changes
-    /// nothing: the session will see that.
+    /// Returns a view that also has what was wanted. It takes as long as a pass over the image, or over the changes:
+    /// call it on a thread that may block. A want that can't be met any more (its serial has left the history) changes
+    /// nothing: the session handles that.
     pub fn with<S: ImageSink>(&self, want: Want, sink: impl FnOnce() -> S) -> Result<View, S::Error> {
         let mut view = self.clone();
         view.revision.refined += 1;

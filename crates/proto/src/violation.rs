@@ -1,6 +1,6 @@
-//! What can be wrong: the error codes of the texts, and one variant for each way a peer can break the protocol.
+//! Error codes of the specifications, and one variant for each way a peer can break the protocol.
 //!
-//! Code and wording of an Error Report are functions of the [`Violation`], so that they are decided once.
+//! Code and text of an Error Report are functions of the [`Violation`], so that they are decided once.
 
 use crate::version::{PduType, Version, VersionRange};
 use core::fmt;
@@ -39,7 +39,7 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    /// All codes, by number: the code of number n stands at place n.
+    /// All codes, by number: the code of number n has index n.
     pub const ALL: [ErrorCode; 14] = [
         ErrorCode::CorruptData,
         ErrorCode::InternalError,
@@ -77,12 +77,12 @@ impl ErrorCode {
         }
     }
 
-    /// The code of a number, if a text defines one.
+    /// The code of a number, if a specification defines one.
     pub fn from_number(number: u16) -> Option<ErrorCode> {
         ErrorCode::ALL.get(usize::from(number)).copied()
     }
 
-    /// The first version whose text defines this code. No report may carry a code that its version lacks.
+    /// The first version that has this code. No report may carry a code that its version lacks.
     pub const fn since(self) -> Version {
         match self {
             ErrorCode::CorruptData
@@ -102,7 +102,7 @@ impl ErrorCode {
         }
     }
 
-    /// The name that the texts use.
+    /// The name that the specifications use.
     pub const fn name(self) -> &'static str {
         match self {
             ErrorCode::CorruptData => "Corrupt Data",
@@ -129,7 +129,7 @@ impl fmt::Display for ErrorCode {
     }
 }
 
-/// One way in which a peer, or what it sent, is wrong.
+/// One way in which a peer can break the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Violation {
@@ -145,26 +145,26 @@ pub enum Violation {
     WrongDirection(PduType),
     /// A first PDU asks for a version above the highest that is served; the router may ask again.
     VersionAbove {
-        /// What the router asked for.
+        /// The version that the router asked for.
         asked: u8,
-        /// What is served.
+        /// The versions that are served.
         served: VersionRange,
     },
     /// A first PDU asks for a version below the lowest that is served.
     VersionBelow {
-        /// What the router asked for.
+        /// The version that the router asked for.
         asked: u8,
-        /// What is served.
+        /// The versions that are served.
         served: VersionRange,
     },
     /// A PDU carries another version than the one that the session negotiated.
     VersionChanged {
-        /// What the session speaks.
+        /// The session's version.
         session: Version,
-        /// What the PDU says.
+        /// The PDU's version octet.
         got: u8,
     },
-    /// A PDU names another session than the one that cache and router are in.
+    /// A PDU names another session than that of the connection.
     SessionMismatch,
     /// An Error Report whose lengths contradict each other. It is never answered.
     MalformedErrorReport,
@@ -188,17 +188,17 @@ pub enum Violation {
     UnknownWithdrawal,
     /// A PDU that only a router may send came from a cache.
     NotFromCache(PduType),
-    /// A PDU that a cache may send came where it has no place: payload without a Cache Response before it, say.
+    /// A PDU that a cache may send came in the wrong state: payload without a Cache Response before it, say.
     OutOfPlace(PduType),
-    /// A response has more octets than anybody can have payload for.
+    /// A response has more octets than the limit.
     ResponseTooLarge,
 }
 
 impl Violation {
-    /// The code that reports this in a session of the given version.
+    /// Returns the code that reports this in a session of the given version.
     pub fn code(self, version: Version) -> ErrorCode {
         match self {
-            // [C-FRM-04] The texts allow 0 or 3 for a bad length; 0 is what they call corrupt data.
+            // [C-FRM-04] The specifications allow 0 or 3 for a bad length; 0 is Corrupt Data.
             Violation::LengthBelowHeader(_) | Violation::LengthAboveLimit(_) | Violation::WrongLength(..) => {
                 ErrorCode::CorruptData
             }
@@ -216,7 +216,7 @@ impl Violation {
             | Violation::HostBits
             | Violation::KeyNotDer
             | Violation::AspaWithdrawalWithProviders
-            // Code 3 is a cache's word: what a router finds in the wrong place is corrupt to it.
+            // Code 3 is for caches: a router reports a PDU in the wrong state as Corrupt Data.
             | Violation::NotFromCache(_)
             | Violation::OutOfPlace(_) => ErrorCode::CorruptData,
             Violation::DuplicateAnnouncement => ErrorCode::DuplicateAnnouncement,
@@ -269,7 +269,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_code_stands_at_its_number() {
+    fn each_code_has_its_number_as_index() {
         for (number, code) in ErrorCode::ALL.into_iter().enumerate() {
             assert_eq!(usize::from(code.number()), number);
             assert_eq!(ErrorCode::from_number(code.number()), Some(code));

@@ -8,8 +8,8 @@
 //! near lost | near flushed | near removed
 //! ```
 //!
-//! After each line it is written down who counts, what all of them have together, and who is wanted. A `*` says that
-//! the union was to be made again.
+//! After each line the caches in effect, their union and the wanted caches are written down. A `*` means that the union
+//! was to be made again.
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests that fails should fail the test")]
 
@@ -25,7 +25,7 @@ use std::sync::Arc;
 fn check(story: &str, expect: Expect) {
     let mut caches = Caches::new();
     let mut ids: BTreeMap<&str, CacheId> = BTreeMap::new();
-    let mut told = String::new();
+    let mut log = String::new();
     for line in story.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (first, rest) = line.split_once(' ').unwrap();
         let (word, rest) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -46,9 +46,9 @@ fn check(story: &str, expect: Expect) {
         let union = lines(&caches.union(Version::V2, Vec::new()).unwrap().image).join("; ");
         let effective = if effective.is_empty() { "nobody".to_owned() } else { effective.join(" ") };
         let (mark, wanted) = (if changed { " *" } else { "" }, wanted.join(" "));
-        told.push_str(&format!("{first} {word}{mark} -> {effective} [{union}] wanted {wanted}\n"));
+        log.push_str(&format!("{first} {word}{mark} -> {effective} [{union}] wanted {wanted}\n"));
     }
-    expect.assert_eq(&told);
+    expect.assert_eq(&log);
 }
 
 /// The data set of records in text form, without "+"; they need not be in order.
@@ -79,7 +79,7 @@ fn lines(image: &Image) -> Vec<String> {
 }
 
 #[test]
-fn r_mul_01_the_most_preferred_synchronised_cache_counts() {
+fn r_mul_01_the_most_preferred_synchronised_cache_is_in_effect() {
     check(
         "
         add far 20
@@ -172,7 +172,7 @@ fn r_mul_02_an_update_replaces_only_its_own_cache_s_data() {
 }
 
 #[test]
-fn r_mul_03_a_record_counts_while_any_cache_has_it_and_does_not_say_whose_it_is() {
+fn r_mul_03_a_record_is_in_effect_while_any_cache_has_it_and_its_cache_is_not_kept() {
     check(
         "
         add a 10
@@ -226,7 +226,7 @@ fn r_mul_04_a_lost_cache_s_data_stay_until_another_is_synchronised() {
 }
 
 #[test]
-fn r_mul_04_a_lost_cache_gives_way_to_one_that_is_synchronised_and_is_a_reserve() {
+fn r_mul_04_a_lost_cache_is_replaced_by_a_synchronised_one_and_is_a_reserve() {
     check(
         "
         add near 10
@@ -422,7 +422,7 @@ fn the_same_octets_again_are_no_change() {
 }
 
 #[test]
-fn what_is_said_of_a_removed_cache_changes_nothing() {
+fn inputs_for_a_removed_cache_change_nothing() {
     let mut caches = Caches::new();
     let gone = caches.add(Preference(0));
     assert!(!caches.remove(gone));
@@ -472,7 +472,7 @@ impl Set {
 #[derive(Clone, Debug, Default)]
 struct Model {
     caches: Vec<ModelCache>,
-    /// Who counted when a cache was synchronised last.
+    /// Caches in effect when one was synchronised last.
     counted: Vec<usize>,
 }
 
@@ -486,7 +486,7 @@ struct ModelCache {
 }
 
 impl Model {
-    /// Who is as preferred as the most preferred of them.
+    /// Caches as preferred as the most preferred of them.
     fn first_group(&self, among: Vec<usize>) -> Vec<usize> {
         let preferred = |n: &usize| self.caches[*n].preference;
         let best = among.iter().map(preferred).min();

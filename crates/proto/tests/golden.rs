@@ -1,4 +1,4 @@
-//! Octets written by hand from the texts: the layouts of RFC 6810, RFC 8210 and 8210bis section 5, both ways.
+//! Octets written by hand from the specifications: the layouts of RFC 6810, RFC 8210 and 8210bis section 5, both ways.
 
 use rtrcast_proto::{ErrorCode, ErrorReport, Pdu, Version, Violation, wire};
 

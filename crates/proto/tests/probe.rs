@@ -1,4 +1,4 @@
-//! A router that only wants to know what changed, and one that is stopped: what they ask, and what they are told.
+//! A router that only asks what changed, and one that is stopped: their queries and events.
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests that fails should fail the test")]
 
@@ -16,7 +16,7 @@ fn receive(session: &mut ClientSession, lines: &[&str]) {
     session.receive(Moment(0), &octets);
 }
 
-/// Does what the session says; gives the PDUs that it sends and what it learned.
+/// Carries out the session's outputs; returns the PDUs that it sends and its update.
 fn drive(session: &mut ClientSession) -> (Vec<String>, Option<Update>) {
     let (mut sent, mut updated) = (Vec::new(), None);
     loop {
@@ -90,7 +90,7 @@ fn a_session_that_is_stopped_asks_nothing_more() {
 }
 
 #[test]
-fn an_update_says_all_of_itself_though_a_breach_follows() {
+fn an_update_is_complete_by_itself_though_a_violation_follows() {
     let mut session = ClientSession::new(Moment(0), ClientPolicy::default(), 1);
     drive(&mut session);
     receive(

@@ -5,16 +5,16 @@
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use rtrcast_proto::{
-    Action, ApplyError, Asn, Aspa, Delta, Header, History, HistoryLimits, Image, ImageWriter, Moment, Output, Pdu,
-    Prefix, Profile, RouteOrigin, RouterKey, Section, Serial, ServerPolicy, ServerSession, SessionIds, Timing, Version,
-    View, wire,
+    Action, ApplyError, Asn, Aspa, Delta, Header, History, HistoryLimits, Image, ImageWriter, Moment, Pdu, Prefix,
+    Profile, RouteOrigin, RouterKey, Section, Serial, ServerOutput, ServerPolicy, ServerSession, SessionIds, Timing,
+    Version, View, wire,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// A record as the model has it: the fields stand in the order of 8210bis section 11.2, so that its own order says how
+/// A record as the model has it: the fields are in the order of 8210bis section 11.2, so that its own order is how
 /// announcements are sorted (descending for prefixes, ascending for the others).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Record {
@@ -57,7 +57,7 @@ impl Model {
         writer.finish().unwrap()
     }
 
-    /// What a router may hold of it.
+    /// Records that a router may hold of it.
     fn seen_by(&self, profile: Profile) -> Model {
         let mut seen = self.clone();
         if !profile.has(Section::RouterKey) {
@@ -69,7 +69,7 @@ impl Model {
         seen
     }
 
-    /// Does to the model what a response says, refusing what a strict router refuses.
+    /// Applies a response to the model, refusing what a strict router refuses.
     fn take(&mut self, response: &[u8]) -> Result<(Serial, usize), TestCaseError> {
         let (mut serial, mut payload) = (None, 0);
         for pdu in pdus(response) {
@@ -104,7 +104,7 @@ impl Model {
         Ok((serial.ok_or(TestCaseError::fail("no End of Data"))?, payload))
     }
 
-    /// How many records a minimal delta to another model has.
+    /// Number of records in a minimal delta to another model.
     fn distance(&self, other: &Model) -> usize {
         let customers: BTreeSet<&u32> = self.aspas.keys().chain(other.aspas.keys()).collect();
         let aspas =
@@ -190,7 +190,7 @@ fn generations() -> impl Strategy<Value = Vec<Model>> {
     })
 }
 
-/// What a session answers to a query in a connection of its own.
+/// Answer of a session to a query on a connection of its own.
 fn answer(view: &Arc<View>, query: Pdu<'_>, version: Version, policy: ServerPolicy) -> Vec<u8> {
     let mut session = ServerSession::new(Moment(0), policy, Arc::clone(view));
     let mut octets = Vec::new();
@@ -199,13 +199,13 @@ fn answer(view: &Arc<View>, query: Pdu<'_>, version: Version, policy: ServerPoli
     let mut sent = Vec::new();
     loop {
         match session.next(Moment(0)) {
-            Output::Write(chunk) => sent.extend_from_slice(chunk.octets()),
-            Output::Event(_) => {}
-            Output::Want(want) => {
+            ServerOutput::Write(chunk) => sent.extend_from_slice(chunk.octets()),
+            ServerOutput::Event(_) => {}
+            ServerOutput::Want(want) => {
                 let made: Result<View, Infallible> = view.with(want, Vec::new);
                 session.data_changed(Moment(0), Arc::new(made.unwrap()));
             }
-            Output::Close | Output::Wait(_) => return sent,
+            ServerOutput::Close | ServerOutput::Wait(_) => return sent,
         }
     }
 }
@@ -422,11 +422,11 @@ proptest! {
                     piece = &[];
                     loop {
                         match session.next(Moment(0)) {
-                            Output::Write(chunk) => sent.extend_from_slice(chunk.octets()),
-                            Output::Close => closed = true,
-                            Output::Event(_) => {}
-                            Output::Want(want) => panic!("{want:?}"),
-                            Output::Wait(_) => break,
+                            ServerOutput::Write(chunk) => sent.extend_from_slice(chunk.octets()),
+                            ServerOutput::Close => closed = true,
+                            ServerOutput::Event(_) => {}
+                            ServerOutput::Want(want) => panic!("{want:?}"),
+                            ServerOutput::Wait(_) => break,
                         }
                     }
                 }
@@ -453,10 +453,10 @@ proptest! {
         session.receive(Moment(0), &[&[head][..], &octets].concat());
         for now in 0..200_u64 {
             match session.next(Moment(now * 1_000)) {
-                Output::Close => return Ok(()),
-                Output::Wait(_) => session.tick(Moment(now * 1_000)),
-                Output::Write(chunk) => prop_assert!(chunk.octets().len() < 2_000),
-                Output::Event(_) | Output::Want(_) => {}
+                ServerOutput::Close => return Ok(()),
+                ServerOutput::Wait(_) => session.tick(Moment(now * 1_000)),
+                ServerOutput::Write(chunk) => prop_assert!(chunk.octets().len() < 2_000),
+                ServerOutput::Event(_) | ServerOutput::Want(_) => {}
             }
         }
     }

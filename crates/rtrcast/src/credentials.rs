@@ -1,9 +1,9 @@
 //! Certificates, keys and lists of users or hosts that lie in files: looked at for each handshake, taken over when they
-//! have changed, and kept as they were when what is there now makes no sense.
+//! have changed, and kept as they were when what is there now is invalid.
 
 use crate::clock::unix_now;
 use crate::observe::describe::plain;
-use crate::observe::metrics::InForce;
+use crate::observe::listeners::InForce;
 use rtrcast_net::{Fresh, TcpKeys};
 use std::fmt;
 use std::fs;
@@ -11,7 +11,6 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Mutex as Turn, watch};
@@ -35,7 +34,7 @@ pub(crate) enum Standing<'a> {
     InForce,
     /// The files were replaced, and it is that of the new ones.
     Renewed,
-    /// What the files were replaced by makes no sense, for this reason: it is still that of the old ones.
+    /// What the files were replaced by is invalid, for this reason: it is still that of the old ones.
     Kept(&'a str),
 }
 
@@ -47,7 +46,7 @@ pub(crate) fn of_listener(in_force: Arc<InForce>) -> Tell {
     let log = in_log(in_force.listener.clone());
     Box::new(move |standing| {
         log(standing);
-        in_force.is.store(!matches!(standing, Standing::Kept(_)), Ordering::Relaxed);
+        in_force.set(!matches!(standing, Standing::Kept(_)));
     })
 }
 
@@ -295,7 +294,7 @@ fn has_entries(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicU32;
+    use std::sync::atomic::{AtomicU32, Ordering};
     use std::sync::mpsc;
 
     #[test]

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 pub(crate) enum Failure {
     /// 1: something that should not happen.
     Internal(String),
-    /// 2: the command line makes no sense.
+    /// 2: the command line is invalid.
     Usage(String),
     /// 3: the configuration or SLURM is wrong.
     Config(String),

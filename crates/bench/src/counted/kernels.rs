@@ -1,11 +1,13 @@
 //! What is counted: each kernel is prepared from documents, and then runs once.
 
 use crate::documents::{self, Documents, FIRST, GENERATIONS};
-use rtrcast_feed::curator::{Curation, Curator, Freshness, Guard, Now, Output as Curated, Recipe, Report, SourceId};
+use rtrcast_feed::curator::{
+    Curation, Curator, CuratorOutput as Curated, CurrentTime, Freshness, Guard, Recipe, Report, SourceId,
+};
 use rtrcast_feed::{Overlaps, Slurm, SlurmDialect, SlurmFile};
 use rtrcast_proto::{
-    Asn, Changes, ClientOutput, ClientPolicy, ClientSession, Delta, Header, Image, ImageBuilder, Moment, Output, Pdu,
-    Profile, Record, Section, ServerPolicy, ServerSession, Version, View, Want,
+    Asn, Changes, ClientOutput, ClientPolicy, ClientSession, Delta, Header, Image, ImageBuilder, Moment, Pdu, Profile,
+    Record, Section, ServerOutput, ServerPolicy, ServerSession, Version, View, Want,
 };
 use std::hint::black_box;
 use std::sync::Arc;
@@ -143,7 +145,7 @@ fn convert(documents: &Documents) -> Kernel {
 /// Two sources, which mostly agree, and SLURM.
 fn merge(documents: &Documents) -> Kernel {
     let sources = [SourceId(0), SourceId(1)];
-    let now = Now { moment: NOW, unix: 1_789_516_800 };
+    let now = CurrentTime { moment: NOW, unix: 1_789_516_800 };
     let freshness = Freshness::default();
     let mut curator = Curator::new(Curation {
         sources: sources.to_vec(),
@@ -222,13 +224,13 @@ fn drain(session: &mut ServerSession, mut take: impl FnMut(&[u8])) -> usize {
     let mut octets = 0;
     loop {
         match session.next(NOW) {
-            Output::Write(chunk) => {
+            ServerOutput::Write(chunk) => {
                 octets += chunk.octets().len();
                 take(black_box(chunk.octets()));
             }
-            Output::Event(_) => {}
-            Output::Want(_) | Output::Close => panic!("everything is there, and nothing is wrong"),
-            Output::Wait(_) => return octets,
+            ServerOutput::Event(_) => {}
+            ServerOutput::Want(_) | ServerOutput::Close => panic!("everything is there, and nothing is wrong"),
+            ServerOutput::Wait(_) => return octets,
         }
     }
 }

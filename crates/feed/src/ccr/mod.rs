@@ -1,12 +1,12 @@
-//! The Canonical Cache Representation (draft-ietf-sidrops-rpki-ccr-11): what a validator knows, in DER.
+//! The Canonical Cache Representation (draft-ietf-sidrops-rpki-ccr-11): the state of a validator, in DER.
 //!
-//! Each list in it has a hash and one order only, and a file that breaks any rule is refused as a whole: what has been
-//! damaged or put together wrongly says nothing certain. Lists that hold no payload are checked like the others.
+//! Each list in it has a hash and one order only, and a file that breaks any rule is refused as a whole: of a damaged
+//! file no part can be trusted. Lists that hold no payload are checked like the others.
 //!
 //! It names no trust anchors and no expiry of single VRPs; when it was made is all that is known of its age. [CC-08]
 //!
-//! `der.rs` knows DER, `payload.rs` the lists that become payload, `provenance.rs` the others, and this file what holds
-//! them together.
+//! `der.rs` reads DER, `payload.rs` the lists that become payload, `provenance.rs` the others, and this file the
+//! structure around them.
 
 mod der;
 mod payload;
@@ -15,8 +15,8 @@ mod provenance;
 use crate::error::{ReadError, Reason};
 use crate::rows::Rows;
 use crate::start::OtherKind;
-use crate::table::Stamp;
-use der::{Cursor, Element, Wrong, explicit};
+use crate::table::Timestamps;
+use der::{DerCursor, DerError, Element, explicit};
 use sha2::{Digest, Sha256};
 
 /// The most octets of a file, which is held as a whole: ten times the representation of the whole world.
@@ -32,14 +32,14 @@ const SHA_256: [u8; 9] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
 const LAST_STATE: u8 = 5;
 
 /// Reads one file.
-pub(crate) struct Reader {
+pub(crate) struct CcrReader {
     file: Vec<u8>,
 }
 
-impl Reader {
+impl CcrReader {
     /// A reader at the start of a file.
-    pub(crate) fn new() -> Reader {
-        Reader { file: Vec::new() }
+    pub(crate) fn new() -> CcrReader {
+        CcrReader { file: Vec::new() }
     }
 
     /// The next octets of the file, any number of them. After an error the reader is of no further use.
@@ -52,7 +52,7 @@ impl Reader {
         Ok(())
     }
 
-    /// The file is complete: what is in it.
+    /// The file is complete: returns its entries.
     pub(crate) fn finish(self) -> Result<Rows, ReadError> {
         if der::is_cut(&self.file) {
             return Err(ReadError::in_binary(self.file.len() as u64, Reason::Truncated));
@@ -61,7 +61,7 @@ impl Reader {
         match read(&self.file, &mut rows) {
             Ok(Vrps::Represented) => Ok(rows),
             Ok(Vrps::NotRepresented) => Err(ReadError::in_binary(0, Reason::CcrWithoutVrps)),
-            Err(Wrong { at, what }) => Err(match OtherKind::of_der(&self.file) {
+            Err(DerError { at, what }) => Err(match OtherKind::of_der(&self.file) {
                 Some(kind) => ReadError::in_binary(0, Reason::OtherKind(kind)),
                 None => ReadError::in_binary(at as u64, Reason::Ccr(what)),
             }),
@@ -69,28 +69,28 @@ impl Reader {
     }
 }
 
-/// Whether the file says anything of VRPs. [CC-10]
+/// Presence of the VRPs element. [CC-10]
 enum Vrps {
-    /// It says which there are, if any.
+    /// It is there, and may be empty.
     Represented,
-    /// It does not say whether there are any.
+    /// It is not there, so that the VRPs are unknown.
     NotRepresented,
 }
 
-fn read(file: &[u8], rows: &mut Rows) -> Result<Vrps, Wrong> {
+fn read(file: &[u8], rows: &mut Rows) -> Result<Vrps, DerError> {
     let mut ccr = representation(file)?;
     if let Some(explicit_version) = ccr.tag().filter(|tag| *tag == explicit(0)) {
         let mut version = ccr.take(explicit_version, "version")?.content;
         return Err(match version.unsigned_32("version")? {
-            0 => version.wrong("version 0, which DER leaves out, stands"),
-            number => version.wrong(format!("unknown version {number}")),
+            0 => version.error("version 0, which DER omits, is present"),
+            number => version.error(format!("unknown version {number}")),
         });
     }
     let mut algorithm = ccr.sequence("hashAlg")?;
     algorithm.identifier(&SHA_256, "hashAlg", "SHA-256")?;
     algorithm.end("hashAlg, which has no parameters,")?;
     let produced_at = ccr.time("producedAt")?;
-    rows.set_stamp(Stamp { made: u32::try_from(produced_at).ok(), valid_until: None });
+    rows.set_timestamps(Timestamps { made: u32::try_from(produced_at).ok(), valid_until: None });
 
     let states_at = ccr.at();
     let manifests = state(&mut ccr, 1, "mfts")?;
@@ -100,7 +100,7 @@ fn read(file: &[u8], rows: &mut Rows) -> Result<Vrps, Wrong> {
     let router_keys = state(&mut ccr, LAST_STATE, "rks")?;
     read_extensions(ccr)?;
     if [&manifests, &vrps, &aspas, &trust_anchors, &router_keys].into_iter().all(Option::is_none) {
-        return Err(Wrong { at: states_at, what: "there is no state".to_owned() });
+        return Err(DerError { at: states_at, what: "there is no state".to_owned() });
     }
 
     manifests.map_or(Ok(()), |state| provenance::read_manifests(state, produced_at))?;
@@ -114,8 +114,8 @@ fn read(file: &[u8], rows: &mut Rows) -> Result<Vrps, Wrong> {
 }
 
 /// Unpacks what the file holds, and nothing else. [CC-06]
-fn representation(file: &[u8]) -> Result<Cursor<'_>, Wrong> {
-    let mut file = Cursor::new(file);
+fn representation(file: &[u8]) -> Result<DerCursor<'_>, DerError> {
+    let mut file = DerCursor::new(file);
     let mut info = file.sequence("the ContentInfo")?;
     file.end("the ContentInfo")?;
     info.identifier(&CONTENT_TYPE, "the contentType", "that of a CCR")?;
@@ -126,8 +126,8 @@ fn representation(file: &[u8]) -> Result<Cursor<'_>, Wrong> {
     Ok(ccr)
 }
 
-/// Takes the state with a number, if it stands next.
-fn state<'a>(ccr: &mut Cursor<'a>, number: u8, name: &str) -> Result<Option<Cursor<'a>>, Wrong> {
+/// Takes the state with a number, if it is next.
+fn state<'a>(ccr: &mut DerCursor<'a>, number: u8, name: &str) -> Result<Option<DerCursor<'a>>, DerError> {
     if ccr.tag() != Some(explicit(number)) {
         return Ok(None);
     }
@@ -137,33 +137,35 @@ fn state<'a>(ccr: &mut Cursor<'a>, number: u8, name: &str) -> Result<Option<Curs
     Ok(Some(state))
 }
 
-/// Passes over what later versions of the structure may bring. [CC-07]
-fn read_extensions(mut ccr: Cursor<'_>) -> Result<(), Wrong> {
+/// Skips elements that later versions of the structure may add. [CC-07]
+fn read_extensions(mut ccr: DerCursor<'_>) -> Result<(), DerError> {
     while let Some(tag) = ccr.tag() {
         let element = ccr.element("an extension")?;
         if !der::is_of_context(tag) {
-            return Err(element.wrong(format!("an extension has tag {tag:#04x}")));
+            return Err(element.error(format!("an extension has tag {tag:#04x}")));
         }
         if der::number(tag) <= LAST_STATE {
-            return Err(element.wrong(format!("element [{}] stands twice, too late or wrongly", der::number(tag))));
+            return Err(
+                element.error(format!("element [{}] is duplicate, out of order or malformed", der::number(tag)))
+            );
         }
     }
     Ok(())
 }
 
 /// Takes the hash of a list, which covers tag, length and content, and compares it. [CC-01]
-fn check_hash(state: &mut Cursor<'_>, list: &Element<'_>, name: &str) -> Result<(), Wrong> {
+fn check_hash(state: &mut DerCursor<'_>, list: &Element<'_>, name: &str) -> Result<(), DerError> {
     let hash_at = *state;
     let hash: [u8; 32] = state.octets("the hash")?;
     state.end(name)?;
     if Sha256::digest(list.whole).as_slice() == hash {
         Ok(())
     } else {
-        Err(hash_at.wrong(format!("the hash of {name} does not match its content")))
+        Err(hash_at.error(format!("the hash of {name} does not match its content")))
     }
 }
 
-/// Whether a value is larger than the last one, which it then replaces.
+/// Returns whether a value is larger than the last one, which it then replaces.
 fn ascends<T: PartialOrd + Copy>(last: &mut Option<T>, value: T) -> bool {
     last.replace(value).is_none_or(|last| last < value)
 }

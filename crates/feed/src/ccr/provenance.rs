@@ -1,8 +1,8 @@
-//! The lists of a Canonical Cache Representation that say where its payload comes from: manifests and trust anchors.
-//! They are checked, and nothing of them is kept.
+//! The lists of a Canonical Cache Representation with the origin of its payload: manifests and trust anchors. They are
+//! checked, and nothing of them is kept.
 
 use super::check_hash;
-use super::der::{Cursor, OBJECT_IDENTIFIER, SEQUENCE, Wrong, is_of_context};
+use super::der::{DerCursor, DerError, OBJECT_IDENTIFIER, SEQUENCE, is_of_context};
 
 /// A manifest is never smaller.
 const MANIFEST_OCTETS_MIN: u64 = 1_000;
@@ -11,13 +11,13 @@ const MANIFEST_OCTETS_MIN: u64 = 1_000;
 const MANIFEST_NUMBER_OCTETS_MAX: usize = 20;
 
 /// Reads a ManifestState.
-pub(super) fn read_manifests(mut state: Cursor<'_>, produced_at: u64) -> Result<(), Wrong> {
+pub(super) fn read_manifests(mut state: DerCursor<'_>, produced_at: u64) -> Result<(), DerError> {
     let list = state.take(SEQUENCE, "mis")?;
     let update_at = state;
     let most_recent_update = state.time("mostRecentUpdate")?;
     check_hash(&mut state, &list, "mfts")?;
     if most_recent_update > produced_at {
-        return Err(update_at.wrong("mostRecentUpdate is later than producedAt")); // [CC-09]
+        return Err(update_at.error("mostRecentUpdate is later than producedAt")); // [CC-09]
     }
     let mut manifests = list.content;
     while !manifests.is_empty() {
@@ -27,18 +27,18 @@ pub(super) fn read_manifests(mut state: Cursor<'_>, produced_at: u64) -> Result<
 }
 
 /// Checks the bounds of a manifest's values. [CC-05]
-fn read_manifest(mut manifest: Cursor<'_>) -> Result<(), Wrong> {
+fn read_manifest(mut manifest: DerCursor<'_>) -> Result<(), DerError> {
     let _: [u8; 32] = manifest.octets("the hash of a manifest")?;
     let size_at = manifest;
     let size = manifest.unsigned("size")?;
     let size = size.iter().fold(0_u64, |value, octet| value.saturating_mul(256).saturating_add(u64::from(*octet)));
     if size < MANIFEST_OCTETS_MIN {
-        return Err(size_at.wrong(format!("size {size} of a manifest is below {MANIFEST_OCTETS_MIN}")));
+        return Err(size_at.error(format!("size {size} of a manifest is below {MANIFEST_OCTETS_MIN}")));
     }
     let _: [u8; 20] = manifest.octets("aki")?;
     let number_at = manifest;
     if manifest.unsigned("manifestNumber")?.len() > MANIFEST_NUMBER_OCTETS_MAX {
-        return Err(number_at.wrong(format!("a manifestNumber has more than {MANIFEST_NUMBER_OCTETS_MAX} octets")));
+        return Err(number_at.error(format!("a manifestNumber has more than {MANIFEST_NUMBER_OCTETS_MAX} octets")));
     }
     manifest.time("thisUpdate")?;
     let mut locations = manifest.filled_sequence("locations")?;
@@ -52,26 +52,26 @@ fn read_manifest(mut manifest: Cursor<'_>) -> Result<(), Wrong> {
 }
 
 /// An AccessDescription (RFC 5280 section 4.2.2.1): how something is found, and where.
-fn read_location(mut location: Cursor<'_>) -> Result<(), Wrong> {
+fn read_location(mut location: DerCursor<'_>) -> Result<(), DerError> {
     location.take(OBJECT_IDENTIFIER, "accessMethod")?;
     let name = location.element("accessLocation")?;
     if !is_of_context(name.tag) {
-        return Err(name.wrong("accessLocation is no GeneralName"));
+        return Err(name.error("accessLocation is no GeneralName"));
     }
     location.end("an AccessDescription")
 }
 
 /// Reads a TrustAnchorState.
-pub(super) fn read_trust_anchors(mut state: Cursor<'_>) -> Result<(), Wrong> {
+pub(super) fn read_trust_anchors(mut state: DerCursor<'_>) -> Result<(), DerError> {
     let list = state.take(SEQUENCE, "skis")?;
     check_hash(&mut state, &list, "tas")?;
     if list.content.is_empty() {
-        return Err(list.wrong("skis is empty"));
+        return Err(list.error("skis is empty"));
     }
     read_key_identifiers(list.content)
 }
 
-fn read_key_identifiers(mut list: Cursor<'_>) -> Result<(), Wrong> {
+fn read_key_identifiers(mut list: DerCursor<'_>) -> Result<(), DerError> {
     while !list.is_empty() {
         let _: [u8; 20] = list.octets("a key identifier")?;
     }

@@ -1,28 +1,28 @@
-//! The frame of gzip (RFC 1952): members one behind the other, each with a header, a deflated body, and a checksum and a
-//! length at its end.
+//! The frame of gzip (RFC 1952): members one behind the other, each with a header, a deflated body, and a checksum and
+//! a length at its end.
 //!
-//! The frame is read here, rather than by the crate that inflates, because a file that ends within a member is to be told
-//! apart from one that is damaged, wherever it was cut.
+//! The frame is read here, rather than by the crate that inflates, because a file that ends within a member differs
+//! from a damaged one, wherever it was cut.
 
-use super::Step;
+use super::DecodeStep;
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
-/// The first octets of a member: the two that gzip is known by, and the only compression there is.
+/// The first octets of a member: the two of gzip, and the only compression method there is.
 const MAGIC: [u8; 3] = [0x1F, 0x8B, 8];
 /// Octets of a header that are always there.
 const HEAD_OCTETS: usize = 10;
-/// Where among them the flags stand.
+/// Index of the flags among them.
 const FLAGS_AT: usize = 3;
-/// What of a header may be there or not.
+/// Flags of the optional parts of a header.
 const HEADER_SUM: u8 = 1 << 1;
 const EXTRA: u8 = 1 << 2;
 const NAME: u8 = 1 << 3;
 const COMMENT: u8 = 1 << 4;
 const RESERVED: u8 = 0b1110_0000;
 
-/// Where in a member the reader is.
+/// Position of the reader in a member.
 #[derive(Clone, Copy, Debug)]
-enum Part {
+enum GzipPart {
     /// In the octets that are always there: so many came.
     Head(usize),
     /// In the length of the extra field: its lower octet, if that came.
@@ -44,9 +44,9 @@ enum Part {
 }
 
 /// The members of a file, one behind the other.
-pub(super) struct Members {
-    part: Part,
-    /// What is still to come of the header.
+pub(super) struct GzipMembers {
+    part: GzipPart,
+    /// Parts of the header that are still to come.
     flags: u8,
     inflate: Decompress,
     /// The checksum and length of what the body held.
@@ -54,38 +54,44 @@ pub(super) struct Members {
     trailer: [u8; 8],
 }
 
-impl Members {
-    pub(super) fn new() -> Members {
-        Members { part: Part::Head(0), flags: 0, inflate: Decompress::new(false), sum: Crc::new(), trailer: [0; 8] }
+impl GzipMembers {
+    pub(super) fn new() -> GzipMembers {
+        GzipMembers {
+            part: GzipPart::Head(0),
+            flags: 0,
+            inflate: Decompress::new(false),
+            sum: Crc::new(),
+            trailer: [0; 8],
+        }
     }
 
-    /// Whether the file may end here.
+    /// Returns whether the file may end here.
     pub(super) fn is_complete(&self) -> bool {
-        matches!(self.part, Part::Between)
+        matches!(self.part, GzipPart::Between)
     }
 
     /// Takes some of the octets; of the body it writes what fits the piece.
-    pub(super) fn step(&mut self, octets: &[u8], piece: &mut [u8]) -> Result<Step, String> {
+    pub(super) fn step(&mut self, octets: &[u8], piece: &mut [u8]) -> Result<DecodeStep, String> {
         let mut taken = 0;
         for octet in octets {
-            if let Part::Deflated = self.part {
+            if let GzipPart::Deflated = self.part {
                 break;
             }
             match self.framing(*octet) {
                 Ok(part) => self.part = part,
-                // What came before is a step of its own, so that the next one says where it is wrong.
+                // The octets before are a step of their own, so that the next one has the position of the error.
                 Err(_) if taken > 0 => break,
                 Err(what) => return Err(what),
             }
             taken += 1;
         }
         match self.part {
-            Part::Deflated if taken == 0 => self.body(octets, piece),
-            _ => Ok(Step { taken, made: 0 }),
+            GzipPart::Deflated if taken == 0 => self.body(octets, piece),
+            _ => Ok(DecodeStep { taken, made: 0 }),
         }
     }
 
-    fn body(&mut self, octets: &[u8], piece: &mut [u8]) -> Result<Step, String> {
+    fn body(&mut self, octets: &[u8], piece: &mut [u8]) -> Result<DecodeStep, String> {
         let (in_before, out_before) = (self.inflate.total_in(), self.inflate.total_out());
         let status =
             self.inflate.decompress(octets, piece, FlushDecompress::None).map_err(|error| error.to_string())?;
@@ -94,38 +100,38 @@ impl Members {
         let made = counted(self.inflate.total_out(), out_before);
         self.sum.update(piece.get(..made).unwrap_or_default());
         if status == Status::StreamEnd {
-            self.part = Part::Trailer(0);
+            self.part = GzipPart::Trailer(0);
         }
-        Ok(Step { taken, made })
+        Ok(DecodeStep { taken, made })
     }
 
-    /// Takes an octet that is not of the body; says where that leads.
-    fn framing(&mut self, octet: u8) -> Result<Part, String> {
+    /// Takes an octet that is not of the body, and returns the next position.
+    fn framing(&mut self, octet: u8) -> Result<GzipPart, String> {
         Ok(match self.part {
-            Part::Between => {
+            GzipPart::Between => {
                 self.inflate.reset(false);
                 self.sum.reset();
-                self.head(0, octet).map_err(|_| "behind a member comes something that is none".to_owned())?
+                self.head(0, octet).map_err(|_| "the data behind a member are not another one".to_owned())?
             }
-            Part::Head(came) => self.head(came, octet)?,
-            Part::ExtraLength(None) => Part::ExtraLength(Some(octet)),
-            Part::ExtraLength(Some(low)) => match u16::from_le_bytes([low, octet]) {
+            GzipPart::Head(came) => self.head(came, octet)?,
+            GzipPart::ExtraLength(None) => GzipPart::ExtraLength(Some(octet)),
+            GzipPart::ExtraLength(Some(low)) => match u16::from_le_bytes([low, octet]) {
                 0 => self.next_part(),
-                left => Part::Extra(left),
+                left => GzipPart::Extra(left),
             },
-            Part::Extra(left @ 2..) => Part::Extra(left - 1),
-            Part::Name if octet != 0 => Part::Name,
-            Part::Comment if octet != 0 => Part::Comment,
-            Part::HeaderSum(None) => Part::HeaderSum(Some(octet)),
-            Part::Extra(_) | Part::Name | Part::Comment | Part::HeaderSum(Some(_)) => self.next_part(),
-            Part::Trailer(came) => self.trailer(came, octet)?,
-            Part::Deflated => Part::Deflated,
+            GzipPart::Extra(left @ 2..) => GzipPart::Extra(left - 1),
+            GzipPart::Name if octet != 0 => GzipPart::Name,
+            GzipPart::Comment if octet != 0 => GzipPart::Comment,
+            GzipPart::HeaderSum(None) => GzipPart::HeaderSum(Some(octet)),
+            GzipPart::Extra(_) | GzipPart::Name | GzipPart::Comment | GzipPart::HeaderSum(Some(_)) => self.next_part(),
+            GzipPart::Trailer(came) => self.trailer(came, octet)?,
+            GzipPart::Deflated => GzipPart::Deflated,
         })
     }
 
-    fn head(&mut self, came: usize, octet: u8) -> Result<Part, String> {
+    fn head(&mut self, came: usize, octet: u8) -> Result<GzipPart, String> {
         if MAGIC.get(came).is_some_and(|magic| *magic != octet) {
-            return Err("the header is none of gzip's".to_owned());
+            return Err("the header is not gzip's".to_owned());
         }
         if came == FLAGS_AT {
             self.flags = octet;
@@ -133,32 +139,32 @@ impl Members {
                 return Err(format!("the header has the unknown flags {octet:#04x}"));
             }
         }
-        Ok(if came + 1 == HEAD_OCTETS { self.next_part() } else { Part::Head(came + 1) })
+        Ok(if came + 1 == HEAD_OCTETS { self.next_part() } else { GzipPart::Head(came + 1) })
     }
 
     /// The next part of the header that is there, or the body.
-    fn next_part(&mut self) -> Part {
+    fn next_part(&mut self) -> GzipPart {
         let parts = [
-            (EXTRA, Part::ExtraLength(None)),
-            (NAME, Part::Name),
-            (COMMENT, Part::Comment),
-            (HEADER_SUM, Part::HeaderSum(None)),
+            (EXTRA, GzipPart::ExtraLength(None)),
+            (NAME, GzipPart::Name),
+            (COMMENT, GzipPart::Comment),
+            (HEADER_SUM, GzipPart::HeaderSum(None)),
         ];
         match parts.into_iter().find(|(flag, _)| self.flags & flag != 0) {
             Some((flag, part)) => {
                 self.flags &= !flag;
                 part
             }
-            None => Part::Deflated,
+            None => GzipPart::Deflated,
         }
     }
 
-    fn trailer(&mut self, came: usize, octet: u8) -> Result<Part, String> {
-        if let Some(place) = self.trailer.get_mut(came) {
-            *place = octet;
+    fn trailer(&mut self, came: usize, octet: u8) -> Result<GzipPart, String> {
+        if let Some(slot) = self.trailer.get_mut(came) {
+            *slot = octet;
         }
         if came + 1 < self.trailer.len() {
-            return Ok(Part::Trailer(came + 1));
+            return Ok(GzipPart::Trailer(came + 1));
         }
         let [s0, s1, s2, s3, l0, l1, l2, l3] = self.trailer;
         if u32::from_le_bytes([s0, s1, s2, s3]) != self.sum.sum() {
@@ -167,6 +173,6 @@ impl Members {
         if u32::from_le_bytes([l0, l1, l2, l3]) != self.sum.amount() {
             return Err("the length does not match".to_owned());
         }
-        Ok(Part::Between)
+        Ok(GzipPart::Between)
     }
 }

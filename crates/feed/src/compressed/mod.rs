@@ -1,14 +1,13 @@
 //! Files that are compressed, by gzip, zstd or xz.
 //!
-//! What comes of a piece goes on to the reader of the format at once, so that memory is bounded however much a file
-//! grows by decompression; its whole size has a limit too. A compressed file within a compressed one is nothing that
-//! anybody writes, and not recognised.
+//! Decompressed octets go to the reader of the format at once, so that memory is bounded however much a file grows by
+//! decompression; its whole size has a limit too. A compressed file within a compressed one is not recognised.
 
 mod gzip;
 mod xz;
 
-use crate::document::Plain;
-use crate::error::{Octets, ReadError, Reason};
+use crate::document::DocumentReader;
+use crate::error::{OffsetBase, ReadError, Reason};
 use crate::rows::Rows;
 use crate::start::Compression;
 use zstd::stream::raw::{DParameter, InBuffer, Operation, OutBuffer};
@@ -16,16 +15,16 @@ use zstd::stream::raw::{DParameter, InBuffer, Operation, OutBuffer};
 /// The most octets that may come of decompressing a file: twenty times the JSON of the whole world.
 pub(crate) const DECOMPRESSED_OCTETS_MAX: u64 = 2 * 1024 * 1024 * 1024;
 
-/// How much is decompressed at a time.
+/// Octets that are decompressed at a time.
 const PIECE_OCTETS: usize = 64 * 1024;
 
 /// zstd looks back over at most two to the power of this many octets, which have to be held: 128 MiB. A file that wants
 /// more is refused; no level of its program does unless asked to.
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 
-/// What one step of decompressing did.
+/// Result of one step of decompressing.
 #[derive(Clone, Copy, Debug)]
-struct Step {
+struct DecodeStep {
     /// Octets that it took.
     taken: usize,
     /// Octets that it made.
@@ -33,58 +32,65 @@ struct Step {
 }
 
 /// Reads one compressed file.
-pub(crate) struct Reader {
+pub(crate) struct CompressedReader {
     decoder: Decoder,
-    /// Where the decoder writes.
+    /// Buffer that the decoder writes to.
     piece: Box<[u8]>,
     /// Octets of the file that were taken.
     taken: u64,
     /// Octets that were made of them, and the most that may be.
     made: u64,
     made_max: u64,
-    content: Plain,
+    content: DocumentReader,
 }
 
 enum Decoder {
-    Gzip(Box<gzip::Members>),
+    Gzip(Box<gzip::GzipMembers>),
     Zstd(Zstd),
     Xz(Box<xz::Streams>),
 }
 
-impl Reader {
+impl CompressedReader {
     /// A reader at the start of a file.
-    pub(crate) fn new(compression: Compression) -> Result<Reader, ReadError> {
+    pub(crate) fn new(compression: Compression) -> Result<CompressedReader, ReadError> {
         let decoder = match compression {
-            Compression::Gzip => Decoder::Gzip(Box::new(gzip::Members::new())),
+            Compression::Gzip => Decoder::Gzip(Box::new(gzip::GzipMembers::new())),
             Compression::Zstd => Decoder::Zstd(Zstd::new().map_err(|what| ReadError::in_binary(0, zstd_error(&what)))?),
             Compression::Xz => Decoder::Xz(Box::new(xz::Streams::new())),
         };
         let piece = vec![0; PIECE_OCTETS].into_boxed_slice();
-        Ok(Reader { decoder, piece, taken: 0, made: 0, made_max: DECOMPRESSED_OCTETS_MAX, content: Plain::new() })
+        Ok(CompressedReader {
+            decoder,
+            piece,
+            taken: 0,
+            made: 0,
+            made_max: DECOMPRESSED_OCTETS_MAX,
+            content: DocumentReader::new(),
+        })
     }
 
     /// The next octets of the file. After an error the reader is of no further use.
     pub(crate) fn push(&mut self, octets: &[u8]) -> Result<(), ReadError> {
         let mut rest = octets;
         loop {
-            let Step { taken, made } = self.step(rest)?;
+            let DecodeStep { taken, made } = self.step(rest)?;
             rest = rest.get(taken..).unwrap_or_default();
             self.taken += taken as u64;
             self.made += made as u64;
             let piece = self.piece.get(..made).unwrap_or_default();
             if self.made > self.made_max {
                 let reason = Reason::TooLarge(self.made_max);
-                return Err(ReadError { of: Octets::Decompressed, ..ReadError::in_binary(self.made, reason) });
+                return Err(ReadError { base: OffsetBase::Decompressed, ..ReadError::in_binary(self.made, reason) });
             }
             self.content.push(piece).map_err(decompressed)?;
-            // Where the piece is full, more may be waiting in the decoder.
+            // If the piece is full, the decoder may hold more.
             if rest.is_empty() && made < self.piece.len() {
                 return Ok(());
             }
         }
     }
 
-    /// The file is complete: what was accepted of it.
+    /// The file is complete: returns the accepted entries.
     pub(crate) fn finish(mut self) -> Result<Rows, ReadError> {
         let complete = match &mut self.decoder {
             Decoder::Gzip(members) => members.is_complete(),
@@ -97,23 +103,23 @@ impl Reader {
         self.content.finish().map_err(decompressed)
     }
 
-    fn step(&mut self, octets: &[u8]) -> Result<Step, ReadError> {
+    fn step(&mut self, octets: &[u8]) -> Result<DecodeStep, ReadError> {
         let step = match &mut self.decoder {
             Decoder::Gzip(members) => members.step(octets, &mut self.piece).map_err(|what| gzip_error(&what)),
             Decoder::Zstd(frames) => frames.step(octets, &mut self.piece).map_err(|what| zstd_error(&what)),
             Decoder::Xz(streams) => streams.step(octets, &mut self.piece),
         };
         let step = match step {
-            Ok(Step { taken: 0, made: 0 }) if !octets.is_empty() => {
-                Err(Reason::Compression("it leads nowhere".to_owned()))
+            Ok(DecodeStep { taken: 0, made: 0 }) if !octets.is_empty() => {
+                Err(Reason::Compression("the decoder makes no progress".to_owned()))
             }
             step => step,
         };
-        step.map_err(|reason| ReadError::in_binary(self.place(), reason))
+        step.map_err(|reason| ReadError::in_binary(self.position(), reason))
     }
 
-    /// Behind which octet an error is.
-    fn place(&self) -> u64 {
+    /// Returns the number of octets before an error.
+    fn position(&self) -> u64 {
         match &self.decoder {
             Decoder::Gzip(_) | Decoder::Zstd(_) => self.taken,
             Decoder::Xz(streams) => streams.taken(),
@@ -131,13 +137,13 @@ fn zstd_error(what: &str) -> Reason {
 
 /// An error of the reader behind the decoder.
 fn decompressed(error: ReadError) -> ReadError {
-    ReadError { of: Octets::Decompressed, ..error }
+    ReadError { base: OffsetBase::Decompressed, ..error }
 }
 
 /// The frames of a zstd file, one behind the other.
 struct Zstd {
     decoder: zstd::stream::raw::Decoder<'static>,
-    /// Whether it stands between frames.
+    /// True if it is between frames.
     is_between: bool,
 }
 
@@ -153,15 +159,15 @@ impl Zstd {
         self.is_between
     }
 
-    fn step(&mut self, octets: &[u8], piece: &mut [u8]) -> Result<Step, String> {
+    fn step(&mut self, octets: &[u8], piece: &mut [u8]) -> Result<DecodeStep, String> {
         if octets.is_empty() && self.is_between {
-            // To ask for more of nothing would begin a frame.
-            return Ok(Step { taken: 0, made: 0 });
+            // An empty input would begin a frame.
+            return Ok(DecodeStep { taken: 0, made: 0 });
         }
         let (mut input, mut output) = (InBuffer::around(octets), OutBuffer::around(piece));
         let hint = self.decoder.run(&mut input, &mut output).map_err(|error| error.to_string())?;
         self.is_between = hint == 0;
-        Ok(Step { taken: input.pos(), made: output.pos() })
+        Ok(DecodeStep { taken: input.pos(), made: output.pos() })
     }
 }
 
@@ -178,7 +184,7 @@ mod tests {
         let by_zstd = zstd::encode_all(document.as_slice(), 1).unwrap();
         for (compression, compressed) in [(Compression::Zstd, by_zstd), (Compression::Xz, xz.finish().unwrap())] {
             let read = |made_max| {
-                let mut reader = Reader { made_max, ..Reader::new(compression).unwrap() };
+                let mut reader = CompressedReader { made_max, ..CompressedReader::new(compression).unwrap() };
                 reader.push(&compressed).map(|()| reader.finish().map(|rows| rows.accepted()))
             };
             assert_eq!(read(document.len() as u64), Ok(Ok(0)));

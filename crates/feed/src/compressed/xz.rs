@@ -1,17 +1,17 @@
 //! The streams of an xz file, one behind the other, with padding between and behind them.
 //!
-//! Checksums, the index and the padding are compared by the crate that decompresses. What is decided here is how much
-//! memory a file may ask for, and whether a file that ends was cut.
+//! Checksums, the index and the padding are compared by the crate that decompresses. This file limits the memory that a
+//! file may need, and recognises one that was cut.
 
-use super::Step;
+use super::DecodeStep;
 use crate::error::Reason;
 use lzma_rust2::{Action, Status, XzStream};
 use std::io::ErrorKind;
 
-/// The largest dictionary that a file may ask for, in KiB: 128 MiB, as much as for zstd. `xz -9` takes 64 MiB.
+/// The largest dictionary that a file may need, in KiB: 128 MiB, as much as for zstd. `xz -9` takes 64 MiB.
 const DICTIONARY_KIB_MAX: u32 = 128 * 1024;
 
-/// What the decoder takes beside the dictionary, in KiB.
+/// Memory that the decoder needs beside the dictionary, in KiB.
 const DECODER_KIB: u32 = 40;
 
 /// The most octets that a file may have: more than the JSON of the whole world has before it is compressed. The decoder
@@ -28,12 +28,12 @@ impl Streams {
     }
 
     /// Takes some of the octets, and writes what fits the piece.
-    pub(super) fn step(&mut self, octets: &[u8], piece: &mut [u8]) -> Result<Step, Reason> {
+    pub(super) fn step(&mut self, octets: &[u8], piece: &mut [u8]) -> Result<DecodeStep, Reason> {
         if self.decoder.total_in() > OCTETS_MAX {
             return Err(Reason::TooLarge(OCTETS_MAX));
         }
         match self.decoder.process(octets, piece, Action::Run) {
-            Ok(done) => Ok(Step { taken: done.bytes_consumed, made: done.bytes_produced }),
+            Ok(done) => Ok(DecodeStep { taken: done.bytes_consumed, made: done.bytes_produced }),
             Err(error) => Err(self.reason(&error)),
         }
     }
@@ -43,7 +43,7 @@ impl Streams {
         self.decoder.total_in()
     }
 
-    /// Whether the file may end here. If not it was cut: what is damaged shows in a step.
+    /// Returns whether the file may end here. If not it was cut: a damaged one fails in a step.
     pub(super) fn is_complete(&mut self) -> bool {
         let end = self.decoder.process(&[], &mut [], Action::Finish);
         end.is_ok_and(|end| end.status == Status::StreamEnd)
@@ -56,7 +56,7 @@ impl Streams {
         }
         match error.kind() {
             ErrorKind::Unsupported => Reason::Compression(format!("xz: not supported ({error})")),
-            // The library's own words are of its decoder's state.
+            // The library's message is about its decoder's state.
             _ => Reason::Compression(format!("xz: the data are damaged ({error})")),
         }
     }

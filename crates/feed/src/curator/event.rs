@@ -1,31 +1,31 @@
-//! What the curator says: what to serve, what happened, how the sources stand.
+//! Outputs of the curator: recipes and events.
 
 use super::SourceId;
-use super::fresh::{Over, TooOld};
+use super::freshness::{NotInEffect, TooOld};
 use super::guard::Loss;
 use super::merge::Recipe;
-use rtrcast_proto::{Layout, Moment};
+use rtrcast_proto::Moment;
 use std::time::Duration;
 
-/// What the curator wants done.
+/// Action that the caller has to take next.
 #[derive(Clone, Debug)]
-pub enum Output {
-    /// Serve this from now on, because of that. It may be the same as before.
+pub enum CuratorOutput {
+    /// Serve this from now on. It may be the same as before.
     Publish(Recipe, Cause),
     /// Serve nothing until the next publication: all data are too old, and [`TooOld::Close`] is wanted.
     Withhold,
-    /// Something happened that people want to know.
-    Event(Event),
+    /// Something to log or count.
+    Event(CuratorEvent),
     /// Nothing, until an input comes or this moment.
     Wait(Option<Moment>),
 }
 
-/// What a publication comes from.
+/// Cause of a publication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// A source's new table, or its failure.
     Source(SourceId),
-    /// Time passed: payloads expired, or it was long enough to wait for a source.
+    /// Time passed: payloads expired, or a wait for a source ended.
     Time,
     /// A held table was taken.
     Release(SourceId),
@@ -35,131 +35,99 @@ pub enum Cause {
     Configuration,
 }
 
-/// What people want to know.
+/// Event of the curator, to be logged or counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// A source's new table is not taken, because too much is gone.
+pub enum CuratorEvent {
+    /// A source's new table is held, because too much is missing in it.
     Held {
-        /// Which source.
+        /// The source.
         source: SourceId,
-        /// What is gone.
+        /// The losses.
         losses: Vec<Loss>,
-        /// How long it waits at most.
+        /// The longest wait.
         wait: Duration,
     },
-    /// The wait is over.
+    /// The table is not held any more.
     Released {
-        /// Which source.
+        /// The source.
         source: SourceId,
         /// Why.
         why: Release,
     },
     /// A source's set is too old.
     TooOld {
-        /// Which source.
+        /// The source.
         source: SourceId,
-        /// When it was made, in seconds since 1970.
+        /// Time when it was made, in seconds since 1970.
         made: u32,
-        /// What is done about it.
+        /// The action taken.
         then: TooOld,
-        /// How many of its records this concerns: others end by their own expiry.
+        /// Number of its records without an expiry of their own.
         records: usize,
-        /// Until when its author wanted it to be used, in seconds since 1970, if its file says so.
+        /// End of its validity by its file, in seconds since 1970, if that has one.
         valid_until: Option<u32>,
     },
     /// A source's new set has nothing that is in effect: if the one before has, that stays.
-    OldNews {
-        /// Which source.
+    NothingInEffect {
+        /// The source.
         source: SourceId,
-        /// Why nothing is.
-        over: Over,
+        /// The reason.
+        why: NotInEffect,
     },
-    /// A source's new set was taken, and a good part of the one before is gone.
+    /// A source's new set is in effect, and much of the one before is missing.
     Reduced {
-        /// Which source.
+        /// The source.
         source: SourceId,
-        /// What is gone.
+        /// The losses.
         losses: Vec<Loss>,
     },
-    /// A source's set was made more than a day later than the clock says that it is: the clock is wrong, or the source is.
+    /// The time of a source's set is more than a day ahead of the clock: the clock or the source is wrong.
     ClockBehind {
-        /// Which source.
+        /// The source.
         source: SourceId,
-        /// When its set was made by its own account, in seconds since 1970.
+        /// Time of its set by its file, in seconds since 1970.
         made: u32,
-        /// What the clock says, in seconds since 1970.
+        /// Time of the clock, in seconds since 1970.
         clock: u32,
     },
     /// The clock does not contradict the source any more.
     ClockAgrees(SourceId),
     /// A source's set is not too old any more.
-    FreshAgain(SourceId),
+    NoLongerTooOld(SourceId),
     /// Another source is served than before.
     Switched {
-        /// Which one was.
+        /// The one before.
         from: SourceId,
-        /// Which one is.
+        /// The one now.
         to: SourceId,
     },
-    /// The clock went ahead at once; nothing expires by it for a while.
+    /// The clock stepped ahead; nothing expires by it for a while.
     ClockStepped {
-        /// By so much.
+        /// The step in seconds.
         seconds: i64,
-        /// For how long.
+        /// Time for which nothing expires.
         waits: Duration,
     },
-    /// The clock stayed ahead, and is believed now.
+    /// The clock stayed ahead, and is accepted now.
     ClockAccepted {
-        /// By so much.
+        /// The step in seconds.
         seconds: i64,
     },
-    /// The clock went back to where it was expected.
-    ClockIsBack,
+    /// The clock went back to the expected time.
+    ClockStepReverted,
 }
 
-/// Why a held table is not held any more.
+/// Reason why a table is not held any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Release {
-    /// The operator said so.
+    /// The operator confirmed it; it was taken.
     Confirmed,
-    /// The same was gone for long enough; it was taken.
-    WaitedEnough,
+    /// The losses lasted for the whole hold; it was taken.
+    HoldElapsed,
     /// The guard was switched off; it was taken.
     GuardIsOff,
-    /// A newer table has what was gone.
-    LossIsGone,
-    /// Nothing of the table before it counts any more; it was taken.
-    LastIsOver,
-}
-
-/// How a source stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Status {
-    /// Which source.
-    pub source: SourceId,
-    /// Whether what is served has a part from it.
-    pub is_served: bool,
-    /// What its table has, whether it counts or not; none before its first one.
-    pub layout: Option<Layout>,
-    /// When that was made, in seconds since 1970.
-    pub made: Option<u32>,
-    /// Whether it is too old.
-    pub is_too_old: bool,
-    /// How many of its records are not in effect any more: expired, or too old.
-    pub ended: usize,
-    /// Why nothing of it is in effect, if that is so.
-    pub over: Option<Over>,
-    /// The table that waits, if one does.
-    pub held: Option<HeldStatus>,
-}
-
-/// A table that waits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeldStatus {
-    /// What is gone in it.
-    pub losses: Vec<Loss>,
-    /// Since when.
-    pub since: Moment,
-    /// When it will be taken.
-    pub until: Moment,
+    /// A newer table has the missing records.
+    LossRecovered,
+    /// Nothing of the table before it is in effect any more; it was taken.
+    PreviousNotInEffect,
 }

@@ -1,17 +1,17 @@
-//! The guard on sudden loss: a validator that lost a trust anchor, or all its ASPAs, says so with a file that is
-//! perfectly well formed. It judges one source's new table against the last one of the same source, before anything is
-//! merged; what has expired in the last one is no loss.
+//! The guard on sudden loss: a validator that lost a trust anchor, or all its ASPAs, writes a file that is well formed.
+//! The guard compares one source's new table with the last one of the same source, before anything is merged; a record
+//! that has expired in the last one is no loss.
 
-use super::fresh::Horizon;
+use super::freshness::Horizon;
 use crate::table::{Row, Table};
 use rtrcast_proto::Section;
 use std::fmt;
 use std::time::Duration;
 
-/// When a loss is too sudden to be accepted at once, and when it is reported.
+/// Bounds from which a loss is held, and from which it is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Guard {
-    /// How long a new table waits whose loss is too large; none switches the guard off.
+    /// Time for which a new table whose loss is too large is held; none switches the guard off.
     pub hold: Option<Duration>,
     /// From so many VRPs on, of all or of one trust anchor, a loss of more than half is held.
     pub vrps_min: usize,
@@ -37,18 +37,18 @@ impl Default for Guard {
     }
 }
 
-/// A part of something that a source had is gone.
+/// Records of a source that are missing in its new table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loss {
-    /// What it is part of.
+    /// Records that were lost.
     pub of: LossOf,
-    /// How many records there were.
+    /// Number of records before.
     pub had: usize,
-    /// How many of them are gone.
+    /// Number of them that are missing.
     pub lost: usize,
 }
 
-/// What a loss is part of.
+/// Kind of records that were lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LossOf {
     /// All VRPs of the source.
@@ -85,67 +85,68 @@ impl fmt::Display for Loss {
     }
 }
 
-/// What is done about the losses in a new table.
+/// Decision on the losses in a new table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// It is taken; these losses are worth a report.
+pub(crate) enum GuardDecision {
+    /// It is taken; these losses are reported.
     Take(Vec<Loss>),
-    /// It waits, for these.
+    /// It is held, because of these.
     Hold(Vec<Loss>),
 }
 
-/// How many records there were, and how many there are now.
+/// Numbers of records before and now.
 #[derive(Clone, Copy, Default)]
-struct Tally {
+struct RecordCounts {
     had: usize,
     has: usize,
 }
 
-impl Tally {
-    /// What is lost, unless others took its place: that is no loss but a change. `lost_max` bounds it.
+impl RecordCounts {
+    /// Returns the number of lost records, unless others replace them: that is no loss but a change. `lost_max` bounds
+    /// it.
     fn lost(self, lost_max: usize) -> usize {
         self.had.saturating_sub(self.has).min(lost_max)
     }
 }
 
-/// What is counted of two tables.
-struct Tallies {
+/// Numbers of records in two tables.
+struct LossCounts {
     /// By section, in the order of [`Section::ALL`].
-    sections: [Tally; 4],
+    sections: [RecordCounts; 4],
     /// Of the trust anchors that the last table had.
-    anchors: Vec<Tally>,
+    anchors: Vec<RecordCounts>,
 }
 
-/// A table, and which of its records still count.
-type Counting<'a> = (&'a Table, &'a Horizon);
+/// A table, and the horizon by which its records are in effect.
+type TableInEffect<'a> = (&'a Table, &'a Horizon);
 
-impl Tallies {
-    fn of((last, horizon): Counting<'_>, (new, newer): Counting<'_>) -> Tallies {
+impl LossCounts {
+    fn of((last, horizon): TableInEffect<'_>, (new, newer): TableInEffect<'_>) -> LossCounts {
         let names = last.trust_anchors();
         let known = |name: &String| names.iter().position(|known| known == name);
-        let places: Vec<Option<usize>> = new.trust_anchors().iter().map(known).collect();
-        let (mut sections, mut anchors) = ([Tally::default(); 4], vec![Tally::default(); names.len()]);
+        let indices: Vec<Option<usize>> = new.trust_anchors().iter().map(known).collect();
+        let (mut sections, mut anchors) = ([RecordCounts::default(); 4], vec![RecordCounts::default(); names.len()]);
         for section in Section::ALL {
             let is_vrp = matches!(section, Section::Ipv4Prefix | Section::Ipv6Prefix);
             let tally = &mut sections[section.index()];
-            for beside in last.besides(section).filter(|beside| horizon.counts(beside.expires)) {
+            for side in last.side_data(section).filter(|side| horizon.is_in_effect(side.expires)) {
                 tally.had += 1;
-                let anchor = anchors.get_mut(usize::from(beside.anchor)).filter(|_| is_vrp);
+                let anchor = anchors.get_mut(usize::from(side.anchor)).filter(|_| is_vrp);
                 anchor.into_iter().for_each(|anchor| anchor.had += 1);
             }
-            for beside in new.besides(section).filter(|beside| newer.counts(beside.expires)) {
+            for side in new.side_data(section).filter(|side| newer.is_in_effect(side.expires)) {
                 tally.has += 1;
-                let place = places.get(usize::from(beside.anchor)).copied().flatten().filter(|_| is_vrp);
-                place.and_then(|place| anchors.get_mut(place)).into_iter().for_each(|anchor| anchor.has += 1);
+                let index = indices.get(usize::from(side.anchor)).copied().flatten().filter(|_| is_vrp);
+                index.and_then(|index| anchors.get_mut(index)).into_iter().for_each(|anchor| anchor.has += 1);
             }
         }
-        Tallies { sections, anchors }
+        LossCounts { sections, anchors }
     }
 
     /// Payload types, each with its tally. IPv4 and IPv6 are together, and each by itself.
-    fn types(&self) -> [(LossOf, Tally); 5] {
+    fn types(&self) -> [(LossOf, RecordCounts); 5] {
         let [ipv4, ipv6, router_keys, aspas] = self.sections;
-        let vrps = Tally { had: ipv4.had + ipv6.had, has: ipv4.has + ipv6.has };
+        let vrps = RecordCounts { had: ipv4.had + ipv6.had, has: ipv4.has + ipv6.has };
         [
             (LossOf::Vrps, vrps),
             (LossOf::Ipv4Vrps, ipv4),
@@ -156,13 +157,13 @@ impl Tallies {
     }
 }
 
-/// How many records of each trust anchor are gone: in the new table under no trust anchor at all.
-fn gone((last, horizon): Counting<'_>, (new, newer): Counting<'_>) -> Vec<usize> {
+/// Returns how many records of each trust anchor are gone: in the new table under no trust anchor at all.
+fn gone((last, horizon): TableInEffect<'_>, (new, newer): TableInEffect<'_>) -> Vec<usize> {
     let mut gone = vec![0; last.trust_anchors().len()];
-    let is_there = |other: Option<Row<'_>>| other.is_some_and(|other| newer.counts(other.expires));
+    let is_there = |other: Option<Row<'_>>| other.is_some_and(|other| newer.is_in_effect(other.expires));
     for section in [Section::Ipv4Prefix, Section::Ipv6Prefix] {
         for (row, other) in last.paired(new, section) {
-            if horizon.counts(row.expires) && !is_there(other) {
+            if horizon.is_in_effect(row.expires) && !is_there(other) {
                 gone.get_mut(usize::from(row.anchor)).into_iter().for_each(|gone| *gone += 1);
             }
         }
@@ -171,28 +172,28 @@ fn gone((last, horizon): Counting<'_>, (new, newer): Counting<'_>) -> Vec<usize>
 }
 
 impl Guard {
-    /// Judges what is lost in a new table. Of both tables only the records that are in effect are counted.
-    pub(crate) fn judge(&self, last: Counting<'_>, new: Counting<'_>) -> Verdict {
+    /// Decides on the losses in a new table. Of both tables only the records that are in effect are counted.
+    pub(crate) fn decide(&self, last: TableInEffect<'_>, new: TableInEffect<'_>) -> GuardDecision {
         let losses = self.losses(last, new);
         let is_held = |loss: &Loss| self.hold.is_some() && self.is_too_large(loss);
         if losses.iter().any(is_held) {
-            Verdict::Hold(losses.into_iter().filter(is_held).collect())
+            GuardDecision::Hold(losses.into_iter().filter(is_held).collect())
         } else {
-            Verdict::Take(losses)
+            GuardDecision::Take(losses)
         }
     }
 
     /// All losses that are held or reported.
-    fn losses(&self, last: Counting<'_>, new: Counting<'_>) -> Vec<Loss> {
-        let tallies = Tallies::of(last, new);
-        let loss = |of: LossOf, tally: Tally, lost_max: usize| {
+    fn losses(&self, last: TableInEffect<'_>, new: TableInEffect<'_>) -> Vec<Loss> {
+        let tallies = LossCounts::of(last, new);
+        let loss = |of: LossOf, tally: RecordCounts, lost_max: usize| {
             let loss = Loss { of, had: tally.had, lost: tally.lost(lost_max) };
             (self.is_too_large(&loss) || self.is_reported(&loss)).then_some(loss)
         };
         let mut losses: Vec<Loss> = Vec::new();
         for (of, tally) in tallies.types() {
             let Some(loss) = loss(of, tally, usize::MAX) else { continue };
-            // One of both families says nothing new where all VRPs are named already, unless it alone is held.
+            // One of both families adds nothing where all VRPs are listed already, unless it alone is held.
             let is_named = matches!(loss.of, LossOf::Ipv4Vrps | LossOf::Ipv6Vrps)
                 && losses
                     .iter()
@@ -202,17 +203,18 @@ impl Guard {
         let named = || {
             last.0.trust_anchors().iter().zip(&tallies.anchors).enumerate().filter(|(_, (name, _))| !name.is_empty())
         };
-        let of_anchor = |name: &String, tally: &Tally, gone| loss(LossOf::TrustAnchor(name.clone()), *tally, gone);
-        // A record may have come under another trust anchor. Only if so many fewer are left of one that it matters have a
-        // million records to be compared.
+        let of_anchor =
+            |name: &String, tally: &RecordCounts, gone| loss(LossOf::TrustAnchor(name.clone()), *tally, gone);
+        // A record may have come under another trust anchor. Only if so many fewer are left of one that it matters have
+        // a million records to be compared.
         if named().any(|(_, (name, tally))| of_anchor(name, tally, usize::MAX).is_some()) {
             let gone = gone(last, new);
-            losses.extend(named().filter_map(|(place, (name, tally))| of_anchor(name, tally, *gone.get(place)?)));
+            losses.extend(named().filter_map(|(index, (name, tally))| of_anchor(name, tally, *gone.get(index)?)));
         }
         losses
     }
 
-    /// Whether a loss is held: more than half of many records, or nine tenths of fewer.
+    /// Returns whether a loss is held: more than half of many records, or nine tenths of fewer.
     fn is_too_large(&self, loss: &Loss) -> bool {
         let half_from = match loss.of {
             LossOf::Vrps | LossOf::TrustAnchor(_) => self.vrps_min,
@@ -229,7 +231,7 @@ impl Guard {
     }
 }
 
-/// Whether a loss is the one that is being waited for: nothing else is lost, and hardly more.
+/// Returns whether a loss is the one that is being waited for: nothing else is lost, and hardly more.
 pub(crate) fn is_same_loss(waiting: &[Loss], now: &[Loss]) -> bool {
     now.iter().all(|loss| {
         let known = waiting.iter().find(|known| known.of == loss.of);

@@ -1,4 +1,4 @@
-//! Inputs of the curator: the operator's wishes, the time, and what sources report.
+//! Inputs of the curator: the configuration, the time, and reports of sources.
 
 use super::{Freshness, Guard};
 use crate::table::Table;
@@ -6,50 +6,50 @@ use rtrcast_proto::Moment;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Names a source for as long as the program runs.
+/// Identifier of a source for as long as the program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId(pub u32);
 
-/// The time, twice.
+/// The time by two clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Now {
+pub struct CurrentTime {
     /// For timers.
     pub moment: Moment,
-    /// The time of day as the system tells it, in seconds since 1970.
+    /// The system's time of day, in seconds since 1970.
     pub unix: u32,
 }
 
-/// How several sources become one set.
+/// Choice of the sources that are served.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Choice {
-    /// All that any of them has.
+    /// The union of all.
     #[default]
     Union,
-    /// What the first healthy one has, in the order of preference. An empty set is the last to be chosen.
+    /// The first healthy one, in the order of preference. An empty set is the last to be chosen.
     First,
 }
 
-/// What the operator wants.
+/// Configuration of the curator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Curation {
     /// All sources, the preferred ones first.
     pub sources: Vec<SourceId>,
-    /// What becomes of several.
+    /// Choice among several.
     pub choice: Choice,
-    /// What becomes of old data.
+    /// Rules for old data.
     pub freshness: Freshness,
-    /// What is too sudden a loss.
+    /// Bounds of losses.
     pub guard: Guard,
 }
 
-/// What a source has to say.
+/// Report of a source.
 #[derive(Clone, Debug)]
 pub enum Report {
     /// It has a table.
     Loaded {
         /// The table.
         table: Arc<Table>,
-        /// When its file was written, in seconds since 1970; the file's own word goes before it.
+        /// When its file was written, in seconds since 1970; a time in the file has precedence.
         written: Option<u32>,
     },
     /// It has the same as before.
@@ -58,15 +58,15 @@ pub enum Report {
     Synchronised {
         /// The table.
         table: Arc<Table>,
-        /// For how long from now on it wants that to be used, whatever the clock on the wall does.
+        /// Validity from now on, whatever the wall clock does.
         valid_for: Duration,
     },
     /// It has the same as before.
     Renewed {
-        /// For how long from now on it wants that to be used.
+        /// Validity from now on.
         valid_for: Duration,
     },
-    /// It takes back what it had, whatever becomes of other data that are too old.
+    /// It withdraws its set, whatever the rules for data that are too old.
     Withdrawn,
     /// It could not be read.
     Failed,

@@ -1,73 +1,75 @@
-//! The curator: which data of which sources count now.
+//! The curator: which data of which sources are in effect.
 //!
-//! It is a plain value. Sources' tables and failures come in with the time, and out come recipes of what to serve
-//! ([`Recipe`]), events for whoever watches, and until when to wait. It never asks the time, and it fetches nothing.
+//! It is a plain value. Sources' tables and failures come in with the time, and out come recipes of the data to serve
+//! ([`Recipe`]), events to log, and until when to wait. It has no clock, and it fetches nothing.
 //!
-//! * `feed.rs`: what is known of one source, and what becomes of its new table;
+//! * `feed.rs`: the state of one source, and the handling of its new table;
 //! * `merge.rs`: several sources, SLURM and expiry become one image;
-//! * `fresh.rs`: when a payload stops counting, and which clock is believed;
-//! * `guard.rs`: what is too sudden a loss;
-//! * `event.rs`: what the curator says.
+//! * `freshness.rs`: when a payload is in effect; `clock.rs`: when the clock is accepted;
+//! * `guard.rs`: sudden losses;
+//! * `input.rs` and `event.rs`: inputs and outputs.
 //!
-//! What it promises: a source that fails counts with its last good data until those are too old, and all sources failing
-//! changes nothing. A start with several sources waits for the slower ones for a moment, and a change of sources for
-//! longer, or routers would be told to withdraw what those have.
+//! The last good data of a source that fails stay in effect until they are too old, even if all sources fail. A start
+//! with several sources waits for the slower ones for a moment, and a change of sources for longer, or routers would be
+//! sent withdrawals of what those have.
 
 mod clock;
 mod event;
 mod feed;
-mod fresh;
+mod freshness;
 mod guard;
 mod input;
 mod merge;
+mod status;
 
 pub use clock::contradicts_clock;
-pub use event::{Cause, Event, HeldStatus, Output, Release, Status};
-pub use fresh::{Assessment, Expired, Freshness, Over, TooOld};
+pub use event::{Cause, CuratorEvent, CuratorOutput, Release};
+pub use freshness::{Assessment, Expired, Freshness, NotInEffect, TooOld};
 pub use guard::{Guard, Loss, LossOf};
-pub use input::{Choice, Curation, Now, Report, SourceId};
+pub use input::{Choice, Curation, CurrentTime, Report, SourceId};
 pub use merge::{Composed, Recipe};
+pub use status::{HeldStatus, Status};
 
 use crate::slurm::Slurm;
 use crate::table::Table;
 use clock::WallClock;
-use feed::{Dated, Feed, Lasts, Time};
-use fresh::{run_out_at, withdrawn_at};
-use merge::Part;
-use rtrcast_proto::limits::QUERY_HOLD;
+use feed::{DatedTable, Feed, Time, ValidityPeriod};
+use freshness::{run_out_at, withdrawn_at};
+use merge::RecipePart;
+use rtrcast_proto::limits::QUERY_HOLD_MAX;
 use rtrcast_proto::{Image, Moment, Octets};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Between two publications that only expiry asks for: a dead source would use up the history otherwise.
-const EXPIRY_PUBLICATIONS_APART: Duration = Duration::from_secs(60);
+/// Interval between two publications for expiry alone: a source that has stopped would use up the history otherwise.
+const EXPIRY_PUBLICATION_INTERVAL_MIN: Duration = Duration::from_secs(60);
 
-/// How long the first publication waits for slower sources once one has data. Routers that ask meanwhile are held, and have
-/// to get the data within that.
+/// Time for which the first publication waits for slower sources once one has data. Routers that ask meanwhile are
+/// held, and have to get the data within that.
 const FIRST_WAIT_MAX: Duration = Duration::from_secs(5);
 
-const _: () = assert!(FIRST_WAIT_MAX.as_secs() < QUERY_HOLD[2].as_secs(), "a query is held for longer");
+const _: () = assert!(FIRST_WAIT_MAX.as_secs() < QUERY_HOLD_MAX[2].as_secs(), "a query is held for longer");
 
-/// How long the old sources' data stay after a new configuration, for new sources to come up.
+/// Time for which the old sources' data stay after a new configuration, until new sources have data.
 const CHANGE_WAIT_MAX: Duration = Duration::from_secs(300);
 
-/// The longest time without a look: the wall clock may have moved.
-const LOOK_MAX: Duration = Duration::from_secs(60);
+/// The longest time between two reviews: the wall clock may have been set.
+const REVIEW_INTERVAL_MAX: Duration = Duration::from_secs(60);
 
-/// After there was no memory for a set.
-const RETRY: Duration = Duration::from_secs(10);
+/// Pause after a publication failed for want of memory.
+const RETRY_PAUSE: Duration = Duration::from_secs(10);
 
 /// Decides what is served.
 #[derive(Clone, Debug)]
 pub struct Curator {
     curation: Curation,
     feeds: Vec<Feed>,
-    /// None until it is known.
+    /// None until it is given.
     slurm: Option<Arc<Slurm>>,
     clock: WallClock,
-    /// What the last publication was made of.
-    served: Vec<(SourceId, Dated)>,
+    /// Tables of the last publication.
+    served: Vec<(SourceId, DatedTable)>,
     /// Until when new sources are waited for, once that is known.
     settling: Option<Option<Moment>>,
     /// Why a publication is due.
@@ -75,22 +77,22 @@ pub struct Curator {
     /// When the last publication was made, in seconds since 1970.
     published_at: Option<u32>,
     last_expiry: Option<Moment>,
-    /// Whether nothing is served, since all is too old.
+    /// True if nothing is served, since all is too old.
     is_withheld: bool,
     /// When the next record that is served ends, in seconds since 1970.
     next_end: Option<u32>,
-    /// When the next set that is served ends by its source's word.
+    /// When the validity of the next set that is served ends.
     next_run_out: Option<Moment>,
-    /// What could not be published is tried again then.
+    /// When a publication that failed is tried again, and its cause.
     retry: Option<(Moment, Cause)>,
-    /// When everything was last looked at.
+    /// Time of the last review.
     reviewed: Option<Time>,
-    outputs: VecDeque<Output>,
+    outputs: VecDeque<CuratorOutput>,
     wait: Option<Moment>,
 }
 
 impl Curator {
-    /// A curator with nothing yet. Nothing is served before SLURM is given, even if there is none of it.
+    /// Makes a curator without data. Nothing is served before SLURM is given, be it empty.
     pub fn new(curation: Curation) -> Curator {
         Curator {
             feeds: curation.sources.iter().map(|source| Feed::new(*source)).collect(),
@@ -112,71 +114,71 @@ impl Curator {
         }
     }
 
-    /// A source has something to say. Sources that are not configured (any more) are not listened to.
-    pub fn source(&mut self, now: Now, source: SourceId, report: Report) {
+    /// Takes the report of a source. Reports of sources that are not configured (any more) are ignored.
+    pub fn source(&mut self, now: CurrentTime, source: SourceId, report: Report) {
         let wall = self.wall(now);
-        let Some(place) = self.feeds.iter().position(|feed| feed.source == source) else { return };
-        let Some(feed) = self.feeds.get_mut(place) else { return };
+        let Some(index) = self.feeds.iter().position(|feed| feed.source == source) else { return };
+        let Some(feed) = self.feeds.get_mut(index) else { return };
         feed.has_reported = true;
         let time = Time { moment: now.moment, wall };
         match report {
             Report::Failed => feed.failed(now.moment),
             Report::Unchanged => feed.confirmed(now.moment),
             Report::Synchronised { table, valid_for } => {
-                let new = Dated::lasting(table, now.moment, valid_for);
+                let new = DatedTable::lasting(table, now.moment, valid_for);
                 let events = feed.consider(new, time, &self.curation);
-                self.outputs.extend(events.into_iter().map(Output::Event));
+                self.outputs.extend(events.into_iter().map(CuratorOutput::Event));
             }
             Report::Renewed { valid_for } => feed.renewed(now.moment, now.moment.after(valid_for)),
             Report::Withdrawn => feed.withdrawn(now.moment),
             Report::Loaded { table, written } => {
-                let events = feed.consider(Dated::new(table, written, now.moment), time, &self.curation);
-                self.outputs.extend(events.into_iter().map(Output::Event));
+                let events = feed.consider(DatedTable::new(table, written, now.moment), time, &self.curation);
+                self.outputs.extend(events.into_iter().map(CuratorOutput::Event));
             }
         }
         self.review(now, wall, Cause::Source(source));
     }
 
-    /// The SLURM files that apply from now on, all together.
-    pub fn slurm(&mut self, now: Now, slurm: Arc<Slurm>) {
+    /// Takes the SLURM files that are in effect from now on.
+    pub fn slurm(&mut self, now: CurrentTime, slurm: Arc<Slurm>) {
         let wall = self.wall(now);
         self.slurm = Some(slurm);
         self.due = self.published_at.map(|_| Cause::Slurm);
         self.review(now, wall, Cause::Slurm);
     }
 
-    /// Time passed.
-    pub fn tick(&mut self, now: Now) {
+    /// Handles the passing of time.
+    pub fn tick(&mut self, now: CurrentTime) {
         let wall = self.wall(now);
         self.review(now, wall, Cause::Time);
     }
 
-    /// The operator believes what is held of one source; or of all, and what the clock says.
-    pub fn confirm(&mut self, now: Now, source: Option<SourceId>) {
+    /// Accepts the table that is held of one source, or of all, and then the clock as well.
+    pub fn confirm(&mut self, now: CurrentTime, source: Option<SourceId>) {
         if source.is_none() {
             let outputs = &mut self.outputs;
-            self.clock.accept(now, &mut |event| outputs.push_back(Output::Event(event)));
+            self.clock.accept(now, &mut |event| outputs.push_back(CuratorOutput::Event(event)));
         }
         let wall = self.wall(now);
         let mut cause = Cause::Time;
         for feed in self.feeds.iter_mut().filter(|feed| source.is_none_or(|source| source == feed.source)) {
             if feed.take_held() {
                 cause = Cause::Release(feed.source);
-                let event = Event::Released { source: feed.source, why: Release::Confirmed };
-                self.outputs.push_back(Output::Event(event));
+                let event = CuratorEvent::Released { source: feed.source, why: Release::Confirmed };
+                self.outputs.push_back(CuratorOutput::Event(event));
             }
         }
         self.review(now, wall, cause);
     }
 
-    /// There was no memory for what should be served: it is tried again soon.
-    pub fn not_published(&mut self, now: Now, cause: Cause) {
-        self.retry = Some((now.moment.after(RETRY), cause));
+    /// A publication failed for want of memory: it is tried again soon.
+    pub fn not_published(&mut self, now: CurrentTime, cause: Cause) {
+        self.retry = Some((now.moment.after(RETRY_PAUSE), cause));
         let wall = self.wall(now);
         self.wait = self.earliest_wait(Time { moment: now.moment, wall });
     }
 
-    /// Whether a table that it keeps has these octets as its image.
+    /// Returns whether a table that it keeps has these octets as its image.
     pub fn keeps(&self, image: &Arc<dyn Octets>) -> bool {
         let held = self.feeds.iter().filter_map(|feed| feed.held.as_ref()).map(|held| &held.new);
         let last = self.feeds.iter().filter_map(|feed| feed.last.as_ref());
@@ -185,26 +187,26 @@ impl Curator {
         all.any(|dated| Arc::ptr_eq(dated.table.image().shared(), image))
     }
 
-    /// The operator wants something else, and other SLURM files if there are any here. Sources that stay keep what they
-    /// have; data of those that go are served until new ones have had their turn.
-    pub fn reconfigure(&mut self, now: Now, curation: Curation, slurm: Option<Arc<Slurm>>) {
+    /// Takes a new configuration, and new SLURM files if there are any. Sources that stay keep their data; data of
+    /// those that are removed are served until new ones have been read or have failed.
+    pub fn reconfigure(&mut self, now: CurrentTime, curation: Curation, slurm: Option<Arc<Slurm>>) {
         let wall = self.wall(now);
         let mut known = std::mem::take(&mut self.feeds);
         for source in &curation.sources {
-            let place = known.iter().position(|feed| feed.source == *source);
-            self.feeds.push(place.map_or_else(|| Feed::new(*source), |place| known.swap_remove(place)));
+            let index = known.iter().position(|feed| feed.source == *source);
+            self.feeds.push(index.map_or_else(|| Feed::new(*source), |index| known.swap_remove(index)));
         }
         self.curation = curation;
         self.slurm = slurm.or(self.slurm.take());
-        if self.settling.is_none() && self.feeds.iter().any(|feed| !feed.had_its_turn(now.moment)) {
+        if self.settling.is_none() && self.feeds.iter().any(|feed| !feed.is_ready(now.moment)) {
             self.settling = Some(Some(now.moment.after(CHANGE_WAIT_MAX)));
         }
         self.due = self.published_at.map(|_| Cause::Configuration);
         self.review(now, wall, Cause::Configuration);
     }
 
-    /// Holds a table whose image is this one as another image, which is the same set in another version: so that it is
-    /// in memory once.
+    /// Replaces the image of a table by another one, which is the same set in another version, so that it is in memory
+    /// once.
     pub fn hold(&mut self, before: &Image, now: &Image) {
         let served = self.served.iter_mut().map(|(_, dated)| dated);
         let all = self.feeds.iter_mut().filter_map(|feed| feed.last.as_mut()).chain(served);
@@ -215,81 +217,37 @@ impl Curator {
         }
     }
 
-    /// What to do next.
+    /// Returns what to do next.
     #[expect(clippy::should_implement_trait, reason = "it never ends: it waits")]
-    pub fn next(&mut self) -> Output {
-        self.outputs.pop_front().unwrap_or(Output::Wait(self.wait))
+    pub fn next(&mut self) -> CuratorOutput {
+        self.outputs.pop_front().unwrap_or(CuratorOutput::Wait(self.wait))
     }
 
-    /// How the sources stand, in the order of preference.
-    pub fn status(&self) -> Vec<Status> {
-        let of_feed = |feed: &Feed| Status {
-            source: feed.source,
-            is_served: !feed.is_over
-                && self.published_at.is_some()
-                && self.served.iter().any(|(source, _)| *source == feed.source),
-            layout: feed.last.as_ref().map(|last| *last.table.image().layout()),
-            made: feed.last.as_ref().and_then(|last| Some(last.made(self.reviewed?))),
-            // What was taken back is gone, and not old.
-            is_too_old: feed.is_too_old && feed.last.as_ref().is_none_or(|last| last.lasts != Lasts::TakenBack),
-            ended: feed.ended,
-            over: feed.last.as_ref().filter(|_| feed.is_over).and_then(|last| self.why_over(last)),
-            held: feed.held.as_ref().zip(self.curation.guard.hold).map(|(held, hold)| HeldStatus {
-                losses: held.losses.clone(),
-                since: held.since,
-                until: held.until(hold),
-            }),
-        };
-        self.feeds.iter().map(of_feed).collect()
-    }
-
-    /// Why nothing of any source is in effect, if that is so, with a source that it is said of. Before the first publication
-    /// it is known once each source has been read or has failed.
-    pub fn nothing_in_effect(&self) -> Option<(SourceId, Over)> {
-        self.overs()?.into_iter().next()
-    }
-
-    /// The same of each source that is served, or before the first publication of each that has a set.
-    fn overs(&self) -> Option<Vec<(SourceId, Over)>> {
-        if self.published_at.is_some() {
-            return self.served.iter().map(|(source, dated)| Some((*source, self.why_over(dated)?))).collect();
-        }
-        if !self.feeds.iter().all(|feed| feed.has_reported) {
-            return None;
-        }
-        let sets = self.feeds.iter().filter_map(|feed| Some((feed.source, feed.last.as_ref()?)));
-        sets.map(|(source, dated)| Some((source, self.why_over(dated)?))).collect()
-    }
-
-    /// Whether nothing is to be served, since all is too old. What a source took back is to be withdrawn, and a router that
-    /// is cut off would keep it.
+    /// Returns whether nothing is to be served, since all is too old. A set that its source withdrew has to be
+    /// withdrawn from routers, and one whose session ends would keep it.
     fn has_to_withhold(&self) -> bool {
-        let is_taken_back = |(_, over): &(SourceId, Over)| *over == Over::TakenBack;
+        let is_withdrawn = |(_, why): &(SourceId, NotInEffect)| *why == NotInEffect::Withdrawn;
         self.curation.freshness.too_old == TooOld::Close
-            && self.overs().is_some_and(|overs| !overs.is_empty() && !overs.iter().any(is_taken_back))
+            && self.reasons().is_some_and(|reasons| !reasons.is_empty() && !reasons.iter().any(is_withdrawn))
     }
 
     fn withhold(&mut self) {
         if !std::mem::replace(&mut self.is_withheld, true) {
-            self.outputs.push_back(Output::Withhold);
+            self.outputs.push_back(CuratorOutput::Withhold);
         }
     }
 
-    fn why_over(&self, dated: &Dated) -> Option<Over> {
-        dated.over(self.reviewed?, &self.curation.freshness)
-    }
-
-    fn wall(&mut self, now: Now) -> u32 {
+    fn wall(&mut self, now: CurrentTime) -> u32 {
         let outputs = &mut self.outputs;
-        self.clock.read(now, &mut |event| outputs.push_back(Output::Event(event)))
+        self.clock.read(now, &mut |event| outputs.push_back(CuratorOutput::Event(event)))
     }
 
-    /// Sees what has changed, whatever the input was, and publishes if something has.
-    fn review(&mut self, now: Now, wall: u32, cause: Cause) {
+    /// Finds what has changed, whatever the input was, and publishes if something has.
+    fn review(&mut self, now: CurrentTime, wall: u32, cause: Cause) {
         let time = Time { moment: now.moment, wall };
         self.reviewed = Some(time);
         let cause = self.release(time).map_or(cause, Cause::Release);
-        let ages_changed = self.judge_ages(time);
+        let ages_changed = self.check_ages(time);
         let cause = if self.settle(now.moment) && self.published_at.is_some() { Cause::Configuration } else { cause };
         if self.slurm.is_some() {
             match self.settling {
@@ -297,11 +255,11 @@ impl Curator {
                 Some(_) | None => self.choose(now.moment, cause),
             }
         }
-        // What had ended may be in effect again if the clock was set back.
+        // Records that had ended may be in effect again if the clock was set back.
         let is_set_back = self.published_at.is_some_and(|at| wall.saturating_add(60) < at);
         let is_published = self.published_at.is_some();
         if self.has_to_withhold() && !is_published {
-            // There never was anything to serve, and routers need not wait for it.
+            // There never was anything to serve, and queries need not be held.
             self.withhold();
         }
         if is_set_back || (is_published && (ages_changed || self.has_to_withhold() != self.is_withheld)) {
@@ -312,7 +270,7 @@ impl Curator {
         }
         let has_ended = self.next_end.is_some_and(|end| withdrawn_at(end) <= wall)
             || self.next_run_out.is_some_and(|at| run_out_at(at) <= now.moment);
-        let may_expire = self.last_expiry.is_none_or(|last| last.after(EXPIRY_PUBLICATIONS_APART) <= now.moment);
+        let may_expire = self.last_expiry.is_none_or(|last| last.after(EXPIRY_PUBLICATION_INTERVAL_MIN) <= now.moment);
         if self.due.is_none() && has_ended && may_expire {
             self.last_expiry = Some(now.moment);
             self.due = Some(Cause::Time);
@@ -323,28 +281,28 @@ impl Curator {
         self.wait = self.earliest_wait(time);
     }
 
-    /// Takes held tables that have waited long enough, or that are all that is left.
+    /// Takes held tables that have been held long enough, or that are all that is left.
     fn release(&mut self, time: Time) -> Option<SourceId> {
         let mut released = None;
         for feed in &mut self.feeds {
             if let Some(why) = feed.release_due(time, &self.curation) {
                 feed.take_held();
                 released = Some(feed.source);
-                self.outputs.push_back(Output::Event(Event::Released { source: feed.source, why }));
+                self.outputs.push_back(CuratorOutput::Event(CuratorEvent::Released { source: feed.source, why }));
             }
         }
         released
     }
 
-    /// Notes which sets have become too old, or are not any more, and which are over. True if it has changed whether ages
-    /// are to be relied on.
-    fn judge_ages(&mut self, time: Time) -> bool {
+    /// Updates which sets are too old, and which are not in effect any more. True if it has changed whether ages can be
+    /// trusted.
+    fn check_ages(&mut self, time: Time) -> bool {
         let freshness = self.curation.freshness;
         let mut has_changed = false;
         for feed in &mut self.feeds {
-            feed.judge_age(time, &freshness);
-            if let Some(event) = feed.judge_clock(time) {
-                self.outputs.push_back(Output::Event(event));
+            feed.check_age(time, &freshness);
+            if let Some(event) = feed.check_clock(time) {
+                self.outputs.push_back(CuratorOutput::Event(event));
                 has_changed = true;
             }
             let Some(last) = &feed.last else { continue };
@@ -354,36 +312,41 @@ impl Curator {
                     true => {
                         let (made, records) = (last.made(time), freshness.ended_by_age(&last.table));
                         let valid_until = last.valid_until();
-                        Event::TooOld { source: feed.source, made, then: freshness.too_old, records, valid_until }
+                        CuratorEvent::TooOld {
+                            source: feed.source,
+                            made,
+                            then: freshness.too_old,
+                            records,
+                            valid_until,
+                        }
                     }
-                    false => Event::FreshAgain(feed.source),
+                    false => CuratorEvent::NoLongerTooOld(feed.source),
                 };
                 feed.is_too_old = is_too_old;
-                // Who took its set back has said so.
-                let is_told = match is_too_old {
-                    true => last.lasts != Lasts::TakenBack,
-                    false => feed.is_told_too_old,
+                // A withdrawal was reported by the source.
+                let is_reported = match is_too_old {
+                    true => last.validity != ValidityPeriod::Withdrawn,
+                    false => feed.is_reported_too_old,
                 };
-                feed.is_told_too_old = is_too_old && is_told;
-                if is_told {
-                    self.outputs.push_back(Output::Event(event));
+                feed.is_reported_too_old = is_too_old && is_reported;
+                if is_reported {
+                    self.outputs.push_back(CuratorOutput::Event(event));
                 }
             }
         }
         has_changed
     }
 
-    /// Ends the wait for sources that have not had their turn, if they had it or it has been long enough; true if it
-    /// ended.
+    /// Ends the wait for sources, if all have been read or have failed, or it has been long enough; true if it ended.
     fn settle(&mut self, now: Moment) -> bool {
         let Some(until) = &mut self.settling else { return false };
         if until.is_none() && self.feeds.iter().any(|feed| !feed.is_over) {
             *until = Some(now.after(FIRST_WAIT_MAX));
         }
-        // At the start routers wait for data, and a source that fails as a rule goes on to. After that they have some, and
-        // a mishap of a new source would withdraw what it takes over.
+        // At the start routers wait for data, and a source that fails once mostly fails again. After that they have
+        // data, and a single failure of a new source would withdraw what it takes over.
         let is_start = self.published_at.is_none();
-        let had = |feed: &Feed| feed.had_its_turn(now) || (is_start && feed.has_reported);
+        let had = |feed: &Feed| feed.is_ready(now) || (is_start && feed.has_reported);
         let all_had = self.feeds.iter().all(had);
         let ends = all_had || until.is_some_and(|until| until <= now);
         if ends {
@@ -392,46 +355,47 @@ impl Curator {
         ends
     }
 
-    /// Whether the one source that is served is not well: then others are looked at, even if some are waited for.
+    /// Returns whether the one source that is served is not healthy: then others are considered, even during a wait.
     fn has_to_switch(&self, now: Moment) -> bool {
         let served = self.served.first().and_then(|(source, _)| self.feeds.iter().find(|feed| feed.source == *source));
         self.curation.choice == Choice::First && served.is_some_and(|feed| feed.is_over || !feed.is_healthy(now))
     }
 
-    /// Chooses whose data are served. If nobody has any that count, those that were served stay, and end in their time.
+    /// Chooses the sources that are served. If none has data in effect, those that were served stay, and end in their
+    /// time.
     fn choose(&mut self, now: Moment, cause: Cause) {
         let usable = || self.feeds.iter().filter(|feed| !feed.is_over);
         if usable().next().is_none() {
             return self.renew(cause);
         }
         let chosen: Vec<&Feed> = match self.curation.choice {
-            // One that is over adds nothing, and that it came to its end is expiry's business.
+            // One of which nothing is in effect adds nothing, and its end is handled as expiry.
             Choice::Union => self.feeds.iter().collect(),
             Choice::First => {
-                // A validator that has only just started may have an empty set: that is the last to be switched to.
+                // A validator that has only just started may have an empty set: that is chosen last.
                 let full = || usable().filter(|feed| feed.last.as_ref().is_some_and(|last| !last.is_empty()));
                 let is_served = |feed: &&Feed| self.served.first().is_some_and(|(source, _)| *source == feed.source);
                 let best = full().find(|feed| feed.is_healthy(now));
-                // If none is well, a change would make nothing better.
+                // If none is healthy, a change is no improvement.
                 let best = best.or_else(|| full().find(is_served)).or_else(|| full().next());
                 best.or_else(|| usable().next()).into_iter().collect()
             }
         };
-        let chosen: Vec<(SourceId, Dated)> =
+        let chosen: Vec<(SourceId, DatedTable)> =
             chosen.into_iter().filter_map(|feed| Some((feed.source, feed.last.clone()?))).collect();
         if let (Choice::First, [(from, _)], [(to, dated)]) =
             (self.curation.choice, self.served.as_slice(), chosen.as_slice())
             && from != to
         {
-            self.outputs.push_back(Output::Event(Event::Switched { from: *from, to: *to }));
+            self.outputs.push_back(CuratorOutput::Event(CuratorEvent::Switched { from: *from, to: *to }));
             return self.serve(vec![(*to, dated.clone())], Cause::Source(*to));
         }
         self.serve(chosen, cause);
     }
 
-    /// Of the sources that are served, serves what they have now.
+    /// Serves the newest tables of the sources that are served.
     fn renew(&mut self, cause: Cause) {
-        let newest = |(source, dated): &(SourceId, Dated)| {
+        let newest = |(source, dated): &(SourceId, DatedTable)| {
             let feed = self.feeds.iter().find(|feed| feed.source == *source);
             (*source, feed.and_then(|feed| feed.last.clone()).unwrap_or_else(|| dated.clone()))
         };
@@ -439,7 +403,7 @@ impl Curator {
         self.serve(renewed, cause);
     }
 
-    fn serve(&mut self, chosen: Vec<(SourceId, Dated)>, cause: Cause) {
+    fn serve(&mut self, chosen: Vec<(SourceId, DatedTable)>, cause: Cause) {
         let is_same = chosen.len() == self.served.len()
             && chosen.iter().zip(&self.served).all(|(new, old)| new.0 == old.0 && new.1.is_same(&old.1));
         if chosen.is_empty() || (is_same && self.published_at.is_some()) {
@@ -452,17 +416,17 @@ impl Curator {
     fn publish(&mut self, time: Time, cause: Cause) {
         let Some(slurm) = &self.slurm else { return };
         let freshness = &self.curation.freshness;
-        let part = |(_, dated): &(SourceId, Dated)| Part {
+        let part = |(_, dated): &(SourceId, DatedTable)| RecipePart {
             table: Arc::clone(&dated.table),
             horizon: dated.horizon(time, freshness),
         };
-        let parts: Vec<Part> = self.served.iter().map(part).collect();
-        let run_outs = self.served.iter().filter_map(|(_, dated)| dated.lasts.until());
+        let parts: Vec<RecipePart> = self.served.iter().map(part).collect();
+        let run_outs = self.served.iter().filter_map(|(_, dated)| dated.validity.until());
         self.next_run_out = run_outs.filter(|at| run_out_at(*at) > time.moment).min();
-        // What ends by a timer does not end by the clock on the wall as well, whose seconds are coarser.
-        let ends = parts.iter().zip(&self.served).filter_map(|(part, (_, dated))| match dated.lasts {
-            Lasts::Until(_) => part.horizon.next_own_end(&part.table),
-            Lasts::AsDated | Lasts::TakenBack => part.horizon.next_end(&part.table),
+        // A set that ends by a timer does not end by the wall clock as well, whose seconds are coarser.
+        let ends = parts.iter().zip(&self.served).filter_map(|(part, (_, dated))| match dated.validity {
+            ValidityPeriod::Until(_) => part.horizon.next_own_end(&part.table),
+            ValidityPeriod::AsDated | ValidityPeriod::Withdrawn => part.horizon.next_end(&part.table),
         });
         self.next_end = ends.min();
         self.published_at = Some(time.wall);
@@ -470,18 +434,18 @@ impl Curator {
             return self.withhold();
         }
         self.is_withheld = false;
-        self.outputs.push_back(Output::Publish(Recipe { parts, slurm: Arc::clone(slurm) }, cause));
+        self.outputs.push_back(CuratorOutput::Publish(Recipe { parts, slurm: Arc::clone(slurm) }, cause));
     }
 
     fn earliest_wait(&self, time: Time) -> Option<Moment> {
         let Time { moment: now, wall } = time;
         let at = |unix: u32| now.after(Duration::from_secs(unix.saturating_sub(wall).into()));
-        let allowed = self.last_expiry.map_or(now, |last| last.after(EXPIRY_PUBLICATIONS_APART));
+        let allowed = self.last_expiry.map_or(now, |last| last.after(EXPIRY_PUBLICATION_INTERVAL_MIN));
         let expiry = self.next_end.map(|end| at(withdrawn_at(end)).max(allowed));
         let run_out = self.next_run_out.map(|at| run_out_at(at).max(allowed));
         let hold = self.curation.guard.hold;
         let of_feed = |feed: &Feed| {
-            // What is past has been seen, or waits for something else.
+            // Times in the past have been handled.
             let held = feed.held.as_ref().zip(hold).map(|(held, hold)| held.until(hold)).filter(|until| *until > now);
             let failing = feed.fails_from().filter(|from| *from > now);
             let last = feed.last.as_ref().filter(|_| !feed.is_too_old);
@@ -490,7 +454,7 @@ impl Curator {
         };
         let feeds = self.feeds.iter().filter_map(of_feed).min();
         let has_data = !self.served.is_empty() || self.feeds.iter().any(|feed| feed.last.is_some());
-        let look = has_data.then(|| now.after(LOOK_MAX));
+        let look = has_data.then(|| now.after(REVIEW_INTERVAL_MAX));
         let retry = self.retry.map(|(at, _)| at);
         [expiry, run_out, feeds, self.settling.flatten(), self.clock.wait(), look, retry].into_iter().flatten().min()
     }

@@ -5,34 +5,34 @@ use crate::scalar;
 use crate::table::NEVER;
 use rtrcast_proto::Asn;
 
-/// What one member of an entry said: nothing, something of use, or something that makes no sense.
-pub(super) enum Field<T> {
+/// Value of one member of an entry: missing, valid, or invalid.
+pub(super) enum EntryField<T> {
     Missing,
     Good(T),
     Bad(String),
 }
 
-impl<T> Field<T> {
-    pub(super) fn of(name: &str, value: &Value<'_>, read: Option<T>) -> Field<T> {
+impl<T> EntryField<T> {
+    pub(super) fn of(name: &str, value: &Value<'_>, read: Option<T>) -> EntryField<T> {
         match read {
-            Some(good) => Field::Good(good),
-            None => Field::Bad(format!("{name} is invalid: {}", value.shown())),
+            Some(good) => EntryField::Good(good),
+            None => EntryField::Bad(format!("{name} is invalid: {}", value.shown())),
         }
     }
 
     pub(super) fn required(self, name: &str) -> Result<T, String> {
         match self {
-            Field::Good(good) => Ok(good),
-            Field::Missing => Err(format!("no {name}")),
-            Field::Bad(reason) => Err(reason),
+            EntryField::Good(good) => Ok(good),
+            EntryField::Missing => Err(format!("no {name}")),
+            EntryField::Bad(reason) => Err(reason),
         }
     }
 
     pub(super) fn optional(self) -> Result<Option<T>, String> {
         match self {
-            Field::Good(good) => Ok(Some(good)),
-            Field::Missing => Ok(None),
-            Field::Bad(reason) => Err(reason),
+            EntryField::Good(good) => Ok(Some(good)),
+            EntryField::Missing => Ok(None),
+            EntryField::Bad(reason) => Err(reason),
         }
     }
 }
@@ -59,7 +59,7 @@ pub(super) fn number_of(value: &Value<'_>) -> Option<u64> {
     }
 }
 
-/// Seconds since 1970; a time beyond 2106 is as good as never.
+/// Seconds since 1970; a time beyond 2106 is never.
 pub(super) fn time_of(value: &Value<'_>) -> Option<u32> {
     number_of(value).map(|seconds| u32::try_from(seconds).unwrap_or(NEVER))
 }

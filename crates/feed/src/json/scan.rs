@@ -1,27 +1,27 @@
 //! JSON's grammar (RFC 8259) over a window of octets.
 //!
-//! A [`Cursor`] reads values that lie whole in the window and says `Incomplete` where it ends. [`Skip`] passes over
-//! values of any size and can stop and go on anywhere.
+//! A [`JsonCursor`] reads values that are whole in the window and returns `Incomplete` where it ends. [`Skip`] skips
+//! values of any size and can stop and resume anywhere.
 
 use std::borrow::Cow;
 
-/// The deepest nesting that is passed over: no validator comes near it.
+/// The deepest nesting that is skipped: no validator comes near it.
 const DEPTH_MAX: u32 = 64;
 
-/// Why reading stopped.
+/// Reason why reading stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stop {
+pub(crate) enum ScanError {
     /// The window ends here.
     Incomplete,
     /// This is not JSON.
     Syntax(&'static str),
-    /// A member that may stand once stands again.
+    /// A member that may be there once is there again.
     Twice(&'static str),
     /// A member that should be a list is something else.
     NotAList(&'static str),
 }
 
-/// A string as it lies in the file.
+/// A string as it is in the file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Text<'a> {
     raw: &'a [u8],
@@ -29,22 +29,22 @@ pub(crate) struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    /// Whether the string is this one.
+    /// Returns whether the string is this one.
     pub(crate) fn is(&self, other: &str) -> bool {
         if self.escaped { &*self.octets() == other.as_bytes() } else { self.raw == other.as_bytes() }
     }
 
-    /// Whether there are escapes in it.
+    /// Returns whether there are escapes in it.
     pub(crate) fn is_escaped(&self) -> bool {
         self.escaped
     }
 
-    /// The string with escapes undone. A wrong escape gives nothing that equals anything known.
+    /// The string with escapes undone. An invalid escape equals no known name.
     pub(crate) fn octets(&self) -> Cow<'a, [u8]> {
         if self.escaped { Cow::Owned(unescape(self.raw)) } else { Cow::Borrowed(self.raw) }
     }
 
-    /// Whether each backslash begins an escape that JSON has. Readers that pass over what they do not know need not ask.
+    /// Returns whether each backslash begins an escape that JSON has. Readers that skip unknown members need not check.
     pub(crate) fn is_well_escaped(&self) -> bool {
         let mut rest = self.raw;
         while let Some(backslash) = rest.iter().position(|octet| *octet == b'\\') {
@@ -83,7 +83,7 @@ fn unescape(raw: &[u8]) -> Vec<u8> {
             b'u' => {
                 let unit = rest.get(..4).and_then(|hex| std::str::from_utf8(hex).ok());
                 let unit = unit.and_then(|hex| u32::from_str_radix(hex, 16).ok());
-                // Half a surrogate pair stands for no character of any value that matters here.
+                // Half a surrogate pair is in no value that matters here.
                 let character = unit.and_then(char::from_u32).unwrap_or(char::REPLACEMENT_CHARACTER);
                 out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
                 rest = rest.get(4..).unwrap_or_default();
@@ -94,7 +94,7 @@ fn unescape(raw: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A value that lies whole in the window.
+/// A value that is whole in the window.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Value<'a> {
     Text(Text<'a>),
@@ -107,7 +107,7 @@ pub(crate) enum Value<'a> {
 }
 
 impl Value<'_> {
-    /// Whether it is a string with escapes in it.
+    /// Returns whether it is a string with escapes in it.
     pub(crate) fn is_escaped(&self) -> bool {
         matches!(self, Value::Text(text) if text.is_escaped())
     }
@@ -126,33 +126,33 @@ impl Value<'_> {
     }
 }
 
-/// A place in the window.
+/// A position in the window.
 #[derive(Clone)]
-pub(crate) struct Cursor<'a> {
+pub(crate) struct JsonCursor<'a> {
     window: &'a [u8],
     at: usize,
 }
 
-impl<'a> Cursor<'a> {
-    pub(crate) fn new(window: &'a [u8], at: usize) -> Cursor<'a> {
-        Cursor { window, at }
+impl<'a> JsonCursor<'a> {
+    pub(crate) fn new(window: &'a [u8], at: usize) -> JsonCursor<'a> {
+        JsonCursor { window, at }
     }
 
     pub(crate) fn at(&self) -> usize {
         self.at
     }
 
-    /// What lies before the cursor from a place on.
+    /// Returns the octets from a position to the cursor.
     pub(crate) fn since(&self, start: usize) -> &'a [u8] {
         self.window.get(start..self.at).unwrap_or_default()
     }
 
-    /// What lies behind the cursor.
+    /// Returns the octets behind the cursor.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.window.get(self.at..).unwrap_or_default()
     }
 
-    /// Goes on by so many octets, which are there.
+    /// Advances by so many octets, which are there.
     pub(crate) fn pass(&mut self, octets: usize) {
         self.at += octets;
     }
@@ -162,45 +162,45 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next octet that is no white space, which stays.
-    pub(crate) fn peek(&mut self) -> Result<u8, Stop> {
+    pub(crate) fn peek(&mut self) -> Result<u8, ScanError> {
         loop {
             match self.window.get(self.at) {
                 Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
                 Some(octet) => return Ok(*octet),
-                None => return Err(Stop::Incomplete),
+                None => return Err(ScanError::Incomplete),
             }
         }
     }
 
     /// The next octet that is no white space.
-    pub(crate) fn mark(&mut self) -> Result<u8, Stop> {
+    pub(crate) fn mark(&mut self) -> Result<u8, ScanError> {
         let octet = self.peek()?;
         self.at += 1;
         Ok(octet)
     }
 
-    /// Passes over a byte order mark, which some editors leave.
-    pub(crate) fn skip_mark(&mut self) -> Result<(), Stop> {
+    /// Skips a byte order mark, which some editors write.
+    pub(crate) fn skip_mark(&mut self) -> Result<(), ScanError> {
         const MARK: &[u8] = b"\xEF\xBB\xBF";
         let rest = self.rest();
         if rest.starts_with(MARK) {
             self.at += MARK.len();
         } else if !rest.is_empty() && MARK.starts_with(rest) {
-            return Err(Stop::Incomplete);
+            return Err(ScanError::Incomplete);
         }
         Ok(())
     }
 
-    /// A syntax error at the mark that was just taken.
-    pub(crate) fn refuse_last(&mut self, what: &'static str) -> Stop {
+    /// Makes a syntax error at the character that was just taken.
+    pub(crate) fn refuse_last(&mut self, what: &'static str) -> ScanError {
         self.at -= 1;
-        Stop::Syntax(what)
+        ScanError::Syntax(what)
     }
 
     /// A member's name and the colon behind it.
-    pub(crate) fn name(&mut self) -> Result<Text<'a>, Stop> {
+    pub(crate) fn name(&mut self) -> Result<Text<'a>, ScanError> {
         if self.peek()? != b'"' {
-            return Err(Stop::Syntax("expected a member's name in quotes"));
+            return Err(ScanError::Syntax("expected a member's name in quotes"));
         }
         let name = self.string()?;
         match self.mark()? {
@@ -210,14 +210,14 @@ impl<'a> Cursor<'a> {
     }
 
     /// A string, from its opening quote on.
-    fn string(&mut self) -> Result<Text<'a>, Stop> {
+    fn string(&mut self) -> Result<Text<'a>, ScanError> {
         let start = self.at + 1;
         let mut end = start;
         let mut escaped = false;
         loop {
             end += plain_octets(self.window.get(end..).unwrap_or_default());
             match self.window.get(end) {
-                None => return Err(Stop::Incomplete),
+                None => return Err(ScanError::Incomplete),
                 Some(b'"') => break,
                 Some(b'\\') => {
                     escaped = true;
@@ -225,7 +225,7 @@ impl<'a> Cursor<'a> {
                 }
                 Some(_) => {
                     self.at = end;
-                    return Err(Stop::Syntax("control character in a string"));
+                    return Err(ScanError::Syntax("control character in a string"));
                 }
             }
         }
@@ -233,8 +233,8 @@ impl<'a> Cursor<'a> {
         Ok(Text { raw: self.window.get(start..end).unwrap_or_default(), escaped })
     }
 
-    /// Any value. Lists and objects are passed over.
-    pub(crate) fn value(&mut self) -> Result<Value<'a>, Stop> {
+    /// Reads any value. Lists and objects are skipped.
+    pub(crate) fn value(&mut self) -> Result<Value<'a>, ScanError> {
         match self.peek()? {
             b'"' => self.string().map(Value::Text),
             b'-' | b'0'..=b'9' => self.number(),
@@ -243,49 +243,49 @@ impl<'a> Cursor<'a> {
             b'n' => self.word(b"null", Value::Null),
             b'[' => self.skip_whole().map(|()| Value::Array),
             b'{' => self.skip_whole().map(|()| Value::Object),
-            _ => Err(Stop::Syntax("expected a value")),
+            _ => Err(ScanError::Syntax("expected a value")),
         }
     }
 
-    fn word(&mut self, word: &'static [u8], value: Value<'a>) -> Result<Value<'a>, Stop> {
+    fn word(&mut self, word: &'static [u8], value: Value<'a>) -> Result<Value<'a>, ScanError> {
         let rest = self.rest();
         if rest.starts_with(word) {
             self.at += word.len();
             Ok(value)
         } else if word.starts_with(rest) {
-            Err(Stop::Incomplete)
+            Err(ScanError::Incomplete)
         } else {
-            Err(Stop::Syntax("expected a value"))
+            Err(ScanError::Syntax("expected a value"))
         }
     }
 
-    fn number(&mut self) -> Result<Value<'a>, Stop> {
+    fn number(&mut self) -> Result<Value<'a>, ScanError> {
         let rest = self.rest();
         let octets = rest
             .iter()
             .position(|octet| !matches!(octet, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
-            .ok_or(Stop::Incomplete)?;
+            .ok_or(ScanError::Incomplete)?;
         let number = rest.get(..octets).unwrap_or_default();
         if !is_number(number) {
-            return Err(Stop::Syntax("malformed number"));
+            return Err(ScanError::Syntax("malformed number"));
         }
         self.at += octets;
         Ok(Value::Number(number))
     }
 
-    fn skip_whole(&mut self) -> Result<(), Stop> {
+    fn skip_whole(&mut self) -> Result<(), ScanError> {
         let mut skip = Skip::default();
         let start = self.at;
         if self.skip(&mut skip)? {
             Ok(())
         } else {
             self.at = start;
-            Err(Stop::Incomplete)
+            Err(ScanError::Incomplete)
         }
     }
 
-    /// Passes over a list or an object, or as much of it as the window has; true at its end.
-    pub(crate) fn skip(&mut self, skip: &mut Skip) -> Result<bool, Stop> {
+    /// Skips a list or an object, or as much of it as the window has; true at its end.
+    pub(crate) fn skip(&mut self, skip: &mut Skip) -> Result<bool, ScanError> {
         while let Some(octet) = self.window.get(self.at) {
             let ended = skip.take(*octet)?;
             self.at += 1;
@@ -299,8 +299,8 @@ impl<'a> Cursor<'a> {
     /// Reads an object member by member; `each` has to take the value.
     pub(crate) fn object(
         &mut self,
-        mut each: impl FnMut(&Text<'a>, &mut Cursor<'a>) -> Result<(), Stop>,
-    ) -> Result<(), Stop> {
+        mut each: impl FnMut(&Text<'a>, &mut JsonCursor<'a>) -> Result<(), ScanError>,
+    ) -> Result<(), ScanError> {
         if self.mark()? != b'{' {
             return Err(self.refuse_last("expected {"));
         }
@@ -320,7 +320,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads a list value by value.
-    pub(crate) fn list(&mut self, mut each: impl FnMut(Value<'a>)) -> Result<(), Stop> {
+    pub(crate) fn list(&mut self, mut each: impl FnMut(Value<'a>)) -> Result<(), ScanError> {
         self.list_of(|cursor| {
             each(cursor.value()?);
             Ok(())
@@ -328,7 +328,10 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads a list; `each` has to take one value.
-    pub(crate) fn list_of(&mut self, mut each: impl FnMut(&mut Cursor<'a>) -> Result<(), Stop>) -> Result<(), Stop> {
+    pub(crate) fn list_of(
+        &mut self,
+        mut each: impl FnMut(&mut JsonCursor<'a>) -> Result<(), ScanError>,
+    ) -> Result<(), ScanError> {
         if self.mark()? != b'[' {
             return Err(self.refuse_last("expected ["));
         }
@@ -347,12 +350,12 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// How many octets there are before a quote, a backslash or a control character.
+/// Returns how many octets there are before a quote, a backslash or a control character.
 pub(crate) fn plain_octets(octets: &[u8]) -> usize {
     const LOW: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let (words, _) = octets.as_chunks::<8>();
-    for (place, word) in words.iter().enumerate() {
+    for (index, word) in words.iter().enumerate() {
         let word = u64::from_le_bytes(*word);
         // Eight octets at once: the high bit of each one that is zero after the subtraction of what is looked for.
         let quote = word ^ (LOW * u64::from(b'"'));
@@ -362,7 +365,7 @@ pub(crate) fn plain_octets(octets: &[u8]) -> usize {
             | (word.wrapping_sub(LOW * 0x20) & !word);
         let found = found & HIGH;
         if found != 0 {
-            return place * 8 + found.trailing_zeros() as usize / 8;
+            return index * 8 + found.trailing_zeros() as usize / 8;
         }
     }
     let done = words.len() * 8;
@@ -396,8 +399,8 @@ fn is_number(text: &[u8]) -> bool {
     rest.is_empty()
 }
 
-/// Passes over a list or an object. It checks that brackets match and that nothing stands there that JSON never has;
-/// values that nobody reads are not taken apart further.
+/// Skipping of a list or an object. It checks that brackets match and that there is no character that JSON never has;
+/// skipped values are not checked further.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Skip {
     /// One bit for each open bracket, the innermost lowest: set for an object.
@@ -409,13 +412,13 @@ pub(crate) struct Skip {
 
 impl Skip {
     /// Takes one octet; true if it closes the value.
-    fn take(&mut self, octet: u8) -> Result<bool, Stop> {
+    fn take(&mut self, octet: u8) -> Result<bool, ScanError> {
         if self.in_string {
             match octet {
                 _ if self.escape => self.escape = false,
                 b'\\' => self.escape = true,
                 b'"' => self.in_string = false,
-                0..0x20 => return Err(Stop::Syntax("control character in a string")),
+                0..0x20 => return Err(ScanError::Syntax("control character in a string")),
                 _ => {}
             }
             return Ok(false);
@@ -424,21 +427,21 @@ impl Skip {
             b'"' => self.in_string = true,
             b'{' | b'[' => {
                 if self.depth == DEPTH_MAX {
-                    return Err(Stop::Syntax("nested too deeply"));
+                    return Err(ScanError::Syntax("nested too deeply"));
                 }
                 self.depth += 1;
                 self.open = self.open << 1 | u64::from(octet == b'{');
             }
             b'}' | b']' => {
                 if self.open & 1 != u64::from(octet == b'}') {
-                    return Err(Stop::Syntax("brackets do not match"));
+                    return Err(ScanError::Syntax("brackets do not match"));
                 }
                 self.depth -= 1;
                 self.open >>= 1;
                 return Ok(self.depth == 0);
             }
             b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' | b'0'..=b'9' | b'-' | b'+' | b'.' | b'E' | b'a'..=b'z' => {}
-            _ => return Err(Stop::Syntax("unexpected character")),
+            _ => return Err(ScanError::Syntax("unexpected character")),
         }
         Ok(false)
     }

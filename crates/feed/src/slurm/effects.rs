@@ -1,9 +1,9 @@
-//! What each entry does to a data set, for operators who want to know before it counts: a filter that matches nothing
-//! and an assertion that is there already are as a rule mistakes, or have outlived their cause.
+//! Effects of each entry on a data set, for operators who check them before they are in effect: a filter that matches
+//! nothing and an assertion of a record that is there already are as a rule errors, or not needed any more.
 
 use super::filters::Sorted;
 use super::merge::Slurm;
-use super::{Assertion, Entry, SlurmList};
+use super::{Assertion, SlurmEntry, SlurmList};
 use rtrcast_proto::{Asn, Image, ProviderAsn, Providers, Record, Section};
 use std::fmt;
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ const REMOVED_NAMED_MAX: usize = 3;
 /// Added providers that are named; more are only counted.
 const PROVIDERS_NAMED_MAX: usize = 10;
 
-/// What one entry of one file does.
+/// Effect of one entry of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effect {
     /// The file's name.
@@ -25,62 +25,62 @@ pub struct Effect {
     pub line: u64,
     /// Its list.
     pub list: SlurmList,
-    /// Its place in the list, counted from 0.
+    /// Its index in the list, counted from 0.
     pub index: usize,
-    /// The entry in words.
+    /// The entry, for messages.
     pub entry: String,
-    /// What it does.
-    pub outcome: Outcome,
+    /// Its effect.
+    pub kind: EffectKind,
 }
 
-/// What an entry does to a data set. Each is judged as if the other entries of its kind were not there.
+/// Effect of an entry on a data set, as if the other entries of its kind were not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum EffectKind {
     /// A filter matches records.
     Removes {
-        /// How many; none is worth knowing.
+        /// Their number; it may be 0.
         records: usize,
-        /// The first few of them, in words.
+        /// The first few of them, for messages.
         first: Vec<String>,
     },
     /// An assertion adds its record.
     Adds,
-    /// An assertion says what is there anyway, and what no filter removes.
-    ThereAlready,
+    /// The record of an assertion is there already, and no filter removes it.
+    AlreadyPresent,
     /// An assertion adds providers to the ASPA of a customer.
     AddsProviders {
-        /// Those that are new.
+        /// The new ones.
         added: Vec<Asn>,
-        /// How many the customer then has; one with more than an ASPA can have is left out.
+        /// Number of providers that the customer then has; one with more than an ASPA can have is left out.
         total: usize,
     },
 }
 
 impl Slurm {
-    /// What each entry does to a data set as validators say it, in the order of the files. It takes one pass over the
-    /// records.
+    /// Returns the effect of each entry on a data set of validators, in the order of the files. It takes one pass over
+    /// the records.
     pub fn effects(&self, image: &Image) -> Vec<Effect> {
         let filters = self.files().iter().map(|(_, file)| file.filters().len()).sum();
         let mut removed = vec![(0, Vec::new()); filters];
         let mut asserted = Asserted::of(self);
         for section in Section::ALL {
             for record in image.records(section).filter_map(|record| Record::read(section, record)) {
-                let mut spared = true;
+                let mut is_kept = true;
                 let _all = self.filters().matching(&record, &mut |id| {
-                    spared = false;
+                    is_kept = false;
                     count(&mut removed, id, &record);
                     ControlFlow::Continue(())
                 });
-                if spared {
+                if is_kept {
                     asserted.find(&record);
                 }
             }
         }
-        self.tell(removed, asserted.outcomes)
+        self.list(removed, asserted.outcomes)
     }
 
-    fn tell(&self, removed: Vec<(usize, Vec<String>)>, asserted: Vec<Outcome>) -> Vec<Effect> {
-        let mut removed = removed.into_iter().map(|(records, first)| Outcome::Removes { records, first });
+    fn list(&self, removed: Vec<(usize, Vec<String>)>, asserted: Vec<EffectKind>) -> Vec<Effect> {
+        let mut removed = removed.into_iter().map(|(records, first)| EffectKind::Removes { records, first });
         let mut asserted = asserted.into_iter();
         let mut effects = Vec::new();
         for (name, file) in self.files() {
@@ -103,19 +103,19 @@ fn count(removed: &mut [(usize, Vec<String>)], id: usize, record: &Record<'_>) {
 }
 
 impl Effect {
-    fn of<T: fmt::Display>(file: &Arc<str>, entry: &Entry<T>, outcome: Outcome) -> Effect {
-        let Entry { list, index, line, value } = entry;
-        Effect { file: file.clone(), line: *line, list: *list, index: *index, entry: value.to_string(), outcome }
+    fn of<T: fmt::Display>(file: &Arc<str>, entry: &SlurmEntry<T>, kind: EffectKind) -> Effect {
+        let SlurmEntry { list, index, line, value } = entry;
+        Effect { file: file.clone(), line: *line, list: *list, index: *index, entry: value.to_string(), kind }
     }
 }
 
-/// The assertions, sorted, and what has been found out about each.
+/// The assertions, sorted, and the effect of each.
 struct Asserted<'a> {
     origins: Sorted<(IpAddr, u8, u8, Asn)>,
     keys: Sorted<([u8; 20], Asn, &'a [u8])>,
     customers: Sorted<Asn>,
     providers: Vec<&'a [ProviderAsn]>,
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<EffectKind>,
 }
 
 impl<'a> Asserted<'a> {
@@ -126,7 +126,7 @@ impl<'a> Asserted<'a> {
             keys: Sorted::default(),
             customers: Sorted::default(),
             providers: vec![&[]; entries.len()],
-            outcomes: vec![Outcome::Adds; entries.len()],
+            outcomes: vec![EffectKind::Adds; entries.len()],
         };
         for (id, (entry, providers)) in entries.into_iter().zip(&mut asserted.providers).enumerate() {
             match &entry.value {
@@ -147,22 +147,22 @@ impl<'a> Asserted<'a> {
         asserted
     }
 
-    /// Takes note of a record that stays.
+    /// Updates the effects by a record that no filter removes.
     fn find(&mut self, record: &Record<'a>) {
         let Asserted { origins, keys, customers, providers, outcomes } = self;
         let mut set = |id: usize, outcome| {
-            if let Some(place) = outcomes.get_mut(id) {
-                *place = outcome;
+            if let Some(known) = outcomes.get_mut(id) {
+                *known = outcome;
             }
             ControlFlow::Continue(())
         };
         let _all = match record {
             Record::Origin(origin) => {
                 let key = (origin.prefix().addr(), origin.prefix().len(), origin.max_len(), origin.asn());
-                origins.matching(&key, &mut |id| set(id, Outcome::ThereAlready))
+                origins.matching(&key, &mut |id| set(id, EffectKind::AlreadyPresent))
             }
             Record::RouterKey(key) => {
-                keys.matching(&(key.ski(), key.asn(), key.spki()), &mut |id| set(id, Outcome::ThereAlready))
+                keys.matching(&(key.ski(), key.asn(), key.spki()), &mut |id| set(id, EffectKind::AlreadyPresent))
             }
             Record::Aspa(aspa) => customers.matching(&aspa.customer(), &mut |id| {
                 let asserted = providers.get(id).copied().unwrap_or_default();
@@ -172,8 +172,8 @@ impl<'a> Asserted<'a> {
     }
 }
 
-/// What the union of a customer's providers and asserted ones has that the former do not have.
-fn added_providers(there: &[ProviderAsn], asserted: &[ProviderAsn]) -> Outcome {
+/// Returns the effect of adding asserted providers to a customer's.
+fn added_providers(there: &[ProviderAsn], asserted: &[ProviderAsn]) -> EffectKind {
     let mut providers = Providers::new();
     providers.extend(there);
     providers.extend(asserted);
@@ -183,29 +183,29 @@ fn added_providers(there: &[ProviderAsn], asserted: &[ProviderAsn]) -> Outcome {
         .filter(|provider| there.binary_search(provider).is_err())
         .map(|provider| Asn(u32::from_be_bytes(*provider)))
         .collect();
-    if added.is_empty() { Outcome::ThereAlready } else { Outcome::AddsProviders { added, total: union.len() } }
+    if added.is_empty() { EffectKind::AlreadyPresent } else { EffectKind::AddsProviders { added, total: union.len() } }
 }
 
 impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Effect { file, line, entry, outcome, .. } = self;
-        match outcome {
-            Outcome::Removes { .. } => write!(f, "{file}:{line}: filter of {entry}: {outcome}"),
-            Outcome::Adds | Outcome::ThereAlready | Outcome::AddsProviders { .. } => {
-                write!(f, "{file}:{line}: assertion of {entry}: {outcome}")
+        let Effect { file, line, entry, kind, .. } = self;
+        match kind {
+            EffectKind::Removes { .. } => write!(f, "{file}:{line}: filter of {entry}: {kind}"),
+            EffectKind::Adds | EffectKind::AlreadyPresent | EffectKind::AddsProviders { .. } => {
+                write!(f, "{file}:{line}: assertion of {entry}: {kind}")
             }
         }
     }
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for EffectKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Outcome::Removes { records: 0, first: _ } => f.write_str("matches nothing"),
-            Outcome::Removes { records, first } => write!(f, "removes {records}: {}", named(first, *records)),
-            Outcome::Adds => f.write_str("added"),
-            Outcome::ThereAlready => f.write_str("there already"),
-            Outcome::AddsProviders { added, total } => {
+            EffectKind::Removes { records: 0, first: _ } => f.write_str("matches nothing"),
+            EffectKind::Removes { records, first } => write!(f, "removes {records}: {}", named(first, *records)),
+            EffectKind::Adds => f.write_str("added"),
+            EffectKind::AlreadyPresent => f.write_str("there already"),
+            EffectKind::AddsProviders { added, total } => {
                 let first: Vec<String> = added.iter().take(PROVIDERS_NAMED_MAX).map(Asn::to_string).collect();
                 write!(f, "adds to the providers: {} ({total} in all)", named(&first, added.len()))
             }

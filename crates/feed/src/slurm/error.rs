@@ -1,11 +1,11 @@
-//! Each way in which a SLURM file can be wrong, and how it is said: the place first, then the way out.
+//! Errors of SLURM files, and their messages: the position first, then the remedy.
 
 use crate::start::OtherKind;
 use rtrcast_proto::{Asn, AspaError, NotDer, OriginError, Prefix};
 use std::fmt;
 use std::iter::once;
 
-/// Why a file is refused: its mistakes in the order of the file.
+/// Errors for which a file is refused, in the order of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlurmErrors {
     /// At least one.
@@ -14,7 +14,7 @@ pub struct SlurmErrors {
 }
 
 impl SlurmErrors {
-    /// There is one, and there may be others.
+    /// Makes errors of one, and perhaps others.
     pub(super) fn new(one: SlurmError, others: impl Iterator<Item = SlurmError>, more: usize) -> SlurmErrors {
         SlurmErrors { first: once(one).chain(others).collect(), more }
     }
@@ -24,12 +24,12 @@ impl SlurmErrors {
         self.first.iter()
     }
 
-    /// How many there are beside the first ones. Where the file breaks JSON's grammar the search ends.
+    /// Returns the number of errors beside the first ones. Where the file breaks JSON's grammar the search ends.
     pub fn more(&self) -> usize {
         self.more
     }
 
-    /// How many there are.
+    /// Returns the number of all errors.
     pub fn count(&self) -> usize {
         self.first.len() + self.more
     }
@@ -49,7 +49,7 @@ impl fmt::Display for SlurmErrors {
 
 impl std::error::Error for SlurmErrors {}
 
-/// One mistake in a file, and where.
+/// One error in a file, and its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlurmError {
     /// The line, counted from 1.
@@ -57,12 +57,12 @@ pub struct SlurmError {
     /// The octet in the line, counted from 1.
     pub column: u64,
     /// The value, as `validationOutputFilters.prefixFilters[3].asn`; empty for the document itself.
-    pub place: String,
-    /// What is wrong there.
+    pub path: String,
+    /// The error.
     pub reason: SlurmReason,
 }
 
-/// What is wrong with a file. What a file has is quoted as far as it makes sense in a line.
+/// An error in a SLURM file. Text of the file is quoted in part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SlurmReason {
     /// There is nothing in it.
@@ -73,47 +73,47 @@ pub enum SlurmReason {
     NotJson(&'static str),
     /// It ends in the middle.
     Truncated,
-    /// A member that the texts do not know.
+    /// A member that the specifications do not have.
     UnknownMember {
         /// Its name.
         name: String,
-        /// The one that it looks like.
-        meant: Option<&'static str>,
+        /// The known name that is closest to it, if any is close.
+        closest: Option<&'static str>,
     },
-    /// A member of version 2 in a file that says version 1.
+    /// A member of version 2 in a file of version 1.
     OfVersion2(&'static str),
-    /// A member stands twice, perhaps by two of its names.
+    /// A member is there twice, perhaps by two of its names.
     MemberTwice(&'static str),
-    /// The version has to be there and is not.
+    /// The mandatory version is missing.
     MissingVersion,
-    /// A member of an entry that has to be there is not.
+    /// A mandatory member of an entry is missing.
     Missing(&'static str),
-    /// A list, or an object of lists, that has to be there is not.
+    /// A mandatory list, or object of lists, is missing.
     MissingList {
         /// Its name.
         name: &'static str,
-        /// What it is without an entry.
+        /// Its text without an entry.
         empty: &'static str,
     },
-    /// Null stands for a list, or an object of lists.
+    /// A list, or an object of lists, is null.
     NullList {
-        /// What it should be.
+        /// The expected kind.
         wanted: &'static str,
-        /// What it is without an entry.
+        /// Its text without an entry.
         empty: &'static str,
     },
     /// The file is a validator's output.
     ValidatorOutput,
-    /// The file is something else that is well known.
+    /// The file is of another kind that is recognised.
     OtherKind(OtherKind),
     /// A value of the wrong kind.
     WrongKind {
-        /// What it should be.
+        /// The expected kind.
         wanted: &'static str,
-        /// What it is.
+        /// The value that is there.
         found: String,
-        /// What it was probably meant to be.
-        meant: Option<String>,
+        /// The value that was probably intended.
+        suggestion: Option<String>,
     },
     /// A version other than 1 and 2.
     Version(String),
@@ -129,35 +129,35 @@ pub enum SlurmReason {
     NotLength(String),
     /// A maximum length that its prefix can't have.
     MaxLength(OriginError),
-    /// Neither of the alphabets, or an impossible length.
+    /// No base64 of either alphabet, or an impossible length.
     NotBase64,
     /// A Subject Key Identifier of another length than 20 octets.
     SkiOctets(usize),
-    /// A key that is none.
+    /// An invalid key.
     Key(NotDer),
     /// A provider that is not above the one before it.
     NotAscending(Asn, Asn),
-    /// A list that no ASPA can have.
+    /// An invalid list of providers.
     Aspa(AspaError),
 }
 
 impl fmt::Display for SlurmError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let SlurmError { line, column, place, reason } = self;
+        let SlurmError { line, column, path, reason } = self;
         write!(f, "line {line}")?;
-        // Where a place says nothing, or a file may be one line, the column helps.
-        if reason.is_of_grammar() || place.is_empty() {
+        // Without a path, or in a file of one line, the column is needed.
+        if reason.is_of_grammar() || path.is_empty() {
             write!(f, ", column {column}")?;
         }
-        let colon = if place.is_empty() { "" } else { ": " };
-        write!(f, "{colon}{place}: {reason}")
+        let colon = if path.is_empty() { "" } else { ": " };
+        write!(f, "{colon}{path}: {reason}")
     }
 }
 
 impl std::error::Error for SlurmError {}
 
 impl SlurmReason {
-    /// Whether the file can't be read on from there.
+    /// Returns whether the file can't be read on from there.
     pub(super) fn is_of_grammar(&self) -> bool {
         match self {
             SlurmReason::Empty
@@ -189,7 +189,7 @@ impl SlurmReason {
         }
     }
 
-    /// Whether [`SlurmDialect::Lenient`](super::SlurmDialect::Lenient) reads it as an empty list.
+    /// Returns whether [`SlurmDialect::Lenient`](super::SlurmDialect::Lenient) reads it as an empty list.
     pub fn is_lenient(&self) -> bool {
         matches!(self, SlurmReason::MissingList { .. } | SlurmReason::NullList { .. })
     }
@@ -202,14 +202,14 @@ impl fmt::Display for SlurmReason {
             SlurmReason::NotUtf8 => f.write_str("not UTF-8"),
             SlurmReason::NotJson(what) => write!(f, "not JSON: {what}"),
             SlurmReason::Truncated => f.write_str("truncated: the file ends before it is complete"),
-            SlurmReason::UnknownMember { name, meant: None } => write!(f, "unknown member \"{name}\""),
-            SlurmReason::UnknownMember { name, meant: Some(meant) } => {
-                write!(f, "unknown member \"{name}\"; did you mean \"{meant}\"?")
+            SlurmReason::UnknownMember { name, closest: None } => write!(f, "unknown member \"{name}\""),
+            SlurmReason::UnknownMember { name, closest: Some(closest) } => {
+                write!(f, "unknown member \"{name}\"; did you mean \"{closest}\"?")
             }
             SlurmReason::OfVersion2(name) => {
-                write!(f, "member \"{name}\" is of version 2, and the file says \"slurmVersion\": 1")
+                write!(f, "member \"{name}\" is of version 2, and the file has \"slurmVersion\": 1")
             }
-            SlurmReason::MemberTwice(name) => write!(f, "member \"{name}\" stands twice"),
+            SlurmReason::MemberTwice(name) => write!(f, "duplicate member \"{name}\""),
             SlurmReason::MissingVersion => {
                 f.write_str("no \"slurmVersion\"; add \"slurmVersion\": 1, or 2 for a file with lists of ASPAs")
             }
@@ -220,9 +220,9 @@ impl fmt::Display for SlurmReason {
                 f.write_str("the output of a validator (\"roas\"), not SLURM; it is a source of data")
             }
             SlurmReason::OtherKind(kind) => write!(f, "this is {kind}; SLURM is plain JSON"),
-            SlurmReason::WrongKind { wanted, found, meant: None } => write!(f, "{found} instead of {wanted}"),
-            SlurmReason::WrongKind { wanted, found, meant: Some(meant) } => {
-                write!(f, "{found} instead of {wanted}; did you mean {meant}?")
+            SlurmReason::WrongKind { wanted, found, suggestion: None } => write!(f, "{found} instead of {wanted}"),
+            SlurmReason::WrongKind { wanted, found, suggestion: Some(suggestion) } => {
+                write!(f, "{found} instead of {wanted}; did you mean {suggestion}?")
             }
             SlurmReason::Version(found) => write!(f, "{found} is not a version of SLURM that is known: 1 or 2"),
             SlurmReason::NamesNothing(members) => write!(f, "a filter without {members} names nothing to remove"),
@@ -237,10 +237,10 @@ impl fmt::Display for SlurmReason {
             SlurmReason::SkiOctets(octets) => write!(f, "a key identifier of {octets} octets instead of 20"),
             SlurmReason::Key(error) => write!(f, "{error}"),
             SlurmReason::NotAscending(before, provider) if before == provider => {
-                write!(f, "provider {provider} stands twice")
+                write!(f, "duplicate provider {provider}")
             }
             SlurmReason::NotAscending(before, provider) => {
-                write!(f, "provider {provider} stands behind {before}; the list has to ascend")
+                write!(f, "provider {provider} comes after {before}; the list has to ascend")
             }
             SlurmReason::Aspa(error) => write!(f, "{error}"),
         }

@@ -1,4 +1,4 @@
-//! Which records the filters remove: each record is judged by a few binary searches, however many filters there are.
+//! Matching of records with filters: a few binary searches for each record, however many filters there are.
 //!
 //! Two prefixes either lie one in the other or have nothing in common. So the filters that cover a prefix are the last
 //! one that sorts not behind it, and those that this one lies in.
@@ -22,7 +22,7 @@ pub struct Filters {
 }
 
 impl Filters {
-    /// Sorts filters; each is known by its place among them.
+    /// Sorts filters; each is identified by its index among them.
     pub(super) fn new<'a>(filters: impl Iterator<Item = &'a Filter>) -> Filters {
         let mut sorted = Filters::default();
         for (id, filter) in filters.enumerate() {
@@ -50,13 +50,13 @@ impl Filters {
         if prefix.addr().is_ipv4() { &mut self.ipv4 } else { &mut self.ipv6 }
     }
 
-    /// Whether nothing is ever removed.
+    /// Returns whether nothing is ever removed.
     pub fn is_empty(&self) -> bool {
-        Section::ALL.into_iter().all(|section| self.spares(section))
+        Section::ALL.into_iter().all(|section| self.keeps_all(section))
     }
 
-    /// Whether no record of a section is ever removed.
-    pub fn spares(&self, section: Section) -> bool {
+    /// Returns whether no record of a section is ever removed.
+    pub fn keeps_all(&self, section: Section) -> bool {
         match section {
             Section::Ipv4Prefix => self.ipv4.0.is_empty() && self.origin_asns.0.is_empty(),
             Section::Ipv6Prefix => self.ipv6.0.is_empty() && self.origin_asns.0.is_empty(),
@@ -67,14 +67,14 @@ impl Filters {
         }
     }
 
-    /// Whether a record of an image is removed: if any filter names it. [SL-03]
+    /// Returns whether a record of an image is removed: if any filter names it. [SL-03]
     pub fn removes(&self, section: Section, record: &[u8]) -> bool {
-        !self.spares(section)
+        !self.keeps_all(section)
             && Record::read(section, record)
                 .is_some_and(|record| self.matching(&record, &mut |_| ControlFlow::Break(())).is_break())
     }
 
-    /// Tells each filter that names a record, until it is enough.
+    /// Calls `each` with each filter that matches a record, until it breaks.
     pub(super) fn matching(
         &self,
         record: &Record<'_>,
@@ -106,7 +106,7 @@ impl Filters {
     }
 }
 
-/// Keys, sorted, each with the place of who has it; several may have the same.
+/// Keys, sorted, each with the index of its entry; several may have the same.
 #[derive(Clone, Debug)]
 pub(super) struct Sorted<K>(Vec<(K, usize)>);
 
@@ -125,7 +125,7 @@ impl<K: Ord> Sorted<K> {
         self.0.sort_unstable();
     }
 
-    /// Tells each that has a key.
+    /// Calls `each` with each entry that has a key.
     pub(super) fn matching(&self, key: &K, each: &mut impl FnMut(usize) -> ControlFlow<()>) -> ControlFlow<()> {
         let start = self.0.partition_point(|(other, _)| other < key);
         let rest = self.0.get(start..).unwrap_or_default();
@@ -133,14 +133,14 @@ impl<K: Ord> Sorted<K> {
     }
 }
 
-/// Filters with a prefix of one family. Those without an AS come first, then each AS has its own.
+/// Filters with a prefix of one family, sorted by AS. Those without an AS come first.
 #[derive(Clone, Debug, Default)]
 struct Nested(Vec<Cover>);
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Cover {
     asn: Option<Asn>,
-    range: Range,
+    range: PrefixRange,
     id: usize,
     /// The nearest one that this one lies in.
     outer: Option<usize>,
@@ -148,16 +148,16 @@ struct Cover {
 
 impl Nested {
     fn push(&mut self, asn: Option<Asn>, prefix: Prefix, id: usize) {
-        self.0.push(Cover { asn, range: Range::of(prefix), id, outer: None });
+        self.0.push(Cover { asn, range: PrefixRange::of(prefix), id, outer: None });
     }
 
     fn sort(&mut self) {
         self.0.sort_unstable();
-        let mut open: Vec<(usize, Option<Asn>, Range)> = Vec::new();
-        for (place, cover) in self.0.iter_mut().enumerate() {
+        let mut open: Vec<(usize, Option<Asn>, PrefixRange)> = Vec::new();
+        for (index, cover) in self.0.iter_mut().enumerate() {
             while open.pop_if(|(_, asn, range)| *asn != cover.asn || !range.covers(cover.range)).is_some() {}
-            cover.outer = open.last().map(|(place, _, _)| *place);
-            open.push((place, cover.asn, cover.range));
+            cover.outer = open.last().map(|(index, _, _)| *index);
+            open.push((index, cover.asn, cover.range));
         }
     }
 
@@ -167,10 +167,10 @@ impl Nested {
         prefix: Prefix,
         each: &mut impl FnMut(usize) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
-        let range = Range::of(prefix);
+        let range = PrefixRange::of(prefix);
         let behind = self.0.partition_point(|cover| (cover.asn, cover.range) <= (asn, range));
         let mut at = behind.checked_sub(1);
-        while let Some(cover) = at.and_then(|place| self.0.get(place)).filter(|cover| cover.asn == asn) {
+        while let Some(cover) = at.and_then(|index| self.0.get(index)).filter(|cover| cover.asn == asn) {
             if cover.range.covers(range) {
                 each(cover.id)?;
             }
@@ -182,22 +182,22 @@ impl Nested {
 
 /// The addresses of a prefix, those of IPv4 in the upper bits: what lies in another sorts right behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Range {
+pub(super) struct PrefixRange {
     addr: u128,
     len: u8,
 }
 
-impl Range {
-    pub(super) fn of(prefix: Prefix) -> Range {
+impl PrefixRange {
+    pub(super) fn of(prefix: Prefix) -> PrefixRange {
         let addr = match prefix.addr() {
             IpAddr::V4(addr) => u128::from(addr.to_bits()) << 96,
             IpAddr::V6(addr) => addr.to_bits(),
         };
-        Range { addr, len: prefix.len() }
+        PrefixRange { addr, len: prefix.len() }
     }
 
-    /// Whether the other is this one or lies in it.
-    pub(super) fn covers(self, other: Range) -> bool {
+    /// Returns whether the other is this one or lies in it.
+    pub(super) fn covers(self, other: PrefixRange) -> bool {
         let mask = u128::MAX.checked_shl(128 - u32::from(self.len)).unwrap_or(0);
         self.len <= other.len && other.addr & mask == self.addr
     }

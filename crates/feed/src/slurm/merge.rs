@@ -1,21 +1,21 @@
-//! Several files as one configuration: the union of what they say. [SL-07]
+//! Several files as one configuration: the union of their entries. [SL-07]
 
 use super::filters::Filters;
-use super::overlap::{self, ConflictKind, SlurmConflict, Use};
-use super::{Assertion, Entry, SlurmFile};
+use super::overlap::{self, ConflictKind, EntryRef, SlurmConflict};
+use super::{Assertion, SlurmEntry, SlurmFile};
 use crate::rows::Rows;
 use crate::table::NEVER;
 use rtrcast_proto::{ASPA_PROVIDERS_MAX, Asn, Image, Providers, Version};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What is done about files that speak of the same.
+/// Handling of files with overlapping entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Overlaps {
     /// All are refused, as RFC 8416 section 4.2 demands.
     #[default]
     Refuse,
-    /// The union counts: what any file filters goes, and what any file asserts is there.
+    /// The union is in effect: records that any file filters are removed, and those that any file asserts are added.
     Allow,
 }
 
@@ -39,8 +39,8 @@ impl Slurm {
         Slurm { files: Vec::new(), filters: Filters::default(), assertions: Image::empty(Version::V2) }
     }
 
-    /// The union of files, each with the name that messages call it by. The assertions of one customer become one ASPA;
-    /// should that be larger than an ASPA can be, the files are refused. [C-ASP-01] [C-ASP-06]
+    /// Merges files, each with its name for messages. The assertions of one customer become one ASPA; if that has too
+    /// many providers, the files are refused. [C-ASP-01] [C-ASP-06]
     pub fn merge(files: &[(Arc<str>, Arc<SlurmFile>)], overlaps: Overlaps) -> Result<Slurm, SlurmConflict> {
         match overlaps {
             Overlaps::Refuse => overlap::check(files)?,
@@ -51,12 +51,13 @@ impl Slurm {
         Ok(Slurm { files: files.to_vec(), filters, assertions: assertions(files)? })
     }
 
-    /// What is removed from what validators say, before the assertions are added. [SL-03]
+    /// Returns the filters, which are applied to validators' data before the assertions are added. [SL-03]
     pub fn filters(&self) -> &Filters {
         &self.filters
     }
 
-    /// What is added then: an image of version 2, each record once. Filters do not touch it. [SL-03] [SL-04]
+    /// Returns the assertions: an image of version 2, each record once. Filters are not applied to them. [SL-03]
+    /// [SL-04]
     pub fn assertions(&self) -> &Image {
         &self.assertions
     }
@@ -68,9 +69,9 @@ impl Slurm {
 }
 
 /// The asserted providers of one customer, and the first and the last entry that they come from.
-struct Union<'a> {
+struct ProviderUnion<'a> {
     providers: Providers,
-    entries: [Use<'a>; 2],
+    entries: [EntryRef<'a>; 2],
 }
 
 fn assertions(files: &[(Arc<str>, Arc<SlurmFile>)]) -> Result<Image, SlurmConflict> {
@@ -81,7 +82,7 @@ fn assertions(files: &[(Arc<str>, Arc<SlurmFile>)]) -> Result<Image, SlurmConfli
             assert(&mut rows, &mut unions, file, entry);
         }
     }
-    for (customer, Union { mut providers, entries }) in unions {
+    for (customer, ProviderUnion { mut providers, entries }) in unions {
         let union = providers.union();
         if union.len() > ASPA_PROVIDERS_MAX {
             let kind = ConflictKind::TooManyProviders(customer, union.len());
@@ -93,15 +94,20 @@ fn assertions(files: &[(Arc<str>, Arc<SlurmFile>)]) -> Result<Image, SlurmConfli
     Ok(table.into_image())
 }
 
-fn assert<'a>(rows: &mut Rows, unions: &mut BTreeMap<Asn, Union<'a>>, file: usize, entry: &'a Entry<Assertion>) {
+fn assert<'a>(
+    rows: &mut Rows,
+    unions: &mut BTreeMap<Asn, ProviderUnion<'a>>,
+    file: usize,
+    entry: &'a SlurmEntry<Assertion>,
+) {
     match &entry.value {
         Assertion::Prefix(origin) => rows.origin(origin, NEVER, 0),
         Assertion::Bgpsec(key) => rows.router_key(key.ski, key.asn, key.spki.clone(), NEVER, 0),
         Assertion::Aspa(aspa) => {
-            let this = Use::assertion(file, entry);
+            let this = EntryRef::assertion(file, entry);
             let union = unions
                 .entry(aspa.customer)
-                .or_insert_with(|| Union { providers: Providers::new(), entries: [this, this] });
+                .or_insert_with(|| ProviderUnion { providers: Providers::new(), entries: [this, this] });
             union.providers.extend(&aspa.providers);
             union.entries[1] = this;
         }

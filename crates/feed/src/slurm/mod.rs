@@ -1,37 +1,37 @@
-//! SLURM: an operator's own exceptions to what validators say (RFC 8416, and its version 2 with ASPAs,
+//! SLURM: an operator's local exceptions to validators' data (RFC 8416, and its version 2 with ASPAs,
 //! draft-ietf-sidrops-aspa-slurm-04).
 //!
-//! A file is either accepted whole or refused with the places of its mistakes: a mistake that was passed over would
-//! remove routes that nobody named, or keep those that somebody did (`parse.rs` and `entries.rs`, over `walk.rs` and
-//! `mistakes.rs`, with the words of `error.rs`). Several files become one [`Slurm`] if they do not speak of the same
-//! (`merge.rs`, `overlap.rs`). That has [`Filters`], which judge records (`filters.rs`), and the assertions as an image;
-//! [`Effect`]s say which entries do something at all (`effects.rs`).
+//! A file is either accepted whole or refused with the positions of its errors: an error that was ignored could remove
+//! or keep the wrong records (`parse.rs` and `entries.rs`, over `walk.rs` and `error_list.rs`, with the messages in
+//! `error.rs`). Several files become one [`Slurm`] if they do not overlap (`merge.rs`, `overlap.rs`). That has
+//! [`Filters`] (`filters.rs`), and the assertions as an image; [`Effect`]s show which entries have an effect
+//! (`effects.rs`).
 
 mod effects;
 mod entries;
 mod error;
+mod error_list;
 mod filters;
 mod merge;
-mod mistakes;
 mod overlap;
 mod parse;
 mod spelling;
 mod walk;
 
-pub use effects::{Effect, Outcome};
+pub use effects::{Effect, EffectKind};
 pub use error::{SlurmError, SlurmErrors, SlurmReason};
 pub use filters::Filters;
 pub use merge::{Overlaps, Slurm};
 pub use overlap::{ConflictKind, Mention, SlurmConflict};
-pub use spelling::meant;
+pub use spelling::closest_name;
 
 use rtrcast_proto::{Asn, Aspa, Prefix, ProviderAsn, Record, RouteOrigin, RouterKey};
 use std::fmt;
 
-/// How strictly files are read.
+/// Strictness of reading files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SlurmDialect {
-    /// As the texts have them.
+    /// As the specifications have them.
     #[default]
     Strict,
     /// Also as others write and read them. Files for Routinator 0.15 and RTRTR have `customerAsid` and `providers`, the
@@ -40,7 +40,7 @@ pub enum SlurmDialect {
     Lenient,
 }
 
-/// The versions that there are.
+/// Version of SLURM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlurmVersion {
     /// RFC 8416: prefixes and BGPsec keys.
@@ -52,11 +52,11 @@ pub enum SlurmVersion {
 /// The six lists of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SlurmList {
-    /// Which VRPs are removed.
+    /// VRPs that are removed.
     PrefixFilters,
-    /// Which router keys are removed.
+    /// Router keys that are removed.
     BgpsecFilters,
-    /// Whose ASPAs are removed.
+    /// Customers whose ASPAs are removed.
     AspaFilters,
     /// VRPs that are added.
     PrefixAssertions,
@@ -67,7 +67,7 @@ pub enum SlurmList {
 }
 
 impl SlurmList {
-    /// The list's name in a file, with the object that it stands in.
+    /// Returns the list's name in a file, with that of its object.
     pub const fn path(self) -> &'static str {
         match self {
             SlurmList::PrefixFilters => "validationOutputFilters.prefixFilters",
@@ -84,49 +84,49 @@ impl SlurmList {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlurmFile {
     version: SlurmVersion,
-    filters: Vec<Entry<Filter>>,
-    assertions: Vec<Entry<Assertion>>,
+    filters: Vec<SlurmEntry<Filter>>,
+    assertions: Vec<SlurmEntry<Assertion>>,
     read_as_empty: Vec<ReadAsEmpty>,
 }
 
 impl SlurmFile {
-    /// The version that it says.
+    /// Returns the version.
     pub fn version(&self) -> SlurmVersion {
         self.version
     }
 
-    /// What it removes, in the order of the file.
-    pub fn filters(&self) -> &[Entry<Filter>] {
+    /// Returns the filters, in the order of the file.
+    pub fn filters(&self) -> &[SlurmEntry<Filter>] {
         &self.filters
     }
 
-    /// What it adds, in the order of the file.
-    pub fn assertions(&self) -> &[Entry<Assertion>] {
+    /// Returns the assertions, in the order of the file.
+    pub fn assertions(&self) -> &[SlurmEntry<Assertion>] {
         &self.assertions
     }
 
-    /// What it lacks, and was read as empty. Strict readers refuse such a file.
+    /// Returns the missing lists that were read as empty. Strict readers refuse such a file.
     pub fn read_as_empty(&self) -> &[ReadAsEmpty] {
         &self.read_as_empty
     }
 }
 
-/// A list, or an object of lists, that a file lacks. Its `Display` says what to write for it.
+/// A missing list, or object of lists. Its `Display` has the text to write for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadAsEmpty {
     /// The line where it should be, or is null, counted from 1.
     pub line: u64,
-    /// The object that it belongs into; none for an object of lists.
+    /// The object that it belongs to; none for an object of lists.
     pub within: Option<&'static str>,
     /// Its name.
     pub name: &'static str,
-    /// How it is written without an entry.
+    /// Its text without an entry.
     pub empty: &'static str,
-    /// What there is instead.
+    /// The value in its place.
     pub found: Absence,
 }
 
-/// What there is instead of a list.
+/// Value in place of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absence {
     /// Nothing.
@@ -149,20 +149,20 @@ impl fmt::Display for ReadAsEmpty {
     }
 }
 
-/// One entry of a list, and where it stands.
+/// One entry of a list, and its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry<T> {
+pub struct SlurmEntry<T> {
     /// Its list.
     pub list: SlurmList,
-    /// Its place there, counted from 0.
+    /// Its index there, counted from 0.
     pub index: usize,
     /// The line where it begins, counted from 1.
     pub line: u64,
-    /// What it says.
+    /// Its value.
     pub value: T,
 }
 
-/// What is removed from what validators say. [SL-01] [SL-02]
+/// A filter of validators' data. [SL-01] [SL-02]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filter {
     /// VRPs.
@@ -173,10 +173,10 @@ pub enum Filter {
     Aspa(Asn),
 }
 
-/// Which VRPs go. There is no filter that names nothing: whether it would match all or none, nobody can tell. [SL-05]
+/// A filter of VRPs. There is none without criteria, since it would be ambiguous. [SL-05]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PrefixFilter {
-    /// Those whose prefix is this one or lies in it, whatever their maximum length.
+    /// Those whose prefix is this one or is covered by it, whatever their maximum length.
     Prefix(Prefix),
     /// Those of an AS.
     Asn(Asn),
@@ -184,7 +184,7 @@ pub enum PrefixFilter {
     Both(Prefix, Asn),
 }
 
-/// Which router keys go.
+/// A filter of router keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BgpsecFilter {
     /// Those of an AS.
@@ -195,7 +195,7 @@ pub enum BgpsecFilter {
     Both(Asn, [u8; 20]),
 }
 
-/// What is added to what validators say.
+/// An addition to validators' data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Assertion {
     /// A VRP.
@@ -221,7 +221,7 @@ impl BgpsecAssertion {
     }
 }
 
-/// An ASPA that owns its list; it ascends and has what an ASPA has to have.
+/// An ASPA that owns its list; it is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AspaAssertion {
     customer: Asn,

@@ -1,31 +1,31 @@
-//! Whether several files speak of the same (RFC 8416 section 4.2): then what one says may undo what the other does, and
-//! nobody can tell which was meant. [SL-07]
+//! Overlaps between files (RFC 8416 section 4.2): entries of one may undo those of another, and the intention is
+//! unknown. [SL-07]
 //!
 //! One sort and one pass for each kind, since files may have a hundred thousand entries.
 
-use super::filters::Range;
-use super::{Assertion, BgpsecFilter, Entry, Filter, PrefixFilter, SlurmFile, SlurmList};
+use super::filters::PrefixRange;
+use super::{Assertion, BgpsecFilter, Filter, PrefixFilter, SlurmEntry, SlurmFile, SlurmList};
 use rtrcast_proto::{ASPA_PROVIDERS_MAX, Asn, Prefix};
 use std::fmt;
 use std::sync::Arc;
 
-/// Two entries that do not go together.
+/// Two entries in conflict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlurmConflict {
-    /// What is between them.
+    /// Kind of the conflict.
     pub kind: ConflictKind,
     /// The entries, in the order of the files.
     pub entries: Box<[Mention; 2]>,
 }
 
-/// What two entries have in common that they must not.
+/// Kind of conflict between two entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConflictKind {
     /// Addresses, in lists of prefixes of two files.
     Addresses,
     /// An AS, in lists of router keys of two files.
     BgpsecAsn(Asn),
-    /// A customer, in lists of ASPAs of two files. This is ours: version 2's text leaves it open.
+    /// A customer, in lists of ASPAs of two files. This rule is rtrcast's own: version 2 leaves it open.
     Customer(Asn),
     /// A customer whose asserted providers together are too many: this many. The entries are the first and the last.
     TooManyProviders(Asn, usize),
@@ -40,9 +40,9 @@ pub struct Mention {
     pub line: u64,
     /// Its list.
     pub list: SlurmList,
-    /// Its place in the list, counted from 0.
+    /// Its index in the list, counted from 0.
     pub index: usize,
-    /// What it says, in words.
+    /// Its value, for messages.
     pub what: String,
 }
 
@@ -51,8 +51,8 @@ impl fmt::Display for SlurmConflict {
         let [first, second] = &*self.entries;
         match self.kind {
             ConflictKind::Addresses => write!(f, "{first} and {second} have addresses in common"),
-            ConflictKind::BgpsecAsn(asn) => write!(f, "{first} and {second} both speak of router keys of {asn}"),
-            ConflictKind::Customer(asn) => write!(f, "{first} and {second} both speak of the ASPA of {asn}"),
+            ConflictKind::BgpsecAsn(asn) => write!(f, "{first} and {second} both concern router keys of {asn}"),
+            ConflictKind::Customer(asn) => write!(f, "{first} and {second} both concern the ASPA of {asn}"),
             ConflictKind::TooManyProviders(asn, count) => write!(
                 f,
                 "the assertions from {first} to {second} give {asn} {count} providers, more than {ASPA_PROVIDERS_MAX}"
@@ -70,28 +70,28 @@ impl fmt::Display for Mention {
     }
 }
 
-/// An entry of one of several files, which are known by their places.
+/// An entry of one of several files, which are identified by their indices.
 #[derive(Clone, Copy)]
-pub(super) struct Use<'a> {
+pub(super) struct EntryRef<'a> {
     file: usize,
-    what: What<'a>,
+    what: ReferredEntry<'a>,
 }
 
 #[derive(Clone, Copy)]
-enum What<'a> {
-    Filter(&'a Entry<Filter>),
-    Assertion(&'a Entry<Assertion>),
+enum ReferredEntry<'a> {
+    Filter(&'a SlurmEntry<Filter>),
+    Assertion(&'a SlurmEntry<Assertion>),
 }
 
-impl<'a> Use<'a> {
-    pub(super) fn assertion(file: usize, entry: &'a Entry<Assertion>) -> Use<'a> {
-        Use { file, what: What::Assertion(entry) }
+impl<'a> EntryRef<'a> {
+    pub(super) fn assertion(file: usize, entry: &'a SlurmEntry<Assertion>) -> EntryRef<'a> {
+        EntryRef { file, what: ReferredEntry::Assertion(entry) }
     }
 
     fn mention(self, files: &[(Arc<str>, Arc<SlurmFile>)]) -> Mention {
         let (line, list, index, what) = match self.what {
-            What::Filter(entry) => (entry.line, entry.list, entry.index, entry.value.to_string()),
-            What::Assertion(entry) => (entry.line, entry.list, entry.index, entry.value.to_string()),
+            ReferredEntry::Filter(entry) => (entry.line, entry.list, entry.index, entry.value.to_string()),
+            ReferredEntry::Assertion(entry) => (entry.line, entry.list, entry.index, entry.value.to_string()),
         };
         let file = files.get(self.file).map(|(name, _)| name.clone()).unwrap_or_default();
         Mention { file, line, list, index, what }
@@ -102,13 +102,13 @@ impl<'a> Use<'a> {
 pub(super) fn conflict(
     files: &[(Arc<str>, Arc<SlurmFile>)],
     kind: ConflictKind,
-    mut uses: [Use<'_>; 2],
+    mut uses: [EntryRef<'_>; 2],
 ) -> SlurmConflict {
     uses.sort_by_key(|entry| entry.file);
     SlurmConflict { kind, entries: Box::new(uses.map(|entry| entry.mention(files))) }
 }
 
-/// Refuses files that speak of the same addresses, ASes or customers.
+/// Refuses files with the same addresses, ASes or customers.
 pub(super) fn check(files: &[(Arc<str>, Arc<SlurmFile>)]) -> Result<(), SlurmConflict> {
     let subjects = Subjects::of(files);
     let shared = shared_addresses(subjects.prefixes)
@@ -120,16 +120,16 @@ pub(super) fn check(files: &[(Arc<str>, Arc<SlurmFile>)]) -> Result<(), SlurmCon
     }
 }
 
-/// What the entries of all files speak of.
+/// Addresses, ASes and customers in the entries of all files.
 #[derive(Default)]
 struct Subjects<'a> {
-    prefixes: Vec<(Family, Range, Use<'a>)>,
-    bgpsec: Vec<(Asn, Use<'a>)>,
-    customers: Vec<(Asn, Use<'a>)>,
+    prefixes: Vec<(IpFamily, PrefixRange, EntryRef<'a>)>,
+    bgpsec: Vec<(Asn, EntryRef<'a>)>,
+    customers: Vec<(Asn, EntryRef<'a>)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Family {
+enum IpFamily {
     Ipv4,
     Ipv6,
 }
@@ -139,28 +139,28 @@ impl<'a> Subjects<'a> {
         let mut subjects = Subjects::default();
         for (file, (_, slurm)) in files.iter().enumerate() {
             for entry in slurm.filters() {
-                subjects.add_filter(&entry.value, Use { file, what: What::Filter(entry) });
+                subjects.add_filter(&entry.value, EntryRef { file, what: ReferredEntry::Filter(entry) });
             }
             for entry in slurm.assertions() {
-                subjects.add_assertion(&entry.value, Use::assertion(file, entry));
+                subjects.add_assertion(&entry.value, EntryRef::assertion(file, entry));
             }
         }
         subjects
     }
 
-    fn add_filter(&mut self, filter: &Filter, by: Use<'a>) {
+    fn add_filter(&mut self, filter: &Filter, by: EntryRef<'a>) {
         match filter {
             Filter::Prefix(PrefixFilter::Prefix(prefix) | PrefixFilter::Both(prefix, _)) => {
                 self.add_prefix(*prefix, by);
             }
             Filter::Bgpsec(BgpsecFilter::Asn(asn) | BgpsecFilter::Both(asn, _)) => self.bgpsec.push((*asn, by)),
-            // The text counts addresses of prefixes and ASes of router keys, and these name neither.
+            // RFC 8416 compares addresses of prefixes and ASes of router keys, and these have neither.
             Filter::Prefix(PrefixFilter::Asn(_)) | Filter::Bgpsec(BgpsecFilter::Ski(_)) => {}
             Filter::Aspa(customer) => self.customers.push((*customer, by)),
         }
     }
 
-    fn add_assertion(&mut self, assertion: &Assertion, by: Use<'a>) {
+    fn add_assertion(&mut self, assertion: &Assertion, by: EntryRef<'a>) {
         match assertion {
             Assertion::Prefix(origin) => self.add_prefix(origin.prefix(), by),
             Assertion::Bgpsec(key) => self.bgpsec.push((key.asn, by)),
@@ -168,19 +168,19 @@ impl<'a> Subjects<'a> {
         }
     }
 
-    fn add_prefix(&mut self, prefix: Prefix, by: Use<'a>) {
-        let family = if prefix.addr().is_ipv4() { Family::Ipv4 } else { Family::Ipv6 };
-        self.prefixes.push((family, Range::of(prefix), by));
+    fn add_prefix(&mut self, prefix: Prefix, by: EntryRef<'a>) {
+        let family = if prefix.addr().is_ipv4() { IpFamily::Ipv4 } else { IpFamily::Ipv6 };
+        self.prefixes.push((family, PrefixRange::of(prefix), by));
     }
 }
 
-type Shared<'a> = Option<(ConflictKind, [Use<'a>; 2])>;
+type Overlap<'a> = Option<(ConflictKind, [EntryRef<'a>; 2])>;
 
-/// Sorted, what lies in a prefix follows it at once. As long as all of that is of the prefix's own file, comparing with
-/// the outermost one is comparing with all.
-fn shared_addresses(mut prefixes: Vec<(Family, Range, Use<'_>)>) -> Shared<'_> {
+/// When sorted, prefixes that are covered by another follow it at once. As long as all of them are of its own file,
+/// only the outermost one has to be compared.
+fn shared_addresses(mut prefixes: Vec<(IpFamily, PrefixRange, EntryRef<'_>)>) -> Overlap<'_> {
     prefixes.sort_by_key(|(family, range, by)| (*family, *range, by.file));
-    let mut outermost: Option<(Family, Range, Use<'_>)> = None;
+    let mut outermost: Option<(IpFamily, PrefixRange, EntryRef<'_>)> = None;
     for (family, range, by) in prefixes {
         match outermost {
             Some((other, outer, first)) if other == family && outer.covers(range) => {
@@ -194,7 +194,7 @@ fn shared_addresses(mut prefixes: Vec<(Family, Range, Use<'_>)>) -> Shared<'_> {
     None
 }
 
-fn shared_asn(mut asns: Vec<(Asn, Use<'_>)>, kind: fn(Asn) -> ConflictKind) -> Shared<'_> {
+fn shared_asn(mut asns: Vec<(Asn, EntryRef<'_>)>, kind: fn(Asn) -> ConflictKind) -> Overlap<'_> {
     asns.sort_by_key(|(asn, by)| (*asn, by.file));
     asns.windows(2).find_map(|neighbours| {
         let [(asn, first), (other, second)] = neighbours else { return None };

@@ -1,26 +1,25 @@
-//! What a SLURM file may have, and where: its members in any order, the lists in them, and none besides. `entries.rs` reads
-//! the entries.
+//! Structure of a SLURM file: its members in any order, the lists in them, and no others. `entries.rs` reads the
+//! entries.
 
 use super::entries;
 use super::error::{SlurmErrors, SlurmReason};
-use super::walk::{Found, Members, Name, Refused, Walk};
-use super::{Absence, Assertion, Entry, Filter, ReadAsEmpty, SlurmDialect, SlurmFile, SlurmList, SlurmVersion};
+use super::walk::{Found, Name, ObjectMembers, Unreadable, Walk};
+use super::{Absence, Assertion, Filter, ReadAsEmpty, SlurmDialect, SlurmEntry, SlurmFile, SlurmList, SlurmVersion};
 
 impl SlurmFile {
-    /// Reads a whole file, which is accepted as it stands or not at all, with all its mistakes. How large a file may be is
-    /// the caller's to say.
+    /// Reads a whole file, which is accepted as a whole or refused with all its errors. The caller limits its size.
     pub fn parse(octets: &[u8], dialect: SlurmDialect) -> Result<SlurmFile, SlurmErrors> {
         let mut walk = Walk::new(octets, dialect);
         let file = read(&mut walk);
-        match (file, walk.mistakes()) {
-            (_, Some(mistakes)) => Err(mistakes),
+        match (file, walk.errors()) {
+            (_, Some(errors)) => Err(errors),
             (Ok(file), None) => Ok(file),
             (Err(_), None) => unreachable!("what is refused is noted"),
         }
     }
 }
 
-fn read(walk: &mut Walk<'_>) -> Result<SlurmFile, Refused> {
+fn read(walk: &mut Walk<'_>) -> Result<SlurmFile, Unreadable> {
     walk.begin()?;
     let mut document = Document::default();
     let members = walk.object(&DOCUMENT, |walk, member| document.read(walk, member))?;
@@ -30,30 +29,30 @@ fn read(walk: &mut Walk<'_>) -> Result<SlurmFile, Refused> {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Member {
+enum DocumentMember {
     Version,
     Filters,
     Assertions,
 }
 
-const DOCUMENT: [Name<Member>; 3] = [
-    Name::strict(Member::Version, "slurmVersion"),
-    Name::strict(Member::Filters, FILTERS.name),
-    Name::strict(Member::Assertions, ASSERTIONS.name),
+const DOCUMENT: [Name<DocumentMember>; 3] = [
+    Name::strict(DocumentMember::Version, "slurmVersion"),
+    Name::strict(DocumentMember::Filters, FILTERS.name),
+    Name::strict(DocumentMember::Assertions, ASSERTIONS.name),
 ];
 
 /// An object of lists.
 struct Group {
-    member: Member,
+    member: DocumentMember,
     name: &'static str,
     /// The lists; the last one is of version 2.
     lists: [Name<SlurmList>; 3],
-    /// How it is written without an entry in version 1, and in version 2.
+    /// Its text without an entry in version 1, and in version 2.
     empty: [&'static str; 2],
 }
 
 const FILTERS: Group = Group {
-    member: Member::Filters,
+    member: DocumentMember::Filters,
     name: "validationOutputFilters",
     lists: [
         Name::strict(SlurmList::PrefixFilters, "prefixFilters"),
@@ -67,7 +66,7 @@ const FILTERS: Group = Group {
 };
 
 const ASSERTIONS: Group = Group {
-    member: Member::Assertions,
+    member: DocumentMember::Assertions,
     name: "locallyAddedAssertions",
     lists: [
         Name::strict(SlurmList::PrefixAssertions, "prefixAssertions"),
@@ -87,55 +86,55 @@ impl Group {
     }
 }
 
-/// How a list is written without an entry.
+/// Text of a list without an entry.
 const EMPTY_LIST: &str = "[]";
 
-/// What has been read of a document.
+/// Content of a document that has been read.
 #[derive(Default)]
 struct Document {
     version: Option<SlurmVersion>,
-    filters: Vec<Entry<Filter>>,
-    assertions: Vec<Entry<Assertion>>,
+    filters: Vec<SlurmEntry<Filter>>,
+    assertions: Vec<SlurmEntry<Assertion>>,
     read_as_empty: Vec<ReadAsEmpty>,
-    /// What there is of the two objects. The version may stand behind them.
-    filter_lists: Option<Lists>,
-    assertion_lists: Option<Lists>,
+    /// The two objects. The version may come after them.
+    filter_lists: Option<GroupLists>,
+    assertion_lists: Option<GroupLists>,
 }
 
-/// What there is of an object of lists.
-enum Lists {
-    /// Null, which begins there.
+/// An object of lists as it is in the file.
+enum GroupLists {
+    /// Null, at this offset.
     Null(usize),
     There {
-        members: Members<SlurmList>,
-        /// Those that are null, and where.
+        members: ObjectMembers<SlurmList>,
+        /// Those that are null, and their offsets.
         nulls: Vec<(SlurmList, usize)>,
-        /// Where the list of version 2 begins, if it is there.
+        /// Offset of the list of version 2, if it is there.
         of_version_2: Option<usize>,
     },
 }
 
 impl Document {
-    fn read(&mut self, walk: &mut Walk<'_>, member: Member) -> Result<(), Refused> {
+    fn read(&mut self, walk: &mut Walk<'_>, member: DocumentMember) -> Result<(), Unreadable> {
         match member {
-            Member::Version => {
+            DocumentMember::Version => {
                 let Found { value, at } = walk.whole::<u64>(SlurmReason::Version)?;
                 self.version = Some(match value {
                     1 => SlurmVersion::V1,
                     2 => SlurmVersion::V2,
-                    other => return Err(walk.wrong(at, SlurmReason::Version(other.to_string()))),
+                    other => return Err(walk.report(at, SlurmReason::Version(other.to_string()))),
                 });
             }
-            Member::Filters => self.filter_lists = Some(self.read_lists(walk, &FILTERS)?),
-            Member::Assertions => self.assertion_lists = Some(self.read_lists(walk, &ASSERTIONS)?),
+            DocumentMember::Filters => self.filter_lists = Some(self.read_lists(walk, &FILTERS)?),
+            DocumentMember::Assertions => self.assertion_lists = Some(self.read_lists(walk, &ASSERTIONS)?),
         }
         Ok(())
     }
 
-    fn read_lists(&mut self, walk: &mut Walk<'_>, group: &Group) -> Result<Lists, Refused> {
+    fn read_lists(&mut self, walk: &mut Walk<'_>, group: &Group) -> Result<GroupLists, Unreadable> {
         let at = walk.at()?;
         if walk.null()? {
-            return Ok(Lists::Null(at));
+            return Ok(GroupLists::Null(at));
         }
         let (mut nulls, mut of_version_2) = (Vec::new(), None);
         let members = walk.object(&group.lists, |walk, list| {
@@ -147,46 +146,52 @@ impl Document {
                 nulls.push((list, at));
                 return Ok(());
             }
-            walk.list(|walk, index, line| self.read_entry(walk, Entry { list, index, line, value: () }))
+            walk.list(|walk, index, line| self.read_entry(walk, SlurmEntry { list, index, line, value: () }))
         })?;
-        Ok(Lists::There { members, nulls, of_version_2 })
+        Ok(GroupLists::There { members, nulls, of_version_2 })
     }
 
-    fn read_entry(&mut self, walk: &mut Walk<'_>, entry: Entry<()>) -> Result<(), Refused> {
-        let Entry { list, index, line, value: () } = entry;
+    fn read_entry(&mut self, walk: &mut Walk<'_>, entry: SlurmEntry<()>) -> Result<(), Unreadable> {
+        let SlurmEntry { list, index, line, value: () } = entry;
         match list {
             SlurmList::PrefixFilters | SlurmList::BgpsecFilters | SlurmList::AspaFilters => {
                 let value = entries::filter(walk, list)?;
-                self.filters.push(Entry { list, index, line, value });
+                self.filters.push(SlurmEntry { list, index, line, value });
             }
             SlurmList::PrefixAssertions | SlurmList::BgpsecAssertions | SlurmList::AspaAssertions => {
                 let value = entries::assertion(walk, list)?;
-                self.assertions.push(Entry { list, index, line, value });
+                self.assertions.push(SlurmEntry { list, index, line, value });
             }
         }
         Ok(())
     }
 
-    /// Checks what only the whole document shows.
-    fn finish(mut self, walk: &mut Walk<'_>, members: &Members<Member>) -> Result<SlurmFile, Refused> {
-        if !members.has(&Member::Version) {
-            walk.wrong(members.at, SlurmReason::MissingVersion);
+    /// Checks what depends on the whole document.
+    fn finish(mut self, walk: &mut Walk<'_>, members: &ObjectMembers<DocumentMember>) -> Result<SlurmFile, Unreadable> {
+        if !members.has(&DocumentMember::Version) {
+            walk.report(members.at, SlurmReason::MissingVersion);
         }
         let (filters, assertions) = (self.filter_lists.take(), self.assertion_lists.take());
         self.check_lists(walk, members, &FILTERS, filters);
         self.check_lists(walk, members, &ASSERTIONS, assertions);
         let Document { version, filters, assertions, read_as_empty, .. } = self;
-        Ok(SlurmFile { version: version.ok_or(Refused::Value)?, filters, assertions, read_as_empty })
+        Ok(SlurmFile { version: version.ok_or(Unreadable::Value)?, filters, assertions, read_as_empty })
     }
 
     /// Checks that an object of lists is there, with its lists of the file's version.
-    fn check_lists(&mut self, walk: &mut Walk<'_>, document: &Members<Member>, group: &Group, lists: Option<Lists>) {
+    fn check_lists(
+        &mut self,
+        walk: &mut Walk<'_>,
+        document: &ObjectMembers<DocumentMember>,
+        group: &Group,
+        lists: Option<GroupLists>,
+    ) {
         let [empty_1, empty_2] = group.empty;
         let empty = if self.version == Some(SlurmVersion::V2) { empty_2 } else { empty_1 };
         let whole = |found| Gap { within: None, name: group.name, empty, found };
         let (members, nulls, of_version_2) = match lists {
-            Some(Lists::There { members, nulls, of_version_2 }) => (members, nulls, of_version_2),
-            Some(Lists::Null(at)) => return self.lacks(walk, at, whole(Absence::Null)),
+            Some(GroupLists::There { members, nulls, of_version_2 }) => (members, nulls, of_version_2),
+            Some(GroupLists::Null(at)) => return self.lacks(walk, at, whole(Absence::Null)),
             None if document.has(&group.member) => return,
             None => return self.lacks(walk, document.at, whole(Absence::Missing)),
         };
@@ -196,7 +201,7 @@ impl Document {
             match (self.version, null) {
                 (Some(SlurmVersion::V1), _) if *list == group.of_version_2() => {
                     if let Some(at) = of_version_2 {
-                        walk.wrong_in(&[group.name], at, SlurmReason::OfVersion2(name));
+                        walk.report_in(&[group.name], at, SlurmReason::OfVersion2(name));
                     }
                 }
                 (_, Some((_, at))) => self.lacks(walk, *at, gap(Absence::Null)),
@@ -207,7 +212,7 @@ impl Document {
         }
     }
 
-    /// Takes a list, or an object of lists, for an empty one if the dialect allows that.
+    /// Handles a missing list, or object of lists: as an empty one if the dialect allows that.
     fn lacks(&mut self, walk: &mut Walk<'_>, at: usize, gap: Gap) {
         let Gap { within, name, empty, found } = gap;
         match (walk.dialect(), found) {
@@ -216,12 +221,12 @@ impl Document {
             }
             (SlurmDialect::Strict, Absence::Missing) => {
                 let path: Vec<&str> = within.into_iter().collect();
-                walk.wrong_in(&path, at, SlurmReason::MissingList { name, empty });
+                walk.report_in(&path, at, SlurmReason::MissingList { name, empty });
             }
             (SlurmDialect::Strict, Absence::Null) => {
                 let path: Vec<&str> = within.into_iter().chain([name]).collect();
                 let wanted = if within.is_some() { "a list" } else { "an object" };
-                walk.wrong_in(&path, at, SlurmReason::NullList { wanted, empty });
+                walk.report_in(&path, at, SlurmReason::NullList { wanted, empty });
             }
         }
     }

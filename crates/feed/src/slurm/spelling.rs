@@ -1,10 +1,11 @@
-//! Which name somebody meant who wrote another one.
+//! Suggestions for misspelt names.
 
-/// Names longer than this are like no name that there is, and are not compared.
+/// Names longer than this are not compared.
 const NAME_OCTETS_MAX: usize = 40;
 
-/// The name that a wrong one looks like: capitals do not count, and two letters of five may be wrong.
-pub fn meant<'a>(wrong: &[u8], names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// Returns the name that is closest to a misspelt one, if it is close: case is ignored, and two letters of five may be
+/// wrong.
+pub fn closest_name<'a>(wrong: &[u8], names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if wrong.len() > NAME_OCTETS_MAX {
         return None;
     }
@@ -13,15 +14,15 @@ pub fn meant<'a>(wrong: &[u8], names: impl Iterator<Item = &'a str>) -> Option<&
     (distance * 5 <= name.len().max(wrong.len()) * 2).then_some(name)
 }
 
-/// How many letters have to be put in, taken out or exchanged to make one text of the other.
+/// Returns the edit distance: letters that have to be inserted, removed or replaced.
 fn distance(a: &[u8], b: &[u8]) -> usize {
-    // The distances of the beginnings of `b` from the part of `a` that was looked at.
+    // The distances of the prefixes of `b` from the part of `a` that was compared.
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for letter in a {
         let mut next = Vec::with_capacity(row.len());
-        for (place, above) in row.iter().enumerate() {
+        for (index, above) in row.iter().enumerate() {
             let left = next.last().map_or(usize::MAX, |left: &usize| left + 1);
-            let diagonal = place.checked_sub(1).and_then(|before| Some((row.get(before)?, b.get(before)?)));
+            let diagonal = index.checked_sub(1).and_then(|before| Some((row.get(before)?, b.get(before)?)));
             let exchanged =
                 diagonal.map_or(usize::MAX, |(steps, other)| steps + usize::from(!letter.eq_ignore_ascii_case(other)));
             next.push((above + 1).min(left).min(exchanged));
@@ -45,14 +46,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_meant_if_it_is_near() {
+    fn a_close_name_is_suggested() {
         const NAMES: [&str; 4] = ["prefix", "asn", "maxPrefixLength", "comment"];
-        let meant = |wrong: &str| meant(wrong.as_bytes(), NAMES.into_iter());
-        assert_eq!(meant("Prefix"), Some("prefix"));
-        assert_eq!(meant("maxLength"), Some("maxPrefixLength"));
-        assert_eq!(meant("comments"), Some("comment"));
-        assert_eq!(meant("as"), Some("asn"));
-        assert_eq!(meant("origin"), None);
-        assert_eq!(meant(&"prefix".repeat(100)), None);
+        let closest_name = |wrong: &str| closest_name(wrong.as_bytes(), NAMES.into_iter());
+        assert_eq!(closest_name("Prefix"), Some("prefix"));
+        assert_eq!(closest_name("maxLength"), Some("maxPrefixLength"));
+        assert_eq!(closest_name("comments"), Some("comment"));
+        assert_eq!(closest_name("as"), Some("asn"));
+        assert_eq!(closest_name("origin"), None);
+        assert_eq!(closest_name(&"prefix".repeat(100)), None);
     }
 }

@@ -1,12 +1,12 @@
-//! A walk through a SLURM file that knows where it is: objects whose members are all known, lists, and single values.
+//! A walk through a SLURM file that keeps its position: objects whose members are all known, lists, and single values.
 //!
-//! Mistakes are noted as they are met (`mistakes.rs`). A member or an entry with one is passed over, and the walk goes on
-//! behind it; where the file breaks JSON's grammar the walk ends. The lines of entries are counted once.
+//! Errors are recorded as they are found (`error_list.rs`). A member or an entry with one is skipped, and the walk
+//! continues behind it; where the file breaks JSON's grammar the walk ends. The lines of entries are counted once.
 
 use super::error::{SlurmError, SlurmErrors, SlurmReason};
-use super::mistakes::Mistakes;
+use super::error_list::ErrorList;
 use super::{SlurmDialect, spelling};
-use crate::json::scan::{Cursor, Stop, Text, Value};
+use crate::json::scan::{JsonCursor, ScanError, Text, Value};
 use crate::scalar;
 use crate::start::{Compression, OtherKind, Start};
 use rtrcast_proto::Asn;
@@ -19,18 +19,18 @@ pub(super) struct Name<M> {
 }
 
 impl<M> Name<M> {
-    /// A name of the texts.
+    /// A name in the specifications.
     pub(super) const fn strict(member: M, name: &'static str) -> Name<M> {
         Name { member, name, dialect: SlurmDialect::Strict }
     }
 
-    /// A name that others use.
+    /// A name that other programs use.
     pub(super) const fn lenient(member: M, name: &'static str) -> Name<M> {
         Name { member, name, dialect: SlurmDialect::Lenient }
     }
 }
 
-/// A value, and the octet of the file where it begins.
+/// A value, and its offset in the file.
 #[derive(Clone, Copy)]
 pub(super) struct Found<T> {
     pub(super) value: T,
@@ -38,64 +38,63 @@ pub(super) struct Found<T> {
 }
 
 /// The members that an object has.
-pub(super) struct Members<M> {
-    /// Where it begins.
+pub(super) struct ObjectMembers<M> {
+    /// Its offset.
     pub(super) at: usize,
     seen: Vec<M>,
-    /// Those that unknown names were meant to be.
-    meant: Vec<M>,
+    /// Those that unknown names are closest to.
+    likely: Vec<M>,
 }
 
-impl<M: PartialEq> Members<M> {
-    /// Whether a member is there, right or wrong, or under a name that seems to be meant for it: then nobody should be
-    /// told that it is missing.
+impl<M: PartialEq> ObjectMembers<M> {
+    /// Returns whether a member is there, valid or not, or a misspelt name for it: then it is not reported as missing.
     pub(super) fn has(&self, member: &M) -> bool {
-        self.seen.contains(member) || self.meant.contains(member)
+        self.seen.contains(member) || self.likely.contains(member)
     }
 }
 
-/// A value could not be read; why has been noted.
+/// A value could not be read; its error has been recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
-    /// The value is wrong; what stands behind it can be read.
+pub(super) enum Unreadable {
+    /// The value is invalid; the rest can be read.
     Value,
-    /// The file breaks the grammar, so that nothing behind can be read.
+    /// The file breaks JSON's grammar, so that the rest can't be read.
     Document,
 }
 
-enum Step {
+enum PathStep {
     Member(&'static str),
     Entry(usize),
 }
 
-/// A place in a file, and the way there from the document.
+/// A position in a file, and the path to it from the document.
 pub(super) struct Walk<'a> {
     octets: &'a [u8],
-    cursor: Cursor<'a>,
-    path: Vec<Step>,
+    cursor: JsonCursor<'a>,
+    path: Vec<PathStep>,
     dialect: SlurmDialect,
-    /// Up to where lines were counted, and the line there.
+    /// Offset up to which lines were counted, and the line there.
     counted: (usize, u64),
-    mistakes: Mistakes,
+    errors: ErrorList,
 }
 
 impl<'a> Walk<'a> {
     /// A walk through a file.
     pub(super) fn new(octets: &'a [u8], dialect: SlurmDialect) -> Walk<'a> {
-        let (path, mistakes) = (Vec::new(), Mistakes::default());
-        Walk { octets, cursor: Cursor::new(octets, 0), path, dialect, counted: (0, 1), mistakes }
+        let (path, errors) = (Vec::new(), ErrorList::default());
+        Walk { octets, cursor: JsonCursor::new(octets, 0), path, dialect, counted: (0, 1), errors }
     }
 
     /// Goes to the document.
-    pub(super) fn begin(&mut self) -> Result<(), Refused> {
+    pub(super) fn begin(&mut self) -> Result<(), Unreadable> {
         if let Some(kind) = other_kind(self.octets) {
-            return Err(self.broken(0, SlurmReason::OtherKind(kind)));
+            return Err(self.report_fatal(0, SlurmReason::OtherKind(kind)));
         }
         if let Err(error) = std::str::from_utf8(self.octets) {
-            return Err(self.broken(error.valid_up_to(), SlurmReason::NotUtf8));
+            return Err(self.report_fatal(error.valid_up_to(), SlurmReason::NotUtf8));
         }
         if self.octets.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(self.octets).trim_ascii().is_empty() {
-            return Err(self.broken(0, SlurmReason::Empty));
+            return Err(self.report_fatal(0, SlurmReason::Empty));
         }
         let mark = self.cursor.skip_mark();
         self.ok(mark)
@@ -105,52 +104,52 @@ impl<'a> Walk<'a> {
         self.dialect
     }
 
-    /// Refuses what is not white space behind the document.
-    pub(super) fn end(&mut self) -> Result<(), Refused> {
+    /// Refuses anything but white space behind the document.
+    pub(super) fn end(&mut self) -> Result<(), Unreadable> {
         match self.cursor.peek() {
-            Err(Stop::Incomplete) => Ok(()),
-            _ => Err(self.broken(self.cursor.at(), SlurmReason::NotJson("something follows the end"))),
+            Err(ScanError::Incomplete) => Ok(()),
+            _ => Err(self.report_fatal(self.cursor.at(), SlurmReason::NotJson("something follows the end"))),
         }
     }
 
-    /// What is wrong with the file; none if nothing is.
-    pub(super) fn mistakes(self) -> Option<SlurmErrors> {
-        self.mistakes.into_errors()
+    /// Returns the errors; none if there are none.
+    pub(super) fn errors(self) -> Option<SlurmErrors> {
+        self.errors.into_errors()
     }
 
-    /// How many mistakes were noted.
-    pub(super) fn mistake_count(&self) -> usize {
-        self.mistakes.count()
+    /// Returns the number of errors so far.
+    pub(super) fn error_count(&self) -> usize {
+        self.errors.count()
     }
 
-    /// Notes what is wrong at an octet of the file, in the value where the walk is.
-    pub(super) fn wrong(&mut self, at: usize, reason: SlurmReason) -> Refused {
+    /// Records an error at an octet of the file, in the current value.
+    pub(super) fn report(&mut self, at: usize, reason: SlurmReason) -> Unreadable {
         self.note(at, reason);
-        Refused::Value
+        Unreadable::Value
     }
 
-    /// Notes what is wrong in a member of the value where the walk is, or in a member of that one.
-    pub(super) fn wrong_in(&mut self, members: &[&'static str], at: usize, reason: SlurmReason) -> Refused {
+    /// Records an error in a member of the current value, or in a member of that one.
+    pub(super) fn report_in(&mut self, members: &[&'static str], at: usize, reason: SlurmReason) -> Unreadable {
         let depth = self.path.len();
-        self.path.extend(members.iter().map(|name| Step::Member(name)));
+        self.path.extend(members.iter().map(|name| PathStep::Member(name)));
         self.note(at, reason);
         self.path.truncate(depth);
-        Refused::Value
+        Unreadable::Value
     }
 
-    /// Notes where the file can't be read on.
-    fn broken(&mut self, at: usize, reason: SlurmReason) -> Refused {
+    /// Records an error after which the file can't be read.
+    fn report_fatal(&mut self, at: usize, reason: SlurmReason) -> Unreadable {
         self.note(at, reason);
-        Refused::Document
+        Unreadable::Document
     }
 
     fn note(&mut self, at: usize, reason: SlurmReason) {
-        let Walk { octets, path, mistakes, .. } = self;
-        mistakes.note(at, reason, |reason| {
+        let Walk { octets, path, errors, .. } = self;
+        errors.note(at, reason, |reason| {
             let before = octets.get(..at).unwrap_or(octets);
             let line_start = before.iter().rposition(|octet| *octet == b'\n').map_or(0, |end| end + 1);
             let column = (before.len() - line_start) as u64 + 1;
-            SlurmError { line: 1 + line_ends(before), column, place: place(path), reason }
+            SlurmError { line: 1 + line_ends(before), column, path: dotted(path), reason }
         });
     }
 
@@ -159,159 +158,164 @@ impl<'a> Walk<'a> {
         1 + line_ends(self.octets.get(..at).unwrap_or(self.octets))
     }
 
-    /// What the scanner says, with its place.
-    fn ok<T>(&mut self, scanned: Result<T, Stop>) -> Result<T, Refused> {
+    /// Records an error of the scanner with its position.
+    fn ok<T>(&mut self, scanned: Result<T, ScanError>) -> Result<T, Unreadable> {
         scanned.map_err(|stop| match stop {
-            Stop::Incomplete => self.broken(self.octets.len(), SlurmReason::Truncated),
-            Stop::Syntax(what) => self.broken(self.cursor.at(), SlurmReason::NotJson(what)),
-            // Readers of documents say these, and the scanner by itself never does.
-            Stop::Twice(name) | Stop::NotAList(name) => self.broken(self.cursor.at(), SlurmReason::NotJson(name)),
+            ScanError::Incomplete => self.report_fatal(self.octets.len(), SlurmReason::Truncated),
+            ScanError::Syntax(what) => self.report_fatal(self.cursor.at(), SlurmReason::NotJson(what)),
+            // Only readers of documents return these, and the scanner never does.
+            ScanError::Twice(name) | ScanError::NotAList(name) => {
+                self.report_fatal(self.cursor.at(), SlurmReason::NotJson(name))
+            }
         })
     }
 
-    fn peek(&mut self) -> Result<u8, Refused> {
+    fn peek(&mut self) -> Result<u8, Unreadable> {
         let peeked = self.cursor.peek();
         self.ok(peeked)
     }
 
-    /// The mark behind a member or an entry: true for a comma, false for the end.
-    fn goes_on(&mut self, end: u8, what: &'static str) -> Result<bool, Refused> {
+    /// Takes the character behind a member or an entry: true for a comma, false for the end.
+    fn continues(&mut self, end: u8, what: &'static str) -> Result<bool, Unreadable> {
         let mark = self.peek()?;
         if mark != b',' && mark != end {
-            return Err(self.broken(self.cursor.at(), SlurmReason::NotJson(what)));
+            return Err(self.report_fatal(self.cursor.at(), SlurmReason::NotJson(what)));
         }
         let taken = self.cursor.mark();
         self.ok(taken).map(|mark| mark == b',')
     }
 
-    /// Reads an object whose members are all among the names, each at most once; `each` has to take the value. Members that
-    /// are wrong are noted and passed over.
+    /// Reads an object whose members are all among the names, each at most once; `each` has to take the value. Invalid
+    /// members are recorded and skipped.
     pub(super) fn object<M: Copy + PartialEq>(
         &mut self,
         names: &[Name<M>],
-        mut each: impl FnMut(&mut Walk<'a>, M) -> Result<(), Refused>,
-    ) -> Result<Members<M>, Refused> {
-        let mut members =
-            Members { at: self.open(b'{', "an object")?, seen: Vec::with_capacity(names.len()), meant: Vec::new() };
+        mut each: impl FnMut(&mut Walk<'a>, M) -> Result<(), Unreadable>,
+    ) -> Result<ObjectMembers<M>, Unreadable> {
+        let mut members = ObjectMembers {
+            at: self.open(b'{', "an object")?,
+            seen: Vec::with_capacity(names.len()),
+            likely: Vec::new(),
+        };
         if self.peek()? == b'}' {
-            return self.goes_on(b'}', "expected }").map(|_| members);
+            return self.continues(b'}', "expected }").map(|_| members);
         }
         loop {
             let known = self.member(names, &mut members)?;
             let start = self.at()?;
             match known {
-                Some(name) => self.step(Step::Member(name.name), start, |walk| each(walk, name.member))?,
-                None => self.pass_over(start)?,
+                Some(name) => self.step(PathStep::Member(name.name), start, |walk| each(walk, name.member))?,
+                None => self.skip(start)?,
             }
-            if !self.goes_on(b'}', "expected , or } after a member")? {
+            if !self.continues(b'}', "expected , or } after a member")? {
                 return Ok(members);
             }
         }
     }
 
-    /// Reads one value on the way down. If it is wrong, it is passed over.
+    /// Reads one value of an object or list. If it is invalid, it is skipped.
     fn step(
         &mut self,
-        step: Step,
+        step: PathStep,
         start: usize,
-        read: impl FnOnce(&mut Walk<'a>) -> Result<(), Refused>,
-    ) -> Result<(), Refused> {
+        read: impl FnOnce(&mut Walk<'a>) -> Result<(), Unreadable>,
+    ) -> Result<(), Unreadable> {
         let depth = self.path.len();
         self.path.push(step);
         let outcome = read(self);
         self.path.truncate(depth);
         match outcome {
-            Err(Refused::Value) => self.pass_over(start),
+            Err(Unreadable::Value) => self.skip(start),
             outcome => outcome,
         }
     }
 
-    /// Goes behind the value that begins there.
-    fn pass_over(&mut self, start: usize) -> Result<(), Refused> {
-        self.cursor = Cursor::new(self.octets, start);
+    /// Skips the value at an offset.
+    fn skip(&mut self, start: usize) -> Result<(), Unreadable> {
+        self.cursor = JsonCursor::new(self.octets, start);
         let passed = self.cursor.value();
         self.ok(passed).map(|_| ())
     }
 
-    /// Reads the name of a member; none if its value is not to be read.
+    /// Reads the name of a member; none if its value is to be skipped.
     fn member<'n, M: Copy + PartialEq>(
         &mut self,
         names: &'n [Name<M>],
-        members: &mut Members<M>,
-    ) -> Result<Option<&'n Name<M>>, Refused> {
+        members: &mut ObjectMembers<M>,
+    ) -> Result<Option<&'n Name<M>>, Unreadable> {
         let at = self.at()?;
         let text = self.cursor.name();
         let text = self.ok(text)?;
         if !text.is_well_escaped() {
-            return Err(self.broken(at, SlurmReason::NotJson("malformed escape in a string")));
+            return Err(self.report_fatal(at, SlurmReason::NotJson("malformed escape in a string")));
         }
         let dialect = self.dialect;
         let allowed = || names.iter().filter(|name| name.dialect == SlurmDialect::Strict || name.dialect == dialect);
         if let Some(name) = allowed().find(|name| text.is(name.name)) {
             if members.seen.contains(&name.member) {
-                self.wrong(at, SlurmReason::MemberTwice(name.name));
+                self.report(at, SlurmReason::MemberTwice(name.name));
                 return Ok(None);
             }
             members.seen.push(name.member);
             return Ok(Some(name));
         }
-        // One that is there already is not what an unknown name was meant to be.
+        // Names of members that are there already are no suggestions.
         let unseen = || allowed().filter(|name| !members.seen.contains(&name.member));
-        let meant = spelling::meant(&text.octets(), unseen().map(|name| name.name));
-        let member = unseen().find(|name| Some(name.name) == meant).map(|name| name.member);
-        members.meant.extend(member.filter(|member| !members.meant.contains(member)));
-        self.wrong(at, SlurmReason::UnknownMember { name: text.shown(), meant });
+        let closest = spelling::closest_name(&text.octets(), unseen().map(|name| name.name));
+        let member = unseen().find(|name| Some(name.name) == closest).map(|name| name.member);
+        members.likely.extend(member.filter(|member| !members.likely.contains(member)));
+        self.report(at, SlurmReason::UnknownMember { name: text.shown(), closest });
         Ok(None)
     }
 
-    /// Reads a list; `each` has to take one value, and is told its place and its line. Entries that are wrong are noted
-    /// and passed over.
+    /// Reads a list; `each` has to take one value, and gets its index and its line. Invalid entries are recorded and
+    /// skipped.
     pub(super) fn list(
         &mut self,
-        mut each: impl FnMut(&mut Walk<'a>, usize, u64) -> Result<(), Refused>,
-    ) -> Result<(), Refused> {
+        mut each: impl FnMut(&mut Walk<'a>, usize, u64) -> Result<(), Unreadable>,
+    ) -> Result<(), Unreadable> {
         self.open(b'[', "a list")?;
         if self.peek()? == b']' {
-            return self.goes_on(b']', "expected ]").map(|_| ());
+            return self.continues(b']', "expected ]").map(|_| ());
         }
         let mut index = 0;
         loop {
             let start = self.at()?;
             let line = self.line();
-            self.step(Step::Entry(index), start, |walk| each(walk, index, line))?;
+            self.step(PathStep::Entry(index), start, |walk| each(walk, index, line))?;
             index += 1;
-            if !self.goes_on(b']', "expected , or ] in a list")? {
+            if !self.continues(b']', "expected , or ] in a list")? {
                 return Ok(());
             }
         }
     }
 
-    /// Takes `null`, if that is what stands here.
-    pub(super) fn null(&mut self) -> Result<bool, Refused> {
+    /// Takes `null`, if that is the next value.
+    pub(super) fn null(&mut self) -> Result<bool, Unreadable> {
         if self.peek()? != b'n' {
             return Ok(false);
         }
         self.value().map(|_| true)
     }
 
-    /// Where the next value begins.
-    pub(super) fn at(&mut self) -> Result<usize, Refused> {
+    /// Returns where the next value begins.
+    pub(super) fn at(&mut self) -> Result<usize, Unreadable> {
         self.peek()?;
         Ok(self.cursor.at())
     }
 
-    /// Takes an opening bracket, and gives its place.
-    fn open(&mut self, bracket: u8, wanted: &'static str) -> Result<usize, Refused> {
+    /// Takes an opening bracket, and returns its offset.
+    fn open(&mut self, bracket: u8, wanted: &'static str) -> Result<usize, Unreadable> {
         if self.peek()? != bracket {
             let other = self.value()?;
-            return Err(self.wrong_kind(&other, wanted));
+            return Err(self.report_kind(&other, wanted));
         }
         let at = self.cursor.at();
         let taken = self.cursor.mark();
         self.ok(taken).map(|_| at)
     }
 
-    /// The line where the walk is.
+    /// Returns the current line.
     fn line(&mut self) -> u64 {
         let (counted, line) = self.counted;
         let since = self.octets.get(counted..self.cursor.at()).unwrap_or_default();
@@ -319,59 +323,59 @@ impl<'a> Walk<'a> {
         self.counted.1
     }
 
-    fn value(&mut self) -> Result<Found<Value<'a>>, Refused> {
+    fn value(&mut self) -> Result<Found<Value<'a>>, Unreadable> {
         let at = self.at()?;
         let value = self.cursor.value();
         Ok(Found { value: self.ok(value)?, at })
     }
 
-    fn wrong_kind(&mut self, found: &Found<Value<'a>>, wanted: &'static str) -> Refused {
-        self.wrong(found.at, SlurmReason::WrongKind { wanted, found: found.value.shown(), meant: None })
+    fn report_kind(&mut self, found: &Found<Value<'a>>, wanted: &'static str) -> Unreadable {
+        self.report(found.at, SlurmReason::WrongKind { wanted, found: found.value.shown(), suggestion: None })
     }
 
     /// Reads a string.
-    pub(super) fn text(&mut self) -> Result<Found<Text<'a>>, Refused> {
+    pub(super) fn text(&mut self) -> Result<Found<Text<'a>>, Unreadable> {
         let found = self.value()?;
         match found.value {
             Value::Text(text) if text.is_well_escaped() => Ok(Found { value: text, at: found.at }),
-            Value::Text(_) => Err(self.broken(found.at, SlurmReason::NotJson("malformed escape in a string"))),
+            Value::Text(_) => Err(self.report_fatal(found.at, SlurmReason::NotJson("malformed escape in a string"))),
             Value::Number(_) | Value::True | Value::False | Value::Null | Value::Array | Value::Object => {
-                Err(self.wrong_kind(&found, "a string"))
+                Err(self.report_kind(&found, "a string"))
             }
         }
     }
 
-    /// Reads a number that is whole and not negative, as far as it fits; others are left to `wrong`.
+    /// Reads a number that is whole and not negative, as far as it fits; `wrong` makes the error of others.
     pub(super) fn whole<T: TryFrom<u64>>(
         &mut self,
         wrong: impl FnOnce(String) -> SlurmReason,
-    ) -> Result<Found<T>, Refused> {
+    ) -> Result<Found<T>, Unreadable> {
         let found = self.value()?;
         match found.value {
             Value::Number(digits) => {
                 let value = scalar::unsigned(digits).and_then(|value| T::try_from(value).ok());
-                let value = value.ok_or_else(|| self.wrong(found.at, wrong(found.value.shown())))?;
+                let value = value.ok_or_else(|| self.report(found.at, wrong(found.value.shown())))?;
                 Ok(Found { value, at: found.at })
             }
             Value::Text(text) => {
-                let meant = scalar::asn(&text.octets()).map(|number| number.0.to_string());
+                let suggestion = scalar::asn(&text.octets()).map(|number| number.0.to_string());
                 let (wanted, found_text) = ("a number", found.value.shown());
-                Err(self.wrong(found.at, SlurmReason::WrongKind { wanted, found: found_text, meant }))
+                Err(self.report(found.at, SlurmReason::WrongKind { wanted, found: found_text, suggestion }))
             }
             Value::True | Value::False | Value::Null | Value::Array | Value::Object => {
-                Err(self.wrong_kind(&found, "a number"))
+                Err(self.report_kind(&found, "a number"))
             }
         }
     }
 
     /// Reads an AS number, which is a number and nothing else.
-    pub(super) fn asn(&mut self) -> Result<Found<Asn>, Refused> {
+    pub(super) fn asn(&mut self) -> Result<Found<Asn>, Unreadable> {
         let Found { value, at } = self.whole(SlurmReason::NotAsn)?;
         Ok(Found { value: Asn(value), at })
     }
 }
 
-/// What a file is if it is something else that is well known.
+/// Returns the kind of a file that is recognised and is no SLURM.
 fn other_kind(octets: &[u8]) -> Option<OtherKind> {
     match Compression::of(octets) {
         Start::Compressed(compression) => Some(OtherKind::Compressed(compression.name())),
@@ -379,17 +383,17 @@ fn other_kind(octets: &[u8]) -> Option<OtherKind> {
     }
 }
 
-/// A place as it is told.
-fn place(path: &[Step]) -> String {
-    let mut place = String::new();
+/// Writes a path for messages.
+fn dotted(path: &[PathStep]) -> String {
+    let mut text = String::new();
     for step in path {
         match step {
-            Step::Member(name) if place.is_empty() => place.push_str(name),
-            Step::Member(name) => place.extend([".", name]),
-            Step::Entry(index) => place.push_str(&format!("[{index}]")),
+            PathStep::Member(name) if text.is_empty() => text.push_str(name),
+            PathStep::Member(name) => text.extend([".", name]),
+            PathStep::Entry(index) => text.push_str(&format!("[{index}]")),
         }
     }
-    place
+    text
 }
 
 fn line_ends(octets: &[u8]) -> u64 {

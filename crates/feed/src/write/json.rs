@@ -1,39 +1,40 @@
-//! JSON in rpki-client's shape. What is not known of the records (trust anchors, expiry) is absent.
+//! JSON in rpki-client's format. Trust anchors and expiry are not known, and absent.
 
-use super::{Change, Item, Origin, Out, Side, number, sections};
+use super::{ChangedRecords, Out, Provenance, RecordItem, SetChange, number, sections};
 use rtrcast_proto::{Action, Image, Section, Serial};
 use std::io;
 
-/// How a document is laid out.
+/// Layout of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lines {
+pub enum JsonLayout {
     /// A line for each record.
-    Many,
+    RecordPerLine,
     /// The whole document is one line, as in a stream of documents.
-    One,
+    SingleLine,
 }
 
-impl Lines {
-    /// What stands between parts, and at which depth.
+impl JsonLayout {
+    /// Returns the white space between parts at a depth.
     fn space(self, depth: usize) -> &'static str {
         match (self, depth) {
-            (Lines::One, _) => " ",
-            (Lines::Many, 0) => "\n",
-            (Lines::Many, 1) => "\n  ",
-            (Lines::Many, 2) => "\n    ",
-            (Lines::Many, _) => "\n      ",
+            (JsonLayout::SingleLine, _) => " ",
+            (JsonLayout::RecordPerLine, 0) => "\n",
+            (JsonLayout::RecordPerLine, 1) => "\n  ",
+            (JsonLayout::RecordPerLine, 2) => "\n    ",
+            (JsonLayout::RecordPerLine, _) => "\n      ",
         }
     }
 }
 
-/// Writes a set, which our own reader reads as the same set again.
-pub fn write_json(to: &mut impl io::Write, origin: &Origin<'_>, image: &Image) -> io::Result<()> {
+/// Writes a set, which [`Reader`](crate::Reader) reads as the same set again.
+pub fn write_json(to: &mut impl io::Write, origin: &Provenance<'_>, image: &Image) -> io::Result<()> {
     let mut out = Out::new(to);
-    let side = Side::Image(image);
+    let side = ChangedRecords::Image(image);
     out.text("{ \"metadata\": {");
     metadata(&mut out, origin);
     out.add(format_args!(", \"vrps\": {}", side.vrps()));
-    for section in sections(origin.version) {
+    let sections = sections(origin.version);
+    for section in &sections {
         let name = match section {
             Section::Ipv4Prefix | Section::Ipv6Prefix => continue,
             Section::RouterKey => "bgpsec_pubkeys",
@@ -42,19 +43,19 @@ pub fn write_json(to: &mut impl io::Write, origin: &Origin<'_>, image: &Image) -
         out.add(format_args!(", \"{name}\": {}", side.count(*section)));
     }
     out.text(" },");
-    members(&mut out, sections(origin.version), side, Lines::Many, 1)?;
+    members(&mut out, &sections, side, JsonLayout::RecordPerLine, 1)?;
     out.text("\n}\n");
     out.finish()
 }
 
-/// Writes what changed since a serial; from none, it is the whole set that is announced. A customer that is announced has
-/// these providers instead of those before, and one that is withdrawn has an empty list.
+/// Writes what changed since a serial; from none, it is the whole set that is announced. A customer that is announced
+/// has these providers instead of those before, and one that is withdrawn has an empty list.
 pub fn write_json_changes(
     to: &mut impl io::Write,
-    origin: &Origin<'_>,
+    origin: &Provenance<'_>,
     since: Option<Serial>,
-    change: Change<'_>,
-    lines: Lines,
+    change: SetChange<'_>,
+    lines: JsonLayout,
 ) -> io::Result<()> {
     let mut out = Out::new(to);
     out.text("{ \"metadata\": {");
@@ -72,8 +73,8 @@ pub fn write_json_changes(
     out.finish()
 }
 
-fn metadata<W: io::Write>(out: &mut Out<'_, W>, origin: &Origin<'_>) {
-    let Origin { source, version, session, serial, timing, received } = origin;
+fn metadata<W: io::Write>(out: &mut Out<'_, W>, origin: &Provenance<'_>) {
+    let Provenance { source, version, session, serial, timing, received } = origin;
     out.text(" \"source\": \"");
     for c in source.chars() {
         match c {
@@ -96,8 +97,8 @@ fn metadata<W: io::Write>(out: &mut Out<'_, W>, origin: &Origin<'_>) {
 fn members<W: io::Write>(
     out: &mut Out<'_, W>,
     sections: &[Section],
-    side: Side<'_>,
-    lines: Lines,
+    side: ChangedRecords<'_>,
+    lines: JsonLayout,
     depth: usize,
 ) -> io::Result<()> {
     let lists: [(&str, &[Section]); 3] = [
@@ -107,8 +108,8 @@ fn members<W: io::Write>(
     ];
     let lists = lists.iter().filter(|(_, of)| of.iter().all(|section| sections.contains(section)));
     let (before_list, before_record) = (lines.space(depth), lines.space(depth + 1));
-    for (place, (name, list)) in lists.enumerate() {
-        out.add(format_args!("{}{before_list}\"{name}\": [", if place > 0 { "," } else { "" }));
+    for (index, (name, list)) in lists.enumerate() {
+        out.add(format_args!("{}{before_list}\"{name}\": [", if index > 0 { "," } else { "" }));
         let mut is_first = true;
         for section in *list {
             side.visit(*section, |item| {
@@ -125,9 +126,9 @@ fn members<W: io::Write>(
     Ok(())
 }
 
-fn record<W: io::Write>(out: &mut Out<'_, W>, item: Item<'_>) {
+fn record<W: io::Write>(out: &mut Out<'_, W>, item: RecordItem<'_>) {
     match item {
-        Item::Origin(origin) => {
+        RecordItem::Origin(origin) => {
             out.text("{ \"asn\": ");
             number::decimal(origin.asn().0, &mut out.buffer);
             out.text(", \"prefix\": \"");
@@ -136,22 +137,22 @@ fn record<W: io::Write>(out: &mut Out<'_, W>, item: Item<'_>) {
             number::decimal(origin.max_len().into(), &mut out.buffer);
             out.text(" }");
         }
-        Item::RouterKey(key) => {
+        RecordItem::RouterKey(key) => {
             out.add(format_args!("{{ \"asn\": {}, \"ski\": \"", key.asn().0));
             number::hexadecimal(&key.ski(), number::UPPER, &mut out.buffer);
             out.text("\", \"pubkey\": \"");
             number::base64(key.spki(), &mut out.buffer);
             out.text("\" }");
         }
-        Item::Aspa(aspa) => {
+        RecordItem::Aspa(aspa) => {
             out.add(format_args!("{{ \"customer_asid\": {}, \"providers\": [", aspa.customer().0));
-            for (place, provider) in aspa.providers().iter().enumerate() {
-                out.text(if place == 0 { "" } else { ", " });
+            for (index, provider) in aspa.providers().iter().enumerate() {
+                out.text(if index == 0 { "" } else { ", " });
                 number::decimal(u32::from_be_bytes(*provider), &mut out.buffer);
             }
             out.text("] }");
         }
-        Item::NoAspa(customer) => {
+        RecordItem::NoAspa(customer) => {
             out.add(format_args!("{{ \"customer_asid\": {}, \"providers\": [] }}", customer.0));
         }
     }

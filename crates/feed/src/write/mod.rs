@@ -1,9 +1,9 @@
-//! Data sets as files: JSON in rpki-client's shape, CSV, and the text form of PDUs.
+//! Data sets as files: JSON in rpki-client's format, CSV, and the text form of PDUs.
 //!
-//! What routers are told of a payload is all that is known here, so trust anchors and expiry are absent. Prefixes ascend,
-//! as validators have them, and a record is a line, so that two files compare well line by line. The formats are written
-//! record by record into one buffer: a million of them take a tenth of a second. `json.rs`, `csv.rs` and `text.rs` know a
-//! format each, `number.rs` the values in them.
+//! Only the payload of PDUs is known, so trust anchors and expiry are absent. Prefixes ascend, as in validators' files,
+//! and a record is a line, so that files can be compared line by line. The formats are written record by record into
+//! one buffer: a million of them take a tenth of a second. `json.rs`, `csv.rs` and `text.rs` have a format each,
+//! `number.rs` the values in them.
 
 mod csv;
 mod json;
@@ -11,7 +11,7 @@ mod number;
 mod text;
 
 pub use csv::write_csv;
-pub use json::{Lines, write_json, write_json_changes};
+pub use json::{JsonLayout, write_json, write_json_changes};
 pub use text::{write_text, write_text_changes};
 
 /// A time in seconds since 1970 as `2026-09-16T00:00:00Z`.
@@ -21,86 +21,91 @@ pub fn utc(seconds: u32) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-use rtrcast_proto::{Action, Asn, Delta, Image, Record, RouteOrigin, RouterKey, Section, Serial, SessionId};
+/// Seconds since 1970 of a time as [`utc`] writes it.
+pub fn from_utc(text: &str) -> Option<u32> {
+    u32::try_from(crate::scalar::timestamp(text.as_bytes())?).ok()
+}
+
+use rtrcast_proto::{Action, Asn, Delta, Image, Profile, Record, RouteOrigin, RouterKey, Section, Serial, SessionId};
 use rtrcast_proto::{Aspa, Timing, Version};
 use std::io;
 
 /// Octets that are collected before they are written.
 const WRITE_OCTETS: usize = 128 * 1024;
 
-/// Where a data set comes from.
+/// Origin of a data set.
 #[derive(Clone, Copy, Debug)]
-pub struct Origin<'a> {
+pub struct Provenance<'a> {
     /// The cache's URL.
     pub source: &'a str,
-    /// The version that it was asked in. What the version does not have is absent from the file, rather than empty.
+    /// The version of the session. Payload types that it does not have are absent from the file, rather than empty.
     pub version: Version,
     /// The cache's session.
     pub session: SessionId,
     /// The serial of the set.
     pub serial: Serial,
-    /// The cache's timers, if it said any.
+    /// The cache's timers, if it sent any.
     pub timing: Option<Timing>,
     /// When it was received, in seconds since 1970: its age is counted from here.
     pub received: u32,
 }
 
-/// What becomes of a set.
+/// Change of a set.
 #[derive(Clone, Copy, Debug)]
-pub enum Change<'a> {
+pub enum SetChange<'a> {
     /// There was none, and then this one.
     Whole(&'a Image),
-    /// What differs from the one before.
+    /// Changes since the one before.
     Delta(&'a Delta),
 }
 
-impl<'a> Change<'a> {
-    /// How many records are announced; an ASPA with new providers is one.
+impl<'a> SetChange<'a> {
+    /// Returns how many records are announced; an ASPA with new providers is one.
     pub fn announced(self) -> usize {
         self.side(Action::Announce).len()
     }
 
-    /// How many records are withdrawn.
+    /// Returns how many records are withdrawn.
     pub fn withdrawn(self) -> usize {
         self.side(Action::Withdraw).len()
     }
 
-    fn side(self, action: Action) -> Side<'a> {
+    fn side(self, action: Action) -> ChangedRecords<'a> {
         match (self, action) {
-            (Change::Whole(image), Action::Announce) => Side::Image(image),
-            (Change::Whole(_), Action::Withdraw) => Side::Nothing,
-            (Change::Delta(delta), Action::Announce) => Side::Added(delta),
-            (Change::Delta(delta), Action::Withdraw) => Side::Removed(delta),
+            (SetChange::Whole(image), Action::Announce) => ChangedRecords::Image(image),
+            (SetChange::Whole(_), Action::Withdraw) => ChangedRecords::Nothing,
+            (SetChange::Delta(delta), Action::Announce) => ChangedRecords::Added(delta),
+            (SetChange::Delta(delta), Action::Withdraw) => ChangedRecords::Removed(delta),
         }
     }
 }
 
-/// Records that go one way.
+/// Records that are announced or withdrawn.
 #[derive(Clone, Copy)]
-enum Side<'a> {
+enum ChangedRecords<'a> {
     Image(&'a Image),
     Added(&'a Delta),
     Removed(&'a Delta),
     Nothing,
 }
 
-/// What is written of a record.
+/// A record to be written.
 #[derive(Clone, Copy)]
-enum Item<'a> {
+enum RecordItem<'a> {
     Origin(RouteOrigin),
     RouterKey(RouterKey<'a>),
     Aspa(Aspa<'a>),
-    /// A customer without an ASPA any more: nothing says which providers it had.
+    /// A customer without an ASPA any more: its former providers are unknown.
     NoAspa(Asn),
 }
 
-impl<'a> Side<'a> {
+impl<'a> ChangedRecords<'a> {
     fn count(self, section: Section) -> usize {
         match self {
-            Side::Image(image) => image.layout().count(section),
-            Side::Added(delta) => delta.announced(section),
-            Side::Removed(delta) => delta.withdrawn(section),
-            Side::Nothing => 0,
+            ChangedRecords::Image(image) => image.layout().count(section),
+            ChangedRecords::Added(delta) => delta.announced(section),
+            ChangedRecords::Removed(delta) => delta.withdrawn(section),
+            ChangedRecords::Nothing => 0,
         }
     }
 
@@ -113,20 +118,20 @@ impl<'a> Side<'a> {
     }
 
     /// Visits the records of a section, prefixes from the lowest to the highest.
-    fn visit(self, section: Section, mut visit: impl FnMut(Item<'a>) -> io::Result<()>) -> io::Result<()> {
+    fn visit(self, section: Section, mut visit: impl FnMut(RecordItem<'a>) -> io::Result<()>) -> io::Result<()> {
         let records = match self {
-            Side::Image(image) => image.records(section),
-            Side::Added(delta) => delta.added(section),
-            Side::Removed(delta) if section == Section::Aspa => {
-                return delta.withdrawn_customers().try_for_each(|customer| visit(Item::NoAspa(customer)));
+            ChangedRecords::Image(image) => image.records(section),
+            ChangedRecords::Added(delta) => delta.added(section),
+            ChangedRecords::Removed(delta) if section == Section::Aspa => {
+                return delta.withdrawn_customers().try_for_each(|customer| visit(RecordItem::NoAspa(customer)));
             }
-            Side::Removed(delta) => delta.removed(section),
-            Side::Nothing => return Ok(()),
+            ChangedRecords::Removed(delta) => delta.removed(section),
+            ChangedRecords::Nothing => return Ok(()),
         };
         let mut visit = |octets| match Record::read(section, octets) {
-            Some(Record::Origin(origin)) => visit(Item::Origin(origin)),
-            Some(Record::RouterKey(key)) => visit(Item::RouterKey(key)),
-            Some(Record::Aspa(aspa)) => visit(Item::Aspa(aspa)),
+            Some(Record::Origin(origin)) => visit(RecordItem::Origin(origin)),
+            Some(Record::RouterKey(key)) => visit(RecordItem::RouterKey(key)),
+            Some(Record::Aspa(aspa)) => visit(RecordItem::Aspa(aspa)),
             None => unreachable!("an image has records only"),
         };
         match section {
@@ -138,15 +143,11 @@ impl<'a> Side<'a> {
 }
 
 /// The sections that a version has.
-fn sections(version: Version) -> &'static [Section] {
-    match version {
-        Version::V0 => &Section::ALL[..2],
-        Version::V1 => &Section::ALL[..3],
-        Version::V2 => &Section::ALL,
-    }
+fn sections(version: Version) -> Vec<Section> {
+    Profile::full(version).sections().collect()
 }
 
-/// Collects what is written.
+/// Buffer of the output.
 struct Out<'a, W> {
     to: &'a mut W,
     buffer: Vec<u8>,
@@ -167,7 +168,7 @@ impl<'a, W: io::Write> Out<'a, W> {
         self.buffer.write_fmt(text).expect("writing to a Vec does not fail");
     }
 
-    /// A record is complete: writes it if enough came together.
+    /// Ends a record: writes the buffer if it is full.
     fn next(&mut self) -> io::Result<()> {
         if self.buffer.len() >= WRITE_OCTETS { self.write() } else { Ok(()) }
     }

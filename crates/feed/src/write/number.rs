@@ -1,4 +1,4 @@
-//! The small values of files, written: the other direction of `scalar.rs`.
+//! The small values of files, written: the counterpart of `scalar.rs`.
 
 use rtrcast_proto::Prefix;
 use std::io::Write;
@@ -27,8 +27,8 @@ fn digit_of(number: u32) -> u8 {
 pub(super) fn prefix(prefix: Prefix, out: &mut Vec<u8>) {
     match prefix.addr() {
         IpAddr::V4(addr) => {
-            for (place, octet) in addr.octets().into_iter().enumerate() {
-                if place > 0 {
+            for (index, octet) in addr.octets().into_iter().enumerate() {
+                if index > 0 {
                     out.push(b'.');
                 }
                 decimal(octet.into(), out);
@@ -56,11 +56,11 @@ pub(super) const LOWER: &[u8; 16] = b"0123456789abcdef";
 pub(super) fn base64(octets: &[u8], out: &mut Vec<u8>) {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for group in octets.chunks(3) {
-        let octet = |place: usize| u32::from(group.get(place).copied().unwrap_or(0));
+        let octet = |index: usize| u32::from(group.get(index).copied().unwrap_or(0));
         let bits = octet(0) << 16 | octet(1) << 8 | octet(2);
-        for place in 0..4 {
-            let digit = usize::try_from(bits >> (18 - 6 * place) & 63).ok().and_then(|digit| DIGITS.get(digit));
-            out.push(digit.copied().filter(|_| place <= group.len()).unwrap_or(b'='));
+        for index in 0..4 {
+            let digit = usize::try_from(bits >> (18 - 6 * index) & 63).ok().and_then(|digit| DIGITS.get(digit));
+            out.push(digit.copied().filter(|_| index <= group.len()).unwrap_or(b'='));
         }
     }
 }

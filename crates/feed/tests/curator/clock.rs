@@ -38,12 +38,12 @@ fn a_clock_that_comes_back_has_done_no_harm() {
         0: serve 1 by Source(SourceId(1))
             + ipv4 + 10.0.0.0/8-8 AS1
         120: ClockStepped { seconds: 20000, waits: 600s }
-        360: ClockIsBack
+        360: ClockStepReverted
     "#]]);
 }
 
 #[test]
-fn the_operator_may_say_that_the_clock_is_right() {
+fn the_operator_may_confirm_the_clock() {
     let mut world = World::new(curation(1));
     world.load(1, &expiring(10_000));
     world.clock_error = 20_000;
@@ -61,7 +61,7 @@ fn the_operator_may_say_that_the_clock_is_right() {
 }
 
 #[test]
-fn an_hour_is_believed_at_once() {
+fn an_hour_is_accepted_at_once() {
     let mut world = World::new(curation(1));
     world.load(1, &expiring(3_000));
     world.clock_error = 3_600;
@@ -119,7 +119,7 @@ fn a_clock_that_was_wrong_at_the_start_makes_nothing_old() {
 }
 
 #[test]
-fn a_release_of_one_source_says_nothing_of_the_clock() {
+fn a_release_of_one_source_does_not_confirm_the_clock() {
     let mut world = World::new(curation(1));
     world.load(1, &expiring(10_000));
     world.clock_error = 20_000;

@@ -3,7 +3,7 @@
 use crate::{START, World, curation};
 use expect_test::expect;
 use rtrcast_feed::Table;
-use rtrcast_feed::curator::{Assessment, Curation, Expired, Freshness, Over, Report, SourceId, TooOld};
+use rtrcast_feed::curator::{Assessment, Curation, Expired, Freshness, NotInEffect, Report, SourceId, TooOld};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,7 +52,7 @@ fn what_has_expired_when_it_comes_is_not_served() {
 }
 
 #[test]
-fn a_file_of_which_nothing_counts_any_more_does_not_replace_one_that_does() {
+fn a_file_of_which_nothing_is_in_effect_does_not_replace_one_that_is() {
     let mut world = World::new(curation(1));
     world.load(1, &expiring(&[5_000]));
     world.pass(1_000);
@@ -60,22 +60,22 @@ fn a_file_of_which_nothing_counts_any_more_does_not_replace_one_that_does() {
     world.check(expect![[r#"
         0: serve 1 by Source(SourceId(1))
             + ipv4 + 10.0.0.0/8-8 AS1
-        1000: SourceId(1) has only old news: all 1 expired, the last one at 100
+        1000: SourceId(1) has nothing in effect: all 1 expired, the last one at 100
     "#]]);
 }
 
 #[test]
-fn a_file_of_which_nothing_counts_any_more_is_no_data() {
+fn a_file_of_which_nothing_is_in_effect_is_no_data() {
     let mut world = World::new(curation(1));
     world.pass(1_000);
     world.load(1, &expiring(&[100]));
     world.check(expect![[r#"
-        1000: SourceId(1) has only old news: all 1 expired, the last one at 100
+        1000: SourceId(1) has nothing in effect: all 1 expired, the last one at 100
     "#]]);
 }
 
 #[test]
-fn the_same_record_counts_as_long_as_any_source_has_it() {
+fn the_same_record_is_in_effect_as_long_as_any_source_has_it() {
     let mut world = World::new(curation(2));
     world.load(1, &expiring(&[100]));
     world.load(2, &expiring(&[1_000]));
@@ -117,7 +117,7 @@ fn a_set_that_is_too_old_loses_what_has_no_expiry() {
     "#]]);
     world.load(1, MIXED);
     world.check(expect![[r#"
-        90000: FreshAgain(SourceId(1))
+        90000: NoLongerTooOld(SourceId(1))
         90000: serve 2 by Source(SourceId(1))
             + ipv4 + 10.0.0.0/8-8 AS1
     "#]]);
@@ -170,7 +170,7 @@ fn the_age_is_that_of_the_file_s_own_word_else_of_the_file() {
     world.load_written(1, r#"{"roas":[{"asn":1,"prefix":"10.0.0.0/8"}]}"#, Some(START - 80_000));
     world.pass(10_000);
     world.check(expect![[r#"
-        500: FreshAgain(SourceId(1))
+        500: NoLongerTooOld(SourceId(1))
         500: serve 1 by Source(SourceId(1))
             + ipv4 + 10.0.0.0/8-8 AS1
         6398: SourceId(1) too old, made at -80000: Withdraw 1
@@ -214,7 +214,7 @@ fn a_clock_more_than_a_day_behind_a_source_withdraws_nothing_and_is_reported() {
     let mut world = World::new(curation(1));
     world.clock_error = -172_800;
     world.load(1, &format!(r#"{{"metadata":{{"generated":{START}}},"roas":[{{"asn":1,"prefix":"10.0.0.0/8"}}]}}"#));
-    // For a day and a half nobody writes the file again; then the clock is set.
+    // For a day and a half the file is not written again; then the clock is set.
     world.pass(129_600);
     world.check(expect![[r#"
         0: SourceId(1) was made at 0, and the clock says -172800
@@ -258,8 +258,8 @@ fn or_nothing_is_served_any_more_once_nothing_is_fresh() {
     "#]]);
     world.pass(200_000);
     assert!(world.is_withheld);
-    let over = world.curator.nothing_in_effect();
-    assert_eq!(over, Some((SourceId(1), Over::TooOld { made: START, age_seconds_max: 3_600 })));
+    let why = world.curator.nothing_in_effect();
+    assert_eq!(why, Some((SourceId(1), NotInEffect::TooOld { made: START, age_seconds_max: 3_600 })));
     world.check(expect![[r#"
         199998: serve nothing until there are fresh data
     "#]]);
@@ -272,7 +272,7 @@ fn or_nothing_is_served_any_more_once_nothing_is_fresh() {
     assert!(!world.is_withheld);
     assert_eq!(world.curator.nothing_in_effect(), None);
     world.check(expect![[r#"
-        204000: FreshAgain(SourceId(2))
+        204000: NoLongerTooOld(SourceId(2))
         204000: serve 2 by Source(SourceId(2))
             + ipv4 + 10.0.0.0/8-8 AS3
             + ipv4 + 10.9.0.0/16-16 AS9
@@ -287,7 +287,7 @@ fn an_empty_set_that_is_fresh_is_in_effect() {
     world.load(1, r#"{"roas":[]}"#);
     assert_eq!(world.curator.nothing_in_effect(), None);
     world.pass(4_000);
-    assert!(matches!(world.curator.nothing_in_effect(), Some((SourceId(1), Over::TooOld { .. }))));
+    assert!(matches!(world.curator.nothing_in_effect(), Some((SourceId(1), NotInEffect::TooOld { .. }))));
     world.check(expect![[r#"
         0: serve 0 by Source(SourceId(1))
         3598: SourceId(1) too old, made at 0: Close 0
@@ -296,23 +296,26 @@ fn an_empty_set_that_is_fresh_is_in_effect() {
 }
 
 #[test]
-fn an_assessment_says_what_is_in_effect_and_until_when() {
+fn an_assessment_has_what_is_in_effect_and_until_when() {
     let of =
         |table: &Arc<Table>, at: u32, freshness: &Freshness| Assessment::of(table, Some(START), START + at, freshness);
     let (all, none) =
         (Freshness::default(), Assessment::of(&crate::table(r#"{"roas":[]}"#), None, START, &Freshness::default()));
-    assert_eq!((none.over, none.aged, none.expired), (None, 0, 0));
+    assert_eq!((none.nothing_in_effect, none.aged, none.expired), (None, 0, 0));
     let table = crate::table(&expiring(&[100, 200, 5_000, 9_000]));
     let (first_end, last_end) = (Some(START + 5_000), Some(START + 9_000));
     let last_expiry = Some(START + 200);
     assert_eq!(of(&table, 300, &all), Assessment { expired: 2, last_expiry, first_end, last_end, ..none });
-    let over = Some(Over::Expired { records: 4, last: START + 9_000 });
-    assert_eq!(of(&table, 9_000, &all), Assessment { expired: 4, last_expiry: last_end, over, ..none });
+    let why = Some(NotInEffect::Expired { records: 4, last: START + 9_000 });
+    assert_eq!(
+        of(&table, 9_000, &all),
+        Assessment { expired: 4, last_expiry: last_end, nothing_in_effect: why, ..none }
+    );
     let table = crate::table(MIXED);
     let (first_end, last_end) = (Some(START + 86_400), Some(1_800_200_000));
     assert_eq!(of(&table, 0, &all), Assessment { first_end, last_end, ..none });
-    let set_over = Some(Over::TooOld { made: START, age_seconds_max: 86_400 });
-    let assessed = Assessment { aged: 1, set_over, first_end: last_end, last_end, ..none };
+    let set_not_in_effect = Some(NotInEffect::TooOld { made: START, age_seconds_max: 86_400 });
+    let assessed = Assessment { aged: 1, set_not_in_effect, first_end: last_end, last_end, ..none };
     assert_eq!(of(&table, 90_000, &all), assessed);
     let kept = Freshness { too_old: TooOld::Keep, expired: Expired::Keep, ..all };
     assert_eq!(of(&table, 1_000_000, &kept), none);
@@ -329,7 +332,7 @@ fn what_a_cache_takes_back_is_withdrawn_even_if_nothing_is_to_be_served_when_it_
     world.curator.source(world.now(), SourceId(1), Report::Withdrawn);
     world.drain();
     world.pass(100);
-    assert_eq!(world.curator.nothing_in_effect(), Some((SourceId(1), Over::TakenBack)));
+    assert_eq!(world.curator.nothing_in_effect(), Some((SourceId(1), NotInEffect::Withdrawn)));
     world.check(expect![[r#"
         0: serve 1 by Source(SourceId(1))
             + ipv4 + 10.0.0.0/8-8 AS1
@@ -339,7 +342,7 @@ fn what_a_cache_takes_back_is_withdrawn_even_if_nothing_is_to_be_served_when_it_
 }
 
 #[test]
-fn a_start_with_data_that_are_too_old_serves_nothing_and_says_why() {
+fn a_start_with_data_that_are_too_old_serves_nothing_and_has_the_reason() {
     let old = |seconds: u32| {
         format!(r#"{{"metadata":{{"generated":{}}},"roas":[{{"asn":1,"prefix":"10.0.0.0/8"}}]}}"#, START - seconds)
     };
@@ -347,15 +350,15 @@ fn a_start_with_data_that_are_too_old_serves_nothing_and_says_why() {
     world.load(1, &old(10_000));
     assert_eq!(world.curator.nothing_in_effect(), None, "the other one may have something");
     world.fail(2);
-    let over = Over::TooOld { made: START - 10_000, age_seconds_max: 3_600 };
-    assert_eq!(world.curator.nothing_in_effect(), Some((SourceId(1), over)));
+    let why = NotInEffect::TooOld { made: START - 10_000, age_seconds_max: 3_600 };
+    assert_eq!(world.curator.nothing_in_effect(), Some((SourceId(1), why)));
     assert!(world.is_withheld);
     world.load(1, &old(0));
     world.check(expect![[r#"
-        0: SourceId(1) has only old news: older than 3600 s
+        0: SourceId(1) has nothing in effect: older than 3600 s
         0: SourceId(1) too old, made at -10000: Close 1
         0: serve nothing until there are fresh data
-        0: FreshAgain(SourceId(1))
+        0: NoLongerTooOld(SourceId(1))
         0: serve 1 by Source(SourceId(1))
             + ipv4 + 10.0.0.0/8-8 AS1
     "#]]);

@@ -27,13 +27,13 @@ fn a_trust_anchor_s_loss_is_held_and_taken_after_an_hour() {
     world.check(expect![[r#"
         0: serve 42000 by Source(SourceId(1)), 42000 changes
         100: SourceId(1) held for 3600 s: 12000 of 12000 VRPs of trust anchor arin
-        3700: Released { source: SourceId(1), why: WaitedEnough }
+        3700: Released { source: SourceId(1), why: HoldElapsed }
         3700: serve 29999 by Release(SourceId(1)), 12001 changes
     "#]]);
 }
 
 #[test]
-fn a_held_table_is_taken_when_the_operator_says_so() {
+fn a_held_table_is_taken_when_the_operator_confirms_it() {
     let mut world = World::new(curation(1));
     world.load(1, &full());
     world.load(1, &document(&vrps("ripe", 20, 30_000), &[]));
@@ -55,7 +55,7 @@ fn the_hold_ends_when_what_was_gone_is_back() {
     world.check(expect![[r#"
         0: serve 42000 by Source(SourceId(1)), 42000 changes
         0: SourceId(1) held for 3600 s: 12000 of 12000 VRPs of trust anchor arin
-        0: Released { source: SourceId(1), why: LossIsGone }
+        0: Released { source: SourceId(1), why: LossRecovered }
         0: serve 41999 by Source(SourceId(1))
             - ipv4 + 10.46.223.0/24-24 AS64496
     "#]]);
@@ -75,7 +75,7 @@ fn another_loss_starts_the_hour_again() {
         0: serve 42000 by Source(SourceId(1)), 42000 changes
         0: SourceId(1) held for 3600 s: 12000 of 12000 VRPs of trust anchor arin
         3500: SourceId(1) held for 3600 s: 41990 of 42000 VRPs, 12000 of 12000 VRPs of trust anchor arin, 29990 of 30000 VRPs of trust anchor ripe
-        7100: Released { source: SourceId(1), why: WaitedEnough }
+        7100: Released { source: SourceId(1), why: HoldElapsed }
         7100: serve 10 by Release(SourceId(1)), 41990 changes
     "#]]);
 }
@@ -90,7 +90,7 @@ fn aspas_that_vanish_are_held_with_the_whole_table() {
     world.check(expect![[r#"
         0: serve 3090 by Source(SourceId(1)), 3090 changes
         0: SourceId(1) held for 3600 s: 3085 of 3085 ASPAs
-        3600: Released { source: SourceId(1), why: WaitedEnough }
+        3600: Released { source: SourceId(1), why: HoldElapsed }
         3600: serve 6 by Release(SourceId(1)), 3086 changes
     "#]]);
 }
@@ -196,7 +196,7 @@ fn more_than_a_tenth_is_reported_from_50_records_on() {
     world.load(1, &document(&vrps("ripe", 10, 45), &aspas(1)));
     world.load(1, &document(&vrps("ripe", 10, 50), &[]));
     world.load(1, &document(&vrps("ripe", 10, 44), &[]));
-    // Records that others took the place of are not gone.
+    // Records that were replaced by others are not lost.
     world.load(1, &document(&vrps("ripe", 11, 50), &[]));
     world.check(expect![[r#"
         0: serve 99 by Source(SourceId(1)), 99 changes
@@ -309,7 +309,7 @@ fn a_held_table_is_taken_once_nothing_else_is_left() {
     world.check(expect![[r#"
         0: serve 12000 by Source(SourceId(1)), 12000 changes
         0: SourceId(1) held for 3600 s: 11990 of 12000 VRPs, 12000 of 12000 VRPs of trust anchor arin
-        998: Released { source: SourceId(1), why: LastIsOver }
+        998: Released { source: SourceId(1), why: PreviousNotInEffect }
         998: serve 10 by Release(SourceId(1)), 12010 changes
     "#]]);
 }
@@ -342,7 +342,7 @@ fn the_guard_can_be_switched_off_and_set() {
             - ipv4 + 10.0.2.0/24-24 AS64496
             - ipv4 + 10.0.3.0/24-24 AS64496
         0: SourceId(1) held for 60 s: 2 of 2 VRPs
-        60: Released { source: SourceId(1), why: WaitedEnough }
+        60: Released { source: SourceId(1), why: HoldElapsed }
         60: serve 0 by Release(SourceId(1))
             - ipv4 + 10.0.0.0/24-24 AS64496
             - ipv4 + 10.0.1.0/24-24 AS64496
@@ -391,7 +391,7 @@ fn the_hour_does_not_end_while_the_source_fails() {
     assert_eq!(world.served.as_ref().unwrap().len(), 42_000);
     world.load(1, &document(&vrps("ripe", 20, 30_000), &[]));
     world.check(expect![[r#"
-        4000: Released { source: SourceId(1), why: WaitedEnough }
+        4000: Released { source: SourceId(1), why: HoldElapsed }
         4000: serve 30000 by Release(SourceId(1)), 12000 changes
     "#]]);
 }
@@ -413,16 +413,16 @@ fn losses_that_take_turns_are_held_for_three_hours_at_most() {
         7200: SourceId(1) held for 3600 s: 10000 of 10000 VRPs of trust anchor arin
         9000: SourceId(1) held for 3600 s: 10000 of 10000 VRPs of trust anchor ripe
         10800: SourceId(1) held for 1800 s: 10000 of 10000 VRPs of trust anchor arin
-        12600: Released { source: SourceId(1), why: WaitedEnough }
+        12600: Released { source: SourceId(1), why: HoldElapsed }
         12600: serve 10000 by Release(SourceId(1)), 10000 changes
         12600: SourceId(1) held for 3600 s: 10000 of 10000 VRPs of trust anchor ripe
-        14400: Released { source: SourceId(1), why: LossIsGone }
+        14400: Released { source: SourceId(1), why: LossRecovered }
         14400: serve 10000 by Source(SourceId(1))
     "#]]);
 }
 
 #[test]
-fn a_held_table_is_not_dropped_for_one_in_which_nothing_counts() {
+fn a_held_table_is_not_dropped_for_one_in_which_nothing_is_in_effect() {
     let mut world = World::new(curation(1));
     world.load(1, &full());
     world.load(1, &document(&vrps("ripe", 20, 30_000), &[]));
@@ -431,7 +431,7 @@ fn a_held_table_is_not_dropped_for_one_in_which_nothing_counts() {
     world.check(expect![[r#"
         0: serve 42000 by Source(SourceId(1)), 42000 changes
         0: SourceId(1) held for 3600 s: 12000 of 12000 VRPs of trust anchor arin
-        10: SourceId(1) has only old news: all 12000 expired, the last one at 5
+        10: SourceId(1) has nothing in effect: all 12000 expired, the last one at 5
     "#]]);
     assert!(world.curator.status()[0].held.is_some());
 }

@@ -1,4 +1,4 @@
-//! The curator as stories with a made-up clock: what is served, what is said, and when it wants to be asked again.
+//! The curator as stories with a simulated clock: publications, events, and waits.
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests that fails should fail the test")]
 
@@ -10,7 +10,9 @@ mod sources;
 mod upstream;
 
 use expect_test::Expect;
-use rtrcast_feed::curator::{Cause, Curation, Curator, Event, Freshness, Guard, Now, Output, Over, Report, SourceId};
+use rtrcast_feed::curator::{
+    Cause, Curation, Curator, CuratorEvent, CuratorOutput, CurrentTime, Freshness, Guard, NotInEffect, Report, SourceId,
+};
 use rtrcast_feed::{Overlaps, Reader, Slurm, SlurmDialect, SlurmFile, Table};
 use rtrcast_proto::{Image, Moment, Pdu, Section, Version};
 use std::collections::BTreeSet;
@@ -55,14 +57,14 @@ pub(crate) fn lines(image: &Image) -> BTreeSet<String> {
 pub(crate) struct World {
     pub(crate) curator: Curator,
     pub(crate) moment: Moment,
-    /// What the system's clock is wrong by, in seconds.
+    /// Error of the system's clock, in seconds.
     pub(crate) clock_error: i64,
-    /// What was served last.
+    /// The last publication.
     pub(crate) served: Option<BTreeSet<String>>,
-    /// Whether that is withheld.
+    /// True if that is withheld.
     pub(crate) is_withheld: bool,
     pub(crate) wait: Option<Moment>,
-    /// How often the curator was woken.
+    /// Number of calls to the curator.
     pub(crate) ticks: usize,
     pub(crate) story: String,
 }
@@ -98,9 +100,9 @@ impl World {
         }
     }
 
-    pub(crate) fn now(&self) -> Now {
+    pub(crate) fn now(&self) -> CurrentTime {
         let unix = i64::from(START) + i64::try_from(self.moment.0 / 1_000).unwrap() + self.clock_error;
-        Now { moment: self.moment, unix: u32::try_from(unix).unwrap() }
+        CurrentTime { moment: self.moment, unix: u32::try_from(unix).unwrap() }
     }
 
     /// Seconds since the story began.
@@ -123,7 +125,7 @@ impl World {
         self.drain();
     }
 
-    /// Lets time pass, waking the curator whenever it wants.
+    /// Lets time pass, calling the curator whenever a wait ends.
     pub(crate) fn pass(&mut self, seconds: u64) {
         let end = self.moment.after(Duration::from_secs(seconds));
         while let Some(wait) = self.wait.filter(|wait| *wait <= end) {
@@ -136,21 +138,21 @@ impl World {
         self.moment = end;
     }
 
-    /// Writes into the story what the curator has to say.
+    /// Writes the curator's outputs into the story.
     pub(crate) fn drain(&mut self) {
         loop {
             let at = self.at();
             match self.curator.next() {
-                Output::Wait(wait) => {
+                CuratorOutput::Wait(wait) => {
                     self.wait = wait;
                     return;
                 }
-                Output::Withhold => {
+                CuratorOutput::Withhold => {
                     writeln!(self.story, "{at}: serve nothing until there are fresh data").unwrap();
                     self.is_withheld = true;
                 }
-                Output::Event(event) => writeln!(self.story, "{at}: {}", shown(&event)).unwrap(),
-                Output::Publish(recipe, cause) => {
+                CuratorOutput::Event(event) => writeln!(self.story, "{at}: {}", shown(&event)).unwrap(),
+                CuratorOutput::Publish(recipe, cause) => {
                     let composed = recipe.compose(Version::V2, Vec::new()).unwrap();
                     let set = lines(&composed.image);
                     writeln!(self.story, "{at}: {}", self.shown_set(&set, cause)).unwrap();
@@ -186,21 +188,23 @@ impl World {
     }
 }
 
-fn shown(event: &Event) -> String {
+fn shown(event: &CuratorEvent) -> String {
     match event {
-        Event::Held { source, losses, wait } => {
+        CuratorEvent::Held { source, losses, wait } => {
             let losses: Vec<String> = losses.iter().map(ToString::to_string).collect();
             format!("{source:?} held for {} s: {}", wait.as_secs(), losses.join(", "))
         }
-        Event::TooOld { source, made, then, records, valid_until } => {
+        CuratorEvent::TooOld { source, made, then, records, valid_until } => {
             let valid = valid_until.map_or(String::new(), |until| format!(", valid until {}", from_start(until)));
             format!("{source:?} too old, made at {}{valid}: {then:?} {records}", from_start(*made))
         }
-        Event::OldNews { source, over } => format!("{source:?} has only old news: {}", shown_over(over)),
-        Event::ClockBehind { source, made, clock } => {
+        CuratorEvent::NothingInEffect { source, why } => {
+            format!("{source:?} has nothing in effect: {}", shown_why(why))
+        }
+        CuratorEvent::ClockBehind { source, made, clock } => {
             format!("{source:?} was made at {}, and the clock says {}", from_start(*made), from_start(*clock))
         }
-        Event::Reduced { source, losses } => {
+        CuratorEvent::Reduced { source, losses } => {
             let losses: Vec<String> = losses.iter().map(ToString::to_string).collect();
             format!("{source:?} reduced: {}", losses.join(", "))
         }
@@ -208,12 +212,14 @@ fn shown(event: &Event) -> String {
     }
 }
 
-fn shown_over(over: &Over) -> String {
-    match over {
-        Over::NotValid { until } => format!("valid until {}", from_start(*until)),
-        Over::TooOld { age_seconds_max, .. } => format!("older than {age_seconds_max} s"),
-        Over::Expired { records, last } => format!("all {records} expired, the last one at {}", from_start(*last)),
-        Over::NotRenewed | Over::TakenBack => format!("{over:?}"),
+fn shown_why(why: &NotInEffect) -> String {
+    match why {
+        NotInEffect::NotValid { until } => format!("valid until {}", from_start(*until)),
+        NotInEffect::TooOld { age_seconds_max, .. } => format!("older than {age_seconds_max} s"),
+        NotInEffect::Expired { records, last } => {
+            format!("all {records} expired, the last one at {}", from_start(*last))
+        }
+        NotInEffect::NotRenewed | NotInEffect::Withdrawn => format!("{why:?}"),
     }
 }
 

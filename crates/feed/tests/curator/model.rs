@@ -132,7 +132,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-// How the same is said to the program.
+// The same as input of the program.
 
 fn source_document(entries: &[Entry], now: u32) -> String {
     let (mut roas, mut keys, mut aspas) = (Vec::new(), Vec::new(), Vec::new());
@@ -220,7 +220,7 @@ const TAKEN_BACK: Option<u32> = Some(0);
 struct Loaded {
     set: Set,
     made: u32,
-    /// What its source said later: until when it counts.
+    /// End of its validity as its source renewed it.
     until: Option<u32>,
 }
 
@@ -229,7 +229,7 @@ impl Loaded {
         self.until.unwrap_or(self.made + AGE_MAX)
     }
 
-    /// What has not ended at a time. Without an end of its own a record ends when its set is too old.
+    /// Records that have not ended at a time. Without an end of its own a record ends when its set is too old.
     fn alive(&self, at: u32) -> BTreeSet<&Record> {
         self.set
             .iter()
@@ -249,7 +249,7 @@ type Losses = Vec<(String, usize, usize)>;
 #[derive(Clone, Debug, Default)]
 struct Source {
     last: Option<Loaded>,
-    /// What waits, what is lost in it, and since when.
+    /// The table that is held, its losses, and since when.
     held: Option<(Loaded, Losses, u64)>,
     /// Since when anything waits.
     held_first: u64,
@@ -281,7 +281,7 @@ impl Source {
     }
 }
 
-/// What is lost of what, of how many: too much to be believed.
+/// Losses that are held: of which kind, and of how many records.
 fn losses(last: &Loaded, new: &Loaded, at: u32) -> Losses {
     let mut found = Vec::new();
     let (alive, newer) = (last.alive(at), new.alive(at));
@@ -311,7 +311,7 @@ fn losses(last: &Loaded, new: &Loaded, at: u32) -> Losses {
     judge("aspas", &|record, _| matches!(record, Record::Aspa { .. }), ASPAS_MIN);
     judge("ipv4", &|record, _| is_vrp(record) && !is_ipv6(record), usize::MAX);
     judge("ipv6", &|record, _| is_ipv6(record), usize::MAX);
-    // All VRPs say it already.
+    // It is among the losses of all VRPs.
     let all_named = found.iter().any(|(name, ..)| name == "all");
     found.retain(|(name, ..)| !all_named || !name.starts_with("ipv"));
     found
@@ -321,7 +321,7 @@ struct Model {
     choice: Choice,
     sources: BTreeMap<u32, Source>,
     exceptions: Exceptions,
-    /// Whose data were served last, and which.
+    /// Source and data of the last publication.
     served: Vec<(u32, Loaded)>,
     settled_at: Option<u64>,
 }
@@ -368,8 +368,8 @@ impl Model {
         source.held = Some((new, known, since));
     }
 
-    /// What follows from the time that it is.
-    fn look(&mut self, moment: u64, unix: u32) {
+    /// Handles the passing of time.
+    fn review(&mut self, moment: u64, unix: u32) {
         for source in self.sources.values_mut() {
             let is_due = source.held.as_ref().is_some_and(|(new, _, since)| {
                 let waited = since + HOLD <= moment || source.held_first + 3 * HOLD <= moment;
@@ -418,7 +418,7 @@ impl Model {
         }
     }
 
-    /// What is to be served if what ends at `at` does not count any more.
+    /// Records to be served if those that end at `at` are not in effect any more.
     fn expected(&self, at: u32) -> BTreeSet<Record> {
         self.expected_of(&self.served, at)
     }
@@ -514,13 +514,13 @@ fn run(choice: Choice, steps: &[Step]) -> Result<(), TestCaseError> {
         match step {
             Step::Load { source, entries } => {
                 model.load(*source, entries, moment, unix);
-                model.look(moment, unix);
+                model.review(moment, unix);
                 let report = Report::Loaded { table: table(&source_document(entries, unix)), written: Some(unix) };
                 world.curator.source(world.now(), SourceId(*source), report);
             }
             Step::Unchanged { source } => {
                 model.sources.get_mut(source).unwrap().succeeded();
-                model.look(moment, unix);
+                model.review(moment, unix);
                 world.curator.source(world.now(), SourceId(*source), Report::Unchanged);
             }
             Step::Renewed { source, seconds } => {
@@ -530,7 +530,7 @@ fn run(choice: Choice, steps: &[Step]) -> Result<(), TestCaseError> {
                 for loaded in held.into_iter().chain(&mut state.last) {
                     loaded.until = Some(unix + seconds);
                 }
-                model.look(moment, unix);
+                model.review(moment, unix);
                 let report = Report::Renewed { valid_for: Duration::from_secs((*seconds).into()) };
                 world.curator.source(world.now(), SourceId(*source), report);
             }
@@ -541,24 +541,24 @@ fn run(choice: Choice, steps: &[Step]) -> Result<(), TestCaseError> {
                 if let Some(last) = &mut state.last {
                     last.until = TAKEN_BACK;
                 }
-                model.look(moment, unix);
+                model.review(moment, unix);
                 world.curator.source(world.now(), SourceId(*source), Report::Withdrawn);
             }
             Step::Fail { source } => {
                 model.sources.get_mut(source).unwrap().failed(moment);
-                model.look(moment, unix);
+                model.review(moment, unix);
                 world.curator.source(world.now(), SourceId(*source), Report::Failed);
             }
             Step::Confirm => {
                 for source in model.sources.values_mut() {
                     source.last = source.held.take().map(|held| held.0).or(source.last.take());
                 }
-                model.look(moment, unix);
+                model.review(moment, unix);
                 world.curator.confirm(world.now(), None);
             }
             Step::Slurm(exceptions) => {
                 model.exceptions = exceptions.clone();
-                model.look(moment, unix);
+                model.review(moment, unix);
                 world.curator.slurm(world.now(), slurm(&slurm_document(exceptions)));
             }
             Step::Pass { seconds } => {
@@ -567,7 +567,7 @@ fn run(choice: Choice, steps: &[Step]) -> Result<(), TestCaseError> {
                     // Where what is well depends on when one looks, the model looks when the curator does.
                     if world.ticks > ticks {
                         ticks = world.ticks;
-                        model.look(world.at(), world.now().unix);
+                        model.review(world.at(), world.now().unix);
                         looked = world.at();
                     }
                     let is_awake =
@@ -582,7 +582,7 @@ fn run(choice: Choice, steps: &[Step]) -> Result<(), TestCaseError> {
         }
         world.drain();
         looked = world.at();
-        // An input that changes what counts is served at once, and then exactly.
+        // An input that changes the data in effect is served at once, and then exactly.
         if world.served != before {
             let expected: BTreeSet<String> = model.expected(unix + 2).iter().map(line).collect();
             prop_assert_eq!(world.served.as_ref(), Some(&expected), "{:?}", step);
@@ -592,7 +592,7 @@ fn run(choice: Choice, steps: &[Step]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Nothing is missing that counts, and nothing is served that ended a minute ago.
+/// All records in effect are served, and none that ended a minute ago.
 fn check(world: &World, model: &Model, known: &mut BTreeMap<String, Record>) -> Result<(), TestCaseError> {
     let unix = world.now().unix;
     let Some(served) = &world.served else {
@@ -612,7 +612,7 @@ fn check(world: &World, model: &Model, known: &mut BTreeMap<String, Record>) -> 
     Ok(())
 }
 
-/// A line of which the model has not heard at this time: a customer's providers, or a record of another choice.
+/// A line that the model does not have at this time: a customer's providers, or a record of another choice.
 fn parse(line: &str) -> Record {
     if !line.starts_with("aspa") {
         return Record::Key { ski: 0, asn: 0 };

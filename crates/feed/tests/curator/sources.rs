@@ -75,7 +75,7 @@ fn sources_that_fail_change_nothing_until_their_data_are_too_old() {
     // And come back as if nothing had been.
     world.load(2, B);
     world.check(expect![[r#"
-        86600: FreshAgain(SourceId(2))
+        86600: NoLongerTooOld(SourceId(2))
         86600: serve 2 by Source(SourceId(2))
             + ipv4 + 10.0.0.0/8-8 AS2
             + ipv4 + 10.0.0.0/8-8 AS3

@@ -1,4 +1,4 @@
-//! Another cache as a source: its data count until it says, whatever happens to the connection.
+//! Another cache as a source: its data are in effect until their Expire, whatever happens to the connection.
 
 use crate::{START, World, curation, lines, table, vrps};
 use expect_test::expect;
@@ -58,7 +58,7 @@ fn what_is_renewed_is_the_same_set() {
     world.story.clear();
     world.pass(100);
     world.renew(600);
-    // It is published once more, since until when it counts has changed; nothing in it has.
+    // It is published once more, since its end has changed; its records have not.
     world.check(expect![[r#"
         100: serve 2 by Source(SourceId(1))
     "#]]);
@@ -112,7 +112,7 @@ fn what_is_served_while_a_newer_set_is_held_does_not_expire_for_it() {
         world.renew(600);
     }
     assert_eq!(world.served.as_ref().map(std::collections::BTreeSet::len), Some(20_000));
-    // An hour after the loss it is believed.
+    // An hour after the loss it is accepted.
     for _ in 0..3 {
         world.pass(300);
         world.renew(600);
@@ -131,7 +131,7 @@ fn an_operator_may_keep_what_a_cache_left() {
 }
 
 #[test]
-fn code_13_counts_even_if_what_is_too_old_is_kept() {
+fn code_13_withdraws_even_if_what_is_too_old_is_kept() {
     let freshness = Freshness { too_old: TooOld::Keep, ..Freshness::default() };
     let mut world = World::new(Curation { freshness, ..curation(1) });
     world.synchronise(A, 600);

@@ -118,7 +118,7 @@ fn no_vrps() -> Vec<u8> {
     state(2, &[])
 }
 
-/// What varies of a manifest.
+/// Varying fields of a manifest.
 struct Manifest {
     size: u64,
     number: Vec<u8>,
@@ -192,7 +192,7 @@ fn check(file: &[u8], expect: Expect) {
     expect.assert_eq(&shown(file));
 }
 
-/// Each of these files is refused; this is what is said of them, line by line.
+/// Each of these files is refused; these are their errors, line by line.
 fn check_refused(files: &[Vec<u8>], expect: Expect) {
     let errors = files
         .iter()
@@ -266,7 +266,7 @@ fn cc_01_each_hash_is_that_of_the_whole_list_before_it() {
         CCR: the hash of rks does not match its content at byte 515
     "#]],
     );
-    // Of the content alone it does not count.
+    // A hash of the content alone is not accepted.
     let entry = aspa(1, &[2]);
     let of_content = explicit(3, &sequence(&[sequence(std::slice::from_ref(&entry)), hash(&entry)]));
     check_refused(
@@ -319,7 +319,7 @@ fn cc_02_vrps_have_one_order_and_stand_once() {
 }
 
 #[test]
-fn cc_03_aspas_have_one_order_and_as_0_stands_alone() {
+fn cc_03_aspas_have_one_order_and_as_0_is_alone() {
     let aspas = |aspas: &[Vec<u8>]| ccr(&[no_vrps(), state(3, aspas)]);
     assert_eq!(read(&aspas(&[aspa(1, &[0]), aspa(2, &[1, 3])])).unwrap().accepted(), 2);
     check_refused(
@@ -339,7 +339,7 @@ fn cc_03_aspas_have_one_order_and_as_0_stands_alone() {
             CCR: provider AS2 of AS1 is out of order at byte 106
             CCR: AS1 has provider AS0 beside others at byte 103
             CCR: providers is empty at byte 101
-            CCR: customer AS0 stands at byte 98
+            CCR: customer AS0 is invalid at byte 98
         "#]],
     );
 }
@@ -465,11 +465,11 @@ fn cc_06_what_is_not_der_or_follows_the_end_is_refused() {
             CCR: asID has needless octets at byte 57
             CCR: asID is negative at byte 57
             CCR: address has unused bits that are not zero at byte 74
-            CCR: address does not say how many of its bits are unused at byte 74
-            CCR: address does not say how many of its bits are unused at byte 74
+            CCR: address has no valid count of unused bits at byte 74
+            CCR: address has no valid count of unused bits at byte 74
             CCR: address has unused bits that are not zero at byte 74
             CCR: address should have tag 0x03, not 0x23, at byte 74
-            CCR: version 0, which DER leaves out, stands at byte 24
+            CCR: version 0, which DER omits, is present at byte 24
             CCR: unknown version 1 at byte 24
             CCR: something follows the end of hashAlg, which has no parameters, at byte 32
             CCR: hashAlg is not SHA-256 at byte 21
@@ -510,11 +510,11 @@ fn cc_07_unknown_elements_at_the_end_are_passed_over() {
             ccr(&[no_vrps(), vec![0xBF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, 0]]),
         ],
         expect![[r#"
-            CCR: element [2] stands twice, too late or wrongly at byte 89
-            CCR: element [2] stands twice, too late or wrongly at byte 89
-            CCR: element [3] stands twice, too late or wrongly at byte 92
-            CCR: element [3] stands twice, too late or wrongly at byte 89
-            CCR: element [0] stands twice, too late or wrongly at byte 89
+            CCR: element [2] is duplicate, out of order or malformed at byte 89
+            CCR: element [2] is duplicate, out of order or malformed at byte 89
+            CCR: element [3] is duplicate, out of order or malformed at byte 92
+            CCR: element [3] is duplicate, out of order or malformed at byte 89
+            CCR: element [0] is duplicate, out of order or malformed at byte 89
             CCR: an extension has tag 0x04 at byte 89
             CCR: an extension has a needlessly long tag at byte 90
             CCR: an extension has no tag of DER at byte 90
@@ -526,8 +526,8 @@ fn cc_07_unknown_elements_at_the_end_are_passed_over() {
 #[test]
 fn cc_08_all_that_is_known_of_its_age_is_when_it_was_made() {
     let (table, _) = table(read(&small()).unwrap());
-    assert_eq!(table.stamp().made, Some(1_789_516_800));
-    assert_eq!(table.stamp().valid_until, None);
+    assert_eq!(table.timestamps().made, Some(1_789_516_800));
+    assert_eq!(table.timestamps().valid_until, None);
     assert!(shown(&small()).lines().all(|line| line.ends_with(" - never")));
 }
 
@@ -551,7 +551,7 @@ fn cc_10_what_is_not_represented_is_not_empty() {
     check_refused(
         &[ccr(&[state(3, &[aspa(1, &[2])])]), ccr(&[]), ccr(&[explicit(6, b"?")])],
         expect![[r#"
-        the CCR has no VRPs element: it does not say that there are none
+        the CCR has no VRPs element, not even an empty one
         CCR: there is no state at byte 49
         CCR: there is no state at byte 49
     "#]],
@@ -590,7 +590,7 @@ proptest! {
         let mut changed = whole.clone();
         let at = at % changed.len();
         changed[at] = octet;
-        // The last state under a number that is not given yet is an extension, which is passed over. [CC-07]
+        // The last state under a number that is not given yet is an extension, which is skipped. [CC-07]
         let is_extension = whole[at] == 0xA5 && octet & 0xC0 == 0x80 && octet & 0x1F > 5;
         prop_assume!(!is_extension);
         if let Some(outcome_of_changed) = outcome(&changed, &[]) {

@@ -34,7 +34,7 @@ fn gzip_with_names(octets: &[u8]) -> Vec<u8> {
     let mut encoder = header.write(Vec::new(), Compression::best());
     encoder.write_all(octets).unwrap();
     let mut member = encoder.finish().unwrap();
-    // With a checksum of the header, which stands at its end.
+    // With a checksum of the header, which is at its end.
     member[3] |= 2;
     let end = 10 + 2 + 5 + b"rpki.json\0".len() + b"made up\0".len();
     member.splice(end..end, [0, 0]);
@@ -71,7 +71,7 @@ fn a_file_may_be_compressed_in_parts() {
 }
 
 #[test]
-fn an_error_behind_the_decompression_says_so() {
+fn an_error_behind_the_decompression_is_marked() {
     expect!["error: after decompression: not JSON at byte 10 (line 1): expected a value\n"]
         .assert_eq(&shown(&gzip(br#"{"roas": [}"#)));
     expect!["error: after decompression: the file is empty\n"].assert_eq(&shown(&gzip(b"")));
@@ -120,18 +120,18 @@ fn broken_compression_is_refused_with_what_is_wrong() {
         octets[at] ^= 1;
     });
     assert!(length.ends_with("gzip: the length does not match"), "{length}");
-    assert!(broken(|octets| octets[2] = 9).ends_with("gzip: the header is none of gzip's"));
+    assert!(broken(|octets| octets[2] = 9).ends_with("gzip: the header is not gzip's"));
     assert!(broken(|octets| octets[3] = 0x20).ends_with("gzip: the header has the unknown flags 0x20"));
     assert!(broken(|octets| octets[10] = 0xFF).starts_with("the compression is broken behind byte 10: gzip: "));
-    let expected = "gzip: behind a member comes something that is none";
+    let expected = "gzip: the data behind a member are not another one";
     assert!(broken(|octets| octets.push(0)).ends_with(expected));
-    assert!(broken(|octets| octets.extend(b"\x1F\x8C")).ends_with("gzip: the header is none of gzip's"));
+    assert!(broken(|octets| octets.extend(b"\x1F\x8C")).ends_with("gzip: the header is not gzip's"));
 
     let mut frame = zstd(JSON);
     frame.extend(b"something");
     assert!(error(&frame).contains("the compression is broken behind byte"), "{}", error(&frame));
     assert!(error(&frame).contains("zstd: "));
-    // A frame that wants a window of 2^31 octets.
+    // A frame that needs a window of 2^31 octets.
     let large_window = [0x28, 0xB5, 0x2F, 0xFD, 0x00, 21 << 3, 0x01, 0x00, 0x00];
     assert!(error(&large_window).contains("zstd: "), "{}", error(&large_window));
 }

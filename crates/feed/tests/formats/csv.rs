@@ -38,8 +38,8 @@ fn routinator_s_three_kinds_of_csv() {
     );
 }
 
-/// RIPE's export of ROAs, and Routinator's `csvext`: the expiry is in UTC. When a ROA begins to be valid does not matter:
-/// whoever lists it has found it valid.
+/// RIPE's export of ROAs, and Routinator's `csvext`: the expiry is in UTC. When a ROA begins to be valid does not
+/// matter: the validator has found it valid.
 #[test]
 fn the_validity_of_a_roa_ends_with_its_not_after() {
     check(
@@ -75,7 +75,7 @@ fn only_a_header_is_an_empty_set() {
 }
 
 #[test]
-fn a_bad_line_is_refused_by_name_and_the_rest_counts() {
+fn a_bad_line_is_refused_by_name_and_the_rest_is_accepted() {
     check(
         "ASN,IP Prefix,Max Length,Trust Anchor,Expires\n\nAS-1,10.0.0.0/8,8,a,1\nAS1,10.0.0.0,8,a,1\nAS1,10.0.0.0/8,7,a,1\nAS1,10.0.0.0/8,x,a,1\nAS1,10.0.0.0/8,8,a,soon\nAS1\nAS2,10.1.2.3/8,,,\n",
         expect![[r#"

@@ -1,4 +1,4 @@
-//! rpki-client's JSON: what is accepted, what is refused with which words, and what makes a file no file.
+//! rpki-client's JSON: accepted entries, refused entries with their reasons, and refused files.
 
 use crate::{check, read, table};
 use expect_test::expect;
@@ -188,7 +188,7 @@ fn c_asp_07_a_customer_is_neither_as_0_nor_its_own_provider() {
 }
 
 #[test]
-fn a_bad_entry_is_refused_by_name_and_the_rest_counts() {
+fn a_bad_entry_is_refused_by_name_and_the_rest_is_accepted() {
     check(
         r#"{"roas": [
             {"asn": -1, "prefix": "10.0.0.0/8"},
@@ -221,7 +221,7 @@ fn a_bad_entry_is_refused_by_name_and_the_rest_counts() {
 }
 
 #[test]
-fn vrps_of_which_none_makes_sense_are_no_empty_list() {
+fn vrps_that_are_all_invalid_are_no_empty_list() {
     check(
         r#"{"roas": [{"asn": "x", "prefix": "10.0.0.0/8"}], "aspas": [{"customer_asid": 1, "providers": [2]}]}"#,
         expect![[r#"
@@ -324,7 +324,7 @@ fn what_is_no_validator_s_file_is_an_error() {
         (
             r#"{"roas": [], "roas": []}"#,
             expect![[r#"
-            error: member "roas" stands twice, again at byte 12 (line 1)
+            error: duplicate member "roas" at byte 12 (line 1)
         "#]],
         ),
         (
@@ -538,7 +538,7 @@ fn an_endless_string_is_an_error_before_it_fills_the_memory() {
 }
 
 #[test]
-fn an_entry_larger_than_any_is_passed_over_and_the_rest_counts() {
+fn an_entry_above_the_limit_is_skipped_and_the_rest_is_accepted() {
     let filler = "a".repeat(1_500_000);
     let document = format!(
         r#"{{"roas": [{{"asn": 1, "prefix": "10.0.0.0/8"}}, {{"asn": 2, "x": "{filler}", "prefix": "11.0.0.0/8"}}, {{"asn": 3, "prefix": "12.0.0.0/8"}}]}}"#
@@ -649,7 +649,7 @@ fn a_cut_at_any_place_changes_nothing() {
 }
 
 #[test]
-fn the_first_mistake_is_told_however_the_document_is_cut() {
+fn the_first_error_is_reported_however_the_document_is_cut() {
     let syntax_first = b"{\"roas\": [{\"asn\": 1 \"prefix\": \"10.0.0.0/8\"}, {\"ta\": \"\xFF\"}]}";
     let octets_first = b"{\"roas\": [{\"asn\": 1, \"ta\": \"\xFF\"}, {\"asn\": 1 \"prefix\": 2}]}";
     for (document, wanted) in [(&syntax_first[..], "not JSON at byte 20 "), (octets_first, "not UTF-8 at byte 28 ")] {
@@ -694,20 +694,20 @@ proptest! {
 }
 
 #[test]
-fn a_document_says_when_it_was_made() {
-    let stamp = |metadata: &str| {
+fn a_document_has_the_time_when_it_was_made() {
+    let times = |metadata: &str| {
         let document = format!(r#"{{ "metadata": {metadata}, "roas": [] }}"#);
-        let stamp = table(read(document.as_bytes()).unwrap()).0.stamp();
-        (stamp.made, stamp.valid_until)
+        let timestamps = table(read(document.as_bytes()).unwrap()).0.timestamps();
+        (timestamps.made, timestamps.valid_until)
     };
     // rpki-client, Routinator, OctoRPKI, StayRTR.
-    assert_eq!(stamp(r#"{"buildtime": "2023-05-30T14:10:41Z"}"#), (Some(1_685_455_841), None));
-    assert_eq!(stamp(r#"{"generated": 7, "generatedTime": "2023-05-30T14:10:41Z"}"#), (Some(7), None));
-    assert_eq!(stamp(r#"{"generatedTime": "2023-05-30T14:10:41Z"}"#), (Some(1_685_455_841), None));
-    assert_eq!(stamp(r#"{"counts": 1, "generated": 7, "valid": 9, "signature": ""}"#), (Some(7), Some(9)));
-    assert_eq!(stamp(r#"{"generated": 7, "buildtime": "2023-05-30T14:10:41Z"}"#), (Some(1_685_455_841), None));
-    // What makes no sense is not said.
-    assert_eq!(stamp(r#"{"buildtime": "yesterday", "generated": 0, "valid": "x"}"#), (None, None));
-    assert_eq!(stamp("{}"), (None, None));
-    assert_eq!(stamp("7"), (None, None));
+    assert_eq!(times(r#"{"buildtime": "2023-05-30T14:10:41Z"}"#), (Some(1_685_455_841), None));
+    assert_eq!(times(r#"{"generated": 7, "generatedTime": "2023-05-30T14:10:41Z"}"#), (Some(7), None));
+    assert_eq!(times(r#"{"generatedTime": "2023-05-30T14:10:41Z"}"#), (Some(1_685_455_841), None));
+    assert_eq!(times(r#"{"counts": 1, "generated": 7, "valid": 9, "signature": ""}"#), (Some(7), Some(9)));
+    assert_eq!(times(r#"{"generated": 7, "buildtime": "2023-05-30T14:10:41Z"}"#), (Some(1_685_455_841), None));
+    // Invalid times are ignored.
+    assert_eq!(times(r#"{"buildtime": "yesterday", "generated": 0, "valid": "x"}"#), (None, None));
+    assert_eq!(times("{}"), (None, None));
+    assert_eq!(times("7"), (None, None));
 }

@@ -1,5 +1,5 @@
-//! Files that are no validator's output, and begin like something else that is well known: each is named, however it comes
-//! in pieces, and with what to do.
+//! Files that are no validator's output, and begin like another known kind: each is named, however it comes in pieces,
+//! and with what to do.
 
 use crate::compressed::{JSON, error, gzip, xz, zstd};
 use crate::{ccr, read_in_pieces};
@@ -54,7 +54,7 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
 
 #[test]
 fn each_kind_is_named_with_what_to_do() {
-    let told: String = files().iter().map(|(name, file)| format!("{name}: {}\n", error(file))).collect();
+    let shown: String = files().iter().map(|(name, file)| format!("{name}: {}\n", error(file))).collect();
     expect![[r#"
         bzip2: this is a file compressed by bzip2; unpack it, or compress it by gzip, zstd or xz
         lzma: this is a file compressed by lzma; unpack it, or compress it by gzip, zstd or xz
@@ -86,7 +86,7 @@ fn each_kind_is_named_with_what_to_do() {
         capture: this is a capture of packets; to follow a cache over RTR give its address: tcp://HOST:PORT
         SQLite: this is an SQLite database; give what a validator writes: JSON, CSV or CCR
         UTF-16: this is text in UTF-16; save it as UTF-8
-    "#]].assert_eq(&told);
+    "#]].assert_eq(&shown);
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn what_only_looks_like_another_kind_is_read() {
         read_in_pieces(&ccr::small(), &[]).map_err(|error| error.reason),
         Err(Reason::OtherKind(OtherKind::Certificate | OtherKind::SignedObject))
     ));
-    // A member of SLURM beside VRPs is one that nobody knows.
+    // A member of SLURM beside VRPs is an unknown one.
     let document = br#"{"slurmVersion": 1, "roas": [{"asn": 64496, "prefix": "192.0.2.0/24"}]}"#;
     assert_eq!(read_in_pieces(document, &[]).unwrap().accepted(), 1);
 }

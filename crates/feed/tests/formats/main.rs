@@ -1,14 +1,14 @@
-//! The formats of validators: what is accepted, what is refused with which words, and what makes a file no file.
+//! The formats of validators: accepted entries, refused entries with their reasons, and refused files.
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests that fails should fail the test")]
 
-mod ahead;
 mod ccr;
 mod compressed;
 mod csv;
 mod json;
 mod kinds;
 mod order;
+mod prefetch;
 mod write;
 mod xz;
 
@@ -46,7 +46,7 @@ pub(crate) fn shown(document: &[u8]) -> String {
     shown_of(read(document))
 }
 
-/// The same of what a reader said.
+/// The same of a reader's result.
 pub(crate) fn shown_of(read: Result<Rows, ReadError>) -> String {
     let rows = match read {
         Ok(rows) => rows,

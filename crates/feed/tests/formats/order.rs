@@ -1,4 +1,4 @@
-//! The order of a file, which does not count.
+//! The order of a file, which does not matter.
 
 use super::{read, table};
 use proptest::prelude::*;

@@ -1,10 +1,10 @@
-//! What is written of a data set: the reader's own words, and the text form of PDUs.
+//! Written data sets: the formats that the reader reads, and the text form of PDUs.
 
 use crate::{read, table};
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 use rtrcast_feed::write::write_text_changes;
-use rtrcast_feed::write::{Change, Lines, Origin, write_csv, write_json, write_json_changes, write_text};
+use rtrcast_feed::write::{JsonLayout, Provenance, SetChange, write_csv, write_json, write_json_changes, write_text};
 use rtrcast_proto::{
     Asn, Aspa, Delta, Image, ImageWriter, Pdu, Prefix, RouteOrigin, RouterKey, Section, Serial, SessionId, Timing,
     Version,
@@ -52,8 +52,8 @@ impl Set {
     }
 }
 
-fn origin(version: Version) -> Origin<'static> {
-    Origin {
+fn origin(version: Version) -> Provenance<'static> {
+    Provenance {
         source: "tcp://cache.example:323",
         version,
         session: SessionId(4_661),
@@ -101,7 +101,7 @@ proptest! {
         let (read_again, tally) = table(read(&json).unwrap());
         prop_assert_eq!(read_again.image(), &image);
         prop_assert_eq!((tally.refused, tally.masked), (0, 0));
-        prop_assert_eq!(read_again.stamp().made, Some(1_790_000_000));
+        prop_assert_eq!(read_again.timestamps().made, Some(1_790_000_000));
         let prefixes = Set { keys: BTreeSet::new(), aspas: BTreeMap::new(), ..set }.image();
         let csv = written(|out| write_csv(out, &image));
         let (read_again, _) = table(read(&csv).unwrap());
@@ -121,7 +121,7 @@ proptest! {
     fn changes_make_one_set_of_the_other(before in sets(), after in sets()) {
         let (before, after) = (before.image(), after.image());
         let delta = Delta::between(&before, &after);
-        let text = written(|out| write_text_changes(out, &origin(Version::V2), Change::Delta(&delta)));
+        let text = written(|out| write_text_changes(out, &origin(Version::V2), SetChange::Delta(&delta)));
         let mut now = lines(&before);
         // A customer that is announced replaces the one before.
         let customer = |line: &str| line.strip_prefix("aspa ").map(|rest| rest[2..].split(' ').next().unwrap().to_owned());
@@ -190,10 +190,10 @@ fn changes_in_one_line() {
     after.vrps.pop_first();
     after.aspas = [(64_499, [1, 3].into())].into();
     let delta = Delta::between(&small().image(), &after.image());
-    let change = Change::Delta(&delta);
+    let change = SetChange::Delta(&delta);
     assert_eq!((change.announced(), change.withdrawn()), (1, 2));
     check(
-        &written(|out| write_json_changes(out, &origin(Version::V2), Some(Serial(6)), change, Lines::One)),
+        &written(|out| write_json_changes(out, &origin(Version::V2), Some(Serial(6)), change, JsonLayout::SingleLine)),
         expect![[r#"
             { "metadata": { "source": "tcp://cache.example:323", "version": 2, "session": 4661, "serial": 7, "refresh": 3600, "retry": 600, "expire": 7200, "generated": 1790000000, "generatedTime": "2026-09-21T14:13:20Z", "from_serial": 6 }, "announced": { "roas": [], "bgpsec_keys": [], "aspas": [ { "customer_asid": 64499, "providers": [1, 3] } ] }, "withdrawn": { "roas": [ { "asn": 64496, "prefix": "10.0.0.0/8", "maxLength": 24 } ], "bgpsec_keys": [], "aspas": [ { "customer_asid": 64500, "providers": [] } ] } }
         "#]],

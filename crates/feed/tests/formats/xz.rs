@@ -110,7 +110,7 @@ fn no_header_makes_another_set() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_place() {
+fn errors_are_reported_with_their_positions() {
     let broken = |at: usize| {
         let mut octets = BY_XZ[0].to_vec();
         octets[at] ^= 1;
@@ -120,7 +120,7 @@ fn what_is_wrong_is_told_with_its_place() {
         .assert_eq(&broken(8));
     expect!["the compression is broken behind byte 24: xz: the data are damaged (block header CRC32 mismatch)"]
         .assert_eq(&broken(16));
-    // The footer and the index before it have 12 octets each, and the checksum of the data stands before both.
+    // The footer and the index before it have 12 octets each, and the checksum of the data is before both.
     let end = BY_XZ[0].len();
     expect!["the compression is broken behind byte 192: xz: the data are damaged (block checksum mismatch)"]
         .assert_eq(&broken(end - 25));

@@ -1,4 +1,4 @@
-//! What the entries of files do to a data set.
+//! Effects of the entries of files on a data set.
 
 use crate::{KEY, Lists, SKI_A, SKI_B, image, merge};
 use expect_test::expect;
@@ -10,7 +10,7 @@ fn effects(slurm: &Slurm, image: &Image) -> String {
 }
 
 #[test]
-fn each_entry_of_each_file_says_what_it_does() {
+fn each_entry_of_each_file_has_its_effect() {
     let image = image(&format!(
         r#"{{"roas": [
         {{"asn": 64496, "prefix": "192.0.2.0/24", "maxLength": 26}}, {{"asn": 64496, "prefix": "192.0.2.0/25"}},

@@ -1,4 +1,4 @@
-//! SLURM: what is refused with which words, what filters remove, what files say together, and what their entries do.
+//! SLURM: refused files and their messages, filters, several files together, and effects of entries.
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests that fails should fail the test")]
 
@@ -79,7 +79,7 @@ pub(crate) fn image(document: &str) -> Image {
 }
 
 /// The records of an image, a line each; those that filters remove behind a minus.
-pub(crate) fn judged(slurm: &Slurm, image: &Image) -> String {
+pub(crate) fn records_kept(slurm: &Slurm, image: &Image) -> String {
     let mut text = String::new();
     for section in Section::ALL {
         for record in image.records(section) {
@@ -90,8 +90,8 @@ pub(crate) fn judged(slurm: &Slurm, image: &Image) -> String {
     text
 }
 
-/// Everything that a file says, or all that is wrong with it.
-pub(crate) fn said(document: &str, dialect: SlurmDialect) -> String {
+/// Everything in a file, or all its errors.
+pub(crate) fn read_shown(document: &str, dialect: SlurmDialect) -> String {
     let file = match SlurmFile::parse(document.as_bytes(), dialect) {
         Ok(file) => file,
         Err(errors) => return refused(&errors),
@@ -121,5 +121,5 @@ fn refused(errors: &SlurmErrors) -> String {
 }
 
 pub(crate) fn check(document: &str, expect: Expect) {
-    expect.assert_eq(&said(document, SlurmDialect::Strict));
+    expect.assert_eq(&read_shown(document, SlurmDialect::Strict));
 }

@@ -1,13 +1,13 @@
-//! Entries as plain values, printed as files in many ways, with the rules told as plainly as the texts tell them.
+//! Entries as plain values, printed as files in many ways, with the rules as plain as in the specifications.
 
 use proptest::prelude::*;
 use rtrcast_feed::{Assertion, BgpsecFilter, Filter, PrefixFilter, SlurmFile};
 use rtrcast_proto::{Asn, Prefix, Record, RouteOrigin};
 use std::net::IpAddr;
 
-/// What an entry says.
+/// Content of an entry.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Said {
+pub(crate) enum ModelEntry {
     PrefixFilter { prefix: Option<Prefix>, asn: Option<u32> },
     BgpsecFilter { asn: Option<u32>, ski: Option<[u8; 20]> },
     AspaFilter(u32),
@@ -16,68 +16,73 @@ pub(crate) enum Said {
     AspaAssertion { customer: u32, providers: Vec<u32> },
 }
 
-impl Said {
-    /// The entries of a file, as far as they are of one list after the other in the order of the texts.
-    pub(crate) fn all(file: &SlurmFile) -> Vec<Said> {
-        let mut all: Vec<_> = file.filters().iter().map(|entry| (entry.list, Said::filter(&entry.value))).collect();
-        all.extend(file.assertions().iter().map(|entry| (entry.list, Said::assertion(&entry.value))));
+impl ModelEntry {
+    /// The entries of a file, as far as they are of one list after the other in the order of the specifications.
+    pub(crate) fn all(file: &SlurmFile) -> Vec<ModelEntry> {
+        let mut all: Vec<_> =
+            file.filters().iter().map(|entry| (entry.list, ModelEntry::filter(&entry.value))).collect();
+        all.extend(file.assertions().iter().map(|entry| (entry.list, ModelEntry::assertion(&entry.value))));
         all.sort_by_key(|(list, _)| *list);
-        all.into_iter().map(|(_, said)| said).collect()
+        all.into_iter().map(|(_, read_shown)| read_shown).collect()
     }
 
-    fn filter(filter: &Filter) -> Said {
+    fn filter(filter: &Filter) -> ModelEntry {
         match *filter {
-            Filter::Prefix(PrefixFilter::Prefix(prefix)) => Said::PrefixFilter { prefix: Some(prefix), asn: None },
-            Filter::Prefix(PrefixFilter::Asn(asn)) => Said::PrefixFilter { prefix: None, asn: Some(asn.0) },
-            Filter::Prefix(PrefixFilter::Both(prefix, asn)) => {
-                Said::PrefixFilter { prefix: Some(prefix), asn: Some(asn.0) }
+            Filter::Prefix(PrefixFilter::Prefix(prefix)) => {
+                ModelEntry::PrefixFilter { prefix: Some(prefix), asn: None }
             }
-            Filter::Bgpsec(BgpsecFilter::Asn(asn)) => Said::BgpsecFilter { asn: Some(asn.0), ski: None },
-            Filter::Bgpsec(BgpsecFilter::Ski(ski)) => Said::BgpsecFilter { asn: None, ski: Some(ski) },
-            Filter::Bgpsec(BgpsecFilter::Both(asn, ski)) => Said::BgpsecFilter { asn: Some(asn.0), ski: Some(ski) },
-            Filter::Aspa(customer) => Said::AspaFilter(customer.0),
+            Filter::Prefix(PrefixFilter::Asn(asn)) => ModelEntry::PrefixFilter { prefix: None, asn: Some(asn.0) },
+            Filter::Prefix(PrefixFilter::Both(prefix, asn)) => {
+                ModelEntry::PrefixFilter { prefix: Some(prefix), asn: Some(asn.0) }
+            }
+            Filter::Bgpsec(BgpsecFilter::Asn(asn)) => ModelEntry::BgpsecFilter { asn: Some(asn.0), ski: None },
+            Filter::Bgpsec(BgpsecFilter::Ski(ski)) => ModelEntry::BgpsecFilter { asn: None, ski: Some(ski) },
+            Filter::Bgpsec(BgpsecFilter::Both(asn, ski)) => {
+                ModelEntry::BgpsecFilter { asn: Some(asn.0), ski: Some(ski) }
+            }
+            Filter::Aspa(customer) => ModelEntry::AspaFilter(customer.0),
         }
     }
 
-    fn assertion(assertion: &Assertion) -> Said {
+    fn assertion(assertion: &Assertion) -> ModelEntry {
         match assertion {
             Assertion::Prefix(origin) => {
-                Said::PrefixAssertion { prefix: origin.prefix(), max_len: origin.max_len(), asn: origin.asn().0 }
+                ModelEntry::PrefixAssertion { prefix: origin.prefix(), max_len: origin.max_len(), asn: origin.asn().0 }
             }
             Assertion::Bgpsec(key) => {
                 let key = key.key();
-                Said::BgpsecAssertion { asn: key.asn().0, ski: key.ski(), spki: key.spki().to_vec() }
+                ModelEntry::BgpsecAssertion { asn: key.asn().0, ski: key.ski(), spki: key.spki().to_vec() }
             }
             Assertion::Aspa(aspa) => {
                 let providers = aspa.aspa().providers().iter().map(|asn| u32::from_be_bytes(*asn)).collect();
-                Said::AspaAssertion { customer: aspa.aspa().customer().0, providers }
+                ModelEntry::AspaAssertion { customer: aspa.aspa().customer().0, providers }
             }
         }
     }
 
-    /// The list of the texts, counted from 0.
+    /// Index of the list in the specifications, counted from 0.
     pub(crate) fn list(&self) -> usize {
         match self {
-            Said::PrefixFilter { .. } => 0,
-            Said::BgpsecFilter { .. } => 1,
-            Said::AspaFilter(_) => 2,
-            Said::PrefixAssertion { .. } => 3,
-            Said::BgpsecAssertion { .. } => 4,
-            Said::AspaAssertion { .. } => 5,
+            ModelEntry::PrefixFilter { .. } => 0,
+            ModelEntry::BgpsecFilter { .. } => 1,
+            ModelEntry::AspaFilter(_) => 2,
+            ModelEntry::PrefixAssertion { .. } => 3,
+            ModelEntry::BgpsecAssertion { .. } => 4,
+            ModelEntry::AspaAssertion { .. } => 5,
         }
     }
 
-    /// Whether a filter names a record, told as the texts do.
+    /// Returns whether a filter matches a record, by the rules of the specifications.
     pub(crate) fn names(&self, record: &Record<'_>) -> bool {
         match (self, record) {
-            (Said::PrefixFilter { prefix, asn }, Record::Origin(origin)) => {
+            (ModelEntry::PrefixFilter { prefix, asn }, Record::Origin(origin)) => {
                 prefix.is_none_or(|prefix| lies_in(origin.prefix(), prefix))
                     && asn.is_none_or(|asn| asn == origin.asn().0)
             }
-            (Said::BgpsecFilter { asn, ski }, Record::RouterKey(key)) => {
+            (ModelEntry::BgpsecFilter { asn, ski }, Record::RouterKey(key)) => {
                 asn.is_none_or(|asn| asn == key.asn().0) && ski.is_none_or(|ski| ski == key.ski())
             }
-            (Said::AspaFilter(customer), Record::Aspa(aspa)) => *customer == aspa.customer().0,
+            (ModelEntry::AspaFilter(customer), Record::Aspa(aspa)) => *customer == aspa.customer().0,
             _ => false,
         }
     }
@@ -85,21 +90,21 @@ impl Said {
     /// The prefix that the overlap of files is about.
     pub(crate) fn prefix(&self) -> Option<Prefix> {
         match self {
-            Said::PrefixFilter { prefix, .. } => *prefix,
-            Said::PrefixAssertion { prefix, .. } => Some(*prefix),
+            ModelEntry::PrefixFilter { prefix, .. } => *prefix,
+            ModelEntry::PrefixAssertion { prefix, .. } => Some(*prefix),
             _ => None,
         }
     }
 
-    /// Whether two entries of two files speak of the same.
-    pub(crate) fn overlaps(&self, other: &Said) -> bool {
-        let key_asn = |said: &Said| match said {
-            Said::BgpsecFilter { asn, .. } => *asn,
-            Said::BgpsecAssertion { asn, .. } => Some(*asn),
+    /// Returns whether two entries of two files overlap.
+    pub(crate) fn overlaps(&self, other: &ModelEntry) -> bool {
+        let key_asn = |read_shown: &ModelEntry| match read_shown {
+            ModelEntry::BgpsecFilter { asn, .. } => *asn,
+            ModelEntry::BgpsecAssertion { asn, .. } => Some(*asn),
             _ => None,
         };
-        let customer = |said: &Said| match said {
-            Said::AspaFilter(customer) | Said::AspaAssertion { customer, .. } => Some(*customer),
+        let customer = |read_shown: &ModelEntry| match read_shown {
+            ModelEntry::AspaFilter(customer) | ModelEntry::AspaAssertion { customer, .. } => Some(*customer),
             _ => None,
         };
         let both = |a: Option<u32>, b: Option<u32>| a.is_some() && a == b;
@@ -112,34 +117,34 @@ impl Said {
         let number = |name: &str, value: u32| format!("\"{name}\": {value}");
         let text = |name: &str, value: String| format!("\"{name}\": \"{value}\"");
         match self {
-            Said::PrefixFilter { prefix, asn } => {
+            ModelEntry::PrefixFilter { prefix, asn } => {
                 let prefix = prefix.map(|prefix| text("prefix", prefix.to_string()));
                 prefix.into_iter().chain(asn.map(|asn| number("asn", asn))).collect()
             }
-            Said::BgpsecFilter { asn, ski } => {
+            ModelEntry::BgpsecFilter { asn, ski } => {
                 let ski = ski.map(|ski| text("SKI", style.base64(&ski)));
                 ski.into_iter().chain(asn.map(|asn| number("asn", asn))).collect()
             }
-            Said::AspaFilter(customer) => vec![number("customerAsn", *customer)],
-            Said::PrefixAssertion { prefix, max_len, asn } => {
+            ModelEntry::AspaFilter(customer) => vec![number("customerAsn", *customer)],
+            ModelEntry::PrefixAssertion { prefix, max_len, asn } => {
                 let mut members = vec![text("prefix", prefix.to_string()), number("asn", *asn)];
                 if *max_len != prefix.len() || style.one_in(2) {
                     members.push(number("maxPrefixLength", u32::from(*max_len)));
                 }
                 members
             }
-            Said::BgpsecAssertion { asn, ski, spki } => {
+            ModelEntry::BgpsecAssertion { asn, ski, spki } => {
                 let (ski, spki) = (style.base64(ski), style.base64(spki));
                 vec![number("asn", *asn), text("SKI", ski), text("routerPublicKey", spki)]
             }
-            Said::AspaAssertion { customer, providers } => {
+            ModelEntry::AspaAssertion { customer, providers } => {
                 vec![number("customerAsn", *customer), format!("\"providerAsns\": {providers:?}")]
             }
         }
     }
 }
 
-/// Whether all addresses of a prefix are addresses of another, bit by bit.
+/// Returns whether all addresses of a prefix are addresses of another, bit by bit.
 fn lies_in(inner: Prefix, outer: Prefix) -> bool {
     let bits = |prefix: Prefix| -> String {
         let octets = match prefix.addr() {
@@ -152,7 +157,7 @@ fn lies_in(inner: Prefix, outer: Prefix) -> bool {
     inner.addr().is_ipv4() == outer.addr().is_ipv4() && bits(inner).starts_with(&bits(outer))
 }
 
-/// The choices of whoever writes a file, from a seed.
+/// The choices of the author of a file, from a seed.
 pub(crate) struct Style(pub(crate) u64);
 
 impl Style {
@@ -196,8 +201,8 @@ impl Style {
         format!("{{{}{}{}}}", self.space(), parts.join(&separator), self.space())
     }
 
-    /// A file that says this. Version 1 can't say all.
-    pub(crate) fn print(&mut self, version: u8, entries: &[Said]) -> String {
+    /// A file with these entries. Version 1 can't have all.
+    pub(crate) fn print(&mut self, version: u8, entries: &[ModelEntry]) -> String {
         let mut lists: [Vec<String>; 6] = Default::default();
         for entry in entries {
             let mut members = entry.members(self);
@@ -243,42 +248,42 @@ fn customer() -> impl Strategy<Value = u32> {
     prop_oneof![8 => 1_u32..6, 1 => 1..=u32::MAX]
 }
 
-pub(crate) fn filter() -> impl Strategy<Value = Said> {
+pub(crate) fn filter() -> impl Strategy<Value = ModelEntry> {
     use proptest::option::of;
     prop_oneof![
         (of(prefix()), of(asn()))
             .prop_filter("it names something", |(prefix, asn)| prefix.is_some() || asn.is_some())
-            .prop_map(|(prefix, asn)| Said::PrefixFilter { prefix, asn }),
+            .prop_map(|(prefix, asn)| ModelEntry::PrefixFilter { prefix, asn }),
         (of(asn()), of(ski()))
             .prop_filter("it names something", |(asn, ski)| asn.is_some() || ski.is_some())
-            .prop_map(|(asn, ski)| Said::BgpsecFilter { asn, ski }),
-        customer().prop_map(Said::AspaFilter),
+            .prop_map(|(asn, ski)| ModelEntry::BgpsecFilter { asn, ski }),
+        customer().prop_map(ModelEntry::AspaFilter),
     ]
 }
 
-pub(crate) fn assertion() -> impl Strategy<Value = Said> {
+pub(crate) fn assertion() -> impl Strategy<Value = ModelEntry> {
     let providers = proptest::collection::btree_set(6_u32..20, 1..5);
     prop_oneof![
         (prefix(), any::<u8>(), asn()).prop_map(|(prefix, more, asn)| {
             let max_len = prefix.len() + more % (prefix.len_max() - prefix.len() + 1);
             RouteOrigin::new(prefix, max_len, Asn(asn)).unwrap();
-            Said::PrefixAssertion { prefix, max_len, asn }
+            ModelEntry::PrefixAssertion { prefix, max_len, asn }
         }),
         (asn(), ski(), proptest::collection::vec(any::<u8>(), 0..100)).prop_map(|(asn, ski, content)| {
             let spki = [vec![0x30, u8::try_from(content.len()).unwrap()], content].concat();
-            Said::BgpsecAssertion { asn, ski, spki }
+            ModelEntry::BgpsecAssertion { asn, ski, spki }
         }),
         (1_u32..6, providers).prop_map(|(customer, providers)| {
-            Said::AspaAssertion { customer, providers: providers.into_iter().collect() }
+            ModelEntry::AspaAssertion { customer, providers: providers.into_iter().collect() }
         }),
     ]
 }
 
 /// Entries of all lists, in the order of the lists.
-pub(crate) fn entries() -> impl Strategy<Value = Vec<Said>> {
+pub(crate) fn entries() -> impl Strategy<Value = Vec<ModelEntry>> {
     let few = proptest::collection::vec(prop_oneof![filter(), assertion()], 0..12);
     few.prop_map(|mut entries| {
-        entries.sort_by_key(Said::list);
+        entries.sort_by_key(ModelEntry::list);
         entries
     })
 }

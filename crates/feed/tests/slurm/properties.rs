@@ -1,20 +1,21 @@
-//! Files against a model that takes the texts word by word.
+//! Files against a model that follows the specifications literally.
 
-use crate::model::{Said, Style, entries, filter};
+use crate::model::{ModelEntry, Style, entries, filter};
 use crate::{merge, parse};
 use proptest::prelude::*;
-use rtrcast_feed::{Outcome, Overlaps, Slurm, SlurmDialect, SlurmFile};
+use rtrcast_feed::{EffectKind, Overlaps, Slurm, SlurmDialect, SlurmFile};
 use rtrcast_proto::{Image, Record, Section};
 use std::sync::Arc;
 
 /// The image of what entries assert: also a way to make data sets.
-fn image_of(entries: &[Said]) -> Image {
-    let assertions: Vec<Said> = entries.iter().filter(|entry| entry.list() > 2).cloned().collect();
+fn image_of(entries: &[ModelEntry]) -> Image {
+    let assertions: Vec<ModelEntry> = entries.iter().filter(|entry| entry.list() > 2).cloned().collect();
     merge(&[Style(1).print(2, &assertions)], Overlaps::Allow).unwrap().assertions().clone()
 }
 
-/// Each record is removed exactly if a filter names it, and each filter's effect counts what it names.
-fn judges_as_the_model_does(slurm: &Slurm, filters: &[Said], image: &Image) {
+/// Each record is removed exactly if a filter names it, and each filter's effect has the number of records that it
+/// matches.
+fn judges_as_the_model_does(slurm: &Slurm, filters: &[ModelEntry], image: &Image) {
     let mut named = vec![0; filters.len()];
     for section in Section::ALL {
         for octets in image.records(section) {
@@ -28,17 +29,17 @@ fn judges_as_the_model_does(slurm: &Slurm, filters: &[Said], image: &Image) {
             assert_eq!(slurm.filters().removes(section, octets), removed, "{record}");
         }
     }
-    let mut told: Vec<_> =
+    let mut effects: Vec<_> =
         slurm.effects(image).into_iter().filter(|effect| effect.list.path().contains("Filters")).collect();
-    told.sort_by_key(|effect| (effect.list, effect.index));
-    let told: Vec<usize> = told
+    effects.sort_by_key(|effect| (effect.list, effect.index));
+    let effects: Vec<usize> = effects
         .into_iter()
-        .map(|effect| match effect.outcome {
-            Outcome::Removes { records, .. } => records,
+        .map(|effect| match effect.kind {
+            EffectKind::Removes { records, .. } => records,
             other => panic!("a filter: {other:?}"),
         })
         .collect();
-    assert_eq!(told, named);
+    assert_eq!(effects, named);
 }
 
 fn merged(file: SlurmFile) -> Slurm {
@@ -52,13 +53,13 @@ fn world() -> impl Strategy<Value = Image> {
 
 proptest! {
     #[test]
-    fn a_printed_file_says_what_was_printed(entries in entries(), seed in any::<u64>()) {
+    fn a_printed_file_is_read_as_printed(entries in entries(), seed in any::<u64>()) {
         let printed = Style(seed).print(2, &entries);
         let file = parse(&printed).unwrap_or_else(|error| panic!("{error}\n{printed}"));
-        prop_assert_eq!(Said::all(&file), entries.clone());
-        let old: Vec<Said> = entries.into_iter().filter(|entry| ![2, 5].contains(&entry.list())).collect();
+        prop_assert_eq!(ModelEntry::all(&file), entries.clone());
+        let old: Vec<ModelEntry> = entries.into_iter().filter(|entry| ![2, 5].contains(&entry.list())).collect();
         let file = parse(&Style(seed).print(1, &old)).unwrap();
-        prop_assert_eq!(Said::all(&file), old);
+        prop_assert_eq!(ModelEntry::all(&file), old);
     }
 
     #[test]
@@ -67,7 +68,7 @@ proptest! {
         image in world(),
         seed in any::<u64>(),
     ) {
-        filters.sort_by_key(Said::list);
+        filters.sort_by_key(ModelEntry::list);
         let slurm = merged(parse(&Style(seed).print(2, &filters)).unwrap());
         prop_assert_eq!(slurm.filters().is_empty(), filters.is_empty());
         judges_as_the_model_does(&slurm, &filters, &image);
@@ -82,7 +83,7 @@ proptest! {
         prop_assert!(merge(&documents, Overlaps::Allow).is_ok());
     }
 
-    /// A wrong octet makes a file wrong, or makes it say something else, which then counts as it stands.
+    /// A wrong octet makes a file invalid, or changes its content, which is then accepted as it is.
     #[test]
     fn no_broken_file_removes_what_it_does_not_name(
         entries in entries(),
@@ -102,7 +103,7 @@ proptest! {
         }
         for dialect in [SlurmDialect::Strict, SlurmDialect::Lenient] {
             if let Ok(file) = SlurmFile::parse(&octets, dialect) {
-                let filters: Vec<Said> = Said::all(&file).into_iter().filter(|said| said.list() < 3).collect();
+                let filters: Vec<ModelEntry> = ModelEntry::all(&file).into_iter().filter(|read_shown| read_shown.list() < 3).collect();
                 judges_as_the_model_does(&merged(file), &filters, &image);
             }
         }

@@ -1,6 +1,6 @@
 //! RFC 8416 and version 2, rule by rule.
 
-use crate::{KEY, Lists, SKI_A, SKI_B, check, image, judged, merge, parse, said, slurm};
+use crate::{KEY, Lists, SKI_A, SKI_B, check, image, merge, parse, read_shown, records_kept, slurm};
 use expect_test::expect;
 use rtrcast_feed::{Overlaps, Slurm, SlurmDialect};
 use rtrcast_proto::{Record, Section};
@@ -19,7 +19,7 @@ const VRPS: &str = r#"{"roas": [
 
 #[test]
 fn sl_01_a_prefix_filter_names_a_prefix_and_what_lies_in_it() {
-    let filter = |filters| judged(&slurm(Lists { prefix_filters: filters, ..Lists::default() }), &image(VRPS));
+    let filter = |filters| records_kept(&slurm(Lists { prefix_filters: filters, ..Lists::default() }), &image(VRPS));
     expect![[r#"
           192.0.3.0/24-24 AS64497
         - 192.0.2.128/25-25 AS64496
@@ -103,7 +103,8 @@ fn keys() -> String {
 
 #[test]
 fn sl_02_a_bgpsec_filter_names_an_as_or_a_key_or_both() {
-    let filter = |filters: &str| judged(&slurm(Lists { bgpsec_filters: filters, ..Lists::default() }), &image(&keys()));
+    let filter =
+        |filters: &str| records_kept(&slurm(Lists { bgpsec_filters: filters, ..Lists::default() }), &image(&keys()));
     expect![[r#"
         - AS64496 4141414141414141414141414141414141414141
           AS64497 4141414141414141414141414141414141414141
@@ -144,7 +145,7 @@ fn sl_02_an_aspa_filter_names_a_customer() {
         - AS64496 with 1 provider
           AS64497 with 1 provider
     "#]]
-    .assert_eq(&judged(&slurm, &aspas));
+    .assert_eq(&records_kept(&slurm, &aspas));
 }
 
 fn asserted(slurm: &Slurm) -> String {
@@ -179,7 +180,7 @@ fn sl_03_filters_leave_assertions_alone() {
         - 2001:db8::/32-48 AS64496
         - ::/0-0 AS64496
     "#]]
-    .assert_eq(&judged(&slurm, &image(VRPS)));
+    .assert_eq(&records_kept(&slurm, &image(VRPS)));
 }
 
 #[test]
@@ -254,8 +255,8 @@ fn sl_07_files_must_not_speak_of_the_same() {
         a.json:3 (validationOutputFilters.prefixFilters[0]: VRPs in 192.0.2.128/25 of AS1) and c.json:4 (validationOutputFilters.prefixFilters[1]: VRPs in 192.0.2.0/24 of AS2) have addresses in common
         a.json:3 (validationOutputFilters.prefixFilters[0]: VRPs in 192.0.2.0/24) and c.json:7 (locallyAddedAssertions.prefixAssertions[0]: VRP 192.0.0.0/16-16 AS1) have addresses in common
         a.json:7 (locallyAddedAssertions.prefixAssertions[0]: VRP 2001:db8::/32-32 AS1) and c.json:7 (locallyAddedAssertions.prefixAssertions[0]: VRP 2001:db8:8::/48-48 AS1) have addresses in common
-        a.json:4 (validationOutputFilters.bgpsecFilters[0]: router keys of AS64496) and c.json:8 (locallyAddedAssertions.bgpsecAssertions[0]: router key AS64496 4141414141414141414141414141414141414141) both speak of router keys of AS64496
-        a.json:5 (validationOutputFilters.aspaFilters[0]: the ASPA of AS64496) and c.json:9 (locallyAddedAssertions.aspaAssertions[0]: ASPA of AS64496 with 1 provider) both speak of the ASPA of AS64496
+        a.json:4 (validationOutputFilters.bgpsecFilters[0]: router keys of AS64496) and c.json:8 (locallyAddedAssertions.bgpsecAssertions[0]: router key AS64496 4141414141414141414141414141414141414141) both concern router keys of AS64496
+        a.json:5 (validationOutputFilters.aspaFilters[0]: the ASPA of AS64496) and c.json:9 (locallyAddedAssertions.aspaAssertions[0]: ASPA of AS64496 with 1 provider) both concern the ASPA of AS64496
     "#]].assert_eq(&text);
 }
 
@@ -288,7 +289,7 @@ fn sl_07_files_that_speak_of_different_things_are_one() {
         - 2001:db8::/32-48 AS64496
         - ::/0-0 AS64496
     "#]]
-    .assert_eq(&judged(&slurm, &image(VRPS)));
+    .assert_eq(&records_kept(&slurm, &image(VRPS)));
     expect![[r#"
         192.0.3.0/24-24 AS64496
         AS64496 with 1 provider
@@ -321,7 +322,7 @@ fn sl_07_files_of_a_hundred_thousand_entries_are_compared_in_one_pass() {
         - 20.0.5.0/26-26 AS1
           20.0.5.0/24-24 AS1
     "#]]
-    .assert_eq(&judged(
+    .assert_eq(&records_kept(
         &slurm,
         &image(r#"{"roas": [{"asn": 1, "prefix": "20.0.5.0/26"}, {"asn": 1, "prefix": "20.0.5.0/24"}]}"#),
     ));
@@ -364,7 +365,7 @@ fn the_lenient_dialect_knows_two_more_names() {
             {"customerAsn": 64501, "providerAsns": [7, 5]}"#,
         ..Lists::default()
     };
-    let lenient = |document: &str| said(document, SlurmDialect::Lenient);
+    let lenient = |document: &str| read_shown(document, SlurmDialect::Lenient);
     expect![[r#"
         V2
         5: validationOutputFilters.aspaFilters[0]: the ASPA of AS64496
@@ -384,8 +385,8 @@ fn the_lenient_dialect_knows_two_more_names() {
         errors.push_str(&lenient(&Lists { aspa_assertions: wrong, ..Lists::default() }.document()));
     }
     expect![[r#"
-        error: line 9: locallyAddedAssertions.aspaAssertions[0]: member "customerAsn" stands twice
-        error: line 9: locallyAddedAssertions.aspaAssertions[0]: member "providerAsns" stands twice
+        error: line 9: locallyAddedAssertions.aspaAssertions[0]: duplicate member "customerAsn"
+        error: line 9: locallyAddedAssertions.aspaAssertions[0]: duplicate member "providerAsns"
         error: line 9: locallyAddedAssertions.aspaAssertions[0].providerAsns: the ASPA has AS 0 beside other providers
         error: line 9: locallyAddedAssertions.aspaAssertions[0].providers[0]: "AS2" instead of a number; did you mean 2?
         error: line 9: locallyAddedAssertions.aspaAssertions[0]: unknown member "customer"; did you mean "customerAsn"?
@@ -410,8 +411,8 @@ fn the_lenient_dialect_reads_missing_and_null_lists_as_empty() {
     let none = r#"{"slurmVersion": 1, "validationOutputFilters": {}, "locallyAddedAssertions": {}}"#;
     let mut text = String::new();
     for document in [missing, null, whole_objects, none] {
-        text += &said(document, SlurmDialect::Lenient);
-        text += &said(document, SlurmDialect::Strict);
+        text += &read_shown(document, SlurmDialect::Lenient);
+        text += &read_shown(document, SlurmDialect::Strict);
     }
     expect![[r#"
         V1
@@ -455,15 +456,16 @@ fn the_lenient_dialect_reads_missing_and_null_lists_as_empty() {
             .to_owned(),
         r#"{"slurmVersion": 1, "validationOutputFilter": {}, "locallyAddedAssertions": {}}"#.to_owned(),
     ] {
-        text += &said(&document, SlurmDialect::Lenient);
+        text += &read_shown(&document, SlurmDialect::Lenient);
     }
     expect![[r#"
         error: line 1, column 1: null instead of an object
         error: line 1: slurmVersion: null instead of a number
         error: line 1, column 1: no "slurmVersion"; add "slurmVersion": 1, or 2 for a file with lists of ASPAs
-        error: line 1: validationOutputFilters: member "aspaFilters" is of version 2, and the file says "slurmVersion": 1
+        error: line 1: validationOutputFilters: member "aspaFilters" is of version 2, and the file has "slurmVersion": 1
         error: line 1: validationOutputFilters.prefixFilters[0]: null instead of an object
         error: line 1: locallyAddedAssertions: false instead of an object
         error: line 1, column 21: unknown member "validationOutputFilter"; did you mean "validationOutputFilters"?
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
 }

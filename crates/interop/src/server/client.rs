@@ -4,7 +4,7 @@ use super::payload::{announce, nothing};
 use crate::Outcome;
 use crate::router::{Held, background};
 use rtrcast_net::{Clock, Dialer, Target, follow};
-use rtrcast_proto::{Again, ClientEvent, ClientPolicy, ClientSession, Data, Section, Version, VersionRange};
+use rtrcast_proto::{ClientData, ClientEvent, ClientPolicy, ClientSession, Reconnect, Section, Version, VersionRange};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
@@ -128,11 +128,11 @@ impl History {
             ClientEvent::PeerReported(_) => GOT_REPORT,
             ClientEvent::Reported { .. } => "sent an Error Report",
             ClientEvent::Flushed(_) => FLUSHED,
-            ClientEvent::Ended { why, again } => {
+            ClientEvent::Ended { why, reconnect } => {
                 self.ended = Some(why.to_string());
-                match again {
-                    Again::AtOnce => AGAIN_AT_ONCE,
-                    Again::At(_) | Again::Never => WAITED,
+                match reconnect {
+                    Reconnect::AtOnce => AGAIN_AT_ONCE,
+                    Reconnect::At(_) | Reconnect::Never => WAITED,
                 }
             }
         };
@@ -140,7 +140,7 @@ impl History {
     }
 }
 
-fn records(data: &Data) -> Outcome<Held> {
+fn records(data: &ClientData) -> Outcome<Held> {
     let mut held = nothing();
     let mut records = Section::ALL.into_iter().flat_map(|section| data.image.records(section));
     records.try_for_each(|pdu| announce(&mut held, pdu))?;

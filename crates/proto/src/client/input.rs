@@ -1,11 +1,11 @@
-//! From octets to what the cache said, and the judgement of everything that it should not have said.
+//! From octets to the cache's PDUs, and the handling of everything that it should not have sent.
 //!
-//! The order of the questions is the one of the cache's side: Error Report, length, version, type, and only then whether
-//! the PDU has its place here.
+//! The order of the checks is the one of the cache's side: Error Report, length, version, type, and only then whether
+//! the PDU is expected in this state.
 
-use super::negotiate::Speech;
+use super::negotiate::Negotiation;
 use super::update::Changes;
-use super::{ClientEvent, ClientSession, Complete, Connection, ConnectionEnd, Exchange, Link};
+use super::{CacheConnection, ClientEvent, ClientSession, Complete, ConnectionEnd, Exchange, Link};
 use crate::version::{HEADER_OCTETS, PduType, Version};
 use crate::violation::{ErrorCode, Violation};
 use crate::wire::{COPY_OCTETS_MAX, Header, Pdu, PeerReport, check_length};
@@ -13,16 +13,16 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// What a header means in the connection's state.
-enum Judgement {
+/// Class of a PDU by its header, in the connection's state.
+enum PduClass {
     /// A PDU of this version that may be read.
     Read(Version),
-    /// A PDU that counts for nothing.
-    PassOver,
+    /// A PDU that is ignored.
+    Ignore,
     /// An Error Report of whatever version.
     PeerReport,
     /// Fatal.
-    Wrong(Violation),
+    Fatal(Violation),
 }
 
 impl ClientSession {
@@ -43,7 +43,7 @@ impl ClientSession {
         }
     }
 
-    /// Reads one PDU, and says how long it was; none if it is not all there, or must wait.
+    /// Reads one PDU, and returns its length; none if it is not complete, or must wait.
     fn read_one(&mut self, input: &[u8]) -> Option<usize> {
         let Link::Up(connection) = &self.link else { return None };
         match connection.exchange {
@@ -52,9 +52,9 @@ impl ClientSession {
         }
         let header = Header::parse(input)?;
         let length = usize::try_from(header.length).unwrap_or(usize::MAX);
-        match self.judge(connection, header) {
-            Judgement::Wrong(violation) => {
-                // What is there of it is copied; nobody waits for the rest of something wrong.
+        match self.classify(connection, header) {
+            PduClass::Fatal(violation) => {
+                // The octets that have come are copied; the rest is not waited for.
                 let copied = match check_length(header.length) {
                     Ok(()) => length.min(COPY_OCTETS_MAX).min(input.len()),
                     Err(_) => HEADER_OCTETS,
@@ -62,15 +62,15 @@ impl ClientSession {
                 self.violated(violation, input.get(..copied).unwrap_or_default());
                 Some(input.len())
             }
-            Judgement::PeerReport => {
-                // The lengths of a report may contradict each other; its code is in the header all the same. [R-ERR-02]
+            PduClass::PeerReport => {
+                // The lengths of a report may contradict each other; its code is in the header. [R-ERR-02]
                 let is_sane = PduType::ErrorReport.allows_length(Version::V2, header.length);
                 let octets = if is_sane { input.get(..length)? } else { input };
                 self.take_report(header, octets);
                 Some(octets.len())
             }
-            Judgement::PassOver => input.get(..length).map(<[u8]>::len),
-            Judgement::Read(version) => {
+            PduClass::Ignore => input.get(..length).map(<[u8]>::len),
+            PduClass::Read(version) => {
                 let octets = input.get(..length)?;
                 match Pdu::decode(octets) {
                     Ok(pdu) => self.take(version, &pdu, octets),
@@ -81,33 +81,35 @@ impl ClientSession {
         }
     }
 
-    fn judge(&self, connection: &Connection, header: Header) -> Judgement {
+    fn classify(&self, connection: &CacheConnection, header: Header) -> PduClass {
         if header.pdu_type == PduType::ErrorReport.octet() {
-            return Judgement::PeerReport;
+            return PduClass::PeerReport;
         }
         if let Err(violation) = check_length(header.length) {
-            return Judgement::Wrong(violation);
+            return PduClass::Fatal(violation);
         }
-        let spoken = connection.speech.version();
-        let version = match connection.speech {
-            // [R-NEG-06] [R-TMO-03] Of any version, it counts for nothing before the first answer.
-            Speech::Asking { .. } if header.pdu_type == PduType::SerialNotify.octet() => return Judgement::PassOver,
+        let spoken = connection.negotiation.version();
+        let version = match connection.negotiation {
+            // [R-NEG-06] [R-TMO-03] Of any version, it is ignored before the first answer.
+            Negotiation::Asking { .. } if header.pdu_type == PduType::SerialNotify.octet() => {
+                return PduClass::Ignore;
+            }
             // [R-NEG-05] The first answer may be in a lower version.
-            Speech::Asking { .. } => Version::from_octet(header.version)
+            Negotiation::Asking { .. } => Version::from_octet(header.version)
                 .filter(|version| *version <= spoken && *version >= self.policy.versions.min()),
             // [R-NEG-07]
-            Speech::Settled(_) => Version::from_octet(header.version).filter(|version| *version == spoken),
+            Negotiation::Settled(_) => Version::from_octet(header.version).filter(|version| *version == spoken),
         };
         let Some(version) = version else {
-            return Judgement::Wrong(Violation::VersionChanged { session: spoken, got: header.version });
+            return PduClass::Fatal(Violation::VersionChanged { session: spoken, got: header.version });
         };
         // [R-DAT-09]
         match PduType::from_octet(version, header.pdu_type) {
-            None => Judgement::Wrong(Violation::UnknownType(version, header.pdu_type)),
+            None => PduClass::Fatal(Violation::UnknownType(version, header.pdu_type)),
             Some(pdu) if !pdu.allows_length(version, header.length) => {
-                Judgement::Wrong(Violation::WrongLength(pdu, header.length))
+                PduClass::Fatal(Violation::WrongLength(pdu, header.length))
             }
-            Some(_) => Judgement::Read(version),
+            Some(_) => PduClass::Read(version),
         }
     }
 
@@ -126,24 +128,24 @@ impl ClientSession {
                 let (session, since) = (*session, *since);
                 self.settle(version);
                 match since {
-                    // [R-SID-02] It went on from a session that this version does not have.
-                    Some(memory) if memory.version != version && !self.is_probe => {
-                        self.memory = None;
+                    // [R-SID-02] The Serial Query was for a session of another version.
+                    Some(point) if point.version != version && !self.is_probe => {
+                        self.resume_point = None;
                         self.begin_elsewhere(Some(version), ConnectionEnd::SessionForgotten);
                     }
-                    // What it would change has expired since it was asked.
+                    // The data that it would change have expired since the query.
                     Some(_) if self.data.is_none() && !self.is_probe => {
-                        self.memory = None;
+                        self.resume_point = None;
                         self.begin_elsewhere(Some(version), ConnectionEnd::SessionForgotten);
                     }
                     // [R-SID-01]
-                    Some(memory) if memory.session != session => self.violated(Violation::SessionMismatch, octets),
+                    Some(point) if point.session != session => self.violated(Violation::SessionMismatch, octets),
                     Some(_) | None => {
                         let changes =
                             Changes::new(self.base(since), version, self.connections, Arc::clone(&self.refused));
                         let changes = Box::new(changes);
                         if let Link::Up(connection) = &mut self.link {
-                            connection.told = Some(session);
+                            connection.session = Some(session);
                             connection.exchange = Exchange::Receiving { session, changes };
                         }
                     }
@@ -153,7 +155,7 @@ impl ClientSession {
                 self.settle(version);
                 self.cache_reset();
             }
-            (Pdu::EndOfData { session, .. }, Exchange::Receiving { session: told, .. }) if session != told => {
+            (Pdu::EndOfData { session, .. }, Exchange::Receiving { session: expected, .. }) if session != expected => {
                 self.violated(Violation::SessionMismatch, octets); // [R-SID-01]
             }
             (Pdu::EndOfData { session, serial, timers }, exchange @ Exchange::Receiving { .. }) => {
@@ -165,7 +167,7 @@ impl ClientSession {
                 }
             }
             (Pdu::SerialNotify { session, serial }, _) => {
-                let known = connection.told.or(self.memory.map(|memory| memory.session));
+                let known = connection.session.or(self.resume_point.map(|point| point.session));
                 if known.is_some_and(|known| known != *session) {
                     self.violated(Violation::SessionMismatch, octets); // [R-SID-01]
                 } else {
@@ -188,17 +190,17 @@ impl ClientSession {
         }
     }
 
-    /// The cache has answered in this version, and has to stay with it.
+    /// The cache has answered in this version, and has to keep to it.
     fn settle(&mut self, version: Version) {
         let Link::Up(connection) = &mut self.link else { return };
-        if connection.speech.settled().is_none() {
-            connection.speech = Speech::Settled(version);
-            self.doubts_session = false;
+        if connection.negotiation.settled().is_none() {
+            connection.negotiation = Negotiation::Settled(version);
+            self.resets_next = false;
             self.events.push_back(ClientEvent::Negotiated(version));
         }
     }
 
-    /// An Error Report, whole or as much as its cache managed to send.
+    /// Takes an Error Report, complete or cut short.
     fn take_report(&mut self, header: Header, octets: &[u8]) {
         let report = PeerReport::read(octets);
         let code = report.code;
@@ -213,21 +215,21 @@ impl ClientSession {
         let Some(header) = Header::parse(&input) else { return };
         self.events.push_back(ClientEvent::PeerReported(Box::new(PeerReport::cut_short(header.field))));
         self.act_on_report(header.version, Some(header.field));
-        // A code that leaves the connection open does not help: it is gone.
+        // Even if the code leaves the connection open, the cache has ended it.
         self.conclude();
     }
 
     fn act_on_report(&mut self, octet: u8, code: Option<u16>) {
         let Link::Up(connection) = &mut self.link else { return };
-        let asked = connection.speech.version();
-        let is_settled = connection.speech.settled().is_some();
+        let asked = connection.negotiation.version();
+        let is_settled = connection.negotiation.settled().is_some();
         let version = Version::from_octet(octet).filter(|version| *version <= asked);
         let version = version.filter(|version| *version >= self.policy.versions.min());
         match (code.and_then(ErrorCode::from_number), version) {
             (Some(ErrorCode::UnsupportedProtocolVersion), _) => self.version_refused(octet),
             // [R-NEG-07]
             _ if is_settled && version != Some(asked) => self.peer_reported(code),
-            // Nobody asked since it said so: it could go on for ever.
+            // No query was sent since the last one: it could go on for ever.
             (Some(ErrorCode::NoDataAvailable), _) if connection.no_data => {
                 self.end(ConnectionEnd::PeerReported(code));
             }
@@ -237,8 +239,8 @@ impl ClientSession {
                 }
                 self.no_data();
             }
-            // It does not know the version that it was asked in, and says so in the one that it knows.
-            (_, Some(lower)) if lower < asked && self.memory.is_none_or(|memory| memory.version < asked) => {
+            // It does not know the version of the query, and reports that in the one that it knows.
+            (_, Some(lower)) if lower < asked && self.resume_point.is_none_or(|point| point.version < asked) => {
                 self.begin_elsewhere(Some(lower), ConnectionEnd::PeerReported(code));
             }
             (_, Some(version)) if version == asked => {

@@ -1,12 +1,12 @@
 //! The router's side of one cache, over all connections to it, as a plain value.
 //!
-//! It keeps what outlives a connection: the data and until when they may be used, the session and serial to go on from,
-//! and when to connect again. What comes out of [`ClientSession::next`] says when to connect, what to write, when to
-//! close; nothing that a cache does is an error of an input.
+//! It keeps the state that outlives a connection: the data and until when they may be used, the session and serial to
+//! resume from, and when to connect again. Actions come out of [`ClientSession::next`]: connect, write, close; no input
+//! fails, whatever a cache does.
 //!
-//! `output.rs` has what comes of it, `negotiate.rs` finds the version, `input.rs` reads PDUs and judges them, `sync.rs`
-//! decides what to ask and when, `update.rs` collects a response and applies it, `ending.rs` says what the end of a
-//! connection means.
+//! `output.rs` has its actions and events, `negotiate.rs` finds the version, `input.rs` reads and classifies PDUs,
+//! `sync.rs` decides what to ask and when, `update.rs` collects a response and applies it, `ending.rs` handles the end
+//! of a connection.
 
 mod ending;
 mod input;
@@ -17,7 +17,7 @@ mod update;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-pub use output::{Again, ClientEvent, ClientOutput, ClientPolicy, ConnectionEnd, FlushReason};
+pub use output::{ClientEvent, ClientOutput, ClientPolicy, ConnectionEnd, FlushReason, Reconnect};
 pub use update::{Applied, Changes, Update};
 
 use crate::image::{Image, Section};
@@ -32,33 +32,33 @@ use alloc::collections::{BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use core::fmt;
 use core::time::Duration;
-use negotiate::Speech;
+use negotiate::Negotiation;
 
-/// What a router holds of a cache, as of the last End of Data.
+/// Data set of a cache as of the last End of Data.
 #[derive(Clone, Debug)]
-pub struct Data {
+pub struct ClientData {
     /// The set. Its records carry the version that they came in.
     pub image: Image,
     /// The cache's session in that version.
     pub session: SessionId,
     /// The serial of the set.
     pub serial: Serial,
-    /// The timers that count.
+    /// The timers in effect.
     pub timing: Timing,
     /// When End of Data came.
     pub received: Moment,
 }
 
-impl Data {
-    /// When the data may not be used any more (RFC 8210 section 6). [R-SYN-08]
+impl ClientData {
+    /// Returns when the data may not be used any more (RFC 8210 section 6). [R-SYN-08]
     pub fn expires(&self) -> Moment {
         self.received.after(Duration::from_secs(self.timing.expire().into()))
     }
 }
 
-/// Where a Serial Query can go on from. Sessions of different versions are different ones. [R-SID-02]
+/// State from which a Serial Query resumes. Sessions of different versions are different ones. [R-SID-02]
 #[derive(Clone, Copy, Debug)]
-struct Memory {
+struct ResumePoint {
     version: Version,
     session: SessionId,
     serial: Serial,
@@ -72,45 +72,45 @@ enum Link {
     /// `Connect` was given out.
     Connecting,
     /// There is one.
-    Up(Connection),
-    /// All is said: `Close` comes behind what is in the outbox, and this is when to connect again.
+    Up(CacheConnection),
+    /// `Close` comes behind what is in the outbox, and this is when to connect again.
     Closing(Moment),
     /// The session was stopped.
     Stopped,
 }
 
-/// What is known of an open connection.
+/// State of an open connection.
 #[derive(Debug)]
-struct Connection {
-    speech: Speech,
+struct CacheConnection {
+    negotiation: Negotiation,
     exchange: Exchange,
-    /// Octets received and not yet understood.
+    /// Octets received and not yet read.
     input: Vec<u8>,
     /// The cache sends no more.
     ended: bool,
-    /// When anything last came from the cache, or was asked of it.
+    /// Time of the last octets from the cache, or of the last query.
     progress: Moment,
     /// The session that the cache named on this connection.
-    told: Option<SessionId>,
+    session: Option<SessionId>,
     /// A notify that came while something else was going on.
     notified: Option<Serial>,
-    /// When the running exchange began.
+    /// Start of the running exchange.
     begun: Moment,
-    /// From when on this is a connection that lasted: some time after its first update.
-    lasting: Option<Moment>,
-    /// Whether the last answer was that there are no data.
+    /// Time from which the connection counts as stable: some time after its first update.
+    stable_from: Option<Moment>,
+    /// True if the last answer was code 2 (No Data Available).
     no_data: bool,
-    /// When a notify last had it asked.
-    heeded: Option<Moment>,
+    /// Time of the last query that a Serial Notify caused.
+    notify_queried_at: Option<Moment>,
 }
 
-/// What is going on between router and cache.
+/// Exchange between router and cache that is under way.
 #[derive(Debug)]
 enum Exchange {
     /// Nothing until this moment.
     Idle(Moment),
-    /// A query was sent; with the memory that it was made from, it was a Serial Query.
-    Asked(Option<Memory>),
+    /// A query was sent; with a resume point it was a Serial Query.
+    Asked(Option<ResumePoint>),
     /// A response is coming in.
     Receiving { session: SessionId, changes: Box<Changes> },
     /// It is complete, and waits to be taken by `next`.
@@ -119,7 +119,7 @@ enum Exchange {
     Applying(Complete),
 }
 
-/// What the End of Data of a response said.
+/// Fields of the End of Data of a response.
 #[derive(Clone, Copy, Debug)]
 struct Complete {
     session: SessionId,
@@ -134,30 +134,30 @@ pub struct ClientSession {
     now: Moment,
     random: u64,
     link: Link,
-    data: Option<Data>,
-    memory: Option<Memory>,
-    /// Whether the memory was given, and there are no data to it.
+    data: Option<ClientData>,
+    resume_point: Option<ResumePoint>,
+    /// True if the resume point was given by the caller, and its data are not held.
     is_probe: bool,
     /// The version to begin the next connection with, if the last one ended only for that.
     next_version: Option<Version>,
-    /// Whether the next connection asks for everything, since the cache closed the last one at a Serial Query without a
-    /// word.
-    doubts_session: bool,
-    /// Customers that the cache announced with what is no ASPA.
+    /// True if the next connection begins with a Reset Query, since the cache closed the last one at a Serial Query
+    /// without an answer.
+    resets_next: bool,
+    /// Customers that the cache announced with an invalid ASPA.
     refused: Arc<BTreeSet<Asn>>,
-    /// Counts connections, so that what was made of one's response is not taken for another's.
+    /// Count of connections, so that the result of an earlier one's response is recognised.
     connections: u64,
-    /// Timers that were told to break the rules; the same ones are not told of again.
+    /// Invalid timers that were reported; the same ones are not reported again.
     adjusted: Option<[u32; 3]>,
-    /// Connections in a row that were not to be had or did not last.
+    /// Connections in a row that failed or were not stable.
     failures: u32,
     outbox: Vec<u8>,
     events: VecDeque<ClientEvent>,
 }
 
 impl ClientSession {
-    /// A router that holds nothing, and wants to connect at once. `seed` makes its waiting times differ from those of
-    /// others: it should be random.
+    /// Makes a session that holds nothing, and connects at once. `seed` makes its pauses differ from those of others:
+    /// it should be random.
     pub fn new(now: Moment, policy: ClientPolicy, seed: u64) -> ClientSession {
         ClientSession {
             policy,
@@ -165,10 +165,10 @@ impl ClientSession {
             random: seed,
             link: Link::Down(now),
             data: None,
-            memory: None,
+            resume_point: None,
             is_probe: false,
             next_version: None,
-            doubts_session: false,
+            resets_next: false,
             refused: Arc::default(),
             connections: 0,
             adjusted: None,
@@ -178,59 +178,59 @@ impl ClientSession {
         }
     }
 
-    /// A router that does not hold the data of a serial, and only wants to know what changed since then, in whichever
+    /// Makes a session that does not hold the data of a serial, and only asks what changed since then, in whichever
     /// version the cache speaks.
     pub fn probe(now: Moment, policy: ClientPolicy, seed: u64, session: SessionId, serial: Serial) -> ClientSession {
-        let memory = Some(Memory { version: policy.versions.max(), session, serial });
-        ClientSession { memory, is_probe: true, ..ClientSession::new(now, policy, seed) }
+        let resume_point = Some(ResumePoint { version: policy.versions.max(), session, serial });
+        ClientSession { resume_point, is_probe: true, ..ClientSession::new(now, policy, seed) }
     }
 
-    /// What the router holds, as long as it may be used.
-    pub fn data(&self) -> Option<&Data> {
+    /// Returns the data, as long as they may be used.
+    pub fn data(&self) -> Option<&ClientData> {
         self.data.as_ref()
     }
 
     /// The version that the cache speaks, once it has answered on this connection.
     pub fn version(&self) -> Option<Version> {
         match &self.link {
-            Link::Up(connection) => connection.speech.settled(),
+            Link::Up(connection) => connection.negotiation.settled(),
             Link::Down(_) | Link::Connecting | Link::Closing(_) | Link::Stopped => None,
         }
     }
 
-    /// How many payload PDUs of a running response have come so far.
+    /// Returns how many payload PDUs of a running response have come so far.
     pub fn receiving(&self) -> Option<usize> {
         match &self.link {
-            Link::Up(Connection { exchange: Exchange::Receiving { changes, .. }, .. }) => Some(changes.records()),
+            Link::Up(CacheConnection { exchange: Exchange::Receiving { changes, .. }, .. }) => Some(changes.records()),
             Link::Up(_) | Link::Down(_) | Link::Connecting | Link::Closing(_) | Link::Stopped => None,
         }
     }
 
-    /// The connection that was asked for is there.
+    /// The connection is established.
     pub fn connected(&mut self, now: Moment) {
         self.advance(now);
         if let Link::Connecting = self.link {
             self.connections += 1;
             let first = self.next_version.take().unwrap_or(self.policy.versions.max());
-            self.link = Link::Up(Connection {
-                speech: Speech::new(first),
+            self.link = Link::Up(CacheConnection {
+                negotiation: Negotiation::new(first),
                 exchange: Exchange::Idle(self.now),
                 input: Vec::new(),
                 ended: false,
                 progress: self.now,
-                told: None,
+                session: None,
                 notified: None,
                 begun: self.now,
-                lasting: None,
+                stable_from: None,
                 no_data: false,
-                heeded: None,
+                notify_queried_at: None,
             });
             // [R-NEG-01]
             self.ask();
         }
     }
 
-    /// There is no connection to be had.
+    /// The connection could not be established.
     pub fn not_connected(&mut self, now: Moment) {
         self.advance(now);
         if let Link::Connecting = self.link {
@@ -257,7 +257,7 @@ impl ClientSession {
         }
     }
 
-    /// The cache takes nothing of what was written.
+    /// The cache reads nothing of what was written.
     pub fn stalled(&mut self, now: Moment) {
         self.advance(now);
         if let Link::Up(_) = self.link {
@@ -265,7 +265,7 @@ impl ClientSession {
         }
     }
 
-    /// The response that was to be applied has been. What was made of an earlier connection's response is ignored.
+    /// The response has been applied. The result of an earlier connection's response is ignored.
     pub fn applied(&mut self, now: Moment, applied: Applied) {
         self.advance(now);
         if applied.connection == self.connections {
@@ -277,8 +277,8 @@ impl ClientSession {
     /// as they were.
     pub fn not_applied(&mut self, now: Moment) {
         self.advance(now);
-        if let Link::Up(Connection { exchange: Exchange::Applying(_), speech, .. }) = &self.link {
-            match speech.version() {
+        if let Link::Up(CacheConnection { exchange: Exchange::Applying(_), negotiation, .. }) = &self.link {
+            match negotiation.version() {
                 version @ (Version::V0 | Version::V1) => {
                     self.report(version, ErrorCode::InternalError, None, &[], "out of memory");
                 }
@@ -289,12 +289,12 @@ impl ClientSession {
         }
     }
 
-    /// Asks, or connects, now instead of when it is due.
+    /// Sends a query, or connects, now instead of when it is due.
     pub fn refresh(&mut self, now: Moment) {
         self.advance(now);
         match &mut self.link {
             Link::Down(at) => *at = now,
-            Link::Up(Connection { exchange: Exchange::Idle(_), .. }) => self.ask(),
+            Link::Up(CacheConnection { exchange: Exchange::Idle(_), .. }) => self.ask(),
             Link::Closing(at) if *at != NEVER => *at = now,
             Link::Up(_) | Link::Connecting | Link::Closing(_) | Link::Stopped => {}
         }
@@ -305,7 +305,7 @@ impl ClientSession {
         self.advance(now);
         match self.link {
             Link::Up(_) => {
-                // A query that was not sent is of no use any more.
+                // A query that was not sent is not needed any more.
                 self.outbox.clear();
                 self.end(ConnectionEnd::Stopped);
             }
@@ -320,34 +320,34 @@ impl ClientSession {
         self.check_time();
     }
 
-    /// Whether octets from the cache are of use now. While a response is applied they are not.
+    /// Returns whether octets from the cache should be read now. While a response is applied they should not.
     pub fn wants_input(&self) -> bool {
         match &self.link {
-            Link::Up(Connection { ended, exchange, .. }) => {
+            Link::Up(CacheConnection { ended, exchange, .. }) => {
                 !ended && !matches!(exchange, Exchange::Received { .. } | Exchange::Applying(_))
             }
             Link::Down(_) | Link::Connecting | Link::Closing(_) | Link::Stopped => false,
         }
     }
 
-    /// Whether the session is over for good.
+    /// Returns whether the session is over for good.
     pub fn is_stopped(&self) -> bool {
         matches!(self.link, Link::Stopped)
     }
 
-    /// When `tick` should be called next, whether or not a chunk is being written.
+    /// Returns when `tick` should be called next, whether or not a chunk is being written.
     pub fn deadline(&self) -> Option<Moment> {
         let link = match &self.link {
             Link::Down(at) => Some(*at),
             Link::Up(connection) => connection.deadline(self),
             Link::Connecting | Link::Closing(_) | Link::Stopped => None,
         };
-        let expiry = self.data.as_ref().map(Data::expires);
+        let expiry = self.data.as_ref().map(ClientData::expires);
         [link.filter(|at| *at != NEVER), expiry].into_iter().flatten().min()
     }
 
-    /// What to do next. Call it after each input, and until it says to wait; after a `Write`, call it again when all
-    /// of the chunk has been written.
+    /// Returns the next action. Call it after each input, and until it returns `Wait`; after a `Write`, call it again
+    /// when all of the chunk has been written.
     pub fn next(&mut self, now: Moment) -> ClientOutput {
         self.advance(now);
         self.check_time();
@@ -373,7 +373,7 @@ impl ClientSession {
                 self.link = Link::Connecting;
                 ClientOutput::Connect
             }
-            Link::Up(Connection { exchange, .. }) => {
+            Link::Up(CacheConnection { exchange, .. }) => {
                 match core::mem::replace(exchange, Exchange::Idle(NEVER)) {
                     Exchange::Received { complete, changes } => {
                         *exchange = Exchange::Applying(complete);
@@ -400,7 +400,7 @@ impl ClientSession {
 
     /// A number from 0 to 1, excluding 1, that the seed decides.
     fn random(&mut self) -> f64 {
-        // splitmix64: any seed will do.
+        // splitmix64: any seed is good.
         self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.random;
         mixed = (mixed ^ mixed >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -411,7 +411,7 @@ impl ClientSession {
     }
 }
 
-/// A moment that does not come.
+/// Moment that never comes.
 const NEVER: Moment = Moment(u64::MAX);
 
 impl fmt::Debug for ClientSession {
@@ -421,8 +421,8 @@ impl fmt::Debug for ClientSession {
 }
 
 impl Complete {
-    fn into_data(self, image: Image) -> Data {
+    fn into_data(self, image: Image) -> ClientData {
         let Complete { session, serial, timing, at } = self;
-        Data { image, session, serial, timing, received: at }
+        ClientData { image, session, serial, timing, received: at }
     }
 }

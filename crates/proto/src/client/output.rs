@@ -1,4 +1,4 @@
-//! What a router's side is told to do and what happened to it, and the policy that it follows.
+//! Actions, events and policy of the router's side.
 
 use super::{Changes, Update};
 use crate::limits;
@@ -12,64 +12,64 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;
 
-/// How a router wants to speak with a cache.
+/// Policy of a router towards a cache.
 #[derive(Clone, Copy, Debug)]
 pub struct ClientPolicy {
     /// The versions that it speaks. Each connection begins with the highest. [R-NEG-02]
     pub versions: VersionRange,
-    /// What counts where a cache says nothing: in version 0, and before the first success. [R-SYN-09]
+    /// Timers in effect where a cache gives none: in version 0, and before the first success. [R-SYN-09]
     pub timing: Timing,
-    /// A cache that owes an answer and is silent for so long is given up.
+    /// Time after which a connection to a cache that owes an answer and sends nothing is ended.
     pub silence_max: Duration,
 }
 
 impl Default for ClientPolicy {
     fn default() -> ClientPolicy {
-        ClientPolicy { versions: VersionRange::ALL, timing: Timing::default(), silence_max: limits::SILENCE }
+        ClientPolicy { versions: VersionRange::ALL, timing: Timing::default(), silence_max: limits::SILENCE_MAX }
     }
 }
 
-/// What whoever drives a session has to do next.
+/// Action that the caller has to take next.
 #[derive(Debug)]
 pub enum ClientOutput {
-    /// Open a connection, and say `connected` or `not_connected`.
+    /// Open a connection, and call `connected` or `not_connected`.
     Connect,
     /// Write all of these octets, then call `next` again. Inputs may come meanwhile.
     Write(Chunk),
-    /// End the connection in order, as a cache does. The session takes it for gone from here on.
+    /// End the connection in order, as a cache does. For the session it is over.
     Close,
-    /// Call [`Changes::apply`] where it may take its time, and hand the outcome to `applied`.
+    /// Call [`Changes::apply`] on a thread that may block, and pass the result to `applied`.
     Apply(Box<Changes>),
-    /// Something that a person or a counter may want to know.
+    /// Something to log or count.
     Event(ClientEvent),
     /// Nothing to do until an input comes, or until this moment: then call `tick`.
     Wait(Option<Moment>),
 }
 
-/// What happened.
+/// Event of a session, to be logged or counted.
 #[derive(Clone, Debug)]
 pub enum ClientEvent {
     /// A query is about to be sent.
     Asked {
-        /// In which version.
+        /// The version.
         version: Version,
-        /// From where on; none for a Reset Query.
+        /// The session and serial of a Serial Query; none for a Reset Query.
         since: Option<(SessionId, Serial)>,
     },
-    /// The cache refused a version, or closed without a word: the next query asks in this one.
+    /// The cache refused a version, or closed without an answer: the next query is of this one.
     SteppedDown(Version),
-    /// The cache answered for the first time on this connection: it speaks this version.
+    /// The cache answered for the first time on this connection, in this version.
     Negotiated(Version),
-    /// The cache has new data, and they are asked for.
+    /// The cache has new data, and a query follows.
     Notified(Serial),
     /// A response is complete and applied: [`ClientSession::data`](super::ClientSession::data) is this now, unless what
     /// came behind it, or the time, has flushed it already.
     Updated(Update),
-    /// The cache can't go on from the serial that it was asked for, and is asked for everything.
+    /// The cache has no changes since the serial in the query, and is asked for everything.
     CacheReset,
     /// The cache has no data yet; it will be asked again.
     NoData,
-    /// The timers of End of Data (refresh, retry, expire in seconds) break the rules, and are used like this.
+    /// The timers of End of Data (refresh, retry, expire in seconds) are invalid, and are corrected.
     TimersAdjusted {
         /// As received.
         got: [u32; 3],
@@ -82,7 +82,7 @@ pub enum ClientEvent {
     Reported {
         /// Its code.
         code: ErrorCode,
-        /// What the cache did, if it was the cache.
+        /// Violation by the cache, if that is the reason.
         violation: Option<Violation>,
     },
     /// The data may not be used any more.
@@ -91,15 +91,15 @@ pub enum ClientEvent {
     Ended {
         /// Why.
         why: ConnectionEnd,
-        /// When the next one is tried.
-        again: Again,
+        /// Time of the next attempt.
+        reconnect: Reconnect,
     },
 }
 
-/// Why a connection ended, or was not to be had.
+/// Why a connection ended, or was not established.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectionEnd {
-    /// There was none.
+    /// It was not established.
     NotConnected,
     /// The cache ended it without having answered anything.
     Unanswered,
@@ -107,14 +107,14 @@ pub enum ConnectionEnd {
     Lost,
     /// The cache ended it, or it broke, in the middle of a response.
     CutShort,
-    /// The cache owed an answer and was silent for too long.
+    /// The cache owed an answer and sent nothing for too long.
     Silent,
     /// The cache and this router have no version in common.
     VersionRefused,
     /// The cache sent an Error Report with this code; none if it was malformed.
     PeerReported(Option<u16>),
-    /// The cache knows nothing of the session that the router wanted to go on from, and said so by code 0 as old
-    /// caches do: everything is asked for on a new connection. [R-ERR-04]
+    /// The cache does not know the session of the Serial Query, and reported code 0 as old caches do: everything is
+    /// asked for on a new connection. [R-ERR-04]
     SessionForgotten,
     /// The cache restarts (code 12).
     Restarting,
@@ -122,9 +122,9 @@ pub enum ConnectionEnd {
     ShutDown,
     /// The cache broke the protocol.
     Violation(Violation),
-    /// There was no memory for the data.
+    /// Out of memory for the data.
     NoMemory,
-    /// The router was told to stop.
+    /// The caller stopped the session.
     Stopped,
 }
 
@@ -152,14 +152,14 @@ impl fmt::Display for ConnectionEnd {
     }
 }
 
-/// When the next connection is tried.
+/// Time of the next attempt to connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Again {
-    /// Now, in another way than before.
+pub enum Reconnect {
+    /// At once, with another version or query than before.
     AtOnce,
-    /// Then.
+    /// At this moment.
     At(Moment),
-    /// The router was told to stop.
+    /// The caller stopped the session.
     Never,
 }
 
@@ -169,7 +169,7 @@ pub enum Again {
 pub enum FlushReason {
     /// Their Expire interval has passed. [R-SYN-08]
     Expired,
-    /// The cache broke the protocol in a way that makes its data doubtful. [R-SID-01] [R-ERR-01]
+    /// The cache broke the protocol in a way that makes its data unreliable. [R-SID-01] [R-ERR-01]
     Violation(Violation),
     /// The cache sent a fatal Error Report with this code; none if it was malformed. [R-ERR-01] [R-ERR-02]
     PeerReported(Option<u16>),

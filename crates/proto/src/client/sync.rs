@@ -1,8 +1,9 @@
-//! What to ask, and when: timers, notifies, and what becomes of a response.
+//! Queries and timers: which query is sent when, and what follows a response.
 
-use super::update::{Applied, Base, Made, Refusal};
+use super::update::{Applied, AppliedSet, Base, ResponseError};
 use super::{
-    ClientEvent, ClientSession, Complete, Connection, ConnectionEnd, Exchange, FlushReason, Link, Memory, NEVER,
+    CacheConnection, ClientEvent, ClientSession, Complete, ConnectionEnd, Exchange, FlushReason, Link, NEVER,
+    ResumePoint,
 };
 use crate::limits;
 use crate::time::{Moment, Timing};
@@ -12,23 +13,24 @@ use crate::wire::Pdu;
 use alloc::sync::Arc;
 use core::time::Duration;
 
-impl Connection {
-    /// When something is due that the cache does not bring about.
+impl CacheConnection {
+    /// Returns when the session has to act without an input.
     pub(super) fn deadline(&self, session: &ClientSession) -> Option<Moment> {
         match &self.exchange {
             Exchange::Idle(at) => Some(*at),
             Exchange::Asked(_) | Exchange::Receiving { .. } => {
-                Some(self.silence_ends(session).0.min(self.begun.after(limits::RESPONSE)))
+                Some(self.silence_ends(session).0.min(self.begun.after(limits::RESPONSE_TIME_MAX)))
             }
             Exchange::Received { .. } | Exchange::Applying(_) => None,
         }
     }
 
-    /// When a silent cache is given up, and whether that is the stall that version 2 has a code for. [R-TMO-01]
+    /// Returns when a connection on which the cache sends nothing is ended, and whether that is a stall, for which
+    /// version 2 has a code. [R-TMO-01]
     fn silence_ends(&self, session: &ClientSession) -> (Moment, bool) {
         let patience = session.policy.silence_max;
         let retry = Duration::from_secs(session.timing().retry().into());
-        let stall = (retry * limits::STALL_RETRIES).max(limits::STALL_MIN[self.speech.version().index()]);
+        let stall = (retry * limits::STALL_RETRY_INTERVALS).max(limits::STALL_MIN[self.negotiation.version().index()]);
         (self.progress.after(patience.min(stall)), stall <= patience)
     }
 }
@@ -39,19 +41,19 @@ impl ClientSession {
         self.data.as_ref().map_or(self.policy.timing, |data| data.timing)
     }
 
-    /// Sends a query: from where the router is, if it can be gone on from there. [R-SYN-01] [R-SID-02]
+    /// Sends a query: a Serial Query if there is a resume point, else a Reset Query. [R-SYN-01] [R-SID-02]
     pub(super) fn ask(&mut self) {
         let Link::Up(connection) = &mut self.link else { return };
-        let version = connection.speech.version();
-        if let Some(memory) = &mut self.memory
+        let version = connection.negotiation.version();
+        if let Some(resume_point) = &mut self.resume_point
             && self.is_probe
         {
-            // Whoever wants to know what changed rarely knows in which version the cache counts so.
-            memory.version = version;
+            // Callers rarely know the version to which a session and serial belong.
+            resume_point.version = version;
         }
-        let since = self.memory.filter(|memory| memory.version == version && !self.doubts_session);
+        let since = self.resume_point.filter(|from| from.version == version && !self.resets_next);
         let query = match since {
-            Some(Memory { session, serial, .. }) => Pdu::SerialQuery { session, serial },
+            Some(ResumePoint { session, serial, .. }) => Pdu::SerialQuery { session, serial },
             None => Pdu::ResetQuery,
         };
         query.encode(version, &mut self.outbox);
@@ -60,12 +62,12 @@ impl ClientSession {
         connection.begun = self.now;
         connection.no_data = false;
         connection.notified = None;
-        let since = since.map(|memory| (memory.session, memory.serial));
+        let since = since.map(|from| (from.session, from.serial));
         self.events.push_back(ClientEvent::Asked { version, since });
     }
 
-    /// What a response to the query that was sent will change.
-    pub(super) fn base(&self, since: Option<Memory>) -> Base {
+    /// Returns the set that a response to the query will change.
+    pub(super) fn base(&self, since: Option<ResumePoint>) -> Base {
         match (since, &self.data) {
             (None, data) => Base::Replace(data.as_ref().map(|data| data.image.clone())),
             (Some(_), Some(data)) => Base::Change(data.image.clone()),
@@ -73,7 +75,7 @@ impl ClientSession {
         }
     }
 
-    /// Does what the time demands.
+    /// Handles timers that are due.
     pub(super) fn check_time(&mut self) {
         if self.data.as_ref().is_some_and(|data| data.expires() <= self.now) {
             self.flush(FlushReason::Expired); // [R-SYN-08]
@@ -87,15 +89,15 @@ impl ClientSession {
             Exchange::Idle(_) => {
                 let now = self.now;
                 if let Link::Up(connection) = &mut self.link {
-                    // A notify may have waited for this.
-                    connection.heeded = Some(now);
+                    // It may be due to a Serial Notify.
+                    connection.notify_queried_at = Some(now);
                 }
                 self.ask();
             }
             Exchange::Asked(_) | Exchange::Receiving { .. } => {
                 let (at, is_stall) = connection.silence_ends(self);
-                let version = connection.speech.version();
-                if is_stall && at <= self.now && connection.speech.settled() == Some(Version::V2) {
+                let version = connection.negotiation.version();
+                if is_stall && at <= self.now && connection.negotiation.settled() == Some(Version::V2) {
                     self.report(version, ErrorCode::TransportFailure, None, &[], "nothing came for too long");
                     self.flush(FlushReason::Reported(ErrorCode::TransportFailure));
                 }
@@ -105,20 +107,21 @@ impl ClientSession {
         }
     }
 
-    /// The cache says that it has another serial. [R-NEG-06] has been seen to.
+    /// Handles the serial of a Serial Notify. The caller has checked [R-NEG-06].
     pub(super) fn notified(&mut self, serial: crate::Serial) {
-        let held = self.memory.map(|memory| memory.serial);
+        let held = self.resume_point.map(|point| point.serial);
         let Link::Up(connection) = &mut self.link else { return };
         match &connection.exchange {
             Exchange::Idle(due) if held != Some(serial) => {
                 let due = *due;
                 self.events.push_back(ClientEvent::Notified(serial));
-                // A cache that names what it does not have is not asked without a pause.
-                let from = connection.heeded.map_or(self.now, |heeded| heeded.after(limits::NOTIFIES_APART));
+                // A cache that announces a serial that it does not have is asked with pauses.
+                let from =
+                    connection.notify_queried_at.map_or(self.now, |at| at.after(limits::NOTIFIED_QUERY_INTERVAL_MIN));
                 if from > self.now {
                     connection.exchange = Exchange::Idle(from.min(due));
                 } else {
-                    connection.heeded = Some(self.now);
+                    connection.notify_queried_at = Some(self.now);
                     self.ask();
                 }
             }
@@ -129,27 +132,28 @@ impl ClientSession {
         }
     }
 
-    /// There are no data: what is held stays, and the cache is asked again. [R-SYN-06]
+    /// The cache has no data: what is held stays, and the cache is asked again. [R-SYN-06]
     pub(super) fn no_data(&mut self) {
         let retry = Duration::from_secs(self.timing().retry().into());
         let Link::Up(connection) = &mut self.link else { return };
-        let pause = match connection.speech.version() {
+        let pause = match connection.negotiation.version() {
             // 8210bis section 8.4: about once a minute.
-            Version::V2 => limits::NO_DATA.min(retry),
+            Version::V2 => limits::NO_DATA_QUERY_INTERVAL_MAX.min(retry),
             Version::V0 | Version::V1 => retry,
         };
         connection.no_data = true;
         // With data it may begin another session.
-        connection.told = None;
+        connection.session = None;
         connection.exchange = Exchange::Idle(self.now.after(pause));
-        // Periodic Reset Queries are what the texts ask for, whatever the router held.
-        self.memory = None;
+        // The specifications demand periodic Reset Queries, whatever the router held.
+        self.resume_point = None;
         self.events.push_back(ClientEvent::NoData);
     }
 
-    /// The serial is too old or of another line: everything is asked for, and what is held stays until then. [R-SYN-05]
+    /// The cache has no changes since the serial: everything is asked for, and what is held stays until then.
+    /// [R-SYN-05]
     pub(super) fn cache_reset(&mut self) {
-        self.memory = None;
+        self.resume_point = None;
         self.events.push_back(ClientEvent::CacheReset);
         self.ask();
     }
@@ -159,7 +163,7 @@ impl ClientSession {
         let Some([refresh, retry, expire]) = timers else {
             // [R-SYN-07] Version 0 is asked at least once an hour.
             let timing = self.policy.timing;
-            return Timing::nearest(timing.refresh().min(limits::POLL_V0), timing.retry(), timing.expire());
+            return Timing::nearest(timing.refresh().min(limits::POLL_V0_SECONDS_MAX), timing.retry(), timing.expire());
         };
         Timing::new(refresh, retry, expire).unwrap_or_else(|_| {
             let (got, used) = ([refresh, retry, expire], Timing::nearest(refresh, retry, expire));
@@ -172,27 +176,29 @@ impl ClientSession {
 
     /// A response was applied, or can't be.
     pub(super) fn take_applied(&mut self, applied: Applied) {
-        let Link::Up(Connection { exchange: Exchange::Applying(complete), speech, .. }) = &self.link else { return };
-        let (complete, version): (Complete, Version) = (*complete, speech.version());
+        let Link::Up(CacheConnection { exchange: Exchange::Applying(complete), negotiation, .. }) = &self.link else {
+            return;
+        };
+        let (complete, version): (Complete, Version) = (*complete, negotiation.version());
         match applied.outcome {
-            Ok(made) => self.updated(complete, version, made),
-            Err(Refusal { violation, copy }) => self.violated(violation, &copy),
+            Ok(applied) => self.updated(complete, version, applied),
+            Err(ResponseError { violation, copy }) => self.violated(violation, &copy),
         }
     }
 
-    fn updated(&mut self, complete: Complete, version: Version, made: Made) {
+    fn updated(&mut self, complete: Complete, version: Version, applied: AppliedSet) {
         let Complete { session, serial, timing, at } = complete;
-        // [R-SYN-02] Only here is the serial taken over.
-        self.memory = Some(Memory { version, session, serial });
-        self.refused = Arc::clone(&made.refused);
-        self.data = made.image.clone().map(|image| complete.into_data(image));
+        // [R-SYN-02] Only here is the serial accepted.
+        self.resume_point = Some(ResumePoint { version, session, serial });
+        self.refused = Arc::clone(&applied.refused);
+        self.data = applied.image.clone().map(|image| complete.into_data(image));
         self.is_probe &= self.data.is_none();
-        self.events.push_back(ClientEvent::Updated(made.told(version, complete)));
+        self.events.push_back(ClientEvent::Updated(applied.into_update(version, complete)));
         let Link::Up(connection) = &mut self.link else { return };
         let notified = connection.notified.take();
         connection.exchange = Exchange::Idle(at.after(Duration::from_secs(timing.refresh().into())));
         connection.progress = self.now;
-        connection.lasting.get_or_insert(at.after(limits::LASTING));
+        connection.stable_from.get_or_insert(at.after(limits::STABLE_CONNECTION_MIN));
         if let Some(serial) = notified {
             self.notified(serial);
         }
@@ -200,9 +206,9 @@ impl ClientSession {
         self.conclude();
     }
 
-    /// Lets go of the data, and of where they could be gone on from.
+    /// Drops the data and the resume point.
     pub(super) fn flush(&mut self, reason: FlushReason) {
-        self.memory = None;
+        self.resume_point = None;
         if self.data.take().is_some() {
             self.events.push_back(ClientEvent::Flushed(reason));
         }

@@ -1,8 +1,8 @@
-//! A response as it is collected, and what it makes of the set that the router holds.
+//! A response as it is collected, and how it changes the set that the router holds.
 //!
-//! Nothing of a response counts before its End of Data [R-SYN-03]. Then it is judged as a whole: sorting and merging a
-//! million records takes a while, so [`Changes::apply`] is called by whoever drives the session, on a thread that may
-//! block, and the session is given the outcome.
+//! Nothing of a response is in effect before its End of Data [R-SYN-03]. Then it is applied as a whole: sorting and
+//! merging a million records takes a while, so the caller runs [`Changes::apply`] on a thread that may block, and
+//! passes the result to the session.
 
 use super::Complete;
 use crate::builder::Unsorted;
@@ -23,14 +23,14 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::ops::Range;
 
-/// What a response changes.
+/// Set that a response changes.
 #[derive(Clone, Debug)]
 pub(super) enum Base {
     /// It is the whole set; the one before it, if there was any, is replaced. [R-SYN-04]
     Replace(Option<Image>),
     /// It changes this set.
     Change(Image),
-    /// It changes a set that nobody here has.
+    /// It changes a set that is not held.
     ChangeUnknown,
 }
 
@@ -39,31 +39,31 @@ pub(super) enum Base {
 pub struct Changes {
     base: Base,
     version: Version,
-    /// On which connection they came.
+    /// The connection that they came on.
     connection: u64,
     sections: [Collected; 4],
     count: usize,
-    /// Of memory.
+    /// The octets of memory that they take.
     octets: usize,
-    /// Customers that were announced with what is no ASPA.
+    /// Customers that were announced with an invalid ASPA.
     refused: Arc<BTreeSet<Asn>>,
 }
 
-/// What a payload PDU does to its record.
+/// Effect of a payload PDU on its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum RecordChange {
     Announce,
     Withdraw,
-    /// It announces what no router should use: an ASPA of AS 0, of a customer that is its own provider, or with too many
-    /// providers. The customer has none then, as with a cache that leaves it out. [C-ASP-06] [C-ASP-07]
+    /// It announces an invalid ASPA: of AS 0, of a customer that is its own provider, or with too many providers. The
+    /// customer has none then, as with a cache that leaves it out. [C-ASP-06] [C-ASP-07]
     Refuse,
 }
 
-impl From<&Action> for Step {
-    fn from(action: &Action) -> Step {
+impl From<&Action> for RecordChange {
+    fn from(action: &Action) -> RecordChange {
         match action {
-            Action::Announce => Step::Announce,
-            Action::Withdraw => Step::Withdraw,
+            Action::Announce => RecordChange::Announce,
+            Action::Withdraw => RecordChange::Withdraw,
         }
     }
 }
@@ -72,27 +72,27 @@ impl From<&Action> for Step {
 #[derive(Debug, Default)]
 struct Collected {
     records: Unsorted,
-    /// Where the records lie, and what they do; empty for a whole set, which only announces.
-    steps: Vec<(Step, Range<usize>)>,
+    /// Ranges of the records, and their effects; empty for a whole set, which only announces.
+    steps: Vec<(RecordChange, Range<usize>)>,
 }
 
-/// What a response made of the set.
+/// Result of applying a response.
 #[derive(Debug)]
 pub struct Applied {
     pub(super) connection: u64,
-    pub(super) outcome: Result<Made, Refusal>,
+    pub(super) outcome: Result<AppliedSet, ResponseError>,
 }
 
-/// The same, if it can be applied.
+/// The set after a response that could be applied.
 #[derive(Debug)]
-pub(super) struct Made {
+pub(super) struct AppliedSet {
     answer: Answer,
     pub(super) image: Option<Image>,
     delta: Option<Arc<Delta>>,
     pub(super) refused: Arc<BTreeSet<Asn>>,
 }
 
-/// A response that was applied. It says all of itself: the session may have gone on since.
+/// A response that was applied. It is complete by itself: the session may have changed since.
 #[derive(Clone, Debug)]
 pub struct Update {
     /// The version that it came in.
@@ -101,22 +101,22 @@ pub struct Update {
     pub session: SessionId,
     /// The serial of the set.
     pub serial: Serial,
-    /// The timers that count from here on.
+    /// The timers in effect from here on.
     pub timing: Timing,
-    /// Whether the cache sent everything, or what changed.
+    /// Kind of response: the whole set, or what changed.
     pub answer: Answer,
     /// The set as it is now; none where only the changes were asked for.
     pub image: Option<Image>,
-    /// What changed since the set before; none if there was no set before.
+    /// Changes since the set before; none if there was no set before.
     pub delta: Option<Arc<Delta>>,
-    /// Customers that the cache announces with what is no ASPA: AS 0, its own provider, or more providers than
+    /// Customers that the cache announces with an invalid ASPA: AS 0, its own provider, or more providers than
     /// [`ASPA_PROVIDERS_MAX`](crate::ASPA_PROVIDERS_MAX). The set has nothing of them.
     pub refused: Arc<BTreeSet<Asn>>,
 }
 
-/// A response that can't be applied, and the PDU that says so.
+/// A response that can't be applied, and the PDU that shows it.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct ResponseError {
     pub(super) violation: Violation,
     pub(super) copy: Vec<u8>,
 }
@@ -127,7 +127,7 @@ impl Changes {
         Changes { base, version, connection, sections: Default::default(), count: 0, octets: 0, refused }
     }
 
-    /// How many payload PDUs there are.
+    /// Returns how many payload PDUs there are.
     pub fn records(&self) -> usize {
         self.count
     }
@@ -139,7 +139,7 @@ impl Changes {
             Pdu::Prefix { action, .. } => (Section::Ipv6Prefix, action.into()),
             Pdu::RouterKey { action, .. } => (Section::RouterKey, action.into()),
             Pdu::Aspa { action: Action::Announce, customer, providers } if Aspa::new(*customer, providers).is_err() => {
-                (Section::Aspa, Step::Refuse)
+                (Section::Aspa, RecordChange::Refuse)
             }
             Pdu::Aspa { action, .. } => (Section::Aspa, action.into()),
             Pdu::SerialNotify { .. }
@@ -154,25 +154,25 @@ impl Changes {
         let is_whole = matches!(self.base, Base::Replace(_));
         match (is_whole, step) {
             // [R-SYN-04] Nothing of a whole set can be withdrawn.
-            (true, Step::Withdraw) => return Err(Violation::UnknownWithdrawal),
-            (true, Step::Refuse) => {
+            (true, RecordChange::Withdraw) => return Err(Violation::UnknownWithdrawal),
+            (true, RecordChange::Refuse) => {
                 self.octets += size_of::<Asn>();
                 let is_new = Arc::make_mut(&mut self.refused).insert(customer_of_pdu(pdu));
                 return if is_new { self.check_size() } else { Err(Violation::DuplicateAnnouncement) };
             }
-            (true, Step::Announce) | (false, _) => {}
+            (true, RecordChange::Announce) | (false, _) => {}
         }
         let collected = &mut self.sections[section.index()];
         let octets = collected.records.push(section, |out| match step {
-            Step::Announce | Step::Withdraw => write_record(self.version, pdu, out),
-            Step::Refuse => record::aspa_withdrawal(self.version, customer_of_pdu(pdu), out),
+            RecordChange::Announce | RecordChange::Withdraw => write_record(self.version, pdu, out),
+            RecordChange::Refuse => record::aspa_withdrawal(self.version, customer_of_pdu(pdu), out),
         });
         self.octets += octets;
         if !is_whole {
             let end = collected.records.octets().len();
             collected.steps.push((step, end - octets..end));
             // They are held once more when they are put in order.
-            self.octets += 2 * size_of::<(Step, Range<usize>)>();
+            self.octets += 2 * size_of::<(RecordChange, Range<usize>)>();
         }
         self.check_size()
     }
@@ -207,11 +207,15 @@ impl Changes {
         Ok(Applied { connection, outcome })
     }
 
-    fn changed(self, image: Option<Image>, delta: Delta) -> Made {
-        Made { answer: Answer::Delta, image, delta: Some(Arc::new(delta)), refused: self.refused }
+    fn changed(self, image: Option<Image>, delta: Delta) -> AppliedSet {
+        AppliedSet { answer: Answer::Delta, image, delta: Some(Arc::new(delta)), refused: self.refused }
     }
 
-    fn replace<S: ImageSink>(self, old: Option<&Image>, sink: S) -> Result<Result<Made, Refusal>, S::Error> {
+    fn replace<S: ImageSink>(
+        self,
+        old: Option<&Image>,
+        sink: S,
+    ) -> Result<Result<AppliedSet, ResponseError>, S::Error> {
         let mut writer = ImageWriter::new(self.version, sink);
         for (section, mut collected) in Section::ALL.into_iter().zip(self.sections) {
             if let Err(refusal) = collected.write(section, &self.refused, &mut writer)? {
@@ -220,17 +224,17 @@ impl Changes {
         }
         let image = writer.finish()?;
         let delta = old.map(|old| Arc::new(Delta::between(old, &image)));
-        Ok(Ok(Made { answer: Answer::Full, image: Some(image), delta, refused: self.refused }))
+        Ok(Ok(AppliedSet { answer: Answer::Full, image: Some(image), delta, refused: self.refused }))
     }
 
-    /// What the steps, one after another, make of a set, or of one that nobody has.
-    fn difference(&mut self, old: Option<&Image>) -> Result<Delta, Refusal> {
+    /// Returns the changes that the steps, one after another, make to a set, or to one that is not held.
+    fn difference(&mut self, old: Option<&Image>) -> Result<Delta, ResponseError> {
         let mut delta = Delta::default();
         for (section, collected) in Section::ALL.into_iter().zip(&self.sections) {
             let record = |range: &Range<usize>| collected.records.octets().get(range.clone()).unwrap_or_default();
-            let mut steps: Vec<(Step, &[u8])> =
+            let mut steps: Vec<(RecordChange, &[u8])> =
                 collected.steps.iter().map(|(step, range)| (*step, record(range))).collect();
-            // Stable: what happens to one record stays in its order.
+            // Stable: the steps of one record stay in order.
             steps.sort_by(|(_, a), (_, b)| key_order(section, a, b));
             let mut records = old.map(|old| old.records(section).peekable());
             for same in steps.chunk_by(|(_, a), (_, b)| is_same_key(section, a, b)) {
@@ -240,12 +244,18 @@ impl Changes {
                         while records.next_if(|other| key_order(section, other, record).is_lt()).is_some() {}
                         records.next_if(|other| is_same_key(section, other, record))
                     }
-                    // Whoever has the set would know; what the cache says is taken to be right.
-                    None => (*step == Step::Withdraw).then_some(*record),
+                    // Without the set this can't be checked; the cache is taken to be right.
+                    None => (*step == RecordChange::Withdraw).then_some(*record),
                 };
                 let customer = (section == Section::Aspa).then(|| customer_of(record));
                 let was_refused = customer.is_some_and(|customer| self.refused.contains(&customer));
-                let (after, is_refused) = follow(section, before, was_refused, same)?;
+                let state = match before {
+                    Some(record) => RecordState::Present(record),
+                    None if was_refused => RecordState::Refused,
+                    None => RecordState::Absent,
+                };
+                let state = follow(section, state, same)?;
+                let (after, is_refused) = (state.record(), matches!(state, RecordState::Refused));
                 if let Some(customer) = customer.filter(|_| was_refused != is_refused) {
                     let refused = Arc::make_mut(&mut self.refused);
                     if is_refused {
@@ -263,40 +273,57 @@ impl Changes {
     }
 }
 
-/// What becomes of one record, which may be there or refused, by steps that all concern it.
-fn follow<'a>(
-    section: Section,
-    before: Option<&'a [u8]>,
-    was_refused: bool,
-    steps: &[(Step, &'a [u8])],
-) -> Result<(Option<&'a [u8]>, bool), Refusal> {
-    let (mut current, mut is_refused) = (before, was_refused);
-    let mut announced = false;
-    for (step, record) in steps {
-        let refusal = |violation| Refusal { violation, copy: as_sent(section, *step, record) };
-        let is_there = current.is_some() || is_refused;
-        match (step, is_there) {
-            // [R-DAT-01] A new list of providers replaces the one before; twice in one response is one too many.
-            (Step::Announce | Step::Refuse, true) if section != Section::Aspa || announced => {
-                return Err(refusal(Violation::DuplicateAnnouncement));
-            }
-            (Step::Withdraw, false) => return Err(refusal(Violation::UnknownWithdrawal)), // [R-DAT-02]
-            (Step::Announce, _) => (current, is_refused) = (Some(*record), false),
-            (Step::Refuse, _) => (current, is_refused) = (None, true),
-            (Step::Withdraw, true) => (current, is_refused) = (None, false), // [R-DAT-06]
-        }
-        announced |= *step != Step::Withdraw;
-    }
-    // Said in other versions, it is still the same.
-    let is_same = |a: &[u8], b: &[u8]| a.get(1..) == b.get(1..);
-    let after = match (before, current) {
-        (Some(before), Some(current)) if is_same(before, current) => Some(before),
-        _ => current,
-    };
-    Ok((after, is_refused))
+/// State of one record in a set.
+#[derive(Clone, Copy)]
+enum RecordState<'a> {
+    Absent,
+    Present(&'a [u8]),
+    /// The customer of an ASPA that was announced, and is invalid.
+    Refused,
 }
 
-/// The order of what tells records apart: of an ASPA that is the customer, whoever its providers are.
+impl<'a> RecordState<'a> {
+    fn record(self) -> Option<&'a [u8]> {
+        match self {
+            RecordState::Present(record) => Some(record),
+            RecordState::Absent | RecordState::Refused => None,
+        }
+    }
+}
+
+/// Returns the state of one record after steps that all concern it.
+fn follow<'a>(
+    section: Section,
+    before: RecordState<'a>,
+    steps: &[(RecordChange, &'a [u8])],
+) -> Result<RecordState<'a>, ResponseError> {
+    let (mut current, mut announced) = (before, false);
+    for (step, record) in steps {
+        let error = |violation| ResponseError { violation, copy: as_sent(section, *step, record) };
+        current = match (step, current) {
+            // [R-DAT-01] A new list of providers replaces the one before; twice in one response is one too many.
+            (RecordChange::Announce | RecordChange::Refuse, RecordState::Present(_) | RecordState::Refused)
+                if section != Section::Aspa || announced =>
+            {
+                return Err(error(Violation::DuplicateAnnouncement));
+            }
+            (RecordChange::Withdraw, RecordState::Absent) => return Err(error(Violation::UnknownWithdrawal)), // [R-DAT-02]
+            (RecordChange::Announce, _) => RecordState::Present(record),
+            (RecordChange::Refuse, _) => RecordState::Refused,
+            // [R-DAT-06]
+            (RecordChange::Withdraw, RecordState::Present(_) | RecordState::Refused) => RecordState::Absent,
+        };
+        announced |= *step != RecordChange::Withdraw;
+    }
+    // Records of different versions may be the same.
+    let is_same = |a: &[u8], b: &[u8]| a.get(1..) == b.get(1..);
+    Ok(match (before, current) {
+        (RecordState::Present(old), RecordState::Present(new)) if is_same(old, new) => before,
+        _ => current,
+    })
+}
+
+/// Compares the keys of records: of an ASPA that is the customer, whatever its providers are.
 fn key_order(section: Section, a: &[u8], b: &[u8]) -> Ordering {
     match section {
         Section::Ipv4Prefix | Section::Ipv6Prefix | Section::RouterKey => section.announcement_order(a, b),
@@ -334,9 +361,9 @@ fn write_record(version: Version, pdu: &Pdu<'_>, out: &mut Vec<u8>) {
 }
 
 /// The PDU that a record came in; nothing if it was not kept.
-fn as_sent(section: Section, step: Step, record: &[u8]) -> Vec<u8> {
-    if step == Step::Refuse {
-        // Of what nobody should use nothing but the customer was kept.
+fn as_sent(section: Section, step: RecordChange, record: &[u8]) -> Vec<u8> {
+    if step == RecordChange::Refuse {
+        // Of an invalid ASPA nothing but the customer was kept.
         return Vec::new();
     }
     let mut pdu = record.to_vec();
@@ -345,7 +372,7 @@ fn as_sent(section: Section, step: Step, record: &[u8]) -> Vec<u8> {
         Section::RouterKey | Section::Aspa => 2,
     };
     if let Some(octet) = pdu.get_mut(flags) {
-        *octet = if step == Step::Withdraw { Action::Withdraw } else { Action::Announce }.flags();
+        *octet = if step == RecordChange::Withdraw { Action::Withdraw } else { Action::Announce }.flags();
     }
     pdu
 }
@@ -357,12 +384,12 @@ impl Collected {
         section: Section,
         refused: &BTreeSet<Asn>,
         writer: &mut ImageWriter<S>,
-    ) -> Result<Result<(), Refusal>, S::Error> {
+    ) -> Result<Result<(), ResponseError>, S::Error> {
         let mut last: Option<&[u8]> = None;
         for record in self.records.sorted(section) {
             let is_refused = section == Section::Aspa && refused.contains(&customer_of(record));
             if is_refused || last.is_some_and(|last| is_same_key(section, last, record)) {
-                return Ok(Err(Refusal { violation: Violation::DuplicateAnnouncement, copy: record.to_vec() }));
+                return Ok(Err(ResponseError { violation: Violation::DuplicateAnnouncement, copy: record.to_vec() }));
             }
             last = Some(record);
             writer.push(section, record)?;
@@ -371,16 +398,16 @@ impl Collected {
     }
 }
 
-impl Made {
-    /// The response as it is told.
-    pub(super) fn told(self, version: Version, complete: Complete) -> Update {
-        let (Made { answer, image, delta, refused }, Complete { session, serial, timing, .. }) = (self, complete);
+impl AppliedSet {
+    /// Makes the event's value.
+    pub(super) fn into_update(self, version: Version, complete: Complete) -> Update {
+        let (AppliedSet { answer, image, delta, refused }, Complete { session, serial, timing, .. }) = (self, complete);
         Update { version, session, serial, timing, answer, image, delta, refused }
     }
 }
 
 impl Update {
-    /// Whether the set is another one than before.
+    /// Returns whether the set differs from the one before.
     pub fn is_change(&self) -> bool {
         self.delta.as_ref().is_none_or(|delta| !delta.is_empty())
     }
@@ -394,12 +421,13 @@ impl Update {
         }
     }
 
-    /// The records of a section that are gone, as they were announced; a customer whose providers changed is among both.
+    /// The records of a section that are gone, as they were announced; a customer whose providers changed is among
+    /// both.
     pub fn removed(&self, section: Section) -> Records<'_> {
         self.delta.as_ref().map_or(Records::new(section, &[]), |delta| delta.removed(section))
     }
 
-    /// Whether the cache sent everything.
+    /// Returns whether the cache sent everything.
     pub fn is_full(&self) -> bool {
         self.answer == Answer::Full
     }

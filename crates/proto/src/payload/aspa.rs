@@ -47,7 +47,7 @@ impl<'a> Aspa<'a> {
         self.customer
     }
 
-    /// The providers, ascending; `[AS 0]` alone says that the customer has none.
+    /// The providers, ascending; `[AS 0]` alone means that the customer has none.
     pub fn providers(&self) -> &'a [ProviderAsn] {
         self.providers
     }
@@ -75,7 +75,7 @@ impl Providers {
         self.asns.extend_from_slice(providers);
     }
 
-    /// Forgets all, keeping the memory.
+    /// Removes all, keeping the memory.
     pub fn clear(&mut self) {
         self.asns.clear();
     }
@@ -91,7 +91,13 @@ impl Providers {
     }
 }
 
-/// Why a customer and a list are not an [`Aspa`].
+impl FromIterator<Asn> for Providers {
+    fn from_iter<I: IntoIterator<Item = Asn>>(providers: I) -> Providers {
+        Providers { asns: providers.into_iter().map(|provider| provider.0.to_be_bytes()).collect() }
+    }
+}
+
+/// Error of a customer and a list that are no [`Aspa`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AspaError {
@@ -103,7 +109,7 @@ pub enum AspaError {
     TooManyProviders(usize),
     /// The list does not strictly ascend.
     Unsorted,
-    /// AS 0 stands beside other providers.
+    /// AS 0 is beside other providers.
     ZeroBesideOthers,
     /// The customer is among its own providers.
     CustomerAmongProviders(Asn),

@@ -1,4 +1,4 @@
-//! The three kinds of payload. Wrong values cannot be built, so whoever holds one need not check it again.
+//! The three kinds of payload. Invalid values cannot be built, so none is checked twice.
 
 mod aspa;
 mod origin;
@@ -20,7 +20,7 @@ impl fmt::Display for Asn {
     }
 }
 
-/// What the Flags octet of a payload PDU says: bit 0 set announces, clear withdraws (RFC 8210 section 5.1).
+/// Meaning of the Flags octet of a payload PDU: bit 0 set announces, clear withdraws (RFC 8210 section 5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// The record is valid from now on.
@@ -38,7 +38,7 @@ impl Action {
         }
     }
 
-    /// What a Flags octet means: all bits but the lowest are ignored.
+    /// Reads a Flags octet: all bits but the lowest are ignored.
     pub const fn from_flags(flags: u8) -> Action {
         if flags & 1 == 1 { Action::Announce } else { Action::Withdraw }
     }

@@ -60,7 +60,7 @@ impl fmt::Display for Prefix {
     }
 }
 
-/// Why an address and a length are not a [`Prefix`].
+/// Error of an address and a length that are no [`Prefix`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PrefixError {
     /// Longer than 32 or 128 bits.
@@ -108,7 +108,7 @@ impl RouteOrigin {
         self.max_len
     }
 
-    /// The origin AS. AS 0 says that nobody may originate the prefix (RFC 6483 section 4).
+    /// The origin AS. AS 0 means that no AS may originate the prefix (RFC 6483 section 4).
     pub fn asn(&self) -> Asn {
         self.asn
     }
@@ -125,7 +125,7 @@ impl fmt::Display for RouteOrigin {
 pub struct OriginError {
     /// The prefix.
     pub prefix: Prefix,
-    /// What was given as the maximum length.
+    /// The maximum length.
     pub max_len: u8,
 }
 

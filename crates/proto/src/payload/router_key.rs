@@ -40,7 +40,7 @@ impl<'a> RouterKey<'a> {
     }
 }
 
-/// By what tells keys apart: the AS and the identifier in hexadecimal.
+/// The AS and the identifier in hexadecimal.
 impl fmt::Display for RouterKey<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", self.asn)?;
@@ -48,7 +48,7 @@ impl fmt::Display for RouterKey<'_> {
     }
 }
 
-/// Whether the octets are a DER SEQUENCE whose length ends exactly where they end.
+/// Returns whether the octets are a DER SEQUENCE whose length ends exactly where they end.
 fn is_one_sequence(octets: &[u8]) -> bool {
     let Some((0x30, rest)) = octets.split_first().map(|(tag, rest)| (*tag, rest)) else { return false };
     let Some((first, rest)) = rest.split_first() else { return false };

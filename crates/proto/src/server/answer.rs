@@ -1,9 +1,11 @@
 //! Answers: to a Reset Query everything, to a Serial Query what changed since, or Cache Reset, or code 2.
 
-use super::{Answer, CloseReason, Event, Knowledge, Output, Pending, Phase, ServerSession, Told};
+use super::{
+    Answer, CloseReason, Pending, Phase, RouterState, ServerEvent, ServerOutput, ServerSession, SessionSerial,
+};
 use crate::limits;
 use crate::profile::Profile;
-use crate::response::{Labels, Response};
+use crate::response::{Response, ResponseLabels};
 use crate::serial::{Serial, SessionId};
 use crate::time::Moment;
 use crate::version::HEADER_OCTETS;
@@ -22,7 +24,7 @@ pub(super) enum Query {
 }
 
 impl Query {
-    /// A query whose type and length have been judged.
+    /// Makes a query of octets whose type and length have been checked.
     pub(super) fn from_octets(octets: &[u8]) -> Query {
         match octets.first_chunk::<12>() {
             Some(octets) => Query::Serial(*octets),
@@ -39,60 +41,61 @@ impl Query {
 }
 
 impl ServerSession {
-    /// When a query is answered at the latest, if with an error.
+    /// Returns when a query is answered at the latest, be it with an error.
     pub(super) fn answer_due(&self, pending: &Pending) -> Moment {
         match (self.view.edition(), &self.phase) {
             (Err(Absent::NotYet), Phase::Open { profile, .. }) if !self.ended => {
                 pending.arrived.after(self.policy.hold(profile.version()))
             }
-            // A router that sends no more has gone, or is a script that waits.
+            // A router that has closed its side is gone, or is a script that waits for the answer.
             (Err(_), _) => pending.arrived,
-            (Ok(_), _) => pending.wanted_since.unwrap_or(pending.arrived).after(limits::MAKING),
+            (Ok(_), _) => pending.wanted_since.unwrap_or(pending.arrived).after(limits::RESPONSE_WAIT_MAX),
         }
     }
 
-    /// Answers a query, or keeps it waiting. An output is what has to be done before anything else.
-    pub(super) fn answer(&mut self, pending: Pending) -> Option<Output> {
-        let Phase::Open { profile, knows } = self.phase else { return None };
+    /// Answers a query, or keeps it waiting. An output has to be given out before anything else.
+    pub(super) fn answer(&mut self, pending: Pending) -> Option<ServerOutput> {
+        let Phase::Open { profile, router } = self.phase else { return None };
         let query = pending.query;
         if let Err(absent) = self.view.edition() {
             if self.now < self.answer_due(&pending) {
                 return Some(self.keep(pending));
             }
-            self.no_data(profile, knows, &query, absent);
+            self.no_data(profile, router, &query, absent);
             return None;
         }
         let want = match query {
             Query::Reset(_) => self.answer_reset(profile),
-            Query::Serial(octets) => self.answer_serial(profile, knows, &octets),
+            Query::Serial(octets) => self.answer_serial(profile, router, &octets),
         }?;
         let asked_before = pending.asked;
         let pending = Pending { wanted_since: pending.wanted_since.or(Some(self.now)), asked: true, ..pending };
         if self.now >= self.answer_due(&pending) {
-            self.give_up(profile);
+            self.response_timed_out(profile);
             return None;
         }
         let wait = self.keep(pending);
-        Some(if asked_before { wait } else { Output::Want(want) })
+        Some(if asked_before { wait } else { ServerOutput::Want(want) })
     }
 
-    fn keep(&mut self, pending: Pending) -> Output {
+    fn keep(&mut self, pending: Pending) -> ServerOutput {
         self.pending = Some(pending);
-        Output::Wait(self.deadline())
+        ServerOutput::Wait(self.deadline())
     }
 
-    /// Code 2 with the query's own version: a lower one would downgrade some routers for good. [C-NDA-01] [C-NEG-15]
-    fn no_data(&mut self, profile: Profile, knows: Knowledge, query: &Query, absent: Absent) {
+    /// Code 2 with the query's own version: a lower one would make some routers keep the lower version. [C-NDA-01]
+    /// [C-NEG-15]
+    fn no_data(&mut self, profile: Profile, router: RouterState, query: &Query, absent: Absent) {
         let text = match absent {
             Absent::NotYet => "no data yet",
             Absent::TooOld => "all data are too old",
         };
         self.report(profile.version(), ErrorCode::NoDataAvailable, None, query.octets(), text);
-        let knows = match knows {
-            Knowledge::Nothing | Knowledge::NoData => Knowledge::NoData,
-            Knowledge::Data(told) => Knowledge::Data(told),
+        let router = match router {
+            RouterState::Nothing | RouterState::NoData => RouterState::NoData,
+            RouterState::Data(known) => RouterState::Data(known),
         };
-        self.phase = Phase::Open { profile, knows };
+        self.phase = Phase::Open { profile, router };
     }
 
     /// Starts the response to a Reset Query, unless its image has to be made first.
@@ -105,12 +108,12 @@ impl ServerSession {
     }
 
     /// Starts the response to a Serial Query, unless its delta has to be folded first.
-    fn answer_serial(&mut self, profile: Profile, knows: Knowledge, octets: &[u8; 12]) -> Option<Want> {
+    fn answer_serial(&mut self, profile: Profile, router: RouterState, octets: &[u8; 12]) -> Option<Want> {
         let [_, _, s0, s1, _, _, _, _, n0, n1, n2, n3] = *octets;
         let session = SessionId(u16::from_be_bytes([s0, s1]));
         let since = Serial(u32::from_be_bytes([n0, n1, n2, n3]));
-        match knows {
-            Knowledge::Data(told) if told.session != session => {
+        match router {
+            RouterState::Data(known) if known.session != session => {
                 // [C-SID-05] The router cannot know another id from this connection.
                 let violation = Violation::SessionMismatch;
                 let code = violation.code(profile.version());
@@ -118,10 +121,10 @@ impl ServerSession {
                 self.close(CloseReason::Violation);
                 return None;
             }
-            Knowledge::Data(_) | Knowledge::Nothing | Knowledge::NoData => {}
+            RouterState::Data(_) | RouterState::Nothing | RouterState::NoData => {}
         }
         let edition = self.view.edition().ok()?;
-        // [C-SID-06] [C-SID-07] Another cache's id, or one from before: the router starts anew.
+        // [C-SID-06] [C-SID-07] The id of another cache, or an older one: the router has to ask for everything.
         let lookup =
             if session == self.view.session(profile) { edition.lookup(profile, since) } else { Lookup::Unknown };
         let labels = self.labels(profile, edition.serial);
@@ -133,23 +136,23 @@ impl ServerSession {
             Lookup::Unfolded => return Some(Want::Delta { profile, since }),
             Lookup::Unknown | Lookup::Found(DeltaAnswer::TooLarge) => {
                 let serial = edition.serial;
-                if knows == Knowledge::NoData {
-                    // It has been told what to do, so there is nothing to notify it of.
-                    self.phase = Phase::Open { profile, knows: Knowledge::Nothing };
+                if router == RouterState::NoData {
+                    // The Cache Reset makes it ask, so no Serial Notify is owed.
+                    self.phase = Phase::Open { profile, router: RouterState::Nothing };
                 }
                 self.outbox.extend_from_slice(&wire::cache_reset(profile.version()));
-                self.events.push(Event::Answered { answer: Answer::CacheReset, serial });
+                self.events.push(ServerEvent::Answered { answer: Answer::CacheReset, serial });
             }
         }
         None
     }
 
-    fn labels(&self, profile: Profile, serial: Serial) -> Labels {
-        Labels { profile, session: self.view.session(profile), serial, timing: self.view.timing() }
+    fn labels(&self, profile: Profile, serial: Serial) -> ResponseLabels {
+        ResponseLabels { profile, session: self.view.session(profile), serial, timing: self.view.timing() }
     }
 
-    /// Nobody made what was wanted: code 1, which is about the cache and so carries no copy. [C-ERR-06]
-    fn give_up(&mut self, profile: Profile) {
+    /// The response was not built in time: code 1, which is about the cache and so carries no copy. [C-ERR-06]
+    fn response_timed_out(&mut self, profile: Profile) {
         self.report(profile.version(), ErrorCode::InternalError, None, &[], "the response could not be made in time");
         self.close(CloseReason::Internal);
     }
@@ -158,10 +161,10 @@ impl ServerSession {
     pub(super) fn response_ended(&mut self) {
         self.deferred = false;
         let (Some(response), Phase::Open { profile, .. }) = (self.response.take(), &self.phase) else { return };
-        let Labels { session, serial, .. } = response.labels();
+        let ResponseLabels { session, serial, .. } = response.labels();
         let answer = if response.generation().is_some() { Answer::Full } else { Answer::Delta };
-        self.phase = Phase::Open { profile: *profile, knows: Knowledge::Data(Told { session, serial }) };
-        self.events.push(Event::Answered { answer, serial });
+        self.phase = Phase::Open { profile: *profile, router: RouterState::Data(SessionSerial { session, serial }) };
+        self.events.push(ServerEvent::Answered { answer, serial });
     }
 }
 

@@ -1,7 +1,7 @@
-//! How sessions end: the last words go into the outbox, and `Close` stands behind it.
+//! The end of sessions: a final Error Report goes into the outbox, and `Close` stands behind it.
 
 use super::policy::PlannedStop;
-use super::{CloseReason, Dismissal, Event, Knowledge, Phase, ServerSession, Stop};
+use super::{CloseReason, Dismissal, Phase, RouterState, ServerEvent, ServerSession, Stop};
 use crate::time::Moment;
 use crate::version::{PduType, Version};
 use crate::view::Absent;
@@ -11,9 +11,9 @@ use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-/// A session that is lost, and how much of the PDU that cost it is still waited for.
+/// A fatal error that ends the session, and how much of the erroneous PDU is still waited for.
 #[derive(Debug)]
-pub(super) enum Sentence {
+pub(super) enum FatalError {
     /// The router broke the protocol.
     Report { violation: Violation, version: Version, octets: usize, deadline: Moment },
     /// The router sent an Error Report, which is logged and not answered. [C-ERR-03]
@@ -23,48 +23,48 @@ pub(super) enum Sentence {
 /// The most octets of a router's Error Report that are waited for: as many as a PDU can have.
 const PEER_REPORT_OCTETS_MAX: usize = crate::version::PDU_OCTETS_MAX as usize;
 
-impl Sentence {
-    /// How many octets have to be there.
+impl FatalError {
+    /// Returns how many octets of the PDU are waited for.
     pub(super) fn octets(&self) -> usize {
         match self {
-            Sentence::Report { octets, .. } => *octets,
-            Sentence::PeerReport { octets, .. } => (*octets).min(PEER_REPORT_OCTETS_MAX),
+            FatalError::Report { octets, .. } => *octets,
+            FatalError::PeerReport { octets, .. } => (*octets).min(PEER_REPORT_OCTETS_MAX),
         }
     }
 
-    /// When they are no longer waited for.
+    /// Returns when they are no longer waited for.
     pub(super) fn deadline(&self) -> Moment {
         match self {
-            Sentence::Report { deadline, .. } | Sentence::PeerReport { deadline, .. } => *deadline,
+            FatalError::Report { deadline, .. } | FatalError::PeerReport { deadline, .. } => *deadline,
         }
     }
 }
 
 impl ServerSession {
-    /// The session is lost: whatever was running stops at the end of the chunk that is being written.
-    pub(super) fn pass_sentence(&mut self, sentence: Sentence) {
+    /// Ends the session by a fatal error: a running response stops at the end of the chunk that is being written.
+    pub(super) fn fail(&mut self, error: FatalError) {
         self.response = None;
         self.pending = None;
-        self.phase = Phase::Sentenced(sentence);
+        self.phase = Phase::Failing(error);
         if self.ended {
-            // Nothing more will come of it.
-            self.carry_out_sentence();
+            // Nothing more will come.
+            self.finish_failing();
         }
     }
 
-    /// Says the last words with as much of the PDU as has come. [C-ERR-09] [C-ERR-10]
-    pub(super) fn carry_out_sentence(&mut self) {
-        let Phase::Sentenced(sentence) = &self.phase else { return };
+    /// Sends the final Error Report, with as much of the PDU as has come, and closes. [C-ERR-09] [C-ERR-10]
+    pub(super) fn finish_failing(&mut self) {
+        let Phase::Failing(error) = &self.phase else { return };
         let input = core::mem::take(&mut self.input);
-        let octets = input.get(..sentence.octets()).unwrap_or(&input);
-        match *sentence {
-            Sentence::Report { violation, version, .. } => {
+        let octets = input.get(..error.octets()).unwrap_or(&input);
+        match *error {
+            FatalError::Report { violation, version, .. } => {
                 self.report(version, violation.code(version), Some(violation), octets, &violation.to_string());
                 self.close(CloseReason::Violation);
             }
-            Sentence::PeerReport { .. } => {
-                self.events.push(Event::Received(PduType::ErrorReport));
-                self.events.push(Event::PeerReported(Box::new(PeerReport::read(octets)))); // [C-ERR-02]
+            FatalError::PeerReport { .. } => {
+                self.events.push(ServerEvent::Received(PduType::ErrorReport));
+                self.events.push(ServerEvent::PeerReported(Box::new(PeerReport::read(octets)))); // [C-ERR-02]
                 self.close(CloseReason::PeerReported);
             }
         }
@@ -77,11 +77,11 @@ impl ServerSession {
         self.finishing = None;
         self.input = Vec::new();
         self.phase = Phase::Closing;
-        self.events.push(Event::Closing(reason));
+        self.events.push(ServerEvent::Closing(reason));
     }
 
-    /// Closes in order, behind the response that is running: a router that is cut off in the middle of one may have to wait
-    /// for its retry interval with half of the data.
+    /// Closes in order, behind the response that is running: a router whose connection ends in the middle of one may
+    /// have to wait for its Retry interval with half of the data.
     pub(super) fn finish(&mut self, reason: CloseReason) {
         if self.response.is_none() {
             return self.close(reason);
@@ -91,11 +91,11 @@ impl ServerSession {
         self.finishing = Some(reason);
     }
 
-    /// The version in which a session can be told something that only version 2 knows.
+    /// Returns version 2 if that is the session's version: only it has certain codes.
     fn open_in_v2(&self) -> Option<Version> {
         match &self.phase {
             Phase::Open { profile, .. } => Some(profile.version()).filter(|version| *version == Version::V2),
-            Phase::New { .. } | Phase::Sentenced(_) | Phase::Closing | Phase::Closed => None,
+            Phase::New { .. } | Phase::Failing(_) | Phase::Closing | Phase::Closed => None,
         }
     }
 
@@ -103,8 +103,8 @@ impl ServerSession {
         if self.is_closing() {
             return;
         }
-        if let Phase::Sentenced(_) = self.phase {
-            self.carry_out_sentence();
+        if let Phase::Failing(_) = self.phase {
+            self.finish_failing();
             return;
         }
         let (code, text) = match (stop, self.policy.planned_stop()) {
@@ -119,14 +119,14 @@ impl ServerSession {
                 self.close(CloseReason::Stopped);
             }
             (None, Stop::Restart) => self.finish(CloseReason::Stopped),
-            // What it would be sent is to be forgotten.
+            // The router shall drop the data that it would be sent.
             (None, Stop::Shutdown) => self.close(CloseReason::Stopped),
         }
     }
 
-    /// Closes without an Error Report, in version 2 as well. No code says "not you": 12 promises that the cache is back
-    /// soon, 13 makes the router forget data that are still good, 3 blames a query and 10 the transport. The plain end
-    /// lets it keep the data until they expire, and ask elsewhere.
+    /// Closes without an Error Report, in version 2 as well. No code fits: 12 means that the cache is back soon, 13
+    /// makes the router drop data that are still valid, 3 is about a query and 10 about the transport. After a plain
+    /// end it keeps the data until they expire, and asks another cache.
     pub(super) fn dismiss_for(&mut self, dismissal: Dismissal) {
         if self.is_closing() {
             return;
@@ -137,9 +137,9 @@ impl ServerSession {
             Dismissal::Displaced => CloseReason::Displaced,
             Dismissal::Requested => CloseReason::Requested,
         };
-        if let Phase::Sentenced(_) = self.phase {
-            // What it did is the better reason, and the report is owed.
-            self.carry_out_sentence();
+        if let Phase::Failing(_) = self.phase {
+            // The fatal error is the better reason, and its report is owed.
+            self.finish_failing();
         } else if dismissal == Dismissal::Requested {
             self.finish(reason);
         } else {
@@ -147,36 +147,36 @@ impl ServerSession {
         }
     }
 
-    /// The router takes nothing. [T-TCP-04]
-    pub(super) fn give_up_stalled(&mut self) {
+    /// The router reads nothing. [T-TCP-04]
+    pub(super) fn close_stalled(&mut self) {
         if !self.is_closing() {
             self.close_with_transport_failure(CloseReason::Stalled, "the connection stalled");
         }
     }
 
     /// Ends a session that is still reading an image which has become too old.
-    pub(super) fn cut_off_if_overtaken(&mut self) {
+    pub(super) fn close_if_overtaken(&mut self) {
         let generation = self.response.as_ref().and_then(|response| response.generation());
-        if !generation.is_some_and(|generation| self.view.cuts_off(generation)) {
+        if !generation.is_some_and(|generation| self.view.is_outdated(generation)) {
             return;
         }
         self.close_with_transport_failure(CloseReason::Overtaken, "read too slowly to keep up with the data");
     }
 
-    /// Ends a session whose router holds data, or is being sent some, once all of them are too old: it shall turn to its
-    /// next cache. Who holds nothing of this connection gets code 2 when it asks.
+    /// Ends a session whose router holds data, or is being sent some, once all of them are too old: it shall use its
+    /// next cache. A router that holds nothing of this connection gets code 2 when it asks.
     pub(super) fn finish_if_too_old(&mut self) {
         let holds_data = match self.phase {
-            Phase::Open { knows: Knowledge::Data(_), .. } => true,
-            Phase::Open { knows: Knowledge::Nothing | Knowledge::NoData, .. } => self.response.is_some(),
-            Phase::New { .. } | Phase::Sentenced(_) | Phase::Closing | Phase::Closed => false,
+            Phase::Open { router: RouterState::Data(_), .. } => true,
+            Phase::Open { router: RouterState::Nothing | RouterState::NoData, .. } => self.response.is_some(),
+            Phase::New { .. } | Phase::Failing(_) | Phase::Closing | Phase::Closed => false,
         };
         if holds_data && self.view.absent() == Some(Absent::TooOld) {
             self.finish(CloseReason::TooOld);
         }
     }
 
-    /// Closes, and in version 2 says why with code 10, which the others do not know.
+    /// Closes, and in version 2 reports code 10, which other versions do not have.
     fn close_with_transport_failure(&mut self, reason: CloseReason, text: &str) {
         self.response = None;
         if let Some(version) = self.open_in_v2() {

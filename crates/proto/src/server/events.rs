@@ -1,30 +1,30 @@
-//! What happened on a session and is not told yet, in order.
+//! Events of a session that have not been given out yet, in order.
 //!
-//! Mostly it is one thing, which has its place here: a list for it would be allocated and given back with each query.
+//! Mostly there is one, which is held in place: a list for it would be allocated and freed with each query.
 
-use super::Event;
+use super::ServerEvent;
 use alloc::collections::VecDeque;
 
-/// Events in the order in which they are told.
+/// Events in the order in which they happened.
 #[derive(Default)]
 pub(super) struct Events {
-    first: Option<Event>,
-    later: VecDeque<Event>,
+    first: Option<ServerEvent>,
+    later: VecDeque<ServerEvent>,
 }
 
 impl Events {
-    pub(super) fn push(&mut self, event: Event) {
+    pub(super) fn push(&mut self, event: ServerEvent) {
         match self.first {
             None => self.first = Some(event),
             Some(_) => self.later.push_back(event),
         }
     }
 
-    pub(super) fn pop(&mut self) -> Option<Event> {
+    pub(super) fn pop(&mut self) -> Option<ServerEvent> {
         let event = self.first.take()?;
         self.first = self.later.pop_front();
         if self.first.is_none() && self.later.capacity() > 0 {
-            // A connection that is idle has no room for what it said.
+            // An idle connection keeps no memory for events.
             self.later = VecDeque::new();
         }
         Some(event)

@@ -1,11 +1,11 @@
 //! The cache's side of one connection, as a plain value.
 //!
-//! Octets, ends, new data, stalls and stops go in; no input fails, since a peer that misbehaves is an output. What to
-//! do comes out of [`ServerSession::next`], one thing after another. `Close` stands in the same queue behind the last
-//! `Write`, so that an Error Report cannot be overtaken by the disconnect: the defect that this project exists to end.
+//! Octets, ends, new data, stalls and stops go in; no input fails, since a peer's error is an output. Actions come out
+//! of [`ServerSession::next`], one after another. `Close` stands in the same queue behind the last `Write`, so that an
+//! Error Report cannot be overtaken by the disconnect: the defect that this project exists to end.
 //!
-//! `policy.rs` holds what may differ between routers, `input.rs` reads PDUs and judges them, `answer.rs` answers queries,
-//! `notify.rs` decides when to notify, and `close.rs` ends sessions.
+//! `policy.rs` holds what may differ between routers, `input.rs` reads and classifies PDUs, `answer.rs` answers
+//! queries, `notify.rs` decides when to notify, and `close.rs` ends sessions.
 
 mod answer;
 mod close;
@@ -30,21 +30,21 @@ use crate::violation::{ErrorCode, Violation};
 use crate::wire::{self, PeerReport};
 use alloc::sync::Arc;
 use answer::Query;
-use close::Sentence;
+use close::FatalError;
 use core::fmt;
 use events::Events;
 
-/// What whoever drives a session has to do next.
+/// Action that the caller has to take next.
 #[derive(Debug)]
-pub enum Output {
+pub enum ServerOutput {
     /// Write all of these octets, then call `next` again. Inputs may come meanwhile.
     Write(Chunk),
     /// End the connection in order: flush, half-close, read and discard until the peer's end or a limit, close.
     /// Nothing is written after it.
     Close,
-    /// Something that a person or a counter may want to know. It is the only origin of logs and metrics.
-    Event(Event),
-    /// Have this made, and hand in the view that has it as `data_changed`.
+    /// Something to log or count. Logs and metrics come from these events only.
+    Event(ServerEvent),
+    /// Have this built, and pass the view that has it to `data_changed`.
     Want(Want),
     /// Nothing to do until an input comes, or until this moment: then call `tick`.
     Wait(Option<Moment>),
@@ -54,26 +54,26 @@ pub enum Output {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stop {
-    /// It will be back: routers keep the data until they expire. They see the end of the connection, behind the response
-    /// that is running; code 12 takes [`ServerPolicy::sending_cache_restart`].
+    /// It will be back: routers keep the data until they expire. They see the end of the connection, behind the
+    /// response that is running; code 12 takes [`ServerPolicy::sending_cache_restart`].
     Restart,
     /// It will not: routers shall forget the data.
     Shutdown,
 }
 
-/// Why a cache wants to be rid of one router.
+/// Why a cache closes the session of one router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Dismissal {
     /// The operator's list has the router's address no longer.
     NotAdmitted,
-    /// It has asked nothing so far, and somebody else needs its place.
+    /// It has sent no query so far, and another connection needs its slot.
     Displaced,
     /// The operator has its connection closed; it may connect again. A response that is running is completed.
     Requested,
 }
 
-/// How a query was answered.
+/// Kind of answer to a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The whole set.
@@ -106,11 +106,11 @@ pub enum CloseReason {
     TooOld,
     /// The router took nothing for too long.
     Stalled,
-    /// The router read so slowly that the data it was reading are long outdated.
+    /// The router read so slowly that the data it was reading are outdated.
     Overtaken,
     /// The operator admits the router no longer.
     NotAdmitted,
-    /// The router had asked nothing, and somebody else needed its place.
+    /// The router had sent no query, and another connection needed its slot.
     Displaced,
     /// The operator had the connection closed.
     Requested,
@@ -130,22 +130,22 @@ impl fmt::Display for CloseReason {
             CloseReason::Stalled => "the router took nothing for too long",
             CloseReason::Overtaken => "the router read too slowly to keep up with the data",
             CloseReason::NotAdmitted => "the router is admitted no longer",
-            CloseReason::Displaced => "nothing had been asked, and another connection needed the place",
+            CloseReason::Displaced => "the router had sent no query, and another connection needed the slot",
             CloseReason::Requested => "the operator closes the connection",
         })
     }
 }
 
-/// What happened on a session.
+/// Event of a session, to be logged or counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum ServerEvent {
     /// A PDU arrived whose type is known.
     Received(PduType),
     /// The first query of a supported version: from now on the session speaks it.
     Negotiated(Profile),
     /// A response, or a Cache Reset, has been given out to its end.
     Answered {
-        /// What kind.
+        /// Its kind.
         answer: Answer,
         /// The serial of the data.
         serial: Serial,
@@ -156,7 +156,7 @@ pub enum Event {
     Reported {
         /// Its code.
         code: ErrorCode,
-        /// What the router did, if it was the router.
+        /// Violation by the router, if that is the reason.
         violation: Option<Violation>,
     },
     /// The router sent an Error Report.
@@ -165,30 +165,30 @@ pub enum Event {
     Closing(CloseReason),
 }
 
-/// What was last told to the router on this connection.
+/// Session and serial that the router was last sent on this connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Told {
+struct SessionSerial {
     session: SessionId,
     serial: Serial,
 }
 
-/// What an answered router knows.
+/// State of a router that has been answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Knowledge {
+enum RouterState {
     /// Nothing from this connection.
     Nothing,
-    /// It was told that there are no data (code 2), and waits for a notify.
+    /// It was sent code 2 (No Data Available), and waits for a Serial Notify.
     NoData,
     /// It holds this.
-    Data(Told),
+    Data(SessionSerial),
 }
 
-/// The query that made the session speak a version.
+/// The query that negotiated the session's version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FirstQuery {
     /// It has not come.
     None,
-    /// It was of the version that the session speaks.
+    /// It was of the session's version.
     Served,
     /// It was of a higher one, and so may all others be.
     AnsweredLower,
@@ -198,24 +198,24 @@ enum FirstQuery {
 enum Phase {
     /// No query of a supported version yet.
     New { unsupported: u8, deadline: Moment },
-    /// The session speaks a version.
-    Open { profile: Profile, knows: Knowledge },
-    /// The session is lost, and waits for the rest of the PDU that cost it.
-    Sentenced(Sentence),
+    /// The version has been negotiated.
+    Open { profile: Profile, router: RouterState },
+    /// A fatal error ends the session, which waits for the rest of the erroneous PDU.
+    Failing(FatalError),
     /// `Close` comes as soon as the last octets are out.
     Closing,
-    /// All is said.
+    /// `Close` has been given out.
     Closed,
 }
 
-/// A query that waits for its turn, for data, or for its response to be made.
+/// A query that waits for the response before it, for data, or for its own response to be built.
 #[derive(Debug)]
 struct Pending {
     query: Query,
     arrived: Moment,
-    /// Since when something has to be made for it.
+    /// Since when something has to be built for it.
     wanted_since: Option<Moment>,
-    /// Whether that has been asked for in the view that is held.
+    /// True if that has been asked for in the view that is held.
     asked: bool,
 }
 
@@ -226,7 +226,7 @@ pub struct ServerSession {
     view: Arc<View>,
     phase: Phase,
     first_query: FirstQuery,
-    /// Octets received and not yet understood.
+    /// Octets received and not yet read.
     input: Vec<u8>,
     /// Octets of a refused PDU that are still to come, and to be thrown away.
     skip: usize,
@@ -240,7 +240,7 @@ pub struct ServerSession {
     /// Small PDUs that go out before anything else.
     outbox: Vec<u8>,
     events: Events,
-    notified: Option<Told>,
+    notified: Option<SessionSerial>,
     last_notify: Option<Moment>,
 }
 
@@ -272,8 +272,8 @@ impl ServerSession {
         self.advance(now);
         match self.phase {
             Phase::Open { .. } if self.finishing.is_some() => {}
-            Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) => {
-                if !self.take_alone(octets) {
+            Phase::New { .. } | Phase::Open { .. } | Phase::Failing(_) => {
+                if !self.take_whole_query(octets) {
                     self.input.extend_from_slice(octets);
                     self.read_input();
                 }
@@ -286,8 +286,8 @@ impl ServerSession {
     pub fn input_ended(&mut self, now: Moment) {
         self.advance(now);
         self.ended = true;
-        if let Phase::Sentenced(_) = self.phase {
-            self.carry_out_sentence();
+        if let Phase::Failing(_) = self.phase {
+            self.finish_failing();
         }
     }
 
@@ -301,15 +301,15 @@ impl ServerSession {
         if let Some(pending) = &mut self.pending {
             pending.asked = false;
         }
-        self.cut_off_if_overtaken();
+        self.close_if_overtaken();
         self.finish_if_too_old();
     }
 
-    /// The router took nothing of what was written for longer than anybody should wait. If it takes the rest of the
-    /// chunk after all, it is told why the session ends.
+    /// The router has read nothing of what was written for too long. If it reads the rest of the chunk after all, an
+    /// Error Report with the reason follows.
     pub fn stalled(&mut self, now: Moment) {
         self.advance(now);
-        self.give_up_stalled();
+        self.close_stalled();
     }
 
     /// The moment that `Wait` named has come; calling it earlier does no harm.
@@ -317,20 +317,20 @@ impl ServerSession {
         self.advance(now);
         match &self.phase {
             Phase::New { deadline, .. } if *deadline <= now => self.close(CloseReason::NoQuery),
-            Phase::Sentenced(sentence) if sentence.deadline() <= now => self.carry_out_sentence(),
-            Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) | Phase::Closing | Phase::Closed => {}
+            Phase::Failing(error) if error.deadline() <= now => self.finish_failing(),
+            Phase::New { .. } | Phase::Open { .. } | Phase::Failing(_) | Phase::Closing | Phase::Closed => {}
         }
     }
 
-    /// The cache stops. Routers of version 2 are told of a stop for good, and of a restart if the policy says so; the others
-    /// just see the end. [C-RST-01] [C-RST-02]
+    /// The cache stops. Routers of version 2 are sent code 13 for a shutdown, and code 12 for a restart if the policy
+    /// has it; for others the connection just ends. [C-RST-01] [C-RST-02]
     pub fn stop(&mut self, now: Moment, stop: Stop) {
         self.advance(now);
         self.stop_with(stop);
     }
 
-    /// The cache wants to be rid of this router, which only sees the end. A router that has asked is not displaced,
-    /// even if it did so a moment ago: nothing happens then.
+    /// Closes the session without an Error Report. A router that has sent a query is not displaced, even if it did so a
+    /// moment ago: nothing happens then.
     pub fn dismiss(&mut self, now: Moment, dismissal: Dismissal) {
         self.advance(now);
         self.dismiss_for(dismissal);
@@ -339,16 +339,16 @@ impl ServerSession {
     /// The session and serial that the router was sent last on this connection, by End of Data.
     pub fn synchronised(&self) -> Option<(SessionId, Serial)> {
         match self.phase {
-            Phase::Open { knows: Knowledge::Data(told), .. } => Some((told.session, told.serial)),
-            Phase::Open { knows: Knowledge::Nothing | Knowledge::NoData, .. }
+            Phase::Open { router: RouterState::Data(held), .. } => Some((held.session, held.serial)),
+            Phase::Open { router: RouterState::Nothing | RouterState::NoData, .. }
             | Phase::New { .. }
-            | Phase::Sentenced(_)
+            | Phase::Failing(_)
             | Phase::Closing
             | Phase::Closed => None,
         }
     }
 
-    /// Whether a query of a version that is served has come: whoever waits for nothing but that need wait no more.
+    /// Returns whether a query of a version that is served has come.
     pub fn has_asked(&self) -> bool {
         match self.first_query {
             FirstQuery::None => false,
@@ -356,12 +356,12 @@ impl ServerSession {
         }
     }
 
-    /// Whether octets from the router are of use now. While a query waits, or an error behind a running response, they
-    /// are not: then the router's window may fill up. While a query is held for want of data some are, since that may take
-    /// long, and the router's end would not be noticed.
+    /// Returns whether octets from the router should be read now. While a query or an error waits behind a running
+    /// response they should not: then the TCP receive window may fill up. While a query is held for want of data some
+    /// should, since that may take long, and the router's end of the connection would not be noticed.
     pub fn wants_input(&self) -> bool {
         let open = match self.phase {
-            Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) => true,
+            Phase::New { .. } | Phase::Open { .. } | Phase::Failing(_) => true,
             Phase::Closing | Phase::Closed => false,
         };
         let is_free = match self.pending {
@@ -371,20 +371,21 @@ impl ServerSession {
         open && !self.ended && !self.deferred && self.finishing.is_none() && is_free
     }
 
-    /// Whether the session is about to close: what is being written is followed by an Error Report at most, so a router that
-    /// does not take it need not be waited for long. A session that ends behind the response that is running is not yet.
+    /// Returns whether the session is about to close: what is being written is followed by an Error Report at most, so
+    /// a router that does not read it need not be waited for long. A session that ends after the running response is
+    /// not closing yet.
     pub fn is_closing(&self) -> bool {
         match self.phase {
-            Phase::New { .. } | Phase::Open { .. } | Phase::Sentenced(_) => false,
+            Phase::New { .. } | Phase::Open { .. } | Phase::Failing(_) => false,
             Phase::Closing | Phase::Closed => true,
         }
     }
 
-    /// When `tick` should be called next, whether or not a chunk is being written.
+    /// Returns when `tick` should be called next, whether or not a chunk is being written.
     pub fn deadline(&self) -> Option<Moment> {
         match &self.phase {
             Phase::New { deadline, .. } => Some(*deadline),
-            Phase::Sentenced(sentence) => Some(sentence.deadline()),
+            Phase::Failing(error) => Some(error.deadline()),
             // Behind a running response nothing is due before its end.
             Phase::Open { .. } if self.response.is_some() => None,
             Phase::Open { .. } => match &self.pending {
@@ -396,39 +397,39 @@ impl ServerSession {
         }
     }
 
-    /// The next thing that happened. `next` gives these out as well, before anything else; whoever is writing a chunk, and
-    /// so may not call `next`, learns them here.
-    pub fn event(&mut self) -> Option<Event> {
+    /// Returns the next event. `next` returns these as well, before anything else; a caller that is writing a chunk,
+    /// and so may not call `next`, gets them here.
+    pub fn event(&mut self) -> Option<ServerEvent> {
         self.events.pop()
     }
 
-    /// What to do next. Call it after each input, and until it says to wait; after a `Write`, call it again when all
-    /// of the chunk has been written.
-    pub fn next(&mut self, now: Moment) -> Output {
+    /// Returns the next action. Call it after each input, and until it returns `Wait`; after a `Write`, call it again
+    /// when all of the chunk has been written.
+    pub fn next(&mut self, now: Moment) -> ServerOutput {
         self.advance(now);
         loop {
             if let Some(event) = self.event() {
-                return Output::Event(event);
+                return ServerOutput::Event(event);
             }
             if !self.outbox.is_empty() {
                 debug_assert!(self.response.is_none(), "nothing is sent in the middle of a response");
                 let outbox = core::mem::take(&mut self.outbox);
-                // Each kind of small PDU tells its own length.
+                // PDUs of any kind have their length in the header, as router keys do.
                 let pdus = Section::RouterKey.whole_records(&outbox, usize::MAX).count;
-                return Output::Write(Chunk::own(outbox, pdus));
+                return ServerOutput::Write(Chunk::own(outbox, pdus));
             }
             match self.phase {
                 Phase::Closing => {
                     self.phase = Phase::Closed;
-                    return Output::Close;
+                    return ServerOutput::Close;
                 }
-                Phase::Closed => return Output::Wait(None),
-                Phase::Sentenced(_) => return Output::Wait(self.deadline()),
+                Phase::Closed => return ServerOutput::Wait(None),
+                Phase::Failing(_) => return ServerOutput::Wait(self.deadline()),
                 Phase::New { .. } | Phase::Open { .. } => {}
             }
             if let Some(response) = &mut self.response {
                 match response.next_chunk() {
-                    Some(chunk) => return Output::Write(chunk),
+                    Some(chunk) => return ServerOutput::Write(chunk),
                     None => self.response_ended(),
                 }
             } else if let Some(reason) = self.finishing {
@@ -438,13 +439,13 @@ impl ServerSession {
                     return output;
                 }
             } else if self.read_input() {
-                // Something came of it: look again.
+                // It changed the state: begin again.
             } else if self.ended {
                 self.close(CloseReason::PeerEnded);
             } else {
                 match self.notify_at() {
                     Some(at) if at <= self.now => self.notify(),
-                    Some(_) | None => return Output::Wait(self.deadline()),
+                    Some(_) | None => return ServerOutput::Wait(self.deadline()),
                 }
             }
         }
@@ -459,7 +460,7 @@ impl ServerSession {
     fn report(&mut self, version: Version, code: ErrorCode, violation: Option<Violation>, copy: &[u8], text: &str) {
         debug_assert!(code.since() <= version, "code {code} is not one of version {version}");
         self.outbox.extend_from_slice(&wire::error_report(version, code, copy, text));
-        self.events.push(Event::Reported { code, violation });
+        self.events.push(ServerEvent::Reported { code, violation });
     }
 }
 

@@ -1,22 +1,22 @@
-//! What a cache is willing to do for a router: which versions and payload, and how long it waits for a query.
+//! The policy of a cache's sessions: versions, payload types, and times.
 
 use crate::limits;
 use crate::profile::Profile;
 use crate::version::{Version, VersionRange};
 use core::time::Duration;
 
-/// What a cache is willing to do for a router.
+/// Policy of a cache's sessions.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerPolicy {
     versions: VersionRange,
     profiles: [Profile; 3],
-    above: Above,
+    above: AboveMax,
     first_query: Duration,
     hold: Option<Duration>,
     planned_stop: PlannedStop,
 }
 
-/// What a router of version 2 is told when the cache stops and will be back.
+/// Handling of routers of version 2 when the cache restarts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PlannedStop {
     /// Nothing: the connection ends in order.
@@ -25,10 +25,10 @@ pub(super) enum PlannedStop {
     CacheRestart,
 }
 
-/// What a first query of a version above ours gets.
+/// Handling of a first query of a version above the highest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Above {
-    /// Code 4, and the router asks again: 8210bis section 7 leaves no choice.
+pub(super) enum AboveMax {
+    /// Code 4, and the router asks again: 8210bis section 7 demands it.
     Refused,
     /// An answer in our highest version.
     AnsweredLower,
@@ -41,8 +41,8 @@ impl ServerPolicy {
         ServerPolicy {
             versions,
             profiles,
-            above: Above::Refused,
-            first_query: limits::FIRST_QUERY,
+            above: AboveMax::Refused,
+            first_query: limits::FIRST_QUERY_WAIT_MAX,
             hold: None,
             planned_stop: PlannedStop::PlainEnd,
         }
@@ -61,21 +61,21 @@ impl ServerPolicy {
     /// Answers queries above the highest version in that version at once, for routers that never step down. RFC 8210
     /// section 7 allows it and 8210bis does not, so it is for those routers alone. Without it they get code 4 for ever.
     pub fn answering_lower(self) -> ServerPolicy {
-        ServerPolicy { above: Above::AnsweredLower, ..self }
+        ServerPolicy { above: AboveMax::AnsweredLower, ..self }
     }
 
-    /// How long a router may take to its first query, instead of [`limits::FIRST_QUERY`]. Once a query was refused for
-    /// its version, [`limits::AFTER_UNSUPPORTED`] counts.
+    /// Sets how long a router may take to its first query, instead of [`limits::FIRST_QUERY_WAIT_MAX`]. Once a query
+    /// was refused for its version, [`limits::NEXT_QUERY_WAIT_MAX`] applies.
     pub fn with_first_query(self, limit: Duration) -> ServerPolicy {
         ServerPolicy { first_query: limit, ..self }
     }
 
-    /// Holds a query for so long while there are no data yet, instead of [`limits::QUERY_HOLD`].
+    /// Holds a query for so long while there are no data yet, instead of [`limits::QUERY_HOLD_MAX`].
     pub fn with_hold(self, hold: Duration) -> ServerPolicy {
         ServerPolicy { hold: Some(hold), ..self }
     }
 
-    /// Sends code 12 (Cache Restart) to version 2 at a planned stop, as 8210bis section 8.5 has it. Without it the
+    /// Sends code 12 (Cache Restart) to version 2 at a planned stop, as 8210bis section 8.5 recommends. Without it the
     /// connection ends in order: BIRD up to 2.19.2 and 3.3.2 takes the code for a fatal error and drops all its data.
     /// [C-RST-01]
     pub fn sending_cache_restart(self) -> ServerPolicy {
@@ -87,12 +87,12 @@ impl ServerPolicy {
         self.versions
     }
 
-    /// What a router of the highest version is sent: no other is sent more.
+    /// Returns the profile of the highest version, which has the most payload types.
     pub fn most(&self) -> Profile {
         self.profile(self.versions.max())
     }
 
-    pub(super) fn above(&self) -> Above {
+    pub(super) fn above(&self) -> AboveMax {
         self.above
     }
 
@@ -100,16 +100,16 @@ impl ServerPolicy {
         self.first_query
     }
 
-    /// How long a query of this version is held while there are no data yet.
+    /// Returns how long a query of this version is held while there are no data yet.
     pub(super) fn hold(&self, version: Version) -> Duration {
-        self.hold.unwrap_or(limits::QUERY_HOLD[version.index()])
+        self.hold.unwrap_or(limits::QUERY_HOLD_MAX[version.index()])
     }
 
     pub(super) fn planned_stop(&self) -> PlannedStop {
         self.planned_stop
     }
 
-    /// What a router of a version is sent.
+    /// Returns the profile that a router of a version is sent.
     pub(super) fn profile(&self, version: Version) -> Profile {
         self.profiles[version.index()]
     }

@@ -21,7 +21,7 @@ pub enum Pdu<'a> {
     SerialQuery {
         /// The session that the router knows.
         session: SessionId,
-        /// What it holds.
+        /// The serial that it holds.
         serial: Serial,
     },
     /// Type 2.
@@ -76,7 +76,7 @@ pub struct ErrorReport<'a> {
     pub code: u16,
     /// The copy of the erroneous PDU, perhaps cut short.
     pub copy: &'a [u8],
-    /// The text: meant to be UTF-8, and not to be trusted to be.
+    /// The text: should be UTF-8, and may be anything.
     pub text: &'a [u8],
 }
 
@@ -112,7 +112,7 @@ pub(crate) fn check_length(length: u32) -> Result<(), Violation> {
 
 fn decode_body<'a>(version: Version, pdu_type: PduType, header: Header, body: &'a [u8]) -> Result<Pdu<'a>, Violation> {
     let session = SessionId(header.field);
-    let mut body = Reader { rest: body, pdu_type, length: header.length };
+    let mut body = BodyReader { rest: body, pdu_type, length: header.length };
     Ok(match pdu_type {
         PduType::SerialNotify => Pdu::SerialNotify { session, serial: Serial(body.u32()?) },
         PduType::SerialQuery => Pdu::SerialQuery { session, serial: Serial(body.u32()?) },
@@ -160,7 +160,7 @@ fn prefix_pdu(
     max_len: u8,
     asn: u32,
 ) -> Result<Pdu<'static>, Violation> {
-    // [R-DAT-03] Version 2 checks host bits; the older texts say nothing, so there they are masked.
+    // [R-DAT-03] Version 2 checks host bits; the RFCs do not mention them, so there they are masked.
     let prefix = match version {
         Version::V0 | Version::V1 => Prefix::masked(addr, len),
         Version::V2 => Prefix::new(addr, len),
@@ -191,7 +191,7 @@ fn aspa_pdu(action: Action, customer: Asn, providers: &[ProviderAsn]) -> Result<
 }
 
 /// Reads copy and text; their lengths have to fill the PDU exactly.
-fn error_report(code: u16, mut body: Reader<'_>) -> Result<ErrorReport<'_>, Violation> {
+fn error_report(code: u16, mut body: BodyReader<'_>) -> Result<ErrorReport<'_>, Violation> {
     let malformed = |_| Violation::MalformedErrorReport;
     let copy_octets = body.u32().map_err(malformed)?;
     let copy = body.take(copy_octets).map_err(malformed)?;
@@ -200,14 +200,14 @@ fn error_report(code: u16, mut body: Reader<'_>) -> Result<ErrorReport<'_>, Viol
     if body.rest.is_empty() { Ok(ErrorReport { code, copy, text }) } else { Err(Violation::MalformedErrorReport) }
 }
 
-/// The body of a PDU: what is left of it, and what to say if it ends too early.
-struct Reader<'a> {
+/// The body of a PDU: what is left of it, and its type and length for errors.
+struct BodyReader<'a> {
     rest: &'a [u8],
     pdu_type: PduType,
     length: u32,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> BodyReader<'a> {
     fn take(&mut self, octets: u32) -> Result<&'a [u8], Violation> {
         let end = usize::try_from(octets).unwrap_or(usize::MAX);
         let (taken, rest) =

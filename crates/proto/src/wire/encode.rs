@@ -1,4 +1,4 @@
-//! From PDUs to octets. Fields that the texts call zero are zero here. [C-FRM-06]
+//! From PDUs to octets. Fields that the specifications call zero are zero here. [C-FRM-06]
 
 use super::{Header, Pdu};
 use crate::payload::{Action, Aspa, RouteOrigin, RouterKey};

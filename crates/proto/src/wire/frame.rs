@@ -1,4 +1,4 @@
-//! The eight octets that all PDUs begin with (section 5.1 of each text).
+//! The header of eight octets that all PDUs begin with (section 5.1 of each specification).
 
 use crate::version::HEADER_OCTETS;
 

@@ -1,4 +1,4 @@
-//! An Error Report as a person reads it: the code by its name, the PDU that it copies in text form, and its text.
+//! An Error Report for people: the code by its name, the PDU that it copies in text form, and its text.
 //!
 //! All of it comes from a peer, so nothing is longer than a log line may be, and nothing is left unescaped.
 
@@ -20,7 +20,7 @@ const PDU_CHARS_MAX: usize = 256;
 /// The most octets that are shown of what is no PDU.
 const COPY_OCTETS_SHOWN_MAX: usize = 64;
 
-/// What a peer's Error Report says, fit to be printed.
+/// A peer's Error Report, fit to be printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerReport {
     /// Its code; none if the report was malformed.
@@ -35,7 +35,7 @@ impl PeerReport {
     /// Reads an Error Report of whatever version.
     pub(crate) fn read(octets: &[u8]) -> PeerReport {
         let malformed = || PeerReport { code: None, text: String::new(), about: String::new() };
-        // All versions draw it alike, so one of a version that is not ours can be read as well.
+        // All versions have the same format, so one of an unknown version can be read as well.
         let mut octets = octets.to_vec();
         match octets.first_mut() {
             Some(version) => *version = Version::V2.octet(),
@@ -47,13 +47,14 @@ impl PeerReport {
         PeerReport { code: Some(code), text: text.escape_ascii().to_string(), about: shown(copy) }
     }
 
-    /// One of which nothing but the code came.
+    /// A report of which nothing but the code came.
     pub(crate) fn cut_short(code: u16) -> PeerReport {
         PeerReport { code: Some(code), text: String::new(), about: String::new() }
     }
 }
 
-/// As what is said of whoever sent it: `reports error 9 (ASPA Provider List Error) about "v2 aspa + AS64496 AS64497"`.
+/// Continues a sentence about the sender: `reports error 9 (ASPA Provider List Error) about "v2 aspa + AS64496
+/// AS64497"`.
 impl fmt::Display for PeerReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(number) = self.code else { return f.write_str("sent a malformed Error Report") };

@@ -58,8 +58,8 @@ impl Pdu<'_> {
             }
             Pdu::Aspa { action, customer, providers } => {
                 write!(f, "aspa {} {customer}", sign(*action))?;
-                for (place, provider) in providers.iter().enumerate() {
-                    write!(f, "{}AS{}", if place == 0 { ' ' } else { ',' }, u32::from_be_bytes(*provider))?;
+                for (index, provider) in providers.iter().enumerate() {
+                    write!(f, "{}AS{}", if index == 0 { ' ' } else { ',' }, u32::from_be_bytes(*provider))?;
                 }
                 Ok(())
             }

@@ -4,16 +4,16 @@ use crate::story::{Story, check, check_synced, up_to};
 use expect_test::expect;
 use rtrcast_proto::Version;
 
-/// What the router does about octets in the middle of a response to its Reset Query.
-fn told_of(version: Version, hex: &str) -> String {
-    Story::new(up_to(version)).told_of(&format!("connect\n> v{version} cache-response session=7\n>> {hex}"))
+/// Log of a router that receives octets in the middle of a response to its Reset Query.
+fn log_of(version: Version, hex: &str) -> String {
+    Story::new(up_to(version)).log_of(&format!("connect\n> v{version} cache-response session=7\n>> {hex}"))
 }
 
 /// Asserts that octets in the middle of a response are reported with a code, and once.
 fn assert_refused(version: Version, hex: &str, code: u16) {
-    let told = told_of(version, hex);
-    assert!(told.contains(&format!("< v{version} error {code} \"")), "not {code}: {told}");
-    assert!(told.contains("= close\n") && told.matches("\n< v").count() == 2, "{told}");
+    let log = log_of(version, hex);
+    assert!(log.contains(&format!("< v{version} error {code} \"")), "not {code}: {log}");
+    assert!(log.contains("= close\n") && log.matches("\n< v").count() == 2, "{log}");
 }
 
 /// Asserts that octets in the middle of a response are taken.
@@ -23,13 +23,13 @@ fn assert_taken(version: Version, hex: &str, record: &str) {
     } else {
         &format!("0{version} 07 0007 00000018 00000005 00000E10 00000258 00001C20")
     };
-    let told = told_of(version, &format!("{hex}{end}"));
-    assert!(told.contains(&format!("= data v{version} 7 5 {record} until ")), "{told}");
+    let log = log_of(version, &format!("{hex}{end}"));
+    assert!(log.contains(&format!("= data v{version} 7 5 {record} until ")), "{log}");
 }
 
-/// What the router does about a delta for `10.0.0.0/8-24 AS64496`.
-fn told_of_delta(version: Version, records: &str) -> String {
-    Story::synced(version).told_of(&format!("refresh\n>= v{version} 7 6 {records}"))
+/// Log of a router that holds `10.0.0.0/8-24 AS64496` and receives a delta.
+fn log_of_delta(version: Version, records: &str) -> String {
+    Story::synced(version).log_of(&format!("refresh\n>= v{version} 7 6 {records}"))
 }
 
 const OLD: &str = "ipv4 - 10.0.0.0/8-24 AS64496";
@@ -38,9 +38,9 @@ const OLD_AGAIN: &str = "ipv4 + 10.0.0.0/8-24 AS64496";
 #[test]
 fn r_dat_01_a_record_that_is_there_can_not_be_announced() {
     for version in Version::ALL {
-        let told = told_of_delta(version, OLD_AGAIN);
-        assert!(told.contains(&format!("< v{version} error 7 ")), "{told}");
-        assert_eq!(told.contains("= data none\n"), version == Version::V2, "{told}");
+        let log = log_of_delta(version, OLD_AGAIN);
+        assert!(log.contains(&format!("< v{version} error 7 ")), "{log}");
+        assert_eq!(log.contains("= data none\n"), version == Version::V2, "{log}");
     }
     check_synced(
         Version::V1,
@@ -68,9 +68,9 @@ fn r_dat_01_a_record_that_is_there_can_not_be_announced() {
 #[test]
 fn r_dat_01_a_record_is_announced_once_in_a_response() {
     for version in Version::ALL {
-        let told =
-            told_of_delta(version, "ipv4 + 10.0.0.0/8-8 AS2; ipv6 + 2001:db8::/32-32 AS1; ipv4 + 10.0.0.0/8-8 AS2");
-        assert!(told.contains(&format!("< v{version} error 7 ")), "{told}");
+        let log =
+            log_of_delta(version, "ipv4 + 10.0.0.0/8-8 AS2; ipv6 + 2001:db8::/32-32 AS1; ipv4 + 10.0.0.0/8-8 AS2");
+        assert!(log.contains(&format!("< v{version} error 7 ")), "{log}");
     }
     // In whatever order, next to each other or not.
     for (version, records) in [
@@ -87,8 +87,8 @@ fn r_dat_01_a_record_is_announced_once_in_a_response() {
         (2, "aspa + AS1 AS3; aspa + AS1 AS2"),
         (2, "aspa + AS1 AS3; aspa + AS2 AS3; aspa + AS1 AS2"),
     ] {
-        let told = Story::new(up_to(Version::V2)).told_of(&format!("connect\n>= v{version} 7 5 {records}"));
-        assert!(told.contains(&format!("< v{version} error 7 ")) && !told.contains("= data v"), "{told}");
+        let log = Story::new(up_to(Version::V2)).log_of(&format!("connect\n>= v{version} 7 5 {records}"));
+        assert!(log.contains(&format!("< v{version} error 7 ")) && !log.contains("= data v"), "{log}");
     }
 }
 
@@ -175,17 +175,14 @@ fn r_dat_01_another_list_of_providers_replaces_the_one_before() {
 #[test]
 fn r_dat_02_a_record_that_is_not_there_can_not_be_withdrawn() {
     for version in Version::ALL {
-        let told = told_of_delta(version, "ipv4 - 10.0.0.0/8-24 AS64497");
-        assert!(told.contains(&format!("< v{version} error 6 ")), "{told}");
-        assert_eq!(told.contains("= data none\n"), version == Version::V2, "{told}");
+        let log = log_of_delta(version, "ipv4 - 10.0.0.0/8-24 AS64497");
+        assert!(log.contains(&format!("< v{version} error 6 ")), "{log}");
+        assert_eq!(log.contains("= data none\n"), version == Version::V2, "{log}");
     }
-    let told = told_of_delta(Version::V1, &format!("{OLD}; {OLD}"));
-    assert!(told.contains("< v1 error 6 "), "{told}");
-    let told = told_of_delta(Version::V2, "aspa - AS1");
-    assert!(
-        told.contains("< v2 error 6 \"the withdrawn record is not there\" copy=020b00000000000c00000001"),
-        "{told}"
-    );
+    let log = log_of_delta(Version::V1, &format!("{OLD}; {OLD}"));
+    assert!(log.contains("< v1 error 6 "), "{log}");
+    let log = log_of_delta(Version::V2, "aspa - AS1");
+    assert!(log.contains("< v2 error 6 \"the withdrawn record is not there\" copy=020b00000000000c00000001"), "{log}");
     check_synced(
         Version::V2,
         "refresh\n>= v2 7 6 router-key - 0000000000000000000000000000000000000001 AS1 3000",
@@ -206,7 +203,7 @@ fn r_dat_02_a_record_that_is_not_there_can_not_be_withdrawn() {
 }
 
 #[test]
-fn r_dat_02_what_happens_to_one_record_counts_in_its_order() {
+fn r_dat_02_changes_of_one_record_are_applied_in_order() {
     check_synced(
         Version::V1,
         "refresh
@@ -275,9 +272,9 @@ fn r_dat_04_a_wrong_list_of_providers_is_code_9() {
 
 #[test]
 fn r_dat_05_a_withdrawn_aspa_has_no_providers() {
-    let told = Story::synced(Version::V2)
-        .told_of("refresh\n> v2 cache-response session=7\n>> 02 0B 0000 00000010 00000001 00000002");
-    assert!(told.contains("< v2 error 0 \"ASPA withdrawal with providers\""), "{told}");
+    let log = Story::synced(Version::V2)
+        .log_of("refresh\n> v2 cache-response session=7\n>> 02 0B 0000 00000010 00000001 00000002");
+    assert!(log.contains("< v2 error 0 \"ASPA withdrawal with providers\""), "{log}");
 }
 
 #[test]
@@ -407,7 +404,7 @@ fn r_dat_09_a_key_that_is_not_der_is_code_0() {
 }
 
 #[test]
-fn r_dat_09_only_the_lowest_flag_and_no_zero_field_counts() {
+fn r_dat_09_only_the_lowest_flag_matters_and_no_zero_field() {
     for version in Version::ALL {
         assert_taken(
             version,
@@ -451,13 +448,13 @@ fn r_dat_09_what_comes_out_of_place_is_code_0() {
             "end-of-data session=7 serial=6 refresh=3600 retry=600 expire=7200",
         ] {
             for before in ["", "refresh\n"] {
-                let told = Story::synced(version).told_of(&format!("{before}> v{version} {line}"));
-                assert!(told.contains(&format!("< v{version} error 0 ")), "{told}");
+                let log = Story::synced(version).log_of(&format!("{before}> v{version} {line}"));
+                assert!(log.contains(&format!("< v{version} error 0 ")), "{log}");
             }
         }
-        let told = Story::synced(version).told_of(&format!("> v{version} cache-response session=7"));
-        assert!(told.contains(&format!("< v{version} error 0 ")), "{told}");
-        let told = told_of(version, &format!("0{version} 03 0007 00000008"));
-        assert!(told.contains(&format!("< v{version} error 0 ")), "{told}");
+        let log = Story::synced(version).log_of(&format!("> v{version} cache-response session=7"));
+        assert!(log.contains(&format!("< v{version} error 0 ")), "{log}");
+        let log = log_of(version, &format!("0{version} 03 0007 00000008"));
+        assert!(log.contains(&format!("< v{version} error 0 ")), "{log}");
     }
 }

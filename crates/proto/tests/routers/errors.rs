@@ -7,11 +7,11 @@ use rtrcast_proto::{ClientPolicy, Timing, Version, VersionRange};
 #[test]
 fn r_err_01_a_fatal_error_that_is_sent_flushes_the_data_of_version_2_only() {
     for version in Version::ALL {
-        let told = Story::synced(version).told_of(&format!(">> 0{version} 05 0000 00000008\nwait\nconnect"));
-        assert!(told.contains(&format!("< v{version} error 5 ")) && told.contains("= close\n"), "{told}");
-        assert_eq!(told.contains("= data none\n"), version == Version::V2, "{told}");
+        let log = Story::synced(version).log_of(&format!(">> 0{version} 05 0000 00000008\nwait\nconnect"));
+        assert!(log.contains(&format!("< v{version} error 5 ")) && log.contains("= close\n"), "{log}");
+        assert_eq!(log.contains("= data none\n"), version == Version::V2, "{log}");
         // In all versions it begins anew: what was wrong once would be wrong again.
-        assert!(told.contains(&format!("connect\n< v{version} reset-query\n")), "{told}");
+        assert!(log.contains(&format!("connect\n< v{version} reset-query\n")), "{log}");
     }
 }
 
@@ -20,9 +20,9 @@ fn r_err_01_a_fatal_error_that_is_received_flushes_the_data_of_version_2_only() 
     for version in Version::ALL {
         for code in [1, 3, 5, 6, 7, 8, 9, 10, 11] {
             for before in ["", "refresh\n", &format!("refresh\n> v{version} cache-response session=7\n")] {
-                let told = Story::synced(version).told_of(&format!("{before}> v{version} error {code} \"\" copy="));
-                assert!(told.contains("= close\n"), "{told}");
-                assert_eq!(told.contains("= data none\n"), version == Version::V2, "{told}");
+                let log = Story::synced(version).log_of(&format!("{before}> v{version} error {code} \"\" copy="));
+                assert!(log.contains("= close\n"), "{log}");
+                assert_eq!(log.contains("= data none\n"), version == Version::V2, "{log}");
             }
         }
     }
@@ -34,7 +34,7 @@ fn r_err_01_a_fatal_error_that_is_received_flushes_the_data_of_version_2_only() 
         < v2 serial-query session=7 serial=5
         = waits 60000
         > v2 error 1 "out of memory" copy=
-        ! told of error 1 "out of memory"
+        ! received error 1 "out of memory"
         ! flushed: the cache reported error 1 (Internal Error)
         = data none
         ! ended: the cache reported error 1 (Internal Error); again at 652998
@@ -56,7 +56,7 @@ fn r_err_01_a_fatal_error_that_is_received_flushes_the_data_of_version_2_only() 
         < v1 serial-query session=7 serial=5
         = waits 60000
         > v1 error 1 "out of memory" copy=
-        ! told of error 1 "out of memory"
+        ! received error 1 "out of memory"
         ! ended: the cache reported error 1 (Internal Error); again at 652998
         = close
         = waits 652998
@@ -80,7 +80,7 @@ fn r_err_01_also_as_the_first_answer_on_a_connection() {
         < v2 serial-query session=7 serial=5
         = waits 61191
         > v2 error 1 "" copy=
-        ! told of error 1 ""
+        ! received error 1 ""
         ! speaks v2
         ! flushed: the cache reported error 1 (Internal Error)
         = data none
@@ -97,7 +97,7 @@ fn r_err_01_also_as_the_first_answer_on_a_connection() {
         < v1 serial-query session=7 serial=5
         = waits 61191
         > v1 error 1 "" copy=
-        ! told of error 1 ""
+        ! received error 1 ""
         ! speaks v1
         ! ended: the cache reported error 1 (Internal Error); again at 627082
         = close
@@ -119,7 +119,7 @@ fn r_err_02_an_error_report_with_an_unknown_code_ends_the_connection() {
         "> v2 error 14 \"what?\" copy=",
         expect![[r#"
         > v2 error 14 "what?" copy=
-        ! told of error 14 "what?"
+        ! received error 14 "what?"
         ! flushed: the cache reported error 14, which no text defines
         = data none
         ! ended: the cache reported error 14, which no text defines; again at 652998
@@ -132,7 +132,7 @@ fn r_err_02_an_error_report_with_an_unknown_code_ends_the_connection() {
         "> v1 error 65535 \"what?\" copy=",
         expect![[r#"
         > v1 error 65535 "what?" copy=
-        ! told of error 65535 "what?"
+        ! received error 65535 "what?"
         ! ended: the cache reported error 65535, which no text defines; again at 652998
         = close
         = waits 652998
@@ -143,7 +143,7 @@ fn r_err_02_an_error_report_with_an_unknown_code_ends_the_connection() {
         "> v0 error 8 \"what?\" copy=",
         expect![[r#"
         > v0 error 8 "what?" copy=
-        ! told of error 8 "what?"
+        ! received error 8 "what?"
         ! ended: the cache reported error 8 (Unexpected Protocol Version); again at 652998
         = close
         = waits 652998
@@ -165,10 +165,10 @@ fn r_err_02_a_malformed_error_report_ends_the_connection_and_is_never_answered()
             "0001 00010000",
             "0001 FFFFFFFF",
         ] {
-            let told = Story::synced(version).told_of(&format!("refresh\n>> 0{version} 0A {rest}"));
-            assert!(told.contains("! told of an error \"\"\n") && told.contains("= close\n"), "{told}");
-            assert!(!told.contains(" error 0 "), "{told}");
-            assert_eq!(told.contains("= data none\n"), version == Version::V2, "{told}");
+            let log = Story::synced(version).log_of(&format!("refresh\n>> 0{version} 0A {rest}"));
+            assert!(log.contains("! received an error \"\"\n") && log.contains("= close\n"), "{log}");
+            assert!(!log.contains(" error 0 "), "{log}");
+            assert_eq!(log.contains("= data none\n"), version == Version::V2, "{log}");
         }
     }
     check_synced(
@@ -179,7 +179,7 @@ fn r_err_02_a_malformed_error_report_ends_the_connection_and_is_never_answered()
         < v2 serial-query session=7 serial=5
         = waits 60000
         >> 02 0A 0001 00000008
-        ! told of an error ""
+        ! received an error ""
         ! flushed: the cache sent a malformed Error Report
         = data none
         ! ended: the cache sent a malformed Error Report; again at 652998
@@ -198,7 +198,7 @@ fn r_err_02_the_text_of_an_error_report_is_shown_without_what_could_do_harm() {
         r#"> v1 error 3 "no\x00\x1b[2J\xff\xfe\"\n" copy=01020000"#,
         expect![[r#"
             > v1 error 3 "no\x00\x1b[2J\xff\xfe\"\n" copy=01020000
-            ! told of error 3 "no\x00\x1b[2J\xff\xfe\"\n"
+            ! received error 3 "no\x00\x1b[2J\xff\xfe\"\n"
             ! ended: the cache reported error 3 (Invalid Request); again at 652998
             = close
             = waits 652998
@@ -214,7 +214,7 @@ fn r_err_02_an_error_report_may_have_64_kib() {
         &format!("> v1 error 3 \"{text}\" copy="),
         expect![[r#"
             > v1 error 3 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA... (65540 octets)
-            ! told of error 3 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+            ! received error 3 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
             ! ended: the cache reported error 3 (Invalid Request); again at 652998
             = close
             = waits 652998
@@ -229,21 +229,21 @@ fn r_err_02_an_error_report_may_have_64_kib() {
         < v2 serial-query session=7 serial=5
         = waits 60000
         > v2 error 2 "" copy=00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000... (131059 octets)
-        ! told of error 2 ""
+        ! received error 2 ""
         ! no data
     "#]],
     );
 }
 
 #[test]
-fn r_err_02_an_error_report_that_is_cut_short_says_its_code_at_least() {
+fn r_err_02_an_error_report_that_is_cut_short_has_its_code_at_least() {
     check_synced(
         Version::V2,
         ">> 02 0A 0001 00000020 00000000 00000010 41\nend",
         expect![[r#"
         >> 02 0A 0001 00000020 00000000 00000010 41
         end
-        ! told of error 1 ""
+        ! received error 1 ""
         ! flushed: the cache reported error 1 (Internal Error)
         = data none
         ! ended: the cache reported error 1 (Internal Error); again at 652998
@@ -260,7 +260,7 @@ fn r_err_02_an_error_report_that_is_cut_short_says_its_code_at_least() {
             = waits 60000
             >> 02 0A 000C 00000020
             end
-            ! told of error 12 ""
+            ! received error 12 ""
             ! ended: the cache restarts; again at 1191
             = close
             = waits 1191
@@ -275,7 +275,7 @@ fn r_err_02_an_error_report_that_is_cut_short_says_its_code_at_least() {
         = waits 60000
         >> 02 0A 0002 00000020
         end
-        ! told of error 2 ""
+        ! received error 2 ""
         ! no data
         ! ended: the cache closed the connection; again at 60000
         = close
@@ -290,7 +290,7 @@ fn r_err_02_an_error_report_that_is_cut_short_says_its_code_at_least() {
             = waits 60000
             >> 01 0A 0004 00000020 00
             end
-            ! told of error 4 ""
+            ! received error 4 ""
             ! steps down to v1
             ! ended: the cache closed the connection without an answer; again at once
             = close
@@ -319,7 +319,7 @@ fn r_err_02_an_error_report_that_is_cut_short_says_its_code_at_least() {
 }
 
 #[test]
-fn r_err_02_what_comes_behind_a_fatal_error_report_counts_for_nothing() {
+fn r_err_02_what_comes_behind_a_fatal_error_report_is_ignored() {
     check_synced(
         Version::V1,
         "refresh
@@ -329,7 +329,7 @@ fn r_err_02_what_comes_behind_a_fatal_error_report_counts_for_nothing() {
             < v1 serial-query session=7 serial=5
             = waits 60000
             >> 01 0A 0003 00000010 00000000 00000000 01 03 0007 00000008 01 07 0007 00000018 00000006 00000E10 00000258 00001C20
-            ! told of error 3 ""
+            ! received error 3 ""
             ! ended: the cache reported error 3 (Invalid Request); again at 652998
             = close
             = waits 652998
@@ -360,7 +360,7 @@ fn r_err_03_a_cache_that_restarts_is_tried_soon_and_its_data_stay() {
             = data v2 7 5 ipv4 10.0.0.0/8-8 AS2 (300 60 900) until 900000
             = waits 300000
             > v2 error 12 "" copy=
-            ! told of error 12 ""
+            ! received error 12 ""
             ! ended: the cache restarts; again at 1191
             = close
             = waits 1191
@@ -380,7 +380,7 @@ fn r_err_03_a_cache_that_restarts_is_tried_soon_and_its_data_stay() {
             < v2 serial-query session=7 serial=5
             = waits 61191
             > v2 error 12 "" copy=
-            ! told of error 12 ""
+            ! received error 12 ""
             ! speaks v2
             ! ended: the cache restarts; again at 3122
             = close
@@ -390,10 +390,10 @@ fn r_err_03_a_cache_that_restarts_is_tried_soon_and_its_data_stay() {
 }
 
 #[test]
-fn r_err_03_a_cache_that_says_at_each_connection_that_it_restarts_is_tried_less_and_less_often() {
+fn r_err_03_a_cache_that_reports_a_restart_at_each_connection_is_tried_less_and_less_often() {
     let round = "wait\nconnect\n> v2 error 12 \"\" copy=\n";
-    let told = Story::synced(Version::V2).told_of(&format!("> v2 error 12 \"\" copy=\n{}", round.repeat(9)));
-    let moments: Vec<u64> = told
+    let log = Story::synced(Version::V2).log_of(&format!("> v2 error 12 \"\" copy=\n{}", round.repeat(9)));
+    let moments: Vec<u64> = log
         .lines()
         .filter_map(|line| line.strip_prefix("! ended: the cache restarts; again at "))
         .map(|at| at.parse().unwrap())
@@ -429,7 +429,7 @@ fn r_err_03_a_cache_that_shuts_down_is_tried_after_600_s_and_its_data_are_gone()
             = data v2 7 5 ipv4 10.0.0.0/8-8 AS2 (300 60 900) until 900000
             = waits 300000
             > v2 error 13 "" copy=
-            ! told of error 13 ""
+            ! received error 13 ""
             ! flushed: the cache shuts down
             = data none
             ! ended: the cache shuts down; again at 652998
@@ -451,7 +451,7 @@ fn r_err_03_a_cache_that_shuts_down_is_tried_after_600_s_and_its_data_are_gone()
         < v2 serial-query session=7 serial=5
         = waits 61191
         > v2 error 13 "" copy=
-        ! told of error 13 ""
+        ! received error 13 ""
         ! speaks v2
         ! flushed: the cache shuts down
         = data none
@@ -463,7 +463,7 @@ fn r_err_03_a_cache_that_shuts_down_is_tried_after_600_s_and_its_data_are_gone()
 }
 
 #[test]
-fn r_err_03_these_600_s_are_nobody_s_choice() {
+fn r_err_03_these_600_s_are_the_default() {
     let timing = Timing::new(86_400, 7_200, 172_800).unwrap();
     Story::with_policy(ClientPolicy { timing, ..ClientPolicy::default() }).run(
         "connect\n>= v2 7 5\n> v2 error 13 \"\" copy=",
@@ -478,7 +478,7 @@ fn r_err_03_these_600_s_are_nobody_s_choice() {
             = data v2 7 5 until 7200000
             = waits 3600000
             > v2 error 13 "" copy=
-            ! told of error 13 ""
+            ! received error 13 ""
             ! flushed: the cache shuts down
             = data none
             ! ended: the cache shuts down; again at 652998
@@ -492,9 +492,9 @@ fn r_err_03_these_600_s_are_nobody_s_choice() {
 fn r_err_03_in_the_older_versions_these_are_unknown_codes() {
     for version in [Version::V0, Version::V1] {
         for code in [12, 13] {
-            let told = Story::synced(version).told_of(&format!("> v{version} error {code} \"\" copy="));
-            assert!(told.contains(&format!("! ended: the cache reported error {code} ")), "{told}");
-            assert!(!told.contains("= data none"), "{told}");
+            let log = Story::synced(version).log_of(&format!("> v{version} error {code} \"\" copy="));
+            assert!(log.contains(&format!("! ended: the cache reported error {code} ")), "{log}");
+            assert!(!log.contains("= data none"), "{log}");
         }
     }
 }
@@ -502,9 +502,9 @@ fn r_err_03_in_the_older_versions_these_are_unknown_codes() {
 #[test]
 fn r_err_04_a_session_that_the_cache_has_forgotten_is_begun_anew_at_once() {
     for version in Version::ALL {
-        let told = Story::again(version).told_of(&format!("connect\n> v{version} error 0 \"\" copy=\nconnect"));
-        assert!(told.contains("again at once\n") && !told.contains("= data none"), "{told}");
-        assert!(told.contains(&format!("connect\n< v{version} reset-query\n")), "{told}");
+        let log = Story::again(version).log_of(&format!("connect\n> v{version} error 0 \"\" copy=\nconnect"));
+        assert!(log.contains("again at once\n") && !log.contains("= data none"), "{log}");
+        assert!(log.contains(&format!("connect\n< v{version} reset-query\n")), "{log}");
     }
     check_again(
         Version::V1,
@@ -514,7 +514,7 @@ fn r_err_04_a_session_that_the_cache_has_forgotten_is_begun_anew_at_once() {
         < v1 serial-query session=7 serial=5
         = waits 61191
         > v1 error 0 "" copy=
-        ! told of error 0 ""
+        ! received error 0 ""
         ! speaks v1
         ! ended: the cache does not know our session any more; again at once
         = close
@@ -543,7 +543,7 @@ fn r_err_04_only_once() {
         < v1 serial-query session=7 serial=5
         = waits 61191
         > v1 error 0 "" copy=
-        ! told of error 0 ""
+        ! received error 0 ""
         ! speaks v1
         ! ended: the cache does not know our session any more; again at once
         = close
@@ -553,7 +553,7 @@ fn r_err_04_only_once() {
         < v1 reset-query
         = waits 61191
         > v1 error 0 "" copy=
-        ! told of error 0 ""
+        ! received error 0 ""
         ! speaks v1
         ! ended: the cache reported error 0 (Corrupt Data); again at 627082
         = close
@@ -568,7 +568,7 @@ fn r_err_04_only_once() {
         < v2 serial-query session=7 serial=5
         = waits 61191
         > v2 error 0 "" copy=
-        ! told of error 0 ""
+        ! received error 0 ""
         ! speaks v2
         ! ended: the cache does not know our session any more; again at once
         = close
@@ -578,7 +578,7 @@ fn r_err_04_only_once() {
         < v2 reset-query
         = waits 61191
         > v2 error 0 "" copy=
-        ! told of error 0 ""
+        ! received error 0 ""
         ! speaks v2
         ! flushed: the cache reported error 0 (Corrupt Data)
         = data none
@@ -597,11 +597,11 @@ fn r_err_04_in_a_version_below_the_highest_as_well() {
             "> v1 error 4 \"\" copy=\n> v1 error 0 \"\" copy=\nconnect\n> v1 error 4 \"\" copy=\n>= v1 8 1",
             expect![[r#"
                 > v1 error 4 "" copy=
-                ! told of error 4 ""
+                ! received error 4 ""
                 ! steps down to v1
                 < v1 serial-query session=7 serial=5
                 > v1 error 0 "" copy=
-                ! told of error 0 ""
+                ! received error 0 ""
                 ! speaks v1
                 ! ended: the cache does not know our session any more; again at once
                 = close
@@ -611,7 +611,7 @@ fn r_err_04_in_a_version_below_the_highest_as_well() {
                 < v2 reset-query
                 = waits 61191
                 > v1 error 4 "" copy=
-                ! told of error 4 ""
+                ! received error 4 ""
                 ! steps down to v1
                 < v1 reset-query
                 >= v1 8 1
@@ -633,7 +633,7 @@ fn r_err_04_later_on_a_connection_code_0_is_an_error_like_any_other() {
         < v1 serial-query session=7 serial=5
         = waits 60000
         > v1 error 0 "" copy=
-        ! told of error 0 ""
+        ! received error 0 ""
         ! ended: the cache reported error 0 (Corrupt Data); again at 652998
         = close
         = waits 652998
@@ -653,7 +653,7 @@ fn r_err_04_later_on_a_connection_code_0_is_an_error_like_any_other() {
         < v2 serial-query session=7 serial=5
         = waits 60000
         > v2 error 0 "" copy=
-        ! told of error 0 ""
+        ! received error 0 ""
         ! flushed: the cache reported error 0 (Corrupt Data)
         = data none
         ! ended: the cache reported error 0 (Corrupt Data); again at 652998
@@ -670,7 +670,7 @@ fn r_err_04_later_on_a_connection_code_0_is_an_error_like_any_other() {
         < v1 reset-query
         = waits 60000
         > v1 error 0 "" copy=
-        ! told of error 0 ""
+        ! received error 0 ""
         ! speaks v1
         ! ended: the cache reported error 0 (Corrupt Data); again at 652998
         = close
@@ -685,10 +685,10 @@ fn r_err_04_later_on_a_connection_code_0_is_an_error_like_any_other() {
 #[test]
 fn r_err_01_the_copy_in_a_report_is_cut_at_256_octets() {
     let providers: Vec<String> = (0..100).map(|n| format!("{:08X}", 200 - n)).collect();
-    let told = Story::new(up_to(Version::V2)).told_of(&format!(
+    let log = Story::new(up_to(Version::V2)).log_of(&format!(
         "connect\n> v2 cache-response session=7\n>> 02 0B 0100 0000019C 00000001 {}",
         providers.concat()
     ));
-    let (_, copy) = told.split_once("< v2 error 9 \"ASPA providers do not ascend\" copy=").unwrap();
-    assert_eq!(copy.find('\n'), Some(512), "{told}");
+    let (_, copy) = log.split_once("< v2 error 9 \"ASPA providers do not ascend\" copy=").unwrap();
+    assert_eq!(copy.find('\n'), Some(512), "{log}");
 }

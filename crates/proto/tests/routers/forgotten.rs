@@ -1,5 +1,5 @@
-//! Caches that do not know the router's session any more, and close without the report that should say so: StayRTR 0.5.1
-//! after a restart, about every second time.
+//! Caches that do not know the router's session any more, and close without an Error Report: StayRTR 0.5.1 after a
+//! restart, about every second time.
 
 use crate::story::check_again;
 use expect_test::expect;
@@ -54,7 +54,7 @@ fn r_err_04_a_cache_that_closes_at_a_serial_query_is_asked_for_everything_at_onc
 }
 
 #[test]
-fn r_err_04_the_session_counts_again_if_asking_for_everything_is_not_answered_either() {
+fn r_err_04_the_session_is_used_again_if_a_reset_query_is_not_answered_either() {
     check_again(
         Version::V2,
         "connect\nend\nconnect\nend\nwait\nconnect\n>= v2 7 6",

@@ -1,4 +1,4 @@
-//! Connections that end or can not be had (R-TMO-02, R-TMO-03), and a router that stops.
+//! Connections that end or can't be established (R-TMO-02, R-TMO-03), and a router that stops.
 
 use crate::story::{Story, check, check_again, check_synced, up_to};
 use expect_test::expect;
@@ -53,8 +53,8 @@ fn r_tmo_02_a_lost_connection_is_made_again_soon_and_then_later_and_later() {
 
 #[test]
 fn r_tmo_02_while_there_is_no_connection_every_few_seconds_for_half_a_minute_and_at_last_each_minute() {
-    let told = Story::new(up_to(Version::V2)).told_of(&"refuse\nwait\n".repeat(40));
-    let moments: Vec<u64> = told
+    let log = Story::new(up_to(Version::V2)).log_of(&"refuse\nwait\n".repeat(40));
+    let moments: Vec<u64> = log
         .lines()
         .filter_map(|line| line.strip_prefix("! ended: there is no connection; again at "))
         .map(|at| at.parse().unwrap())
@@ -71,8 +71,8 @@ fn r_tmo_02_while_there_is_no_connection_every_few_seconds_for_half_a_minute_and
 #[test]
 fn r_tmo_02_a_cache_that_closes_behind_each_response_is_not_asked_each_second() {
     let round = "end\nwait\nconnect\n>= v2 7 5\n";
-    let told = Story::synced(Version::V2).told_of(&round.repeat(12));
-    let last = told.lines().rfind(|line| line.starts_with("! ended: ")).unwrap();
+    let log = Story::synced(Version::V2).log_of(&round.repeat(12));
+    let last = log.lines().rfind(|line| line.starts_with("! ended: ")).unwrap();
     let at: u64 = last.rsplit(' ').next().unwrap().parse().unwrap();
     assert!(at > 250_000, "twelve times within {at} ms");
     // One that lasts is different.
@@ -278,11 +278,11 @@ fn a_router_that_stops_while_it_applies_a_response_forgets_that_response() {
 #[test]
 fn a_response_that_there_is_no_memory_for_leaves_the_data_as_they_were() {
     for version in Version::ALL {
-        let told = Story::again(version)
-            .told_of(&format!("hold\nconnect\n>= v{version} 7 6 ipv4 + 10.0.0.0/8-8 AS2\nno-memory\nwait\nconnect"));
-        assert!(told.contains("! ended: there is no memory for the data; again at "), "{told}");
-        assert!(!told.contains("= data none"), "{told}");
-        assert!(told.contains(&format!("connect\n< v{version} serial-query session=7 serial=5\n")), "{told}");
-        assert_eq!(told.contains("reported 1 (Internal Error)"), version != Version::V2, "{told}");
+        let log = Story::again(version)
+            .log_of(&format!("hold\nconnect\n>= v{version} 7 6 ipv4 + 10.0.0.0/8-8 AS2\nno-memory\nwait\nconnect"));
+        assert!(log.contains("! ended: there is no memory for the data; again at "), "{log}");
+        assert!(!log.contains("= data none"), "{log}");
+        assert!(log.contains(&format!("connect\n< v{version} serial-query session=7 serial=5\n")), "{log}");
+        assert_eq!(log.contains("reported 1 (Internal Error)"), version != Version::V2, "{log}");
     }
 }

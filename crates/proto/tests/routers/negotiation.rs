@@ -1,4 +1,4 @@
-//! How a connection begins, and what counts once a version is spoken (R-NEG-01, 02, 06, 07).
+//! The start of a connection, and PDUs after version negotiation (R-NEG-01, 02, 06, 07).
 
 use crate::story::{Story, check, check_again, check_synced, check_up_to};
 use expect_test::expect;
@@ -84,7 +84,7 @@ fn r_neg_02_the_highest_version_comes_first_on_each_connection() {
             < v2 reset-query
             = waits 60000
             > v1 error 4 "0-1" copy=
-            ! told of error 4 "0-1"
+            ! received error 4 "0-1"
             ! steps down to v1
             < v1 reset-query
             >= v1 7 5 ipv4 + 10.0.0.0/8-24 AS1
@@ -107,11 +107,11 @@ fn r_neg_02_the_highest_version_comes_first_on_each_connection() {
 }
 
 #[test]
-fn r_neg_06_a_notify_of_any_version_before_the_first_answer_counts_for_nothing() {
+fn r_neg_06_a_notify_of_any_version_before_the_first_answer_is_ignored() {
     for first in ["02", "01", "00", "03", "FF"] {
-        let told = Story::new(VersionRange::ALL)
-            .told_of(&format!("connect\n>> {first} 00 0009 0000000C 00000063\n>= v2 7 5 ipv4 + 10.0.0.0/8-24 AS1"));
-        assert!(!told.contains("notified") && told.contains("= data v2 7 5"), "{told}");
+        let log = Story::new(VersionRange::ALL)
+            .log_of(&format!("connect\n>> {first} 00 0009 0000000C 00000063\n>= v2 7 5 ipv4 + 10.0.0.0/8-24 AS1"));
+        assert!(!log.contains("notified") && log.contains("= data v2 7 5"), "{log}");
     }
     check(
         "connect
@@ -126,7 +126,7 @@ fn r_neg_06_a_notify_of_any_version_before_the_first_answer_counts_for_nothing()
             = waits 60000
             > v0 serial-notify session=9 serial=99
             > v1 error 4 "" copy=
-            ! told of error 4 ""
+            ! received error 4 ""
             ! steps down to v1
             < v1 reset-query
             > v2 serial-notify session=9 serial=99
@@ -236,7 +236,7 @@ fn r_neg_07_without_a_word_if_it_is_an_error_report() {
         < v1 serial-query session=7 serial=5
         = waits 60000
         > v0 error 3 "" copy=
-        ! told of error 3 ""
+        ! received error 3 ""
         ! ended: the cache reported error 3 (Invalid Request); again at 652998
         = close
         = waits 652998
@@ -250,7 +250,7 @@ fn r_neg_07_without_a_word_if_it_is_an_error_report() {
             < v1 serial-query session=7 serial=5
             = waits 60000
             > v0 error 2 "" copy=
-            ! told of error 2 ""
+            ! received error 2 ""
             ! ended: the cache reported error 2 (No Data Available); again at 652998
             = close
             = waits 652998
@@ -264,7 +264,7 @@ fn r_neg_07_without_a_word_if_it_is_an_error_report() {
             < v2 serial-query session=7 serial=5
             = waits 60000
             > v1 error 2 "" copy=
-            ! told of error 2 ""
+            ! received error 2 ""
             ! flushed: the cache reported error 2 (No Data Available)
             = data none
             ! ended: the cache reported error 2 (No Data Available); again at 652998

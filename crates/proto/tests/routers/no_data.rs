@@ -14,14 +14,14 @@ fn r_syn_06_without_data_the_cache_is_asked_for_everything_again_and_again() {
         < v2 reset-query
         = waits 60000
         > v2 error 2 "" copy=
-        ! told of error 2 ""
+        ! received error 2 ""
         ! speaks v2
         ! no data
         wait
         < v2 reset-query
         = waits 120000
         > v2 error 2 "" copy=
-        ! told of error 2 ""
+        ! received error 2 ""
         ! no data
         wait
         < v2 reset-query
@@ -40,7 +40,7 @@ fn r_syn_06_without_data_the_cache_is_asked_for_everything_again_and_again() {
         < v2 serial-query session=7 serial=5
         = waits 60000
         > v2 error 2 "" copy=
-        ! told of error 2 ""
+        ! received error 2 ""
         ! no data
         wait
         < v2 reset-query
@@ -55,7 +55,7 @@ fn r_syn_06_without_data_the_cache_is_asked_for_everything_again_and_again() {
         < v1 serial-query session=7 serial=5
         = waits 60000
         > v1 error 2 "" copy=
-        ! told of error 2 ""
+        ! received error 2 ""
         ! no data
         = waits 600000
         wait
@@ -71,7 +71,7 @@ fn r_syn_06_without_data_the_cache_is_asked_for_everything_again_and_again() {
         < v0 serial-query session=7 serial=5
         = waits 60000
         > v0 error 2 "" copy=
-        ! told of error 2 ""
+        ! received error 2 ""
         ! no data
         = waits 600000
         wait
@@ -91,7 +91,7 @@ fn r_syn_06_a_notify_or_a_refresh_comes_first() {
         < v2 reset-query
         = waits 60000
         > v2 error 2 "" copy=
-        ! told of error 2 ""
+        ! received error 2 ""
         ! speaks v2
         ! no data
         at 3000
@@ -109,7 +109,7 @@ fn r_syn_06_a_notify_or_a_refresh_comes_first() {
         < v2 reset-query
         = waits 60000
         > v2 error 2 "" copy=
-        ! told of error 2 ""
+        ! received error 2 ""
         ! speaks v2
         ! no data
         at 3000
@@ -130,7 +130,7 @@ fn r_syn_06_a_cache_that_closes_after_it_is_not_asked_earlier() {
         < v2 reset-query
         = waits 60000
         > v2 error 2 "" copy=
-        ! told of error 2 ""
+        ! received error 2 ""
         ! speaks v2
         ! no data
         end
@@ -153,7 +153,7 @@ fn r_syn_06_no_data_is_never_fatal() {
         "> v2 error 2 \"\" copy=\nwait",
         expect![[r#"
         > v2 error 2 "" copy=
-        ! told of error 2 ""
+        ! received error 2 ""
         ! no data
         = waits 60000
         wait
@@ -171,7 +171,7 @@ fn r_syn_06_no_data_is_never_fatal() {
             > v2 cache-response session=7
             > v2 ipv4 + 10.0.0.0/8-8 AS2
             > v2 error 2 "" copy=
-            ! told of error 2 ""
+            ! received error 2 ""
             ! no data
             wait
             < v2 reset-query
@@ -185,7 +185,7 @@ fn r_syn_06_no_data_is_never_fatal() {
 }
 
 #[test]
-fn r_syn_06_but_said_again_unasked_it_ends_the_connection() {
+fn r_syn_06_but_reported_again_without_a_query_it_ends_the_connection() {
     check_synced(
         Version::V2,
         "refresh\n> v2 error 2 \"\" copy=\n> v2 error 2 \"\" copy=\nwait\nconnect",
@@ -194,10 +194,10 @@ fn r_syn_06_but_said_again_unasked_it_ends_the_connection() {
         < v2 serial-query session=7 serial=5
         = waits 60000
         > v2 error 2 "" copy=
-        ! told of error 2 ""
+        ! received error 2 ""
         ! no data
         > v2 error 2 "" copy=
-        ! told of error 2 ""
+        ! received error 2 ""
         ! ended: the cache reported error 2 (No Data Available); again at 652998
         = close
         = waits 652998

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use rtrcast_proto::{Version, wire};
 
-/// What a cache might send to a router that holds `10.0.0.0/8-24 AS64496` as serial 5 of session 7, and asks.
+/// PDUs that a cache might send to a router that holds `10.0.0.0/8-24 AS64496` as serial 5 of session 7, and asks.
 fn lines(version: Version) -> Vec<Vec<u8>> {
     let mut lines: Vec<Vec<u8>> = [
         "cache-response session=7",
@@ -39,7 +39,8 @@ fn lines(version: Version) -> Vec<Vec<u8>> {
 #[derive(Clone, Debug)]
 struct Talk {
     version: Version,
-    /// Whether the router speaks that version with the cache already, or has asked in version 2 on its first connection.
+    /// True if the router speaks that version with the cache already; else it has asked in version 2 on its first
+    /// connection.
     is_synced: bool,
     chosen: Vec<Index>,
     mutations: Vec<(Index, u8)>,
@@ -74,10 +75,10 @@ fn talk(mutations_max: usize) -> impl Strategy<Value = Talk> {
         })
 }
 
-/// What the router says and what it writes, each in its order. Of Error Reports the copies are left out: they hold as much
-/// as was there when the report was made.
-fn said_and_written(told: &str) -> (Vec<&str>, Vec<&str>) {
-    let lines = told.lines().filter(|line| !line.starts_with("= waits") && !line.starts_with("= data"));
+/// Events and writes of the router, each in order. Of Error Reports the copies are left out: they hold as much as was
+/// there when the report was made.
+fn events_and_writes(log: &str) -> (Vec<&str>, Vec<&str>) {
+    let lines = log.lines().filter(|line| !line.starts_with("= waits") && !line.starts_with("= data"));
     let lines = lines.map(|line| line.split(" copy=").next().unwrap_or(line));
     lines.partition(|line| !line.starts_with('<'))
 }
@@ -97,16 +98,16 @@ fn assert_same_in_pieces<'a>(talk: &Talk, octets: &[u8], pieces: impl Iterator<I
     for piece in pieces {
         cut.receive(piece);
     }
-    assert_eq!(said_and_written(whole.told()), said_and_written(cut.told()));
+    assert_eq!(events_and_writes(whole.log()), events_and_writes(cut.log()));
     assert_eq!(whole.session().data().map(|data| &data.image), cut.session().data().map(|data| &data.image));
 }
 
-/// Asserts what the rules say of the data after an error, by what the router says that it did.
+/// Asserts the rules for the data after an error, by the router's events.
 fn assert_rules(version: Version, story: &Story) {
-    let told = story.told();
+    let log = story.log();
     let data = story.session().data();
-    let Some((_, end)) = told.split_once("! ended: ") else {
-        assert!(data.is_some(), "{told}");
+    let Some((_, end)) = log.split_once("! ended: ") else {
+        assert!(data.is_some(), "{log}");
         return;
     };
     let is_mismatch = end.starts_with("the cache broke the protocol: not the session id");
@@ -115,14 +116,14 @@ fn assert_rules(version: Version, story: &Story) {
     let is_flushed = is_mismatch || version == Version::V2 && (is_violation || is_reported);
     // Code 2 of the right version leaves the data, and of another one it is as fatal as anything.
     if !end.starts_with("the cache reported error 2 ") {
-        assert_eq!(data.is_none(), is_flushed || end.starts_with("the cache shuts down"), "{told}");
+        assert_eq!(data.is_none(), is_flushed || end.starts_with("the cache shuts down"), "{log}");
     }
-    let written = told.lines().filter(|line| line.starts_with("< ") && line.contains(" error ")).count();
-    assert_eq!(written, told.matches("! reported").count(), "{told}");
-    if !told.contains("! updated")
+    let written = log.lines().filter(|line| line.starts_with("< ") && line.contains(" error ")).count();
+    assert_eq!(written, log.matches("! reported").count(), "{log}");
+    if !log.contains("! updated")
         && let Some(data) = data
     {
-        assert_eq!(crate::story::shown_image(&data.image), "ipv4 10.0.0.0/8-24 AS64496", "{told}");
+        assert_eq!(crate::story::shown_image(&data.image), "ipv4 10.0.0.0/8-24 AS64496", "{log}");
     }
 }
 

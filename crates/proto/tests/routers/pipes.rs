@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 use rtrcast_proto::{
-    ClientEvent, ClientOutput, ClientPolicy, ClientSession, Event, Header, History, HistoryLimits, Image, ImageWriter,
-    Moment, Output, PduType, Profile, Section, Serial, ServerPolicy, ServerSession, SessionId, SessionIds, Timing,
-    Version, VersionRange, View, Violation, wire,
+    ClientEvent, ClientOutput, ClientPolicy, ClientSession, Header, History, HistoryLimits, Image, ImageWriter, Moment,
+    PduType, Profile, Section, Serial, ServerEvent, ServerOutput, ServerPolicy, ServerSession, SessionId, SessionIds,
+    Timing, Version, VersionRange, View, Violation, wire,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// A data set: its records as announcements of version 2.
 type Set = BTreeSet<Vec<u8>>;
 
-/// What a version can carry of a set.
+/// The part of a set that a version can carry.
 fn seen_by(set: &Set, version: Version) -> Set {
     set.iter().filter(|record| PduType::from_octet(version, record[1]).is_some()).cloned().collect()
 }
@@ -88,7 +88,7 @@ struct Cache {
     history: History,
     view: Arc<View>,
     starts: u16,
-    /// All that was ever said: the set of each serial of each session of each version.
+    /// All that was ever set: the set of each serial of each session of each version.
     published: BTreeMap<(Version, u16, u32), Set>,
 }
 
@@ -143,7 +143,7 @@ struct Hop {
     /// The connection is lost when so many more octets have come to the router.
     lost_after: Option<usize>,
     cuts: Cuts,
-    /// What the router has held since this was last emptied.
+    /// Sets that the router has held since this was last emptied.
     held: Vec<Image>,
 }
 
@@ -207,8 +207,8 @@ impl Hop {
                 }
                 ClientOutput::Event(ClientEvent::Updated(update)) => {
                     let data = self.client.data().expect("what was updated is there");
-                    let said = (data.image.version(), data.session.0, data.serial.0);
-                    assert_eq!(Some(&set_of(&data.image)), cache.published.get(&said), "{said:?}");
+                    let set = (data.image.version(), data.session.0, data.serial.0);
+                    assert_eq!(Some(&set_of(&data.image)), cache.published.get(&set), "{set:?}");
                     assert_eq!(Some(&data.image), update.image.as_ref());
                     self.held.push(data.image.clone());
                 }
@@ -224,20 +224,20 @@ impl Hop {
         server.data_changed(now, Arc::clone(&cache.view));
         loop {
             match server.next(now) {
-                Output::Write(chunk) => self.to_client.extend_from_slice(chunk.octets()),
-                Output::Want(want) => {
+                ServerOutput::Write(chunk) => self.to_client.extend_from_slice(chunk.octets()),
+                ServerOutput::Want(want) => {
                     let made: Result<View, Infallible> = cache.view.with(want, Vec::new);
                     cache.view = Arc::new(made.unwrap());
                     server.data_changed(now, Arc::clone(&cache.view));
                 }
-                Output::Event(Event::Reported { violation: Some(violation), .. }) => {
+                ServerOutput::Event(ServerEvent::Reported { violation: Some(violation), .. }) => {
                     let is_version =
                         matches!(violation, Violation::VersionAbove { .. } | Violation::VersionBelow { .. });
                     assert!(is_version, "a router of ours makes no error: {violation}");
                 }
-                Output::Event(_) => {}
-                Output::Close => self.server_closed = true,
-                Output::Wait(_) => return,
+                ServerOutput::Event(_) => {}
+                ServerOutput::Close => self.server_closed = true,
+                ServerOutput::Wait(_) => return,
             }
         }
     }
@@ -285,7 +285,7 @@ impl Hop {
         [self.client.deadline(), server].into_iter().flatten().min()
     }
 
-    /// Whether the router holds what the cache has, as its version can carry it.
+    /// Returns whether the router holds the cache's set, as its version can carry it.
     fn is_synced(&self, cache: &Cache) -> bool {
         match (self.client.data(), self.client.version(), cache.current()) {
             (Some(data), Some(version), Some(set)) => set_of(&data.image) == seen_by(&set, version),

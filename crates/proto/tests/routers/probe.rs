@@ -1,4 +1,4 @@
-//! A router that only wants to know what changed.
+//! A router that only asks what changed.
 
 use crate::story::{Story, up_to};
 use expect_test::expect;
@@ -58,7 +58,7 @@ fn a_probe_learns_what_changed() {
 }
 
 #[test]
-fn a_probe_takes_each_record_from_what_is_said_of_it() {
+fn a_probe_takes_each_record_from_the_changes() {
     probe(Version::V1).run(
         "connect
          >= v1 7 6 ipv4 + 10.0.0.0/8-8 AS2; ipv4 - 10.0.0.0/8-8 AS2; ipv4 - 10.0.0.0/8-9 AS2; ipv4 + 10.0.0.0/8-9 AS2",
@@ -144,7 +144,7 @@ fn a_probe_asks_in_any_version_and_becomes_a_router_if_it_can_not_be_answered() 
         < v1 serial-query session=7 serial=5
         = waits 60000
         > v1 error 0 "" copy=
-        ! told of error 0 ""
+        ! received error 0 ""
         ! speaks v1
         ! ended: the cache reported error 0 (Corrupt Data); again at 652998
         = close
@@ -165,7 +165,7 @@ fn a_probe_asks_in_any_version_and_becomes_a_router_if_it_can_not_be_answered() 
             < v2 serial-query session=7 serial=5
             = waits 60000
             > v1 error 4 "" copy=
-            ! told of error 4 ""
+            ! received error 4 ""
             ! steps down to v1
             < v1 serial-query session=7 serial=5
         "#]],

@@ -20,7 +20,7 @@ fn r_neg_03_a_refused_version_is_followed_by_the_one_named_on_the_same_connectio
             < v2 reset-query
             = waits 60000
             > v1 error 4 "0-1" copy=0202000000000008
-            ! told of error 4 "0-1"
+            ! received error 4 "0-1"
             ! steps down to v1
             < v1 reset-query
             >= v1 7 5 ipv4 + 10.0.0.0/8-24 AS1
@@ -41,11 +41,11 @@ fn r_neg_03_a_refused_version_is_followed_by_the_one_named_on_the_same_connectio
             < v2 reset-query
             = waits 60000
             > v0 error 4 "0" copy=0202000000000008
-            ! told of error 4 "0"
+            ! received error 4 "0"
             ! steps down to v1
             < v1 reset-query
             > v0 error 4 "0" copy=0102000000000008
-            ! told of error 4 "0"
+            ! received error 4 "0"
             ! steps down to v0
             < v0 reset-query
             >= v0 7 5 ipv4 + 10.0.0.0/8-24 AS1
@@ -66,7 +66,7 @@ fn r_neg_03_a_refused_version_is_followed_by_the_one_named_on_the_same_connectio
             < v1 reset-query
             = waits 60000
             > v0 error 4 "0" copy=0102000000000008
-            ! told of error 4 "0"
+            ! received error 4 "0"
             ! steps down to v0
             < v0 reset-query
             >= v0 7 5
@@ -92,7 +92,7 @@ fn r_neg_03_a_cache_that_refuses_and_closes_is_asked_again_at_once() {
             < v2 reset-query
             = waits 60000
             > v1 error 4 "" copy=
-            ! told of error 4 ""
+            ! received error 4 ""
             ! steps down to v1
             < v1 reset-query
             end
@@ -113,7 +113,7 @@ fn r_neg_03_a_cache_that_refuses_and_closes_is_asked_again_at_once() {
 }
 
 #[test]
-fn r_neg_03_the_lower_query_may_be_the_last_that_a_cache_hears() {
+fn r_neg_03_the_lower_query_may_be_the_last_that_a_cache_reads() {
     check(
         "connect
          > v1 error 4 \"\" copy=
@@ -131,7 +131,7 @@ fn r_neg_03_the_lower_query_may_be_the_last_that_a_cache_hears() {
             < v2 reset-query
             = waits 60000
             > v1 error 4 "" copy=
-            ! told of error 4 ""
+            ! received error 4 ""
             ! steps down to v1
             < v1 reset-query
             later 5000
@@ -167,7 +167,7 @@ fn r_neg_03_the_lower_query_may_be_the_last_that_a_cache_hears() {
 }
 
 #[test]
-fn r_neg_03_a_cache_that_says_0_and_speaks_1_is_asked_in_1() {
+fn r_neg_03_a_cache_that_reports_0_and_speaks_1_is_asked_in_1() {
     check(
         "connect
          > v0 error 4 \"\" copy=0202000000000008
@@ -178,7 +178,7 @@ fn r_neg_03_a_cache_that_says_0_and_speaks_1_is_asked_in_1() {
             < v2 reset-query
             = waits 60000
             > v0 error 4 "" copy=0202000000000008
-            ! told of error 4 ""
+            ! received error 4 ""
             ! steps down to v1
             < v1 reset-query
             >= v1 7 5 ipv4 + 10.0.0.0/8-24 AS1
@@ -200,7 +200,7 @@ fn r_neg_03_a_cache_that_says_0_and_speaks_1_is_asked_in_1() {
             < v2 reset-query
             = waits 60000
             > v0 error 4 "" copy=0202000000000008
-            ! told of error 4 ""
+            ! received error 4 ""
             ! steps down to v1
             < v1 reset-query
             end
@@ -230,7 +230,7 @@ fn r_neg_03_a_lower_version_than_the_router_speaks_is_not_asked_for() {
         < v2 reset-query
         = waits 60000
         > v1 error 4 "" copy=
-        ! told of error 4 ""
+        ! received error 4 ""
         ! ended: the cache speaks none of our versions; again at 652998
         = close
         = waits 652998
@@ -244,11 +244,11 @@ fn r_neg_03_a_lower_version_than_the_router_speaks_is_not_asked_for() {
         < v2 reset-query
         = waits 60000
         > v0 error 4 "" copy=
-        ! told of error 4 ""
+        ! received error 4 ""
         ! steps down to v1
         < v1 reset-query
         > v0 error 4 "" copy=
-        ! told of error 4 ""
+        ! received error 4 ""
         ! ended: the cache speaks none of our versions; again at 652998
         = close
         = waits 652998
@@ -262,11 +262,11 @@ fn r_neg_03_a_lower_version_than_the_router_speaks_is_not_asked_for() {
         < v2 reset-query
         = waits 60000
         > v1 error 4 "" copy=
-        ! told of error 4 ""
+        ! received error 4 ""
         ! steps down to v1
         < v1 reset-query
         > v0 error 4 "" copy=
-        ! told of error 4 ""
+        ! received error 4 ""
         ! ended: the cache speaks none of our versions; again at 652998
         = close
         = waits 652998
@@ -291,7 +291,7 @@ fn r_neg_04_naming_what_was_refused_ends_the_connection_and_the_next_one_asks_lo
             < v2 reset-query
             = waits 60000
             > v2 error 4 "" copy=0202000000000008
-            ! told of error 4 ""
+            ! received error 4 ""
             ! steps down to v1
             ! ended: the cache speaks none of our versions; again at once
             = close
@@ -301,7 +301,7 @@ fn r_neg_04_naming_what_was_refused_ends_the_connection_and_the_next_one_asks_lo
             < v1 reset-query
             = waits 60000
             > v2 error 4 "" copy=0102000000000008
-            ! told of error 4 ""
+            ! received error 4 ""
             ! steps down to v0
             ! ended: the cache speaks none of our versions; again at once
             = close
@@ -311,7 +311,7 @@ fn r_neg_04_naming_what_was_refused_ends_the_connection_and_the_next_one_asks_lo
             < v0 reset-query
             = waits 60000
             > v2 error 4 "" copy=0002000000000008
-            ! told of error 4 ""
+            ! received error 4 ""
             ! ended: the cache speaks none of our versions; again at 652998
             = close
             = waits 652998
@@ -326,7 +326,7 @@ fn r_neg_04_naming_what_was_refused_ends_the_connection_and_the_next_one_asks_lo
 }
 
 #[test]
-fn r_neg_04_naming_a_version_that_nobody_knows_is_the_same() {
+fn r_neg_04_naming_an_unknown_version_is_the_same() {
     check(
         "connect
          >> FF 0A 0004 00000010 00000000 00000000
@@ -340,7 +340,7 @@ fn r_neg_04_naming_a_version_that_nobody_knows_is_the_same() {
             < v2 reset-query
             = waits 60000
             >> FF 0A 0004 00000010 00000000 00000000
-            ! told of error 4 ""
+            ! received error 4 ""
             ! steps down to v1
             ! ended: the cache speaks none of our versions; again at once
             = close
@@ -350,7 +350,7 @@ fn r_neg_04_naming_a_version_that_nobody_knows_is_the_same() {
             < v1 reset-query
             = waits 60000
             >> 03 0A 0004 00000010 00000000 00000000
-            ! told of error 4 ""
+            ! received error 4 ""
             ! steps down to v0
             ! ended: the cache speaks none of our versions; again at once
             = close
@@ -360,7 +360,7 @@ fn r_neg_04_naming_a_version_that_nobody_knows_is_the_same() {
             < v0 reset-query
             = waits 60000
             >> 03 0A 0004 00000010 00000000 00000000
-            ! told of error 4 ""
+            ! received error 4 ""
             ! ended: the cache speaks none of our versions; again at 652998
             = close
             = waits 652998
@@ -382,11 +382,11 @@ fn r_neg_04_a_lower_version_named_twice_has_failed_as_well() {
             < v2 reset-query
             = waits 60000
             > v1 error 4 "" copy=
-            ! told of error 4 ""
+            ! received error 4 ""
             ! steps down to v1
             < v1 reset-query
             > v1 error 4 "" copy=
-            ! told of error 4 ""
+            ! received error 4 ""
             ! steps down to v0
             ! ended: the cache speaks none of our versions; again at once
             = close
@@ -396,7 +396,7 @@ fn r_neg_04_a_lower_version_named_twice_has_failed_as_well() {
             < v0 reset-query
             = waits 60000
             > v1 error 4 "" copy=
-            ! told of error 4 ""
+            ! received error 4 ""
             ! ended: the cache speaks none of our versions; again at 652998
             = close
             = waits 652998
@@ -415,7 +415,7 @@ fn r_neg_04_version_0_refused_is_the_end() {
         < v0 reset-query
         = waits 60000
         > v0 error 4 "" copy=
-        ! told of error 4 ""
+        ! received error 4 ""
         ! ended: the cache speaks none of our versions; again at 652998
         = close
         = waits 652998
@@ -435,15 +435,15 @@ fn r_neg_04_version_0_refused_is_the_end() {
             < v2 reset-query
             = waits 60000
             > v0 error 4 "" copy=
-            ! told of error 4 ""
+            ! received error 4 ""
             ! steps down to v1
             < v1 reset-query
             > v0 error 4 "" copy=
-            ! told of error 4 ""
+            ! received error 4 ""
             ! steps down to v0
             < v0 reset-query
             > v0 error 4 "" copy=
-            ! told of error 4 ""
+            ! received error 4 ""
             ! ended: the cache speaks none of our versions; again at 652998
             = close
             = waits 652998
@@ -461,7 +461,7 @@ fn r_neg_04_a_version_that_was_spoken_and_is_refused_then_ends_the_connection_an
         < v2 serial-query session=7 serial=5
         = waits 60000
         > v1 error 4 "" copy=
-        ! told of error 4 ""
+        ! received error 4 ""
         ! ended: the cache speaks none of our versions; again at 652998
         = close
         = waits 652998

@@ -3,16 +3,16 @@
 //! A line of a story is one of
 //!
 //! ```text
-//! connect | refuse                           the connection that the router asks for is there, or is not to be had
+//! connect | refuse                           the connection that the router asks for is established, or fails
 //! > v1 cache-reset                           the cache sends a PDU
 //! >> 01 08 0000 00000008                     ... or octets
 //! >= v1 7 5 ipv4 + 10.0.0.0/8-24 AS1; ...    ... or a whole response: session 7, serial 5, and payload
 //! drip v1 cache-reset                        ... or a PDU one octet at a time
 //! end                                        the cache ends its side, or the connection breaks
 //! stalled | refresh | stop
-//! at 60000                                   it is so many milliseconds after the start, and the session is told
-//! later 60000                                ... and it is not: only its next input or output will tell
-//! wait                                       it is the moment that the router waits for, and the session is told
+//! at 60000                                   it is so many milliseconds after the start, and `tick` is called
+//! later 60000                                ... and `tick` is not called: its next input or output has the time
+//! wait                                       it is the moment that the router waits for, and `tick` is called
 //! hold                                       from here on complete responses are not applied ...
 //! go                                         ... and from here on they are again
 //! no-memory                                  ... or the one that is held can't be
@@ -23,21 +23,21 @@
 
 use expect_test::Expect;
 use rtrcast_proto::{
-    Again, Answer, Changes, ClientEvent, ClientOutput, ClientPolicy, ClientSession, Data, Delta, Header, Image, Moment,
-    Pdu, PduType, Section, Serial, SessionId, Timing, Update, Version, VersionRange, wire,
+    Answer, Changes, ClientData, ClientEvent, ClientOutput, ClientPolicy, ClientSession, Delta, Header, Image, Moment,
+    Pdu, PduType, Reconnect, Section, Serial, SessionId, Timing, Update, Version, VersionRange, wire,
 };
 use std::fmt::Write as _;
 
 pub(crate) struct Story {
     session: ClientSession,
     now: Moment,
-    told: String,
+    log: String,
     waits: Option<u64>,
     holding: bool,
     held: Option<Box<Changes>>,
     wanted: bool,
     connected: bool,
-    /// Whether the cache sent an Error Report on this connection that is not of the kinds that leave it open.
+    /// True if the cache sent an Error Report on this connection that is not of the kinds that leave it open.
     was_reported: bool,
 }
 
@@ -80,7 +80,7 @@ impl Story {
         let mut story = Story {
             session,
             now: Moment(0),
-            told: String::new(),
+            log: String::new(),
             waits: None,
             holding: false,
             held: None,
@@ -105,7 +105,7 @@ impl Story {
         for line in lines.lines() {
             self.line(line.trim());
         }
-        self.told.clear();
+        self.log.clear();
         self
     }
 
@@ -119,20 +119,20 @@ impl Story {
         &self.session
     }
 
-    pub(crate) fn told(&self) -> &str {
-        &self.told
+    pub(crate) fn log(&self) -> &str {
+        &self.log
     }
 
     pub(crate) fn run(self, story: &str, expect: Expect) {
-        expect.assert_eq(&self.told_of(story));
+        expect.assert_eq(&self.log_of(story));
     }
 
-    pub(crate) fn told_of(mut self, story: &str) -> String {
+    pub(crate) fn log_of(mut self, story: &str) -> String {
         for line in story.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            writeln!(self.told, "{}", shortened(line)).unwrap();
+            writeln!(self.log, "{}", shortened(line)).unwrap();
             self.line(line);
         }
-        self.told
+        self.log
     }
 
     fn line(&mut self, line: &str) {
@@ -198,17 +198,17 @@ impl Story {
                 ClientOutput::Connect => {
                     assert!(!self.connected && !self.wanted, "one connection at a time");
                     self.wanted = true;
-                    self.told.push_str("= connect\n");
+                    self.log.push_str("= connect\n");
                 }
                 ClientOutput::Write(chunk) => self.write_down(chunk.octets()),
                 ClientOutput::Close => {
                     assert!(self.connected, "what is closed is there");
                     self.connected = false;
                     self.held = None;
-                    self.told.push_str("= close\n");
+                    self.log.push_str("= close\n");
                 }
                 ClientOutput::Apply(changes) if self.holding => {
-                    self.told.push_str("= apply\n");
+                    self.log.push_str("= apply\n");
                     self.held = Some(changes);
                 }
                 ClientOutput::Apply(changes) => {
@@ -222,8 +222,8 @@ impl Story {
                     if until.map(|until| until.0) != self.waits {
                         self.waits = until.map(|until| until.0);
                         match until {
-                            Some(Moment(until)) => writeln!(self.told, "= waits {until}").unwrap(),
-                            None => self.told.push_str("= waits\n"),
+                            Some(Moment(until)) => writeln!(self.log, "= waits {until}").unwrap(),
+                            None => self.log.push_str("= waits\n"),
                         }
                     }
                     return;
@@ -239,7 +239,7 @@ impl Story {
             let version = Version::from_octet(header.version).expect("a version of ours");
             let is_report = header.pdu_type == PduType::ErrorReport.octet();
             assert!(!(is_report && self.was_reported), "an Error Report is never answered");
-            writeln!(self.told, "< {}", Pdu::decode(pdu).expect("a PDU").line(version)).unwrap();
+            writeln!(self.log, "< {}", Pdu::decode(pdu).expect("a PDU").line(version)).unwrap();
             octets = rest;
         }
         assert!(octets.is_empty(), "what is written ends where a PDU ends");
@@ -247,7 +247,7 @@ impl Story {
 
     fn write_down_event(&mut self, event: &ClientEvent) {
         let line = match event {
-            // The PDU behind it says as much.
+            // The PDU behind it shows the same.
             ClientEvent::Asked { .. } => return,
             ClientEvent::SteppedDown(version) => format!("steps down to v{version}"),
             ClientEvent::Negotiated(version) => {
@@ -264,25 +264,25 @@ impl Story {
             ClientEvent::PeerReported(report) => {
                 self.was_reported = ![Some(2), Some(4)].contains(&report.code);
                 match report.code {
-                    Some(code) => format!("told of error {code} \"{}\"", shortened(&report.text)),
-                    None => format!("told of an error \"{}\"", shortened(&report.text)),
+                    Some(code) => format!("received error {code} \"{}\"", shortened(&report.text)),
+                    None => format!("received an error \"{}\"", shortened(&report.text)),
                 }
             }
             ClientEvent::Reported { code, violation: Some(violation) } => format!("reported {code}: {violation}"),
             ClientEvent::Reported { code, violation: None } => format!("reported {code}"),
             ClientEvent::Flushed(reason) => format!("flushed: {reason}"),
-            ClientEvent::Ended { why, again } => {
-                let again = match again {
-                    Again::AtOnce => "again at once".to_owned(),
-                    Again::At(at) => format!("again at {}", at.0),
-                    Again::Never => "never again".to_owned(),
+            ClientEvent::Ended { why, reconnect } => {
+                let again = match reconnect {
+                    Reconnect::AtOnce => "again at once".to_owned(),
+                    Reconnect::At(at) => format!("again at {}", at.0),
+                    Reconnect::Never => "never again".to_owned(),
                 };
                 format!("ended: {why}; {again}")
             }
         };
-        writeln!(self.told, "! {line}").unwrap();
+        writeln!(self.log, "! {line}").unwrap();
         if let ClientEvent::Updated(_) | ClientEvent::Flushed(_) = event {
-            writeln!(self.told, "= data {}", self.session.data().map_or("none".to_owned(), shown_data)).unwrap();
+            writeln!(self.log, "= data {}", self.session.data().map_or("none".to_owned(), shown_data)).unwrap();
         }
     }
 }
@@ -310,13 +310,13 @@ pub(crate) fn shown_image(image: &Image) -> String {
 fn shown_record(record: &[u8]) -> String {
     match Pdu::decode(record) {
         Ok(pdu) => pdu.line(Version::V2).trim_start_matches("v2 ").replacen(" + ", " ", 1),
-        // Of an ASPA that nobody here had, only the customer is known.
+        // Of an ASPA that was not held, only the customer is known.
         Err(_) => wire::hex(record),
     }
 }
 
-fn shown_data(data: &Data) -> String {
-    let Data { image, session, serial, timing, received } = data;
+fn shown_data(data: &ClientData) -> String {
+    let ClientData { image, session, serial, timing, received } = data;
     let (SessionId(session), Serial(serial), version) = (session, serial, image.version());
     let image = shown_image(image);
     let mut line = format!("v{version} {session} {serial} {image}").trim_end().to_owned();

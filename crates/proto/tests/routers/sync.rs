@@ -1,4 +1,4 @@
-//! What is asked, and what an answer does to the data (R-SID-01, R-SYN-01 to 05), notifies and refreshes.
+//! Queries, and the effect of answers on the data (R-SID-01, R-SYN-01 to 05), notifies and refreshes.
 
 use crate::story::{Story, check, check_again, check_synced, up_to};
 use expect_test::expect;
@@ -7,9 +7,9 @@ use rtrcast_proto::Version;
 #[test]
 fn r_sid_01_another_session_in_a_cache_response_flushes_the_data() {
     for version in Version::ALL {
-        let told = Story::again(version).told_of(&format!("connect\n>= v{version} 8 6 ipv4 - 10.0.0.0/8-24 AS64496"));
-        assert!(told.contains("! reported 0 (Corrupt Data): not the session id of this connection\n"), "{told}");
-        assert!(told.contains("= data none\n") && !told.contains("! updated"), "{told}");
+        let log = Story::again(version).log_of(&format!("connect\n>= v{version} 8 6 ipv4 - 10.0.0.0/8-24 AS64496"));
+        assert!(log.contains("! reported 0 (Corrupt Data): not the session id of this connection\n"), "{log}");
+        assert!(log.contains("= data none\n") && !log.contains("! updated"), "{log}");
     }
     check_synced(
         Version::V1,
@@ -39,14 +39,14 @@ fn r_sid_01_another_session_in_a_cache_response_flushes_the_data() {
 #[test]
 fn r_sid_01_another_session_in_an_end_of_data_flushes_the_data_and_applies_nothing() {
     for version in Version::ALL {
-        let told = Story::synced(version).told_of(&format!(
+        let log = Story::synced(version).log_of(&format!(
             "refresh
              > v{version} cache-response session=7
              > v{version} ipv4 + 10.0.0.0/8-8 AS2
              > v{version} end-of-data session=8 serial=6 refresh=3600 retry=600 expire=7200"
         ));
-        assert!(told.contains("! reported 0 (Corrupt Data): not the session id of this connection\n"), "{told}");
-        assert!(told.contains("= data none\n") && !told.contains("! updated"), "{told}");
+        assert!(log.contains("! reported 0 (Corrupt Data): not the session id of this connection\n"), "{log}");
+        assert!(log.contains("= data none\n") && !log.contains("! updated"), "{log}");
     }
     check(
         "connect
@@ -73,10 +73,9 @@ fn r_sid_01_another_session_in_an_end_of_data_flushes_the_data_and_applies_nothi
 fn r_sid_01_another_session_in_a_notify_flushes_the_data() {
     for version in Version::ALL {
         for before in ["", "refresh\n", &format!("refresh\n> v{version} cache-response session=7\n")] {
-            let told =
-                Story::synced(version).told_of(&format!("{before}> v{version} serial-notify session=8 serial=6"));
-            assert!(told.contains("! reported 0 (Corrupt Data): not the session id of this connection\n"), "{told}");
-            assert!(told.contains("= data none\n"), "{told}");
+            let log = Story::synced(version).log_of(&format!("{before}> v{version} serial-notify session=8 serial=6"));
+            assert!(log.contains("! reported 0 (Corrupt Data): not the session id of this connection\n"), "{log}");
+            assert!(log.contains("= data none\n"), "{log}");
         }
     }
     check_synced(
@@ -109,7 +108,7 @@ fn r_sid_01_a_cache_without_data_may_begin_another_session() {
             < v2 serial-query session=7 serial=5
             = waits 60000
             > v2 error 2 "" copy=
-            ! told of error 2 ""
+            ! received error 2 ""
             ! no data
             > v2 serial-notify session=8 serial=1
             ! notified of 1
@@ -172,15 +171,15 @@ fn r_syn_01_without_data_everything_is_asked_for() {
 #[test]
 fn r_syn_01_nor_are_expired_data_gone_on_from() {
     for version in Version::ALL {
-        let told = Story::synced(version).told_of("end\nwait\nat 7200000\nconnect");
-        assert!(told.ends_with(&format!("connect\n< v{version} reset-query\n= waits 7260000\n")), "{told}");
+        let log = Story::synced(version).log_of("end\nwait\nat 7200000\nconnect");
+        assert!(log.ends_with(&format!("connect\n< v{version} reset-query\n= waits 7260000\n")), "{log}");
     }
 }
 
 #[test]
 fn r_syn_02_the_serial_is_that_of_the_last_end_of_data() {
     for version in Version::ALL {
-        let told = Story::synced(version).told_of(&format!(
+        let log = Story::synced(version).log_of(&format!(
             "> v{version} serial-notify session=7 serial=6
              > v{version} cache-response session=7
              > v{version} ipv4 + 10.0.0.0/8-8 AS2
@@ -190,13 +189,13 @@ fn r_syn_02_the_serial_is_that_of_the_last_end_of_data() {
              >= v{version} 7 8 ipv4 + 10.0.0.0/8-8 AS2
              refresh"
         ));
-        assert!(told.contains(&format!("connect\n< v{version} serial-query session=7 serial=5\n")), "{told}");
-        assert!(told.contains(&format!("refresh\n< v{version} serial-query session=7 serial=8\n")), "{told}");
+        assert!(log.contains(&format!("connect\n< v{version} serial-query session=7 serial=5\n")), "{log}");
+        assert!(log.contains(&format!("refresh\n< v{version} serial-query session=7 serial=8\n")), "{log}");
     }
 }
 
 #[test]
-fn r_syn_03_nothing_counts_before_its_end_of_data() {
+fn r_syn_03_nothing_is_in_effect_before_its_end_of_data() {
     check_synced(
         Version::V2,
         "refresh
@@ -256,8 +255,8 @@ fn r_syn_03_a_response_that_does_not_end_is_given_up_after_an_hour() {
         lines.push(format!("at {}", n * 50_000));
         lines.push(format!("> v2 ipv4 + 10.0.{n}.0/24-24 AS1"));
     }
-    let told = Story::new(up_to(Version::V2)).told_of(&lines.join("\n"));
-    let (before, _) = told.split_once("! ended: the cache is silent; again at ").unwrap();
+    let log = Story::new(up_to(Version::V2)).log_of(&lines.join("\n"));
+    let (before, _) = log.split_once("! ended: the cache is silent; again at ").unwrap();
     assert!(before.ends_with("at 3600000\n"), "{before}");
 }
 
@@ -347,7 +346,7 @@ fn r_syn_03_what_comes_behind_a_response_is_read_when_it_is_applied() {
             go
             ! updated by a delta: + ipv4 10.0.0.0/8-8 AS2
             = data v2 7 6 ipv4 10.0.0.0/8-24 AS64496; ipv4 10.0.0.0/8-8 AS2 until 7201191
-            ! told of error 12 ""
+            ! received error 12 ""
             ! ended: the cache restarts; again at 3122
             = close
             = waits 3122
@@ -358,11 +357,11 @@ fn r_syn_03_what_comes_behind_a_response_is_read_when_it_is_applied() {
 #[test]
 fn r_syn_04_a_reset_response_replaces_the_whole_set() {
     for version in Version::ALL {
-        let told = Story::synced(version).told_of(&format!(
+        let log = Story::synced(version).log_of(&format!(
             "refresh\n> v{version} cache-reset\n>= v{version} 7 9 ipv4 + 10.0.0.0/8-8 AS2; ipv4 + 10.0.0.0/8-9 AS2"
         ));
         let data = format!("= data v{version} 7 9 ipv4 10.0.0.0/8-9 AS2; ipv4 10.0.0.0/8-8 AS2 until ");
-        assert!(told.contains(&data), "{told}");
+        assert!(log.contains(&data), "{log}");
     }
     check_synced(
         Version::V2,
@@ -385,10 +384,10 @@ fn r_syn_04_a_reset_response_replaces_the_whole_set() {
 #[test]
 fn r_syn_04_a_withdrawal_in_a_reset_response_is_wrong() {
     for version in Version::ALL {
-        let told = Story::new(up_to(version)).told_of(&format!(
+        let log = Story::new(up_to(version)).log_of(&format!(
             "connect\n> v{version} cache-response session=7\n> v{version} ipv4 - 10.0.0.0/8-24 AS64496"
         ));
-        assert!(told.contains(&format!("< v{version} error 6 ")), "{told}");
+        assert!(log.contains(&format!("< v{version} error 6 ")), "{log}");
     }
     check_synced(
         Version::V2,
@@ -416,9 +415,9 @@ fn r_syn_04_a_withdrawal_in_a_reset_response_is_wrong() {
 #[test]
 fn r_syn_05_a_cache_reset_is_followed_by_a_reset_query_and_the_data_stay_meanwhile() {
     for version in Version::ALL {
-        let told = Story::synced(version).told_of(&format!("refresh\n> v{version} cache-reset"));
-        assert!(told.contains(&format!("! cache reset\n< v{version} reset-query\n")), "{told}");
-        assert!(!told.contains("= data none"), "{told}");
+        let log = Story::synced(version).log_of(&format!("refresh\n> v{version} cache-reset"));
+        assert!(log.contains(&format!("! cache reset\n< v{version} reset-query\n")), "{log}");
+        assert!(!log.contains("= data none"), "{log}");
     }
     check_again(
         Version::V2,
@@ -500,8 +499,8 @@ fn r_syn_05_a_cache_reset_that_answers_no_serial_query_is_wrong() {
 #[test]
 fn a_notify_is_followed_by_a_serial_query() {
     for version in Version::ALL {
-        let told = Story::synced(version).told_of(&format!("> v{version} serial-notify session=7 serial=6"));
-        assert!(told.contains(&format!("! notified of 6\n< v{version} serial-query session=7 serial=5\n")), "{told}");
+        let log = Story::synced(version).log_of(&format!("> v{version} serial-notify session=7 serial=6"));
+        assert!(log.contains(&format!("! notified of 6\n< v{version} serial-query session=7 serial=5\n")), "{log}");
     }
 }
 

@@ -111,8 +111,8 @@ fn r_syn_07_version_0_is_asked_once_an_hour() {
 #[test]
 fn r_syn_08_no_data_are_kept_beyond_their_expire_interval() {
     for version in Version::ALL {
-        let told = Story::synced(version).told_of("end\nwait\nat 7199999\nat 7200000");
-        assert!(told.contains("at 7199999\nat 7200000\n! flushed: they have expired\n= data none\n"), "{told}");
+        let log = Story::synced(version).log_of("end\nwait\nat 7199999\nat 7200000");
+        assert!(log.contains("at 7199999\nat 7200000\n! flushed: they have expired\n= data none\n"), "{log}");
     }
     // The interval begins with the last End of Data.
     check_synced(
@@ -264,7 +264,7 @@ fn r_syn_09_a_query_that_never_succeeded_is_tried_again_after_600_s() {
         < v1 reset-query
         = waits 60000
         > v1 error 1 "" copy=
-        ! told of error 1 ""
+        ! received error 1 ""
         ! speaks v1
         ! ended: the cache reported error 1 (Internal Error); again at 652998
         = close
@@ -286,7 +286,7 @@ fn r_syn_09_a_query_that_never_succeeded_is_tried_again_after_600_s() {
         < v1 reset-query
         = waits 60000
         > v1 error 2 "" copy=
-        ! told of error 2 ""
+        ! received error 2 ""
         ! speaks v1
         ! no data
         = waits 600000
@@ -304,7 +304,7 @@ fn r_syn_09_a_query_that_never_succeeded_is_tried_again_after_600_s() {
         < v2 reset-query
         = waits 60000
         > v2 error 1 "" copy=
-        ! told of error 1 ""
+        ! received error 1 ""
         ! speaks v2
         ! ended: the cache reported error 1 (Internal Error); again at 652998
         = close
@@ -320,7 +320,7 @@ fn r_syn_09_a_query_that_never_succeeded_is_tried_again_after_600_s() {
 }
 
 #[test]
-fn r_syn_09_after_a_success_its_retry_interval_counts() {
+fn r_syn_09_after_a_success_its_retry_interval_applies() {
     check(
         "connect
          > v2 cache-response session=7
@@ -343,7 +343,7 @@ fn r_syn_09_after_a_success_its_retry_interval_counts() {
             < v2 serial-query session=7 serial=5
             = waits 60000
             > v1 error 4 "" copy=
-            ! told of error 4 ""
+            ! received error 4 ""
             ! ended: the cache speaks none of our versions; again at 65299
             = close
             = waits 65299
@@ -370,13 +370,13 @@ fn r_syn_10_timers_that_break_the_rules_are_brought_within_them() {
     ] {
         let words: Vec<&str> = timers.split(' ').collect();
         let [refresh, retry, expire] = words.as_slice() else { panic!("three timers") };
-        let told = Story::new(up_to(Version::V2)).told_of(&format!(
+        let log = Story::new(up_to(Version::V2)).log_of(&format!(
             "connect
              > v{version} cache-response session=7
              > v{version} end-of-data session=7 serial=5 refresh={refresh} retry={retry} expire={expire}"
         ));
-        assert!(told.contains(&format!("! timers {timers} used as {used}\n")), "{told}");
-        assert!(told.contains(&format!("= data v{version} 7 5 ({used}) until ")), "{told}");
+        assert!(log.contains(&format!("! timers {timers} used as {used}\n")), "{log}");
+        assert!(log.contains(&format!("= data v{version} 7 5 ({used}) until ")), "{log}");
     }
     check(
         "connect\n> v2 cache-response session=7\n> v2 end-of-data session=7 serial=5 refresh=1 retry=1 expire=600",
@@ -455,14 +455,14 @@ fn r_tmo_01_or_after_three_retry_intervals_which_version_2_has_a_code_for() {
         (1, ""),
         (2, "! reported 10 (Transport Failure)\n! flushed: error 10 (Transport Failure) was reported\n= data none\n"),
     ] {
-        let told = Story::new(up_to(Version::V2)).told_of(&format!(
+        let log = Story::new(up_to(Version::V2)).log_of(&format!(
             "connect
              > v{version} cache-response session=7
              > v{version} end-of-data session=7 serial=5 refresh=300 retry=10 expire=900
              refresh
              wait"
         ));
-        assert!(told.contains(&format!("refresh\n< v{version} serial-query session=7 serial=5\n= waits 30000\nwait\n{code}! ended: the cache is silent;")), "{told}");
+        assert!(log.contains(&format!("refresh\n< v{version} serial-query session=7 serial=5\n= waits 30000\nwait\n{code}! ended: the cache is silent;")), "{log}");
     }
 }
 
@@ -471,8 +471,8 @@ fn r_tmo_01_a_cache_that_only_notifies_is_given_up_after_an_hour() {
     let notifies: Vec<String> =
         (1..100).map(|n| format!("at {}\n> v2 serial-notify session=7 serial={n}", n * 50_000)).collect();
     for story in [Story::new(up_to(Version::V2)).tell("connect"), Story::synced(Version::V2).tell("refresh")] {
-        let told = story.told_of(&notifies.join("\n"));
-        let (before, _) = told.split_once("! ended: the cache is silent; again at ").unwrap();
+        let log = story.log_of(&notifies.join("\n"));
+        let (before, _) = log.split_once("! ended: the cache is silent; again at ").unwrap();
         assert!(before.ends_with("at 3600000\n"), "{before}");
     }
 }

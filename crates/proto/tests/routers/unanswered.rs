@@ -1,4 +1,4 @@
-//! A cache that closes without a word (R-NEG-08), and sessions of other versions (R-SID-02).
+//! A cache that closes without an answer (R-NEG-08), and sessions of other versions (R-SID-02).
 
 use crate::story::{Story, check, check_again, check_synced, check_up_to};
 use expect_test::expect;
@@ -265,7 +265,7 @@ fn r_sid_02_after_a_step_down_the_session_is_another_one() {
         < v2 serial-query session=7 serial=5
         = waits 61191
         > v1 error 4 "" copy=
-        ! told of error 4 ""
+        ! received error 4 ""
         ! steps down to v1
         < v1 reset-query
         >= v1 7 5 ipv4 + 10.0.0.0/8-24 AS1
@@ -323,7 +323,7 @@ fn r_sid_02_after_a_step_down_the_session_is_another_one() {
         < v1 serial-query session=7 serial=5
         = waits 61191
         > v0 error 4 "" copy=
-        ! told of error 4 ""
+        ! received error 4 ""
         ! steps down to v0
         < v0 reset-query
         >= v0 7 5
@@ -346,7 +346,7 @@ fn r_sid_02_a_session_of_a_lower_version_is_gone_on_with_in_that_version() {
                 < v2 reset-query
                 = waits 61191
                 > v1 error 4 "" copy=
-                ! told of error 4 ""
+                ! received error 4 ""
                 ! steps down to v1
                 < v1 serial-query session=7 serial=5
                 >= v1 7 6 ipv4 - 10.0.0.0/8-24 AS1
@@ -359,7 +359,7 @@ fn r_sid_02_a_session_of_a_lower_version_is_gone_on_with_in_that_version() {
 }
 
 #[test]
-fn r_neg_08_a_connection_that_ends_by_distrust_says_nothing_of_versions() {
+fn r_neg_08_a_connection_that_ends_by_a_refused_identity_is_not_about_versions() {
     check_up_to(
         Version::V2,
         "connect

@@ -1,4 +1,4 @@
-//! What a cache may say, and no router should use: ASPAs that are none, notifies without end, and what is left of an
+//! PDUs that a cache may send, and no router should use: invalid ASPAs, endless notifies, and what is left of an
 //! earlier connection.
 
 use crate::story::{check, check_synced};
@@ -158,7 +158,7 @@ fn a_cache_that_notifies_of_what_it_does_not_have_is_asked_once_a_second() {
     );
 }
 
-/// Does what the session says until it waits; what was written, and the response that is to be applied.
+/// Carries out the session's outputs until it waits; returns what was written, and the response to apply.
 fn step(session: &mut ClientSession, now: Moment) -> (Vec<u8>, Option<Box<rtrcast_proto::Changes>>) {
     let (mut written, mut held) = (Vec::new(), None);
     loop {

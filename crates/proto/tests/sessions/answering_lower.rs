@@ -292,7 +292,7 @@ fn c_neg_05_a_query_below_our_versions_is_refused_still() {
 }
 
 #[test]
-fn c_err_03_its_error_report_is_heard_in_its_own_version() {
+fn c_err_03_its_error_report_is_read_in_its_own_version() {
     story_up_to(Version::V1).events().run(
         "> v2 reset-query\n> v2 error 7 \"twice\" copy=",
         expect![[r#"

@@ -1,4 +1,4 @@
-//! Routers that the cache wants to be rid of, and how long it waits for a first query.
+//! Routers whose sessions the cache closes, and how long it waits for a first query.
 
 use crate::story::{Story, check};
 use expect_test::expect;
@@ -66,7 +66,7 @@ fn a_router_that_has_asked_nothing_can_be_displaced() {
         "dismiss displaced",
         expect![[r#"
         dismiss displaced
-        ! closing: nothing had been asked, and another connection needed the place
+        ! closing: the router had sent no query, and another connection needed the slot
         = close
     "#]],
     );
@@ -80,7 +80,7 @@ fn a_router_that_has_asked_nothing_can_be_displaced() {
         < v2 error 4 "supported versions 0-2" copy=0702000000000008
         = waits 30000
         dismiss displaced
-        ! closing: nothing had been asked, and another connection needed the place
+        ! closing: the router had sent no query, and another connection needed the slot
         = close
     "#]],
     );
@@ -90,7 +90,7 @@ fn a_router_that_has_asked_nothing_can_be_displaced() {
         >> 01 02 0000
         = waits 60000
         dismiss displaced
-        ! closing: nothing had been asked, and another connection needed the place
+        ! closing: the router had sent no query, and another connection needed the slot
         = close
     "#]],
     );
@@ -216,7 +216,7 @@ fn what_is_closing_is_dismissed_no_more() {
         "dismiss displaced\ndismiss not-admitted",
         expect![[r#"
         dismiss displaced
-        ! closing: nothing had been asked, and another connection needed the place
+        ! closing: the router had sent no query, and another connection needed the slot
         = close
         dismiss not-admitted
     "#]],

@@ -1,4 +1,4 @@
-//! How sessions end (C-RST, S-05, and what the cache does about routers that take nothing).
+//! The end of sessions (C-RST, S-05, and routers that read nothing).
 
 use crate::story::{Story, check, check_telling_restarts};
 use expect_test::expect;
@@ -115,7 +115,7 @@ fn c_rst_02_a_stop_for_good_does_not_wait_for_the_response_of_a_planned_one() {
 }
 
 #[test]
-fn c_rst_01_code_12_is_told_to_version_2_only_if_the_policy_says_so() {
+fn c_rst_01_code_12_is_sent_to_version_2_only_if_the_policy_has_it() {
     check_telling_restarts(
         "> v2 reset-query\nstop restart",
         expect![[r#"
@@ -292,7 +292,7 @@ fn t_tcp_07_after_the_first_query_a_session_may_be_idle_for_ever() {
 }
 
 #[test]
-fn t_tcp_04_a_router_that_takes_nothing_is_told_so_in_version_2() {
+fn t_tcp_04_a_router_that_reads_nothing_gets_a_report_in_version_2() {
     Story::new(VersionRange::ALL).tell(&crate::large_set()).tell("hold\n> v1 reset-query\nnext").run(
         "stalled\ngo",
         expect![[r#"

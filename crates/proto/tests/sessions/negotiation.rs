@@ -1,4 +1,4 @@
-//! Which version a session speaks (C-NEG).
+//! Version negotiation (C-NEG).
 
 use crate::story::{Story, check, check_up_to};
 use expect_test::expect;

@@ -1,4 +1,4 @@
-//! Serial Notify, and what is said while there are no data (C-NOT, C-NDA).
+//! Serial Notify, and answers while there are no data (C-NOT, C-NDA).
 
 use crate::story::{Story, check, holding_nothing};
 use expect_test::expect;
@@ -405,7 +405,7 @@ fn c_nda_02_a_response_that_is_running_goes_on_to_its_end_when_data_become_too_o
 }
 
 #[test]
-fn c_not_02_a_notify_behind_a_long_response_counts_from_when_it_is_sent() {
+fn c_not_02_the_interval_of_a_notify_behind_a_long_response_begins_when_it_is_sent() {
     Story::new(VersionRange::ALL).tell(&crate::large_set()).tell("hold\n> v1 reset-query\nnext\nat 5000").run(
         "
         set ipv4 10.0.0.0/8-24 AS64497
@@ -434,7 +434,7 @@ fn c_not_02_a_notify_behind_a_long_response_counts_from_when_it_is_sent() {
 }
 
 #[test]
-fn c_not_02_a_router_that_was_told_to_start_anew_is_not_notified_before_it_does() {
+fn c_not_02_a_router_that_was_sent_a_cache_reset_is_not_notified_before_it_asks() {
     holding_nothing().tell("> v1 reset-query").run(
         "
         set ipv4 10.0.0.0/8-24 AS1

@@ -40,7 +40,7 @@ fn c_sid_04_end_of_data_has_the_session_of_its_cache_response() {
 }
 
 #[test]
-fn c_sid_05_another_id_than_the_one_told_is_code_0() {
+fn c_sid_05_another_id_than_the_one_sent_is_code_0() {
     check(
         "> v1 reset-query\n> v1 serial-query session=4660 serial=7",
         expect![[r#"
@@ -71,7 +71,7 @@ fn c_sid_06_an_unknown_id_in_a_first_query_is_a_cache_reset() {
 }
 
 #[test]
-fn c_sid_07_an_id_told_earlier_is_no_error_when_the_cache_s_own_has_changed() {
+fn c_sid_07_an_id_sent_earlier_is_no_error_when_the_cache_s_own_has_changed() {
     check(
         "
         > v1 reset-query
@@ -100,7 +100,7 @@ fn c_sid_07_an_id_told_earlier_is_no_error_when_the_cache_s_own_has_changed() {
 }
 
 #[test]
-fn c_sid_08_no_notify_carries_an_id_that_was_not_told() {
+fn c_sid_08_no_notify_carries_an_id_that_was_not_sent() {
     check(
         "
         > v1 reset-query

@@ -11,8 +11,8 @@
 //! >> 01 02 0000 00000008                     ... or octets
 //! drip v1 reset-query                        ... one octet at a time
 //! end | stop restart | stop shutdown | stalled | dismiss not-admitted | dismiss displaced
-//! at 60000                                   it is so many milliseconds after the start, and the session is told
-//! later 60000                                ... and it is not: only its next input or output will tell
+//! at 60000                                   it is so many milliseconds after the start, and `tick` is called
+//! later 60000                                ... and `tick` is not called: its next input or output has the time
 //! hold                                       from here on, writes are not completed and wants not fulfilled ...
 //! next                                       ... but this many steps are: one
 //! go                                         ... and from here on all are again
@@ -23,8 +23,8 @@
 
 use expect_test::Expect;
 use rtrcast_proto::{
-    Action, Aspa, Dismissal, Event, Header, History, HistoryLimits, Image, ImageWriter, Moment, Output, Pdu,
-    Publication, RouteOrigin, RouterKey, Section, Serial, ServerPolicy, ServerSession, SessionIds, Stop, Timing,
+    Action, Aspa, Dismissal, Header, History, HistoryLimits, Image, ImageWriter, Moment, Pdu, Publication, RouteOrigin,
+    RouterKey, Section, Serial, ServerEvent, ServerOutput, ServerPolicy, ServerSession, SessionIds, Stop, Timing,
     Version, VersionRange, View, wire,
 };
 use std::convert::Infallible;
@@ -40,12 +40,12 @@ pub(crate) struct Story {
     history: History,
     view: Arc<View>,
     now: Moment,
-    told: String,
+    log: String,
     pending: Vec<u8>,
     holding: bool,
     steps: usize,
     show_events: bool,
-    /// Whether a set was so large that its prefixes are only counted.
+    /// True if a set was so large that its prefixes are only counted.
     large: bool,
     run_of_prefixes: usize,
     closed: bool,
@@ -56,7 +56,7 @@ pub(crate) fn check(story: &str, expect: Expect) {
     Story::new(VersionRange::ALL).tell("set ipv4 10.0.0.0/8-24 AS64496").run(story, expect);
 }
 
-/// The same for a cache that tells routers of version 2 that it restarts.
+/// The same for a cache that sends code 12 to routers of version 2 when it restarts.
 pub(crate) fn check_telling_restarts(story: &str, expect: Expect) {
     let policy = ServerPolicy::default().sending_cache_restart();
     Story::with_policy(policy, 7).tell("set ipv4 10.0.0.0/8-24 AS64496").run(story, expect);
@@ -91,7 +91,7 @@ impl Story {
             history,
             view,
             now: Moment(0),
-            told: String::new(),
+            log: String::new(),
             pending: Vec::new(),
             holding: false,
             steps: 0,
@@ -113,18 +113,18 @@ impl Story {
         for line in lines.lines() {
             self.line(line.trim());
         }
-        self.told.clear();
+        self.log.clear();
         self
     }
 
     pub(crate) fn run(mut self, story: &str, expect: Expect) {
-        self.told.clear();
+        self.log.clear();
         for line in story.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            writeln!(self.told, "{line}").unwrap();
+            writeln!(self.log, "{line}").unwrap();
             self.line(line);
         }
         assert!(self.pending.is_empty(), "what is written ends where a PDU ends");
-        expect.assert_eq(&self.told);
+        expect.assert_eq(&self.log);
     }
 
     fn line(&mut self, line: &str) {
@@ -201,34 +201,37 @@ impl Story {
     fn drain(&mut self) {
         while !self.holding || self.steps > 0 {
             match self.session.next(self.now) {
-                Output::Write(chunk) => {
+                ServerOutput::Write(chunk) => {
                     self.steps = self.steps.saturating_sub(1);
                     self.pending.extend_from_slice(chunk.octets());
                     self.write_down();
                     assert!(self.pending.is_empty(), "a chunk ends where a PDU ends");
                     assert_eq!(chunk.pdus(), pdus(chunk.octets()), "PDUs in {chunk:?}");
                 }
-                Output::Event(event) if self.show_events => writeln!(self.told, "! {}", shown(&event)).unwrap(),
-                Output::Event(_) => {}
-                Output::Want(want) => {
+                ServerOutput::Event(event) if self.show_events => writeln!(self.log, "! {}", shown(&event)).unwrap(),
+                ServerOutput::Event(_) => {}
+                ServerOutput::Want(want) => {
                     self.steps = self.steps.saturating_sub(1);
-                    writeln!(self.told, "= wants {want:?}").unwrap();
+                    writeln!(self.log, "= wants {want:?}").unwrap();
                     if !self.holding {
                         let view: Result<View, Infallible> = self.view.with(want, Vec::new);
                         self.view = Arc::new(view.unwrap());
                         self.session.data_changed(self.now, Arc::clone(&self.view));
                     }
                 }
-                Output::Close => {
-                    self.told.push_str("= close\n");
-                    assert!(matches!(self.session.next(self.now), Output::Wait(None)), "nothing comes after the close");
+                ServerOutput::Close => {
+                    self.log.push_str("= close\n");
+                    assert!(
+                        matches!(self.session.next(self.now), ServerOutput::Wait(None)),
+                        "nothing comes after the close"
+                    );
                     return;
                 }
-                Output::Wait(until) => {
+                ServerOutput::Wait(until) => {
                     assert_eq!(until, self.session.deadline());
                     if let Some(Moment(until)) = until {
                         assert!(until > self.now.0, "waits for what is past");
-                        writeln!(self.told, "= waits {until}").unwrap();
+                        writeln!(self.log, "= waits {until}").unwrap();
                     }
                     self.steps = 0;
                     return;
@@ -247,7 +250,7 @@ impl Story {
                 continue;
             }
             self.write_down_run();
-            writeln!(self.told, "< {}", pdu.line(version)).unwrap();
+            writeln!(self.log, "< {}", pdu.line(version)).unwrap();
         }
         self.write_down_run();
     }
@@ -256,7 +259,7 @@ impl Story {
     fn write_down_run(&mut self) {
         let count = std::mem::take(&mut self.run_of_prefixes);
         if count > 0 {
-            writeln!(self.told, "< {count} prefixes").unwrap();
+            writeln!(self.log, "< {count} prefixes").unwrap();
         }
     }
 
@@ -298,17 +301,17 @@ impl Story {
         let mut sent = Vec::new();
         loop {
             match self.session.next(self.now) {
-                Output::Write(chunk) => {
+                ServerOutput::Write(chunk) => {
                     assert_eq!(chunk.pdus(), pdus(chunk.octets()), "PDUs in {chunk:?}");
                     sent.extend_from_slice(chunk.octets());
                 }
-                Output::Event(_) => {}
-                Output::Want(want) => {
+                ServerOutput::Event(_) => {}
+                ServerOutput::Want(want) => {
                     let view: Result<View, Infallible> = self.view.with(want, Vec::new);
                     self.session.data_changed(self.now, Arc::new(view.unwrap()));
                 }
-                Output::Close => self.closed = true,
-                Output::Wait(_) => return sent,
+                ServerOutput::Close => self.closed = true,
+                ServerOutput::Wait(_) => return sent,
             }
         }
     }
@@ -324,13 +327,13 @@ fn pdus(mut octets: &[u8]) -> u32 {
     pdus
 }
 
-fn shown(event: &Event) -> String {
+fn shown(event: &ServerEvent) -> String {
     match event {
-        Event::Negotiated(profile) => format!("negotiated {profile}"),
-        Event::Reported { code, violation: Some(violation) } => format!("reported {code}: {violation}"),
-        Event::Reported { code, violation: None } => format!("reported {code}"),
-        Event::PeerReported(report) => format!("the router {report}"),
-        Event::Closing(reason) => format!("closing: {reason}"),
+        ServerEvent::Negotiated(profile) => format!("negotiated {profile}"),
+        ServerEvent::Reported { code, violation: Some(violation) } => format!("reported {code}: {violation}"),
+        ServerEvent::Reported { code, violation: None } => format!("reported {code}"),
+        ServerEvent::PeerReported(report) => format!("the router {report}"),
+        ServerEvent::Closing(reason) => format!("closing: {reason}"),
         other => format!("{other:?}"),
     }
 }

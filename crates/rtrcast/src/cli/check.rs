@@ -22,7 +22,7 @@ are too old, for instance.
 Exit codes: 0 all well, perhaps with warnings, 2 wrong usage, 3 something is wrong with a file, 5 the output can't be \
 written.";
 
-/// What `rtrcast check` is told.
+/// Arguments of `rtrcast check`.
 #[derive(Args, Debug)]
 #[command(after_help = CHECK_EXAMPLES, arg_required_else_help = true)]
 pub(crate) struct CheckArguments {

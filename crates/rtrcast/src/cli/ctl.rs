@@ -1,5 +1,6 @@
-//! `rtrcast ctl`: its options, and what a running cache can be told.
+//! `rtrcast ctl`: its options, and what a running cache can be asked.
 
+use crate::observe::status::Column;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -7,23 +8,42 @@ use std::path::PathBuf;
 #[derive(Args, Debug)]
 #[command(
     arg_required_else_help = true,
-    after_help = "Exit codes: 0 done, 2 wrong usage or no such source, 5 the output can't be written, 10 no cache answers."
+    after_help = "Exit codes: 0 done, 2 wrong usage, no such source or no such router, 5 the output can't be written, 10 no cache answers."
 )]
 pub(crate) struct CtlArguments {
     #[command(subcommand)]
-    pub(crate) order: Order,
+    pub(crate) command: CtlCommand,
 
     /// The socket of the cache: its --control
     #[arg(long, value_name = "PATH", global = true, env = "RTRCAST_CONTROL")]
     pub(crate) control: Option<PathBuf>,
 }
 
-/// What a running cache can be told.
+/// What a running cache can be asked.
 #[derive(Subcommand, Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// Show the sources, their age, and what is held back
-    Status,
-    /// Believe what is held back (a sudden loss, a clock that jumped), of one source or of all
+pub(crate) enum CtlCommand {
+    /// Show what is served, the sources with their age and errors, what is held back, listeners and limits
+    Status {
+        /// Print all of it as JSON; docs/CONTROL.md describes the members
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the connected routers: what each has, when it asked, and what has passed
+    Routers {
+        /// Print all of it as JSON; docs/CONTROL.md describes the members
+        #[arg(long)]
+        json: bool,
+        /// Sort by this column
+        #[arg(long, value_name = "COLUMN", value_enum, default_value = "lag")]
+        sort: Column,
+    },
+    /// Close a router's connections in order: its response is completed, and it may connect again
+    Close {
+        /// The router's name as `routers` shows it, its address, or its address and port
+        #[arg(value_name = "ROUTER")]
+        router: String,
+    },
+    /// Accept what is held back (a sudden loss, a clock that jumped), of one source or of all
     Release {
         /// The source as `status` shows it
         #[arg(value_name = "SOURCE")]

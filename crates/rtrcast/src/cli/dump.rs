@@ -1,6 +1,7 @@
 //! `rtrcast dump`: its options, and the examples of its help.
 
 use super::DialOptions;
+use super::given::Given;
 use super::value::VersionArgument;
 use clap::{Args, ValueEnum};
 use rtrcast_net::Target;
@@ -39,7 +40,7 @@ with a wrong key for TCP-MD5 or TCP-AO), 14 authentication: the cache's certific
 not accept what we log in with, 128 and the signal's number if one stopped it before it was done. Nothing but 0 leaves a \
 document.";
 
-/// What `rtrcast dump` is told.
+/// Arguments of `rtrcast dump`.
 #[derive(Args, Debug)]
 #[command(after_help = DUMP_EXAMPLES, arg_required_else_help = true, disable_version_flag = true)]
 pub(crate) struct DumpArguments {
@@ -49,7 +50,7 @@ pub(crate) struct DumpArguments {
     pub(crate) target: Target,
 
     #[command(flatten)]
-    pub(crate) dial: DialOptions,
+    pub(crate) dial: Given<DialOptions>,
 
     /// How the data are printed
     #[arg(long, value_name = "FORMAT", default_value = "json")]

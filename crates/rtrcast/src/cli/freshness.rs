@@ -6,7 +6,7 @@ use std::time::Duration;
 
 const FRESHNESS: &str = "Freshness and sudden loss";
 
-/// How long data are in effect.
+/// Options for the age of data.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct FreshnessOptions {
     /// Seconds for which a set is in effect from when its validator made it, at least 60; where the file does not say that,

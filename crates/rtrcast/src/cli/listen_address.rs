@@ -1,73 +1,72 @@
-//! The address of a listener, with what is spoken there.
+//! The address of a listener, with the transport that is spoken there.
 
 use super::value::socket_address;
+use crate::config::scheme::Scheme;
+use rtrcast_net::Layer;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Where routers connect, and what they speak there.
+/// An address where routers connect, and the transport there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct At {
-    pub(crate) speaks: Speaks,
-    pub(crate) place: Place,
+pub(crate) struct ListenAddr {
+    pub(crate) layer: Layer,
+    pub(crate) endpoint: ListenEndpoint,
 }
 
-/// What lies below RTR.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Speaks {
-    /// Nothing but the socket.
-    Plain,
-    Tls,
-    Ssh,
-}
-
-/// A socket's place.
+/// The socket of a listener.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Place {
+pub(crate) enum ListenEndpoint {
     Ip(SocketAddr),
     Unix(PathBuf),
     /// A socket that systemd passes, by its FileDescriptorName=.
     Passed(String),
 }
 
-impl FromStr for At {
+impl ListenAddr {
+    /// The scheme of its URL. A socket of systemd counts as one of TCP until it is there.
+    pub(crate) fn scheme(&self) -> Scheme {
+        match self.endpoint {
+            ListenEndpoint::Unix(_) => Scheme::Unix,
+            ListenEndpoint::Ip(_) | ListenEndpoint::Passed(_) => Scheme::of(self.layer),
+        }
+    }
+}
+
+impl FromStr for ListenAddr {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<At, String> {
-        let (speaks, address) = match text.split_once("://") {
-            None => (Speaks::Plain, text),
-            Some(("tcp", address)) => (Speaks::Plain, address),
-            Some(("tls", address)) => (Speaks::Tls, address),
-            Some(("ssh", address)) => (Speaks::Ssh, address),
+    fn from_str(text: &str) -> Result<ListenAddr, String> {
+        let (layer, address) = match text.split_once("://") {
+            None => (Layer::Plain, text),
+            Some(("tcp", address)) => (Layer::Plain, address),
+            Some(("tls", address)) => (Layer::Tls, address),
+            Some(("ssh", address)) => (Layer::Ssh, address),
             Some(("unix", path)) if path.starts_with('/') => {
-                return Ok(At { speaks: Speaks::Plain, place: Place::Unix(path.into()) });
+                return Ok(ListenAddr { layer: Layer::Plain, endpoint: ListenEndpoint::Unix(path.into()) });
             }
             Some(("unix", path)) => return Err(format!("unix:// wants an absolute path: unix:///run/rtrcast/{path}")),
             Some((scheme, _)) => {
                 return Err(format!("{scheme}:// is not a transport; there are tcp://, tls://, ssh:// and unix://"));
             }
         };
-        let place = match address.strip_prefix("fd:") {
+        let endpoint = match address.strip_prefix("fd:") {
             Some("") => return Err("fd: wants the name of a socket that systemd passes: fd:NAME".to_owned()),
-            Some(name) => Place::Passed(name.to_owned()),
-            None => Place::Ip(socket_address(address)?),
+            Some(name) => ListenEndpoint::Passed(name.to_owned()),
+            None => ListenEndpoint::Ip(socket_address(address)?),
         };
-        Ok(At { speaks, place })
+        Ok(ListenAddr { layer, endpoint })
     }
 }
 
-impl fmt::Display for At {
+impl fmt::Display for ListenAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match self.speaks {
-            Speaks::Plain => "tcp",
-            Speaks::Tls => "tls",
-            Speaks::Ssh => "ssh",
-        };
-        match &self.place {
-            Place::Ip(address) => write!(f, "{scheme}://{address}"),
-            Place::Passed(name) => write!(f, "{scheme}://fd:{name}"),
-            Place::Unix(path) => write!(f, "unix://{}", path.display()),
+        let scheme = self.scheme();
+        match &self.endpoint {
+            ListenEndpoint::Ip(address) => write!(f, "{scheme}://{address}"),
+            ListenEndpoint::Passed(name) => write!(f, "{scheme}://fd:{name}"),
+            ListenEndpoint::Unix(path) => write!(f, "{scheme}://{}", path.display()),
         }
     }
 }

@@ -1,15 +1,14 @@
-//! `--listen` and `--peer`: a place or a prefix, and behind it options of its own.
+//! `--listen`: an address, and behind it options of its own.
 //!
-//! An option is written as its flag is, without the dashes, and goes through the same parser: each exists once. A flag
-//! holds for all listeners, an option behind an address for that one.
+//! An option is written there as its flag is, without the dashes, and goes through the same parser. A flag holds for all
+//! listeners, an option behind an address for that one.
 
-use super::listen_address::{At, Place, Speaks};
-use super::value::VersionArgument;
-use crate::observe::describe::with_plain_ranges;
-use clap::error::{ContextKind, ErrorKind};
-use clap::{ArgAction, Args, Command, ValueEnum};
-use rtrcast_net::IpPrefix;
-use std::fmt;
+use super::given::{Given, OptionGroup, split};
+use super::listen_address::ListenAddr;
+use super::options::{OptionRow, Unless};
+use crate::config::scheme::Scheme;
+use clap::{Args, ValueEnum};
+use rtrcast_net::{IpPrefix, Layer};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -17,14 +16,14 @@ const TLS: &str = "TLS listeners";
 const SSH: &str = "SSH listeners";
 const TCP: &str = "TCP and Unix listeners";
 
-/// Where routers connect, and what is different there.
+/// An address where routers connect, with the options of that listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListenArgument {
-    pub(crate) at: At,
-    pub(crate) own: ListenOptions,
+    pub(crate) addr: ListenAddr,
+    pub(crate) own: Given<ListenOptions>,
 }
 
-/// What may differ from one listener to another.
+/// Options that may differ from one listener to another.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ListenOptions {
     /// Certificate chain (PEM) that the cache shows; routers want their name for it in it as DNS name
@@ -94,33 +93,6 @@ pub(crate) struct ListenOptions {
     pub(crate) proxy_from: Vec<ProxyFrom>,
 }
 
-/// What is different for the routers of a prefix.
-#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct PeerOptions {
-    #[arg(long)]
-    pub(crate) min_version: Option<VersionArgument>,
-    #[arg(long)]
-    pub(crate) max_version: Option<VersionArgument>,
-    #[arg(long)]
-    pub(crate) answer_lower: bool,
-    #[arg(long)]
-    pub(crate) no_router_keys: bool,
-    #[arg(long)]
-    pub(crate) no_aspas: bool,
-    #[arg(long)]
-    pub(crate) send_cache_restart: bool,
-    /// Seconds for which a query is held while there are no data yet.
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(..=3_600))]
-    pub(crate) hold: Option<u32>,
-}
-
-/// `--peer`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PeerArgument {
-    pub(crate) prefix: IpPrefix,
-    pub(crate) options: PeerOptions,
-}
-
 /// `--tls-clients`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TlsClientsArgument {
@@ -157,151 +129,58 @@ pub(crate) enum ProxyFrom {
     Unix,
 }
 
-impl ListenOptions {
-    /// These, and what they leave open as another says.
-    pub(crate) fn or(self, other: &ListenOptions) -> ListenOptions {
-        fn list<T: Clone>(own: Vec<T>, other: &[T]) -> Vec<T> {
-            if own.is_empty() { other.to_vec() } else { own }
-        }
-        let file = |own: Option<PathBuf>, other: &Option<PathBuf>| own.or_else(|| other.clone());
-        ListenOptions {
-            tls_cert: file(self.tls_cert, &other.tls_cert),
-            tls_key: file(self.tls_key, &other.tls_key),
-            tls_client_ca: file(self.tls_client_ca, &other.tls_client_ca),
-            tls_clients: self.tls_clients.or(other.tls_clients),
-            tls_client_address: self.tls_client_address.or(other.tls_client_address),
-            tls_crl: list(self.tls_crl, &other.tls_crl),
-            tls_min_version: self.tls_min_version.or(other.tls_min_version),
-            ssh_host_key: list(self.ssh_host_key, &other.ssh_host_key),
-            ssh_authorized_keys: file(self.ssh_authorized_keys, &other.ssh_authorized_keys),
-            ssh_passwords: file(self.ssh_passwords, &other.ssh_passwords),
-            ssh_user: list(self.ssh_user, &other.ssh_user),
-            ssh_allow_anyone: self.ssh_allow_anyone || other.ssh_allow_anyone,
-            tcp_md5: file(self.tcp_md5, &other.tcp_md5),
-            tcp_ao: file(self.tcp_ao, &other.tcp_ao),
-            unix_mode: self.unix_mode.or(other.unix_mode),
-            proxy_from: list(self.proxy_from, &other.proxy_from),
-        }
+impl OptionGroup for ListenOptions {
+    const PREFIX: &'static str = "";
+}
+
+impl Given<ListenOptions> {
+    /// Refuses what has no meaning for a listener at this address.
+    pub(crate) fn validate_for(&self, addr: &ListenAddr) -> Result<(), String> {
+        let Some(row) = self.first_not_for(addr.scheme()) else { return Ok(()) };
+        let is_of_scheme = row.schemes().contains(&addr.scheme());
+        let reason = row
+            .unless
+            .filter(|_| is_of_scheme)
+            .map_or(String::new(), |Unless { option, value, reason }| format!(": with {option}={value} {reason}"));
+        Err(format!("{} means nothing there{reason}", row.name))
+    }
+
+    /// The name of an option that no listener uses, and an address that such a listener may have. `used` is what all of
+    /// them use.
+    pub(crate) fn unused(&self, used: &Given<ListenOptions>) -> Option<(&'static str, &'static str)> {
+        let row: &OptionRow = self.first_not_in(used)?;
+        let such = match row.schemes().first() {
+            Some(Scheme::Tls) => "tls://[::]:324",
+            Some(Scheme::Ssh) => "ssh://[::]:22",
+            Some(Scheme::Unix) => "unix:///run/rtr.sock",
+            Some(Scheme::Tcp | Scheme::Http) | None => "tcp://[::]:323",
+        };
+        Some((row.name, such))
     }
 }
 
 impl ListenOptions {
-    /// Whether all that a listener has of its own means something there.
-    pub(crate) fn make_sense_for(&self, at: &At) -> Result<(), String> {
-        match self.clone().without(&self.clone().only_for(at)) {
-            Some(option @ ("tls-client-ca" | "tls-crl" | "tls-client-address")) if at.speaks == Speaks::Tls => {
-                Err(format!("{option} means nothing there: with tls-clients=off nobody is asked for a certificate"))
-            }
-            Some(option) => Err(format!("{option} means nothing there")),
-            None => Ok(()),
-        }
-    }
-
-    /// What means something for a listener.
-    pub(crate) fn only_for(self, at: &At) -> ListenOptions {
-        let nothing = ListenOptions::default;
-        let mut only = match at.speaks {
-            Speaks::Plain => nothing(),
-            Speaks::Tls if self.tls_clients == Some(TlsClientsArgument::Off) => ListenOptions {
-                tls_cert: self.tls_cert,
-                tls_key: self.tls_key,
-                tls_clients: self.tls_clients,
-                tls_min_version: self.tls_min_version,
-                ..nothing()
-            },
-            Speaks::Tls => ListenOptions {
-                tls_cert: self.tls_cert,
-                tls_key: self.tls_key,
-                tls_client_ca: self.tls_client_ca,
-                tls_clients: self.tls_clients,
-                tls_client_address: self.tls_client_address,
-                tls_crl: self.tls_crl,
-                tls_min_version: self.tls_min_version,
-                ..nothing()
-            },
-            Speaks::Ssh => ListenOptions {
-                ssh_host_key: self.ssh_host_key,
-                ssh_authorized_keys: self.ssh_authorized_keys,
-                ssh_passwords: self.ssh_passwords,
-                ssh_user: self.ssh_user,
-                ssh_allow_anyone: self.ssh_allow_anyone,
-                ..nothing()
-            },
-        };
-        match at.place {
-            // Whether a socket of systemd is one of TCP is seen when it is there.
-            Place::Ip(_) | Place::Passed(_) => (only.tcp_md5, only.tcp_ao) = (self.tcp_md5, self.tcp_ao),
-            Place::Unix(_) => only.unix_mode = self.unix_mode,
-        }
-        only.proxy_from = self.proxy_from;
-        only
-    }
-
-    /// The name of an option that is set here and not in another.
-    fn without(self, other: &ListenOptions) -> Option<&'static str> {
-        let differs = |(_, is_set, is_there): &(&str, bool, bool)| *is_set && !is_there;
-        self.set()
-            .into_iter()
-            .zip(other.set())
-            .map(|((name, is), (_, there))| (name, is, there))
-            .find(differs)
-            .map(|(name, ..)| name)
-    }
-
-    /// The name of an option that no listener uses, and what such a listener looks like. `used` is what all of them do.
-    pub(crate) fn unused(&self, used: &ListenOptions) -> Option<(&'static str, &'static str)> {
-        let option = self.clone().without(used)?;
-        let such = match option.split_once('-') {
-            Some(("tls", _)) => "tls://[::]:324",
-            Some(("ssh", _)) => "ssh://[::]:22",
-            Some(("unix", _)) => "unix:///run/rtr.sock",
-            _ => "tcp://[::]:323",
-        };
-        Some((option, such))
-    }
-
-    /// Each option, and whether it is set.
-    fn set(&self) -> [(&'static str, bool); 15] {
-        [
-            ("tls-cert", self.tls_cert.is_some()),
-            ("tls-key", self.tls_key.is_some()),
-            ("tls-client-ca", self.tls_client_ca.is_some()),
-            ("tls-clients", self.tls_clients.is_some()),
-            ("tls-client-address", self.tls_client_address.is_some()),
-            ("tls-crl", !self.tls_crl.is_empty()),
-            ("tls-min-version", self.tls_min_version.is_some()),
-            ("ssh-host-key", !self.ssh_host_key.is_empty()),
-            ("ssh-authorized-keys", self.ssh_authorized_keys.is_some()),
-            ("ssh-passwords", self.ssh_passwords.is_some()),
-            ("ssh-user", !self.ssh_user.is_empty()),
-            ("ssh-allow-anyone", self.ssh_allow_anyone),
-            ("tcp-md5", self.tcp_md5.is_some()),
-            ("tcp-ao", self.tcp_ao.is_some()),
-            ("unix-mode", self.unix_mode.is_some()),
-        ]
-    }
-
-    /// Whether nothing is missing that a listener needs.
-    pub(crate) fn suffice_for(&self, at: &At) -> Result<(), &'static str> {
+    /// Refuses options of which something is missing that a listener at this address needs.
+    pub(crate) fn validate_for(&self, addr: &ListenAddr) -> Result<(), &'static str> {
         let clients = self.tls_clients.unwrap_or(TlsClientsArgument::Required);
         let is_asked = clients != TlsClientsArgument::Off;
-        match at.speaks {
-            Speaks::Plain => Ok(()),
-            Speaks::Tls if self.tls_cert.is_none() => Err("TLS needs --tls-cert, the cache's certificate"),
-            Speaks::Tls if self.tls_key.is_none() => Err("TLS needs --tls-key, the key of its certificate"),
-            Speaks::Tls if is_asked && self.tls_client_ca.is_none() => Err(
+        match addr.layer {
+            Layer::Plain => Ok(()),
+            Layer::Tls if self.tls_cert.is_none() => Err("TLS needs --tls-cert, the cache's certificate"),
+            Layer::Tls if self.tls_key.is_none() => Err("TLS needs --tls-key, the key of its certificate"),
+            Layer::Tls if is_asked && self.tls_client_ca.is_none() => Err(
                 "routers' certificates need --tls-client-ca, whoever signs them; --tls-clients off does without any",
             ),
-            Speaks::Tls => Ok(()),
-            Speaks::Ssh if self.ssh_host_key.is_empty() => {
+            Layer::Tls => Ok(()),
+            Layer::Ssh if self.ssh_host_key.is_empty() => {
                 Err("SSH needs --ssh-host-key; `rtrcast ssh host-key FILE` makes one")
             }
-            Speaks::Ssh
+            Layer::Ssh
                 if self.ssh_authorized_keys.is_none() && self.ssh_passwords.is_none() && !self.ssh_allow_anyone =>
             {
                 Err("nobody could log in: SSH needs --ssh-authorized-keys or --ssh-passwords")
             }
-            Speaks::Ssh => Ok(()),
+            Layer::Ssh => Ok(()),
         }
     }
 }
@@ -310,29 +189,8 @@ impl FromStr for ListenArgument {
     type Err = String;
 
     fn from_str(text: &str) -> Result<ListenArgument, String> {
-        let (at, options) = split(text);
-        Ok(ListenArgument { at: at.parse()?, own: read_options(options)? })
-    }
-}
-
-impl FromStr for PeerArgument {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<PeerArgument, String> {
-        let (prefix, options) = split(text);
-        let prefix = prefix.parse().map_err(|error| format!("{error}"))?;
-        let options: PeerOptions = read_options(options)?;
-        if options == PeerOptions::default() {
-            let known = ["max-version=1", "hold=60", "answer-lower", "no-router-keys", "send-cache-restart"].join(", ");
-            return Err(format!("{prefix} has no option behind a comma; for instance {known}"));
-        }
-        Ok(PeerArgument { prefix, options })
-    }
-}
-
-impl fmt::Display for PeerArgument {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.prefix, f)
+        let (addr, options) = split(text);
+        Ok(ListenArgument { addr: addr.parse()?, own: Given::read(options)? })
     }
 }
 
@@ -352,47 +210,13 @@ fn octal(text: &str) -> Result<u32, String> {
     mode.ok_or_else(|| "permissions are octal, such as 660".to_owned())
 }
 
-/// What stands before the first comma, and the rest.
-fn split(text: &str) -> (&str, Option<&str>) {
-    text.split_once(',').map_or((text, None), |(at, options)| (at, Some(options)))
-}
-
-/// Reads `option=value,option`.
-fn read_options<T: Args>(text: Option<&str>) -> Result<T, String> {
-    let mut words = Vec::new();
-    for word in text.into_iter().flat_map(|text| text.split(',')).map(str::trim) {
-        words.push(match word.split_once('=') {
-            None if word.is_empty() => return Err("there is no option behind a comma".to_owned()),
-            None => format!("--{word}"),
-            Some((option, value)) => format!("--{}={}", option.trim_end(), value.trim_start()),
-        });
-    }
-    let command = T::augment_args(Command::new("options").no_binary_name(true).disable_help_flag(true))
-        .mut_args(|arg| if let ArgAction::Set = arg.get_action() { arg.require_equals(true) } else { arg });
-    let known: Vec<String> = command.get_arguments().filter_map(|arg| arg.get_long().map(str::to_owned)).collect();
-    let matches = command.try_get_matches_from(words).map_err(|error| {
-        let context = |kind| error.get(kind).map_or(String::new(), ToString::to_string);
-        if error.kind() == ErrorKind::UnknownArgument {
-            let word = context(ContextKind::InvalidArg);
-            return format!("unknown option \"{}\"; there are {}", word.trim_start_matches('-'), known.join(", "));
-        }
-        let text = error.to_string();
-        let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ").replace("'--", "'");
-        match context(ContextKind::ValidValue) {
-            values if values.is_empty() => with_plain_ranges(&line),
-            values => format!("{line}; there are {values}"),
-        }
-    })?;
-    T::from_arg_matches(&matches).map_err(|error| error.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn listen(text: &str) -> String {
         match text.parse::<ListenArgument>() {
-            Ok(argument) => argument.at.to_string(),
+            Ok(argument) => argument.addr.to_string(),
             Err(error) => error,
         }
     }
@@ -414,17 +238,20 @@ mod tests {
         assert_eq!(listen("8282"), "not an address and port such as 127.0.0.1:8282 or [::1]:8282");
     }
 
+    fn argument(text: &str) -> ListenArgument {
+        text.parse().unwrap()
+    }
+
+    /// Options of all listeners.
+    fn of_all(options: &str) -> Given<ListenOptions> {
+        Given::read(Some(options)).unwrap()
+    }
+
     #[test]
     fn options_of_a_listener_go_before_those_of_all() {
         let text = "tls://[::]:324,tls-cert=a.pem,tls-clients=requested,tls-crl=x,tls-crl=y,proxy-from=unix";
-        let argument: ListenArgument = text.parse().unwrap();
-        let all = ListenOptions {
-            tls_cert: Some("b.pem".into()),
-            tls_key: Some("b.key".into()),
-            tls_crl: vec!["z".into()],
-            ..ListenOptions::default()
-        };
-        let options = argument.own.or(&all);
+        let all = of_all("tls-cert=b.pem,tls-key=b.key,tls-crl=z");
+        let options = argument(text).own.or(&all).typed();
         assert_eq!(options.tls_cert, Some("a.pem".into()));
         assert_eq!(options.tls_key, Some("b.key".into()));
         assert_eq!(options.tls_clients, Some(TlsClientsArgument::Requested));
@@ -441,48 +268,27 @@ mod tests {
         assert!(
             listen("tls://[::]:324,cert=a.pem").starts_with("unknown option \"cert\"; there are tls-cert, tls-key, ")
         );
-        let peer = |text: &str| text.parse::<PeerArgument>().map(|peer| peer.options).unwrap_err();
-        assert_eq!(
-            peer("192.0.2.0/24"),
-            "192.0.2.0/24 has no option behind a comma; for instance max-version=1, hold=60, answer-lower, no-router-keys, \
-             send-cache-restart"
-        );
-        assert_eq!(
-            peer("192.0.2.0/24,max-version=3"),
-            "invalid value '3' for 'max-version=<MAX_VERSION>'; there are 0, 1, 2"
-        );
-        assert_eq!(peer("192.0.2.0/24,"), "there is no option behind a comma");
     }
 
     #[test]
     fn a_listener_that_asks_nobody_needs_no_authorities() {
-        let all = ListenOptions { tls_client_ca: Some("ca.pem".into()), ..ListenOptions::default() };
-        let argument: ListenArgument = "tls://[::]:324,tls-clients=off".parse().unwrap();
-        assert_eq!(argument.own.make_sense_for(&argument.at), Ok(()));
-        assert_eq!(argument.own.or(&all).only_for(&argument.at).tls_client_ca, None);
-        let argument: ListenArgument = "tls://[::]:324,tls-clients=off,tls-client-ca=ca.pem".parse().unwrap();
+        let all = of_all("tls-client-ca=ca.pem");
+        let ListenArgument { addr, own } = argument("tls://[::]:324,tls-clients=off");
+        assert_eq!(own.validate_for(&addr), Ok(()));
+        assert_eq!(own.or(&all).only_for(addr.scheme()).typed().tls_client_ca, None);
+        let ListenArgument { addr, own } = argument("tls://[::]:324,tls-clients=off,tls-client-ca=ca.pem");
         assert_eq!(
-            argument.own.make_sense_for(&argument.at).unwrap_err(),
+            own.validate_for(&addr).unwrap_err(),
             "tls-client-ca means nothing there: with tls-clients=off nobody is asked for a certificate"
         );
+        let ListenArgument { addr, own } = argument("127.0.0.1:323,tls-client-ca=ca.pem");
+        assert_eq!(own.validate_for(&addr).unwrap_err(), "tls-client-ca means nothing there");
     }
 
     #[test]
     fn what_no_listener_uses_is_found() {
-        let all = ListenOptions { ssh_user: vec!["rpki".to_owned()], ..ListenOptions::default() };
-        assert_eq!(all.unused(&ListenOptions::default()), Some(("ssh-user", "ssh://[::]:22")));
+        let all = of_all("ssh-user=rpki");
+        assert_eq!(all.unused(&Given::default()), Some(("ssh-user", "ssh://[::]:22")));
         assert_eq!(all.unused(&all), None);
-    }
-
-    #[test]
-    fn a_peer_is_read() {
-        let peer: PeerArgument = "2001:db8::/32, max-version = 1, answer-lower, no-aspas".parse().unwrap();
-        let wanted = PeerOptions {
-            max_version: Some(VersionArgument(rtrcast_proto::Version::V1)),
-            answer_lower: true,
-            no_aspas: true,
-            ..PeerOptions::default()
-        };
-        assert_eq!((peer.prefix.to_string(), peer.options), ("2001:db8::/32".to_owned(), wanted));
     }
 }

@@ -3,28 +3,32 @@
 mod check;
 mod ctl;
 mod dump;
+mod fetch;
 mod freshness;
+pub(crate) mod given;
 mod listen_address;
 mod listener;
+pub(crate) mod options;
+mod peer;
 mod serve;
 mod ssh;
 mod upstream;
 mod value;
 
 pub(crate) use check::CheckArguments;
-pub(crate) use ctl::{CtlArguments, Order};
+pub(crate) use ctl::{CtlArguments, CtlCommand};
 pub(crate) use dump::{DumpArguments, DumpFormat};
-
+pub(crate) use fetch::FetchOptions;
 pub(crate) use freshness::{FreshnessOptions, GuardOptions};
-pub(crate) use listen_address::{At, Place, Speaks};
+pub(crate) use listen_address::{ListenAddr, ListenEndpoint};
 pub(crate) use listener::{
-    ListenArgument, ListenOptions, PeerArgument, ProxyFrom, TlsClientAddressArgument, TlsClientsArgument,
-    TlsVersionArgument,
+    ListenArgument, ListenOptions, ProxyFrom, TlsClientAddressArgument, TlsClientsArgument, TlsVersionArgument,
 };
-pub(crate) use serve::{LogLevel, Merge, ServeArguments};
-pub(crate) use ssh::{HostKeyType, SshArguments, SshOrder};
-pub(crate) use upstream::{CacheOptions, DialOptions};
-pub(crate) use value::HttpAddress;
+pub(crate) use peer::{PeerArgument, PeerName, PeerOptions};
+pub(crate) use serve::{Merge, ServeArguments};
+pub(crate) use ssh::{HostKeyType, SshArguments, SshCommand};
+pub(crate) use upstream::DialOptions;
+pub(crate) use value::{HttpAddress, LogLevel};
 
 use clap::{Parser, Subcommand};
 

@@ -1,14 +1,17 @@
 //! `rtrcast serve`: its options, and the examples of its help.
 
-use super::listener::{ListenArgument, ListenOptions, PeerArgument};
-use super::value::{HttpAddress, VersionArgument};
-use super::{CacheOptions, FreshnessOptions, GuardOptions};
+use super::fetch::SOURCES;
+use super::given::{ForAll, Given};
+use super::listener::{ListenArgument, ListenOptions};
+use super::peer::PeerArgument;
+use super::value::{HttpAddress, LogLevel, VersionArgument};
+use super::{DialOptions, FetchOptions, FreshnessOptions, GuardOptions};
 use crate::config::address::Source;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use rtrcast_net::IpPrefix;
 use std::path::PathBuf;
-use tracing::level_filters::LevelFilter;
+
 const SERVE_EXAMPLES: &str = "\
 Examples:
   rtrcast serve /var/db/rpki-client/json
@@ -37,7 +40,7 @@ connections end in order, and routers keep their data until these expire.
 Exit codes: 0 stopped as asked, 1 internal error, 2 wrong usage, 3 wrong configuration or SLURM, 4 an address can't be \
 had.";
 
-/// What `rtrcast serve` is told.
+/// Arguments of `rtrcast serve`.
 #[derive(Args, Debug)]
 #[command(after_help = SERVE_EXAMPLES)]
 pub(crate) struct ServeArguments {
@@ -48,7 +51,8 @@ pub(crate) struct ServeArguments {
     pub(crate) source: Vec<Source>,
 
     /// TOML file with these flags as keys, and "source" for the sources; SIGHUP reads it again. Relative paths in it are
-    /// to the working directory, as on the command line
+    /// to the working directory, as on the command line. A source may have other options there than all URLs or caches:
+    /// source = [{ at = "tls://HOST", ca = "FILE" }], named as the flags without "fetch-" or "cache-"
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
@@ -62,26 +66,8 @@ pub(crate) struct ServeArguments {
         help_heading = SOURCES)]
     pub(crate) refresh: u32,
 
-    /// Certificates (PEM) of the authorities that the servers of URLs are checked by, instead of the system's
-    #[arg(long, value_name = "FILE", help_heading = SOURCES)]
-    pub(crate) fetch_ca: Option<PathBuf>,
-
-    /// Certificate chain (PEM) to show to the servers of URLs
-    #[arg(long, value_name = "FILE", help_heading = SOURCES)]
-    pub(crate) fetch_client_cert: Option<PathBuf>,
-
-    /// Private key (PEM) of that certificate
-    #[arg(long, value_name = "FILE", help_heading = SOURCES)]
-    pub(crate) fetch_client_key: Option<PathBuf>,
-
-    /// File with a bearer token for the servers of URLs, read at each request. Never sent without TLS but to this
-    /// machine itself
-    #[arg(long, value_name = "FILE", help_heading = SOURCES)]
-    pub(crate) fetch_token_file: Option<PathBuf>,
-
-    /// Proxy for all URLs, or "none" [default: what HTTP_PROXY, HTTPS_PROXY and NO_PROXY say]
-    #[arg(long, value_name = "URL", help_heading = SOURCES)]
-    pub(crate) fetch_proxy: Option<String>,
+    #[command(flatten)]
+    pub(crate) fetch: ForAll<FetchOptions>,
 
     /// Seconds that a whole transfer may take; 10 of them for connecting, and 30 without any progress
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=86_400),
@@ -89,7 +75,7 @@ pub(crate) struct ServeArguments {
     pub(crate) fetch_timeout: u32,
 
     #[command(flatten)]
-    pub(crate) caches: CacheOptions,
+    pub(crate) caches: ForAll<DialOptions>,
 
     /// SLURM file, directory or URL with filters and assertions of your own; may be given several times. Of a directory
     /// each file is read whose name ends in .slurm or .json. A file with a mistake is refused whole
@@ -156,8 +142,8 @@ pub(crate) struct ServeArguments {
     /// Something else for the routers of an address or prefix, the longest one that matches: PREFIX,OPTION,... with
     /// min-version=V, max-version=V, no-router-keys, no-aspas; answer-lower: a query above the highest version is answered
     /// in that version at once, for routers that never step down; send-cache-restart, as above; hold=SECONDS: how long a
-    /// query is held while there are no data yet, instead of 25 (versions 0 and 1) or 8 (version 2). May be given several
-    /// times
+    /// query is held while there are no data yet, instead of 25 (versions 0 and 1) or 8 (version 2); name=NAME: what the
+    /// router at an address is called, which alone leaves it with what holds around it. May be given several times
     #[arg(long, value_name = "PREFIX,OPTION[=VALUE]", help_heading = ROUTERS)]
     pub(crate) peer: Vec<PeerArgument>,
 
@@ -206,7 +192,7 @@ pub(crate) struct ServeArguments {
     pub(crate) write_stall: Option<u32>,
 
     #[command(flatten)]
-    pub(crate) listeners: ListenOptions,
+    pub(crate) listeners: Given<ListenOptions>,
 
     /// Address for /metrics, /healthz and /readyz, or "off"
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9847", help_heading = OPERATION)]
@@ -221,7 +207,6 @@ pub(crate) struct ServeArguments {
     pub(crate) log_level: LogLevel,
 }
 
-const SOURCES: &str = "Sources";
 const SLURM: &str = "SLURM";
 const ROUTERS: &str = "Routers";
 const ADMISSION: &str = "Admission";
@@ -235,31 +220,4 @@ pub(crate) enum Merge {
     /// What the first healthy source has, in the order given. One is passed over after two failures or a minute of
     /// failing, when it is too old, or when a tenth of its payloads has expired; a preferred one is returned to
     First,
-}
-
-/// `--log-level`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogLevel {
-    /// An operator must act now
-    Error,
-    /// Look today
-    Warn,
-    /// A session or the data changed
-    Info,
-    /// Why it decided so
-    Debug,
-    /// Everything
-    Trace,
-}
-
-impl LogLevel {
-    pub(crate) fn filter(self) -> LevelFilter {
-        match self {
-            LogLevel::Error => LevelFilter::ERROR,
-            LogLevel::Warn => LevelFilter::WARN,
-            LogLevel::Info => LevelFilter::INFO,
-            LogLevel::Debug => LevelFilter::DEBUG,
-            LogLevel::Trace => LevelFilter::TRACE,
-        }
-    }
 }

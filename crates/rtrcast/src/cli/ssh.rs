@@ -12,17 +12,17 @@ Examples:
 
 Exit codes: 0 done, 2 wrong usage, 5 a file can't be written; what is there is never replaced.";
 
-/// What `rtrcast ssh` is told.
+/// Arguments of `rtrcast ssh`.
 #[derive(Args, Debug)]
 #[command(after_help = SSH_EXAMPLES, arg_required_else_help = true)]
 pub(crate) struct SshArguments {
     #[command(subcommand)]
-    pub(crate) order: SshOrder,
+    pub(crate) order: SshCommand,
 }
 
 /// What can be made for SSH.
 #[derive(Subcommand, Debug)]
-pub(crate) enum SshOrder {
+pub(crate) enum SshCommand {
     /// Make a host key, and show its fingerprint and its line for known_hosts files
     HostKey {
         /// File for the private key; the public one gets the same name with .pub

@@ -5,6 +5,7 @@ use clap::builder::PossibleValue;
 use rtrcast_proto::Version;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
+use tracing::level_filters::LevelFilter;
 
 /// `--http`: an address, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,33 @@ pub(super) fn socket_address(text: &str) -> Result<SocketAddr, String> {
         return Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
     }
     text.parse().map_err(|_| "not an address and port such as 127.0.0.1:8282 or [::1]:8282".to_owned())
+}
+
+/// `--log-level`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogLevel {
+    /// An operator must act now
+    Error,
+    /// Look today
+    Warn,
+    /// A session or the data changed
+    Info,
+    /// Why it decided so
+    Debug,
+    /// Everything
+    Trace,
+}
+
+impl LogLevel {
+    pub(crate) fn filter(self) -> LevelFilter {
+        match self {
+            LogLevel::Error => LevelFilter::ERROR,
+            LogLevel::Warn => LevelFilter::WARN,
+            LogLevel::Info => LevelFilter::INFO,
+            LogLevel::Debug => LevelFilter::DEBUG,
+            LogLevel::Trace => LevelFilter::TRACE,
+        }
+    }
 }
 
 /// A protocol version as it is typed.

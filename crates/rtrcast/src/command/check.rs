@@ -1,22 +1,22 @@
 //! `rtrcast check`: says what is wrong with configuration, SLURM and data files, and what SLURM would do.
 
 use super::print;
-use crate::cli::{CheckArguments, DialOptions};
+use crate::cli::{CheckArguments, DialOptions, FetchOptions};
 use crate::clock::unix_now;
 use crate::config::CommandLine;
 use crate::config::address::Source;
-use crate::config::options::FetchOptions;
-use crate::config::plan::{Followed, Plan};
+use crate::config::plan::{ConfiguredSource, Plan};
 use crate::exit::Failure;
 use crate::listener::{Loaded, Loader};
 use crate::observe::describe::{
     Told, age, count, describe, describe_assessment, describe_conflict, describe_masked, describe_over,
     describe_read_as_empty, describe_refused, describe_remedy, plain, span,
 };
-use crate::source::content::{self, Content, Read, SlurmFiles, SlurmOutcome};
-use crate::source::{self, Habits, is_slurm_name};
+use crate::source::content::{Content, Read, SlurmFiles, SlurmOutcome, SourceError};
+use crate::source::{self, SourceOptions, is_slurm_name};
 use rtrcast_feed::curator::{
-    Assessment, Choice, Curation, Curator, Freshness, Guard, Now, Output, Report, SourceId, contradicts_clock,
+    Assessment, Choice, Curation, Curator, CuratorOutput, CurrentTime, Freshness, Guard, Report, SourceId,
+    contradicts_clock,
 };
 use rtrcast_feed::write::utc;
 use rtrcast_feed::{Overlaps, ReadError, Reason, Slurm, SlurmDialect, Table};
@@ -26,13 +26,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How much of a file is looked at to see whether it is meant as SLURM.
+/// The octets of a file in which signs of SLURM are looked for.
 const START_OCTETS: usize = 64 * 1024;
 
 /// Files of a directory that are not read and named; more are only counted.
 const OTHERS_NAMED_MAX: usize = 5;
 
-/// How long a transfer may take.
+/// The longest time of a transfer.
 const TRANSFER_MAX: Duration = Duration::from_secs(300);
 
 pub(crate) fn check(arguments: &CheckArguments) -> Result<(), Failure> {
@@ -65,9 +65,9 @@ struct Checker {
     /// SLURM files that are fine by themselves.
     slurm: SlurmFiles,
     complaints: usize,
-    /// What is no mistake of a file, but not what was expected.
+    /// Remarks that are no mistake of a file, but not what was expected.
     warnings: usize,
-    /// Whether what was printed could be.
+    /// The first error of printing.
     printed: Result<(), Failure>,
 }
 
@@ -142,23 +142,24 @@ impl Checker {
     /// Looks at what the configuration names on this machine. A source that is not there yet may come.
     fn surroundings(&mut self, path: &Path, plan: &Plan) {
         let path = path.display();
-        for followed in plan.sources.iter().chain(&plan.slurm) {
-            if let Err(failure) = source::try_fetching(&followed.habits.fetch, &followed.place, TRANSFER_MAX) {
-                self.complain(&format!("{path}: {}: {failure}", followed.place));
+        for configured in plan.sources.iter().chain(&plan.slurm) {
+            if let Err(failure) = source::try_fetching(&configured.options.fetch, &configured.source, TRANSFER_MAX) {
+                self.complain(&format!("{path}: {}: {failure}", configured.source));
             }
-            if let Err(reason) = followed.try_dialing() {
-                self.complain(&format!("{path}: {}: {reason}", followed.place));
+            if let Err(reason) = configured.try_dialing() {
+                self.complain(&format!("{path}: {}: {reason}", configured.source));
             }
-            if let Source::File(file) = &followed.place
+            if let Source::File(file) = &configured.source
                 && !file.exists()
             {
-                self.say(&format!("{path}: note: {} is not there yet", followed.place));
+                self.say(&format!("{path}: note: {} is not there yet", configured.source));
             }
         }
         // What lies elsewhere is not fetched: a check is quick, and asks nobody.
-        let is_there = |source: &&Followed| matches!(&source.place, Source::File(file) if file.is_file());
-        for source in plan.sources.iter().filter(is_there) {
-            self.load(&source.place, &plan.freshness);
+        let is_there =
+            |configured: &&ConfiguredSource| matches!(&configured.source, Source::File(file) if file.is_file());
+        for configured in plan.sources.iter().filter(is_there) {
+            self.load(&configured.source, &plan.freshness);
         }
         let folder = plan.control.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
@@ -229,7 +230,7 @@ impl Checker {
 
     /// Reads data, and says what they have and what of it would be served now.
     fn load(&mut self, place: &Source, freshness: &Freshness) -> Option<Data> {
-        let habits = Habits {
+        let options = SourceOptions {
             refresh: Duration::MAX,
             timeout: TRANSFER_MAX,
             fetch: FetchOptions::default(),
@@ -238,12 +239,12 @@ impl Checker {
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let read = match runtime {
-            Ok(runtime) => runtime.block_on(source::read_once(place, &habits)),
-            Err(error) => Err(content::Failure::Memory(error)),
+            Ok(runtime) => runtime.block_on(source::read_once(place, &options)),
+            Err(error) => Err(SourceError::Memory(error)),
         };
         match read {
             Ok(Read { content: Content::Table(table, tally), written }) => {
-                let made = table.stamp().made.or(written);
+                let made = table.timestamps().made.or(written);
                 let made = made.map_or(String::new(), |made| format!(", made {}", age(made, unix_now())));
                 self.say(&format!("{place}: {}{made}", describe(table.image().layout(), everything())));
                 if let Some(line) = describe_refused(&tally) {
@@ -259,7 +260,7 @@ impl Checker {
                 Some(data)
             }
             Ok(Read { content: Content::Slurm(_) | Content::SlurmDirectory(_), .. }) => None,
-            Err(failure @ content::Failure::Content(ReadError { reason: Reason::NothingKnown, .. })) => {
+            Err(failure @ SourceError::Content(ReadError { reason: Reason::NothingKnown, .. })) => {
                 self.complain(&format!("{place}: {failure}, and no SLURM (\"slurmVersion\")"));
                 None
             }
@@ -291,7 +292,7 @@ fn everything() -> Profile {
     ServerPolicy::new(VersionRange::new(Version::V0, Version::V2).expect("0 is not above 2")).most()
 }
 
-/// Whether a file is meant as SLURM: it has one of the members that only SLURM has, or is no validator's output at all.
+/// True if a file is meant as SLURM: it has one of the members that only SLURM has, or is no validator's output at all.
 fn is_slurm(path: &Path) -> std::io::Result<bool> {
     use std::io::Read;
     if !std::fs::metadata(path)?.is_file() {
@@ -313,10 +314,10 @@ struct Data {
 }
 
 impl Data {
-    /// What of it would be served now, in lines, and how many of them are warnings.
+    /// The part of it that would be served now, in lines, and the number of warnings among them.
     fn in_effect(&self, freshness: &Freshness) -> (Vec<String>, usize) {
         let now = unix_now();
-        let (made, records) = (self.table.stamp().made.or(self.written), self.table.image().layout().records());
+        let (made, records) = (self.table.timestamps().made.or(self.written), self.table.image().layout().records());
         let assessment = Assessment::of(&self.table, self.written, now, freshness);
         let mut warnings = Vec::new();
         if let Some(made) = made.filter(|made| contradicts_clock(*made, now)) {
@@ -326,7 +327,7 @@ impl Data {
                 "warning: made {made}, which is {behind} later than this machine's clock says; set the clock"
             ));
         }
-        let line = match &assessment.over {
+        let line = match &assessment.nothing_in_effect {
             Some(over) => {
                 let (why, remedy) = (describe_over(over, Told::At(now)), describe_remedy(over));
                 warnings.push(format!("warning: nothing of it would be served now: {why}. What helps: {remedy}"));
@@ -340,9 +341,9 @@ impl Data {
     }
 }
 
-/// What all sources have together that is in effect now.
+/// The payloads of all sources together that are in effect now.
 fn union(data: Vec<Data>, freshness: Freshness) -> Image {
-    let now = Now { moment: Moment(0), unix: unix_now() };
+    let now = CurrentTime { moment: Moment(0), unix: unix_now() };
     let sources: Vec<SourceId> = (0..).map(SourceId).take(data.len()).collect();
     let guard = Guard { hold: None, ..Guard::default() };
     let curation = Curation { sources: sources.clone(), choice: Choice::Union, freshness, guard };
@@ -353,12 +354,12 @@ fn union(data: Vec<Data>, freshness: Freshness) -> Image {
     }
     loop {
         match curator.next() {
-            Output::Publish(recipe, _) => {
+            CuratorOutput::Publish(recipe, _) => {
                 let Ok(composed) = recipe.compose(Version::V2, Vec::new());
                 return composed.image;
             }
-            Output::Event(_) | Output::Withhold => {}
-            Output::Wait(_) => return Image::empty(Version::V2),
+            CuratorOutput::Event(_) | CuratorOutput::Withhold => {}
+            CuratorOutput::Wait(_) => return Image::empty(Version::V2),
         }
     }
 }

@@ -1,47 +1,44 @@
-//! `rtrcast ctl`: tells a running cache something, and shows its answer.
+//! `rtrcast ctl`: asks a running cache something over its control socket, and shows the answer.
 
 use super::print;
-use crate::cli::CtlArguments;
-use crate::control::spell;
+use crate::cli::{CtlArguments, CtlCommand};
+use crate::control::client::ControlClient;
 use crate::exit::Failure;
-use crate::observe::describe::plain;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::Shutdown;
-use std::os::unix::net::UnixStream;
-use std::time::Duration;
-
-/// How long the cache may take: it answers at once unless it is merging.
-const ANSWER_MAX: Duration = Duration::from_secs(30);
+use crate::http::api::{self, CloseRequest, Done, ReleaseRequest, StopRequest};
+use crate::observe::status::{self, RouterList, Status};
 
 pub(crate) fn ctl(arguments: &CtlArguments) -> Result<(), Failure> {
     let Some(path) = &arguments.control else {
         let hint = "which cache? name its socket: --control PATH (its own --control), or RTRCAST_CONTROL";
         return Err(Failure::Usage(hint.to_owned()));
     };
-    let answer = ask(path, &spell(&arguments.order)).map_err(|error| {
-        let why = match error.kind() {
-            ErrorKind::NotFound => "there is no such socket; was the cache started with --control?".to_owned(),
-            ErrorKind::ConnectionRefused => "no cache listens there any more".to_owned(),
-            ErrorKind::PermissionDenied => "permission denied; the socket is for the cache's own user".to_owned(),
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => "the cache does not answer".to_owned(),
-            _ => plain(&error),
-        };
-        Failure::Unreachable(format!("{}: {why}", path.display()))
-    })?;
-    match answer.split_once('\n') {
-        Some(("ok", text)) => print(&format!("{}\n", text.trim_end())),
-        Some(("error", text)) => Err(Failure::Usage(text.trim_end().to_owned())),
-        _ => Err(Failure::Unreachable(format!("{}: the answer makes no sense", path.display()))),
-    }
+    let client = ControlClient::new(path)?;
+    let done = |json: String| -> Result<String, Failure> {
+        let Done { message, .. } = client.read(&json)?;
+        Ok(format!("{}\n", message.trim_end()))
+    };
+    let text = match &arguments.command {
+        CtlCommand::Status { json: true } => indented(&client, &client.get(api::STATUS)?)?,
+        CtlCommand::Status { json: false } => {
+            let status: Status = client.read(&client.get(api::STATUS)?)?;
+            status::text(&status, &path.display().to_string())
+        }
+        CtlCommand::Routers { json: true, .. } => indented(&client, &client.get(api::ROUTERS)?)?,
+        CtlCommand::Routers { json: false, sort } => {
+            let list: RouterList = client.read(&client.get(api::ROUTERS)?)?;
+            status::table(list, *sort)
+        }
+        CtlCommand::Close { router } => done(client.post(api::CLOSE, &CloseRequest { router: router.clone() })?)?,
+        CtlCommand::Release { source } => done(client.post(api::RELEASE, &ReleaseRequest { source: source.clone() })?)?,
+        CtlCommand::Refresh => done(client.post(api::REFRESH, &())?)?,
+        CtlCommand::Stop { flush } => done(client.post(api::STOP, &StopRequest { flush: *flush })?)?,
+    };
+    print(&text)
 }
 
-fn ask(path: &std::path::Path, order: &str) -> io::Result<String> {
-    let mut stream = UnixStream::connect(path)?;
-    stream.set_read_timeout(Some(ANSWER_MAX))?;
-    stream.set_write_timeout(Some(ANSWER_MAX))?;
-    stream.write_all(order.as_bytes())?;
-    stream.shutdown(Shutdown::Write)?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
+/// JSON in lines, with the members in the order in which the cache sent them.
+fn indented(client: &ControlClient, json: &str) -> Result<String, Failure> {
+    let value: serde_json::Value = client.read(json)?;
+    let text = serde_json::to_string_pretty(&value).map_err(|error| Failure::Internal(error.to_string()))?;
+    Ok(text + "\n")
 }

@@ -1,6 +1,6 @@
 //! `rtrcast ssh`: what a listener for SSH needs, made here.
 
-use crate::cli::{HostKeyType, SshArguments, SshOrder};
+use crate::cli::{HostKeyType, SshArguments, SshCommand};
 use crate::exit::Failure;
 use rtrcast_net::{SshKey, SshKeyKind, hash_password};
 use rustix::termios::{LocalModes, OptionalActions, Termios, isatty, tcgetattr, tcsetattr};
@@ -14,8 +14,8 @@ const PASSWORD_OCTETS_MAX: usize = 1_024;
 
 pub(crate) fn ssh(arguments: &SshArguments) -> Result<(), Failure> {
     match &arguments.order {
-        SshOrder::HostKey { file, key_type } => make_host_key(file, *key_type),
-        SshOrder::HashPassword { user } => print_password_line(user),
+        SshCommand::HostKey { file, key_type } => make_host_key(file, *key_type),
+        SshCommand::HashPassword { user } => print_password_line(user),
     }
 }
 

@@ -1,12 +1,13 @@
-//! Where data and SLURM come from, as it is named on the command line and in the file.
+//! Addresses of data and SLURM, as they are named on the command line and in the file.
 
+use crate::config::scheme::Scheme;
 use rtrcast_net::{Target, TargetError};
 use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-/// What the URL of another cache begins with.
+/// Schemes of other caches.
 const CACHES: [&str; 4] = ["tcp", "tls", "ssh", "unix"];
 
 /// A source as it is named on the command line.
@@ -31,7 +32,16 @@ impl Source {
         }
     }
 
-    /// Whether both are at the same place: what was a file there may be a directory now.
+    /// The scheme of its URL; a file has none.
+    pub(crate) fn scheme(&self) -> Option<Scheme> {
+        match self {
+            Source::File(_) | Source::Directory(_) => None,
+            Source::Http(_) => Some(Scheme::Http),
+            Source::Rtr(target) => Some(Scheme::of_cache(target)),
+        }
+    }
+
+    /// True if both have the same address: what was a file there may be a directory now.
     pub(crate) fn is_at_place_of(&self, other: &Source) -> bool {
         match (self, other) {
             (Source::File(path) | Source::Directory(path), Source::File(other) | Source::Directory(other)) => {

@@ -4,12 +4,12 @@
 //! line overrides the file's key, and a list there replaces the file's list. What is wrong with a file is said with its
 //! line.
 
-use super::PlaceOptions;
+use super::access::AccessOptions;
 use super::text::{ConfigError, first_line};
 use super::toml_file::{FromFile, Origins};
-use crate::cli::{Arguments, DialOptions, ServeArguments};
+use crate::cli::options::needing_restart;
+use crate::cli::{Arguments, ServeArguments};
 use crate::config::address::Source;
-use crate::config::options::FetchOptions;
 use crate::exit::Failure;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// What the command line said, to be joined with a file as often as that changes.
+/// The command line, to be joined with a file as often as that changes.
 #[derive(Clone, Debug)]
 pub(crate) struct CommandLine {
     words: Vec<OsString>,
@@ -30,8 +30,10 @@ pub(crate) struct CommandLine {
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) arguments: ServeArguments,
-    /// The options of those places that have their own.
-    own: BTreeMap<Source, PlaceOptions>,
+    /// The options that take effect only at a start, with a text of each value.
+    pub(super) needing_restart: Vec<(&'static str, String)>,
+    /// The options of those sources and places of SLURM that have their own.
+    own: BTreeMap<Source, AccessOptions>,
     origins: Origins,
 }
 
@@ -57,8 +59,9 @@ impl CommandLine {
         }
         let (program, own) = self.words.split_at(2.min(self.words.len()));
         let words = [program, &from_file.words, own].concat();
-        let arguments = Arguments::try_parse(&words).map_err(|error| Failure::Usage(first_line(&error)))?;
-        let settings = Settings { arguments, own: from_file.own, origins: from_file.origins };
+        let (arguments, given) = Arguments::try_parse(&words).map_err(|error| Failure::Usage(first_line(&error)))?;
+        let needing_restart = needing_restart(&given);
+        let settings = Settings { arguments, needing_restart, own: from_file.own, origins: from_file.origins };
         if settings.arguments.source.is_empty() {
             return Err(match &self.file {
                 Some(path) => Failure::Config(format!(
@@ -90,31 +93,18 @@ impl Settings {
         }
     }
 
-    /// How a place is fetched from or connected to: by its own options, or by those of all.
-    pub(crate) fn options_of(&self, place: &Source) -> PlaceOptions {
-        if let Some(own) = self.own.get(place) {
-            return own.clone();
-        }
-        let arguments = &self.arguments;
-        let of_all = FetchOptions {
-            ca: arguments.fetch_ca.clone(),
-            client_cert: arguments.fetch_client_cert.clone(),
-            client_key: arguments.fetch_client_key.clone(),
-            token_file: arguments.fetch_token_file.clone(),
-            proxy: arguments.fetch_proxy.clone(),
-        };
-        let dial = match place {
-            Source::Rtr(target) => arguments.caches.for_one().only_for(target),
-            Source::File(_) | Source::Directory(_) | Source::Http(_) => DialOptions::default(),
-        };
-        PlaceOptions { fetch: of_all.of_all_for(place), dial }
+    /// The options by which a source is fetched or connected to: its own, or those of all.
+    pub(super) fn access_to(&self, source: &Source) -> AccessOptions {
+        let of_all = || AccessOptions::of_all_for(source, &self.arguments);
+        self.own.get(source).cloned().unwrap_or_else(of_all)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::toml_file::key_of;
     use super::*;
+    use crate::cli::options::{OPTIONS, OptionRow, Scope};
+    use crate::config::plan::Plan;
     use clap::CommandFactory;
     use expect_test::{Expect, expect};
     use std::fs;
@@ -126,7 +116,7 @@ mod tests {
             ["rtrcast", "serve", "--config", path.to_str().unwrap()].iter().chain(words).map(OsString::from).collect();
         let matches = Arguments::command().get_matches_from(&words);
         let (_, serve) = matches.subcommand().unwrap();
-        let arguments = Arguments::try_parse(&words).unwrap();
+        let (arguments, _) = Arguments::try_parse(&words).unwrap();
         let outcome = CommandLine::new(words, serve, &arguments).settle();
         fs::remove_file(&path).unwrap();
         outcome.map_err(|failure| failure.to_string().replace(path.to_str().unwrap(), "rtrcast.toml"))
@@ -151,8 +141,11 @@ slurm = "local.slurm"
         assert_eq!(settings.arguments.listen.len(), 2);
         assert_eq!(settings.arguments.refresh, 60);
         assert!(settings.arguments.no_aspas && !settings.arguments.no_router_keys);
-        assert_eq!(settings.options_of(&settings.arguments.source[1]).fetch.token_file, Some("token".into()));
-        assert_eq!(settings.options_of(&settings.arguments.source[0]).fetch.token_file, None);
+        let token_file = |at: usize| {
+            let source = &settings.arguments.source[at];
+            settings.access_to(source).validate_for(source).unwrap().0.token_file
+        };
+        assert_eq!((token_file(0), token_file(1)), (None, Some("token".into())));
 
         let settings = settle("flags", text, &["--refresh", "30", "--listen", "127.0.0.1:3", "b.json"]).unwrap();
         assert_eq!(settings.arguments.refresh, 30);
@@ -173,17 +166,45 @@ tls-key = "b.key"
         let wanted = ["tcp://127.0.0.1:1", "tls://127.0.0.1:2,tls-cert=a.pem,tls-crl=x,tls-crl=y"];
         assert_eq!(arguments.listen, wanted.map(|text| text.parse().unwrap()));
         assert_eq!(arguments.peer, ["192.0.2.0/24,max-version=1,answer-lower".parse().unwrap()]);
-        assert_eq!(arguments.listeners.tls_key, Some("b.key".into()));
+        assert_eq!(arguments.listeners.typed().tls_key, Some("b.key".into()));
     }
 
     #[test]
-    fn every_flag_is_a_key() {
-        let command = Arguments::command();
-        let serve = command.find_subcommand("serve").unwrap();
-        for flag in serve.get_arguments().filter(|flag| !["config", "help", "version"].contains(&key_of(flag))) {
-            // A date is a value of no flag: what is said of it is not that there is no such key.
-            let error = settle("every", &format!("{} = 2020-01-01", key_of(flag)), &[]).unwrap_err();
-            assert!(error.starts_with(&format!("rtrcast.toml:1: {} is ", key_of(flag))), "{error}");
+    fn routers_have_names() {
+        let text = r#"
+source = "a.json"
+peer = ["192.0.2.1,name=edge1.fra", { at = "2001:db8::1", name = "edge2" }, { at = "198.51.100.0/24", no-aspas = true }]
+"#;
+        let plan = Plan::new(&settle("names", text, &[]).unwrap()).unwrap();
+        let named = |address: &str, name: &str| (address.parse().unwrap(), name.into());
+        assert_eq!(plan.peer_names, [named("192.0.2.1", "edge1.fra"), named("2001:db8::1", "edge2")]);
+        // A name alone is no policy: that of the prefix around it holds.
+        assert_eq!(plan.terms.peers.iter().count(), 1);
+    }
+
+    #[test]
+    fn every_option_is_a_key() {
+        for option in OPTIONS.iter().filter(|option| option.scope != Scope::CommandLine) {
+            // A date is a value of no option: what is said of it is not that there is no such key.
+            let error = settle("key", &format!("{} = 2020-01-01", option.name), &[]).unwrap_err();
+            assert!(error.starts_with(&format!("rtrcast.toml:1: {} is ", option.name)), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_option_of_listeners_and_sources_stands_in_their_tables() {
+        let tables = |option: &OptionRow| match option.scope {
+            Scope::Listener(_) => vec![("listen", "tls://[::1]:1")],
+            Scope::Source { .. } => vec![("source", "tls://x"), ("source", "https://x"), ("slurm", "https://x")],
+            Scope::CommandLine | Scope::Cache | Scope::Holder(_) => Vec::new(),
+        };
+        for option in OPTIONS {
+            for (key, at) in tables(option) {
+                let text = format!("source = \"x\"\n{key} = {{ at = \"{at}\", {} = \"x\" }}", option.own_name());
+                let text = if key == "source" { text.split_once('\n').unwrap().1.to_owned() } else { text };
+                let outcome = settle("own", &text, &[]).map(|_| ());
+                assert!(!outcome.as_ref().is_err_and(|error| error.contains("unknown")), "{text}: {outcome:?}");
+            }
         }
     }
 
@@ -286,6 +307,8 @@ tls-key = "b.key"
             "listen = { at = \"tls://[::1]:1\", tls-clients = false }\n",
             expect!["rtrcast.toml:1: tls-clients: a text or a number is wanted, and this is of type boolean"],
         );
+        let error = settle("holder", "listen = { at = \"[::1]:1\", answer-lower = false }\n", &[]).unwrap_err();
+        assert!(error.contains("unknown option \"answer-lower\"; there are tls-cert, "), "{error}");
         check_error(
             "float",
             "listen = { at = \"tls://[::1]:1\", tls-min-version = 1.3 }\n",

@@ -1,76 +1,83 @@
-//! What the settings mean, checked: what `rtrcast serve` will do, and what `rtrcast check` looks at.
+//! The meaning of the settings, checked: the plan of `rtrcast serve`, which `rtrcast check` looks at.
 
-use crate::cli::{At, HttpAddress, ListenArgument, ListenOptions, Merge, PeerArgument, Place, ServeArguments};
+use crate::cli::given::Given;
+use crate::cli::options::{CACHE, FETCH};
+use crate::cli::{
+    HttpAddress, ListenAddr, ListenArgument, ListenEndpoint, ListenOptions, Merge, PeerArgument, PeerName,
+};
+use crate::config::Settings;
 use crate::config::address::Source;
-use crate::config::options::Senseless;
-use crate::config::{PlaceOptions, Settings};
 use crate::exit::Failure;
 use crate::observe::describe::describe_conflict;
-use crate::source::content::{self, SlurmFiles, SlurmOutcome};
+use crate::source::content::{SlurmFiles, SlurmOutcome, SourceError};
 use crate::source::dialer;
-use crate::source::{self, Habits};
+use crate::source::{self, SourceOptions};
 use rtrcast_feed::curator::{Choice, Freshness, Guard};
 use rtrcast_feed::{Overlaps, Slurm, SlurmDialect};
 use rtrcast_net::{Limits, Lists, PrefixMap, Terms};
 use rtrcast_proto::{Profile, ServerPolicy, Timing, VersionRange};
+use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Flags that only count at the start, with what they say: a reload tells whoever changed them.
 type Fixed = Vec<(&'static str, String)>;
 
-/// What the settings say, checked.
+/// The settings, checked.
 pub(crate) struct Plan {
-    pub(crate) sources: Vec<Followed>,
-    pub(crate) slurm: Vec<Followed>,
+    pub(crate) sources: Vec<ConfiguredSource>,
+    pub(crate) slurm: Vec<ConfiguredSource>,
     pub(crate) choice: Choice,
     pub(crate) freshness: Freshness,
     pub(crate) guard: Guard,
     pub(crate) overlaps: Overlaps,
-    pub(crate) listen: Vec<Entrance>,
+    pub(crate) listen: Vec<ConfiguredListener>,
     pub(crate) http: HttpAddress,
     pub(crate) control: Option<PathBuf>,
     /// But for how many connections the descriptors allow.
     pub(crate) terms: Terms,
+    /// Routers that have a name.
+    pub(crate) peer_names: Vec<(IpAddr, Arc<str>)>,
     pub(crate) timing: Timing,
     pub(crate) connections_max: Option<u32>,
     fixed: Fixed,
 }
 
-/// Where routers connect, and what is done there.
+/// An address where routers connect, with the options that hold there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entrance {
-    pub(crate) at: At,
+pub(crate) struct ConfiguredListener {
+    pub(crate) addr: ListenAddr,
     pub(crate) options: ListenOptions,
 }
 
-/// A place, and how it is read.
+/// A source of data or SLURM, with the options that hold for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Followed {
-    pub(crate) place: Source,
-    pub(crate) habits: Habits,
+pub(crate) struct ConfiguredSource {
+    pub(crate) source: Source,
+    pub(crate) options: SourceOptions,
 }
 
-impl Followed {
+impl ConfiguredSource {
     /// The same as a place of SLURM, which may be a directory.
-    fn of_slurm(self) -> Followed {
-        Followed { place: self.place.of_slurm(), ..self }
+    fn of_slurm(self) -> ConfiguredSource {
+        ConfiguredSource { source: self.source.of_slurm(), ..self }
     }
 
-    /// Whether a task that follows it may stay. How URLs are fetched is nothing to a cache: its connection stays.
-    pub(crate) fn is_read_like(&self, other: &Followed) -> bool {
-        match self.place {
-            Source::Rtr(_) => self.habits.dial == other.habits.dial,
+    /// True if a task that follows it may stay. A cache's connection stays when options for URLs change.
+    pub(crate) fn is_read_like(&self, other: &ConfiguredSource) -> bool {
+        match self.source {
+            Source::Rtr(_) => self.options.dial == other.options.dial,
             Source::File(_) | Source::Directory(_) | Source::Http(_) => {
-                self.habits == other.habits && self.place == other.place
+                self.options == other.options && self.source == other.source
             }
         }
     }
 
-    /// Whether the files for connecting to it, if it is a cache, are there and make sense now.
+    /// Reads the files for connecting to it, if it is a cache: they have to be there, and valid.
     pub(crate) fn try_dialing(&self) -> Result<(), String> {
-        let Source::Rtr(target) = &self.place else { return Ok(()) };
-        dialer::dialer(target, &self.habits.dial, || Box::new(|_| ())).map(|_| ())
+        let Source::Rtr(target) = &self.source else { return Ok(()) };
+        dialer::dialer(target, &self.options.dial, || Box::new(|_| ())).map(|_| ())
     }
 }
 
@@ -79,10 +86,11 @@ impl Plan {
         let arguments = &settings.arguments;
         let timing = Timing::new(arguments.rtr_refresh, arguments.rtr_retry, arguments.rtr_expire)
             .map_err(|error| settings.complaint(&["rtr-refresh", "rtr-retry", "rtr-expire"], &error.to_string()))?;
-        let places: Vec<&At> = arguments.listen.iter().map(|argument| &argument.at).collect();
-        once(settings, "listen", &places)?;
-        once_by_place(settings, &places)?;
+        let addresses: Vec<&ListenAddr> = arguments.listen.iter().map(|argument| &argument.addr).collect();
+        once(settings, "listen", &addresses)?;
+        once_by_endpoint(settings, &addresses)?;
         once(settings, "peer", &arguments.peer.iter().map(|peer| peer.prefix).collect::<Vec<_>>())?;
+        let peer_names = peer_names(settings)?;
         once(settings, "source", &arguments.source)?;
         once(settings, "slurm", &arguments.slurm)?;
         if let Some(cache) = arguments.slurm.iter().find(|place| matches!(place, Source::Rtr(_))) {
@@ -91,8 +99,11 @@ impl Plan {
             );
         }
         Ok(Plan {
-            sources: followed(settings, &arguments.source)?,
-            slurm: followed(settings, &arguments.slurm)?.into_iter().map(Followed::of_slurm).collect(),
+            sources: configured_sources(settings, &arguments.source)?,
+            slurm: configured_sources(settings, &arguments.slurm)?
+                .into_iter()
+                .map(ConfiguredSource::of_slurm)
+                .collect(),
             choice: match arguments.merge {
                 Merge::Union => Choice::Union,
                 Merge::First => Choice::First,
@@ -100,13 +111,14 @@ impl Plan {
             freshness: arguments.freshness.freshness(),
             guard: arguments.guard.guard(),
             overlaps: if arguments.slurm_allow_overlaps { Overlaps::Allow } else { Overlaps::Refuse },
-            listen: entrances(settings)?,
+            listen: configured_listeners(settings)?,
             http: arguments.http,
             control: arguments.control.clone(),
             terms: terms(settings, timing)?,
+            peer_names,
             timing,
             connections_max: arguments.connections_max,
-            fixed: fixed(arguments),
+            fixed: settings.needing_restart.clone(),
         })
     }
 
@@ -119,25 +131,25 @@ impl Plan {
     /// Reads the SLURM files and directories that are there, and sees whether they go together: what is wrong with them now
     /// would be wrong later. What lies at URLs is not known yet.
     pub(crate) fn read_slurm(&self) -> Result<Vec<Option<SlurmFiles>>, Failure> {
-        let (mut places, mut wrong) = (Vec::new(), Wrong::default());
-        for Followed { place, habits } in &self.slurm {
+        let (mut places, mut complaints) = (Vec::new(), SlurmComplaints::default());
+        for ConfiguredSource { source: place, options } in &self.slurm {
             let outcomes = match place {
                 Source::Http(_) | Source::Rtr(_) => {
                     places.push(None);
                     continue;
                 }
                 Source::File(path) => {
-                    let outcome = source::read_slurm(path, habits.dialect);
+                    let outcome = source::read_slurm(path, options.dialect);
                     Ok(vec![SlurmOutcome { name: place.to_string().into(), outcome }])
                 }
-                Source::Directory(path) => source::read_slurm_directory(path, habits.dialect),
+                Source::Directory(path) => source::read_slurm_directory(path, options.dialect),
             };
             match outcomes {
-                Ok(outcomes) => places.push(Some(wrong.others_of(outcomes))),
-                Err(failure) => wrong.add(&place.to_string(), &failure),
+                Ok(outcomes) => places.push(Some(complaints.others_of(outcomes))),
+                Err(failure) => complaints.add(&place.to_string(), &failure),
             }
         }
-        let Wrong { lines, mistakes } = wrong;
+        let SlurmComplaints { lines, mistakes } = complaints;
         if !lines.is_empty() {
             return Err(Failure::Slurm { lines, mistakes });
         }
@@ -146,13 +158,14 @@ impl Plan {
         Ok(places)
     }
 
-    /// Sees whether what connecting to caches needs is there and makes sense. Those that were followed before, with the
-    /// same options, go on with what they have.
-    pub(crate) fn try_dialing(&self, before: &[Followed]) -> Result<(), Failure> {
-        let is_new = |new: &&Followed| !before.iter().any(|old| old.place == new.place && old.is_read_like(new));
-        for followed in self.sources.iter().filter(is_new) {
-            let wrong = |reason| Failure::Config(format!("{}: {reason}", followed.place));
-            followed.try_dialing().map_err(wrong)?;
+    /// Reads the files for connecting to caches, which have to be there and valid. Those that were followed before, with
+    /// the same options, go on with what they have.
+    pub(crate) fn try_dialing(&self, before: &[ConfiguredSource]) -> Result<(), Failure> {
+        let is_new =
+            |new: &&ConfiguredSource| !before.iter().any(|old| old.source == new.source && old.is_read_like(new));
+        for configured in self.sources.iter().filter(is_new) {
+            let wrong = |reason| Failure::Config(format!("{}: {reason}", configured.source));
+            configured.try_dialing().map_err(wrong)?;
         }
         Ok(())
     }
@@ -171,15 +184,15 @@ impl Plan {
     }
 }
 
-/// What is wrong with SLURM files.
+/// Mistakes in SLURM files, in lines.
 #[derive(Default)]
-struct Wrong {
+struct SlurmComplaints {
     lines: Vec<String>,
     mistakes: usize,
 }
 
-impl Wrong {
-    fn add(&mut self, name: &str, failure: &content::Failure) {
+impl SlurmComplaints {
+    fn add(&mut self, name: &str, failure: &SourceError) {
         self.lines.extend(failure.lines().into_iter().map(|line| format!("{name}: {line}")));
         self.mistakes += failure.mistakes();
     }
@@ -197,15 +210,7 @@ impl Wrong {
     }
 }
 
-fn fixed(arguments: &ServeArguments) -> Fixed {
-    vec![
-        ("http", format!("{:?}", arguments.http)),
-        ("control", format!("{:?}", arguments.control)),
-        ("log-level", format!("{:?}", arguments.log_level)),
-    ]
-}
-
-/// What routers may ask for, by what a prefix has of its own and by what holds for all.
+/// The policy for the routers of a prefix, by its own options and by those of all; without a prefix that for all.
 fn policy(settings: &Settings, own: Option<&PeerArgument>) -> Result<ServerPolicy, Failure> {
     let arguments = &settings.arguments;
     let options = own.map(|own| own.options.clone()).unwrap_or_default();
@@ -240,13 +245,22 @@ fn policy(settings: &Settings, own: Option<&PeerArgument>) -> Result<ServerPolic
     Ok(policy)
 }
 
-/// How many retry intervals a router may take nothing of what it is sent (8210bis section 9).
+/// The names of routers, each given once.
+fn peer_names(settings: &Settings) -> Result<Vec<(IpAddr, Arc<str>)>, Failure> {
+    let named =
+        settings.arguments.peer.iter().filter_map(|peer| Some((peer.prefix.address(), peer.options.name.clone()?)));
+    let names: Vec<(IpAddr, Arc<str>)> = named.map(|(address, PeerName(name))| (address, name)).collect();
+    once(settings, "peer", &names.iter().map(|(_, name)| format!("name={name}")).collect::<Vec<_>>())?;
+    Ok(names)
+}
+
+/// Retry intervals for which a router may take nothing of what it is sent (8210bis section 9).
 const STALL_RETRIES: u32 = 3;
 
 fn terms(settings: &Settings, timing: Timing) -> Result<Terms, Failure> {
     let arguments = &settings.arguments;
     let mut peers = PrefixMap::new();
-    for peer in &arguments.peer {
+    for peer in arguments.peer.iter().filter(|peer| peer.options.has_policy()) {
         peers.insert(peer.prefix, policy(settings, Some(peer))?);
     }
     let seconds = |seconds: u32| Duration::from_secs(seconds.into());
@@ -265,37 +279,36 @@ fn terms(settings: &Settings, timing: Timing) -> Result<Terms, Failure> {
     })
 }
 
-/// All listeners with what holds for them, so far as it makes sense.
-fn entrances(settings: &Settings) -> Result<Vec<Entrance>, Failure> {
+/// All listeners, each with the options that count for it.
+fn configured_listeners(settings: &Settings) -> Result<Vec<ConfiguredListener>, Failure> {
     let arguments = &settings.arguments;
-    let mut entrances = Vec::new();
-    for ListenArgument { at, own } in &arguments.listen {
-        own.make_sense_for(at).map_err(|reason| settings.complaint(&["listen"], &format!("{at}: {reason}")))?;
-        let options = own.clone().or(&arguments.listeners).only_for(at);
-        options.suffice_for(at).map_err(|reason| settings.complaint(&["listen"], &format!("{at}: {reason}")))?;
-        entrances.push(Entrance { at: at.clone(), options });
+    let mut configured = Vec::new();
+    let mut used = Given::default();
+    for ListenArgument { addr, own } in &arguments.listen {
+        let complaint = |reason: &str| settings.complaint(&["listen"], &format!("{addr}: {reason}"));
+        own.validate_for(addr).map_err(|reason| complaint(&reason))?;
+        let given = own.clone().or(&arguments.listeners).only_for(addr.scheme());
+        let options = given.typed();
+        options.validate_for(addr).map_err(complaint)?;
+        used = given.or(&used);
+        configured.push(ConfiguredListener { addr: addr.clone(), options });
     }
-    let used = entrances.iter().fold(ListenOptions::default(), |used, entrance| used.or(&entrance.options));
     if let Some((option, such)) = arguments.listeners.unused(&used) {
         let reason = format!("there is no listener that it counts for; one is named like --listen {such}");
         return Err(settings.complaint(&[option], &reason));
     }
-    Ok(entrances)
+    Ok(configured)
 }
 
-fn followed(settings: &Settings, places: &[Source]) -> Result<Vec<Followed>, Failure> {
+fn configured_sources(settings: &Settings, places: &[Source]) -> Result<Vec<ConfiguredSource>, Failure> {
     let arguments = &settings.arguments;
-    let habits = |place: &Source| {
-        let PlaceOptions { fetch, dial } = settings.options_of(place);
-        let complaint = |prefix: &str, senseless: Senseless| {
-            let flags: Vec<String> = senseless.flags.iter().map(|flag| format!("{prefix}-{flag}")).collect();
-            settings.complaint(&flags.iter().map(String::as_str).collect::<Vec<_>>(), &senseless.reason)
-        };
-        fetch.check(place).map_err(|senseless| complaint("fetch", senseless))?;
-        if let Source::Rtr(target) = place {
-            dial.check(target).map_err(|senseless| complaint("cache", senseless))?;
-        }
-        Ok(Habits {
+    let options = |place: &Source| {
+        let (fetch, dial) = settings.access_to(place).validate_for(place).map_err(|invalid| {
+            let prefix = if matches!(place, Source::Rtr(_)) { CACHE } else { FETCH };
+            let flags: Vec<String> = invalid.options.iter().map(|name| format!("{prefix}{name}")).collect();
+            settings.complaint(&flags.iter().map(String::as_str).collect::<Vec<_>>(), &invalid.reason)
+        })?;
+        Ok(SourceOptions {
             refresh: Duration::from_secs(arguments.refresh.into()),
             timeout: Duration::from_secs(arguments.fetch_timeout.into()),
             fetch,
@@ -303,10 +316,10 @@ fn followed(settings: &Settings, places: &[Source]) -> Result<Vec<Followed>, Fai
             dialect: if arguments.slurm_lenient { SlurmDialect::Lenient } else { SlurmDialect::Strict },
         })
     };
-    places.iter().map(|place| Ok(Followed { place: place.clone(), habits: habits(place)? })).collect()
+    places.iter().map(|place| Ok(ConfiguredSource { source: place.clone(), options: options(place)? })).collect()
 }
 
-/// Whether each value stands once.
+/// Refuses a value that is given twice.
 fn once<T: PartialEq + std::fmt::Display>(
     settings: &Settings,
     flag: &'static str,
@@ -319,12 +332,12 @@ fn once<T: PartialEq + std::fmt::Display>(
     }
 }
 
-/// Whether at each place one thing is spoken. Port 0 is another place each time.
-fn once_by_place(settings: &Settings, places: &[&At]) -> Result<(), Failure> {
-    let is_chosen = |at: &At| matches!(at.place, Place::Ip(address) if address.port() == 0);
-    for (n, at) in places.iter().enumerate().filter(|(_, at)| !is_chosen(at)) {
-        if let Some(other) = places.iter().take(n).find(|other| other.place == at.place) {
-            return Err(settings.complaint(&["listen"], &format!("{at} is the place of {other} already")));
+/// Refuses two transports at one address. Port 0 is another address each time.
+fn once_by_endpoint(settings: &Settings, addresses: &[&ListenAddr]) -> Result<(), Failure> {
+    let is_chosen = |addr: &ListenAddr| matches!(addr.endpoint, ListenEndpoint::Ip(address) if address.port() == 0);
+    for (n, addr) in addresses.iter().enumerate().filter(|(_, addr)| !is_chosen(addr)) {
+        if let Some(other) = addresses.iter().take(n).find(|other| other.endpoint == addr.endpoint) {
+            return Err(settings.complaint(&["listen"], &format!("{addr} is the place of {other} already")));
         }
     }
     Ok(())

@@ -38,13 +38,13 @@ fn secrets(plan: &Plan) -> BTreeMap<PathBuf, u32> {
             *secrets.entry(path.clone()).or_default() |= nobody;
         }
     };
-    for options in plan.listen.iter().map(|entrance| &entrance.options) {
+    for options in plan.listen.iter().map(|configured| &configured.options) {
         add(&[&options.tls_key], OTHERS);
         options.ssh_host_key.iter().for_each(|path| add(&[&Some(path.clone())], OTHERS));
         add(&[&options.ssh_passwords, &options.tcp_md5, &options.tcp_ao], GROUP_AND_OTHERS);
     }
-    for followed in plan.sources.iter().filter(|followed| matches!(followed.place, Source::Rtr(_))) {
-        let options = &followed.habits.dial;
+    for configured in plan.sources.iter().filter(|configured| matches!(configured.source, Source::Rtr(_))) {
+        let options = &configured.options.dial;
         add(&[&options.client_key, &options.ssh_key], OTHERS);
         add(&[&options.password_file, &options.tcp_md5, &options.tcp_ao], GROUP_AND_OTHERS);
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// The largest file that is read: configurations have a few hundred lines.
 const CONFIG_OCTETS_MAX: u64 = 1024 * 1024;
 
-/// What is wrong with a file, and where.
+/// A mistake in a file, and its line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct ConfigError {
     pub(super) file: PathBuf,
@@ -52,7 +52,7 @@ pub(super) fn hint_of_quotes(text: &str, at: usize) -> &'static str {
     }
 }
 
-/// What clap has to say, without how to get help.
+/// The message of clap, without the way to get help.
 pub(super) fn first_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let lines = text.lines().take_while(|line| !line.trim().is_empty());

@@ -1,30 +1,21 @@
 //! The TOML file: its keys and values as words of a command line, with the lines where they stand.
 
-use super::PlaceOptions;
+use super::access::AccessOptions;
 use super::text::{ConfigError, first_line, hint_of_quotes, read_text};
-use crate::cli::{Arguments, Command, DialOptions, ServeArguments};
+use crate::cli::given::{self, InvalidOptions};
+use crate::cli::options::{Holder, OPTIONS, OptionRow, Scope};
+use crate::cli::{Arguments, Command, ListenOptions, PeerOptions, ServeArguments};
 use crate::config::address::Source;
-use crate::config::options::{FetchOptions, Senseless};
 use crate::observe::describe::plain;
-use crate::source::dialer;
-use clap::{Arg, ArgAction, CommandFactory, FromArgMatches};
-use rtrcast_feed::meant;
+use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches};
+use rtrcast_feed::closest_name;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Keys whose values may be tables with options of a fetch.
-const PLACES: [&str; 2] = ["source", "slurm"];
-
-/// Keys whose values may be tables that say the same as a value with options behind commas.
-const LISTED: [&str; 2] = ["listen", "peer"];
-
-/// Options in those tables that are set or not, and have no value.
-const SWITCHES: [&str; 5] = ["ssh-allow-anyone", "answer-lower", "no-router-keys", "no-aspas", "send-cache-restart"];
-
-/// Where keys stand in the file.
+/// Lines of the keys in the file.
 #[derive(Debug, Default)]
 pub(super) struct Origins {
     pub(super) file: PathBuf,
@@ -32,23 +23,22 @@ pub(super) struct Origins {
 }
 
 impl Arguments {
-    /// Reads a command line of `rtrcast serve`.
-    pub(super) fn try_parse(words: &[OsString]) -> Result<ServeArguments, clap::Error> {
-        let matches = Arguments::command().try_get_matches_from(words)?;
-        match Arguments::from_arg_matches(&matches)?.command {
-            Command::Serve(arguments) => Ok(*arguments),
-            Command::Check(_) | Command::Ctl(_) | Command::Dump(_) | Command::Ssh(_) => {
-                Err(clap::Error::new(clap::error::ErrorKind::InvalidSubcommand))
-            }
-        }
+    /// Reads a command line of `rtrcast serve`: what it says, and the same by the parser's ids.
+    pub(super) fn try_parse(words: &[OsString]) -> Result<(ServeArguments, ArgMatches), clap::Error> {
+        let mut matches = Arguments::command().try_get_matches_from(words)?;
+        let Command::Serve(arguments) = Arguments::from_arg_matches(&matches)?.command else {
+            return Err(clap::Error::new(clap::error::ErrorKind::InvalidSubcommand));
+        };
+        let (_, given) = matches.remove_subcommand().expect("it was read from these matches");
+        Ok((*arguments, given))
     }
 }
 
-/// What a file says: words as on a command line, and what these can't say.
+/// The content of a file: words as on a command line, and the options that these can't say.
 #[derive(Default)]
 pub(super) struct FromFile {
     pub(super) words: Vec<OsString>,
-    pub(super) own: BTreeMap<Source, PlaceOptions>,
+    pub(super) own: BTreeMap<Source, AccessOptions>,
     pub(super) origins: Origins,
 }
 
@@ -77,8 +67,7 @@ impl FromFile {
         })?;
         let command = Arguments::command();
         let serve = command.find_subcommand("serve").expect("there is such a command");
-        let flags: Vec<&Arg> =
-            serve.get_arguments().filter(|arg| !["config", "help", "version"].contains(&key_of(arg))).collect();
+        let flags: Vec<&Arg> = serve.get_arguments().filter(|arg| scope_of(arg) != Scope::CommandLine).collect();
         let mut read =
             FromFile { origins: Origins { file: path.to_owned(), lines: BTreeMap::new() }, ..FromFile::default() };
         // In the order of the file: the first mistake is told first.
@@ -87,7 +76,7 @@ impl FromFile {
         for (key, value) in pairs {
             let name: &str = key.get_ref();
             let Some(flag) = flags.iter().find(|flag| key_of(flag) == name) else {
-                let like = meant(name.as_bytes(), flags.iter().map(|flag| key_of(flag)));
+                let like = closest_name(name.as_bytes(), flags.iter().map(|flag| key_of(flag)));
                 let hint = like.map_or(String::new(), |like| format!("; did you mean \"{like}\"?"));
                 return Err(file.error(Some(key.span().start), format!("unknown key \"{name}\"{hint}")));
             };
@@ -109,7 +98,7 @@ impl FromFile {
         flag: &Arg,
         value: &Spanned<DeValue<'_>>,
     ) -> Result<Vec<OsString>, ConfigError> {
-        let key = key_of(flag);
+        let (key, scope) = (key_of(flag), scope_of(flag));
         let error = |value: &Spanned<DeValue<'_>>, wanted: &str| {
             let found = value.get_ref().type_str();
             file.error(Some(value.span().start), format!("{key} is {wanted}, and this is of type {found}"))
@@ -131,19 +120,22 @@ impl FromFile {
         };
         let mut words = Vec::new();
         for value in values {
-            let word = match value.get_ref() {
-                DeValue::String(text) => text.to_string(),
-                DeValue::Integer(number) if number.radix() == 10 && !PLACES.contains(&key) => {
-                    number.as_str().to_owned()
+            let word = match (value.get_ref(), scope) {
+                (DeValue::String(text), _) => text.to_string(),
+                (DeValue::Table(table), Scope::Holder(Holder::Source)) => self.source(file, value, table)?,
+                (DeValue::Table(table), Scope::Holder(Holder::Listener)) => {
+                    with_options(file, value, table, &given::command::<ListenOptions>())?
                 }
-                DeValue::Table(table) if PLACES.contains(&key) => self.place(file, value, table)?,
-                DeValue::Table(table) if LISTED.contains(&key) => with_options(file, value, table)?,
-                _ if PLACES.contains(&key) => {
+                (DeValue::Table(table), Scope::Holder(Holder::Peer)) => {
+                    with_options(file, value, table, &given::command::<PeerOptions>())?
+                }
+                (_, Scope::Holder(Holder::Source)) => {
                     return Err(error(
                         value,
                         "a file or URL, or a list of those, or of tables with \"at\" and options",
                     ));
                 }
+                (DeValue::Integer(number), _) if number.radix() == 10 => number.as_str().to_owned(),
                 _ => return Err(error(value, "a text or a number")),
             };
             words.push(if flag.is_positional() { word.into() } else { format!("--{key}={word}").into() });
@@ -152,14 +144,18 @@ impl FromFile {
     }
 
     /// `{ at = "https://...", token-file = "..." }`
-    fn place(
+    fn source(
         &mut self,
         file: &File<'_>,
         value: &Spanned<DeValue<'_>>,
         table: &DeTable<'_>,
     ) -> Result<String, ConfigError> {
-        let mut keys: Vec<&str> = ["at"].into_iter().chain(FetchOptions::NAMES).collect();
-        keys.extend(DialOptions::names().filter(|name| !FetchOptions::NAMES.contains(name)));
+        let mut keys = vec!["at"];
+        for row in OPTIONS.iter().filter(|row| matches!(row.scope, Scope::Source { .. })) {
+            if !keys.contains(&row.own_name()) {
+                keys.push(row.own_name());
+            }
+        }
         let (mut at, mut options) = (None, Vec::new());
         let mut pairs: Vec<_> = table.iter().collect();
         pairs.sort_by_key(|(key, _)| key.span().start);
@@ -180,35 +176,29 @@ impl FromFile {
         let start = Some(value.span().start);
         let at =
             at.ok_or_else(|| file.error(start, "no \"at\", the file or URL that the options are for".to_owned()))?;
-        let place = Source::parse(OsString::from(&at)).map_err(|reason| file.error(start, reason))?;
-        let mut own = PlaceOptions::default();
+        let source = Source::parse(OsString::from(&at)).map_err(|reason| file.error(start, reason))?;
+        let mut own = AccessOptions::default();
         for (at, name, text) in options {
-            let (is_set, who) = match place {
-                Source::Rtr(_) => (own.dial.set(name, text), "http(s) URLs"),
-                Source::File(_) | Source::Directory(_) | Source::Http(_) => {
-                    (own.fetch.set(name, text), dialer::who_has(name))
-                }
-            };
-            if !is_set {
-                return Err(file.error(Some(at), format!("{name}: only {who} have such an option")));
-            }
+            own.add(&source, name, text).map_err(|reason| file.error(Some(at), reason))?;
         }
-        match &place {
-            Source::Rtr(target) => own
-                .dial
-                .check(target)
-                .map_err(|Senseless { flags, reason }| file.error(start, format!("{}: {reason}", flags.join(", "))))?,
-            Source::File(_) | Source::Directory(_) | Source::Http(_) => {
-                own.fetch.check(&place).map_err(|senseless| file.error(start, senseless.reason))?;
-            }
-        }
-        self.own.insert(place, own);
+        own.validate_for(&source).map_err(|InvalidOptions { options, reason }| match source {
+            Source::Rtr(_) => file.error(start, format!("{}: {reason}", options.join(", "))),
+            Source::File(_) | Source::Directory(_) | Source::Http(_) => file.error(start, reason),
+        })?;
+        self.own.insert(source, own);
         Ok(at)
     }
 }
 
 /// `{ at = "tls://[::]:324", tls-cert = "cache.pem", tls-crl = ["a", "b"] }` as `tls://[::]:324,tls-cert=cache.pem,...`.
-fn with_options(file: &File<'_>, value: &Spanned<DeValue<'_>>, table: &DeTable<'_>) -> Result<String, ConfigError> {
+fn with_options(
+    file: &File<'_>,
+    value: &Spanned<DeValue<'_>>,
+    table: &DeTable<'_>,
+    known: &clap::Command,
+) -> Result<String, ConfigError> {
+    let option = |name: &str| known.get_arguments().find(|arg| arg.get_long() == Some(name));
+    let takes_values = |name: &str| name == "at" || option(name).is_some_and(|arg| arg.get_action().takes_values());
     let mut pairs: Vec<_> = table.iter().collect();
     pairs.sort_by_key(|(key, _)| key.span().start);
     let (mut at, mut options) = (None, String::new());
@@ -216,8 +206,9 @@ fn with_options(file: &File<'_>, value: &Spanned<DeValue<'_>>, table: &DeTable<'
         let name: &str = key.get_ref();
         let error = |reason: String| file.error(Some(value.span().start), format!("{name}: {reason}"));
         let values = match value.get_ref() {
-            DeValue::Boolean(set) if SWITCHES.contains(&name) => {
-                if *set {
+            DeValue::Boolean(set) if !takes_values(name) => {
+                // One that is not known is left to the parser, which says so.
+                if *set || option(name).is_none() {
                     options += &format!(",{name}");
                 }
                 continue;
@@ -257,7 +248,12 @@ pub(super) fn key_of(flag: &Arg) -> &str {
     flag.get_long().unwrap_or(flag.get_id().as_str())
 }
 
-/// Whether a command line of these words alone would be understood.
+/// The places where a flag's value may be written.
+fn scope_of(flag: &Arg) -> Scope {
+    OptionRow::of(key_of(flag)).map_or(Scope::CommandLine, |row| row.scope)
+}
+
+/// Reads a command line of these words alone, and refuses what is wrong with it.
 fn check(words: &[OsString]) -> Result<(), String> {
     let line = ["rtrcast", "serve"].map(OsStr::new).map(OsStr::to_os_string);
     Arguments::try_parse(&[&line, words].concat()).map(|_| ()).map_err(|error| first_line(&error))

@@ -1,8 +1,9 @@
 //! The HTTP side: metrics, and whether the cache lives and has data.
 
 mod accept;
+pub(crate) mod api;
 mod room;
-mod server;
+pub(crate) mod server;
 
 use crate::hub::message::Health;
 use crate::observe::metrics::Metrics;
@@ -61,7 +62,7 @@ pub(crate) async fn serve(
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .with_state(Shown { metrics, writing: Arc::new(Semaphore::new(1)), published, health });
-    server::serve(listener, router).await;
+    server::serve(listener, router, None).await;
 }
 
 async fn show_metrics(State(shown): State<Shown>, headers: HeaderMap) -> Response {

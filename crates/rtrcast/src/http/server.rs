@@ -5,6 +5,7 @@
 //! reads its answer too slowly ([`room`](super::room)); and each has a time for the head of its request and for its
 //! answer. A connection carries one request: one that waits for another would only hold a place.
 
+use super::api::ProgramRequest;
 use super::room::{Stage, Verdict, make_room};
 use axum::Router;
 use axum::extract::Request;
@@ -13,10 +14,14 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
+use std::io;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -29,14 +34,40 @@ const HEAD_OCTETS_MAX: usize = 16 * 1024;
 /// Between two attempts to accept while that fails.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Answers until the program ends.
-pub(super) async fn serve(listener: TcpListener, router: Router) {
+/// Sockets that connections are accepted from.
+pub(crate) trait Accept {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// The next connection.
+    fn next(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+impl Accept for TcpListener {
+    type Stream = TcpStream;
+
+    async fn next(&self) -> io::Result<TcpStream> {
+        Ok(self.accept().await?.0)
+    }
+}
+
+impl Accept for UnixListener {
+    type Stream = UnixStream;
+
+    async fn next(&self) -> io::Result<UnixStream> {
+        Ok(self.accept().await?.0)
+    }
+}
+
+/// Answers until the program ends. What a response asks of the whole program is sent on when the response has been sent,
+/// or nobody takes it.
+pub(crate) async fn serve(listener: impl Accept, router: Router, requests: Option<mpsc::Sender<ProgramRequest>>) {
     let mut connections = Connections::default();
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
+        match listener.next().await {
+            Ok(stream) => {
                 connections.make_room().await;
-                connections.start(stream, router.clone());
+                connections.start(stream, router.clone(), requests.clone());
             }
             Err(error) => {
                 tracing::debug!("HTTP: can't accept a connection, trying again: {error}");
@@ -84,9 +115,19 @@ impl Connections {
         }
     }
 
-    fn start(&mut self, stream: TcpStream, router: Router) {
+    fn start(
+        &mut self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        router: Router,
+        requests: Option<mpsc::Sender<ProgramRequest>>,
+    ) {
         let progress = Arc::new(Progress(Mutex::new(Stage::Asking(Instant::now()))));
-        let task = self.tasks.spawn(answer(stream, router, Arc::clone(&progress)));
+        let task = self.tasks.spawn(answer(
+            stream,
+            router,
+            Arc::clone(&progress),
+            After { request: Mutex::new(None), requests },
+        ));
         self.open.push(Open { task, progress });
     }
 }
@@ -105,12 +146,39 @@ impl Progress {
     }
 }
 
+/// What is asked of the whole program, once the connection is over.
+struct After {
+    request: Mutex<Option<ProgramRequest>>,
+    requests: Option<mpsc::Sender<ProgramRequest>>,
+}
+
+impl After {
+    fn set(&self, request: Option<ProgramRequest>) {
+        *self.request.lock().unwrap_or_else(PoisonError::into_inner) = request;
+    }
+}
+
+impl Drop for After {
+    fn drop(&mut self) {
+        let request = self.request.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((request, requests)) = request.zip(self.requests.as_ref()) {
+            // There is room for more requests than connections.
+            let _ = requests.try_send(request);
+        }
+    }
+}
+
 /// Answers one request within its times.
-async fn answer(stream: TcpStream, router: Router, progress: Arc<Progress>) {
+async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router, progress: Arc<Progress>, after: After) {
     let router = TowerToHyperService::new(router);
     let service = service_fn(|request: Request<Incoming>| {
         progress.asked();
-        router.call(request)
+        let response = router.call(request);
+        async {
+            let mut response = response.await?;
+            after.set(response.extensions_mut().remove());
+            Ok::<_, Infallible>(response)
+        }
     });
     let mut http = http1::Builder::new();
     // Who has said that it asks no more still waits for the answer.

@@ -1,21 +1,23 @@
-//! Where it is decided what is served: the curator and the line of serials, which change together. Their work takes
-//! milliseconds, so the hub lends them to a blocking thread for each step.
+//! The decision step: what is served, by the curator, and its publication, which change together. That takes
+//! milliseconds, so the hub lends both to a blocking thread for each step.
 
 use rtrcast_feed::Slurm;
-use rtrcast_feed::curator::{Cause, Curation, Curator, Event, Now, Output, Recipe, Report, SourceId};
-use rtrcast_net::DataSink;
-use rtrcast_proto::{Asn, History, Image, Moment, Profile, Publication, Serial, Timing, Version, View, Want};
+use rtrcast_feed::curator::{
+    Cause, Curation, Curator, CuratorEvent as Event, CuratorOutput as Output, CurrentTime, Recipe, Report, SourceId,
+};
+use rtrcast_net::{DataSink, ImageKeeper, InUse, Prepared, PreparedView, Publisher};
+use rtrcast_proto::{Asn, Image, Moment, Octets, Timing, Version, View, Want};
 use std::io;
 use std::sync::Arc;
 
-/// The curator, and the serials of what it chose.
-pub(crate) struct Desk {
+/// The curator, and the publisher of what it chose.
+pub(crate) struct Decider {
     pub(crate) curator: Curator,
-    pub(crate) history: History,
+    pub(crate) publisher: Publisher,
 }
 
-/// What the desk is asked to do.
-pub(crate) enum Act {
+/// What the hub wants done.
+pub(crate) enum HubChange {
     Report(SourceId, Report),
     Slurm(Arc<Slurm>),
     Tick,
@@ -24,129 +26,80 @@ pub(crate) enum Act {
     Reconfigure(Curation, Timing, Option<Arc<Slurm>>),
 }
 
-/// What a view is made for.
-pub(crate) struct Audience {
-    pub(crate) oldest_readable: u64,
-    /// Versions that sessions speak, the most spoken first.
-    pub(crate) versions: Vec<Version>,
-    pub(crate) profiles: Vec<Profile>,
-    /// The version of a new image if nobody speaks any.
-    pub(crate) version: Version,
-}
-
-/// What happened, in its order.
-pub(crate) enum Happened {
+/// What came of a change, in its order.
+pub(crate) enum Decision {
     Event(Event),
-    Published(Box<Published>),
+    /// A set is served from now on, once it is shown, or is the same as before.
+    Publish {
+        cause: Cause,
+        prepared: Prepared,
+        /// Customers with too many providers.
+        left_out: Vec<Asn>,
+    },
     /// Nothing is served any more, since all is too old: this is what all shall see.
-    Withheld(Arc<View>),
+    Withhold(PreparedView),
     /// There was no memory for the set that should be served now.
     NoMemory(io::Error),
 }
 
-/// A set was published, or is the same as before.
-pub(crate) struct Published {
-    pub(crate) cause: Cause,
-    pub(crate) publication: Publication,
-    /// Whether routers are served something else than a moment ago.
-    pub(crate) is_news: bool,
-    /// What all shall see now; none if nothing changed.
-    pub(crate) view: Option<io::Result<View>>,
-    /// Customers with too many providers.
-    pub(crate) left_out: Vec<Asn>,
-}
-
-impl Desk {
-    /// Does it, and says what happened and when to look again.
-    pub(crate) fn act(&mut self, now: Now, act: Act, audience: &Audience) -> (Vec<Happened>, Option<Moment>) {
-        match act {
-            Act::Report(source, report) => self.curator.source(now, source, report),
-            Act::Slurm(slurm) => self.curator.slurm(now, slurm),
-            Act::Tick => self.curator.tick(now),
-            Act::Confirm(source) => self.curator.confirm(now, source),
-            Act::Reconfigure(curation, timing, slurm) => {
-                self.history.set_timing(timing);
+impl Decider {
+    /// Does it, and says what came of it and when to look again. An image is made in a version that is in use, or in
+    /// this one if none is.
+    pub(crate) fn apply(
+        &mut self,
+        now: CurrentTime,
+        change: HubChange,
+        in_use: &InUse,
+        version: Version,
+    ) -> (Vec<Decision>, Option<Moment>) {
+        match change {
+            HubChange::Report(source, report) => self.curator.source(now, source, report),
+            HubChange::Slurm(slurm) => self.curator.slurm(now, slurm),
+            HubChange::Tick => self.curator.tick(now),
+            HubChange::Confirm(source) => self.curator.confirm(now, source),
+            HubChange::Reconfigure(curation, timing, slurm) => {
+                self.publisher.set_timing(timing);
                 self.curator.reconfigure(now, curation, slurm);
             }
         }
-        let mut happened = Vec::new();
+        let mut decisions = Vec::new();
         loop {
             match self.curator.next() {
-                Output::Event(event) => happened.push(Happened::Event(event)),
+                Output::Event(event) => decisions.push(Decision::Event(event)),
                 Output::Publish(recipe, cause) => {
-                    let outcome = self.publish(&recipe, cause, audience);
-                    if matches!(outcome, Happened::NoMemory(_)) {
+                    let version = in_use.versions.first().copied().unwrap_or(version);
+                    decisions.push(self.publish(&recipe, cause, in_use, version).unwrap_or_else(|error| {
                         self.curator.not_published(now, cause);
-                    }
-                    happened.push(outcome);
+                        Decision::NoMemory(error)
+                    }));
                 }
-                Output::Withhold => {
-                    self.history.withhold();
-                    happened.push(Happened::Withheld(Arc::new(self.history.view(audience.oldest_readable))));
-                }
-                Output::Wait(wait) => return (happened, wait),
+                Output::Withhold => decisions.push(Decision::Withhold(self.publisher.withhold())),
+                Output::Wait(wait) => return (decisions, wait),
             }
         }
     }
 
-    fn publish(&mut self, recipe: &Recipe, cause: Cause, audience: &Audience) -> Happened {
-        let version = audience.versions.first().copied().unwrap_or(audience.version);
-        let composed = match recipe.compose(version, DataSink::new()) {
-            Ok(composed) => composed,
-            Err(error) => return Happened::NoMemory(error),
-        };
-        let previous = self.history.current().map(|_| self.history.serial());
-        let was_withheld = self.history.is_withheld();
-        let publication = self.history.publish(composed.image.clone());
-        if let (Publication::Same, Some(current)) = (&publication, self.history.current()) {
-            // The older image stays, and the same set is in memory once.
-            self.curator.hold(&composed.image, current);
-        }
-        if let Publication::First | Publication::Changed(_) = publication {
-            // Without memory for it the view, which needs the same, can't be made either, and that is said.
-            let _ = self.hold_in_use(&audience.versions);
-        }
-        let is_same = matches!(publication, Publication::Same);
-        // With another configuration the timers may be others.
-        let is_seen = !is_same || was_withheld || cause == Cause::Configuration;
-        let view = is_seen.then(|| {
-            let view = self.history.view(audience.oldest_readable);
-            with_all(view, audience, previous)
-        });
-        let is_news = !is_same || was_withheld;
-        Happened::Published(Box::new(Published { cause, publication, is_news, view, left_out: composed.left_out }))
+    fn publish(&mut self, recipe: &Recipe, cause: Cause, in_use: &InUse, version: Version) -> io::Result<Decision> {
+        let composed = recipe.compose(version, DataSink::new())?;
+        let prepared = self.publisher.publish(composed.image, in_use, &mut Tables(&mut self.curator));
+        Ok(Decision::Publish { cause, prepared, left_out: composed.left_out })
     }
 
-    /// Holds the current set in a version that is spoken, if it is held in one that nobody speaks: routers that were faster
-    /// than the first file speak another version than it was read for, and the set would be in memory twice.
-    fn hold_in_use(&mut self, versions: &[Version]) -> io::Result<()> {
-        let Some((version, current)) = versions.first().zip(self.history.current()) else { return Ok(()) };
-        if versions.contains(&current.version()) {
-            return Ok(());
-        }
-        let image = current.to_version(*version, DataSink::new())?;
-        self.hold(image);
-        Ok(())
-    }
-
-    /// Holds the current set as this image of another version, wherever it was held as the one before.
-    pub(crate) fn hold(&mut self, image: Image) {
-        if let Some(before) = self.history.current() {
-            self.curator.hold(before, &image);
-        }
-        self.history.hold(image);
+    /// Makes what a session wants, for all.
+    pub(crate) fn fulfil(&mut self, want: Want, in_use: &InUse) -> io::Result<Arc<View>> {
+        self.publisher.fulfil(want, in_use, &mut Tables(&mut self.curator))
     }
 }
 
-/// Adds the images of all versions in use, and the deltas from the serial before.
-fn with_all(mut view: View, audience: &Audience, previous: Option<Serial>) -> io::Result<View> {
-    for version in &audience.versions {
-        view = view.with(Want::Image(*version), DataSink::new)?;
+/// The images of the curator's tables.
+struct Tables<'a>(&'a mut Curator);
+
+impl ImageKeeper for Tables<'_> {
+    fn keeps(&self, octets: &Arc<dyn Octets>) -> bool {
+        self.0.keeps(octets)
     }
-    for profile in &audience.profiles {
-        if let Some(since) = previous {
-            view = view.with(Want::Delta { profile: *profile, since }, DataSink::new)?;
-        }
+
+    fn replace(&mut self, before: &Image, now: &Image) {
+        self.0.hold(before, now);
     }
-    Ok(view)
 }

@@ -1,6 +1,7 @@
 //! Messages to the hub: what sources and the operator tell it, and the health that it tells everybody.
 
-use crate::source::content::{Failure, Purpose, Read, SlurmFiles, SlurmId};
+use crate::observe::status::HubStatus;
+use crate::source::content::{Purpose, Read, SlurmFiles, SlurmId, SourceError};
 use rtrcast_feed::curator::{Curation, SourceId};
 use rtrcast_feed::{Overlaps, Table};
 use rtrcast_proto::{Profile, Serial, Timing};
@@ -19,7 +20,7 @@ pub(crate) enum Input {
     /// By the operator: what is held back is believed, of the source of this name or of all. The answer says what was.
     Release(Option<String>, oneshot::Sender<Result<String, String>>),
     /// By the operator: how do things stand?
-    Status(oneshot::Sender<String>),
+    Status(oneshot::Sender<HubStatus>),
 }
 
 /// What a source has to say.
@@ -37,7 +38,7 @@ pub(crate) enum News {
     /// It takes what it had with it, for this reason.
     Withdrawn(String),
     /// It has nothing new, for this reason.
-    Failed(Failure),
+    Failed(SourceError),
 }
 
 /// All sources and exceptions, and what is done with them.

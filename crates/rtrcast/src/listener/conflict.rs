@@ -1,7 +1,7 @@
 //! Why an address is in use that nobody else has: by this very process. One listener's address may be part of another's:
 //! `0.0.0.0` takes what comes to any IPv4 address, `[::]` that and IPv6, unless IPv4 has a listener beside it.
 
-use crate::cli::{At, Place};
+use crate::cli::{ListenAddr, ListenEndpoint};
 use rtrcast_net::Ipv4Beside;
 use std::fmt;
 use std::net::SocketAddr;
@@ -15,10 +15,10 @@ pub(super) struct Use {
 
 impl Use {
     /// That of a listener, if it is one of TCP whose address is known.
-    pub(super) fn of(at: &At, beside: Ipv4Beside) -> Option<Use> {
-        match at.place {
-            Place::Ip(address) => Some(Use { name: at.to_string(), address, beside }),
-            Place::Unix(_) | Place::Passed(_) => None,
+    pub(super) fn of(addr: &ListenAddr, beside: Ipv4Beside) -> Option<Use> {
+        match addr.endpoint {
+            ListenEndpoint::Ip(address) => Some(Use { name: addr.to_string(), address, beside }),
+            ListenEndpoint::Unix(_) | ListenEndpoint::Passed(_) => None,
         }
     }
 
@@ -27,13 +27,13 @@ impl Use {
         Use { name: address.to_string(), address, beside: Ipv4Beside::No }
     }
 
-    /// Whether both take what comes to some address.
+    /// True if both take what comes to some address.
     pub(super) fn overlaps(&self, other: &Use) -> bool {
         let is_same = self.address.ip() == other.address.ip() || self.covers(other) || other.covers(self);
         self.address.port() != 0 && self.address.port() == other.address.port() && is_same
     }
 
-    /// Whether it takes what comes to the other.
+    /// True if it takes what comes to the other.
     fn covers(&self, other: &Use) -> bool {
         let has_family = match self.address {
             SocketAddr::V4(_) => other.address.is_ipv4(),

@@ -1,51 +1,51 @@
-//! What lies in the files of listeners: certificates, keys and users. Reading them may take as long as a file system likes,
+//! The files of listeners: certificates, keys and users. Reading them may take as long as a file system likes,
 //! so it is done aside, before anything is opened.
 
-use super::{Entrance, validity};
-use crate::cli::{ListenOptions, Speaks, TlsClientAddressArgument, TlsClientsArgument, TlsVersionArgument};
+use super::{ConfiguredListener, validity};
+use crate::cli::{ListenOptions, TlsClientAddressArgument, TlsClientsArgument, TlsVersionArgument};
 use crate::credentials::{self, Kept, Look, in_file, of_listener};
 use crate::exit::Failure;
-use crate::observe::metrics::InForce;
+use crate::observe::listeners::InForce;
 use rtrcast_net::{
-    AddressCheck, AuthorizedKeys, ClientCertificates, ClientCheck, Logins, Passwords, Security, SshKey, SshServer,
-    TcpKeys, TlsError, TlsIdentity, TlsMinimum, TlsPart, TlsServer,
+    AddressCheck, AuthorizedKeys, ClientCertificates, ClientCheck, Layer, Logins, Passwords, Security, SshKey,
+    SshServer, TcpKeys, TlsError, TlsIdentity, TlsMinimum, TlsPart, TlsServer,
 };
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tracing::warn;
 
-/// An entrance with what its files say.
+/// A listener with what its files say.
 pub(crate) struct Loaded {
-    pub(super) entrance: Entrance,
+    pub(super) configured: ConfiguredListener,
     pub(super) keys: TcpKeys,
     /// None if it is open already, and stays as it is.
     pub(super) changed: Option<(Security, Option<OfFiles>)>,
-    /// What an operator should look at in its files, though they are used.
+    /// Remarks for an operator on its files, though they are used.
     pub(super) remarks: Vec<String>,
 }
 
 impl Loaded {
-    /// What an operator should look at in the files, though they are used.
+    /// Remarks for an operator on the files, though they are used.
     pub(crate) fn remarks(&self) -> impl Iterator<Item = String> {
-        self.remarks.iter().map(|remark| format!("--listen {}: {remark}", self.entrance.at))
+        self.remarks.iter().map(|remark| format!("--listen {}: {remark}", self.configured.addr))
     }
 }
 
-/// What lies between RTR and the socket, its files, and what is remarkable in them.
+/// The layer between RTR and the socket, its files, and remarks on them.
 type Secured = (Security, Option<OfFiles>, Vec<String>);
 
-/// The files of an entrance.
+/// The files of a listener.
 #[derive(Clone)]
 pub(super) struct OfFiles {
     pub(super) look: Arc<dyn Look>,
     pub(super) in_force: Arc<InForce>,
 }
 
-/// Loads what entrances need.
+/// Loads what listeners need.
 pub(crate) struct Loader {
     /// Those that are open.
-    pub(super) open: Vec<Entrance>,
+    pub(super) open: Vec<ConfiguredListener>,
 }
 
 impl Loader {
@@ -54,38 +54,38 @@ impl Loader {
         Loader { open: Vec::new() }
     }
 
-    /// Reads the files. Those of an entrance that stays as it is are left to whoever looks at them from time to time, but
+    /// Reads the files. Those of a listener that stays as it is are left to whoever looks at them from time to time, but
     /// for the keys of TCP.
-    pub(crate) fn load(&self, planned: &[Entrance]) -> Result<Vec<Loaded>, Failure> {
-        planned.iter().map(|entrance| self.one(entrance).map_err(|reason| wrong(entrance, &reason))).collect()
+    pub(crate) fn load(&self, planned: &[ConfiguredListener]) -> Result<Vec<Loaded>, Failure> {
+        planned.iter().map(|configured| self.one(configured).map_err(|reason| wrong(configured, &reason))).collect()
     }
 
-    fn one(&self, entrance: &Entrance) -> Result<Loaded, String> {
-        let options = &entrance.options;
+    fn one(&self, configured: &ConfiguredListener) -> Result<Loaded, String> {
+        let options = &configured.options;
         let keys = credentials::tcp_keys(options.tcp_md5.as_deref(), options.tcp_ao.as_deref())?;
-        let is_open = self.open.contains(entrance);
+        let is_open = self.open.contains(configured);
         let (changed, remarks) = match is_open {
             true => (None, Vec::new()),
             false => {
-                let (security, files, remarks) = security(entrance)?;
+                let (security, files, remarks) = security(configured)?;
                 (Some((security, files)), remarks)
             }
         };
-        Ok(Loaded { entrance: entrance.clone(), keys, changed, remarks })
+        Ok(Loaded { configured: configured.clone(), keys, changed, remarks })
     }
 }
 
-pub(super) fn wrong(entrance: &Entrance, reason: &str) -> Failure {
-    Failure::Config(format!("--listen {}: {reason}", entrance.at))
+pub(super) fn wrong(configured: &ConfiguredListener, reason: &str) -> Failure {
+    Failure::Config(format!("--listen {}: {reason}", configured.addr))
 }
 
-fn security(entrance: &Entrance) -> Result<Secured, String> {
-    let options = entrance.options.clone();
-    let in_force = Arc::new(InForce::new(entrance.at.to_string()));
+fn security(configured: &ConfiguredListener) -> Result<Secured, String> {
+    let options = configured.options.clone();
+    let in_force = Arc::new(InForce::new(configured.addr.to_string()));
     let tell = of_listener(Arc::clone(&in_force));
-    match entrance.at.speaks {
-        Speaks::Plain => Ok((Security::None, None, Vec::new())),
-        Speaks::Tls => {
+    match configured.addr.layer {
+        Layer::Plain => Ok((Security::None, None, Vec::new())),
+        Layer::Tls => {
             let files = [&options.tls_cert, &options.tls_key, &options.tls_client_ca];
             let files = files.into_iter().flatten().chain(&options.tls_crl).cloned().collect();
             let shown = Arc::clone(&in_force);
@@ -100,10 +100,10 @@ fn security(entrance: &Entrance) -> Result<Secured, String> {
                 Ok(server)
             };
             let kept = Arc::new(Kept::load_unless_worse(tell, files, load)?);
-            let remarks = validity::remarks(&entrance.options, &kept.current());
+            let remarks = validity::remarks(&configured.options, &kept.current());
             Ok((Security::Tls(Arc::clone(&kept) as _), Some(OfFiles { look: kept, in_force }), remarks))
         }
-        Speaks::Ssh => {
+        Layer::Ssh => {
             let files = options.ssh_host_key.iter().chain(&options.ssh_authorized_keys).chain(&options.ssh_passwords);
             let files = files.cloned().collect();
             let kept = Arc::new(Kept::load(tell, files, move || ssh_server(&options))?);

@@ -18,7 +18,7 @@ pub(super) fn is_no_worse(options: &ListenOptions, before: &TlsServer, new: &Tls
     }
 }
 
-/// What is to be said of files that are used.
+/// Remarks on files that are used.
 pub(super) fn remarks(options: &ListenOptions, server: &TlsServer) -> Vec<String> {
     let now = unix_now().into();
     let shown = fault(server, now);
@@ -49,7 +49,7 @@ fn fault(server: &TlsServer, now: i64) -> Option<String> {
     server.validity()?.fault(now)
 }
 
-/// Why such a certificate is not to replace a valid one. One that becomes valid may do so then.
+/// Reason that such a certificate does not replace a valid one. One that becomes valid may do so then.
 fn worse(validity: Validity, now: i64) -> Option<Refusal> {
     let again = (now < validity.not_before && validity.not_before <= validity.not_after).then_some(validity.not_before);
     validity.fault(now).map(|reason| Refusal { reason, again })

@@ -1,6 +1,6 @@
 //! What is said of data sets, for the log and for `rtrcast ctl`.
 
-use rtrcast_feed::curator::{Assessment, Loss, Over, TooOld};
+use rtrcast_feed::curator::{Assessment, Loss, NotInEffect, TooOld};
 use rtrcast_feed::write::utc;
 use rtrcast_feed::{SlurmConflict, SlurmErrors, SlurmFile, Tally};
 use rtrcast_proto::{Asn, Delta, Layout, Profile, Section};
@@ -83,25 +83,25 @@ fn past(at: u32, told: Told) -> String {
 }
 
 /// Why nothing of a set is in effect.
-pub(crate) fn describe_over(over: &Over, told: Told) -> String {
+pub(crate) fn describe_over(over: &NotInEffect, told: Told) -> String {
     match over {
-        Over::NotValid { until } => format!("its metadata.valid was {}", past(*until, told)),
-        Over::TooOld { made, age_seconds_max } => {
+        NotInEffect::NotValid { until } => format!("its metadata.valid was {}", past(*until, told)),
+        NotInEffect::TooOld { made, age_seconds_max } => {
             let limit = span(Duration::from_secs((*age_seconds_max).into()));
             format!("it was made {}, and --max-age is {limit}", past(*made, told))
         }
-        Over::Expired { records: 1, last } => format!("its only record expired {}", past(*last, told)),
-        Over::Expired { records, last } => {
+        NotInEffect::Expired { records: 1, last } => format!("its only record expired {}", past(*last, told)),
+        NotInEffect::Expired { records, last } => {
             format!("all its {records} records have expired, the last one {}", past(*last, told))
         }
-        Over::NotRenewed => "the cache could not be reached within its Expire interval".to_owned(),
-        Over::TakenBack => "the cache has shut down and taken its data back (code 13)".to_owned(),
+        NotInEffect::NotRenewed => "the cache could not be reached within its Expire interval".to_owned(),
+        NotInEffect::Withdrawn => "the cache has shut down and taken its data back (code 13)".to_owned(),
     }
 }
 
 /// What of a set would be served now, and until when.
 pub(crate) fn describe_assessment(assessment: &Assessment, records: usize, now: u32) -> String {
-    let Assessment { expired, last_expiry, aged, set_over, first_end, last_end, .. } = *assessment;
+    let Assessment { expired, last_expiry, aged, set_not_in_effect, first_end, last_end, .. } = *assessment;
     let ended = expired + aged;
     let served = match (records, ended) {
         (1, 0) => "its only record would be served now".to_owned(),
@@ -110,7 +110,7 @@ pub(crate) fn describe_assessment(assessment: &Assessment, records: usize, now: 
             let last =
                 last_expiry.map_or(String::new(), |at| format!(", the last of them {}", past(at, Told::At(now))));
             let expired = (expired > 0).then(|| format!("{} expired{last}", has_or_have(expired)));
-            let aged = set_over.filter(|_| aged > 0).map(|over| {
+            let aged = set_not_in_effect.filter(|_| aged > 0).map(|over| {
                 let (why, remedy) = (describe_over(&over, Told::At(now)), describe_remedy(&over));
                 format!("{} no expiry and {} too old: {why} (what helps: {remedy})", has_or_have(aged), is_or_are(aged))
             });
@@ -140,13 +140,15 @@ fn is_or_are(number: usize) -> &'static str {
 }
 
 /// What an operator can do about that.
-pub(crate) fn describe_remedy(over: &Over) -> &'static str {
+pub(crate) fn describe_remedy(over: &NotInEffect) -> &'static str {
     match over {
-        Over::NotValid { .. } => "a newer file, or --too-old keep to serve it all the same",
-        Over::TooOld { .. } => "a newer file, or a larger --max-age, or --too-old keep to serve it all the same",
-        Over::Expired { .. } => "a newer file, or --expired keep to serve it all the same",
-        Over::NotRenewed => "a connection to the cache, or --too-old keep to serve what it sent last all the same",
-        Over::TakenBack => "another source",
+        NotInEffect::NotValid { .. } => "a newer file, or --too-old keep to serve it all the same",
+        NotInEffect::TooOld { .. } => "a newer file, or a larger --max-age, or --too-old keep to serve it all the same",
+        NotInEffect::Expired { .. } => "a newer file, or --expired keep to serve it all the same",
+        NotInEffect::NotRenewed => {
+            "a connection to the cache, or --too-old keep to serve what it sent last all the same"
+        }
+        NotInEffect::Withdrawn => "another source",
     }
 }
 
@@ -279,6 +281,39 @@ pub(crate) fn span(duration: Duration) -> String {
     }
 }
 
+/// A number of octets in a unit that keeps it short.
+pub(crate) fn octets(octets: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if octets < 1_000 {
+        return format!("{octets} B");
+    }
+    let mut tenths = octets / 100;
+    let mut units = UNITS.iter();
+    let mut unit = units.next();
+    while tenths >= 10_000
+        && let Some(larger) = units.next()
+    {
+        tenths /= 1_000;
+        unit = Some(larger);
+    }
+    format!("{}.{} {}", tenths / 10, tenths % 10, unit.unwrap_or(&""))
+}
+
+/// Text of others without what a terminal would act on.
+pub(crate) fn printable(text: &str) -> String {
+    if text.chars().any(char::is_control) { text.escape_debug().to_string() } else { text.to_owned() }
+}
+
+/// An argument as a shell takes it.
+pub(crate) fn quoted(argument: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "_./:@%+=,-".contains(character);
+    if !argument.is_empty() && argument.chars().all(is_plain) {
+        argument.to_owned()
+    } else {
+        format!("'{}'", argument.replace('\'', r"'\''"))
+    }
+}
+
 /// How long ago something was made, or when, if that is later than now.
 pub(crate) fn age(made: u32, now: u32) -> String {
     if made > now {
@@ -309,6 +344,26 @@ mod tests {
         assert_eq!(with_plain_ranges("x: 9 is not in ..=8"), "x: 9 is above 8");
         assert_eq!(with_plain_ranges("x is not in a list"), "x is not in a list");
         assert_eq!(with_plain_ranges("x: invalid digit found in string"), "x: not a whole number");
+    }
+
+    #[test]
+    fn arguments_are_quoted_for_a_shell() {
+        assert_eq!(quoted("/var/db/rpki-client/json"), "/var/db/rpki-client/json");
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted("https://x/y?..."), "'https://x/y?...'");
+    }
+
+    #[test]
+    fn octets_are_short() {
+        let shown = [0, 999, 1_000, 1_999, 999_999, 1_000_000, 20_102_832, 5_000_000_000_000_000].map(octets);
+        assert_eq!(shown, ["0 B", "999 B", "1.0 kB", "1.9 kB", "999.9 kB", "1.0 MB", "20.1 MB", "5.0 PB"]);
+    }
+
+    #[test]
+    fn what_a_terminal_would_act_on_is_escaped() {
+        assert_eq!(printable("edge1 é"), "edge1 é");
+        assert_eq!(printable("a\u{1b}[2Jb\n"), r"a\u{1b}[2Jb\n");
     }
 
     #[test]

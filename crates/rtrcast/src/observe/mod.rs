@@ -1,10 +1,12 @@
-//! What happens, as log lines, metrics and the status that an operator sees: of sources (`sources/`), of routers
-//! (`routers.rs`, with `clients.rs` by listener). `describe.rs` has their common phrases, `log.rs` writes lines, and
-//! `metrics/` has every metric.
+//! Log lines, metrics and the status that an operator sees: of sources (`sources/`), of connections and their sessions
+//! (`sessions.rs`, with the table of routers in `routers/`). `describe.rs` has their common phrases, `log.rs` writes lines,
+//! and `metrics/` has every metric.
 
-pub(crate) mod clients;
 pub(crate) mod describe;
+pub(crate) mod listeners;
 pub(crate) mod log;
 pub(crate) mod metrics;
 pub(crate) mod routers;
+pub(crate) mod sessions;
 pub(crate) mod sources;
+pub(crate) mod status;

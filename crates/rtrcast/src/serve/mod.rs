@@ -3,23 +3,28 @@
 use crate::cli::HttpAddress;
 use crate::config::CommandLine;
 use crate::config::address::Source;
-use crate::config::plan::{Followed, Plan};
+use crate::config::plan::{ConfiguredSource, Plan};
 use crate::config::secrets;
-use crate::control::{self, Control};
+use crate::control::Control;
 use crate::credentials;
 use crate::exit::Failure;
 use crate::http;
+use crate::http::api::{ApiState, ProgramRequest};
 use crate::hub::Hub;
 use crate::hub::message::{Input, Reconfiguration};
-use crate::listener::{Entrances, Loaded, Loader};
+use crate::listener::{Listeners, Loaded, Loader};
 use crate::observe::describe::{count, first_lines};
 use crate::observe::log;
 use crate::observe::metrics::{Metrics, OutcomeLabel};
-use crate::observe::routers::Watch;
+use crate::observe::routers::Routers;
+use crate::observe::sessions::SessionObserver;
+use crate::observe::status::Timestamp;
 use crate::source::content::SlurmFiles;
-use crate::source::tasks::Roster;
+use crate::source::tasks::SourceTasks;
 use rtrcast_feed::curator::Curation;
-use rtrcast_net::{Activated, Clock, Door, Limits, Published, Service, Terms, listen, sd_notify, sd_reloading};
+use rtrcast_net::{
+    Activated, Clock, Door, Limits, Publisher, PublisherHandle, Service, Terms, listen, sd_notify, sd_reloading,
+};
 use rtrcast_proto::{History, HistoryLimits, Serial, SessionIds, Stop};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::future::Future;
@@ -28,7 +33,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tracing::{error, info, warn};
 
@@ -45,8 +50,8 @@ const DESCRIPTORS_MIN: u64 = 32;
 const INPUTS_MAX: usize = 4;
 const WANTS_MAX: usize = 1_024;
 
-/// Orders from the control socket that wait.
-const COMMANDS_MAX: usize = 4;
+/// Requests from the control socket that wait.
+const REQUESTS_MAX: usize = 64;
 
 pub(crate) fn serve(command_line: &CommandLine) -> Result<(), Failure> {
     // What the file says of the log counts as well, and what is wrong with the file is told without a log.
@@ -121,29 +126,30 @@ fn room(asked: Option<u32>) -> Room {
 
 async fn run(command_line: &CommandLine, plan: Plan, slurm: SlurmPlaces, room: Room) -> Result<(), Failure> {
     let passed = Activated::take().map_err(|error| Failure::Internal(format!("systemd's sockets: {error}")))?;
-    let metrics = Arc::new(Metrics::new());
-    let mut entrances = Entrances::new(passed, Arc::clone(&metrics));
-    let loaded = entrances.loader().load(&plan.listen)?;
-    entrances.open(loaded)?;
+    let routers = Arc::new(Routers::new(Clock::start()));
+    let metrics = Arc::new(Metrics::new(Arc::clone(&routers)));
+    let mut listeners = Listeners::new(passed, Arc::clone(&metrics), Arc::clone(&routers));
+    let loaded = listeners.loader().load(&plan.listen)?;
+    listeners.open(loaded)?;
     let http = match plan.http {
         HttpAddress::Off => None,
         HttpAddress::On(address) => {
             let failure = |error: io::Error| {
-                let own = entrances.taker(address).filter(|_| error.kind() == io::ErrorKind::AddrInUse);
+                let own = listeners.taker(address).filter(|_| error.kind() == io::ErrorKind::AddrInUse);
                 Failure::Address { flag: "--http", address, error: own.map_or(error, io::Error::other) }
             };
             Some(http::bind(address).map_err(failure)?)
         }
     };
     if let Some(address) = http.as_ref().and_then(|listener| listener.local_addr().ok()) {
-        entrances.beside_http(address);
+        listeners.beside_http(address);
     }
     // The name goes when this function ends, whatever becomes of the task that has the socket.
     let (control, _name) = plan.control.as_deref().map(Control::bind).transpose()?.unzip();
     let mut signals = Signals::new().map_err(|error| Failure::Internal(format!("can't receive signals: {error}")))?;
-    greet(&plan, &slurm, &room, &entrances, http.as_ref());
+    greet(&plan, &slurm, &room, &listeners, http.as_ref());
 
-    let mut parts = start(plan, slurm, room, metrics, entrances, http, control)?;
+    let mut parts = start(plan, slurm, room, Observed { metrics, routers }, listeners, http, control)?;
     // Whoever started it may wait for this; without a service manager it does nothing.
     let _ = sd_notify("READY=1");
 
@@ -175,13 +181,13 @@ async fn run(command_line: &CommandLine, plan: Plan, slurm: SlurmPlaces, room: R
                     let _ = sd_notify("READY=1");
                 }
             }
-            Some(command) = parts.commands.recv() => match command {
-                control::Command::Refresh => parts.refresh("control").await,
-                control::Command::Stop => {
+            Some(request) = parts.requests.recv() => match request {
+                ProgramRequest::Refresh => parts.refresh("control").await,
+                ProgramRequest::Stop => {
                     info!("control: stopping; connections end in order within {} s", GRACE.as_secs());
                     break Stop::Restart;
                 }
-                control::Command::StopAndFlush => {
+                ProgramRequest::StopAndFlush => {
                     info!("control: stopping; routers that can be told forget the data");
                     break Stop::Shutdown;
                 }
@@ -208,7 +214,11 @@ struct Configuration {
 
 impl Configuration {
     /// What the command line, the file that it names, and the files that both name say now.
-    fn read(command_line: &CommandLine, before: &[Followed], loader: &Loader) -> Result<Configuration, Failure> {
+    fn read(
+        command_line: &CommandLine,
+        before: &[ConfiguredSource],
+        loader: &Loader,
+    ) -> Result<Configuration, Failure> {
         let plan = Plan::new(&command_line.settle()?)?;
         let slurm = plan.read_slurm()?;
         plan.try_dialing(before)?;
@@ -235,15 +245,16 @@ struct Parts {
     tasks: JoinSet<&'static str>,
     /// What the cache was started or reloaded with.
     plan: Plan,
-    roster: Roster,
+    source_tasks: SourceTasks,
     hub: mpsc::Sender<Input>,
     /// From the control socket.
-    commands: mpsc::Receiver<control::Command>,
+    requests: mpsc::Receiver<ProgramRequest>,
     /// Where to say that the cache stops, and on what terms it serves.
-    published: Arc<watch::Sender<Published>>,
+    publisher: PublisherHandle,
     door: Arc<Door>,
-    entrances: Entrances,
-    watch: Arc<Watch>,
+    listeners: Listeners,
+    sessions: Arc<SessionObserver>,
+    routers: Arc<Routers>,
     metrics: Arc<Metrics>,
 }
 
@@ -251,14 +262,14 @@ impl Parts {
     /// Reads the configuration and what it names, which may take as long as a file system likes: aside.
     fn read_aside(&self, command_line: &CommandLine) -> Aside {
         let (command_line, before) = (command_line.clone(), self.plan.sources.clone());
-        let loader = self.entrances.loader();
+        let loader = self.listeners.loader();
         spawn_blocking(move || Configuration::read(&command_line, &before, &loader))
     }
 
     /// Takes over a configuration, and reads all sources. What is wrong changes nothing.
     async fn reload(&mut self, read: Result<Configuration, Failure>) {
         let outcome = match read {
-            Ok(Configuration { plan, slurm, listen }) => match self.entrances.open(listen) {
+            Ok(Configuration { plan, slurm, listen }) => match self.listeners.open(listen) {
                 Ok(()) => {
                     self.apply(plan, slurm).await;
                     "applied"
@@ -287,19 +298,20 @@ impl Parts {
         self.plan.keep_fixed(plan);
         let room = room(self.plan.connections_max);
         let terms = room.terms(&self.plan);
-        self.watch.set_limit(room.words);
+        self.sessions.set_limit(room.words);
         self.door.set_limits(terms.limits);
-        self.published.send_modify(|published| published.terms = Arc::new(terms));
-        let reconfiguration = reconfiguration(&self.plan, &mut self.roster, slurm);
+        self.publisher.set_terms(terms);
+        self.routers.set_names(&self.plan.peer_names);
+        let reconfiguration = reconfiguration(&self.plan, &mut self.source_tasks, slurm);
         self.tell(Input::Reconfigure(Box::new(reconfiguration))).await;
-        self.roster.start(&mut self.tasks);
+        self.source_tasks.start(&mut self.tasks);
     }
 
     async fn refresh(&mut self, asked_by: &str) {
         info!("{asked_by}: reading all sources again");
-        credentials::look_soon(&self.entrances.looks());
+        credentials::look_soon(&self.listeners.looks());
         self.tell(Input::AnswerAloud).await;
-        self.roster.ring();
+        self.source_tasks.refresh();
     }
 
     async fn tell(&self, input: Input) {
@@ -309,8 +321,8 @@ impl Parts {
 }
 
 /// What the hub has to know of a plan.
-fn reconfiguration(plan: &Plan, roster: &mut Roster, files: SlurmPlaces) -> Reconfiguration {
-    let (sources, slurm) = roster.assign(plan);
+fn reconfiguration(plan: &Plan, source_tasks: &mut SourceTasks, files: SlurmPlaces) -> Reconfiguration {
+    let (sources, slurm) = source_tasks.assign(plan);
     Reconfiguration {
         curation: Curation {
             sources: sources.iter().map(|(source, _)| *source).collect(),
@@ -327,48 +339,78 @@ fn reconfiguration(plan: &Plan, roster: &mut Roster, files: SlurmPlaces) -> Reco
     }
 }
 
+/// What metrics, status and logs are made from.
+struct Observed {
+    metrics: Arc<Metrics>,
+    routers: Arc<Routers>,
+}
+
 fn start(
     plan: Plan,
     slurm: SlurmPlaces,
     room: Room,
-    metrics: Arc<Metrics>,
-    entrances: Entrances,
+    observed: Observed,
+    listeners: Listeners,
     http: Option<TcpListener>,
     control: Option<Control>,
 ) -> Result<Parts, Failure> {
-    let clock = Clock::start();
+    let Observed { metrics, routers } = observed;
+    let clock = routers.clock();
     let history = History::new(HistoryLimits::default(), session_ids()?, plan.timing, Serial(random()?));
     let (to_hub, inputs) = mpsc::channel(INPUTS_MAX);
     let (to_maker, wants) = mpsc::channel(WANTS_MAX);
-    let (to_app, commands) = mpsc::channel(COMMANDS_MAX);
-    let mut roster = Roster::new(to_hub.clone(), Arc::clone(&metrics), plan.most().version());
-    let first = reconfiguration(&plan, &mut roster, slurm);
+    let (to_program, requests) = mpsc::channel(REQUESTS_MAX);
+    let mut source_tasks =
+        SourceTasks::new(to_hub.clone(), Arc::clone(&metrics), Arc::clone(&routers), plan.most().version());
+    let first = reconfiguration(&plan, &mut source_tasks, slurm);
     let terms = room.terms(&plan);
     let door = Door::new(terms.limits);
+    routers.set_names(&plan.peer_names);
     metrics.watch_door(Arc::clone(&door));
-    let (hub, sessions) = Hub::new(history, Arc::new(terms), clock, Arc::clone(&metrics), first);
-    let (published, health) = (hub.publisher(), hub.health());
-    let watch = Arc::new(Watch::new(Arc::clone(&metrics), room.words));
+    let publisher = Publisher::new(history, terms);
+    let handle = publisher.handle();
+    let hub = Hub::new(publisher, Arc::clone(&routers), Arc::clone(&metrics), first);
+    let health = hub.health();
+    let sessions = Arc::new(SessionObserver::new(Arc::clone(&metrics), Arc::clone(&routers), room.words));
     let service = Arc::new(Service {
         clock,
-        published: sessions.clone(),
+        published: handle.subscribe(),
         wants: to_maker,
-        observer: Arc::clone(&watch) as _,
+        observer: Arc::clone(&sessions) as _,
         door: Arc::clone(&door),
     });
 
     let mut tasks = JoinSet::new();
     tasks.spawn(named("hub", hub.run(inputs, wants)));
-    tasks.spawn(named("listener", listen(entrances.listeners(), service)));
-    tasks.spawn(named("credentials", credentials::look_for_ever(entrances.looks())));
-    if let Some(listener) = http {
-        tasks.spawn(named("HTTP server", http::serve(listener, Arc::clone(&metrics), sessions, health)));
-    }
+    tasks.spawn(named("listener", listen(listeners.subscribe(), service)));
+    tasks.spawn(named("credentials", credentials::look_for_ever(listeners.looks())));
     if let Some(control) = control {
-        tasks.spawn(named("control socket", control.serve(to_hub.clone(), to_app)));
+        let state = ApiState {
+            hub: to_hub.clone(),
+            routers: Arc::clone(&routers),
+            published: handle.subscribe(),
+            door: Arc::clone(&door),
+            started: Timestamp::now(),
+        };
+        tasks.spawn(named("control socket", control.serve(state, to_program)));
     }
-    roster.start(&mut tasks);
-    Ok(Parts { tasks, plan, roster, hub: to_hub, commands, published, door, entrances, watch, metrics })
+    if let Some(listener) = http {
+        tasks.spawn(named("HTTP server", http::serve(listener, Arc::clone(&metrics), handle.subscribe(), health)));
+    }
+    source_tasks.start(&mut tasks);
+    Ok(Parts {
+        tasks,
+        plan,
+        source_tasks,
+        hub: to_hub,
+        requests,
+        publisher: handle,
+        door,
+        listeners,
+        sessions,
+        routers,
+        metrics,
+    })
 }
 
 /// A task that says its name should it end.
@@ -379,7 +421,7 @@ async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static s
 
 /// Tells all sessions, and waits until they are over, or the grace time is, or the operator asks again.
 async fn say_goodbye(parts: &Parts, stop: Stop, signals: &mut Signals) {
-    parts.published.send_modify(|published| published.stop = Some(stop));
+    parts.publisher.stop(stop);
     tokio::select! {
         () = parts.door.empty() => info!("stopped; all connections are closed"),
         () = tokio::time::sleep(GRACE) => warn!("stopped; some routers did not take the rest of their response in time, and were cut off"),
@@ -388,19 +430,19 @@ async fn say_goodbye(parts: &Parts, stop: Stop, signals: &mut Signals) {
 }
 
 /// Says what is served, where, and how to look at it.
-fn greet(plan: &Plan, slurm: &SlurmPlaces, room: &Room, entrances: &Entrances, http: Option<&TcpListener>) {
+fn greet(plan: &Plan, slurm: &SlurmPlaces, room: &Room, listeners: &Listeners, http: Option<&TcpListener>) {
     let mut text = format!("rtrcast {}\n", env!("CARGO_PKG_VERSION"));
-    for followed in &plan.sources {
-        text += &format!("  source  {}\n", followed.place);
+    for configured in &plan.sources {
+        text += &format!("  source  {}\n", configured.source);
     }
-    for (followed, files) in plan.slurm.iter().zip(slurm) {
-        let files = match (&followed.place, files) {
+    for (configured, files) in plan.slurm.iter().zip(slurm) {
+        let files = match (&configured.source, files) {
             (Source::Directory(_), Some(files)) => format!(" ({})", count(files.len(), "file")),
             _ => String::new(),
         };
-        text += &format!("  SLURM   {}{files}\n", followed.place);
+        text += &format!("  SLURM   {}{files}\n", configured.source);
     }
-    for place in entrances.places() {
+    for place in listeners.places() {
         text += &format!("  RTR     {place} (protocol versions {})\n", plan.terms.policy.versions());
     }
     text += &format!("  room    {} routers at a time\n", room.connections_max);

@@ -1,22 +1,24 @@
-//! What is read at a place, and why nothing is.
+//! The content of a source, or the reason that there is none.
 
 use crate::observe::describe::{describe_mistakes, plain};
 use rtrcast_feed::curator::SourceId;
-use rtrcast_feed::{Ahead, ReadError, Reader, Reason, SlurmDialect, SlurmErrors, SlurmFile, Stretch, Table, Tally};
+use rtrcast_feed::{
+    Prefetch, ReadError, Reader, Reason, SlurmDialect, SlurmErrors, SlurmFile, Speculated, Table, Tally,
+};
 use rtrcast_net::DataSink;
 use rtrcast_proto::Version;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-/// Why a source has nothing new.
+/// A reason that a source has nothing new.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) enum SourceError {
     /// The file or directory can't be read.
     File(io::Error),
     /// The directory has too much in it, or is none that can be read.
     Directory(String),
-    /// The content makes no sense.
+    /// The content is invalid.
     Content(ReadError),
     /// It is no SLURM.
     Slurm(SlurmErrors),
@@ -34,19 +36,19 @@ pub(crate) enum Failure {
     Memory(io::Error),
 }
 
-impl Failure {
+impl SourceError {
     /// The same in lines: one, or with a SLURM file one for each mistake.
     pub(crate) fn lines(&self) -> Vec<String> {
         match self {
-            Failure::Slurm(errors) => describe_mistakes(errors),
+            SourceError::Slurm(errors) => describe_mistakes(errors),
             other => vec![other.to_string()],
         }
     }
 
-    /// How much is wrong.
+    /// The number of mistakes.
     pub(crate) fn mistakes(&self) -> usize {
         match self {
-            Failure::Slurm(errors) => errors.count(),
+            SourceError::Slurm(errors) => errors.count(),
             _ => 1,
         }
     }
@@ -54,10 +56,10 @@ impl Failure {
     /// The reason as a metric's label.
     pub(crate) fn label(&self) -> &'static str {
         match self {
-            Failure::File(error) if error.kind() == io::ErrorKind::NotFound => "missing",
-            Failure::File(_) => "file",
-            Failure::Directory(_) => "directory",
-            Failure::Content(ReadError { reason, .. }) => match reason {
+            SourceError::File(error) if error.kind() == io::ErrorKind::NotFound => "missing",
+            SourceError::File(_) => "file",
+            SourceError::Directory(_) => "directory",
+            SourceError::Content(ReadError { reason, .. }) => match reason {
                 Reason::Empty => "empty",
                 Reason::Truncated => "truncated",
                 Reason::NotUtf8 => "not_utf8",
@@ -70,30 +72,30 @@ impl Failure {
                     "not_rpki"
                 }
             },
-            Failure::Transfer(_) => "transfer",
-            Failure::Upstream(_) => "upstream",
-            Failure::Status(_) => "status",
-            Failure::Slurm(_) => "slurm",
-            Failure::Options(_) => "options",
-            Failure::TooLarge(_) => "too_large",
-            Failure::Memory(_) => "memory",
+            SourceError::Transfer(_) => "transfer",
+            SourceError::Upstream(_) => "upstream",
+            SourceError::Status(_) => "status",
+            SourceError::Slurm(_) => "slurm",
+            SourceError::Options(_) => "options",
+            SourceError::TooLarge(_) => "too_large",
+            SourceError::Memory(_) => "memory",
         }
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for SourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::File(error) => f.write_str(&plain(error)),
-            Failure::Content(error @ ReadError { reason: Reason::Truncated, .. }) => {
+            SourceError::File(error) => f.write_str(&plain(error)),
+            SourceError::Content(error @ ReadError { reason: Reason::Truncated, .. }) => {
                 write!(f, "{error}, perhaps since it is still being written")
             }
-            Failure::Content(error) => write!(f, "{error}"),
-            Failure::Transfer(what) | Failure::Upstream(what) => f.write_str(what),
-            Failure::Status(304) => {
+            SourceError::Content(error) => write!(f, "{error}"),
+            SourceError::Transfer(what) | SourceError::Upstream(what) => f.write_str(what),
+            SourceError::Status(304) => {
                 f.write_str("the server says \"not modified\" (304) of what it was not asked to compare")
             }
-            Failure::Status(status) => {
+            SourceError::Status(status) => {
                 let hint = match status {
                     401 | 403 => ", and may want --fetch-token-file or --fetch-client-cert",
                     404 | 410 => "; check the path of the URL",
@@ -103,10 +105,10 @@ impl fmt::Display for Failure {
                 let name = name.map_or(String::new(), |name| format!(" ({name})"));
                 write!(f, "the server answered with status {status}{name}{hint}")
             }
-            Failure::Slurm(errors) => f.write_str(&describe_mistakes(errors).join("; ")),
-            Failure::Options(what) | Failure::Directory(what) => f.write_str(what),
-            Failure::TooLarge(limit) => write!(f, "larger than {limit} bytes"),
-            Failure::Memory(error) => write!(f, "no memory for the data: {}", plain(error)),
+            SourceError::Slurm(errors) => f.write_str(&describe_mistakes(errors).join("; ")),
+            SourceError::Options(what) | SourceError::Directory(what) => f.write_str(what),
+            SourceError::TooLarge(limit) => write!(f, "larger than {limit} bytes"),
+            SourceError::Memory(error) => write!(f, "no memory for the data: {}", plain(error)),
         }
     }
 }
@@ -117,7 +119,7 @@ pub(super) const SOURCE_OCTETS_MAX: u64 = 2 * 1024 * 1024 * 1024;
 /// The most octets that a SLURM file may have.
 pub(super) const SLURM_OCTETS_MAX: usize = 64 * 1024 * 1024;
 
-/// What a place is read for.
+/// The purpose that a source is read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Purpose {
     /// Payloads.
@@ -130,7 +132,7 @@ pub(crate) enum Purpose {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SlurmId(pub(crate) u32);
 
-/// What was read at a place.
+/// The content of a source, as it was read.
 pub(crate) enum Content {
     Table(Arc<Table>, Tally),
     Slurm(Arc<SlurmFile>),
@@ -161,11 +163,11 @@ impl Reading {
         }
     }
 
-    pub(super) fn push(&mut self, octets: &[u8]) -> Result<(), Failure> {
+    pub(super) fn push(&mut self, octets: &[u8]) -> Result<(), SourceError> {
         match self {
-            Reading::Table(reader, _) => reader.push(octets).map_err(Failure::Content),
+            Reading::Table(reader, _) => reader.push(octets).map_err(SourceError::Content),
             Reading::Slurm(whole, _) if whole.len() + octets.len() > SLURM_OCTETS_MAX => {
-                Err(Failure::TooLarge(SLURM_OCTETS_MAX as u64))
+                Err(SourceError::TooLarge(SLURM_OCTETS_MAX as u64))
             }
             Reading::Slurm(whole, _) => {
                 whole.extend_from_slice(octets);
@@ -175,41 +177,41 @@ impl Reading {
     }
 
     /// How pieces can be read before their turn, once that is known.
-    pub(super) fn ahead(&self) -> Option<Ahead> {
+    pub(super) fn prefetch(&self) -> Option<Prefetch> {
         match self {
-            Reading::Table(reader, _) => reader.ahead(),
+            Reading::Table(reader, _) => reader.prefetch(),
             Reading::Slurm(..) => None,
         }
     }
 
     /// The next piece, read already as far as that could be done.
-    pub(super) fn push_ahead(&mut self, octets: &[u8], stretch: Option<Stretch>) -> Result<(), Failure> {
+    pub(super) fn push_speculated(&mut self, octets: &[u8], speculated: Option<Speculated>) -> Result<(), SourceError> {
         match self {
-            Reading::Table(reader, _) => reader.push_ahead(octets, stretch).map_err(Failure::Content),
+            Reading::Table(reader, _) => reader.push_speculated(octets, speculated).map_err(SourceError::Content),
             Reading::Slurm(..) => self.push(octets),
         }
     }
 
     /// Ends it: sorts, and writes the image where the kernel can send it from.
-    pub(super) fn finish(self) -> Result<Content, Failure> {
+    pub(super) fn finish(self) -> Result<Content, SourceError> {
         match self {
             Reading::Table(reader, version) => {
-                let rows = reader.finish().map_err(Failure::Content)?;
+                let rows = reader.finish().map_err(SourceError::Content)?;
                 let tally = rows.tally().clone();
-                let table = rows.into_table(version, DataSink::new()).map_err(Failure::Memory)?;
+                let table = rows.into_table(version, DataSink::new()).map_err(SourceError::Memory)?;
                 Ok(Content::Table(Arc::new(table), tally))
             }
             Reading::Slurm(whole, dialect) => {
-                let file = SlurmFile::parse(&whole, dialect).map_err(Failure::Slurm)?;
+                let file = SlurmFile::parse(&whole, dialect).map_err(SourceError::Slurm)?;
                 Ok(Content::Slurm(Arc::new(file)))
             }
         }
     }
 }
 
-/// What a file of a directory says, or why it can't be read.
+/// The content of a directory's file, or the reason that it can't be read.
 pub(crate) struct SlurmOutcome {
     /// Its path.
     pub(crate) name: Arc<str>,
-    pub(crate) outcome: Result<Arc<SlurmFile>, Failure>,
+    pub(crate) outcome: Result<Arc<SlurmFile>, SourceError>,
 }

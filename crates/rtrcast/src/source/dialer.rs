@@ -1,9 +1,9 @@
-//! How caches are connected to: what the options mean for one, and why it did not work.
+//! Connections to caches: the meaning of their options, and the reasons that one failed.
 //!
 //! Whoever connects (`command/dump/`, `source/rtr.rs`) or only tries the files out (`config/plan.rs`) gets a dialer here.
 
 use crate::cli::DialOptions;
-use crate::config::options::Senseless;
+use crate::cli::options::CACHE;
 use crate::credentials::{self, Kept, Tell, in_file};
 use rtrcast_net::{
     ConnectFailure, Dialer, HandshakeFailure, KnownHosts, Layer, SshClient, SshKey, Target, TlsClient, TlsError,
@@ -13,15 +13,10 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Where a person's known hosts are, below the home directory.
+/// The known hosts of a person, below the home directory.
 const KNOWN_HOSTS: &str = ".ssh/known_hosts";
 
-/// What options are for.
-const TLS: [&str; 4] = ["ca", "client-cert", "client-key", "tls-name"];
-const SSH: [&str; 3] = ["ssh-key", "known-hosts", "password-file"];
-const TCP: [&str; 2] = ["tcp-md5", "tcp-ao"];
-
-/// Whose options they are, and so how a person calls one.
+/// The holder of options, by which a person names one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Spelling {
     /// Those of a command: `--ca`.
@@ -34,103 +29,13 @@ impl Spelling {
     fn of(self, option: &str) -> String {
         match self {
             Spelling::Flag => format!("--{option}"),
-            Spelling::Source => format!("--cache-{option}"),
+            Spelling::Source => format!("--{CACHE}{option}"),
         }
     }
 }
 
-impl DialOptions {
-    /// The names of all.
-    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-        TLS.into_iter().chain(SSH).chain(TCP)
-    }
-
-    /// Sets one by its name, if there is one.
-    pub(crate) fn set(&mut self, name: &str, value: &str) -> bool {
-        let path = || Some(PathBuf::from(value));
-        match name {
-            "ca" => self.ca = path(),
-            "client-cert" => self.client_cert = path(),
-            "client-key" => self.client_key = path(),
-            "tls-name" => self.tls_name = Some(value.to_owned()),
-            "ssh-key" => self.ssh_key = path(),
-            "known-hosts" => self.known_hosts = path(),
-            "password-file" => self.password_file = path(),
-            "tcp-md5" => self.tcp_md5 = path(),
-            "tcp-ao" => self.tcp_ao = path(),
-            _ => return false,
-        }
-        true
-    }
-
-    /// Those that mean something for a cache: what is said for all of them is not all for each.
-    pub(crate) fn only_for(self, target: &Target) -> DialOptions {
-        let nothing = DialOptions::default;
-        let only = match target.layer() {
-            Layer::Plain => nothing(),
-            Layer::Tls => DialOptions {
-                ca: self.ca,
-                client_cert: self.client_cert,
-                client_key: self.client_key,
-                tls_name: self.tls_name,
-                ..nothing()
-            },
-            Layer::Ssh => DialOptions {
-                ssh_key: self.ssh_key,
-                known_hosts: self.known_hosts,
-                password_file: self.password_file,
-                ..nothing()
-            },
-        };
-        match target.path() {
-            Some(_) => only,
-            None => DialOptions { tcp_md5: self.tcp_md5, tcp_ao: self.tcp_ao, ..only },
-        }
-    }
-
-    /// Whether they make sense for a cache.
-    pub(crate) fn check(&self, target: &Target) -> Result<(), Senseless> {
-        let senseless = |flag: &'static str, reason: &str| Err(Senseless { flags: vec![flag], reason: reason.into() });
-        let only = self.clone().only_for(target);
-        if let Some(flag) = DialOptions::names().find(|name| self.has(name) && !only.has(name)) {
-            return senseless(flag, &format!("only {} have such an option", who_has(flag)));
-        }
-        match (&self.client_cert, &self.client_key) {
-            (Some(_), None) => senseless("client-cert", "a client certificate needs its key"),
-            (None, Some(_)) => senseless("client-key", "a client key needs its certificate"),
-            (Some(_), Some(_)) | (None, None) => Ok(()),
-        }
-    }
-
-    fn has(&self, name: &str) -> bool {
-        match name {
-            "ca" => self.ca.is_some(),
-            "client-cert" => self.client_cert.is_some(),
-            "client-key" => self.client_key.is_some(),
-            "tls-name" => self.tls_name.is_some(),
-            "ssh-key" => self.ssh_key.is_some(),
-            "known-hosts" => self.known_hosts.is_some(),
-            "password-file" => self.password_file.is_some(),
-            "tcp-md5" => self.tcp_md5.is_some(),
-            "tcp-ao" => self.tcp_ao.is_some(),
-            _ => false,
-        }
-    }
-}
-
-/// The caches that an option is for.
-pub(crate) fn who_has(option: &str) -> &'static str {
-    if TLS.contains(&option) {
-        "caches at tls://"
-    } else if SSH.contains(&option) {
-        "caches at ssh://"
-    } else {
-        "caches at tcp://, tls:// and ssh://"
-    }
-}
-
-/// What connects to a cache as the options say, with what lies in their files now; later ones are taken over when it
-/// connects again. `tell` makes whoever wants to know of that.
+/// A dialer that connects to a cache as the options say, with what lies in their files now; later content is taken over
+/// when it connects again. `tell` makes whoever wants to know of that.
 pub(crate) fn dialer(target: &Target, options: &DialOptions, tell: impl Fn() -> Tell) -> Result<Dialer, String> {
     let mut dialer = Dialer::from(target.clone());
     if options.tcp_md5.is_some() || options.tcp_ao.is_some() {
@@ -209,7 +114,7 @@ fn known_hosts_of_user() -> Option<PathBuf> {
     Some(PathBuf::from(home).join(KNOWN_HOSTS))
 }
 
-/// Why the two sides do not know each other, with the way out; none if it is about something else.
+/// The reason that the two sides do not trust each other, with the way out; none if it is about something else.
 pub(crate) fn distrust(error: &io::Error, spelling: Spelling) -> Option<String> {
     let option = |name| spelling.of(name);
     if let Some(failure) = HandshakeFailure::of(error) {
@@ -232,7 +137,7 @@ pub(crate) fn distrust(error: &io::Error, spelling: Spelling) -> Option<String> 
     })
 }
 
-/// Whether the two sides could not agree on how to speak, in TLS or SSH.
+/// True if the two sides could not agree on TLS or SSH.
 pub(crate) fn is_breach(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::InvalidData
 }

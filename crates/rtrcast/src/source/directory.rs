@@ -3,7 +3,7 @@
 //! Each file stands for itself, so that a mistake in one does not keep the others from being read. What has another name
 //! is not read, nor are names that begin with a dot: editors and deployment tools put unfinished files beside the others.
 
-use super::content::{Content, Failure, Reading, SLURM_OCTETS_MAX, SlurmOutcome};
+use super::content::{Content, Reading, SLURM_OCTETS_MAX, SlurmOutcome, SourceError};
 use super::read_file::read_file;
 use rtrcast_feed::SlurmDialect;
 use std::ffi::OsStr;
@@ -30,13 +30,13 @@ pub(crate) fn is_slurm_name(name: &OsStr) -> bool {
 }
 
 /// The names in a directory, in order.
-pub(crate) fn names(path: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let entries = fs::read_dir(path).map_err(Failure::File)?;
+pub(crate) fn names(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
+    let entries = fs::read_dir(path).map_err(SourceError::File)?;
     let mut paths = Vec::new();
     for entry in entries {
-        paths.push(entry.map_err(Failure::File)?.path());
+        paths.push(entry.map_err(SourceError::File)?.path());
         if paths.len() > NAMES_MAX {
-            return Err(Failure::Directory(format!("more than {NAMES_MAX} files are in it")));
+            return Err(SourceError::Directory(format!("more than {NAMES_MAX} files are in it")));
         }
     }
     paths.sort();
@@ -44,24 +44,24 @@ pub(crate) fn names(path: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 /// The files that are read, in order.
-pub(super) fn list(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+pub(super) fn list(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
     let mut files = names(path)?;
     files.retain(|path| path.file_name().is_some_and(is_slurm_name));
     if files.len() > FILES_MAX {
         let reason =
             format!("{} files in it have a name that ends in .slurm or .json, more than {FILES_MAX}", files.len());
-        return Err(Failure::Directory(reason));
+        return Err(SourceError::Directory(reason));
     }
     Ok(files)
 }
 
 /// Reads all files. While some are removed it is read again: if the whole directory is, that is a failure, and not an
 /// empty directory.
-pub(crate) fn read(path: &Path, dialect: SlurmDialect) -> Result<Vec<SlurmOutcome>, Failure> {
+pub(crate) fn read(path: &Path, dialect: SlurmDialect) -> Result<Vec<SlurmOutcome>, SourceError> {
     read_listed(path, list(path)?, dialect)
 }
 
-fn read_listed(path: &Path, mut files: Vec<PathBuf>, dialect: SlurmDialect) -> Result<Vec<SlurmOutcome>, Failure> {
+fn read_listed(path: &Path, mut files: Vec<PathBuf>, dialect: SlurmDialect) -> Result<Vec<SlurmOutcome>, SourceError> {
     for _ in 0..READINGS_MAX {
         let outcomes = read_files(&files, dialect)?;
         if outcomes.len() == files.len() {
@@ -69,15 +69,15 @@ fn read_listed(path: &Path, mut files: Vec<PathBuf>, dialect: SlurmDialect) -> R
         }
         files = list(path)?;
     }
-    Err(Failure::Directory(format!("files were removed from it {READINGS_MAX} times while they were read")))
+    Err(SourceError::Directory(format!("files were removed from it {READINGS_MAX} times while they were read")))
 }
 
 /// Reads files, but for those that are not there any more.
-fn read_files(files: &[PathBuf], dialect: SlurmDialect) -> Result<Vec<SlurmOutcome>, Failure> {
+fn read_files(files: &[PathBuf], dialect: SlurmDialect) -> Result<Vec<SlurmOutcome>, SourceError> {
     let octets: u64 = files.iter().filter_map(|file| Some(fs::metadata(file).ok()?.len())).sum();
     if octets > SLURM_OCTETS_MAX as u64 {
         let reason = format!("its files have {octets} bytes together, more than {SLURM_OCTETS_MAX}");
-        return Err(Failure::Directory(reason));
+        return Err(SourceError::Directory(reason));
     }
     Ok(files.iter().filter_map(|file| read_slurm_file(file, dialect)).collect())
 }
@@ -89,7 +89,9 @@ fn read_slurm_file(path: &Path, dialect: SlurmDialect) -> Option<SlurmOutcome> {
             Content::Slurm(file) => Ok(file),
             Content::Table(..) | Content::SlurmDirectory(_) => unreachable!("it was read as a SLURM file"),
         },
-        Err(Failure::File(error)) if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(path).is_err() => {
+        Err(SourceError::File(error))
+            if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(path).is_err() =>
+        {
             return None;
         }
         Err(failure) => Err(failure),
@@ -110,7 +112,7 @@ mod tests {
         let files = list(&path).unwrap();
         assert_eq!(files, [file]);
         fs::remove_dir_all(&path).unwrap();
-        assert!(matches!(read_listed(&path, files, SlurmDialect::Strict), Err(Failure::File(_))));
+        assert!(matches!(read_listed(&path, files, SlurmDialect::Strict), Err(SourceError::File(_))));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! file systems tell nothing. Only such a look, or SIGHUP, may meet a file that is still being written: then it is
 //! refused as truncated, and read again when it is closed.
 
-use super::content::{Content, Failure, Read};
+use super::content::{Content, Read, SourceError};
 use super::local::{Local, State};
 use super::read_file::read_file;
 use super::watched::{Told, Watched};
@@ -59,8 +59,8 @@ async fn wait_for_change(
 ) {
     loop {
         let pause = match (told, &seen) {
-            (Told::BySystem, Some(_)) => context.habits.refresh,
-            (Told::BySystem | Told::Not, _) => POLL.min(context.habits.refresh),
+            (Told::BySystem, Some(_)) => context.options.refresh,
+            (Told::BySystem | Told::Not, _) => POLL.min(context.options.refresh),
         };
         tokio::select! {
             () = changed.notified() => match local {
@@ -73,7 +73,7 @@ async fn wait_for_change(
                     wait_for_replacement(local, seen.as_ref()).await;
                 }
             },
-            () = context.bell.notified() => return,
+            () = context.refresh.notified() => return,
             () = sleep(pause) => {}
         }
         if look(local).await != seen {
@@ -104,7 +104,7 @@ async fn look(local: &Local) -> Option<State> {
 
 /// Reads what there is and tells the hub; whether it could be read, whatever it says.
 async fn load(local: &Local, context: &Context) -> bool {
-    let (local, reading, dialect) = (local.clone(), context.reading(), context.habits.dialect);
+    let (local, reading, dialect) = (local.clone(), context.reading(), context.options.dialect);
     // Files that hang, on a network file system say, must not keep others from being read.
     let permit = timeout(READERS_WAIT_MAX, READERS.acquire()).await;
     let started = Instant::now();
@@ -118,13 +118,13 @@ async fn load(local: &Local, context: &Context) -> bool {
     drop(permit);
     let failures = failures(&outcome);
     let code = if failures.is_empty() { "ok" } else { "error" };
-    let was_read = !failures.iter().any(|failure| matches!(failure, Failure::File(_) | Failure::Memory(_)));
+    let was_read = !failures.iter().any(|failure| matches!(failure, SourceError::File(_) | SourceError::Memory(_)));
     context.tell_outcome(started, code, outcome.map(Some)).await;
     was_read
 }
 
 /// All that went wrong.
-fn failures(outcome: &Result<Read, Failure>) -> Vec<&Failure> {
+fn failures(outcome: &Result<Read, SourceError>) -> Vec<&SourceError> {
     match outcome {
         Ok(Read { content: Content::SlurmDirectory(files), .. }) => {
             files.iter().filter_map(|file| file.outcome.as_ref().err()).collect()

@@ -3,9 +3,9 @@
 //! What a later request is conditional on (ETag, Last-Modified) counts only once the body that came with it has been
 //! read well: a body that was cut short must not be answered with "not modified" for ever.
 
-use super::content::{Content, Failure, Read, Reading, SOURCE_OCTETS_MAX};
+use super::content::{Content, Read, Reading, SOURCE_OCTETS_MAX, SourceError};
 use super::http_client::{client, innermost, request_headers};
-use super::{Context, Habits};
+use super::{Context, SourceOptions};
 use crate::blocking::blocking;
 use crate::clock::unix_of;
 use crate::hub::message::News;
@@ -35,7 +35,7 @@ pub(super) async fn follow(url: Url, context: Context) {
         let attempt = async {
             let client = match kept.take() {
                 Some(client) => client,
-                None => prepared(&url, &context.habits).await.map_err(|failure| (NO_STATUS.to_owned(), failure))?,
+                None => prepared(&url, &context.options).await.map_err(|failure| (NO_STATUS.to_owned(), failure))?,
             };
             let answer = fetch(&client, &url, &mut conditions, &context).await?;
             kept = Some(client);
@@ -43,7 +43,7 @@ pub(super) async fn follow(url: Url, context: Context) {
         };
         let outcome = tokio::select! {
             outcome = attempt => outcome,
-            () = impatience(started, &context.bell) => continue,
+            () = impatience(started, &context.refresh) => continue,
         };
         let (code, outcome) = match outcome {
             Ok((code, read)) => (code, Ok(read)),
@@ -51,8 +51,8 @@ pub(super) async fn follow(url: Url, context: Context) {
         };
         failures = if context.tell_outcome(started, &code, outcome).await { 0 } else { failures + 1 };
         tokio::select! {
-            () = sleep(pause(context.habits.refresh, failures)) => {}
-            () = context.bell.notified() => {}
+            () = sleep(pause(context.options.refresh, failures)) => {}
+            () = context.refresh.notified() => {}
         }
         context.tell(News::Loading).await;
     }
@@ -60,9 +60,9 @@ pub(super) async fn follow(url: Url, context: Context) {
 
 /// Waits until the operator asks for data while an attempt has been running for so long that its server may hang. One
 /// that has just begun is what was asked for.
-async fn impatience(started: Instant, bell: &Notify) {
+async fn impatience(started: Instant, refresh: &Notify) {
     loop {
-        bell.notified().await;
+        refresh.notified().await;
         if started.elapsed() >= IMPATIENCE_MIN {
             return;
         }
@@ -70,26 +70,26 @@ async fn impatience(started: Instant, bell: &Notify) {
 }
 
 /// A client, for which certificates may have to be read.
-async fn prepared(url: &Url, habits: &Habits) -> Result<Client, Failure> {
-    let (url, habits) = (url.clone(), habits.clone());
-    blocking(move || client(&url, &habits)).await
+async fn prepared(url: &Url, options: &SourceOptions) -> Result<Client, SourceError> {
+    let (url, options) = (url.clone(), options.clone());
+    blocking(move || client(&url, &options)).await
 }
 
 /// The headers of a request, for which a token may have to be read.
-async fn headers(habits: &Habits) -> Result<HeaderMap, Failure> {
-    let fetch = habits.fetch.clone();
+async fn headers(options: &SourceOptions) -> Result<HeaderMap, SourceError> {
+    let fetch = options.fetch.clone();
     blocking(move || request_headers(&fetch)).await
 }
 
 /// Fetches once.
-pub(super) async fn read_once(url: &Url, habits: &Habits, reading: Reading) -> Result<Read, Failure> {
-    let client = prepared(url, habits).await?;
-    let headers = headers(habits).await?;
+pub(super) async fn read_once(url: &Url, options: &SourceOptions, reading: Reading) -> Result<Read, SourceError> {
+    let client = prepared(url, options).await?;
+    let headers = headers(options).await?;
     let request = client.get(url.clone()).header(ACCEPT_ENCODING, reading.encodings()).headers(headers);
     let response = request.send().await.map_err(broken)?;
     match response.status() {
         StatusCode::OK => read(response, reading).await,
-        status => Err(Failure::Status(status.as_u16())),
+        status => Err(SourceError::Status(status.as_u16())),
     }
 }
 
@@ -117,8 +117,8 @@ async fn fetch(
     url: &Url,
     conditions: &mut HeaderMap,
     context: &Context,
-) -> Result<(String, Option<Read>), (String, Failure)> {
-    let headers = headers(&context.habits).await.map_err(|failure| (NO_STATUS.to_owned(), failure))?;
+) -> Result<(String, Option<Read>), (String, SourceError)> {
+    let headers = headers(&context.options).await.map_err(|failure| (NO_STATUS.to_owned(), failure))?;
     let reading = context.reading();
     let request = client
         .get(url.clone())
@@ -136,14 +136,14 @@ async fn fetch(
             *conditions = if outcome.is_ok() { fresh } else { HeaderMap::new() };
             outcome.map(|read| (code.clone(), Some(read))).map_err(|failure| (code, failure))
         }
-        status => Err((code, Failure::Status(status.as_u16()))),
+        status => Err((code, SourceError::Status(status.as_u16()))),
     }
 }
 
-fn broken(error: reqwest::Error) -> Failure {
+fn broken(error: reqwest::Error) -> SourceError {
     let error = error.without_url();
     let innermost = innermost(&error);
-    Failure::Transfer(match (error.is_timeout(), error.is_connect(), error.is_body() || error.is_decode()) {
+    SourceError::Transfer(match (error.is_timeout(), error.is_connect(), error.is_body() || error.is_decode()) {
         (true, true, _) => "connecting takes too long".to_owned(),
         (true, _, true) => "the transfer takes too long".to_owned(),
         (true, ..) => "the server does not answer in time".to_owned(),
@@ -163,7 +163,7 @@ fn conditions_of(headers: &HeaderMap) -> HeaderMap {
 }
 
 /// Whether the reader can undo what the transfer is compressed by: it sees that by the content.
-fn check_encoding(response: &Response, reading: &Reading) -> Result<(), Failure> {
+fn check_encoding(response: &Response, reading: &Reading) -> Result<(), SourceError> {
     let Some(encoding) = response.headers().get(CONTENT_ENCODING) else { return Ok(()) };
     let encoding = encoding.to_str().unwrap_or("something unreadable").trim().to_ascii_lowercase();
     // RFC 9110 section 8.4.1.3 has an old name for gzip.
@@ -172,12 +172,12 @@ fn check_encoding(response: &Response, reading: &Reading) -> Result<(), Failure>
     if known.any(|known| known == encoding) {
         Ok(())
     } else {
-        Err(Failure::Transfer(format!("the server compresses by {encoding}, which it was not asked to")))
+        Err(SourceError::Transfer(format!("the server compresses by {encoding}, which it was not asked to")))
     }
 }
 
 /// Reads the body on a blocking thread while it comes in.
-async fn read(mut response: Response, reading: Reading) -> Result<Read, Failure> {
+async fn read(mut response: Response, reading: Reading) -> Result<Read, SourceError> {
     check_encoding(&response, &reading)?;
     let written = response.headers().get(LAST_MODIFIED).and_then(|value| value.to_str().ok());
     let written = written.and_then(|date| unix_of(httpdate::parse_http_date(date).ok()?));
@@ -188,7 +188,7 @@ async fn read(mut response: Response, reading: Reading) -> Result<Read, Failure>
         while let Some(octets) = response.chunk().await.map_err(broken)? {
             total += octets.len() as u64;
             if total > SOURCE_OCTETS_MAX {
-                return Err(Failure::TooLarge(SOURCE_OCTETS_MAX));
+                return Err(SourceError::TooLarge(SOURCE_OCTETS_MAX));
             }
             if pieces.send(Piece::Octets(octets)).await.is_err() {
                 // The reader has seen enough to refuse it.
@@ -206,13 +206,13 @@ async fn read(mut response: Response, reading: Reading) -> Result<Read, Failure>
 fn read_pieces<Octets: AsRef<[u8]>>(
     mut incoming: mpsc::Receiver<Piece<Octets>>,
     mut reading: Reading,
-) -> Result<Content, Failure> {
+) -> Result<Content, SourceError> {
     loop {
         match incoming.blocking_recv() {
             Some(Piece::Octets(octets)) => reading.push(octets.as_ref())?,
             Some(Piece::End) => return reading.finish(),
             // Whoever noticed that says why.
-            None => return Err(Failure::Transfer("the transfer broke off".to_owned())),
+            None => return Err(SourceError::Transfer("the transfer broke off".to_owned())),
         }
     }
 }

@@ -1,10 +1,10 @@
-//! How a URL is fetched: by which authorities, certificate, token and proxy, and within which limits.
+//! The client that fetches a URL: its authorities, certificate, token, proxy and limits.
 
-use super::Habits;
-use super::content::Failure;
-use crate::cli::DialOptions;
+use super::SourceOptions;
+use super::content::SourceError;
+use crate::cli::{DialOptions, FetchOptions};
 use crate::config::address::Source;
-use crate::config::options::{FetchOptions, NO_PROXY};
+use crate::config::fetch::NO_PROXY;
 use crate::observe::describe::{plain, without_os_errors};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::{Action, Attempt, Policy};
@@ -27,17 +27,18 @@ const REDIRECTS_MAX: usize = 5;
 /// The most that is read of a certificate, key or token: the authorities of the world have 300 KB.
 const OPTION_OCTETS_MAX: u64 = 4 * 1024 * 1024;
 
-/// Whether what a fetch needs of the disk is there and can be used now.
-pub(crate) fn try_fetching(options: &FetchOptions, place: &Source, timeout: Duration) -> Result<(), Failure> {
+/// Reads the files that a fetch needs: they have to be there, and valid.
+pub(crate) fn try_fetching(options: &FetchOptions, place: &Source, timeout: Duration) -> Result<(), SourceError> {
     let Source::Http(url) = place else { return Ok(()) };
     let dialect = SlurmDialect::Strict;
-    let habits = Habits { refresh: timeout, timeout, fetch: options.clone(), dial: DialOptions::default(), dialect };
+    let source_options =
+        SourceOptions { refresh: timeout, timeout, fetch: options.clone(), dial: DialOptions::default(), dialect };
     request_headers(options)?;
-    client(url, &habits).map(|_| ())
+    client(url, &source_options).map(|_| ())
 }
 
 /// The headers of a request.
-pub(super) fn request_headers(options: &FetchOptions) -> Result<HeaderMap, Failure> {
+pub(super) fn request_headers(options: &FetchOptions) -> Result<HeaderMap, SourceError> {
     let mut headers = HeaderMap::new();
     if let Some(path) = &options.token_file {
         let token = read("the token", path)?;
@@ -45,7 +46,7 @@ pub(super) fn request_headers(options: &FetchOptions) -> Result<HeaderMap, Failu
         let token = Some(token.trim()).filter(|token| !token.is_empty());
         let mut value = token
             .and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok())
-            .ok_or_else(|| Failure::Options(format!("{}: not a token, which is one line", path.display())))?;
+            .ok_or_else(|| SourceError::Options(format!("{}: not a token, which is one line", path.display())))?;
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
     }
@@ -53,26 +54,26 @@ pub(super) fn request_headers(options: &FetchOptions) -> Result<HeaderMap, Failu
 }
 
 /// A client that fetches from a URL as it is wanted.
-pub(super) fn client(url: &Url, habits: &Habits) -> Result<Client, Failure> {
-    let FetchOptions { ca, client_cert, client_key, .. } = &habits.fetch;
+pub(super) fn client(url: &Url, options: &SourceOptions) -> Result<Client, SourceError> {
+    let FetchOptions { ca, client_cert, client_key, .. } = &options.fetch;
     let broken = |error: reqwest::Error| unusable(&[ca, client_cert, client_key], &error);
-    match builder(url, habits)?.build() {
-        Err(error) if url.scheme() != "https" && habits.fetch.ca.is_none() => {
+    match builder(url, options)?.build() {
+        Err(error) if url.scheme() != "https" && options.fetch.ca.is_none() => {
             // A system without any authorities, as containers are, can fetch what needs none.
             debug!("{}; trusting no authority", innermost(&error));
-            builder(url, habits)?.tls_certs_only([]).build().map_err(broken)
+            builder(url, options)?.tls_certs_only([]).build().map_err(broken)
         }
         built => built.map_err(broken),
     }
 }
 
-fn builder(url: &Url, habits: &Habits) -> Result<ClientBuilder, Failure> {
-    let FetchOptions { ca, client_cert, client_key, token_file: _, proxy } = &habits.fetch;
+fn builder(url: &Url, options: &SourceOptions) -> Result<ClientBuilder, SourceError> {
+    let FetchOptions { ca, client_cert, client_key, token_file: _, proxy } = &options.fetch;
     let mut builder = Client::builder()
         .user_agent(concat!("rtrcast/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_MAX)
         .read_timeout(SILENCE_MAX)
-        .timeout(habits.timeout)
+        .timeout(options.timeout)
         // The URL that redirects may have secrets, which are not for where it leads to.
         .referer(false)
         .redirect(Policy::custom(redirect));
@@ -91,34 +92,38 @@ fn builder(url: &Url, habits: &Habits) -> Result<ClientBuilder, Failure> {
     }
     builder = match proxy.as_deref() {
         // The environment's proxy is not this machine itself.
-        None if habits.fetch.has_open_token(url) => builder.no_proxy(),
+        None if options.fetch.has_open_token(url) => builder.no_proxy(),
         None => builder,
         Some(NO_PROXY) => builder.no_proxy(),
-        Some(proxy) => builder.proxy(Proxy::all(proxy).map_err(|error| Failure::Options(innermost(&error)))?),
+        Some(proxy) => builder.proxy(Proxy::all(proxy).map_err(|error| SourceError::Options(innermost(&error)))?),
     };
     Ok(builder)
 }
 
 /// TLS that trusts these authorities, as caches that are followed are trusted.
-fn tls(ca: &Path, client_cert: &Option<PathBuf>, client_key: &Option<PathBuf>) -> Result<impl Any + use<>, Failure> {
+fn tls(
+    ca: &Path,
+    client_cert: &Option<PathBuf>,
+    client_key: &Option<PathBuf>,
+) -> Result<impl Any + use<>, SourceError> {
     let trusted = read("the authorities' certificates", ca)?;
     let identity = match (client_cert, client_key) {
         (Some(cert), Some(key)) => Some(identity(cert, key)?),
         _ => None,
     };
     let client = TlsClient::new(Some(&trusted), identity, None);
-    let client = client.map_err(|error| Failure::Options(format!("{}: {error}", ca.display())))?;
+    let client = client.map_err(|error| SourceError::Options(format!("{}: {error}", ca.display())))?;
     Ok(client.config())
 }
 
-/// What is shown to servers; what is wrong with it is told by our own words.
-fn identity(cert: &Path, key: &Path) -> Result<TlsIdentity, Failure> {
+/// The certificate for servers; mistakes in it are told in our own words.
+fn identity(cert: &Path, key: &Path) -> Result<TlsIdentity, SourceError> {
     let (chain, private) = (read("the client's certificate", cert)?, read("the client's key", key)?);
     let made = TlsIdentity::from_pem(&chain, &private);
-    made.map_err(|error| Failure::Options(format!("{}, {}: {error}", cert.display(), key.display())))
+    made.map_err(|error| SourceError::Options(format!("{}, {}: {error}", cert.display(), key.display())))
 }
 
-fn read(what: &str, path: &Path) -> Result<Vec<u8>, Failure> {
+fn read(what: &str, path: &Path) -> Result<Vec<u8>, SourceError> {
     let read = || {
         if !fs::metadata(path)?.is_file() {
             // Opening a FIFO would wait for a writer.
@@ -128,15 +133,15 @@ fn read(what: &str, path: &Path) -> Result<Vec<u8>, Failure> {
         fs::File::open(path)?.take(OPTION_OCTETS_MAX).read_to_end(&mut octets)?;
         Ok(octets)
     };
-    read().map_err(|error| Failure::Options(format!("can't read {what}: {}: {}", path.display(), plain(&error))))
+    read().map_err(|error| SourceError::Options(format!("can't read {what}: {}: {}", path.display(), plain(&error))))
 }
 
-/// What is wrong with what was read from one of these files.
-fn unusable(files: &[&Option<PathBuf>], error: &reqwest::Error) -> Failure {
+/// The error of a library about one of these files.
+fn unusable(files: &[&Option<PathBuf>], error: &reqwest::Error) -> SourceError {
     let reason = innermost(error);
     let files: Vec<String> = files.iter().filter_map(|path| Some(path.as_ref()?.display().to_string())).collect();
     let place = if files.is_empty() { String::new() } else { format!("{}: ", files.join(", ")) };
-    Failure::Options(format!("{place}{reason}"))
+    SourceError::Options(format!("{place}{reason}"))
 }
 
 /// Follows redirects, but never from a protected channel to an unprotected one.
@@ -151,7 +156,7 @@ fn redirect(attempt: Attempt<'_>) -> Action {
     }
 }
 
-/// What is wrong in the end: the outer causes say where in the library.
+/// The innermost cause: the outer ones say where in the library.
 pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     causes(error).pop().unwrap_or_default()
 }

@@ -1,6 +1,6 @@
 //! What is followed on this machine: a file, or a directory of SLURM files.
 
-use super::content::Failure;
+use super::content::SourceError;
 use super::directory;
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ impl Local {
     }
 
     /// The file, or the files of the directory that are read, in order.
-    pub(super) fn files(&self) -> Result<Vec<PathBuf>, Failure> {
+    pub(super) fn files(&self) -> Result<Vec<PathBuf>, SourceError> {
         match self {
             Local::File(path) => Ok(vec![path.clone()]),
             Local::Directory(path) => directory::list(path),

@@ -1,4 +1,4 @@
-//! Where data and SLURM come from: a task for each place, which fetches, reads, and tells the hub.
+//! Sources of data and SLURM: a task for each, which fetches, reads, and tells the hub.
 
 pub(crate) mod content;
 pub(crate) mod dialer;
@@ -16,12 +16,12 @@ mod watched;
 pub(crate) use directory::{is_slurm_name, names, read as read_slurm_directory};
 pub(crate) use http_client::try_fetching;
 
-use crate::cli::DialOptions;
+use crate::cli::{DialOptions, FetchOptions};
 use crate::config::address::Source;
-use crate::config::options::FetchOptions;
 use crate::hub::message::{Input, News};
 use crate::observe::metrics::{Metrics, RequestLabels};
-use content::{Content, Failure, Purpose, Read, Reading};
+use crate::observe::routers::Routers;
+use content::{Content, Purpose, Read, Reading, SourceError};
 use local::Local;
 use read_file::read_file;
 use rtrcast_feed::{Reader, SlurmDialect, SlurmFile};
@@ -31,23 +31,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
 
-/// What a source's task works with.
+/// The context of a source's task.
 #[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) purpose: Purpose,
     pub(crate) name: Arc<str>,
     pub(crate) hub: mpsc::Sender<Input>,
     pub(crate) metrics: Arc<Metrics>,
-    /// Rung to refresh now.
-    pub(crate) bell: Arc<Notify>,
-    pub(crate) habits: Habits,
+    pub(crate) routers: Arc<Routers>,
+    /// Signal to refresh now.
+    pub(crate) refresh: Arc<Notify>,
+    pub(crate) options: SourceOptions,
     /// The version to read in if no router has asked yet.
     pub(crate) version: Version,
 }
 
-/// How a place is read.
+/// Options of reading a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Habits {
+pub(crate) struct SourceOptions {
     /// Between two looks at it.
     pub(crate) refresh: Duration,
     /// The longest that a transfer may take.
@@ -70,18 +71,18 @@ pub(crate) async fn follow(place: Source, context: Context) {
 }
 
 /// Reads a place once, for commands that do not serve.
-pub(crate) async fn read_once(place: &Source, habits: &Habits) -> Result<Read, Failure> {
+pub(crate) async fn read_once(place: &Source, options: &SourceOptions) -> Result<Read, SourceError> {
     let reading = Reading::Table(Reader::new(), Version::V2);
     match place {
         // Only SLURM has directories, and reading one says that it is none.
         Source::File(path) | Source::Directory(path) => read_file(path, reading),
-        Source::Http(url) => http::read_once(url, habits, reading).await,
-        Source::Rtr(target) => rtr::read_once(target, habits).await,
+        Source::Http(url) => http::read_once(url, options, reading).await,
+        Source::Rtr(target) => rtr::read_once(target, options).await,
     }
 }
 
 /// Reads a SLURM file now.
-pub(crate) fn read_slurm(path: &Path, dialect: SlurmDialect) -> Result<Arc<SlurmFile>, Failure> {
+pub(crate) fn read_slurm(path: &Path, dialect: SlurmDialect) -> Result<Arc<SlurmFile>, SourceError> {
     match read_file(path, Reading::Slurm(Vec::new(), dialect))?.content {
         Content::Slurm(file) => Ok(file),
         Content::Table(..) | Content::SlurmDirectory(_) => unreachable!("it was read as a SLURM file"),
@@ -94,10 +95,10 @@ impl Context {
     fn reading(&self) -> Reading {
         match self.purpose {
             Purpose::Data(_) => {
-                let version = self.metrics.versions_in_use().first().copied().unwrap_or(self.version);
+                let version = self.routers.in_use().versions.first().copied().unwrap_or(self.version);
                 Reading::Table(Reader::new(), version)
             }
-            Purpose::Slurm(_) => Reading::Slurm(Vec::new(), self.habits.dialect),
+            Purpose::Slurm(_) => Reading::Slurm(Vec::new(), self.options.dialect),
         }
     }
 
@@ -113,7 +114,7 @@ impl Context {
     }
 
     /// Tells the hub what came of an attempt; true if it went well.
-    async fn tell_outcome(&self, started: Instant, code: &str, outcome: Result<Option<Read>, Failure>) -> bool {
+    async fn tell_outcome(&self, started: Instant, code: &str, outcome: Result<Option<Read>, SourceError>) -> bool {
         self.count_request(code);
         let good = outcome.is_ok();
         self.tell(match outcome {

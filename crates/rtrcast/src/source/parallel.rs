@@ -1,7 +1,7 @@
 //! A file that several processors read: while one piece is read in its turn, those behind it are read ahead.
 
-use super::content::{Failure, Reading, SOURCE_OCTETS_MAX};
-use rtrcast_feed::{Ahead, Stretch};
+use super::content::{Reading, SOURCE_OCTETS_MAX, SourceError};
+use rtrcast_feed::{Prefetch, Speculated};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -21,17 +21,17 @@ const HELPERS_MAX: usize = 3;
 const OCTETS_MIN: u64 = 8 * PIECE_OCTETS as u64;
 
 /// Reads the file to its end.
-pub(super) fn read(file: File, reading: &mut Reading) -> Result<(), Failure> {
-    let octets = file.metadata().map_err(Failure::File)?.len();
+pub(super) fn read(file: File, reading: &mut Reading) -> Result<(), SourceError> {
+    let octets = file.metadata().map_err(SourceError::File)?.len();
     let mut pieces = Pieces { file, spare: Vec::new(), total: 0 };
     // What it is shows at its start.
     let Some(first) = pieces.next()? else { return Ok(()) };
     reading.push(&first)?;
     pieces.spare.push(first);
-    match reading.ahead() {
-        Some(ahead) if octets >= OCTETS_MIN => scope(|threads| {
+    match reading.prefetch() {
+        Some(prefetch) if octets >= OCTETS_MIN => scope(|threads| {
             let helpers = available_parallelism().map_or(0, |processors| (processors.get() - 1).min(HELPERS_MAX));
-            let helpers: Vec<Helper> = (0..helpers).map_while(|_| Helper::start(threads, &ahead).ok()).collect();
+            let helpers: Vec<Helper> = (0..helpers).map_while(|_| Helper::start(threads, &prefetch).ok()).collect();
             read_rest(pieces, reading, &helpers)
         }),
         _ => read_rest(pieces, reading, &[]),
@@ -45,10 +45,10 @@ enum Taken {
     /// This helper reads it.
     Given(usize),
     /// It could not be taken. That counts in its turn: what is wrong before it is said rather.
-    Failed(Failure),
+    Failed(SourceError),
 }
 
-fn read_rest(mut pieces: Pieces, reading: &mut Reading, helpers: &[Helper]) -> Result<(), Failure> {
+fn read_rest(mut pieces: Pieces, reading: &mut Reading, helpers: &[Helper]) -> Result<(), SourceError> {
     let threads = helpers.len() + 1;
     let mut taken = VecDeque::new();
     let (mut turn, mut is_at_end) = (0, false);
@@ -76,8 +76,8 @@ fn read_rest(mut pieces: Pieces, reading: &mut Reading, helpers: &[Helper]) -> R
             }
             Some(Taken::Given(helper)) => {
                 // Should it have panicked, that goes on where all threads have ended.
-                let Some((piece, stretch)) = helpers.get(helper).and_then(Helper::take) else { return Ok(()) };
-                reading.push_ahead(&piece, stretch)?;
+                let Some((piece, speculated)) = helpers.get(helper).and_then(Helper::take) else { return Ok(()) };
+                reading.push_speculated(&piece, speculated)?;
                 piece
             }
         };
@@ -95,13 +95,13 @@ struct Pieces {
 
 impl Pieces {
     /// The next one; none at the end.
-    fn next(&mut self) -> Result<Option<Vec<u8>>, Failure> {
+    fn next(&mut self) -> Result<Option<Vec<u8>>, SourceError> {
         let mut piece = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(PIECE_OCTETS));
         piece.clear();
-        (&self.file).take(PIECE_OCTETS as u64).read_to_end(&mut piece).map_err(Failure::File)?;
+        (&self.file).take(PIECE_OCTETS as u64).read_to_end(&mut piece).map_err(SourceError::File)?;
         self.total += piece.len() as u64;
         if self.total > SOURCE_OCTETS_MAX {
-            return Err(Failure::TooLarge(SOURCE_OCTETS_MAX));
+            return Err(SourceError::TooLarge(SOURCE_OCTETS_MAX));
         }
         Ok((!piece.is_empty()).then_some(piece))
     }
@@ -110,18 +110,18 @@ impl Pieces {
 /// A thread that reads ahead. It ends when nobody gives it pieces any more.
 struct Helper {
     give: SyncSender<Vec<u8>>,
-    take: Receiver<(Vec<u8>, Option<Stretch>)>,
+    take: Receiver<(Vec<u8>, Option<Speculated>)>,
 }
 
 impl Helper {
-    fn start<'scope>(threads: &'scope Scope<'scope, '_>, ahead: &Ahead) -> io::Result<Helper> {
+    fn start<'scope>(threads: &'scope Scope<'scope, '_>, prefetch: &Prefetch) -> io::Result<Helper> {
         let (give, pieces) = sync_channel::<Vec<u8>>(PIECES_PER_THREAD);
         let (done, take) = sync_channel(PIECES_PER_THREAD);
-        let ahead = ahead.clone();
+        let prefetch = prefetch.clone();
         Builder::new().name("read-ahead".to_owned()).spawn_scoped(threads, move || {
             for piece in pieces {
-                let stretch = ahead.read(&piece);
-                if done.send((piece, stretch)).is_err() {
+                let speculated = prefetch.read(&piece);
+                if done.send((piece, speculated)).is_err() {
                     return;
                 }
             }
@@ -134,7 +134,7 @@ impl Helper {
         let _ = self.give.send(piece);
     }
 
-    fn take(&self) -> Option<(Vec<u8>, Option<Stretch>)> {
+    fn take(&self) -> Option<(Vec<u8>, Option<Speculated>)> {
         self.take.recv().ok()
     }
 }
@@ -166,14 +166,14 @@ mod tests {
     }
 
     /// What is read with this many helpers.
-    fn read_with(path: &std::path::Path, helpers: usize) -> Result<Content, Failure> {
+    fn read_with(path: &std::path::Path, helpers: usize) -> Result<Content, SourceError> {
         let mut reading = Reading::Table(Reader::new(), Version::V1);
         let mut pieces = Pieces { file: File::open(path).unwrap(), spare: Vec::new(), total: 0 };
         let first = pieces.next()?.expect("it is not empty");
         reading.push(&first)?;
-        let ahead = reading.ahead().expect("it is recognised");
+        let prefetch = reading.prefetch().expect("it is recognised");
         scope(|threads| {
-            let helpers: Vec<Helper> = (0..helpers).map(|_| Helper::start(threads, &ahead).unwrap()).collect();
+            let helpers: Vec<Helper> = (0..helpers).map(|_| Helper::start(threads, &prefetch).unwrap()).collect();
             read_rest(pieces, &mut reading, &helpers)
         })?;
         reading.finish()
@@ -184,7 +184,7 @@ mod tests {
         for vrp in 0..vrps {
             let [_, a, b, c] = (vrp << 4).to_be_bytes();
             let anchor = ["ripe", "apnic"][vrp as usize / 7 % 2];
-            // Each hundredth makes no sense.
+            // Each hundredth is invalid.
             let len = if vrp % 100 == 99 { 33 } else { 28 };
             writeln!(document, "{{\"asn\": {vrp}, \"prefix\": \"{a}.{b}.{c}.0/{len}\", \"ta\": \"{anchor}\"}},")
                 .unwrap();
@@ -202,7 +202,7 @@ mod tests {
         };
         let (alone, tally) = read(0);
         assert_eq!((tally.entries, tally.refused), (60_001, 600));
-        assert_eq!(tally.refused_first[9].place, 999);
+        assert_eq!(tally.refused_first[9].index, 999);
         for helpers in 1..=HELPERS_MAX {
             let (table, with_helpers) = read(helpers);
             assert_eq!(table.image(), alone.image());

@@ -4,8 +4,8 @@
 //! middle of a chain that let go of its data at a neighbour's mistake would make an outage of it. Only a cache that says
 //! it shuts down (code 13) takes its data with it.
 
-use super::content::{Content, Failure, Read};
-use super::{Context, Habits};
+use super::content::{Content, Read, SourceError};
+use super::{Context, SourceOptions};
 use crate::blocking::blocking;
 use crate::clock::unix_now;
 use crate::credentials::in_log;
@@ -15,8 +15,8 @@ use crate::source::dialer::{self, Spelling};
 use rtrcast_feed::{Table, Tally};
 use rtrcast_net::{Clock, Dialer, Follower, Target};
 use rtrcast_proto::{
-    Again, Asn, ClientEvent, ClientPolicy, ClientSession, ConnectionEnd, Data, FlushReason, PeerReport, SessionId,
-    Update,
+    Asn, ClientData, ClientEvent, ClientPolicy, ClientSession, ConnectionEnd, FlushReason, PeerReport, Reconnect,
+    SessionId, Update,
 };
 use std::collections::BTreeSet;
 use std::io;
@@ -38,7 +38,7 @@ pub(super) async fn follow(target: Target, context: Context) {
     let seed = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
     let session = ClientSession::new(clock.now(), ClientPolicy::default(), seed);
     let (shown, seen) = watch::channel(Standing::default());
-    let bell = Arc::clone(&context.bell);
+    let refresh = Arc::clone(&context.refresh);
     let mut upstream = Upstream {
         name: Arc::clone(&context.name),
         clock,
@@ -49,20 +49,20 @@ pub(super) async fn follow(target: Target, context: Context) {
         report: None,
     };
     let dialer = dialer(target, &context).await;
-    tokio::join!(rtrcast_net::follow(&dialer, clock, session, &bell, &mut upstream), relay(seen, clock, context));
+    tokio::join!(rtrcast_net::follow(&dialer, clock, session, &refresh, &mut upstream), relay(seen, clock, context));
 }
 
-/// What connects to the cache. Its files made sense when the configuration was read; should that not be so any more, it
+/// What connects to the cache. Its files were valid when the configuration was read; should that not be so any more, it
 /// is said, and they are looked at again until they do.
 async fn dialer(target: Target, context: &Context) -> Dialer {
     loop {
-        let (target, options, name) = (target.clone(), context.habits.dial.clone(), Arc::clone(&context.name));
+        let (target, options, name) = (target.clone(), context.options.dial.clone(), Arc::clone(&context.name));
         match blocking(move || dialer::dialer(&target, &options, || in_log(name.to_string()))).await {
             Ok(dialer) => return dialer,
             Err(reason) => {
-                context.tell_outcome(Instant::now(), "error", Err(Failure::Options(reason))).await;
+                context.tell_outcome(Instant::now(), "error", Err(SourceError::Options(reason))).await;
                 // Whatever ends the wait, they are looked at.
-                let _ = timeout(FILES_RETRY, context.bell.notified()).await;
+                let _ = timeout(FILES_RETRY, context.refresh.notified()).await;
             }
         }
     }
@@ -72,7 +72,7 @@ async fn dialer(target: Target, context: &Context) -> Dialer {
 #[derive(Clone, Debug, Default)]
 struct Standing {
     /// What it sent last.
-    data: Option<Data>,
+    data: Option<ClientData>,
     /// How long that took.
     took: Duration,
     /// Counts what went wrong, the last of which stands beside it.
@@ -133,10 +133,10 @@ impl Follower for Upstream {
             }
             // They stay until they expire, which the curator sees to.
             ClientEvent::Flushed(reason) => debug!("{name}: the session's data are void: {reason}"),
-            ClientEvent::Ended { why, again: Again::AtOnce } => debug!("{name}: {why}; connecting again"),
-            ClientEvent::Ended { why, again } => {
+            ClientEvent::Ended { why, reconnect: Reconnect::AtOnce } => debug!("{name}: {why}; connecting again"),
+            ClientEvent::Ended { why, reconnect } => {
                 let why = ended(why, self.error.take(), self.report.take());
-                let wait = self.wait_until(again).filter(|wait| *wait >= WAIT_TOLD_MIN);
+                let wait = self.wait_until(reconnect).filter(|wait| *wait >= WAIT_TOLD_MIN);
                 self.failed(wait.map_or(why.clone(), |wait| format!("{why}; it is asked again in {}", span(wait))));
             }
         }
@@ -151,7 +151,7 @@ impl Follower for Upstream {
 impl Upstream {
     fn updated(&mut self, session: &ClientSession, update: &Update) {
         let Some(data) = session.data() else { return };
-        let (Data { session, serial, .. }, name) = (data, &self.name);
+        let (ClientData { session, serial, .. }, name) = (data, &self.name);
         debug!(
             "{name}: session {session} serial {serial}, {} {}",
             if update.is_change() { "changed" } else { "unchanged" },
@@ -167,10 +167,10 @@ impl Upstream {
         });
     }
 
-    fn wait_until(&self, again: Again) -> Option<Duration> {
-        match again {
-            Again::AtOnce | Again::Never => None,
-            Again::At(at) => Some(Duration::from_millis(at.0.saturating_sub(self.clock.now().0))),
+    fn wait_until(&self, reconnect: Reconnect) -> Option<Duration> {
+        match reconnect {
+            Reconnect::AtOnce | Reconnect::Never => None,
+            Reconnect::At(at) => Some(Duration::from_millis(at.0.saturating_sub(self.clock.now().0))),
         }
     }
 
@@ -206,14 +206,14 @@ async fn relay(mut seen: watch::Receiver<Standing>, clock: Clock, context: Conte
         } else if standing.failures > told.failures
             && let Some(why) = &standing.failure
         {
-            context.tell_outcome(Instant::now(), "error", Err(Failure::Upstream(why.clone()))).await;
+            context.tell_outcome(Instant::now(), "error", Err(SourceError::Upstream(why.clone()))).await;
         }
         told = standing;
     }
 }
 
 /// Tells of a new set, or that the one before counts for longer.
-async fn tell_data(data: &Data, told: Option<&Data>, took: Duration, clock: Clock, context: &Context) {
+async fn tell_data(data: &ClientData, told: Option<&ClientData>, took: Duration, clock: Clock, context: &Context) {
     let is_same_set = told.is_some_and(|told| Arc::ptr_eq(told.image.shared(), data.image.shared()));
     // Two responses may come within a millisecond.
     if is_same_set && told.is_some_and(|told| (told.received, told.serial) == (data.received, data.serial)) {
@@ -231,23 +231,24 @@ async fn tell_data(data: &Data, told: Option<&Data>, took: Duration, clock: Cloc
 }
 
 /// What a cache has now, for commands that do not serve: the first complete set, or the first failure.
-pub(super) async fn read_once(target: &Target, habits: &Habits) -> Result<Read, Failure> {
+pub(super) async fn read_once(target: &Target, options: &SourceOptions) -> Result<Read, SourceError> {
     let clock = Clock::start();
     let session = ClientSession::new(clock.now(), ClientPolicy::default(), 0);
-    let (bell, mut once) = (Notify::new(), Once { outcome: None, error: None, report: None });
-    let dialer = dialer::dialer(target, &habits.dial, || in_log(target.to_string())).map_err(Failure::Options)?;
-    let following = rtrcast_net::follow(&dialer, clock, session, &bell, &mut once);
-    if timeout(habits.timeout, following).await.is_err() {
-        return Err(Failure::Upstream("the cache takes too long".to_owned()));
+    let (refresh, mut once) = (Notify::new(), Once { outcome: None, error: None, report: None });
+    let dialer = dialer::dialer(target, &options.dial, || in_log(target.to_string())).map_err(SourceError::Options)?;
+    let following = rtrcast_net::follow(&dialer, clock, session, &refresh, &mut once);
+    if timeout(options.timeout, following).await.is_err() {
+        return Err(SourceError::Upstream("the cache takes too long".to_owned()));
     }
-    let data = once.outcome.unwrap_or_else(|| Err("the cache sent nothing".to_owned())).map_err(Failure::Upstream)?;
+    let data =
+        once.outcome.unwrap_or_else(|| Err("the cache sent nothing".to_owned())).map_err(SourceError::Upstream)?;
     let table = Table::of_image(data.image);
     Ok(Read { content: Content::Table(Arc::new(table), Tally::default()), written: Some(unix_now()) })
 }
 
 /// Has enough after one outcome.
 struct Once {
-    outcome: Option<Result<Data, String>>,
+    outcome: Option<Result<ClientData, String>>,
     error: Option<io::Error>,
     report: Option<Box<PeerReport>>,
 }
@@ -261,7 +262,7 @@ impl Follower for Once {
                 self.report = Some(report);
                 None
             }
-            ClientEvent::Ended { again: Again::At(_) | Again::Never, why } => {
+            ClientEvent::Ended { reconnect: Reconnect::At(_) | Reconnect::Never, why } => {
                 Some(Err(ended(why, self.error.take(), self.report.take())))
             }
             _ => None,

@@ -1,8 +1,9 @@
-//! Which places are followed: a task for each, that comes and goes with the configuration.
+//! The tasks of sources: one for each, that comes and goes with the configuration.
 
-use crate::config::plan::{Followed, Plan};
+use crate::config::plan::{ConfiguredSource, Plan};
 use crate::hub::message::Input;
 use crate::observe::metrics::Metrics;
+use crate::observe::routers::Routers;
 use crate::source::content::{Purpose, SlurmId};
 use crate::source::{self, Context};
 use rtrcast_feed::curator::SourceId;
@@ -11,35 +12,36 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 
-/// What a kind of place is numbered by.
+/// The kinds of sources, of which each has numbers of its own.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Data,
     Slurm,
 }
 
-/// Places by their numbers, each with its name.
+/// Sources by their numbers, each with its name.
 type Named<Id> = Vec<(Id, Arc<str>)>;
 
-/// All places, and their tasks.
-pub(crate) struct Roster {
+/// All sources, and their tasks.
+pub(crate) struct SourceTasks {
     hub: mpsc::Sender<Input>,
     metrics: Arc<Metrics>,
+    routers: Arc<Routers>,
     version: Version,
     entries: Vec<Entry>,
     next: u32,
-    /// Whether tasks were started before.
+    /// True once tasks were started.
     is_running: bool,
 }
 
 struct Entry {
     purpose: Purpose,
-    followed: Followed,
-    /// What it is called: no two are called the same.
+    configured: ConfiguredSource,
+    /// Its name, which no other has.
     name: Arc<str>,
-    bell: Arc<Notify>,
+    refresh: Arc<Notify>,
     task: Option<AbortHandle>,
-    /// Whether its task was only just started by a reload, and reads anyway.
+    /// True if a reload only just started its task, which reads anyway.
     is_fresh: bool,
 }
 
@@ -58,28 +60,34 @@ impl Entry {
     }
 }
 
-impl Roster {
-    pub(crate) fn new(hub: mpsc::Sender<Input>, metrics: Arc<Metrics>, version: Version) -> Roster {
-        Roster { hub, metrics, version, entries: Vec::new(), next: 1, is_running: false }
+impl SourceTasks {
+    pub(crate) fn new(
+        hub: mpsc::Sender<Input>,
+        metrics: Arc<Metrics>,
+        routers: Arc<Routers>,
+        version: Version,
+    ) -> SourceTasks {
+        SourceTasks { hub, metrics, routers, version, entries: Vec::new(), next: 1, is_running: false }
     }
 
     /// Takes over the places of a plan. Those that stay keep their numbers; tasks of those that go, or are to be read in
-    /// another way, end. The hub has to know of the numbers before [`Roster::start`].
+    /// another way, end. The hub has to know of the numbers before [`SourceTasks::start`].
     pub(crate) fn assign(&mut self, plan: &Plan) -> (Named<SourceId>, Named<SlurmId>) {
         let mut before = std::mem::take(&mut self.entries);
-        let data = plan.sources.iter().map(|followed| (Kind::Data, followed));
-        for (kind, followed) in data.chain(plan.slurm.iter().map(|followed| (Kind::Slurm, followed))) {
-            let is_it = |entry: &Entry| entry.kind() == kind && entry.followed.place.is_at_place_of(&followed.place);
+        let data = plan.sources.iter().map(|configured| (Kind::Data, configured));
+        for (kind, configured) in data.chain(plan.slurm.iter().map(|configured| (Kind::Slurm, configured))) {
+            let is_it =
+                |entry: &Entry| entry.kind() == kind && entry.configured.source.is_at_place_of(&configured.source);
             let entry = match before.iter().position(is_it) {
                 Some(at) => {
                     let mut entry = before.remove(at);
-                    if !entry.followed.is_read_like(followed) {
+                    if !entry.configured.is_read_like(configured) {
                         entry.stop();
                     }
-                    entry.followed = followed.clone();
+                    entry.configured = configured.clone();
                     entry
                 }
-                None => self.new_entry(kind, followed, &before),
+                None => self.new_entry(kind, configured, &before),
             };
             self.entries.push(entry);
         }
@@ -95,19 +103,19 @@ impl Roster {
         (sources, slurm)
     }
 
-    fn new_entry(&mut self, kind: Kind, followed: &Followed, before: &[Entry]) -> Entry {
+    fn new_entry(&mut self, kind: Kind, configured: &ConfiguredSource, before: &[Entry]) -> Entry {
         let purpose = match kind {
             Kind::Data => Purpose::Data(SourceId(self.next)),
             Kind::Slurm => Purpose::Slurm(SlurmId(self.next)),
         };
         self.next += 1;
         // What is secret of a URL is not shown, and may be all that tells two of them apart.
-        let plain = followed.place.to_string();
+        let plain = configured.source.to_string();
         let numbered = (2..).map(|number| format!("{plain} ({number})"));
         let is_taken = |name: &String| self.entries.iter().chain(before).any(|entry| *entry.name == **name);
         let name = std::iter::once(plain.clone()).chain(numbered).find(|name| !is_taken(name)).unwrap_or(plain);
-        let (bell, followed) = (Arc::default(), followed.clone());
-        Entry { purpose, followed, name: name.into(), bell, task: None, is_fresh: false }
+        let (refresh, configured) = (Arc::default(), configured.clone());
+        Entry { purpose, configured, name: name.into(), refresh, task: None, is_fresh: false }
     }
 
     /// Starts the tasks that do not run.
@@ -118,11 +126,12 @@ impl Roster {
                 name: Arc::clone(&entry.name),
                 hub: self.hub.clone(),
                 metrics: Arc::clone(&self.metrics),
-                bell: Arc::clone(&entry.bell),
-                habits: entry.followed.habits.clone(),
+                routers: Arc::clone(&self.routers),
+                refresh: Arc::clone(&entry.refresh),
+                options: entry.configured.options.clone(),
                 version: self.version,
             };
-            let follow = source::follow(entry.followed.place.clone(), context);
+            let follow = source::follow(entry.configured.source.clone(), context);
             entry.is_fresh = self.is_running;
             entry.task = Some(tasks.spawn(async move {
                 follow.await;
@@ -132,11 +141,11 @@ impl Roster {
         self.is_running = true;
     }
 
-    /// Has all places read now.
-    pub(crate) fn ring(&mut self) {
+    /// Has all sources read now.
+    pub(crate) fn refresh(&mut self) {
         for entry in &mut self.entries {
             if !std::mem::take(&mut entry.is_fresh) {
-                entry.bell.notify_one();
+                entry.refresh.notify_one();
             }
         }
     }

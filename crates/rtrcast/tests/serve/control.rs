@@ -67,7 +67,7 @@ fn stop_is_done_without_a_reader_of_the_answer() {
     let folder = Folder::new();
     let (mut cache, socket) = cache(&folder);
     let mut stream = std::os::unix::net::UnixStream::connect(&socket).unwrap();
-    stream.write_all(b"stop\n").unwrap();
+    stream.write_all(b"POST /api/v1/stop HTTP/1.1\r\nHost: cache\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}").unwrap();
     drop(stream);
     assert_eq!(cache.exit_code(), 0);
 }
@@ -80,7 +80,7 @@ fn refresh_and_status() {
     cache.wait_for("the same set as serial");
     let (code, text, _) = ctl(&socket, &["status"]);
     assert_eq!(code, 0);
-    assert!(text.contains("1 VRP (1 IPv4, 0 IPv6), 0 router keys, 0 ASPAs\nsource "), "{text}");
+    assert!(text.contains(": 1 VRP (1 IPv4, 0 IPv6), 0 router keys, 0 ASPAs, unchanged for "), "{text}");
     assert!(text.contains("rpki.json: served, made "), "{text}");
     let (code, _, error) = ctl(&socket, &["release", "x.json"]);
     assert_eq!(code, 2);

@@ -8,6 +8,7 @@ mod cache;
 mod exposition;
 mod fake;
 mod router;
+mod router_table;
 mod site;
 mod ssh_wire;
 mod stories;

@@ -8,6 +8,16 @@ use std::net::SocketAddr;
 pub(crate) struct Router {
     wire: Wire,
     waiting: Vec<u8>,
+    pub(crate) passed: Passed,
+}
+
+/// What a router counts of its own connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Passed {
+    pub(crate) octets_sent: u64,
+    pub(crate) octets_received: u64,
+    pub(crate) pdus_sent: u64,
+    pub(crate) pdus_received: u64,
 }
 
 /// Octets from hexadecimal with white space.
@@ -54,14 +64,22 @@ impl Router {
     }
 
     pub(crate) fn on(wire: Wire) -> Router {
-        Router { wire, waiting: Vec::new() }
+        Router { wire, waiting: Vec::new(), passed: Passed::default() }
     }
 
     pub(crate) fn send(&mut self, octets: &str) {
         self.send_octets(&hex(octets));
     }
 
+    /// The address and port that the cache sees.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.wire.local_address()
+    }
+
+    /// Sends a PDU.
     pub(crate) fn send_octets(&mut self, octets: &[u8]) {
+        self.passed.octets_sent += octets.len() as u64;
+        self.passed.pdus_sent += 1;
         self.wire.write_all(octets).unwrap();
         self.wire.flush().unwrap();
     }
@@ -76,6 +94,7 @@ impl Router {
             if let Some(length) = self.waiting.get(4..8) {
                 let length = u32::from_be_bytes(length.try_into().unwrap()) as usize;
                 if self.waiting.len() >= length {
+                    self.passed.pdus_received += 1;
                     return Some(self.waiting.drain(..length).collect());
                 }
             }
@@ -85,6 +104,7 @@ impl Router {
                 assert!(self.waiting.is_empty(), "the stream ends in the middle of a PDU: {}", show(&self.waiting));
                 return None;
             }
+            self.passed.octets_received += octets as u64;
             self.waiting.extend_from_slice(&piece[..octets]);
         }
     }

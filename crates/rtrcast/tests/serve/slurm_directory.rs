@@ -172,7 +172,7 @@ fn sl_11_of_a_file_that_turns_bad_the_last_good_content_stays() {
           slurm.d/a.slurm: line 1, column 1: no "validationOutputFilters"; add "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, or use --slurm-lenient, which reads it as empty
           slurm.d/a.slurm: line 1, column 1: no "locallyAddedAssertions"; add "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, or use --slurm-lenient, which reads it as empty
           slurm.d/c.slurm: line 1, column 1: a list instead of an object
-    "#]].assert_eq(&setting.short(status.split_once("slurm ").unwrap().1));
+    "#]].assert_eq(&setting.short(status.split_once("slurm ").unwrap().1.split_once("listener ").unwrap().0));
     setting.put("a.slurm", &filter(4));
     setting.remove("c.slurm");
     cache.wait_for("SLURM: serial");

@@ -98,6 +98,11 @@ impl Wire {
         }
     }
 
+    /// The address and port of this side.
+    pub(crate) fn local_address(&self) -> SocketAddr {
+        self.socket().local_addr().unwrap().as_socket().unwrap()
+    }
+
     /// Says that nothing more comes, layer by layer.
     pub(crate) fn half_close(&mut self) {
         match self {

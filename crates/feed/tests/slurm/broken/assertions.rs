@@ -179,15 +179,15 @@ fn aspa_assertions() {
             {"customerAsn": 1, "providerAsns": [2, 4294967296]}
                 line 9: locallyAddedAssertions.aspaAssertions[0].providerAsns[1]: 4294967296 is not an AS number: a whole number up to 4294967295
             {"customerAsn": 1, "providerAsns": [2, 5, 3]}
-                line 9: locallyAddedAssertions.aspaAssertions[0].providerAsns[2]: provider AS3 stands behind AS5; the list has to ascend
+                line 9: locallyAddedAssertions.aspaAssertions[0].providerAsns[2]: provider AS3 comes after AS5; the list has to ascend
             {"customerAsn": 1, "providerAsns": [2, 5, 5]}
-                line 9: locallyAddedAssertions.aspaAssertions[0].providerAsns[2]: provider AS5 stands twice
+                line 9: locallyAddedAssertions.aspaAssertions[0].providerAsns[2]: duplicate provider AS5
             {"customerAsn": 1, "providerAsns": [0, 2]}
                 line 9: locallyAddedAssertions.aspaAssertions[0].providerAsns: the ASPA has AS 0 beside other providers
             {"providerAsns": [4, 5], "customerAsn": 5}
                 line 9: locallyAddedAssertions.aspaAssertions[0].providerAsns: the customer AS5 is among its own providers
             {"customerAsn": 1, "providerAsns": [2], "providerAsns": [3]}
-                line 9: locallyAddedAssertions.aspaAssertions[0]: member "providerAsns" stands twice
+                line 9: locallyAddedAssertions.aspaAssertions[0]: duplicate member "providerAsns"
             {"customerAsn": 1, "providerAsns": [2,]}
                 line 9, column 58: locallyAddedAssertions.aspaAssertions[0].providerAsns[1]: not JSON: expected a value
         "#]],

@@ -148,11 +148,11 @@ fn documents() {
             {"validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}}
                 line 1, column 1: no "slurmVersion"; add "slurmVersion": 1, or 2 for a file with lists of ASPAs
             {"slurmVersion": 1, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, "slurmVersion": 1}
-                line 1, column 168: member "slurmVersion" stands twice
+                line 1, column 168: duplicate member "slurmVersion"
             {"slurmVersion": 1, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}}
-                line 1, column 168: member "validationOutputFilters" stands twice
+                line 1, column 168: duplicate member "validationOutputFilters"
             {"slurmVersion": 1, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}}
-                line 1, column 168: member "locallyAddedAssertions" stands twice
+                line 1, column 168: duplicate member "locallyAddedAssertions"
             {"slurmVersion": 1, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, "comment": "mine"}
                 line 1, column 168: unknown member "comment"
             {"slurmVersion": 1, "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, "slurmTarget": []}
@@ -231,15 +231,15 @@ fn lists_of_filters() {
             "prefixFilters": []
                 line 3: validationOutputFilters: no "bgpsecFilters"; add "bgpsecFilters": []
             "prefixFilters": [], "bgpsecFilters": [], "prefixFilters": []
-                line 3: validationOutputFilters: member "prefixFilters" stands twice
+                line 3: validationOutputFilters: duplicate member "prefixFilters"
             "prefixFilters": [], "bgpsecFilters": [], "bgpsecFilters": []
-                line 3: validationOutputFilters: member "bgpsecFilters" stands twice
+                line 3: validationOutputFilters: duplicate member "bgpsecFilters"
             "prefixFilters": {}, "bgpsecFilters": []
                 line 3: validationOutputFilters.prefixFilters: an object instead of a list
             "prefixFilters": [], "bgpsecFilters": null
                 line 3: validationOutputFilters.bgpsecFilters: null instead of a list; write []
             "prefixFilters": [], "bgpsecFilters": [], "aspaFilters": []
-                line 3: validationOutputFilters: member "aspaFilters" is of version 2, and the file says "slurmVersion": 1
+                line 3: validationOutputFilters: member "aspaFilters" is of version 2, and the file has "slurmVersion": 1
             "prefixFilters": [], "bgpsecFilters": [], "aspaFilter": []
                 line 3: validationOutputFilters: unknown member "aspaFilter"; did you mean "aspaFilters"?
             "prefixFilters": [], "bgpsecFilters": [], "prefixAssertions": []
@@ -281,11 +281,11 @@ fn lists_of_assertions() {
             "prefixAssertions": []
                 line 4: locallyAddedAssertions: no "bgpsecAssertions"; add "bgpsecAssertions": []
             "prefixAssertions": [], "bgpsecAssertions": [], "bgpsecAssertions": []
-                line 4: locallyAddedAssertions: member "bgpsecAssertions" stands twice
+                line 4: locallyAddedAssertions: duplicate member "bgpsecAssertions"
             "prefixAssertions": "none", "bgpsecAssertions": []
                 line 4: locallyAddedAssertions.prefixAssertions: "none" instead of a list
             "prefixAssertions": [], "bgpsecAssertions": [], "aspaAssertions": []
-                line 4: locallyAddedAssertions: member "aspaAssertions" is of version 2, and the file says "slurmVersion": 1
+                line 4: locallyAddedAssertions: member "aspaAssertions" is of version 2, and the file has "slurmVersion": 1
             "prefixAssertions": [], "bgpsecAssertions": [], "prefixFilters": []
                 line 4: locallyAddedAssertions: unknown member "prefixFilters"
             "prefixAssertion": [], "bgpsecAssertions": []
@@ -326,8 +326,8 @@ fn version_2_has_six_lists() {
         |end| format!("{{{}{end}", &whole[r#"{"slurmVersion": 2,"#.len()..whole.len() - 1]),
         expect![[r#"
             , "slurmVersion": 1}
-                line 5: validationOutputFilters: member "aspaFilters" is of version 2, and the file says "slurmVersion": 1
-                line 9: locallyAddedAssertions: member "aspaAssertions" is of version 2, and the file says "slurmVersion": 1
+                line 5: validationOutputFilters: member "aspaFilters" is of version 2, and the file has "slurmVersion": 1
+                line 9: locallyAddedAssertions: member "aspaAssertions" is of version 2, and the file has "slurmVersion": 1
         "#]],
     );
 }

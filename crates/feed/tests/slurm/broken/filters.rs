@@ -68,13 +68,13 @@ lines"}"#,
             {"asn": 1, "prefix": "192.0.2.0/24", "maxPrefixLength": 24}
                 line 4: validationOutputFilters.prefixFilters[1]: unknown member "maxPrefixLength"
             {"asn": 1, "asn": 1}
-                line 4: validationOutputFilters.prefixFilters[1]: member "asn" stands twice
+                line 4: validationOutputFilters.prefixFilters[1]: duplicate member "asn"
             {"asn": 1, "a\u0073n": 1}
-                line 4: validationOutputFilters.prefixFilters[1]: member "asn" stands twice
+                line 4: validationOutputFilters.prefixFilters[1]: duplicate member "asn"
             {"prefix": "192.0.2.0/24", "prefix": "192.0.2.0/24"}
-                line 4: validationOutputFilters.prefixFilters[1]: member "prefix" stands twice
+                line 4: validationOutputFilters.prefixFilters[1]: duplicate member "prefix"
             {"prefix": "192.0.2.0/24", "comment": "a", "comment": "b"}
-                line 4: validationOutputFilters.prefixFilters[1]: member "comment" stands twice
+                line 4: validationOutputFilters.prefixFilters[1]: duplicate member "comment"
             {"asn": 1, "comment": 5}
                 line 4: validationOutputFilters.prefixFilters[1].comment: 5 instead of a string
             {"asn": 1, "comment": null}
@@ -171,7 +171,7 @@ fn bgpsec_filters() {
             {"ski": "QUFBQUFBQUFBQUFBQUFBQUFBQUE"}
                 line 4: validationOutputFilters.bgpsecFilters[0]: unknown member "ski"; did you mean "SKI"?
             {"SKI": "QUFBQUFBQUFBQUFBQUFBQUFBQUE", "SKI": "QUFBQUFBQUFBQUFBQUFBQUFBQUE"}
-                line 4: validationOutputFilters.bgpsecFilters[0]: member "SKI" stands twice
+                line 4: validationOutputFilters.bgpsecFilters[0]: duplicate member "SKI"
             {"SKI": ""}
                 line 4: validationOutputFilters.bgpsecFilters[0].SKI: a key identifier of 0 octets instead of 20
             {"SKI": "QUFBQUFBQUFBQUFBQUFBQUFBQQ"}
@@ -220,7 +220,7 @@ fn aspa_filters() {
             {"customerAsn": "AS1"}
                 line 5: validationOutputFilters.aspaFilters[0].customerAsn: "AS1" instead of a number; did you mean 1?
             {"customerAsn": 1, "customerAsn": 1}
-                line 5: validationOutputFilters.aspaFilters[0]: member "customerAsn" stands twice
+                line 5: validationOutputFilters.aspaFilters[0]: duplicate member "customerAsn"
             {"customerAsid": 1}
                 line 5: validationOutputFilters.aspaFilters[0]: unknown member "customerAsid"; did you mean "customerAsn"?
             {"asn": 1}

@@ -1,4 +1,4 @@
-//! Files that are refused, each with the places of its mistakes.
+//! Files that are refused, each with the positions of its errors.
 
 mod assertions;
 mod documents;
@@ -8,7 +8,7 @@ mod several;
 use crate::parse;
 use expect_test::Expect;
 
-/// Refuses each, and shows with which words.
+/// Refuses each, and shows the messages.
 pub(crate) fn refused<'a>(cases: impl IntoIterator<Item = &'a str>, document: impl Fn(&str) -> String, expect: Expect) {
     let mut text = String::new();
     for case in cases {

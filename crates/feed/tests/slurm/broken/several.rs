@@ -1,13 +1,13 @@
-//! Files with several mistakes: all are told, in the order of the file.
+//! Files with several errors: all are reported, in the order of the file.
 
 use super::refused;
-use crate::{Lists, check, parse, said};
+use crate::{Lists, check, parse, read_shown};
 use expect_test::expect;
 use rtrcast_feed::{SlurmDialect, SlurmFile};
 
-/// What somebody wrote by hand: host bits twice, and an AS number in quotes.
+/// A file written by hand: host bits twice, and an AS number in quotes.
 #[test]
-fn two_kinds_of_mistakes_in_one_list() {
+fn two_kinds_of_errors_in_one_list() {
     check(
         r#"{ "slurmVersion": 1,
   "validationOutputFilters": { "prefixFilters": [], "bgpsecFilters": [] },
@@ -25,7 +25,7 @@ fn two_kinds_of_mistakes_in_one_list() {
 }
 
 #[test]
-fn every_level_of_a_document_has_its_mistakes() {
+fn every_level_of_a_document_has_its_errors() {
     check(
         r#"{
 "slurmVersion": "2",
@@ -56,9 +56,9 @@ fn every_level_of_a_document_has_its_mistakes() {
             error: line 10: locallyAddedAssertions.prefixAssertions[0].maxPrefixLength: "24" instead of a number; did you mean 24?
             error: line 10: locallyAddedAssertions.prefixAssertions[1]: no "asn"
             error: line 11: locallyAddedAssertions.prefixAssertions[1].maxPrefixLength: maximum length 20 of 192.0.2.0/24 is not from 24 to 32
-            error: line 11: locallyAddedAssertions.prefixAssertions[2]: member "asn" stands twice
+            error: line 11: locallyAddedAssertions.prefixAssertions[2]: duplicate member "asn"
             error: line 12: locallyAddedAssertions.aspaAssertions[0].customerAsn: the customer of an ASPA can't be AS 0
-            error: line 12: locallyAddedAssertions.aspaAssertions[0].providerAsns[1]: provider AS2 stands behind AS3; the list has to ascend
+            error: line 12: locallyAddedAssertions.aspaAssertions[0].providerAsns[1]: provider AS2 comes after AS3; the list has to ascend
             error: line 12: locallyAddedAssertions.aspaAssertions[0].providerAsns[3]: "5" instead of a number; did you mean 5?
             error: line 12: locallyAddedAssertions.aspaAssertions[1]: no "customerAsn"
             error: line 12: locallyAddedAssertions.aspaAssertions[2]: no "providerAsns"
@@ -84,7 +84,7 @@ fn what_breaks_the_grammar_ends_the_search() {
 
 /// A name that is meant for a member, or a value that is wrong, is no member that is missing as well.
 #[test]
-fn one_mistake_is_told_once() {
+fn one_error_is_reported_once() {
     refused(
         [
             r#"{"prefix": "192.0.2.1/24", "asn": 1}"#,
@@ -108,7 +108,7 @@ fn one_mistake_is_told_once() {
 }
 
 #[test]
-fn many_mistakes_are_counted() {
+fn many_errors_are_counted() {
     let entry = r#"{"prefix": "192.0.2.1/24"}"#;
     let entries = [entry; 1_030].join(",\n");
     let document = Lists { prefix_filters: &entries, ..Lists::default() }.document();
@@ -116,7 +116,7 @@ fn many_mistakes_are_counted() {
     assert_eq!((errors.iter().count(), errors.more(), errors.count()), (1_000, 30, 1_030));
     assert_eq!(errors.iter().map(|error| error.line).collect::<Vec<_>>(), (3..1_003).collect::<Vec<_>>());
     assert!(errors.to_string().ends_with("did you mean 192.0.2.0/24?; and 30 more"), "{errors}");
-    // Where the search ends is told all the same.
+    // The error that ends reading is reported all the same.
     let cut = document.len() - 3;
     let errors = parse(&document[..cut]).unwrap_err();
     assert_eq!((errors.iter().count(), errors.more()), (1_001, 30));
@@ -162,5 +162,5 @@ fn a_lenient_reader_tells_all_that_it_does_not_accept() {
         error: line 2: locallyAddedAssertions.prefixAssertions[0]: no "prefix"
         error: line 2: locallyAddedAssertions.prefixAssertions[0].asn: "1" instead of a number; did you mean 1?
     "#]]
-    .assert_eq(&said(document, SlurmDialect::Lenient));
+    .assert_eq(&read_shown(document, SlurmDialect::Lenient));
 }

@@ -12,7 +12,7 @@ use super::server::HandshakeFailure;
 use super::*;
 use crate::transport::{Socket, Ssh};
 use rtrcast_proto::{
-    Asn, Chunk, History, HistoryLimits, ImageBuilder, Moment, Output, Prefix, RouteOrigin, Serial, ServerPolicy,
+    Asn, Chunk, History, HistoryLimits, ImageBuilder, Moment, Prefix, RouteOrigin, Serial, ServerOutput, ServerPolicy,
     ServerSession, SessionIds, Timing, Version, wire,
 };
 use russh::client::{self, DisconnectReason, Handle, Session};
@@ -91,10 +91,10 @@ fn response(records: u32) -> (Vec<Chunk>, Vec<u8>) {
     let mut chunks = Vec::new();
     loop {
         match session.next(Moment(0)) {
-            Output::Write(chunk) => chunks.push(chunk),
-            Output::Event(_) => {}
-            Output::Wait(_) => break,
-            Output::Want(_) | Output::Close => unreachable!("the image is there"),
+            ServerOutput::Write(chunk) => chunks.push(chunk),
+            ServerOutput::Event(_) => {}
+            ServerOutput::Wait(_) => break,
+            ServerOutput::Want(_) | ServerOutput::Close => unreachable!("the image is there"),
         }
     }
     let octets = chunks.iter().flat_map(|chunk| chunk.octets().to_vec()).collect();

@@ -3,6 +3,7 @@
 use super::authority::Authority;
 use super::{NAME, in_time, open_server, pair, read, rustls_error, write};
 use crate::admission::Door;
+use crate::connection::Connection;
 use crate::drive::{Lines, drive};
 use crate::observe::End;
 use crate::publish::Published;
@@ -64,9 +65,10 @@ async fn serve(transport: Transport) -> End {
     let guest = Door::new(terms.limits).enter(Instant::now(), None, 0).unwrap();
     let (stall_max, terms) = (terms.stall_max, Arc::new(terms));
     let (_publish, published) = watch::channel(Published { view, stop: None, terms: Arc::clone(&terms) });
-    let lines = Lines { clock, published, wants: mpsc::channel(1).0, stall_max, terms, address: None, guest };
+    let (wants, connection, observer) = (mpsc::channel(1).0, Connection::of_nobody(), Arc::new(()));
+    let lines = Lines { clock, published, wants, stall_max, terms, address: None, guest, connection, observer };
     let mut over = None;
-    drive(transport, session, lines, |_| {}, |end, _| over = Some(end)).await;
+    drive(transport, session, lines, |end, _| over = Some(end)).await;
     over.expect("its end is told")
 }
 

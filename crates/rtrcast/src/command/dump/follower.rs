@@ -10,11 +10,11 @@ use crate::clock::unix_now;
 use crate::exit::Failure;
 use crate::observe::describe::{count, name_customers, vrps};
 use rtrcast_feed::write::{
-    Change, Lines, Origin, write_csv, write_json, write_json_changes, write_text, write_text_changes,
+    JsonLayout, Provenance, SetChange, write_csv, write_json, write_json_changes, write_text, write_text_changes,
 };
 use rtrcast_net::{Clock, Direction, Follower};
 use rtrcast_proto::{
-    Again, Asn, ClientEvent, ClientSession, ConnectionEnd, ErrorCode, FlushReason, Section, Serial, Update, Version,
+    Asn, ClientEvent, ClientSession, ConnectionEnd, ErrorCode, FlushReason, Reconnect, Section, Serial, Update, Version,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -104,7 +104,7 @@ impl Dump {
         }
         self.refused = Some(Arc::clone(&update.refused));
         let is_news = is_first || update.is_change() || self.printed != Some(update.serial);
-        let origin = Origin {
+        let origin = Provenance {
             source: self.progress.url(),
             version: update.version,
             session: update.session,
@@ -146,7 +146,7 @@ impl Dump {
                 }
             }
             (None, Some(delta)) => {
-                let change = Change::Delta(delta);
+                let change = SetChange::Delta(delta);
                 let _ = write!(line, "{} announced, {} withdrawn", change.announced(), change.withdrawn());
                 if let Some(since) = self.printed {
                     let _ = write!(line, " since serial {since}");
@@ -175,7 +175,7 @@ impl Dump {
     }
 
     /// The connection is over, or there was none.
-    fn ended(&mut self, why: ConnectionEnd, again: Again) -> ControlFlow<()> {
+    fn ended(&mut self, why: ConnectionEnd, reconnect: Reconnect) -> ControlFlow<()> {
         let error = self.error.take();
         if self.wish.print == Print::Pdus {
             let mut text = String::new();
@@ -187,11 +187,11 @@ impl Dump {
             self.wrote(written)?;
         }
         let report = std::mem::take(&mut self.report);
-        let at = match again {
-            Again::AtOnce => return ControlFlow::Continue(()),
-            Again::At(at) => at,
+        let at = match reconnect {
+            Reconnect::AtOnce => return ControlFlow::Continue(()),
+            Reconnect::At(at) => at,
             // Whatever this was stopped for has been told.
-            Again::Never => return ControlFlow::Break(()),
+            Reconnect::Never => return ControlFlow::Break(()),
         };
         if !self.progress.is_complete() {
             let failure = refusal::ended(&Ended {
@@ -218,7 +218,7 @@ fn print_update(
     format: DumpFormat,
     wish: &Wish,
     output: &mut Output,
-    origin: Origin<'_>,
+    origin: Provenance<'_>,
     printed: Option<Serial>,
     update: &Update,
 ) -> io::Result<()> {
@@ -233,11 +233,11 @@ fn print_update(
         });
     }
     let (change, since) = match (&update.delta, &update.image) {
-        (Some(delta), _) => (Change::Delta(delta), printed),
-        (None, Some(image)) => (Change::Whole(image), None),
+        (Some(delta), _) => (SetChange::Delta(delta), printed),
+        (None, Some(image)) => (SetChange::Whole(image), None),
         (None, None) => return Ok(()),
     };
-    let lines = if wish.follow { Lines::One } else { Lines::Many };
+    let lines = if wish.follow { JsonLayout::SingleLine } else { JsonLayout::RecordPerLine };
     output.document(|out| match format {
         DumpFormat::Json => write_json_changes(out, &origin, since, change, lines),
         DumpFormat::Text | DumpFormat::Csv => write_text_changes(out, &origin, change),
@@ -284,7 +284,7 @@ impl Follower for Dump {
                 ));
             }
             ClientEvent::Flushed(reason) => return self.flushed(reason),
-            ClientEvent::Ended { why, again } => return self.ended(why, again),
+            ClientEvent::Ended { why, reconnect } => return self.ended(why, reconnect),
             ClientEvent::Negotiated(version) => {
                 self.has_answered = true;
                 self.progress.answered();

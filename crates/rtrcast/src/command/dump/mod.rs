@@ -10,8 +10,8 @@ mod pdus;
 mod progress;
 mod refusal;
 
+use crate::cli::given::InvalidOptions;
 use crate::cli::{DumpArguments, DumpFormat};
-use crate::config::options::Senseless;
 use crate::exit::Failure;
 use crate::source::dialer;
 use follower::Dump;
@@ -47,10 +47,10 @@ enum Print {
 
 pub(crate) fn dump(arguments: &DumpArguments) -> Result<(), Failure> {
     let wish = Wish::of(arguments)?;
-    arguments.dial.check(&arguments.target).map_err(|Senseless { flags, reason }| {
+    arguments.dial.validate_for(&arguments.target).map_err(|InvalidOptions { options, reason }| {
         Failure::Usage(format!(
             "{}: {reason}",
-            flags.iter().map(|flag| format!("--{flag}")).collect::<Vec<_>>().join(", ")
+            options.iter().map(|option| format!("--{option}")).collect::<Vec<_>>().join(", ")
         ))
     })?;
     let shape = match wish.print {
@@ -99,7 +99,7 @@ impl Wish {
 
     fn session(&self, clock: Clock) -> Result<ClientSession, Failure> {
         // Silence is for --timeout to judge, as long as that runs.
-        let silence_max = limits::SILENCE.max(self.timeout + GRACE);
+        let silence_max = limits::SILENCE_MAX.max(self.timeout + GRACE);
         let policy = ClientPolicy { versions: self.versions, silence_max, ..ClientPolicy::default() };
         let seed = getrandom::u64().map_err(|error| Failure::Internal(format!("no random numbers: {error}")))?;
         Ok(match self.since {
@@ -114,7 +114,8 @@ async fn run(arguments: &DumpArguments, wish: Wish, output: Output) -> Result<()
     let (clock, target) = (Clock::start(), arguments.target.clone());
     let session = wish.session(clock)?;
     let progress = Arc::new(Progress::new(target.to_string(), arguments.quiet));
-    let dialer = dialer::dialer(&target, &arguments.dial, || progress::of_files(Arc::clone(&progress)));
+    let dial = arguments.dial.typed();
+    let dialer = dialer::dialer(&target, &dial, || progress::of_files(Arc::clone(&progress)));
     let dialer = dialer.map_err(Failure::Usage)?;
     let is_for_reader = output.is_standard();
     let asked = wish.clone();
@@ -142,7 +143,7 @@ async fn run(arguments: &DumpArguments, wish: Wish, output: Output) -> Result<()
                 break if is_done { Ok(()) } else { Err(Failure::Interrupted(signal)) };
             }
             () = &mut deadline, if !progress.is_complete() => {
-                break Err(refusal::too_late(progress.url(), progress.stage(), &asked, &arguments.dial));
+                break Err(refusal::too_late(progress.url(), progress.stage(), &asked, &dial));
             }
             _ = ticks.tick() => {
                 if is_for_reader && output::has_no_reader() {

@@ -4,11 +4,13 @@
 mod exposition;
 mod plain_counter;
 mod process;
+mod routers;
 
 pub(crate) use exposition::Format;
 pub(crate) use plain_counter::PlainCounter;
 
-use crate::observe::clients::Clients;
+use crate::observe::listeners::InForce;
+use crate::observe::routers::Routers;
 use process::Process;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -16,9 +18,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+use routers::RouterCollector;
 use rtrcast_net::Door;
 use rtrcast_proto::{Layout, Profile, Section, Serial, SessionId, Version};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -66,25 +68,6 @@ pub(crate) struct ListenerLabel {
     pub(crate) listener: String,
 }
 
-/// Whether a listener's certificates, keys or users are in force as they lie in the files now.
-pub(crate) struct InForce {
-    pub(crate) listener: String,
-    pub(crate) is: AtomicBool,
-    /// When the certificate that is shown expires, in seconds since 1970, if there is one.
-    expiry: Mutex<Option<i64>>,
-}
-
-impl InForce {
-    pub(crate) fn new(listener: String) -> InForce {
-        InForce { listener, is: AtomicBool::new(true), expiry: Mutex::default() }
-    }
-
-    /// Another certificate is shown, or none whose end is known.
-    pub(crate) fn expires(&self, at: Option<i64>) {
-        *self.expiry.lock().unwrap_or_else(PoisonError::into_inner) = at;
-    }
-}
-
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub(crate) struct StateLabel {
     pub(crate) state: &'static str,
@@ -98,29 +81,6 @@ pub(crate) struct ReasonLabel {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub(crate) struct CodeLabel {
     pub(crate) code: String,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-pub(crate) struct VersionLabel {
-    pub(crate) version: u8,
-}
-
-/// How many sessions speak what. The hub makes images and deltas for these.
-#[derive(Debug, Default)]
-pub(crate) struct Usage([AtomicUsize; Profile::COUNT]);
-
-impl Usage {
-    pub(crate) fn add(&self, profile: Profile) {
-        self.0[profile.index()].fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn remove(&self, profile: Profile) {
-        self.0[profile.index()].fetch_sub(1, Ordering::Relaxed);
-    }
-
-    pub(crate) fn sessions(&self, profile: Profile) -> usize {
-        self.0[profile.index()].load(Ordering::Relaxed)
-    }
 }
 
 /// All metrics of the process.
@@ -155,10 +115,8 @@ pub(crate) struct Metrics {
     credentials: Mutex<Vec<Arc<InForce>>>,
     pub(crate) connections: Family<StateLabel, Gauge>,
     pub(crate) connections_memory: Gauge,
-    pub(crate) clients: Clients,
     pub(crate) pdus: Family<TypeLabel, PlainCounter>,
     pub(crate) serial: Gauge<u32, std::sync::atomic::AtomicU32>,
-    pub(crate) sessions: Family<VersionLabel, Gauge>,
     pub(crate) responses: Family<TypeLabel, Counter>,
     pub(crate) notifies: Counter,
     pub(crate) reports_sent: Family<CodeLabel, Counter>,
@@ -167,11 +125,10 @@ pub(crate) struct Metrics {
     pub(crate) accept_failures: Counter,
     pub(crate) history_deltas: Gauge,
     pub(crate) history_octets: Gauge,
-    pub(crate) usage: Usage,
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Metrics {
+    pub(crate) fn new(routers: Arc<Routers>) -> Metrics {
         let mut metrics = Metrics {
             registry: Registry::default(),
             door: OnceLock::new(),
@@ -202,10 +159,8 @@ impl Metrics {
             credentials: Mutex::default(),
             connections: Family::default(),
             connections_memory: Gauge::default(),
-            clients: Clients::default(),
             pdus: Family::default(),
             serial: Gauge::default(),
-            sessions: Family::default(),
             responses: Family::default(),
             notifies: Counter::default(),
             reports_sent: Family::default(),
@@ -214,18 +169,15 @@ impl Metrics {
             accept_failures: Counter::default(),
             history_deltas: Gauge::default(),
             history_octets: Gauge::default(),
-            usage: Usage::default(),
         };
         metrics.register_names_of_stayrtr();
         metrics.register_names_of_our_own();
         metrics.register_curation();
         metrics.register_admission();
         metrics.registry.register_collector(Box::new(Process::new()));
+        metrics.registry.register_collector(Box::new(RouterCollector(routers)));
         for outcome in ["applied", "refused"] {
             metrics.reloads.get_or_create(&OutcomeLabel { outcome }).inc_by(0);
-        }
-        for version in Version::ALL {
-            metrics.sessions.get_or_create(&VersionLabel { version: version.octet() }).set(0);
         }
         metrics
     }
@@ -242,7 +194,6 @@ impl Metrics {
         );
         // The encoder adds `_total`.
         registry.register("refresh_requests", "Attempts to read a source, by outcome", self.requests.clone());
-        registry.register("rtr_clients", "Routers connected, by our address", self.clients.gauge());
         registry.register("rtr_pdus", "PDUs received, by type", self.pdus.clone());
         registry.register("rtr_serial", "Serial of the data that are served", self.serial.clone());
     }
@@ -273,7 +224,6 @@ impl Metrics {
         ] {
             registry.register(name, format!("{what} {upstream}"), gauge.clone());
         }
-        registry.register("rtrcast_sessions", "Sessions that have negotiated a version", self.sessions.clone());
         registry.register("rtrcast_responses", "Queries answered, by kind of answer", self.responses.clone());
         registry.register("rtrcast_notifies", "Serial Notify PDUs given out to be sent", self.notifies.clone());
         registry.register(
@@ -368,8 +318,8 @@ impl Metrics {
         }
         for credentials in &*self.credentials.lock().unwrap_or_else(PoisonError::into_inner) {
             let label = ListenerLabel { listener: credentials.listener.clone() };
-            self.credentials_in_force.get_or_create(&label).set(credentials.is.load(Ordering::Relaxed).into());
-            match *credentials.expiry.lock().unwrap_or_else(PoisonError::into_inner) {
+            self.credentials_in_force.get_or_create(&label).set(credentials.is_in_force().into());
+            match credentials.expiry() {
                 Some(at) => drop(self.certificate_expiry.get_or_create(&label).set(at)),
                 None => drop(self.certificate_expiry.remove(&label)),
             }
@@ -464,25 +414,6 @@ impl Metrics {
         for ip_version in ["ipv4", "ipv6"] {
             self.vrps.remove(&VrpLabels { ip_version, filtered: "filtered", path: name.to_owned() });
         }
-    }
-
-    /// Versions that sessions speak now, the most spoken first.
-    pub(crate) fn versions_in_use(&self) -> Vec<Version> {
-        let sessions = |version: Version| -> usize {
-            Profile::ALL
-                .into_iter()
-                .filter(|profile| profile.version() == version)
-                .map(|profile| self.usage.sessions(profile))
-                .sum()
-        };
-        let mut used: Vec<Version> = Version::ALL.into_iter().filter(|version| sessions(*version) > 0).collect();
-        used.sort_by_key(|version| std::cmp::Reverse(sessions(*version)));
-        used
-    }
-
-    /// What sessions are sent now.
-    pub(crate) fn profiles_in_use(&self) -> Vec<Profile> {
-        Profile::ALL.into_iter().filter(|profile| self.usage.sessions(*profile) > 0).collect()
     }
 }
 

@@ -3,20 +3,23 @@
 
 mod place;
 mod slurm;
+mod status;
 
 use crate::clock::unix_now;
 use crate::hub::message::Reconfiguration;
 use crate::observe::describe::{
     Told, age, describe_losses, describe_masked, describe_over, describe_refused, describe_remedy, describe_too_old,
-    first_lines, name_customers, span,
+    first_lines, name_customers, quoted, span,
 };
 use crate::observe::metrics::{FailureLabels, LossLabels, Metrics, PathLabel, VrpLabels};
-use crate::source::content::{Failure, Purpose, SlurmFiles, SlurmId, SlurmOutcome};
-use place::{Place, quoted};
-use rtrcast_feed::curator::{Event, Release, SourceId, Status};
+use crate::observe::status::{SlurmStatus, SourceStatus};
+use crate::source::content::{Purpose, SlurmFiles, SlurmId, SlurmOutcome, SourceError};
+use place::Place;
+use rtrcast_feed::curator::{CuratorEvent as Event, Release, SourceId, Status};
 use rtrcast_feed::write::utc;
 use rtrcast_feed::{Slurm, SlurmFile, Table, Tally};
 use rtrcast_proto::{Asn, Moment, Section, Serial};
+pub(crate) use status::records;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,6 +90,10 @@ impl Places {
         self.places.iter_mut().find(|place| place.purpose == purpose)
     }
 
+    fn find_ref(&self, purpose: Purpose) -> Option<&Place> {
+        self.places.iter().find(|place| place.purpose == purpose)
+    }
+
     pub(crate) fn name(&self, source: SourceId) -> Arc<str> {
         self.names.get(&source).map_or_else(|| "a source".into(), Arc::clone)
     }
@@ -121,12 +128,15 @@ impl Places {
 
     fn count_success(metrics: &Metrics, place: &mut Place) {
         place.is_loading = false;
+        place.last_success = Some(unix_now());
+        place.failing_since = None;
         metrics.healthy.get_or_create(&place.path()).set(1);
         metrics.refresh.get_or_create(&place.path()).set(unix_now().into());
     }
 
-    fn count_failures<'a>(metrics: &Metrics, place: &mut Place, failures: impl IntoIterator<Item = &'a Failure>) {
+    fn count_failures<'a>(metrics: &Metrics, place: &mut Place, failures: impl IntoIterator<Item = &'a SourceError>) {
         place.is_loading = false;
+        place.failing_since.get_or_insert(unix_now());
         for failure in failures {
             let labels = FailureLabels { path: place.name.to_string(), reason: failure.label() };
             metrics.failures.get_or_create(&labels).inc();
@@ -145,7 +155,7 @@ impl Places {
         place.say_same();
     }
 
-    pub(crate) fn failed(&mut self, purpose: Purpose, failure: &Failure, serial: Option<Serial>) {
+    pub(crate) fn failed(&mut self, purpose: Purpose, failure: &SourceError, serial: Option<Serial>) {
         let metrics = Arc::clone(&self.metrics);
         let Some(place) = self.find(purpose) else { return };
         Places::count_failures(&metrics, place, [failure]);
@@ -170,6 +180,7 @@ impl Places {
         let metrics = Arc::clone(&self.metrics);
         let Some(place) = self.find(purpose) else { return };
         place.is_loading = false;
+        place.failing_since.get_or_insert(unix_now());
         metrics.failures.get_or_create(&FailureLabels { path: place.name.to_string(), reason: "withdrawn" }).inc();
         metrics.healthy.get_or_create(&place.path()).set(0);
         place.complain(why.to_owned(), format!("{}: {why}", place.name));
@@ -202,7 +213,10 @@ impl Places {
     }
 
     /// What is served changed by a source.
-    pub(crate) fn changed(&self, source: SourceId) {
+    pub(crate) fn changed(&mut self, source: SourceId) {
+        if let Some(place) = self.find(Purpose::Data(source)) {
+            place.last_change = Some(unix_now());
+        }
         let path = PathLabel { path: self.name(source).to_string() };
         self.metrics.change.get_or_create(&path).set(unix_now().into());
     }
@@ -265,11 +279,14 @@ impl Places {
 
     /// Shows whether what is in force is what the files say now.
     fn show_slurm_in_force(&self) {
+        self.metrics.slurm_in_force.set(self.is_slurm_in_force().into());
+    }
+
+    fn is_slurm_in_force(&self) -> bool {
         let is_well = |place: &Place| {
             matches!(place.purpose, Purpose::Data(_)) || (place.slurm.is_some() && place.trouble.is_empty())
         };
-        let in_force = self.places.iter().all(is_well) && !self.complaints.contains_key("slurm");
-        self.metrics.slurm_in_force.set(in_force.into());
+        self.places.iter().all(is_well) && !self.complaints.contains_key("slurm")
     }
 
     /// Not all of them are known yet.
@@ -326,10 +343,12 @@ impl Places {
                 let name = self.name(*source);
                 match why {
                     Release::Confirmed => format!("{name}: released, as asked"),
-                    Release::WaitedEnough => format!("{name}: released; the same was gone for long enough"),
+                    Release::HoldElapsed => format!("{name}: released; the same was gone for long enough"),
                     Release::GuardIsOff => format!("{name}: released; the guard is off"),
-                    Release::LossIsGone => format!("{name}: what was gone is back; nothing is held back any more"),
-                    Release::LastIsOver => format!("{name}: released; nothing of the set before it counts any more"),
+                    Release::LossRecovered => format!("{name}: what was gone is back; nothing is held back any more"),
+                    Release::PreviousNotInEffect => {
+                        format!("{name}: released; nothing of the set before it counts any more")
+                    }
                 }
             }
             Event::TooOld { source, made, then, records, valid_until } => {
@@ -340,7 +359,7 @@ impl Places {
                 };
                 format!("{name}: too old, {why}; {then}")
             }
-            Event::OldNews { source, over } => {
+            Event::NothingInEffect { source, why: over } => {
                 let name = self.name(*source);
                 let why = describe_over(over, Told::At(unix_now()));
                 let stays =
@@ -367,7 +386,7 @@ impl Places {
                 )
             }
             Event::ClockAgrees(source) => format!("{}: the clock and its time agree again", self.name(*source)),
-            Event::FreshAgain(source) => format!("{}: not too old any more", self.name(*source)),
+            Event::NoLongerTooOld(source) => format!("{}: not too old any more", self.name(*source)),
             Event::Switched { from, to } => format!("serving {} instead of {}", self.name(*to), self.name(*from)),
             Event::ClockStepped { seconds, waits } => format!(
                 "the clock went ahead by {seconds} s at once; nothing expires by it for {}, or until {}",
@@ -375,7 +394,7 @@ impl Places {
                 self.release_command(None)
             ),
             Event::ClockAccepted { seconds } => format!("the clock stayed ahead by {seconds} s, and is believed now"),
-            Event::ClockIsBack => "the clock is back where it was expected".to_owned(),
+            Event::ClockStepReverted => "the clock is back where it was expected".to_owned(),
         };
         match event {
             Event::Held { .. } | Event::ClockStepped { .. } => error!("{words}"),
@@ -383,13 +402,13 @@ impl Places {
             | Event::Reduced { .. }
             | Event::ClockBehind { .. }
             | Event::Switched { .. }
-            | Event::OldNews { .. }
-            | Event::Released { why: Release::WaitedEnough | Release::LastIsOver, .. } => warn!("{words}"),
+            | Event::NothingInEffect { .. }
+            | Event::Released { why: Release::HoldElapsed | Release::PreviousNotInEffect, .. } => warn!("{words}"),
             Event::Released { .. }
-            | Event::FreshAgain(_)
+            | Event::NoLongerTooOld(_)
             | Event::ClockAccepted { .. }
             | Event::ClockAgrees(_)
-            | Event::ClockIsBack => info!("{words}"),
+            | Event::ClockStepReverted => info!("{words}"),
         }
         words
     }
@@ -421,53 +440,23 @@ impl Places {
         }
     }
 
-    /// How all places stand, a line each.
-    pub(crate) fn describe(&self, statuses: &[Status], now: Moment) -> String {
-        let mut text = String::new();
-        for status in statuses {
-            let Some(place) = self.places.iter().find(|place| place.purpose == Purpose::Data(status.source)) else {
-                continue;
-            };
-            let served = if status.is_served { "served" } else { "not served" };
-            let nothing_yet = if place.is_loading { "being read for the first time" } else { "nothing read yet" };
-            let made = status.made.map_or(nothing_yet.to_owned(), |made| format!("made {}", age(made, unix_now())));
-            let too_old = if status.is_too_old { ", too old" } else { "" };
-            let ended = match status.ended {
-                0 => String::new(),
-                ended => format!(", {ended} of its records expired or too old"),
-            };
-            text += &format!("source {}: {served}, {made}{too_old}{ended}\n", place.name);
-            if let Some(held) = &status.held {
-                let since = Duration::from_millis(now.0.saturating_sub(held.since.0));
-                let left = Duration::from_millis(held.until.0.saturating_sub(now.0));
-                let losses = describe_losses(&held.losses);
-                let until = match left {
-                    Duration::ZERO => "until the source is read well again".to_owned(),
-                    left => format!("for {} more", span(left)),
-                };
-                text += &format!("  held back for {} now, {until}: {losses} are gone\n", span(since));
-            }
-            for line in place.trouble.lines() {
-                text += &format!("  {line}\n");
-            }
-        }
-        for place in self.places.iter().filter(|place| matches!(place.purpose, Purpose::Slurm(_))) {
-            let state = match (&place.slurm, place.trouble.is_empty()) {
-                (Some(_), true) => "read",
-                (Some(_), false) => "as it was read last",
-                (None, _) => "not read yet",
-            };
-            let files = place.slurm.as_ref().and_then(|files| slurm::describe_directory(&place.name, files));
-            let files = files.map_or(String::new(), |files| format!(", {files}"));
-            text += &format!("slurm {}: {state}{files}\n", place.name);
-            for line in place.trouble.lines() {
-                text += &format!("  {line}\n");
-            }
-        }
-        for complaint in self.complaints.values() {
-            text += &format!("{complaint}\n");
-        }
-        text
+    /// The state of all sources.
+    pub(crate) fn source_statuses(&self, statuses: &[Status], now: Moment) -> Vec<SourceStatus> {
+        statuses
+            .iter()
+            .filter_map(|status| Some(self.find_ref(Purpose::Data(status.source))?.status(status, now)))
+            .collect()
+    }
+
+    /// The state of all SLURM files.
+    pub(crate) fn slurm_status(&self) -> SlurmStatus {
+        let places = self.places.iter().filter(|place| matches!(place.purpose, Purpose::Slurm(_)));
+        SlurmStatus { in_effect: self.is_slurm_in_force(), locations: places.map(Place::slurm_status).collect() }
+    }
+
+    /// What is wrong with several of them together.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        self.complaints.values().cloned().collect()
     }
 }
 

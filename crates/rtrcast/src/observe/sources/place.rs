@@ -14,6 +14,12 @@ pub(super) struct Place {
     pub(super) complaint: Vec<Vec<String>>,
     /// What is wrong now, in short; a line for each mistake.
     pub(super) trouble: String,
+    /// When it was last read without error, in seconds since 1970.
+    pub(super) last_success: Option<u32>,
+    /// Since when no attempt succeeded.
+    pub(super) failing_since: Option<u32>,
+    /// When it last changed what is served.
+    pub(super) last_change: Option<u32>,
     /// Whether nothing of what it has counts: being confirmed makes that no better.
     pub(super) is_stale: bool,
     /// The next outcome is said even if it is no news.
@@ -30,6 +36,9 @@ impl Place {
             is_loading: true,
             complaint: Vec::new(),
             trouble: String::new(),
+            last_success: None,
+            failing_since: None,
+            last_change: None,
             is_stale: false,
             aloud: false,
             slurm,
@@ -74,28 +83,5 @@ impl Place {
             (true, true) => info!("{name}: unchanged"),
             (true, false) => debug!("{name}: unchanged"),
         }
-    }
-}
-
-/// A word as a shell takes it.
-pub(super) fn quoted(word: &str) -> String {
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || "_./:@%+=,-".contains(character);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_for_a_shell() {
-        assert_eq!(quoted("/var/db/rpki-client/json"), "/var/db/rpki-client/json");
-        assert_eq!(quoted("a b"), "'a b'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted("https://x/y?..."), "'https://x/y?...'");
     }
 }

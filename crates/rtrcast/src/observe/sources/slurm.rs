@@ -2,7 +2,7 @@
 //! read.
 
 use crate::observe::describe::{count, describe_read_as_empty, first_lines};
-use crate::source::content::{Failure, SlurmFiles, SlurmOutcome};
+use crate::source::content::{SlurmFiles, SlurmOutcome, SourceError};
 use rtrcast_feed::SlurmFile;
 use std::sync::Arc;
 use tracing::{info, warn};
@@ -12,7 +12,7 @@ pub(super) struct Merged {
     /// What is in effect now: each file as it was read last.
     pub(super) files: SlurmFiles,
     /// What could not be read.
-    pub(super) failures: Vec<Failure>,
+    pub(super) failures: Vec<SourceError>,
     /// The same in lines for each file, with what is in effect instead.
     pub(super) complaint: Vec<Vec<String>>,
     /// The same in short.
@@ -42,7 +42,7 @@ pub(super) fn merge(before: Option<&SlurmFiles>, outcomes: Vec<SlurmOutcome>) ->
 }
 
 /// What is wrong with a file in lines, and what is done now.
-pub(super) fn complaint(name: &str, failure: &Failure, then: &str) -> Vec<String> {
+pub(super) fn complaint(name: &str, failure: &SourceError, then: &str) -> Vec<String> {
     match first_lines(failure.lines()).as_slice() {
         [line] => vec![format!("{name}: {line}; {then}")],
         lines => {
@@ -86,10 +86,9 @@ pub(super) fn tell_changes(place: &str, before: Option<&SlurmFiles>, now: &Slurm
     }
 }
 
-/// The number of files, if the place is a directory.
-pub(super) fn describe_directory(place: &str, files: &SlurmFiles) -> Option<String> {
-    let is_file = matches!(files.as_slice(), [(name, _)] if **name == *place);
-    (!is_file).then(|| count(files.len(), "file"))
+/// True if these are the files of a directory of that name.
+pub(super) fn is_directory(place: &str, files: &SlurmFiles) -> bool {
+    !matches!(files.as_slice(), [(name, _)] if **name == *place)
 }
 
 fn words(file: &SlurmFile) -> String {

@@ -148,6 +148,25 @@ fn a_peer_of_which_nothing_is_said() {
 }
 
 #[test]
+fn a_name_of_two_routers() {
+    expect![[r#"
+        rtrcast.toml:2: peer: name=edge1 is given twice
+        rtrcast: 1 complaint
+        exit code 3
+    "#]]
+    .assert_eq(&checked("peer = [\"192.0.2.1,name=edge1\", \"192.0.2.2,name=edge1\"]\n"));
+}
+
+#[test]
+fn a_name_of_a_prefix() {
+    expect![[r#"
+        rtrcast.toml:2: invalid value '192.0.2.0/24,name=edge1' for '--peer <PREFIX,OPTION[=VALUE]>': name=edge1 is for one router, and 192.0.2.0/24 may have many; give it with an address
+        rtrcast: 1 complaint
+        exit code 3
+    "#]].assert_eq(&checked("peer = { at = \"192.0.2.0/24\", name = \"edge1\" }\n"));
+}
+
+#[test]
 fn a_folder_for_the_control_socket_that_is_not_there() {
     expect![[r#"
         rpki.json: 2 VRPs (2 IPv4, 0 IPv6), 0 router keys, 0 ASPAs, made 0 s ago

@@ -1,17 +1,17 @@
-//! Pieces that are read before their turn, and entries that are read by the shape of their neighbours: it comes to the
-//! same as reading one entry after the other, whatever the document is.
+//! Pieces that are read speculatively, and entries that are read by the shape of others: the result is the same as of
+//! reading one entry after the other, whatever the document is.
 
 use super::{read, shown, shown_of};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use rtrcast_feed::{ReadError, Reader, Rows};
 
-/// Reads a document in pieces of so many octets, each before its turn as far as that can be done.
-fn read_ahead(document: &[u8], piece_octets: usize) -> Result<Rows, ReadError> {
+/// Reads a document in pieces of so many octets, each speculatively as far as that is possible.
+fn read_prefetched(document: &[u8], piece_octets: usize) -> Result<Rows, ReadError> {
     let mut reader = Reader::new();
     for piece in document.chunks(piece_octets) {
-        let stretch = reader.ahead().and_then(|ahead| ahead.read(piece));
-        reader.push_ahead(piece, stretch)?;
+        let speculated = reader.prefetch().and_then(|prefetch| prefetch.read(piece));
+        reader.push_speculated(piece, speculated)?;
     }
     reader.finish()
 }
@@ -43,7 +43,7 @@ fn entry() -> impl Strategy<Value = String> {
     })
 }
 
-/// What spoils a document when it stands in the place of an octet, and what does not.
+/// Octets that break a document when they replace one, and some that do not.
 fn spoiler() -> impl Strategy<Value = &'static [u8]> {
     prop_oneof![
         Just(&b"\xFF"[..]),
@@ -67,7 +67,7 @@ fn document(entries: &[String]) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn json_read_ahead_is_the_same_as_json_read(
+    fn json_read_prefetched_is_the_same_as_json_read(
         entries in vec(entry(), 0..30),
         piece_octets in 1..600_usize,
         spoil in proptest::option::of((any::<prop::sample::Index>(), spoiler())),
@@ -77,11 +77,11 @@ proptest! {
             let at = at.index(document.len());
             document.splice(at..=at, spoiler.iter().copied());
         }
-        prop_assert_eq!(shown_of(read_ahead(&document, piece_octets)), shown(&document));
+        prop_assert_eq!(shown_of(read_prefetched(&document, piece_octets)), shown(&document));
     }
 
     #[test]
-    fn csv_read_ahead_is_the_same_as_csv_read(
+    fn csv_read_prefetched_is_the_same_as_csv_read(
         lines in vec(prop_oneof!["AS[0-9]{1,5},10\\.[0-9]{1,3}\\.0\\.0/1[6-9],24,(ripe|apnic)", "[a-z,/0-9\u{e9}]{0,20}"], 0..30),
         head in prop_oneof![Just("ASN,IP Prefix,Max Length,Trust Anchor"), Just("\n\u{FEFF}ASN,IP Prefix"), Just("IP Prefix,ASN")],
         end in prop_oneof![Just("\n"), Just("\r\n"), Just("")],
@@ -95,20 +95,20 @@ proptest! {
             let at = at.index(document.len());
             document.splice(at..=at, spoiler.iter().copied());
         }
-        prop_assert_eq!(shown_of(read_ahead(&document, piece_octets)), shown(&document));
+        prop_assert_eq!(shown_of(read_prefetched(&document, piece_octets)), shown(&document));
     }
 
-    /// A document of one entry has no neighbour to learn from.
+    /// A document of one entry has no other to learn a shape from.
     #[test]
-    fn entries_say_the_same_beside_others(entries in vec(entry(), 1..20)) {
+    fn entries_are_read_alike_beside_others(entries in vec(entry(), 1..20)) {
         let together = document(&entries);
         let mut accepted = 0;
         for (place, entry) in entries.iter().enumerate() {
-            // With one that counts: of a list in which none does, nothing does.
+            // With a valid one: a list in which all are invalid is refused.
             let good = "{\"asn\": 7, \"prefix\": \"10.0.0.0/8\", \"y\": 0}".to_owned();
             let alone = document(&[entry.clone(), good]);
             let refused = |read: Result<Rows, ReadError>, place| match read {
-                Ok(rows) => rows.tally().refused_first.iter().find(|refused| refused.member == "roas" && refused.place == place).map(|refused| refused.reason.clone()),
+                Ok(rows) => rows.tally().refused_first.iter().find(|refused| refused.member == "roas" && refused.index == place).map(|refused| refused.reason.clone()),
                 Err(error) => Some(error.to_string()),
             };
             let alone_refused = refused(read(&alone), 0);
@@ -121,7 +121,7 @@ proptest! {
             }
         }
         if let Ok(rows) = read(&together) {
-            // The ASPA counts, the empty one does not.
+            // The ASPA is accepted, the empty one is not.
             prop_assert_eq!(rows.accepted(), accepted + 1);
         }
     }
@@ -129,14 +129,14 @@ proptest! {
 
 /// Otherwise all that is asserted above would hold of a reader that reads everything twice.
 #[test]
-fn lines_that_were_read_ahead_are_not_read_again() {
+fn lines_that_were_read_prefetched_are_not_read_again() {
     let list = |asn: u32| (0..9).map(|i| format!("AS{asn},10.{i}.0.0/16,16,ripe\n")).collect::<String>();
     let (lines, others) = (list(64_496), list(65_535));
     let mut reader = Reader::new();
     reader.push(b"ASN,IP Prefix,Max Length,Trust Anchor\n").unwrap();
-    let ahead = reader.ahead().expect("CSV is recognised");
-    let stretch = ahead.read(others.as_bytes()).expect("there are lines in it");
-    reader.push_ahead(lines.as_bytes(), Some(stretch)).unwrap();
+    let prefetch = reader.prefetch().expect("CSV is recognised");
+    let speculated = prefetch.read(others.as_bytes()).expect("there are lines in it");
+    reader.push_speculated(lines.as_bytes(), Some(speculated)).unwrap();
     let shown = shown_of(reader.finish());
     // The first line of a piece may be the end of one.
     assert_eq!((shown.matches(" AS64496 ").count(), shown.matches(" AS65535 ").count()), (1, 8), "{shown}");
@@ -144,25 +144,29 @@ fn lines_that_were_read_ahead_are_not_read_again() {
 
 /// Otherwise all that is asserted above would hold of a reader that reads everything twice.
 #[test]
-fn what_was_read_ahead_is_not_read_again() {
+fn what_was_read_prefetched_is_not_read_again() {
     let list =
         |asn: u32| (0..9).map(|i| format!("{{\"asn\": {asn}, \"prefix\": \"10.{i}.0.0/16\"}}")).collect::<Vec<_>>();
     let (document, other) = (document(&list(64_496)), document(&list(65_535)));
     let mut reader = Reader::new();
     let (first, second) = document.split_at(60);
     reader.push(first).unwrap();
-    let ahead = reader.ahead().expect("JSON is recognised");
-    let stretch = ahead.read(other.split_at(60).1).expect("there are entries in it");
-    reader.push_ahead(second, Some(stretch)).unwrap();
+    let prefetch = reader.prefetch().expect("JSON is recognised");
+    let speculated = prefetch.read(other.split_at(60).1).expect("there are entries in it");
+    reader.push_speculated(second, Some(speculated)).unwrap();
     let shown = shown_of(reader.finish());
     assert_eq!((shown.matches(" AS64496 ").count(), shown.matches(" AS65535 ").count()), (1, 8), "{shown}");
 }
 
 #[test]
-fn a_piece_that_belongs_elsewhere_is_read_where_it_stands() {
+fn a_piece_that_belongs_elsewhere_is_read_where_it_is() {
     // To the eye, entries begin in the string.
     let document = br#"{"comment": "}, {\"asn\": 1, \"prefix\": \"10.0.0.0/8\"}, {", "roas": [{"asn": 2, "prefix": "11.0.0.0/8"}]}"#;
     for piece_octets in 1..document.len() {
-        assert_eq!(shown_of(read_ahead(document, piece_octets)), "ipv4 + 11.0.0.0/8-8 AS2 - never\n", "{piece_octets}");
+        assert_eq!(
+            shown_of(read_prefetched(document, piece_octets)),
+            "ipv4 + 11.0.0.0/8-8 AS2 - never\n",
+            "{piece_octets}"
+        );
     }
 }

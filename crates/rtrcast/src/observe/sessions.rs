@@ -1,13 +1,16 @@
-//! What happens on connections, as log lines and metrics: the only place where one becomes the other.
+//! Connections and sessions as log lines and counters, and their rows in the table of routers: the only place where one
+//! becomes the other.
 
+use crate::config::scheme::Scheme;
 use crate::observe::describe::plain;
 use crate::observe::log::{Throttle, Verdict};
-use crate::observe::metrics::{CodeLabel, Metrics, PlainCounter, ReasonLabel, TypeLabel, VersionLabel};
+use crate::observe::metrics::{CodeLabel, Metrics, PlainCounter, ReasonLabel, TypeLabel};
+use crate::observe::routers::Routers;
 use prometheus_client::metrics::counter::Counter;
-use rtrcast_net::{End, Endpoint, Layer, Observer, Peer, Refusal, Trouble};
-use rtrcast_proto::{Answer, CloseReason, ErrorCode, Event, PduType, Profile, Violation};
+use rtrcast_net::{Connection, End, Layer, Observer, Peer, Refusal, Trouble};
+use rtrcast_proto::{Answer, CloseReason, ErrorCode, PduType, Profile, ServerEvent, Violation};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::{debug, info, trace, warn};
 
@@ -18,9 +21,10 @@ const REFUSALS_MAX: u32 = 10;
 /// letters.
 const FIRST_OCTET_OF_OTHERS: u8 = 16;
 
-/// Watches all connections.
-pub(crate) struct Watch {
+/// Logs and counts what happens on connections.
+pub(crate) struct SessionObserver {
     metrics: Arc<Metrics>,
+    routers: Arc<Routers>,
     throttle: Throttle,
     /// For routers that are told to ask in a lower version, which some do at each connection.
     steps_down: Throttle,
@@ -30,46 +34,40 @@ pub(crate) struct Watch {
     limit: Mutex<String>,
     /// For what keeps connections out, by reason and layer: a scan of one port hides nothing of another.
     refusals: Mutex<BTreeMap<(&'static str, Layer), Arc<Throttle>>>,
-    /// What each session speaks, by the peer's number.
-    profiles: Mutex<BTreeMap<u64, Profile>>,
     /// What a router that is up to date has counted, again and again.
     serial_queries: OnceLock<PlainCounter>,
     deltas: OnceLock<Counter>,
 }
 
-impl Watch {
+impl SessionObserver {
     /// `limit` says how many routers there may be, and what raises that.
-    pub(crate) fn new(metrics: Arc<Metrics>, limit: String) -> Watch {
+    pub(crate) fn new(metrics: Arc<Metrics>, routers: Arc<Routers>, limit: String) -> SessionObserver {
         let now = Instant::now();
-        Watch {
+        SessionObserver {
             metrics,
+            routers,
             throttle: Throttle::new(10, Duration::from_secs(1), now),
             steps_down: Throttle::new(10, Duration::from_secs(1), now),
             rarely: Throttle::new(1, Duration::from_secs(60), now),
             limit: Mutex::new(limit),
             refusals: Mutex::default(),
-            profiles: Mutex::default(),
             serial_queries: OnceLock::new(),
             deltas: OnceLock::new(),
         }
     }
 
-    /// Takes over another limit, in the words of [`Watch::new`].
+    /// Takes over another limit, in the words of [`SessionObserver::new`].
     pub(crate) fn set_limit(&self, limit: String) {
         *self.limit.lock().unwrap_or_else(PoisonError::into_inner) = limit;
     }
 
-    fn profiles(&self) -> MutexGuard<'_, BTreeMap<u64, Profile>> {
-        self.profiles.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Logs what a peer did unless there is too much of it.
     fn warn(&self, line: impl FnOnce() -> String) {
-        Watch::warn_by(&self.throttle, line);
+        SessionObserver::warn_by(&self.throttle, line);
     }
 
     fn warn_by(throttle: &Throttle, line: impl FnOnce() -> String) {
-        if let Some(line) = Watch::admitted(throttle, line) {
+        if let Some(line) = SessionObserver::admitted(throttle, line) {
             warn!("{line}");
         }
     }
@@ -94,7 +92,7 @@ impl Watch {
                         "router {peer} asks in version {asked}, and is told to ask in version {served}: error {code}"
                     )
                 };
-                if let Some(line) = Watch::admitted(&self.steps_down, line) {
+                if let Some(line) = SessionObserver::admitted(&self.steps_down, line) {
                     info!("{line}");
                 }
             }
@@ -104,7 +102,7 @@ impl Watch {
     }
 
     /// A counter is shown from its first count on. To look one up takes longer than to count, so those of a router that is
-    /// up to date are kept, here and in [`count_answer`](Watch::count_answer).
+    /// up to date are kept, here and in [`count_answer`](SessionObserver::count_answer).
     fn count_received(&self, pdu_type: PduType) {
         let counter = || self.metrics.pdus.get_or_create(&TypeLabel { r#type: label(pdu_type) }).clone();
         match pdu_type {
@@ -122,19 +120,14 @@ impl Watch {
     }
 
     fn negotiated(&self, peer: &Peer, profile: Profile) {
-        self.metrics.usage.add(profile);
-        self.metrics.sessions.get_or_create(&VersionLabel { version: profile.version().octet() }).inc();
-        self.profiles().insert(peer.id, profile);
+        self.routers.negotiated(profile);
         info!("router {peer} speaks {profile}");
     }
 }
 
-impl Observer for Watch {
+impl Observer for SessionObserver {
     fn refused(&self, peer: &Peer, why: &Refusal) {
-        let scheme = match (peer.layer, &peer.local) {
-            (Layer::Plain, Endpoint::Unix(_)) => "unix",
-            (layer, _) => layer.name(),
-        };
+        let scheme = Scheme::at(peer.layer, &peer.local);
         let reason = match why {
             // Nothing was refused. On plain TCP it is not counted either.
             Refusal::Probed => return debug!("connection {peer} to {scheme}://{}: {why}", peer.local),
@@ -151,22 +144,26 @@ impl Observer for Watch {
             let new = || Arc::new(Throttle::new(REFUSALS_MAX, Duration::from_secs(1), Instant::now()));
             Arc::clone(refusals.entry((reason, peer.layer)).or_insert_with(new))
         };
-        Watch::warn_by(&throttle, || format!("connection {peer} to {scheme}://{} is refused: {why}", peer.local));
+        SessionObserver::warn_by(&throttle, || {
+            format!("connection {peer} to {scheme}://{} is refused: {why}", peer.local)
+        });
     }
 
-    fn connected(&self, peer: &Peer) {
-        self.metrics.clients.connected(peer.local.to_string());
+    fn connected(&self, connection: &Arc<Connection>) {
+        self.routers.connected(connection);
+        let peer = connection.peer();
         debug!("router {peer} connected to {}", peer.local);
     }
 
-    fn event(&self, peer: &Peer, event: &Event) {
+    fn event(&self, connection: &Connection, event: &ServerEvent) {
+        let peer = connection.peer();
         match event {
-            Event::Received(pdu_type) => {
+            ServerEvent::Received(pdu_type) => {
                 trace!("router {peer} sent {pdu_type}");
                 self.count_received(*pdu_type);
             }
-            Event::Negotiated(profile) => self.negotiated(peer, *profile),
-            Event::Answered { answer, serial } => {
+            ServerEvent::Negotiated(profile) => self.negotiated(peer, *profile),
+            ServerEvent::Answered { answer, serial } => {
                 let kind = match answer {
                     Answer::Full => "full",
                     Answer::Delta => "delta",
@@ -175,12 +172,12 @@ impl Observer for Watch {
                 self.count_answer(*answer, kind);
                 debug!("router {peer} is sent {kind} of serial {serial}");
             }
-            Event::Notified(serial) => {
+            ServerEvent::Notified(serial) => {
                 self.metrics.notifies.inc();
                 debug!("router {peer} is notified of serial {serial}");
             }
-            Event::Reported { code, violation } => self.reported(peer, *code, *violation),
-            Event::PeerReported(report) => {
+            ServerEvent::Reported { code, violation } => self.reported(peer, *code, *violation),
+            ServerEvent::PeerReported(report) => {
                 if let Some(code) = report.code {
                     // A router may write any code: those that nobody knows share a counter.
                     let known = ErrorCode::from_number(code).map(|code| code.number().to_string());
@@ -189,7 +186,7 @@ impl Observer for Watch {
                 }
                 self.warn(|| format!("router {peer} {report}"));
             }
-            Event::Closing(
+            ServerEvent::Closing(
                 reason @ (CloseReason::Stalled
                 | CloseReason::Overtaken
                 | CloseReason::Internal
@@ -197,17 +194,12 @@ impl Observer for Watch {
             ) => {
                 self.warn(|| format!("router {peer} is cut off: {reason}"));
             }
-            Event::Closing(reason) => debug!("router {peer} is closed: {reason}"),
+            ServerEvent::Closing(reason) => debug!("router {peer} is closed: {reason}"),
         }
     }
 
-    fn ended(&self, peer: &Peer, end: &End) {
-        self.metrics.clients.ended(peer.local.to_string());
-        let profile = self.profiles().remove(&peer.id);
-        if let Some(profile) = profile {
-            self.metrics.usage.remove(profile);
-            self.metrics.sessions.get_or_create(&VersionLabel { version: profile.version().octet() }).dec();
-        }
+    fn ended(&self, connection: &Connection, end: &End) {
+        let (peer, profile) = (connection.peer(), self.routers.ended(connection));
         let how = match end {
             End::Ordered { peer_ended: true } => "in order".to_owned(),
             End::Ordered { peer_ended: false } => "in order, though the router did not end its side".to_owned(),
@@ -226,7 +218,7 @@ impl Observer for Watch {
 
     fn trouble(&self, trouble: &Trouble) {
         match trouble {
-            Trouble::Full => Watch::warn_by(&self.rarely, || {
+            Trouble::Full => SessionObserver::warn_by(&self.rarely, || {
                 format!(
                     "as many routers are connected as may be: {}, or --connections-memory; further ones wait until one ends",
                     self.limit.lock().unwrap_or_else(PoisonError::into_inner)
@@ -235,7 +227,9 @@ impl Observer for Watch {
             Trouble::Room => debug!("there is room for routers again"),
             Trouble::Accept(local, error) => {
                 self.metrics.accept_failures.inc();
-                Watch::warn_by(&self.rarely, || format!("{local}: can't accept a connection, trying again: {error}"));
+                SessionObserver::warn_by(&self.rarely, || {
+                    format!("{local}: can't accept a connection, trying again: {error}")
+                });
             }
         }
     }

@@ -1,0 +1,45 @@
+//! Versions and payload types that sessions speak: for these all is made before a new data set is shown.
+
+use rtrcast_proto::{Profile, Version};
+use std::cmp::Reverse;
+
+/// What sessions speak now.
+#[derive(Clone, Debug, Default)]
+pub struct InUse {
+    /// Versions, the most spoken first. A data set is held in that one.
+    pub versions: Vec<Version>,
+    /// What is sent to whom.
+    pub profiles: Vec<Profile>,
+}
+
+impl InUse {
+    /// From the number of sessions that speak a profile.
+    pub fn count(sessions: impl Fn(Profile) -> usize) -> InUse {
+        let spoken = |version| -> usize {
+            Profile::ALL.into_iter().filter(|profile| profile.version() == version).map(&sessions).sum()
+        };
+        let mut versions: Vec<Version> = Version::ALL.into_iter().filter(|version| spoken(*version) > 0).collect();
+        versions.sort_by_key(|version| Reverse(spoken(*version)));
+        InUse { versions, profiles: Profile::ALL.into_iter().filter(|profile| sessions(*profile) > 0).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_spoken_version_stands_first() {
+        let sessions = |profile: Profile| match (profile.version(), profile == Profile::full(Version::V1)) {
+            (Version::V0, _) => 3,
+            (Version::V1, true) => 3,
+            (Version::V1, false) => 1,
+            (Version::V2, _) => 0,
+        };
+        let in_use = InUse::count(sessions);
+        assert_eq!(in_use.versions, [Version::V1, Version::V0]);
+        let profiles = [Profile::full(Version::V0), Profile::full(Version::V1)];
+        assert_eq!(in_use.profiles, [profiles[0], profiles[1], profiles[1].without_router_keys()]);
+        assert!(InUse::count(|_| 0).versions.is_empty());
+    }
+}

@@ -1,0 +1,173 @@
+//! The API below `/api/v1/`: JSON in and out, each answer with the number of its schema. The control socket serves it.
+//!
+//! What is asked changes nothing; actions are POST requests. An answer to an action has a `message` for people, and a
+//! refusal has an `error` beside its status code.
+
+mod state;
+
+pub(crate) use state::ApiState;
+
+use crate::observe::status::{RouterList, SCHEMA, Status};
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use tracing::info;
+
+/// The most octets of a request's body: the name of a router or a source.
+const BODY_OCTETS_MAX: usize = 64 * 1024;
+
+/// Something that only the whole program can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ProgramRequest {
+    /// Read all sources and SLURM files again.
+    Refresh,
+    /// Stop; routers keep the data.
+    Stop,
+    /// Stop; routers of version 2 discard the data.
+    StopAndFlush,
+}
+
+/// The outcome of an action, for people.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Done {
+    pub(crate) schema: u32,
+    pub(crate) message: String,
+}
+
+/// Why a request is refused, for people.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Rejected {
+    pub(crate) schema: u32,
+    pub(crate) error: String,
+}
+
+/// Which router's connections are closed: by its name, its address, or its address and port.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CloseRequest {
+    pub(crate) router: String,
+}
+
+/// The source whose held data are accepted; all sources without one.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ReleaseRequest {
+    pub(crate) source: Option<String>,
+}
+
+/// How the program stops.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct StopRequest {
+    /// Routers of version 2 are told to discard the data.
+    pub(crate) flush: bool,
+}
+
+pub(crate) const STATUS: &str = "/api/v1/status";
+pub(crate) const ROUTERS: &str = "/api/v1/routers";
+pub(crate) const CLOSE: &str = "/api/v1/close";
+pub(crate) const RELEASE: &str = "/api/v1/release";
+pub(crate) const REFRESH: &str = "/api/v1/refresh";
+pub(crate) const STOP: &str = "/api/v1/stop";
+
+/// All paths with what answers.
+pub(crate) fn routes(state: ApiState) -> Router {
+    Router::new()
+        .route(STATUS, get(status))
+        .route(ROUTERS, get(routers))
+        .route(CLOSE, post(close))
+        .route(RELEASE, post(release))
+        .route(REFRESH, post(refresh))
+        .route(STOP, post(stop))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_method)
+        .layer(DefaultBodyLimit::max(BODY_OCTETS_MAX))
+        .with_state(state)
+}
+
+fn done(message: impl Into<String>) -> Response {
+    Json(Done { schema: SCHEMA, message: message.into() }).into_response()
+}
+
+fn rejected(status: StatusCode, error: impl Into<String>) -> Response {
+    (status, Json(Rejected { schema: SCHEMA, error: error.into() })).into_response()
+}
+
+/// The answer to an action of the whole program, which begins when the answer has been sent: a program that stops may be
+/// gone before.
+fn done_before(request: ProgramRequest, message: &str) -> Response {
+    let mut response = done(message);
+    response.extensions_mut().insert(request);
+    response
+}
+
+async fn unknown_path(uri: Uri) -> Response {
+    rejected(StatusCode::NOT_FOUND, format!("there is no {}", uri.path()))
+}
+
+async fn unknown_method(method: Method, uri: Uri) -> Response {
+    rejected(StatusCode::METHOD_NOT_ALLOWED, format!("{} can't be asked by {method}", uri.path()))
+}
+
+async fn status(State(state): State<ApiState>) -> Result<Json<Status>, Response> {
+    state.status().await.map(Json).ok_or_else(ending)
+}
+
+async fn routers(State(state): State<ApiState>) -> Json<RouterList> {
+    Json(state.routers())
+}
+
+async fn close(State(state): State<ApiState>, body: Result<Json<CloseRequest>, JsonRejection>) -> Response {
+    let Json(CloseRequest { router }) = match body {
+        Ok(body) => body,
+        Err(error) => return rejected(error.status(), error.body_text()),
+    };
+    info!("control: close {router:?}");
+    match state.close(&router) {
+        Ok(message) => done(message),
+        Err(error) => rejected(StatusCode::NOT_FOUND, error),
+    }
+}
+
+async fn release(State(state): State<ApiState>, body: Result<Json<ReleaseRequest>, JsonRejection>) -> Response {
+    let Json(ReleaseRequest { source }) = match body {
+        Ok(body) => body,
+        Err(error) => return rejected(error.status(), error.body_text()),
+    };
+    match &source {
+        Some(source) => info!("control: release {source:?}"),
+        None => info!("control: release"),
+    }
+    match state.release(source).await {
+        Some(Ok(message)) => done(message),
+        Some(Err(error)) => rejected(StatusCode::NOT_FOUND, error),
+        None => ending(),
+    }
+}
+
+async fn refresh() -> Response {
+    info!("control: refresh");
+    done_before(ProgramRequest::Refresh, "reading all sources again")
+}
+
+async fn stop(body: Result<Json<StopRequest>, JsonRejection>) -> Response {
+    match body {
+        Ok(Json(StopRequest { flush: false })) => {
+            info!("control: stop");
+            done_before(ProgramRequest::Stop, "stopping")
+        }
+        Ok(Json(StopRequest { flush: true })) => {
+            info!("control: stop --flush");
+            done_before(ProgramRequest::StopAndFlush, "stopping; routers of version 2 forget the data")
+        }
+        Err(error) => rejected(error.status(), error.body_text()),
+    }
+}
+
+fn ending() -> Response {
+    rejected(StatusCode::SERVICE_UNAVAILABLE, "the cache is ending")
+}

@@ -1,0 +1,187 @@
+//! The table of routers: a row a connection, and the routers that have a name of the operator's and are not connected. The
+//! hub, sources, metrics and the control socket ask it.
+//!
+//! Its lock is held while a connection comes or goes, and while rows are listed. What passes over a connection is counted
+//! in the connection itself.
+
+mod usage;
+
+use crate::observe::listeners::OpenListener;
+use rtrcast_net::{Clock, Connection, Endpoint, InUse, Peer};
+use rtrcast_proto::{Moment, Profile, Version};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use usage::Usage;
+
+/// All routers.
+pub(crate) struct Routers {
+    clock: Clock,
+    table: Mutex<Table>,
+    usage: Usage,
+}
+
+#[derive(Default)]
+struct Table {
+    /// By the connection's number.
+    connections: BTreeMap<u64, Arc<Connection>>,
+    /// Routers that have a name, by their address.
+    named: BTreeMap<IpAddr, Named>,
+    /// Listeners that are open.
+    listeners: Vec<OpenListener>,
+}
+
+/// A router that the operator gave a name.
+struct Named {
+    name: Arc<str>,
+    connections: usize,
+    /// When its last connection ended, or when its name was configured.
+    left: Moment,
+}
+
+/// A connected router.
+pub(crate) struct Connected {
+    /// What it is called over all of its connections.
+    pub(crate) name: Arc<str>,
+    pub(crate) connection: Arc<Connection>,
+}
+
+/// A router that has a name and no connection.
+pub(crate) struct Absent {
+    pub(crate) name: Arc<str>,
+    pub(crate) address: IpAddr,
+    pub(crate) since: Moment,
+}
+
+impl Routers {
+    pub(crate) fn new(clock: Clock) -> Routers {
+        Routers { clock, table: Mutex::default(), usage: Usage::default() }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The clock of all moments in the table.
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Takes over the names that the operator gave to addresses.
+    pub(crate) fn set_names(&self, names: &[(IpAddr, Arc<str>)]) {
+        let now = self.clock.now();
+        let mut table = self.table();
+        let mut before = std::mem::take(&mut table.named);
+        for (address, name) in names {
+            let address = address.to_canonical();
+            let known = before.remove(&address);
+            let connections = || table.connections.values().filter(|connection| is_at(connection, address)).count();
+            let named = match known {
+                Some(known) => Named { name: Arc::clone(name), ..known },
+                None => Named { name: Arc::clone(name), connections: connections(), left: now },
+            };
+            table.named.insert(address, named);
+        }
+    }
+
+    /// A router is connected.
+    pub(crate) fn connected(&self, connection: &Arc<Connection>) {
+        let mut table = self.table();
+        let peer = connection.peer();
+        if let Some(named) = peer.remote.ip().and_then(|address| table.named.get_mut(&address)) {
+            named.connections += 1;
+        }
+        table.connections.insert(peer.id, Arc::clone(connection));
+    }
+
+    /// Its session speaks a version.
+    pub(crate) fn negotiated(&self, profile: Profile) {
+        self.usage.add(profile);
+    }
+
+    /// It is gone; what it spoke.
+    pub(crate) fn ended(&self, connection: &Connection) -> Option<Profile> {
+        let profile = connection.stats().profile;
+        if let Some(profile) = profile {
+            self.usage.remove(profile);
+        }
+        let mut table = self.table();
+        let peer = connection.peer();
+        table.connections.remove(&peer.id);
+        let now = self.clock.now();
+        if let Some(named) = peer.remote.ip().and_then(|address| table.named.get_mut(&address)) {
+            named.connections = named.connections.saturating_sub(1);
+            named.left = now;
+        }
+        profile
+    }
+
+    /// What sessions speak now.
+    pub(crate) fn in_use(&self) -> InUse {
+        InUse::count(|profile| self.usage.of(profile))
+    }
+
+    /// How many sessions speak a version.
+    pub(crate) fn sessions(&self, version: Version) -> usize {
+        self.usage.sessions(version)
+    }
+
+    /// These listeners are open from now on, and no others.
+    pub(crate) fn set_listeners(&self, listeners: Vec<OpenListener>) {
+        self.table().listeners = listeners;
+    }
+
+    /// Listeners that are open.
+    pub(crate) fn listeners(&self) -> Vec<OpenListener> {
+        self.table().listeners.clone()
+    }
+
+    /// Connections by the address of their listener, which is listed while it is open or has connections.
+    pub(crate) fn by_listener(&self) -> BTreeMap<String, usize> {
+        let table = self.table();
+        let mut listeners: BTreeMap<String, usize> =
+            table.listeners.iter().map(|listener| (listener.address.clone(), 0)).collect();
+        for connection in table.connections.values() {
+            *listeners.entry(connection.peer().local.to_string()).or_default() += 1;
+        }
+        listeners
+    }
+
+    /// Routers that are connected, in the order in which they came.
+    pub(crate) fn list(&self) -> Vec<Connected> {
+        let table = self.table();
+        let row = |connection: &Arc<Connection>| Connected {
+            name: table.name(connection.peer()),
+            connection: Arc::clone(connection),
+        };
+        table.connections.values().map(row).collect()
+    }
+
+    /// Routers that have a name and are not connected.
+    pub(crate) fn absent(&self) -> Vec<Absent> {
+        let table = self.table();
+        let absent = table.named.iter().filter(|(_, named)| named.connections == 0);
+        absent
+            .map(|(address, named)| Absent { name: Arc::clone(&named.name), address: *address, since: named.left })
+            .collect()
+    }
+}
+
+impl Table {
+    /// What a router is called over all of its connections: its name by `--peer`, else who it proved to be by its certificate
+    /// or as user of SSH, else its address, and never its port. At a Unix socket, that socket.
+    fn name(&self, peer: &Peer) -> Arc<str> {
+        if let Some(named) = peer.remote.ip().and_then(|address| self.named.get(&address)) {
+            return Arc::clone(&named.name);
+        }
+        match (&peer.name, &peer.remote) {
+            (Some(name), _) => Arc::clone(name),
+            (None, Endpoint::Ip(address)) => address.ip().to_string().into(),
+            (None, Endpoint::Unix(_)) => peer.local.to_string().into(),
+        }
+    }
+}
+
+fn is_at(connection: &Connection, address: IpAddr) -> bool {
+    connection.peer().remote.ip() == Some(address)
+}

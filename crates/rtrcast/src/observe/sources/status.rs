@@ -1,0 +1,83 @@
+//! Sources and SLURM files as the status value has them.
+
+use super::place::Place;
+use super::slurm::is_directory;
+use crate::observe::status::{
+    HeldData, HeldLoss, ReadState, RecordCounts, SlurmFileStatus, SlurmLocation, SourceStatus, Timestamp,
+};
+use rtrcast_feed::curator::{HeldStatus, Status};
+use rtrcast_proto::{Layout, Moment, Section};
+
+impl Place {
+    fn state(&self, was_read: bool) -> ReadState {
+        match (was_read, self.trouble.is_empty(), self.is_loading) {
+            (_, false, _) => ReadState::Failed,
+            (true, true, _) => ReadState::Read,
+            (false, true, true) => ReadState::Reading,
+            (false, true, false) => ReadState::NotRead,
+        }
+    }
+
+    fn errors(&self) -> Vec<String> {
+        self.trouble.lines().map(str::to_owned).collect()
+    }
+
+    /// A source's state, with what the curator knows of it.
+    pub(super) fn status(&self, status: &Status, now: Moment) -> SourceStatus {
+        SourceStatus {
+            name: self.name.to_string(),
+            served: status.is_served,
+            state: self.state(status.layout.is_some()),
+            records: status.layout.as_ref().map(records),
+            made: status.made.map(Timestamp),
+            too_old: status.is_too_old,
+            expired_records: status.ended,
+            last_success: self.last_success.map(Timestamp),
+            last_change: self.last_change.map(Timestamp),
+            failing_since: self.failing_since.map(Timestamp),
+            errors: self.errors(),
+            held: status.held.as_ref().map(|held| held_data(held, now)),
+        }
+    }
+
+    /// The state of a SLURM file, directory or URL.
+    pub(super) fn slurm_status(&self) -> SlurmLocation {
+        let files = self.slurm.as_deref().unwrap_or_default();
+        SlurmLocation {
+            name: self.name.to_string(),
+            state: self.state(self.slurm.is_some()),
+            is_directory: self.slurm.as_ref().is_some_and(|files| is_directory(&self.name, files)),
+            files: files
+                .iter()
+                .map(|(name, file)| SlurmFileStatus {
+                    name: name.to_string(),
+                    filters: file.filters().len(),
+                    assertions: file.assertions().len(),
+                })
+                .collect(),
+            errors: self.errors(),
+        }
+    }
+}
+
+fn held_data(held: &HeldStatus, now: Moment) -> HeldData {
+    HeldData {
+        since: Timestamp::of(held.since, now),
+        until: Timestamp::of(held.until, now),
+        losses: held
+            .losses
+            .iter()
+            .map(|loss| HeldLoss { of: loss.of.to_string(), had: loss.had, lost: loss.lost })
+            .collect(),
+    }
+}
+
+/// Records of a data set by type.
+pub(crate) fn records(layout: &Layout) -> RecordCounts {
+    RecordCounts {
+        vrps_ipv4: layout.count(Section::Ipv4Prefix),
+        vrps_ipv6: layout.count(Section::Ipv6Prefix),
+        router_keys: layout.count(Section::RouterKey),
+        aspas: layout.count(Section::Aspa),
+    }
+}

@@ -1,0 +1,229 @@
+//! Status of the whole cache as one value: `GET /api/v1/status` gives it as JSON, `rtrcast ctl status` as text (`text.rs`).
+//!
+//! The schema only gains members: a reader passes over those that it does not know, and a member that an older cache does
+//! not send has its default. Anything else is a new [`SCHEMA`]. docs/CONTROL.md describes it for operators.
+
+mod routers;
+mod table;
+mod text;
+mod time;
+
+pub(crate) use routers::{AbsentRouter, RouterList, RouterStatus, SyncState, list};
+pub(crate) use table::{Column, table};
+pub(crate) use text::text;
+pub(crate) use time::Timestamp;
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The number of the schema.
+pub(crate) const SCHEMA: u32 = 1;
+
+/// The whole cache.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Status {
+    pub(crate) schema: u32,
+    /// The version of the program.
+    pub(crate) version: String,
+    /// When this was asked.
+    pub(crate) time: Timestamp,
+    /// When the program was started.
+    pub(crate) started: Timestamp,
+    pub(crate) health: HealthStatus,
+    /// What is served; none before the first data, and while all are too old.
+    pub(crate) data: Option<DataStatus>,
+    pub(crate) timers: Timers,
+    pub(crate) history: HistoryStatus,
+    pub(crate) sources: Vec<SourceStatus>,
+    pub(crate) slurm: SlurmStatus,
+    /// What is wrong with several sources or SLURM files together.
+    pub(crate) problems: Vec<String>,
+    pub(crate) listeners: Vec<ListenerStatus>,
+    pub(crate) routers: RouterCounts,
+    pub(crate) limits: LimitStatus,
+}
+
+/// What the hub knows of it.
+#[derive(Debug)]
+pub(crate) struct HubStatus {
+    pub(crate) health: HealthStatus,
+    pub(crate) data: Option<DataStatus>,
+    pub(crate) timers: Timers,
+    pub(crate) history: HistoryStatus,
+    pub(crate) sources: Vec<SourceStatus>,
+    pub(crate) slurm: SlurmStatus,
+    pub(crate) problems: Vec<String>,
+}
+
+/// Whether the cache is of use to routers, as `/readyz` says it.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HealthStatus {
+    pub(crate) state: HealthState,
+    /// The reason, if it is not ready.
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum HealthState {
+    Ready,
+    /// There have been no data yet.
+    NoData,
+    /// All data have expired, are too old, or were withdrawn.
+    NothingInEffect,
+    /// The cache stops.
+    Stopping,
+}
+
+/// The data set that is served.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DataStatus {
+    pub(crate) serial: u32,
+    /// When the serial last advanced.
+    pub(crate) changed: Timestamp,
+    pub(crate) records: RecordCounts,
+    /// Session ids by protocol version, of routers that are sent all that the version has.
+    pub(crate) session_ids: BTreeMap<u8, u16>,
+}
+
+/// Records by type.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RecordCounts {
+    pub(crate) vrps_ipv4: usize,
+    pub(crate) vrps_ipv6: usize,
+    pub(crate) router_keys: usize,
+    pub(crate) aspas: usize,
+}
+
+/// The timers of End of Data, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Timers {
+    pub(crate) refresh: u32,
+    pub(crate) retry: u32,
+    pub(crate) expire: u32,
+}
+
+/// The deltas that answer Serial Queries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HistoryStatus {
+    pub(crate) deltas: usize,
+    pub(crate) octets: usize,
+}
+
+/// A source of data.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SourceStatus {
+    pub(crate) name: String,
+    /// Whether what is served has a part from it.
+    pub(crate) served: bool,
+    pub(crate) state: ReadState,
+    /// What its newest accepted data have, served or not.
+    pub(crate) records: Option<RecordCounts>,
+    /// When these were made, by what the source says or by the time of its file.
+    pub(crate) made: Option<Timestamp>,
+    pub(crate) too_old: bool,
+    /// Records that are not served, since they have expired or are too old.
+    pub(crate) expired_records: usize,
+    /// When it was last read without error.
+    pub(crate) last_success: Option<Timestamp>,
+    /// When it last changed what is served.
+    pub(crate) last_change: Option<Timestamp>,
+    /// Since when no attempt to read it succeeded.
+    pub(crate) failing_since: Option<Timestamp>,
+    /// What is wrong with it now.
+    pub(crate) errors: Vec<String>,
+    pub(crate) held: Option<HeldData>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ReadState {
+    /// Not read before, and no attempt is running.
+    NotRead,
+    /// Being read for the first time.
+    Reading,
+    /// Read.
+    Read,
+    /// The last attempt failed: what was read before stays.
+    Failed,
+}
+
+/// Newer data of a source that are held back, since so much is gone in them.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HeldData {
+    pub(crate) since: Timestamp,
+    /// When they are accepted at the latest; a time that has passed means: once the source is read well again.
+    pub(crate) until: Timestamp,
+    pub(crate) losses: Vec<HeldLoss>,
+}
+
+/// Records that are gone.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct HeldLoss {
+    /// What they are part of: `VRPs`, `VRPs of trust anchor ripe`, `ASPAs`.
+    pub(crate) of: String,
+    pub(crate) had: usize,
+    pub(crate) lost: usize,
+}
+
+/// The SLURM files.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SlurmStatus {
+    /// Whether all files are in effect as they were read last.
+    pub(crate) in_effect: bool,
+    /// Files, directories and URLs as configured.
+    pub(crate) locations: Vec<SlurmLocation>,
+}
+
+/// A file, directory or URL of SLURM.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SlurmLocation {
+    pub(crate) name: String,
+    pub(crate) state: ReadState,
+    pub(crate) is_directory: bool,
+    pub(crate) files: Vec<SlurmFileStatus>,
+    /// What is wrong with it now.
+    pub(crate) errors: Vec<String>,
+}
+
+/// A SLURM file that is in effect.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SlurmFileStatus {
+    pub(crate) name: String,
+    pub(crate) filters: usize,
+    pub(crate) assertions: usize,
+}
+
+/// A listener that is open, or that still has connections.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ListenerStatus {
+    /// As configured, `tls://[::]:8283`; the address alone for one that is closed.
+    pub(crate) name: String,
+    pub(crate) address: String,
+    pub(crate) open: bool,
+    pub(crate) connections: usize,
+    /// Whether its certificates, keys and users are in effect as they lie in their files; none without files.
+    pub(crate) credentials_in_effect: Option<bool>,
+    pub(crate) certificate_expires: Option<Timestamp>,
+}
+
+/// Routers in sum; `GET /api/v1/routers` lists them.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RouterCounts {
+    pub(crate) connected: usize,
+    pub(crate) by_state: BTreeMap<SyncState, usize>,
+    pub(crate) by_version: BTreeMap<u8, usize>,
+    /// Routers with a name that are not connected.
+    pub(crate) absent: usize,
+}
+
+/// What connections may use, and use.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LimitStatus {
+    pub(crate) connections: u32,
+    pub(crate) connections_max: u32,
+    pub(crate) handshakes: u32,
+    pub(crate) handshakes_max: u32,
+    pub(crate) memory_octets: u64,
+    pub(crate) memory_octets_max: u64,
+}

@@ -1,0 +1,171 @@
+//! Routers as a table that a person reads: `rtrcast ctl routers`.
+
+use super::{AbsentRouter, RouterList, RouterStatus, SyncState, Timestamp};
+use crate::observe::describe::{count, octets, printable, span};
+use clap::ValueEnum;
+use std::cmp::{Ordering, Reverse};
+
+/// A column to sort by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Column {
+    /// How far its data are behind, the farthest first
+    Lag,
+    /// Name
+    Router,
+    /// Address and port
+    Address,
+    /// TCP, TLS, SSH or Unix socket
+    Transport,
+    /// Protocol version, the oldest first
+    Version,
+    /// State
+    State,
+    /// Serial, the oldest first
+    Serial,
+    /// When it connected, the newest first
+    Connected,
+    /// Its last query, the oldest first
+    Query,
+    /// Complete responses, the most first
+    Responses,
+    /// Octets sent, the most first
+    Sent,
+    /// Octets received, the most first
+    Received,
+    /// Error Reports in both directions, the most first
+    Errors,
+}
+
+const HEAD: [&str; 13] = [
+    "ROUTER",
+    "ADDRESS",
+    "VIA",
+    "VERSION",
+    "STATE",
+    "SERIAL",
+    "BEHIND",
+    "CONNECTED",
+    "LAST QUERY",
+    "FULL",
+    "DELTA",
+    "SENT",
+    "ERRORS",
+];
+
+/// Columns of numbers, which are aligned at their ends.
+const NUMBERS: [usize; 7] = [3, 5, 6, 9, 10, 11, 12];
+
+/// The table, its most notable rows first.
+pub(crate) fn table(mut list: RouterList, by: Column) -> String {
+    list.routers.sort_by(|a, b| order(a, b, by).then_with(|| a.router.cmp(&b.router)).then(a.id.cmp(&b.id)));
+    let rows: Vec<[String; 13]> = list.routers.iter().map(|router| row(router, list.time)).collect();
+    let mut widths = HEAD.map(str::len);
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = format!("{}\n", summary(&list));
+    if !rows.is_empty() {
+        text += &line(&HEAD.map(str::to_owned), &widths);
+        rows.iter().for_each(|row| text += &line(row, &widths));
+    }
+    for AbsentRouter { router, address, since } in &list.absent {
+        let span = span(since.before(list.time));
+        text += &format!("{} ({address}): not connected for {span}\n", printable(router));
+    }
+    text
+}
+
+fn summary(list: &RouterList) -> String {
+    let mut text = format!("{} connected", count(list.routers.len(), "router"));
+    let of = |state| list.routers.iter().filter(|router| router.state == state).count();
+    for (state, name) in STATES {
+        match of(state) {
+            0 => {}
+            number => text += &format!(", {number} {name}"),
+        }
+    }
+    if !list.absent.is_empty() {
+        text += &format!(", {} absent", list.absent.len());
+    }
+    match list.serial {
+        Some(serial) => text + &format!("; serial {serial} is served"),
+        None => text + "; no data are served",
+    }
+}
+
+/// States, with how a table names them.
+pub(super) const STATES: [(SyncState, &str); 6] = [
+    (SyncState::Current, "current"),
+    (SyncState::Behind, "behind"),
+    (SyncState::Answering, "answering"),
+    (SyncState::NoData, "without data"),
+    (SyncState::Silent, "silent"),
+    (SyncState::Closing, "closing"),
+];
+
+pub(super) fn name(state: SyncState) -> &'static str {
+    STATES.iter().find(|(other, _)| *other == state).map_or("", |(_, name)| name)
+}
+
+fn row(router: &RouterStatus, now: Timestamp) -> [String; 13] {
+    let none = || "-".to_owned();
+    let number = |number: Option<u32>| number.map_or_else(none, |number| number.to_string());
+    [
+        printable(&router.router),
+        router.address.clone().unwrap_or_else(none),
+        router.transport.clone(),
+        router.protocol_version.map_or_else(none, |version| version.to_string()),
+        name(router.state).to_owned(),
+        number(router.serial),
+        number(router.serials_behind),
+        span(router.connected.before(now)),
+        router.last_query.map_or_else(none, |query| format!("{} ago", span(query.time.before(now)))),
+        router.responses.full.to_string(),
+        router.responses.delta.to_string(),
+        octets(router.octets.sent),
+        errors(router).to_string(),
+    ]
+}
+
+fn line(row: &[String; 13], widths: &[usize; 13]) -> String {
+    let mut text = String::new();
+    for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
+        let gap = width.saturating_sub(cell.chars().count());
+        if column > 0 {
+            text += "  ";
+        }
+        let spaces = " ".repeat(gap);
+        text += &if NUMBERS.contains(&column) { format!("{spaces}{cell}") } else { format!("{cell}{spaces}") };
+    }
+    format!("{}\n", text.trim_end())
+}
+
+fn errors(router: &RouterStatus) -> u64 {
+    router.error_reports.sent.values().chain(router.error_reports.received.values()).sum()
+}
+
+fn order(a: &RouterStatus, b: &RouterStatus, by: Column) -> Ordering {
+    fn by_key<Key: Ord>(a: &RouterStatus, b: &RouterStatus, key: impl Fn(&RouterStatus) -> Key) -> Ordering {
+        key(a).cmp(&key(b))
+    }
+    match by {
+        // Whoever has no data at all is the farthest behind.
+        Column::Lag => by_key(a, b, |router| Reverse(router.serials_behind.map_or(u64::MAX, u64::from))),
+        Column::Router => by_key(a, b, |router| router.router.clone()),
+        Column::Address => by_key(a, b, |router| router.address.clone()),
+        Column::Transport => by_key(a, b, |router| router.transport.clone()),
+        Column::Version => by_key(a, b, |router| router.protocol_version),
+        Column::State => by_key(a, b, |router| router.state),
+        Column::Serial => by_key(a, b, |router| router.serial),
+        Column::Connected => by_key(a, b, |router| Reverse((router.connected, router.id))),
+        Column::Query => by_key(a, b, |router| router.last_query.map(|query| query.time)),
+        Column::Responses => by_key(a, b, |router| {
+            Reverse(router.responses.full + router.responses.delta + router.responses.cache_reset)
+        }),
+        Column::Sent => by_key(a, b, |router| Reverse(router.octets.sent)),
+        Column::Received => by_key(a, b, |router| Reverse(router.octets.received)),
+        Column::Errors => by_key(a, b, |router| Reverse(errors(router))),
+    }
+}

@@ -1,0 +1,149 @@
+//! Status as text: `rtrcast ctl status`.
+
+use super::table::{STATES, name};
+use super::{
+    HealthState, HeldData, ListenerStatus, ReadState, RecordCounts, SlurmLocation, SlurmStatus, SourceStatus, Status,
+    Timestamp,
+};
+use crate::observe::describe::{age, count, octets, printable, quoted, span};
+use std::time::Duration;
+
+/// The status in lines. `control` is the socket that it came from, for commands to be copied.
+pub(crate) fn text(status: &Status, control: &str) -> String {
+    let now = status.time;
+    let mut text =
+        format!("rtrcast {}, started {} ago: {}\n", status.version, ago(status.started, now), health(status));
+    match &status.data {
+        Some(data) => {
+            let changed = ago(data.changed, now);
+            text += &format!("serial {}: {}, unchanged for {changed}\n", data.serial, records(data.records));
+        }
+        None => text += "nothing is served\n",
+    }
+    for source in &status.sources {
+        text += &source_lines(source, now, control);
+    }
+    text += &slurm_lines(&status.slurm);
+    status.problems.iter().for_each(|problem| text += &format!("{problem}\n"));
+    status.listeners.iter().for_each(|listener| text += &listener_line(listener, now));
+    text += &router_line(status);
+    let history = &status.history;
+    text += &format!("history: {}, {}\n", count(history.deltas, "delta"), octets(history.octets as u64));
+    let limits = &status.limits;
+    text + &format!(
+        "limits: {} of {} connections, {} of {} handshakes, {} of {} of memory\n",
+        limits.connections,
+        limits.connections_max,
+        limits.handshakes,
+        limits.handshakes_max,
+        octets(limits.memory_octets),
+        octets(limits.memory_octets_max),
+    )
+}
+
+fn ago(time: Timestamp, now: Timestamp) -> String {
+    span(time.before(now))
+}
+
+fn health(status: &Status) -> String {
+    let state = match status.health.state {
+        HealthState::Ready => "ready",
+        HealthState::NoData => "no data yet",
+        HealthState::NothingInEffect => "nothing of any source is in effect",
+        HealthState::Stopping => "stopping",
+    };
+    match &status.health.reason {
+        Some(reason) => format!("{state}: {}", printable(reason)),
+        None => state.to_owned(),
+    }
+}
+
+fn records(records: RecordCounts) -> String {
+    let RecordCounts { vrps_ipv4, vrps_ipv6, router_keys, aspas } = records;
+    let (keys, aspas) = (count(router_keys, "router key"), count(aspas, "ASPA"));
+    format!("{} ({vrps_ipv4} IPv4, {vrps_ipv6} IPv6), {keys}, {aspas}", count(vrps_ipv4 + vrps_ipv6, "VRP"))
+}
+
+fn source_lines(source: &SourceStatus, now: Timestamp, control: &str) -> String {
+    let served = if source.served { "served" } else { "not served" };
+    let made = match (source.made, source.state) {
+        (Some(made), _) => format!("made {}", age(made.0, now.0)),
+        (None, ReadState::Reading) => "being read for the first time".to_owned(),
+        (None, _) => "nothing read yet".to_owned(),
+    };
+    let too_old = if source.too_old { ", too old" } else { "" };
+    let expired = match source.expired_records {
+        0 => String::new(),
+        expired => format!(", {expired} of its records expired or too old"),
+    };
+    let failing = source.failing_since.map_or(String::new(), |since| format!(", failing for {}", ago(since, now)));
+    let mut text = format!("source {}: {served}, {made}{too_old}{expired}{failing}\n", printable(&source.name));
+    if let Some(held) = &source.held {
+        text += &format!("  {}\n", held_line(held, now));
+        text += &format!(
+            "  to accept it now: rtrcast ctl release --control {} {}\n",
+            quoted(control),
+            quoted(&printable(&source.name))
+        );
+    }
+    source.errors.iter().for_each(|error| text += &format!("  {}\n", printable(error)));
+    text
+}
+
+fn held_line(held: &HeldData, now: Timestamp) -> String {
+    let losses: Vec<String> =
+        held.losses.iter().map(|loss| format!("{} of {} {}", loss.lost, loss.had, printable(&loss.of))).collect();
+    let until = match now.before(held.until) {
+        Duration::ZERO => "until the source is read well again".to_owned(),
+        left => format!("for {} more", span(left)),
+    };
+    format!("held back for {} now, {until}: {} are gone", ago(held.since, now), losses.join(", "))
+}
+
+fn slurm_lines(slurm: &SlurmStatus) -> String {
+    let mut text = String::new();
+    for SlurmLocation { name, state, is_directory, files, errors } in &slurm.locations {
+        let state = match (state, files.is_empty()) {
+            (ReadState::Read, _) => "read",
+            (ReadState::Failed, false) => "as it was read last",
+            _ => "not read yet",
+        };
+        let files = if *is_directory { format!(", {}", count(files.len(), "file")) } else { String::new() };
+        text += &format!("slurm {}: {state}{files}\n", printable(name));
+        errors.iter().for_each(|error| text += &format!("  {}\n", printable(error)));
+    }
+    text
+}
+
+fn listener_line(listener: &ListenerStatus, now: Timestamp) -> String {
+    let closed = if listener.open { "" } else { ", closed" };
+    let credentials = match listener.credentials_in_effect {
+        Some(false) => ", its files can't be used and what they were stays in effect",
+        Some(true) | None => "",
+    };
+    let certificate = listener.certificate_expires.map_or(String::new(), |expires| {
+        let left = now.before(expires);
+        if left.is_zero() {
+            format!(", certificate expired {expires}")
+        } else {
+            format!(", certificate ends in {}", span(left))
+        }
+    });
+    format!(
+        "listener {}: {}{closed}{credentials}{certificate}\n",
+        listener.name,
+        count(listener.connections, "connection")
+    )
+}
+
+fn router_line(status: &Status) -> String {
+    let routers = &status.routers;
+    let states = STATES.iter().filter_map(|(state, _)| {
+        let number = routers.by_state.get(state)?;
+        Some(format!("{number} {}", name(*state)))
+    });
+    let states: Vec<String> = states.collect();
+    let states = if states.is_empty() { String::new() } else { format!(" ({})", states.join(", ")) };
+    let absent = if routers.absent == 0 { String::new() } else { format!(", {} absent", routers.absent) };
+    format!("routers: {} connected{states}{absent}\n", routers.connected)
+}
