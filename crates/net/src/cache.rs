@@ -2,16 +2,16 @@
 //!
 //! `rtrcast serve` has a hub of its own, which also follows sources and merges them.
 
-use crate::admission::Door;
+use crate::admission::ConnectionLimiter;
 use crate::clock::Clock;
 use crate::connection::Connection;
 use crate::listen::{Listener, listen};
 use crate::memfd::DataSink;
-use crate::observe::{End, Observer, Refusal, Trouble};
+use crate::observe::{AcceptEvent, End, Observer, RefusalReason};
 use crate::peer::Peer;
 use crate::publish::{InUse, Publisher, PublisherHandle, Wanted};
 use crate::service::Service;
-use crate::terms::Terms;
+use crate::service_policy::ServicePolicy;
 use rtrcast_proto::{
     Asn, AspaError, History, HistoryLimits, Image, ImageBuilder, Profile, Publication, Record, Serial, ServerEvent,
     SessionIds, Stop, Timing,
@@ -36,7 +36,7 @@ pub const STOP_GRACE_MAX: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, Default)]
 pub struct CacheOptions {
     /// On what terms routers are served, and how many.
-    pub terms: Terms,
+    pub policy: ServicePolicy,
     /// What they are told of when to ask again.
     pub timing: Timing,
     /// How much they can be told of what changed.
@@ -72,8 +72,8 @@ impl std::error::Error for PublishError {}
 pub struct Cache {
     publisher: Arc<Mutex<Publisher>>,
     handle: PublisherHandle,
-    sessions: Arc<Sessions>,
-    door: Arc<Door>,
+    sessions: Arc<SessionProfiles>,
+    limiter: Arc<ConnectionLimiter>,
 }
 
 impl Cache {
@@ -84,10 +84,10 @@ impl Cache {
         let sessions = SessionIds::new(u16::from_be_bytes([high, low]));
         let serial = Serial(u32::from_be_bytes([a, b, c, d]));
         let history = History::new(options.history, sessions, options.timing, serial);
-        let door = Door::new(options.terms.limits);
-        let publisher = Publisher::new(history, options.terms);
+        let limiter = ConnectionLimiter::new(options.policy.limits);
+        let publisher = Publisher::new(history, options.policy);
         let handle = publisher.handle();
-        Cache { publisher: Arc::new(Mutex::new(publisher)), handle, sessions: Arc::default(), door }
+        Cache { publisher: Arc::new(Mutex::new(publisher)), handle, sessions: Arc::default(), limiter }
     }
 
     /// Makes these records the data that routers are sent, instead of those before. They come in any order; one that
@@ -110,7 +110,7 @@ impl Cache {
             }
         }
         let spoken = self.sessions.in_use().versions.first().copied();
-        let version = spoken.unwrap_or(self.handle.terms().policy.versions().max());
+        let version = spoken.unwrap_or(self.handle.policy().session.versions().max());
         let image = builder.finish(version, DataSink::new()).map_err(PublishError::NoMemory)?;
         Ok(self.publish_image(image))
     }
@@ -120,7 +120,7 @@ impl Cache {
         let mut publisher = lock(&self.publisher);
         let prepared = publisher.publish(image, &self.sessions.in_use(), &mut ());
         if let Some(view) = prepared.view {
-            publisher.show(view);
+            publisher.commit(view);
         }
         prepared.publication
     }
@@ -130,7 +130,7 @@ impl Cache {
     pub fn withhold(&self) {
         let mut publisher = lock(&self.publisher);
         let view = publisher.withhold();
-        publisher.show(view);
+        publisher.commit(view);
     }
 
     /// Serves routers at these addresses until [`Cache::stop`].
@@ -140,13 +140,13 @@ impl Cache {
             clock: Clock::start(),
             published: self.handle.subscribe(),
             wants,
-            observer: Arc::new(Counting { sessions: Arc::clone(&self.sessions), observer }),
-            door: Arc::clone(&self.door),
+            observer: Arc::new(SessionCounter { sessions: Arc::clone(&self.sessions), observer }),
+            limiter: Arc::clone(&self.limiter),
         });
         let listeners = watch::channel(listeners.into_iter().map(Arc::new).collect()).1;
         let serve = async {
             listen(listeners, service).await;
-            let _ = timeout(STOP_GRACE_MAX, self.door.empty()).await;
+            let _ = timeout(STOP_GRACE_MAX, self.limiter.wait_until_empty()).await;
         };
         let fulfil = async {
             self.fulfil_all(wanted).await;
@@ -160,9 +160,9 @@ impl Cache {
     }
 
     /// Serves on other terms from now on.
-    pub fn set_terms(&self, terms: Terms) {
-        self.door.set_limits(terms.limits);
-        self.handle.set_terms(terms);
+    pub fn set_policy(&self, policy: ServicePolicy) {
+        self.limiter.set_limits(policy.limits);
+        self.handle.set_policy(policy);
     }
 
     /// Ends all connections in order: [`Cache::serve`] returns when their last words are out, or after
@@ -189,9 +189,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// What each session speaks that has asked for something, by the number of its connection.
 #[derive(Default)]
-struct Sessions(Mutex<HashMap<u64, Profile>>);
+struct SessionProfiles(Mutex<HashMap<u64, Profile>>);
 
-impl Sessions {
+impl SessionProfiles {
     fn in_use(&self) -> InUse {
         let mut sessions = [0; Profile::COUNT];
         for profile in lock(&self.0).values() {
@@ -202,13 +202,13 @@ impl Sessions {
 }
 
 /// Tells somebody else what happens, and knows what is spoken.
-struct Counting {
-    sessions: Arc<Sessions>,
+struct SessionCounter {
+    sessions: Arc<SessionProfiles>,
     observer: Arc<dyn Observer>,
 }
 
-impl Observer for Counting {
-    fn refused(&self, peer: &Peer, why: &Refusal) {
+impl Observer for SessionCounter {
+    fn refused(&self, peer: &Peer, why: &RefusalReason) {
         self.observer.refused(peer, why);
     }
 
@@ -228,15 +228,15 @@ impl Observer for Counting {
         self.observer.ended(connection, end);
     }
 
-    fn trouble(&self, trouble: &Trouble) {
-        self.observer.trouble(trouble);
+    fn accept_event(&self, accept_event: &AcceptEvent) {
+        self.observer.accept_event(accept_event);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::listen::Ipv4Beside;
+    use crate::listen::V6Only;
     use rtrcast_proto::{Aspa, Prefix, Providers, RouteOrigin, RouterKey, Version, wire};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
@@ -252,7 +252,7 @@ mod tests {
 
     #[tokio::test]
     async fn data_are_made_in_the_versions_that_are_spoken() {
-        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), Ipv4Beside::No).unwrap();
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), V6Only::No).unwrap();
         let address = listener.local().address().unwrap();
         let cache = Arc::new(Cache::new(CacheOptions::default(), 7));
         cache.publish([origin(1)]).unwrap();

@@ -4,7 +4,7 @@
 //! (RFC 1122 section 4.2.2.13): an Error Report would be lost although it was written.
 
 use crate::drain::{DRAIN_MAX, DRAIN_OCTETS_MAX, drain_in_time};
-use crate::transport::Transport;
+use crate::stream::TransportStream;
 use std::io;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -13,30 +13,30 @@ use tokio::time::timeout;
 const DISPLACED_END_MAX: Duration = Duration::from_millis(200);
 
 /// Whether the peer ended its side in time; `Err` if it did not even take what is still to be said.
-pub(crate) async fn in_order(transport: &mut Transport, peer_ended: bool, octets_max: usize) -> io::Result<bool> {
-    let ended = match timeout(DRAIN_MAX, transport.end()).await {
+pub(crate) async fn in_order(stream: &mut TransportStream, peer_ended: bool, octets_max: usize) -> io::Result<bool> {
+    let ended = match timeout(DRAIN_MAX, stream.end()).await {
         Ok(ended) => ended,
         Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not take the end of the connection")),
     };
     if let Err(error) = ended {
-        transport.socket().reset_at_close();
+        stream.socket().reset_at_close();
         return Err(error);
     }
     // Only below the upper layers is the peer's end the end of what can come.
-    if peer_ended && matches!(transport, Transport::Plain(_)) {
+    if peer_ended && matches!(stream, TransportStream::Plain(_)) {
         return Ok(true);
     }
-    drain_in_time(transport.socket(), octets_max).await
+    drain_in_time(stream.socket(), octets_max).await
 }
 
 /// Closes the connection of a router that makes room for another: whether it had ended its side. It has been given
 /// nothing that it asked for, and its place is needed: nobody waits for its end.
-pub(crate) async fn for_another(transport: &mut Transport) -> bool {
-    let _ = timeout(DISPLACED_END_MAX, transport.end()).await;
+pub(crate) async fn for_another(stream: &mut TransportStream) -> bool {
+    let _ = timeout(DISPLACED_END_MAX, stream.end()).await;
     // What lies unread would turn the end into a reset.
     let mut discarded = 0;
     while discarded < DRAIN_OCTETS_MAX {
-        match transport.socket().read_now(&mut [0; 16 * 1024]) {
+        match stream.socket().read_now(&mut [0; 16 * 1024]) {
             Ok(0) => return true,
             Ok(octets) => discarded += octets,
             Err(_) => return false,

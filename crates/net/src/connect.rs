@@ -7,12 +7,12 @@ use crate::close;
 use crate::dial::Dialer;
 use crate::drain;
 use crate::memfd::DataSink;
-use crate::moving::{Moved, Writing, move_octets};
 #[cfg(feature = "ssh")]
-use crate::ssh::ConnectFailure;
+use crate::ssh::SshFailure;
+use crate::stream::TransportStream;
 #[cfg(feature = "tls")]
-use crate::tls::HandshakeFailure;
-use crate::transport::Transport;
+use crate::tls::TlsFailure;
+use crate::transfer::{PendingWrite, Transferred, transfer};
 use rtrcast_proto::{Applied, ClientEvent, ClientOutput, ClientSession, Moment};
 use std::future::{Future, pending};
 use std::io;
@@ -72,17 +72,17 @@ pub async fn follow(
         bell,
         follower,
         connecting: None,
-        transport: None,
+        stream: None,
         writing: None,
         applying: None,
-        has_last_words: false,
+        sends_final_report: false,
         peer_ended: false,
         has_left: false,
     };
     following.run().await;
 }
 
-type Connecting = Pin<Box<dyn Future<Output = io::Result<Transport>> + Send>>;
+type Connecting = Pin<Box<dyn Future<Output = io::Result<TransportStream>> + Send>>;
 type Applying = JoinHandle<io::Result<Applied>>;
 
 struct Following<'a, F> {
@@ -92,11 +92,11 @@ struct Following<'a, F> {
     bell: &'a Notify,
     follower: &'a mut F,
     connecting: Option<Connecting>,
-    transport: Option<Transport>,
-    writing: Option<Writing>,
+    stream: Option<TransportStream>,
+    writing: Option<PendingWrite>,
     applying: Option<Applying>,
     /// Whether an Error Report is on its way, which the cache should get.
-    has_last_words: bool,
+    sends_final_report: bool,
     peer_ended: bool,
     /// The follower has had enough.
     has_left: bool,
@@ -118,10 +118,10 @@ impl<F: Follower> Following<'_, F> {
         while self.writing.is_none() {
             let now = self.clock.now();
             match self.session.next(now) {
-                ClientOutput::Event(event) => self.tell(event),
+                ClientOutput::Event(event) => self.report_event(event),
                 ClientOutput::Write(chunk) => {
                     self.follower.octets(Direction::Sent, chunk.octets());
-                    self.writing = Some(Writing::new(chunk, now));
+                    self.writing = Some(PendingWrite::new(chunk, now));
                 }
                 ClientOutput::Connect => self.connecting = Some(Box::pin(self.dialer.clone().connect())),
                 ClientOutput::Close => self.close().await,
@@ -133,8 +133,8 @@ impl<F: Follower> Following<'_, F> {
         }
     }
 
-    fn tell(&mut self, event: ClientEvent) {
-        self.has_last_words |= matches!(event, ClientEvent::Reported { .. });
+    fn report_event(&mut self, event: ClientEvent) {
+        self.sends_final_report |= matches!(event, ClientEvent::Reported { .. });
         if !self.has_left && self.follower.event(&self.session, event).is_break() {
             self.has_left = true;
             self.session.stop(self.clock.now());
@@ -145,16 +145,16 @@ impl<F: Follower> Following<'_, F> {
     async fn close(&mut self) {
         // What was made of this connection's response is not the next one's.
         self.applying = None;
-        let Some(mut transport) = self.transport.take() else { return };
+        let Some(mut stream) = self.stream.take() else { return };
         // Whatever goes wrong here, the connection is over.
-        let _ = match self.has_last_words {
+        let _ = match self.sends_final_report {
             true => {
                 let octets_max = drain::DRAIN_RESPONSE_OCTETS_MAX;
-                close::in_order(&mut transport, self.peer_ended, octets_max).await.map(|_| ())
+                close::in_order(&mut stream, self.peer_ended, octets_max).await.map(|_| ())
             }
-            false => timeout(drain::DRAIN_MAX, transport.end()).await.unwrap_or(Ok(())),
+            false => timeout(drain::DRAIN_MAX, stream.end()).await.unwrap_or(Ok(())),
         };
-        self.has_last_words = false;
+        self.sends_final_report = false;
     }
 
     /// Waits for one thing to happen, and tells the session.
@@ -171,7 +171,7 @@ impl<F: Follower> Following<'_, F> {
                     follower.octets(Direction::Received, octets);
                     session.receive(clock.now(), octets);
                 };
-                move_if_connected(&mut self.transport, wants_input, receive, self.writing.as_ref())
+                transfer_if_connected(&mut self.stream, wants_input, receive, self.writing.as_ref())
             } => self.moved(moved),
             applied = made(&mut self.applying) => self.applied(applied),
             () = self.bell.notified() => self.session.refresh(clock.now()),
@@ -186,12 +186,12 @@ impl<F: Follower> Following<'_, F> {
         }
     }
 
-    fn connected(&mut self, connected: io::Result<Transport>) {
+    fn connected(&mut self, connected: io::Result<TransportStream>) {
         self.connecting = None;
         let now = self.clock.now();
         match connected {
-            Ok(transport) => {
-                self.transport = Some(transport);
+            Ok(stream) => {
+                self.stream = Some(stream);
                 self.peer_ended = false;
                 self.session.connected(now);
             }
@@ -202,20 +202,20 @@ impl<F: Follower> Following<'_, F> {
         }
     }
 
-    fn moved(&mut self, moved: Moved) {
+    fn moved(&mut self, moved: Transferred) {
         let now = self.clock.now();
         match moved {
-            Moved::Read(_) => {}
-            Moved::Ended => {
+            Transferred::Read(_) => {}
+            Transferred::Ended => {
                 self.peer_ended = true;
                 self.session.input_ended(now);
             }
-            Moved::Wrote(octets) => {
-                let buffers = self.transport.as_ref().is_some_and(Transport::buffers);
+            Transferred::Wrote(octets) => {
+                let buffers = self.stream.as_ref().is_some_and(TransportStream::buffers);
                 self.writing = self.writing.take().and_then(|writing| writing.further(octets, buffers, now));
             }
-            Moved::Failed(error) => {
-                let error = self.hear_last_words(now).unwrap_or(error);
+            Transferred::Failed(error) => {
+                let error = self.read_final_report(now).unwrap_or(error);
                 let is_distrust = is_distrust(&error);
                 self.follower.not_connected(error);
                 self.writing = None;
@@ -232,11 +232,11 @@ impl<F: Follower> Following<'_, F> {
     /// A cache that resets the connection may have sent an Error Report before: it is read before the loss is told. The
     /// reading may also tell better than the writing why the connection is lost: a cache that does not accept our
     /// certificate says so where data are read (RFC 8446 section 4.4.2.4).
-    fn hear_last_words(&mut self, now: Moment) -> Option<io::Error> {
-        let transport = self.transport.as_mut()?;
+    fn read_final_report(&mut self, now: Moment) -> Option<io::Error> {
+        let stream = self.stream.as_mut()?;
         let mut buffer = [0; 4 * 1024];
         while self.session.wants_input() {
-            match transport.read_now(&mut buffer) {
+            match stream.read_now(&mut buffer) {
                 Ok(0) => break,
                 Ok(octets) => {
                     let octets = buffer.get(..octets).unwrap_or_default();
@@ -268,11 +268,11 @@ impl<F: Follower> Following<'_, F> {
 /// Whether a connection broke since one side does not accept who the other is.
 fn is_distrust(error: &io::Error) -> bool {
     #[cfg(feature = "tls")]
-    if HandshakeFailure::of(error).is_some_and(HandshakeFailure::is_authentication) {
+    if TlsFailure::of(error).is_some_and(TlsFailure::is_authentication) {
         return true;
     }
     #[cfg(feature = "ssh")]
-    if ConnectFailure::of(error).is_some_and(ConnectFailure::is_authentication) {
+    if SshFailure::of(error).is_some_and(SshFailure::is_authentication) {
         return true;
     }
     // Unused without these.
@@ -281,14 +281,14 @@ fn is_distrust(error: &io::Error) -> bool {
 }
 
 /// Moves octets while there is a connection.
-async fn move_if_connected(
-    transport: &mut Option<Transport>,
+async fn transfer_if_connected(
+    stream: &mut Option<TransportStream>,
     wants_input: bool,
     receive: impl FnMut(&[u8]),
-    writing: Option<&Writing>,
-) -> Moved {
-    match transport {
-        Some(transport) => move_octets::<READ_OCTETS>(transport, wants_input, receive, writing).await,
+    writing: Option<&PendingWrite>,
+) -> Transferred {
+    match stream {
+        Some(stream) => transfer::<READ_OCTETS>(stream, wants_input, receive, writing).await,
         None => pending().await,
     }
 }
@@ -301,7 +301,7 @@ async fn sleep(clock: Clock, deadline: Option<Moment>) {
     }
 }
 
-async fn made<Making: Future + Unpin>(making: &mut Option<Making>) -> Making::Output {
+async fn made<PendingView: Future + Unpin>(making: &mut Option<PendingView>) -> PendingView::Output {
     match making {
         Some(making) => making.await,
         None => pending().await,

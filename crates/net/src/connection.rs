@@ -110,9 +110,10 @@ impl Connection {
 
     #[cfg(test)]
     pub(crate) fn of_nobody() -> std::sync::Arc<Connection> {
-        use crate::peer::{Endpoint, Layer};
+        use crate::peer::Endpoint;
+        use crate::transport::Transport;
         let (remote, local) = (Endpoint::unnamed(), Endpoint::unnamed());
-        Connection::new(Peer { id: 1, remote, local, layer: Layer::Plain, name: None }, Moment(0)).into()
+        Connection::new(Peer { id: 1, remote, local, transport: Transport::Tcp, name: None }, Moment(0)).into()
     }
 
     /// The other end.

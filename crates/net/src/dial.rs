@@ -1,14 +1,14 @@
 //! Connecting to a cache: the way there, and what is shown and demanded on it.
 
-use crate::peer::Layer;
-use crate::security::Fresh;
+use crate::connection_setup::Reloadable;
 #[cfg(feature = "ssh")]
 use crate::ssh::{self, SshClient};
+use crate::stream::{Socket, TransportStream, tcp};
 use crate::target::Target;
 use crate::tcp_keys::TcpKeys;
 #[cfg(feature = "tls")]
 use crate::tls::{self, TlsClient};
-use crate::transport::{Socket, Transport, tcp};
+use crate::transport::Transport;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,11 +23,11 @@ pub const CONNECT_MAX: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Dialer {
     target: Target,
-    keys: Option<Arc<dyn Fresh<TcpKeys>>>,
+    keys: Option<Arc<dyn Reloadable<TcpKeys>>>,
     #[cfg(feature = "tls")]
-    tls: Option<Arc<dyn Fresh<TlsClient>>>,
+    tls: Option<Arc<dyn Reloadable<TlsClient>>>,
     #[cfg(feature = "ssh")]
-    ssh: Option<Arc<dyn Fresh<SshClient>>>,
+    ssh: Option<Arc<dyn Reloadable<SshClient>>>,
 }
 
 /// Nothing but the address: for `tcp://` and `unix://`.
@@ -52,56 +52,56 @@ impl Dialer {
 
     /// With keys for TCP itself: the one for the cache's address is used.
     #[must_use]
-    pub fn with_keys(self, keys: Arc<dyn Fresh<TcpKeys>>) -> Dialer {
+    pub fn with_keys(self, keys: Arc<dyn Reloadable<TcpKeys>>) -> Dialer {
         Dialer { keys: Some(keys), ..self }
     }
 
     /// With what `tls://` needs.
     #[cfg(feature = "tls")]
     #[must_use]
-    pub fn with_tls(self, tls: Arc<dyn Fresh<TlsClient>>) -> Dialer {
+    pub fn with_tls(self, tls: Arc<dyn Reloadable<TlsClient>>) -> Dialer {
         Dialer { tls: Some(tls), ..self }
     }
 
     /// With what `ssh://` needs.
     #[cfg(feature = "ssh")]
     #[must_use]
-    pub fn with_ssh(self, ssh: Arc<dyn Fresh<SshClient>>) -> Dialer {
+    pub fn with_ssh(self, ssh: Arc<dyn Reloadable<SshClient>>) -> Dialer {
         Dialer { ssh: Some(ssh), ..self }
     }
 
     /// Connects, and shakes hands.
-    pub(crate) async fn connect(self) -> io::Result<Transport> {
+    pub(crate) async fn connect(self) -> io::Result<TransportStream> {
         let socket = self.reach().await?;
         timeout(CONNECT_MAX, self.secure(socket))
             .await
             .unwrap_or_else(|_| Err(too_late("no handshake", "is it the right port?")))
     }
 
-    async fn secure(&self, socket: Socket) -> io::Result<Transport> {
-        match self.target.layer() {
-            Layer::Plain => Ok(Transport::Plain(socket)),
+    async fn secure(&self, socket: Socket) -> io::Result<TransportStream> {
+        match self.target.transport() {
+            Transport::Tcp => Ok(TransportStream::Plain(socket)),
             #[cfg(feature = "tls")]
-            Layer::Tls => match &self.tls {
+            Transport::Tls => match &self.tls {
                 Some(tls) => {
-                    let tls = tls::connect(socket, &*tls.fresh().await, self.target.host()).await?;
-                    Ok(Transport::Tls(tls))
+                    let tls = tls::connect(socket, &*tls.reloaded().await, self.target.host()).await?;
+                    Ok(TransportStream::Tls(tls))
                 }
                 None => Err(unprepared("TLS")),
             },
             #[cfg(feature = "ssh")]
-            Layer::Ssh => match &self.ssh {
+            Transport::Ssh => match &self.ssh {
                 Some(ssh) => {
                     let (user, host, port) = (self.target.user(), self.target.host(), self.target.port());
-                    let ssh = ssh::connect(socket, &*ssh.fresh().await, user, host, port).await?;
-                    Ok(Transport::Ssh(Box::new(ssh)))
+                    let ssh = ssh::connect(socket, &*ssh.reloaded().await, user, host, port).await?;
+                    Ok(TransportStream::Ssh(Box::new(ssh)))
                 }
                 None => Err(unprepared("SSH")),
             },
             #[cfg(not(feature = "tls"))]
-            Layer::Tls => Err(unprepared("TLS")),
+            Transport::Tls => Err(unprepared("TLS")),
             #[cfg(not(feature = "ssh"))]
-            Layer::Ssh => Err(unprepared("SSH")),
+            Transport::Ssh => Err(unprepared("SSH")),
         }
     }
 
@@ -114,7 +114,7 @@ impl Dialer {
             .await
             .unwrap_or_else(|_| Err(too_late("no address for the name", "does the resolver answer?")))?;
         let keys = match &self.keys {
-            Some(keys) => keys.fresh().await,
+            Some(keys) => keys.reloaded().await,
             None => Arc::default(),
         };
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");

@@ -1,6 +1,6 @@
 //! Reading and discarding what a peer still sends, before a socket is closed.
 
-use crate::transport::Socket;
+use crate::stream::Socket;
 use std::future::poll_fn;
 use std::io;
 use std::time::Duration;

@@ -1,11 +1,12 @@
 //! Listeners: they accept while there is room, survive whatever accepting may fail with, and never die.
 
-use crate::observe::Trouble;
-use crate::peer::{Endpoint, Layer};
-use crate::security::{Accepted, Manner};
-use crate::service::{Knock, Service};
+use crate::connection_setup::{Accepted, ConnectionSetup};
+use crate::observe::AcceptEvent;
+use crate::peer::Endpoint;
+use crate::service::{PendingConnection, Service};
+use crate::stream::{Socket, tcp};
 use crate::tcp_keys::TcpKeys;
-use crate::transport::{Socket, tcp};
+use crate::transport::Transport;
 use crate::unix_socket::{SocketName, UnixSocket};
 use socket2::{Domain, Protocol, SockRef, Type};
 use std::future::{pending, poll_fn};
@@ -31,7 +32,7 @@ const RETRY_MAX: Duration = Duration::from_secs(1);
 pub struct Listener {
     socket: Arc<Bound>,
     local: Endpoint,
-    manner: Arc<Manner>,
+    setup: Arc<ConnectionSetup>,
 }
 
 enum Bound {
@@ -44,16 +45,16 @@ enum Bound {
 }
 
 impl Listener {
-    /// Binds an address. An IPv6 wildcard takes IPv4 as well, unless `ipv4_beside` says that it has its own listener.
-    pub fn bind(address: SocketAddr, ipv4_beside: Ipv4Beside) -> io::Result<Listener> {
-        Listener::bind_with_keys(address, ipv4_beside, &TcpKeys::default())
+    /// Binds an address. An IPv6 wildcard takes IPv4 as well, unless `v6_only` says that it has its own listener.
+    pub fn bind(address: SocketAddr, v6_only: V6Only) -> io::Result<Listener> {
+        Listener::bind_with_keys(address, v6_only, &TcpKeys::default())
     }
 
     /// The same with keys for TCP itself, which are set before the first connection can come.
-    pub fn bind_with_keys(address: SocketAddr, ipv4_beside: Ipv4Beside, keys: &TcpKeys) -> io::Result<Listener> {
+    pub fn bind_with_keys(address: SocketAddr, v6_only: V6Only, keys: &TcpKeys) -> io::Result<Listener> {
         let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         if address.is_ipv6() {
-            socket.set_only_v6(ipv4_beside == Ipv4Beside::Yes)?;
+            socket.set_only_v6(v6_only == V6Only::Yes)?;
         }
         socket.set_reuse_address(true)?;
         socket.bind(&address.into())?;
@@ -89,12 +90,12 @@ impl Listener {
     }
 
     fn of(socket: Bound, local: Endpoint) -> Listener {
-        Listener { socket: Arc::new(socket), local, manner: Arc::default() }
+        Listener { socket: Arc::new(socket), local, setup: Arc::default() }
     }
 
     /// The same socket for connections that begin otherwise; those that are open stay as they are.
-    pub fn with(&self, manner: Manner) -> Listener {
-        Listener { socket: Arc::clone(&self.socket), local: self.local.clone(), manner: Arc::new(manner) }
+    pub fn with(&self, setup: ConnectionSetup) -> Listener {
+        Listener { socket: Arc::clone(&self.socket), local: self.local.clone(), setup: Arc::new(setup) }
     }
 
     /// Where it is, with the port that the system chose if 0 was asked for.
@@ -103,8 +104,8 @@ impl Listener {
     }
 
     /// What connections go through.
-    pub fn layer(&self) -> Layer {
-        self.manner.layer()
+    pub fn transport(&self) -> Transport {
+        self.setup.transport()
     }
 
     /// Whether it is the same socket as another's.
@@ -139,7 +140,7 @@ impl AsFd for Listener {
 
 /// Whether another listener takes the IPv4 connections at the same port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ipv4Beside {
+pub enum V6Only {
     /// Another does.
     Yes,
     /// This one has to.
@@ -161,29 +162,29 @@ pub async fn listen(listeners: watch::Receiver<Vec<Arc<Listener>>>, service: Arc
 async fn accept_for_ever(mut listeners: watch::Receiver<Vec<Arc<Listener>>>, service: &Arc<Service>) {
     let mut retry = RETRY_MIN;
     let mut turn = 0;
-    let mut held = Held::default();
+    let mut waiting = WaitingConnections::default();
     loop {
         let current = listeners.borrow_and_update().clone();
-        held.exchange(&current);
-        let open: Vec<&Arc<Listener>> = current.iter().filter(|listener| !held.has(listener.layer())).collect();
+        waiting.exchange(&current);
+        let open: Vec<&Arc<Listener>> = current.iter().filter(|listener| !waiting.has(listener.transport())).collect();
         turn += 1;
         tokio::select! {
-            () = held.room(service) => held.let_in(service),
+            () = waiting.wait_for_capacity(service) => waiting.serve_waiting(service),
             true = changed(&mut listeners) => {}
             (listener, accepted) = accept_any(&open, turn) => match accepted {
                 Ok(accepted) => {
                     retry = RETRY_MIN;
                     // Whoever connects after a reload finds what is new, however long the look at the listeners was ago.
                     let listener = newest(&listeners.borrow(), listener);
-                    if let Some(knock) = service.knock(accepted, &listener.manner) {
-                        held.take(listener, knock, service);
+                    if let Some(connection) = service.accept(accepted, &listener.setup) {
+                        waiting.serve_or_hold(listener, connection, service);
                     }
                 }
                 // The peer went away before it was accepted: nothing is wrong here.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     // Out of descriptors or memory: an attempt at once would fail again, and spin.
-                    service.observer.trouble(&Trouble::Accept(listener.local.clone(), error));
+                    service.observer.accept_event(&AcceptEvent::Failed(listener.local.clone(), error));
                     sleep(retry).await;
                     retry = (retry * 2).min(RETRY_MAX);
                 }
@@ -192,30 +193,30 @@ async fn accept_for_ever(mut listeners: watch::Receiver<Vec<Arc<Listener>>>, ser
     }
 }
 
-fn newest(listeners: &[Arc<Listener>], looked_at: &Arc<Listener>) -> Arc<Listener> {
-    let newer = listeners.iter().find(|listener| listener.is_at(looked_at));
-    Arc::clone(newer.unwrap_or(looked_at))
+fn newest(listeners: &[Arc<Listener>], polled: &Arc<Listener>) -> Arc<Listener> {
+    let newer = listeners.iter().find(|listener| listener.is_at(polled));
+    Arc::clone(newer.unwrap_or(polled))
 }
 
 /// Connections for which there is no room: at most one of a layer, since one may need more memory than another.
 #[derive(Default)]
-struct Held(Vec<(Arc<Listener>, Knock)>);
+struct WaitingConnections(Vec<(Arc<Listener>, PendingConnection)>);
 
-impl Held {
-    fn has(&self, layer: Layer) -> bool {
-        self.0.iter().any(|(listener, _)| listener.layer() == layer)
+impl WaitingConnections {
+    fn has(&self, transport: Transport) -> bool {
+        self.0.iter().any(|(listener, _)| listener.transport() == transport)
     }
 
     /// Serves a connection if there is room, else holds it.
-    fn take(&mut self, listener: Arc<Listener>, knock: Knock, service: &Arc<Service>) {
-        if service.door.has_room(listener.layer().cost()) {
-            service.serve(knock, Arc::clone(&listener.manner));
+    fn serve_or_hold(&mut self, listener: Arc<Listener>, connection: PendingConnection, service: &Arc<Service>) {
+        if service.limiter.has_capacity(listener.transport().memory_octets()) {
+            service.serve(connection, Arc::clone(&listener.setup));
             return;
         }
         if self.0.is_empty() {
-            service.observer.trouble(&Trouble::Full);
+            service.observer.accept_event(&AcceptEvent::Paused);
         }
-        self.0.push((listener, knock));
+        self.0.push((listener, connection));
     }
 
     /// Takes over what the listeners are now: connections of those that are gone go too.
@@ -230,24 +231,24 @@ impl Held {
     }
 
     /// Waits until there is room for one of them; for ever if there are none.
-    async fn room(&self, service: &Service) {
-        match self.0.iter().map(|(listener, _)| listener.layer().cost()).min() {
-            Some(cost) => _ = service.door.room(cost, || {}).await,
+    async fn wait_for_capacity(&self, service: &Service) {
+        match self.0.iter().map(|(listener, _)| listener.transport().memory_octets()).min() {
+            Some(cost) => _ = service.limiter.wait_for_capacity(cost, || {}).await,
             None => pending().await,
         }
     }
 
     /// Serves those for which there is room.
-    fn let_in(&mut self, service: &Arc<Service>) {
-        for (listener, knock) in std::mem::take(&mut self.0) {
-            if service.door.has_room(listener.layer().cost()) {
-                service.serve(knock, Arc::clone(&listener.manner));
+    fn serve_waiting(&mut self, service: &Arc<Service>) {
+        for (listener, connection) in std::mem::take(&mut self.0) {
+            if service.limiter.has_capacity(listener.transport().memory_octets()) {
+                service.serve(connection, Arc::clone(&listener.setup));
             } else {
-                self.0.push((listener, knock));
+                self.0.push((listener, connection));
             }
         }
         if self.0.is_empty() {
-            service.observer.trouble(&Trouble::Room);
+            service.observer.accept_event(&AcceptEvent::Resumed);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Who is at the other end of a connection.
 
+use crate::transport::Transport;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -51,40 +52,6 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// What lies between RTR and the socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Layer {
-    /// Nothing.
-    Plain,
-    /// TLS.
-    Tls,
-    /// SSH.
-    Ssh,
-}
-
-impl Layer {
-    /// About what a connection takes of memory, the kernel's buffers not counted: measured with 1,000 idle ones of TCP and TLS.
-    pub(crate) fn cost(self) -> u64 {
-        match self {
-            Layer::Plain => 4 * 1024,
-            // 9 KiB while it is idle, and 32 KiB of records while data are sent.
-            Layer::Tls => 48 * 1024,
-            // 48 KiB until something was sent. A transfer takes 200 KiB more, under way, stuck or over, as russh keeps
-            // its buffers: 247 KiB each with 120 clients that had a response of 2 MB, 248 with 40 that took none of it.
-            Layer::Ssh => 256 * 1024,
-        }
-    }
-
-    /// `tcp` (also over a Unix socket), `tls`, `ssh`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Layer::Plain => "tcp",
-            Layer::Tls => "tls",
-            Layer::Ssh => "ssh",
-        }
-    }
-}
-
 /// The other end of a connection.
 #[derive(Clone, Debug)]
 pub struct Peer {
@@ -95,7 +62,7 @@ pub struct Peer {
     /// Where it connected to.
     pub local: Endpoint,
     /// What its connection goes through.
-    pub layer: Layer,
+    pub transport: Transport,
     /// Who it proved to be: the user of SSH, a name of the certificate of TLS.
     pub name: Option<Arc<str>>,
 }

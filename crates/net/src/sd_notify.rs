@@ -11,7 +11,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 /// never waits. Whoever calls can do without: the manager has its own limits.
 pub fn sd_notify(state: &str) -> io::Result<()> {
     match env::var_os("NOTIFY_SOCKET") {
-        Some(socket) => tell(&socket, state),
+        Some(socket) => report_event(&socket, state),
         None => Ok(()),
     }
 }
@@ -22,7 +22,7 @@ pub fn sd_reloading() -> String {
     format!("RELOADING=1\nMONOTONIC_USEC={}", now.tv_sec * 1_000_000 + now.tv_nsec / 1_000)
 }
 
-fn tell(socket: &OsStr, state: &str) -> io::Result<()> {
+fn report_event(socket: &OsStr, state: &str) -> io::Result<()> {
     let address = match socket.as_bytes() {
         [b'/', ..] => SocketAddr::from_pathname(socket)?,
         [b'@', name @ ..] => abstract_name(name)?,
@@ -50,7 +50,7 @@ mod tests {
 
     /// What came to a manager that waits at this address.
     fn told(manager: &UnixDatagram, socket: &str, state: &str) -> String {
-        tell(OsStr::new(socket), state).unwrap();
+        report_event(OsStr::new(socket), state).unwrap();
         let mut octets = [0; 256];
         let octets_told = manager.recv(&mut octets).unwrap();
         String::from_utf8(octets[..octets_told].to_vec()).unwrap()
@@ -64,7 +64,7 @@ mod tests {
         let manager = UnixDatagram::bind(&path).unwrap();
         assert_eq!(told(&manager, path.to_str().unwrap(), "READY=1\nSTATUS=here"), "READY=1\nSTATUS=here");
         std::fs::remove_dir_all(&directory).unwrap();
-        assert!(tell(path.as_os_str(), "READY=1").is_err());
+        assert!(report_event(path.as_os_str(), "READY=1").is_err());
     }
 
     #[cfg(target_os = "linux")]
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn other_addresses_are_refused() {
         for socket in ["", "vsock:2:1234", "relative"] {
-            assert_eq!(tell(OsStr::new(socket), "READY=1").unwrap_err().kind(), io::ErrorKind::Unsupported);
+            assert_eq!(report_event(OsStr::new(socket), "READY=1").unwrap_err().kind(), io::ErrorKind::Unsupported);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Where a cache is: `tcp://host:port`, `tls://host:port`, `ssh://user@host:port`, `unix:///path`.
 
-use crate::peer::Layer;
+use crate::transport::Transport;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -12,61 +12,61 @@ const USER: &str = "rpki";
 /// A cache's name or address and its port, or the path of its socket.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Target {
-    layer: Layer,
-    place: Place,
+    transport: Transport,
+    address: TargetAddress,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Place {
+enum TargetAddress {
     Net { user: Option<String>, host: String, port: u16 },
     Unix(PathBuf),
 }
 
 impl Target {
     /// What the connection goes through.
-    pub fn layer(&self) -> Layer {
-        self.layer
+    pub fn transport(&self) -> Transport {
+        self.transport
     }
 
     /// The name or address, without brackets; `localhost` for a Unix socket.
     pub fn host(&self) -> &str {
-        match &self.place {
-            Place::Net { host, .. } => host,
-            Place::Unix(_) => "localhost",
+        match &self.address {
+            TargetAddress::Net { host, .. } => host,
+            TargetAddress::Unix(_) => "localhost",
         }
     }
 
     /// The port; 0 for a Unix socket.
     pub fn port(&self) -> u16 {
-        match &self.place {
-            Place::Net { port, .. } => *port,
-            Place::Unix(_) => 0,
+        match &self.address {
+            TargetAddress::Net { port, .. } => *port,
+            TargetAddress::Unix(_) => 0,
         }
     }
 
     /// Who logs in by SSH.
     pub fn user(&self) -> &str {
-        match &self.place {
-            Place::Net { user: Some(user), .. } => user,
-            Place::Net { user: None, .. } | Place::Unix(_) => USER,
+        match &self.address {
+            TargetAddress::Net { user: Some(user), .. } => user,
+            TargetAddress::Net { user: None, .. } | TargetAddress::Unix(_) => USER,
         }
     }
 
     /// The path of a Unix socket.
     pub fn path(&self) -> Option<&Path> {
-        match &self.place {
-            Place::Net { .. } => None,
-            Place::Unix(path) => Some(path),
+        match &self.address {
+            TargetAddress::Net { .. } => None,
+            TargetAddress::Unix(path) => Some(path),
         }
     }
 }
 
 /// The port that is meant if none is given (RFC 8210 section 9). [T-TCP-01]
-fn default_port(layer: Layer) -> u16 {
-    match layer {
-        Layer::Plain => 323,
-        Layer::Tls => 324,
-        Layer::Ssh => 22,
+fn default_port(transport: Transport) -> u16 {
+    match transport {
+        Transport::Tcp => 323,
+        Transport::Tls => 324,
+        Transport::Ssh => 22,
     }
 }
 
@@ -77,19 +77,17 @@ impl FromStr for Target {
 
     fn from_str(text: &str) -> Result<Target, TargetError> {
         let (scheme, rest) = text.split_once("://").unwrap_or(("tcp", text));
-        let layer = match scheme.to_ascii_lowercase().as_str() {
-            "tcp" => Layer::Plain,
-            "tls" => Layer::Tls,
-            "ssh" => Layer::Ssh,
-            "unix" if rest.starts_with('/') => {
-                return Ok(Target { layer: Layer::Plain, place: Place::Unix(rest.into()) });
-            }
-            "unix" => return Err(TargetError::Path(rest.to_owned())),
-            _ => return Err(TargetError::Scheme(scheme.to_owned())),
-        };
+        let lower = scheme.to_ascii_lowercase();
+        if lower == "unix" {
+            return match rest.starts_with('/') {
+                true => Ok(Target { transport: Transport::Tcp, address: TargetAddress::Unix(rest.into()) }),
+                false => Err(TargetError::Path(rest.to_owned())),
+            };
+        }
+        let transport = Transport::of_scheme(&lower).ok_or_else(|| TargetError::Scheme(scheme.to_owned()))?;
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (user, rest) = match rest.rsplit_once('@') {
-            Some((user, rest)) if layer == Layer::Ssh => (Some(user), rest),
+            Some((user, rest)) if transport == Transport::Ssh => (Some(user), rest),
             _ => (None, rest),
         };
         if let Some(user) =
@@ -106,10 +104,10 @@ impl FromStr for Target {
                 Ok(0) | Err(_) => return Err(TargetError::Port(port.to_owned())),
                 Ok(port) => port,
             },
-            None => default_port(layer),
+            None => default_port(transport),
         };
-        let place = Place::Net { user: user.map(str::to_owned), host: host.to_owned(), port };
-        Ok(Target { layer, place })
+        let address = TargetAddress::Net { user: user.map(str::to_owned), host: host.to_owned(), port };
+        Ok(Target { transport, address })
     }
 }
 
@@ -135,11 +133,11 @@ fn host_and_port(text: &str) -> Result<(&str, Option<&str>), TargetError> {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (user, host, port) = match &self.place {
-            Place::Unix(path) => return write!(f, "unix://{}", path.display()),
-            Place::Net { user, host, port } => (user, host, port),
+        let (user, host, port) = match &self.address {
+            TargetAddress::Unix(path) => return write!(f, "unix://{}", path.display()),
+            TargetAddress::Net { user, host, port } => (user, host, port),
         };
-        write!(f, "{}://", self.layer.name())?;
+        write!(f, "{}://", self.transport.scheme())?;
         if let Some(user) = user {
             write!(f, "{user}@")?;
         }

@@ -5,18 +5,18 @@
 //! first those of the address that has most of them. Whoever has asked stays.
 //!
 //! `lists.rs` reads the lists, `ledger.rs` counts and decides as a plain value, `ranking.rs` says whose turn it is to go,
-//! and `door.rs` lets tasks wait.
+//! and `limiter.rs` lets tasks wait.
 
-mod door;
+mod access_lists;
 mod ledger;
-mod lists;
+mod limiter;
 #[cfg(test)]
 mod model;
 mod ranking;
 
-pub use door::{Door, Guest, Room};
+pub use access_lists::AccessLists;
 pub use ledger::DISPLACE_AFTER;
-pub use lists::Lists;
+pub use limiter::{Capacity, ConnectionLimiter, Permit};
 
 use std::fmt;
 
@@ -48,7 +48,7 @@ impl Default for Limits {
 
 /// Why a connection that was accepted does not get in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub enum LimitExceeded {
     /// As many connections as may be are there from its address.
     PerAddress {
         /// So many.
@@ -56,15 +56,15 @@ pub enum Refused {
     },
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for LimitExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Refused::PerAddress { limit } => write!(f, "{limit} connections from this address are open"),
+            LimitExceeded::PerAddress { limit } => write!(f, "{limit} connections from this address are open"),
         }
     }
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for LimitExceeded {}
 
 /// What is in use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

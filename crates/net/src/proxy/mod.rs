@@ -5,7 +5,7 @@
 
 mod header;
 
-use crate::transport::Socket;
+use crate::stream::Socket;
 use header::{Parsed, parse};
 use std::fmt;
 use std::future::poll_fn;
@@ -73,7 +73,7 @@ pub enum ProxyError {
     /// Fewer octets than the addresses have.
     Address,
     /// An addition that does not end where the header does.
-    Addition,
+    Tlv,
     /// Another checksum than the header's.
     Checksum,
     /// The connection ended within the header.
@@ -101,7 +101,7 @@ impl fmt::Display for ProxyError {
                 )
             }
             ProxyError::Address => f.write_str("a PROXY v2 header that ends within its addresses"),
-            ProxyError::Addition => f.write_str("a PROXY v2 header that ends within a TLV"),
+            ProxyError::Tlv => f.write_str("a PROXY v2 header that ends within a TLV"),
             ProxyError::Checksum => f.write_str("a PROXY v2 header with a wrong checksum"),
             ProxyError::Ended => f.write_str("the connection ended before the end of the PROXY v2 header"),
             ProxyError::Probed => f.write_str("the connection ended before anything came"),

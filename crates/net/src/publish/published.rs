@@ -1,6 +1,6 @@
 //! The channel to all sessions: what they are told, and what they ask to have made.
 
-use crate::terms::Terms;
+use crate::service_policy::ServicePolicy;
 use rtrcast_proto::{Stop, View, Want};
 use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
@@ -13,7 +13,7 @@ pub struct Published {
     /// Set once, when the cache stops.
     pub stop: Option<Stop>,
     /// On what terms they are served.
-    pub terms: Arc<Terms>,
+    pub policy: Arc<ServicePolicy>,
 }
 
 /// Something that a session needs to have made, and where to send the view that has it.
@@ -31,8 +31,8 @@ pub struct Wanted {
 pub struct PublisherHandle(watch::Sender<Published>);
 
 impl PublisherHandle {
-    pub(super) fn new(view: View, terms: Terms) -> PublisherHandle {
-        let published = Published { view: Arc::new(view), stop: None, terms: Arc::new(terms) };
+    pub(super) fn new(view: View, policy: ServicePolicy) -> PublisherHandle {
+        let published = Published { view: Arc::new(view), stop: None, policy: Arc::new(policy) };
         PublisherHandle(watch::Sender::new(published))
     }
 
@@ -47,13 +47,13 @@ impl PublisherHandle {
     }
 
     /// The terms on which they are served.
-    pub fn terms(&self) -> Arc<Terms> {
-        Arc::clone(&self.0.borrow().terms)
+    pub fn policy(&self) -> Arc<ServicePolicy> {
+        Arc::clone(&self.0.borrow().policy)
     }
 
     /// Serves on other terms from now on.
-    pub fn set_terms(&self, terms: Terms) {
-        self.0.send_modify(|published| published.terms = Arc::new(terms));
+    pub fn set_policy(&self, policy: ServicePolicy) {
+        self.0.send_modify(|published| published.policy = Arc::new(policy));
     }
 
     /// Ends all sessions in order, and each that begins later. Only the first stop counts: sessions end as it says.
@@ -64,7 +64,7 @@ impl PublisherHandle {
     }
 
     /// Shows all sessions another view.
-    pub(super) fn show(&self, view: Arc<View>) {
+    pub(super) fn commit(&self, view: Arc<View>) {
         self.0.send_modify(|published| published.view = view);
     }
 

@@ -7,7 +7,7 @@ use super::in_use::InUse;
 use super::pinned::{ImageKeeper, Superseded};
 use super::published::PublisherHandle;
 use crate::memfd::DataSink;
-use crate::terms::Terms;
+use crate::service_policy::ServicePolicy;
 use rtrcast_proto::{History, Image, Publication, Serial, Timing, Version, View, Want};
 use std::io;
 use std::sync::Arc;
@@ -18,13 +18,13 @@ pub struct Publisher {
     handle: PublisherHandle,
     superseded: Superseded,
     /// The generation of the set that is shown.
-    shown: u64,
+    committed: u64,
     /// Whether routers are to be told other timers than in the newest view.
     has_other_timing: bool,
 }
 
 /// What became of a data set. The serial has advanced; nobody sees that before the view is shown.
-#[must_use = "its view has to be shown"]
+#[must_use = "its view has to be committed"]
 #[derive(Debug)]
 pub struct Prepared {
     /// What it is to the line of serials.
@@ -38,7 +38,7 @@ pub struct Prepared {
 }
 
 /// A view that waits for being shown.
-#[must_use = "it has to be shown"]
+#[must_use = "it has to be committed"]
 #[derive(Debug)]
 pub struct PreparedView {
     view: Arc<View>,
@@ -54,10 +54,10 @@ impl PreparedView {
 
 impl Publisher {
     /// Publishes what comes in this history. If it has a current set, as one that was restored does, that is shown.
-    pub fn new(mut history: History, terms: Terms) -> Publisher {
-        let handle = PublisherHandle::new(history.view(0), terms);
-        let shown = history.generation();
-        Publisher { history, handle, superseded: Superseded::default(), shown, has_other_timing: false }
+    pub fn new(mut history: History, policy: ServicePolicy) -> Publisher {
+        let handle = PublisherHandle::new(history.view(0), policy);
+        let committed = history.generation();
+        Publisher { history, handle, superseded: Superseded::default(), committed, has_other_timing: false }
     }
 
     /// What can be asked and said without the publisher.
@@ -111,15 +111,15 @@ impl Publisher {
     }
 
     /// Shows all sessions what was prepared, unless they see something newer.
-    pub fn show(&mut self, prepared: PreparedView) {
+    pub fn commit(&mut self, prepared: PreparedView) {
         let PreparedView { view, generation } = prepared;
         let before = self.handle.view();
         if view.revision() <= before.revision() {
             return;
         }
-        self.superseded.shown(self.shown, &before, &view);
-        self.shown = generation;
-        self.handle.show(view);
+        self.superseded.shown(self.committed, &before, &view);
+        self.committed = generation;
+        self.handle.commit(view);
     }
 
     /// Makes what a session wants, adds it to the view that all see, and drops the images that nobody needs any more. It
@@ -137,7 +137,7 @@ impl Publisher {
         let mut used = in_use.versions.clone();
         used.push(version);
         let held = self.history.current().map(Image::version);
-        if self.shown == self.history.generation()
+        if self.committed == self.history.generation()
             && held.is_some_and(|held| !used.contains(&held))
             && let Some(image) = view.image(version).cloned()
         {

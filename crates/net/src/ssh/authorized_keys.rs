@@ -35,27 +35,27 @@ const MAPPED_BITS: u8 = 96;
 /// The keys that may log in.
 #[derive(Clone, Debug, Default)]
 pub struct AuthorizedKeys {
-    entries: Vec<Entry>,
+    entries: Vec<AuthorizedKey>,
 }
 
 #[derive(Clone, Debug)]
-struct Entry {
+struct AuthorizedKey {
     key: PublicKey,
-    from: Option<Vec<From>>,
+    from: Option<Vec<FromPattern>>,
     expires: Option<SystemTime>,
 }
 
 /// One pattern of `from=`.
 #[derive(Clone, Debug)]
-struct From {
+struct FromPattern {
     is_negated: bool,
-    origin: Origin,
+    address: AddressPattern,
 }
 
 #[derive(Clone, Debug)]
-enum Origin {
+enum AddressPattern {
     Prefix(IpAddr, u8),
-    Text(String),
+    Glob(String),
 }
 
 impl AuthorizedKeys {
@@ -87,11 +87,11 @@ impl AuthorizedKeys {
     }
 }
 
-fn read_entry(line: &str) -> Result<Entry, String> {
+fn read_entry(line: &str) -> Result<AuthorizedKey, String> {
     let (first, rest) = split_word(line);
     if is_key_type(first) {
         let (text, _comment) = split_word(rest);
-        return Ok(Entry { key: key::read_public(first, text)?, from: None, expires: None });
+        return Ok(AuthorizedKey { key: key::read_public(first, text)?, from: None, expires: None });
     }
     let (options, rest) = split_options(line)?;
     let (kind, rest) = split_word(rest);
@@ -99,7 +99,7 @@ fn read_entry(line: &str) -> Result<Entry, String> {
     if !is_key_type(kind) {
         return Err(format!("no type of key behind the options, but {:?}", super::names::printable(kind)));
     }
-    let mut entry = Entry { key: key::read_public(kind, text)?, from: None, expires: None };
+    let mut entry = AuthorizedKey { key: key::read_public(kind, text)?, from: None, expires: None };
     for option in options {
         take_option(&mut entry, &option)?;
     }
@@ -135,7 +135,7 @@ fn split_options(line: &str) -> Result<(Vec<String>, &str), String> {
     Err(if is_quoted { "a quote is not closed".to_owned() } else { "there is no key".to_owned() })
 }
 
-fn take_option(entry: &mut Entry, option: &str) -> Result<(), String> {
+fn take_option(entry: &mut AuthorizedKey, option: &str) -> Result<(), String> {
     let (name, value) = option.split_once('=').map_or((option, None), |(name, value)| (name, Some(value)));
     match (name.to_ascii_lowercase().as_str(), value) {
         ("from", Some(_)) if entry.from.is_some() => return Err("from= stands here twice".to_owned()),
@@ -158,11 +158,11 @@ fn take_option(entry: &mut Entry, option: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn read_from(list: &str) -> Result<Vec<From>, String> {
+fn read_from(list: &str) -> Result<Vec<FromPattern>, String> {
     list.split(',').map(str::trim).map(read_pattern).collect()
 }
 
-fn read_pattern(text: &str) -> Result<From, String> {
+fn read_pattern(text: &str) -> Result<FromPattern, String> {
     let (is_negated, text) = text.strip_prefix('!').map_or((false, text), |rest| (true, rest));
     let refused = |what: &str| format!("from={}: {what}", super::names::printable(text));
     if let Some((address, length)) = text.split_once('/') {
@@ -175,11 +175,11 @@ fn read_pattern(text: &str) -> Result<From, String> {
         if prefix_of(address, length) != prefix_of_host(address) {
             return Err(refused("there are bits behind the prefix length"));
         }
-        return Ok(From { is_negated, origin: canonical(address, length) });
+        return Ok(FromPattern { is_negated, address: canonical(address, length) });
     }
     if let Ok(address) = text.parse::<IpAddr>() {
         let length = if address.is_ipv4() { 32 } else { 128 };
-        return Ok(From { is_negated, origin: canonical(address, length) });
+        return Ok(FromPattern { is_negated, address: canonical(address, length) });
     }
     if text.to_ascii_lowercase().starts_with(MAPPED) {
         return Err(refused("IPv4 addresses are compared as such; leave ::ffff: out"));
@@ -188,25 +188,25 @@ fn read_pattern(text: &str) -> Result<From, String> {
     if text.is_empty() || !text.chars().all(is_address_text) {
         return Err(refused("only addresses, prefixes and patterns of addresses; names are not looked up"));
     }
-    Ok(From { is_negated, origin: Origin::Text(text.to_owned()) })
+    Ok(FromPattern { is_negated, address: AddressPattern::Glob(text.to_owned()) })
 }
 
 /// A prefix of IPv4-mapped addresses as one of IPv4: that is how peers are compared.
-fn canonical(address: IpAddr, length: u8) -> Origin {
+fn canonical(address: IpAddr, length: u8) -> AddressPattern {
     match (address.to_canonical(), length.checked_sub(MAPPED_BITS)) {
-        (mapped @ IpAddr::V4(_), Some(length)) if address.is_ipv6() => Origin::Prefix(mapped, length),
-        _ => Origin::Prefix(address, length),
+        (mapped @ IpAddr::V4(_), Some(length)) if address.is_ipv6() => AddressPattern::Prefix(mapped, length),
+        _ => AddressPattern::Prefix(address, length),
     }
 }
 
 /// One that is negated decides at once; else one has to match.
-fn is_from(list: &[From], peer: Option<IpAddr>) -> bool {
+fn is_from(list: &[FromPattern], peer: Option<IpAddr>) -> bool {
     let Some(peer) = peer.map(|peer| peer.to_canonical()) else { return false };
-    let matches = |from: &&From| match &from.origin {
-        Origin::Prefix(address, length) => {
+    let matches = |from: &&FromPattern| match &from.address {
+        AddressPattern::Prefix(address, length) => {
             address.is_ipv4() == peer.is_ipv4() && prefix_of(peer, *length) == prefix_of_host(*address)
         }
-        Origin::Text(text) => pattern::matches(text, &peer.to_string()),
+        AddressPattern::Glob(text) => pattern::matches(text, &peer.to_string()),
     };
     !list.iter().filter(|from| from.is_negated).any(|from| matches(&from))
         && list.iter().filter(|from| !from.is_negated).any(|from| matches(&from))

@@ -1,13 +1,13 @@
 //! The router's side: the cache's host key is checked, then a key or a password logs in.
 
-use super::client_handler::{ClientHandle, Login, Story};
-use super::failure::ConnectFailure;
+use super::channel_stream::ChannelStream;
+use super::client_handler::{ClientHandle, ClientHandler, ConnectRecord};
+use super::failure::SshFailure;
 use super::key::SshKey;
 use super::known_hosts::KnownHosts;
-use super::line::Line;
 use super::names::SUBSYSTEM;
 use super::{algorithms, describe};
-use crate::transport::{Socket, Ssh};
+use crate::stream::{Socket, SshStream};
 use russh::client::{AuthResult, Config, connect_stream};
 use russh::keys::{Algorithm, HashAlg, PrivateKeyWithHashAlg};
 use russh::{ChannelMsg, MethodKind, SshId};
@@ -57,8 +57,8 @@ pub(crate) async fn connect(
     user: &str,
     host: &str,
     port: u16,
-) -> Result<Ssh, ConnectFailure> {
-    let line = Line::new(socket, INBOX_OCTETS_MAX);
+) -> Result<SshStream, SshFailure> {
+    let channel_stream = ChannelStream::new(socket, INBOX_OCTETS_MAX);
     let config = Config {
         client_id: SshId::Standard(concat!("SSH-2.0-rtrcast_", env!("CARGO_PKG_VERSION")).into()),
         limits: algorithms::limits(),
@@ -70,51 +70,51 @@ pub(crate) async fn connect(
         keepalive_interval: None,
         ..Config::default()
     };
-    let story = Arc::new(Mutex::new(Story::default()));
-    let login = Login {
+    let record = Arc::new(Mutex::new(ConnectRecord::default()));
+    let handler = ClientHandler {
         known: client.known.clone(),
         host: host.to_owned(),
         port,
-        line: line.shared().clone(),
-        story: story.clone(),
+        shared: channel_stream.shared().clone(),
+        record: record.clone(),
     };
     let failed = |error: russh::Error| {
-        let mut story = story.lock().unwrap_or_else(PoisonError::into_inner);
-        story.failure.take().unwrap_or_else(|| ConnectFailure::Broken(broken(&error, story.last_words.take())))
+        let mut record = record.lock().unwrap_or_else(PoisonError::into_inner);
+        record.failure.take().unwrap_or_else(|| SshFailure::Broken(broken(&error, record.disconnect_message.take())))
     };
-    let mut handle = connect_stream(Arc::new(config), line.gate(), login).await.map_err(failed)?;
+    let mut handle = connect_stream(Arc::new(config), channel_stream.russh_stream(), handler).await.map_err(failed)?;
     log_in(&mut handle, client, user).await.map_err(|failure| match failure {
-        Refused::Login(failure) => failure,
-        Refused::Broken(error) => failed(error),
+        LoginFailure::Login(failure) => failure,
+        LoginFailure::Broken(error) => failed(error),
     })?;
     let mut channel = handle.channel_open_session().await.map_err(failed)?;
     channel.request_subsystem(true, SUBSYSTEM).await.map_err(failed)?;
     loop {
         match channel.wait().await {
             Some(ChannelMsg::Success) => break,
-            Some(ChannelMsg::Failure) => return Err(ConnectFailure::SubsystemRefused),
+            Some(ChannelMsg::Failure) => return Err(SshFailure::SubsystemRefused),
             Some(ChannelMsg::Close) | None => return Err(failed(russh::Error::Disconnect)),
             Some(_) => {}
         }
     }
     // Without its reading half russh does not wait for anybody to take what comes.
     let (_, channel) = channel.split();
-    Ok(Ssh::of_cache(line, handle, channel))
+    Ok(SshStream::of_cache(channel_stream, handle, channel))
 }
 
-enum Refused {
-    Login(ConnectFailure),
+enum LoginFailure {
+    Login(SshFailure),
     Broken(russh::Error),
 }
 
-impl From<russh::Error> for Refused {
-    fn from(error: russh::Error) -> Refused {
-        Refused::Broken(error)
+impl From<russh::Error> for LoginFailure {
+    fn from(error: russh::Error) -> LoginFailure {
+        LoginFailure::Broken(error)
     }
 }
 
 /// Tries what the client has, in order.
-async fn log_in(handle: &mut ClientHandle, client: &SshClient, user: &str) -> Result<(), Refused> {
+async fn log_in(handle: &mut ClientHandle, client: &SshClient, user: &str) -> Result<(), LoginFailure> {
     let mut tried = Vec::new();
     let mut offered: Option<Vec<MethodKind>> = None;
     let is_offered =
@@ -151,14 +151,14 @@ async fn log_in(handle: &mut ClientHandle, client: &SshClient, user: &str) -> Re
     // A cache that has hung up has not said no.
     let offered = offered.unwrap_or_default();
     if handle.is_closed() && offered.is_empty() {
-        return Err(Refused::Broken(russh::Error::Disconnect));
+        return Err(LoginFailure::Broken(russh::Error::Disconnect));
     }
     let offered = offered.iter().map(String::from).collect();
-    Err(Refused::Login(ConnectFailure::LoginRefused { user: user.to_owned(), tried, offered }))
+    Err(LoginFailure::Login(SshFailure::LoginRefused { user: user.to_owned(), tried, offered }))
 }
 
-fn broken(error: &russh::Error, last_words: Option<String>) -> io::Error {
-    match (error, last_words) {
+fn broken(error: &russh::Error, disconnect_message: Option<String>) -> io::Error {
+    match (error, disconnect_message) {
         (_, Some(words)) => io::Error::new(io::ErrorKind::ConnectionAborted, format!("the cache ended it: {words}")),
         (russh::Error::IO(error), None) if error.kind() == io::ErrorKind::UnexpectedEof => {
             io::Error::new(io::ErrorKind::UnexpectedEof, "the cache has ended the connection in the SSH handshake")

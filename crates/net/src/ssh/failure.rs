@@ -7,7 +7,7 @@ use std::io;
 
 /// Why there is no session.
 #[derive(Debug)]
-pub enum ConnectFailure {
+pub enum SshFailure {
     /// No host key of the cache is known.
     HostKeyUnknown {
         /// What the cache is called in `known_hosts`.
@@ -50,51 +50,51 @@ pub enum ConnectFailure {
     Broken(io::Error),
 }
 
-impl ConnectFailure {
+impl SshFailure {
     /// Whether a person has to change something: trying again will not help.
     pub fn is_authentication(&self) -> bool {
-        !matches!(self, ConnectFailure::Broken(_) | ConnectFailure::SubsystemRefused)
+        !matches!(self, SshFailure::Broken(_) | SshFailure::SubsystemRefused)
     }
 
     /// The failure that lies in an error of a connection.
-    pub fn of(error: &io::Error) -> Option<&ConnectFailure> {
+    pub fn of(error: &io::Error) -> Option<&SshFailure> {
         error.get_ref()?.downcast_ref()
     }
 }
 
-impl fmt::Display for ConnectFailure {
+impl fmt::Display for SshFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ConnectFailure::HostKeyUnknown { name, fingerprint, line } => write!(
+            SshFailure::HostKeyUnknown { name, fingerprint, line } => write!(
                 f,
                 "the host key of {name} is not known; it shows {fingerprint}. If that is the cache's fingerprint, add \
                  this line to the known hosts: {line}"
             ),
-            ConnectFailure::HostKeyChanged { name, fingerprint, line } => write!(
+            SshFailure::HostKeyChanged { name, fingerprint, line } => write!(
                 f,
                 "the host key of {name} is not the one in line {line} of the known hosts: it shows {fingerprint}. \
                  Either the cache has a new key, and the line must be replaced, or somebody is in between"
             ),
-            ConnectFailure::HostKeyRevoked { name, fingerprint, line } => {
+            SshFailure::HostKeyRevoked { name, fingerprint, line } => {
                 write!(f, "the host key {fingerprint} of {name} is revoked in line {line} of the known hosts")
             }
-            ConnectFailure::LoginRefused { user, tried, offered } => {
+            SshFailure::LoginRefused { user, tried, offered } => {
                 let list = |words: &[String]| if words.is_empty() { "nothing".to_owned() } else { words.join(", ") };
                 write!(f, "the cache does not let {user} in; tried {}, it takes {}", list(tried), list(offered))
             }
-            ConnectFailure::SubsystemRefused => write!(f, "the cache does not offer the subsystem {SUBSYSTEM}"),
-            ConnectFailure::Broken(error) => error.fmt(f),
+            SshFailure::SubsystemRefused => write!(f, "the cache does not offer the subsystem {SUBSYSTEM}"),
+            SshFailure::Broken(error) => error.fmt(f),
         }
     }
 }
 
-impl Error for ConnectFailure {}
+impl Error for SshFailure {}
 
 /// `PermissionDenied` if a person has to change something; the failure is found in it by `get_ref` and `downcast_ref`.
-impl From<ConnectFailure> for io::Error {
-    fn from(failure: ConnectFailure) -> io::Error {
+impl From<SshFailure> for io::Error {
+    fn from(failure: SshFailure) -> io::Error {
         match failure {
-            ConnectFailure::Broken(error) => error,
+            SshFailure::Broken(error) => error,
             failure if failure.is_authentication() => io::Error::new(io::ErrorKind::PermissionDenied, failure),
             failure => io::Error::other(failure),
         }

@@ -14,7 +14,7 @@ const PORT: u16 = 22;
 /// The host keys that are known.
 #[derive(Clone, Debug, Default)]
 pub struct KnownHosts {
-    entries: Vec<Entry>,
+    entries: Vec<KnownHost>,
     notes: Vec<LineError>,
 }
 
@@ -38,15 +38,15 @@ pub(super) enum HostKey {
 }
 
 #[derive(Clone, Debug)]
-struct Entry {
+struct KnownHost {
     line: usize,
     is_revoked: bool,
-    names: Names,
+    names: HostNames,
     key: PublicKey,
 }
 
 #[derive(Clone, Debug)]
-enum Names {
+enum HostNames {
     /// The HMAC of one name.
     Hashed { salt: Vec<u8>, hash: Vec<u8> },
     /// Patterns, those with `!` in a list of their own.
@@ -84,7 +84,7 @@ impl KnownHosts {
             };
             let names = read_names(names).map_err(refused)?;
             match key::read_public(kind, text) {
-                Ok(key) => known.entries.push(Entry { line: number, is_revoked, names, key }),
+                Ok(key) => known.entries.push(KnownHost { line: number, is_revoked, names, key }),
                 // A file that many programs use has keys that this one cannot, as of other hosts.
                 Err(reason) => known.notes.push(LineError { line: number, reason }),
             }
@@ -97,8 +97,8 @@ impl KnownHosts {
         let mut words = line.split_ascii_whitespace();
         let (kind, text) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let key = key::read_public(kind, text).map_err(|reason| LineError { line: 1, reason })?;
-        let names = Names::Patterns { wanted: vec!["*".to_owned()], unwanted: Vec::new() };
-        Ok(KnownHosts { entries: vec![Entry { line: 1, is_revoked: false, names, key }], notes: Vec::new() })
+        let names = HostNames::Patterns { wanted: vec!["*".to_owned()], unwanted: Vec::new() };
+        Ok(KnownHosts { entries: vec![KnownHost { line: 1, is_revoked: false, names, key }], notes: Vec::new() })
     }
 
     /// Lines that have no effect, and why.
@@ -134,7 +134,7 @@ impl KnownHosts {
         first
     }
 
-    fn entries_of(&self, host: &str, port: u16) -> impl Iterator<Item = &Entry> {
+    fn entries_of(&self, host: &str, port: u16) -> impl Iterator<Item = &KnownHost> {
         let name = name(host, port);
         self.entries.iter().filter(move |entry| entry.names.match_name(&name))
     }
@@ -146,11 +146,11 @@ pub(super) fn name(host: &str, port: u16) -> String {
     if port == PORT { host } else { format!("[{host}]:{port}") }
 }
 
-fn read_names(text: &str) -> Result<Names, &'static str> {
+fn read_names(text: &str) -> Result<HostNames, &'static str> {
     if let Some(rest) = text.strip_prefix("|1|") {
         let (salt, hash) = rest.split_once('|').ok_or("a hashed name is |1|salt|hash")?;
         let read = |text| Base64::decode_vec(text).map_err(|_| "a hashed name is not base64");
-        return Ok(Names::Hashed { salt: read(salt)?, hash: read(hash)? });
+        return Ok(HostNames::Hashed { salt: read(salt)?, hash: read(hash)? });
     }
     if text.starts_with('|') {
         return Err("a name hashed in an unknown way");
@@ -162,16 +162,16 @@ fn read_names(text: &str) -> Result<Names, &'static str> {
             None => wanted.push(pattern.to_owned()),
         }
     }
-    Ok(Names::Patterns { wanted, unwanted })
+    Ok(HostNames::Patterns { wanted, unwanted })
 }
 
-impl Names {
+impl HostNames {
     fn match_name(&self, name: &str) -> bool {
         match self {
-            Names::Hashed { salt, hash } => {
+            HostNames::Hashed { salt, hash } => {
                 Hmac::<Sha1>::new_from_slice(salt).is_ok_and(|mac| mac.chain_update(name).verify_slice(hash).is_ok())
             }
-            Names::Patterns { wanted, unwanted } => {
+            HostNames::Patterns { wanted, unwanted } => {
                 !unwanted.iter().any(|pattern| pattern::matches(pattern, name))
                     && wanted.iter().any(|pattern| pattern::matches(pattern, name))
             }

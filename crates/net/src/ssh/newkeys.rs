@@ -6,7 +6,7 @@
 //! refuses itself. Each side sends its NEWKEYS by itself (RFC 4253 section 7.3), so this costs no client anything but
 //! the wait for an answer to its own. Later key exchanges are encrypted, and are left alone.
 
-use crate::transport::Socket;
+use crate::stream::Socket;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -23,8 +23,8 @@ const NEWKEYS: u8 = 21;
 
 /// What stands between russh and the socket until the cache's first NEWKEYS is out.
 pub(super) struct NewKeys {
-    cache: Follower,
-    client: Follower,
+    cache: PacketTracker,
+    client: PacketTracker,
     /// What russh has written and the socket has not taken yet. It is given no more before all that is free is out, so
     /// there is never more here than what is held and one write of russh's.
     waiting: Vec<u8>,
@@ -37,8 +37,8 @@ pub(super) struct NewKeys {
 impl NewKeys {
     pub(super) fn new() -> NewKeys {
         NewKeys {
-            cache: Follower::default(),
-            client: Follower::default(),
+            cache: PacketTracker::default(),
+            client: PacketTracker::default(),
             waiting: Vec::new(),
             free: 0,
             deadline: None,
@@ -60,7 +60,7 @@ impl NewKeys {
         ready!(self.poll_flush(socket, context))?;
         for octet in octets {
             self.waiting.push(*octet);
-            if self.cache.pass(*octet) == Passing::Free {
+            if self.cache.pass(*octet) == Disposition::Send {
                 self.free = self.waiting.len();
             }
         }
@@ -89,7 +89,7 @@ impl NewKeys {
     pub(super) fn before_read(&mut self, socket: &Socket, context: &mut Context<'_>) -> io::Result<()> {
         let is_late = self.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(context).is_ready());
         if is_late || self.client.is_past() {
-            self.cache = Follower { place: Place::Past };
+            self.cache = PacketTracker { position: PacketPosition::Past };
             self.deadline = None;
             self.free = self.waiting.len();
         }
@@ -109,12 +109,12 @@ impl NewKeys {
 
 /// Follows what one side sends, octet by octet, up to its first NEWKEYS.
 #[derive(Debug, Default)]
-struct Follower {
-    place: Place,
+struct PacketTracker {
+    position: PacketPosition,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-enum Place {
+enum PacketPosition {
     /// In the identification string (RFC 4253 section 4.2).
     #[default]
     Identification,
@@ -127,50 +127,50 @@ enum Place {
 }
 
 /// A packet's start: its length in four octets, and the padding's length (RFC 4253 section 6).
-const HEAD: Place = Place::Head { come: 0, length: 0 };
+const HEAD: PacketPosition = PacketPosition::Head { come: 0, length: 0 };
 const LENGTH_OCTETS: u8 = 4;
 
 /// What to do with an octet and those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Passing {
-    Free,
+enum Disposition {
+    Send,
     /// It is in NEWKEYS, or may be.
-    Held,
+    Hold,
 }
 
-impl Follower {
+impl PacketTracker {
     fn is_past(&self) -> bool {
-        matches!(self.place, Place::Past)
+        matches!(self.position, PacketPosition::Past)
     }
 
-    fn pass(&mut self, octet: u8) -> Passing {
-        let (place, passing) = match self.place {
-            Place::Identification if octet == b'\n' => (HEAD, Passing::Free),
-            Place::Head { come, length } if come < LENGTH_OCTETS => {
-                (Place::Head { come: come + 1, length: length << 8 | u32::from(octet) }, Passing::Held)
+    fn pass(&mut self, octet: u8) -> Disposition {
+        let (position, disposition) = match self.position {
+            PacketPosition::Identification if octet == b'\n' => (HEAD, Disposition::Send),
+            PacketPosition::Head { come, length } if come < LENGTH_OCTETS => {
+                (PacketPosition::Head { come: come + 1, length: length << 8 | u32::from(octet) }, Disposition::Hold)
             }
             // The padding's length and the message's type are two octets. Without a type it is no packet.
-            Place::Head { length: 0 | 1, .. } => (Place::Past, Passing::Free),
-            Place::Head { come: LENGTH_OCTETS, length } => {
-                (Place::Head { come: LENGTH_OCTETS + 1, length }, Passing::Held)
+            PacketPosition::Head { length: 0 | 1, .. } => (PacketPosition::Past, Disposition::Send),
+            PacketPosition::Head { come: LENGTH_OCTETS, length } => {
+                (PacketPosition::Head { come: LENGTH_OCTETS + 1, length }, Disposition::Hold)
             }
-            Place::Head { length, .. } => within(length - 2, octet == NEWKEYS),
-            Place::Packet { to_come, is_newkeys } => within(to_come - 1, is_newkeys),
-            place @ (Place::Identification | Place::Past) => (place, Passing::Free),
+            PacketPosition::Head { length, .. } => within(length - 2, octet == NEWKEYS),
+            PacketPosition::Packet { to_come, is_newkeys } => within(to_come - 1, is_newkeys),
+            position @ (PacketPosition::Identification | PacketPosition::Past) => (position, Disposition::Send),
         };
-        self.place = place;
-        passing
+        self.position = position;
+        disposition
     }
 }
 
 /// After an octet of a packet that is not its last unless `to_come` is 0.
-fn within(to_come: u32, is_newkeys: bool) -> (Place, Passing) {
-    let place = match (to_come, is_newkeys) {
-        (0, true) => Place::Past,
+fn within(to_come: u32, is_newkeys: bool) -> (PacketPosition, Disposition) {
+    let position = match (to_come, is_newkeys) {
+        (0, true) => PacketPosition::Past,
         (0, false) => HEAD,
-        (to_come, is_newkeys) => Place::Packet { to_come, is_newkeys },
+        (to_come, is_newkeys) => PacketPosition::Packet { to_come, is_newkeys },
     };
-    (place, if is_newkeys { Passing::Held } else { Passing::Free })
+    (position, if is_newkeys { Disposition::Hold } else { Disposition::Send })
 }
 
 #[cfg(test)]
@@ -221,42 +221,46 @@ mod tests {
 
     #[test]
     fn only_newkeys_is_held() {
-        let mut follower = Follower::default();
+        let mut tracker = PacketTracker::default();
         let before = before_newkeys();
-        let passing: Vec<Passing> = before.iter().map(|octet| follower.pass(*octet)).collect();
-        assert_eq!(passing.last(), Some(&Passing::Free));
-        assert_eq!(passing.iter().filter(|passing| **passing == Passing::Held).count(), 3 * 5, "their heads");
+        let dispositions: Vec<Disposition> = before.iter().map(|octet| tracker.pass(*octet)).collect();
+        assert_eq!(dispositions.last(), Some(&Disposition::Send));
+        assert_eq!(
+            dispositions.iter().filter(|disposition| **disposition == Disposition::Hold).count(),
+            3 * 5,
+            "their heads"
+        );
         for octet in packet(NEWKEYS, 0) {
-            assert!(!follower.is_past());
-            assert_eq!(follower.pass(octet), Passing::Held);
+            assert!(!tracker.is_past());
+            assert_eq!(tracker.pass(octet), Disposition::Hold);
         }
-        assert!(follower.is_past());
-        assert_eq!(follower.pass(0), Passing::Free);
+        assert!(tracker.is_past());
+        assert_eq!(tracker.pass(0), Disposition::Send);
     }
 
     #[test]
     fn what_is_no_packet_is_not_followed() {
         for length in [0_u32, 1] {
-            let mut follower = Follower::default();
+            let mut tracker = PacketTracker::default();
             for octet in [b"\n".as_slice(), &length.to_be_bytes(), &[4]].concat() {
-                follower.pass(octet);
+                tracker.pass(octet);
             }
-            assert!(follower.is_past());
+            assert!(tracker.is_past());
         }
         // A claimed length is only counted down.
-        let mut follower = Follower::default();
+        let mut tracker = PacketTracker::default();
         for octet in [b"\n".as_slice(), &[0xFF; 4], &[4, NEWKEYS]].concat() {
-            follower.pass(octet);
+            tracker.pass(octet);
         }
-        assert!(matches!(follower.place, Place::Packet { to_come: 0xFFFF_FFFD, is_newkeys: true }));
+        assert!(matches!(tracker.position, PacketPosition::Packet { to_come: 0xFFFF_FFFD, is_newkeys: true }));
     }
 
     proptest! {
         #[test]
         fn any_octets_are_followed(octets in proptest::collection::vec(prop_oneof![Just(0_u8), Just(10), any::<u8>()], 0..400)) {
-            let mut follower = Follower::default();
+            let mut tracker = PacketTracker::default();
             for octet in octets {
-                follower.pass(octet);
+                tracker.pass(octet);
             }
         }
 

@@ -1,7 +1,7 @@
 //! Passwords: a file of `user:$argon2id$...` lines, and their verification, which is costly on purpose.
 
 use super::line_error::LineError;
-use super::{turn, user};
+use super::{password_queue, user};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, Params};
@@ -68,11 +68,11 @@ impl Passwords {
         let known = self.hashes.get(user);
         let Some(hash) = known.or(self.stand_in.as_ref()).cloned() else { return false };
         let is_known = known.is_some();
-        let Some(turn) = turn::wait(peer).await else { return false };
+        let Some(permit) = password_queue::wait(peer).await else { return false };
         let password = password.to_owned();
         let verified = spawn_blocking(move || {
             // It is under way to its end, also if the connection is not.
-            let _turn = turn;
+            let _permit = permit;
             Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
         });
         verified.await.unwrap_or(false) && is_known
@@ -156,16 +156,18 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
         runtime.block_on(async {
             let passwords = Passwords::parse(&format!("r1:{}", cheap("secret"))).unwrap();
-            let mut turns = Vec::new();
+            let mut permits = Vec::new();
             for host in 1..=VERIFICATIONS_MAX {
-                turns.push(turn::wait(Some(IpAddr::from([192, 0, 2, u8::try_from(host).unwrap()]))).await.unwrap());
+                permits.push(
+                    password_queue::wait(Some(IpAddr::from([192, 0, 2, u8::try_from(host).unwrap()]))).await.unwrap(),
+                );
             }
             let mut verifying = pin!(passwords.verify("r1", "secret", Some(IpAddr::from([198, 51, 100, 1]))));
             for _ in 0..2 {
                 assert!(verifying.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
                 spawn_blocking(|| ()).await.unwrap();
             }
-            turns.pop();
+            permits.pop();
             assert!(verifying.await);
         });
     }

@@ -1,14 +1,14 @@
 //! The cache's side: what all its SSH connections share, and how one comes to a session.
 
 use super::algorithms;
+use super::channel_stream::ChannelStream;
 use super::key::SshKey;
-use super::line::Line;
-use super::login::{Login, Notes, Opened};
 use super::logins::{ATTEMPTS_MAX, Logins, OFFERS_MAX};
 use super::names::printable;
+use super::server_handler::{LoginRecord, OpenedSubsystem, ServerHandler};
 use super::user::check_user;
 use crate::drain;
-use crate::transport::{Socket, Ssh};
+use crate::stream::{Socket, SshStream};
 use russh::SshId;
 use russh::server::{Config, RunningSession, run_stream};
 use std::error::Error;
@@ -136,23 +136,23 @@ impl fmt::Debug for SshServer {
 
 /// Why a connection did not get as far as a session, for the log.
 #[derive(Debug)]
-pub(crate) struct HandshakeFailure {
+pub(crate) struct SshHandshakeFailure {
     /// The text.
     pub(crate) reason: String,
     /// Whether the connection was ended before anything came.
     pub(crate) is_probe: bool,
 }
 
-impl fmt::Display for HandshakeFailure {
+impl fmt::Display for SshHandshakeFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.reason)
     }
 }
 
-impl Error for HandshakeFailure {}
+impl Error for SshHandshakeFailure {}
 
-impl From<HandshakeFailure> for io::Error {
-    fn from(failure: HandshakeFailure) -> io::Error {
+impl From<SshHandshakeFailure> for io::Error {
+    fn from(failure: SshHandshakeFailure) -> io::Error {
         io::Error::other(failure)
     }
 }
@@ -163,36 +163,37 @@ pub(crate) async fn accept(
     socket: Socket,
     server: &SshServer,
     peer: Option<IpAddr>,
-) -> Result<(Ssh, String), HandshakeFailure> {
-    let line = Line::new(socket, INBOX_OCTETS_MAX);
-    let notes = Arc::new(Mutex::new(Notes::default()));
+) -> Result<(SshStream, String), SshHandshakeFailure> {
+    let channel_stream = ChannelStream::new(socket, INBOX_OCTETS_MAX);
+    let record = Arc::new(Mutex::new(LoginRecord::default()));
     let (opened, is_open) = oneshot::channel();
-    let login = Login::new(server.logins.clone(), peer, line.shared().clone(), notes.clone(), opened);
-    let error = match run_stream(server.config.clone(), line.gate_of_cache(), login).await {
+    let handler =
+        ServerHandler::new(server.logins.clone(), peer, channel_stream.shared().clone(), record.clone(), opened);
+    let error = match run_stream(server.config.clone(), channel_stream.russh_server_stream(), handler).await {
         Err(error) => Some(error),
         Ok(running) => match open(running, is_open).await {
-            Ok((ssh, opened)) => return Ok((ssh(line), opened)),
+            Ok((ssh, opened)) => return Ok((ssh(channel_stream), opened)),
             Err(error) => error,
         },
     };
-    let reason = notes.lock().unwrap_or_else(PoisonError::into_inner).reason(error.as_ref());
-    poll_fn(|context| line.shared().poll_over(context)).await;
+    let reason = record.lock().unwrap_or_else(PoisonError::into_inner).reason(error.as_ref());
+    poll_fn(|context| channel_stream.shared().poll_over(context)).await;
     // The connection is over, however it ends.
-    let _ = line.socket().half_close();
-    let _ = drain::drain_in_time(line.socket(), drain::DRAIN_OCTETS_MAX).await;
-    Err(HandshakeFailure { reason, is_probe: !line.shared().has_received() })
+    let _ = channel_stream.socket().half_close();
+    let _ = drain::drain_in_time(channel_stream.socket(), drain::DRAIN_OCTETS_MAX).await;
+    Err(SshHandshakeFailure { reason, is_probe: !channel_stream.shared().has_received() })
 }
 
 /// Waits for the subsystem or for the end of russh's task.
 async fn open(
-    running: RunningSession<Login>,
-    is_open: oneshot::Receiver<Opened>,
-) -> Result<(impl FnOnce(Line) -> Ssh, String), Option<russh::Error>> {
+    running: RunningSession<ServerHandler>,
+    is_open: oneshot::Receiver<OpenedSubsystem>,
+) -> Result<(impl FnOnce(ChannelStream) -> SshStream, String), Option<russh::Error>> {
     let handle = running.handle();
     tokio::select! {
         biased;
-        Ok(Opened { channel, user, nudges }) = is_open => {
-            Ok((move |line| Ssh::of_router(line, handle, channel, nudges), user))
+        Ok(OpenedSubsystem { channel, user, wake_ups }) = is_open => {
+            Ok((move |channel_stream| SshStream::of_router(channel_stream, handle, channel, wake_ups), user))
         }
         result = running => Err(result.err()),
     }

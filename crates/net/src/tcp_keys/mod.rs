@@ -16,7 +16,7 @@ mod plan;
 
 use crate::ip_prefix::{IpPrefix, PrefixMap};
 pub use file::{AO_KEYS_MAX, KEY_OCTETS_MAX, KeyFileError, KeyFileReason, MD5_KEYS_MAX};
-use plan::{Step, changes, to_dial};
+use plan::{KeyChange, changes, to_dial};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -62,7 +62,7 @@ impl TcpKeys {
 }
 
 /// Does the steps, or undoes those that were done.
-fn do_all(steps: &[Step], mut does: impl FnMut(&Step) -> io::Result<()>) -> Result<(), TcpKeysError> {
+fn do_all(steps: &[KeyChange], mut does: impl FnMut(&KeyChange) -> io::Result<()>) -> Result<(), TcpKeysError> {
     for (done, step) in steps.iter().enumerate() {
         match does(step) {
             Ok(()) => {}
@@ -81,9 +81,9 @@ fn do_all(steps: &[Step], mut does: impl FnMut(&Step) -> io::Result<()>) -> Resu
 }
 
 #[cfg(target_os = "linux")]
-fn apply(socket: &impl AsFd, mut steps: Vec<Step>) -> Result<(), TcpKeysError> {
+fn apply(socket: &impl AsFd, mut steps: Vec<KeyChange>) -> Result<(), TcpKeysError> {
     let Some(first) = steps.first() else { return Ok(()) };
-    let family = match option::Family::of(socket) {
+    let family = match option::SocketFamily::of(socket) {
         Ok(family) => family,
         Err(error) => return Err(TcpKeysError { prefix: first.prefix(), auth: first.auth(), error }),
     };
@@ -92,7 +92,7 @@ fn apply(socket: &impl AsFd, mut steps: Vec<Step>) -> Result<(), TcpKeysError> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn apply(_: &impl AsFd, steps: Vec<Step>) -> Result<(), TcpKeysError> {
+fn apply(_: &impl AsFd, steps: Vec<KeyChange>) -> Result<(), TcpKeysError> {
     do_all(&steps, |_| Err(io::Error::new(io::ErrorKind::Unsupported, "this needs Linux")))
 }
 

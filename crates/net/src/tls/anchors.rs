@@ -24,17 +24,17 @@ const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
 
 /// What a certificate is shown for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Purpose {
+enum KeyPurpose {
     Client,
     Server,
 }
 
-impl Purpose {
+impl KeyPurpose {
     /// id-kp-clientAuth or id-kp-serverAuth (RFC 5280 section 4.2.1.12).
     fn identifier(self) -> &'static [u8] {
         match self {
-            Purpose::Client => &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02],
-            Purpose::Server => &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01],
+            KeyPurpose::Client => &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02],
+            KeyPurpose::Server => &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01],
         }
     }
 }
@@ -63,7 +63,7 @@ impl Anchors {
     fn accept_itself(
         &self,
         certificate: &CertificateDer<'_>,
-        purpose: Purpose,
+        purpose: KeyPurpose,
         now: UnixTime,
         refusal: Error,
     ) -> Result<(), Error> {
@@ -95,7 +95,7 @@ fn verify_dates(certificate: &[u8], now: UnixTime) -> Result<(), Error> {
 }
 
 /// A certificate that says what it is for has to say this.
-fn verify_purpose(certificate: &[u8], purpose: Purpose) -> Result<(), Error> {
+fn verify_purpose(certificate: &[u8], purpose: KeyPurpose) -> Result<(), Error> {
     let Some(usage) = der::extension(certificate, EXTENDED_KEY_USAGE) else { return Ok(()) };
     let (tag, purposes) = Elements(usage).next().ok_or(CertificateError::BadEncoding)?;
     let is_for_it = |(tag, identifier): (u8, &[u8])| tag == OBJECT_IDENTIFIER && identifier == purpose.identifier();
@@ -120,7 +120,7 @@ impl ClientCertVerifier for AnchoredClients {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         self.inner.verify_client_cert(end_entity, intermediates, now).or_else(|refusal| {
-            self.anchors.accept_itself(end_entity, Purpose::Client, now, refusal)?;
+            self.anchors.accept_itself(end_entity, KeyPurpose::Client, now, refusal)?;
             Ok(ClientCertVerified::assertion())
         })
     }
@@ -185,7 +185,7 @@ impl ServerCertVerifier for AnchoredServers {
     ) -> Result<ServerCertVerified, Error> {
         let verified = self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         verified.or_else(|refusal| {
-            self.anchors.accept_itself(end_entity, Purpose::Server, now, refusal)?;
+            self.anchors.accept_itself(end_entity, KeyPurpose::Server, now, refusal)?;
             verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
             Ok(ServerCertVerified::assertion())
         })

@@ -1,10 +1,10 @@
 //! The router's side of TLS.
 
 use super::anchors::{AnchoredServers, Anchors};
-use super::failure::{HandshakeFailure, Side};
+use super::failure::{TlsFailure, TlsRole};
 use super::{TlsError, TlsIdentity, describe, provider};
 use crate::drain;
-use crate::transport::{Socket, Tls};
+use crate::stream::{Socket, TlsStream};
 use rustls::client::{ClientConnection, Resumption};
 use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
@@ -61,12 +61,12 @@ impl TlsClient {
 
 /// Does the handshake with the cache at this host. In TLS 1.3 the cache may still refuse our certificate after that:
 /// the first read says so. The caller limits the time, by dropping this.
-pub(crate) async fn connect(socket: Socket, client: &TlsClient, host: &str) -> Result<Box<Tls>, HandshakeFailure> {
+pub(crate) async fn connect(socket: Socket, client: &TlsClient, host: &str) -> Result<Box<TlsStream>, TlsFailure> {
     let name = client.name.clone().or_else(|| server_name(host));
-    let name = name.ok_or_else(|| HandshakeFailure::Untrusted(TlsError::Name(host.to_owned()).to_string()))?;
+    let name = name.ok_or_else(|| TlsFailure::Untrusted(TlsError::Name(host.to_owned()).to_string()))?;
     let connection = ClientConnection::new(Arc::clone(&client.config), name);
-    let connection = connection.map_err(|error| HandshakeFailure::new(&error, Side::Router))?;
-    let mut tls = Box::new(Tls::new(socket, connection.into()));
+    let connection = connection.map_err(|error| TlsFailure::new(&error, TlsRole::Router))?;
+    let mut tls = Box::new(TlsStream::new(socket, connection.into()));
     if let Err(failure) = tls.handshake().await {
         tls.leave(drain::DRAIN_OCTETS_MAX).await;
         return Err(failure);

@@ -70,11 +70,11 @@ impl ClientCertificates {
         let anchors = Arc::new(Anchors::from_pem(&check.authorities)?);
         let builder = || WebPkiClientVerifier::builder_with_provider(Arc::clone(&anchors.store), provider());
         let (mut crls, mut origins) = (Vec::new(), Vec::new());
-        for (place, pem) in check.crls.iter().enumerate() {
-            let read = from_pem::<CertificateRevocationListDer<'static>>(TlsPart::Crls(place), pem)?;
+        for (index, pem) in check.crls.iter().enumerate() {
+            let read = from_pem::<CertificateRevocationListDer<'static>>(TlsPart::Crls(index), pem)?;
             // By themselves first, so that an error can say where it is.
-            builder().with_crls(read.clone()).build().map_err(|error| unusable(TlsPart::Crls(place), &error))?;
-            origins.extend(read.iter().filter_map(|crl| CrlOrigin::of(place, crl, &anchors.store)));
+            builder().with_crls(read.clone()).build().map_err(|error| unusable(TlsPart::Crls(index), &error))?;
+            origins.extend(read.iter().filter_map(|crl| CrlOrigin::of(index, crl, &anchors.store)));
             crls.extend(read);
         }
         let builder = builder().with_crls(crls).allow_unknown_revocation_status().enforce_revocation_expiration();

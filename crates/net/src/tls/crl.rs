@@ -11,7 +11,7 @@ const INTEGER: u8 = 0x02;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CrlOrigin {
     /// Where it stands in the list of what was given, from 0 on.
-    pub place: usize,
+    pub index: usize,
     /// Whether one of the authorities has the name of its issuer. If none has, it counts only for certificates of an
     /// intermediate authority that a router shows.
     pub is_of_authority: bool,
@@ -21,7 +21,7 @@ pub struct CrlOrigin {
 
 impl CrlOrigin {
     /// That of a CRL in DER, if it can be read (RFC 5280 section 5.1).
-    pub(super) fn of(place: usize, crl: &[u8], authorities: &RootCertStore) -> Option<CrlOrigin> {
+    pub(super) fn of(index: usize, crl: &[u8], authorities: &RootCertStore) -> Option<CrlOrigin> {
         let (_, list) = Elements(crl).next()?;
         let (_, to_be_signed) = Elements(list).next()?;
         // A version may stand first, then the signature's algorithm.
@@ -30,7 +30,7 @@ impl CrlOrigin {
         der::time(elements.next()?)?;
         let next_update = elements.next().and_then(der::time);
         let is_of_authority = authorities.roots.iter().any(|authority| authority.subject.as_ref() == issuer);
-        Some(CrlOrigin { place, is_of_authority, next_update })
+        Some(CrlOrigin { index, is_of_authority, next_update })
     }
 
     /// How long ago it expired at a time in seconds since 1970, in words.

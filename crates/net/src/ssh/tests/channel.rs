@@ -70,7 +70,7 @@ async fn a_client_that_wants_a_shell_gets_a_failure_and_a_reason_is_logged() {
     };
     let (accepted, seen) = tokio::join!(accept(Socket::Tcp(cache), &server, Some(LOOPBACK)), visiting);
     assert_eq!(accepted.err().unwrap().reason, "the client asked for a shell, not for the subsystem rpki-rtr");
-    assert_eq!(seen, [Seen::Disconnect("the channel was closed without a subsystem".into())]);
+    assert_eq!(seen, [ClientObservation::Disconnect("the channel was closed without a subsystem".into())]);
 }
 
 #[tokio::test]
@@ -86,11 +86,11 @@ async fn s_06_data_then_eof_exit_status_close_disconnect() {
     assert!(peer_ended);
     // Our CLOSE is answered by the client's own, without an event there; then the DISCONNECT.
     let expected = [
-        Seen::Data(octets),
-        Seen::Eof,
-        Seen::ExitStatus(0),
-        Seen::Close,
-        Seen::Disconnect("the session has ended".into()),
+        ClientObservation::Data(octets),
+        ClientObservation::Eof,
+        ClientObservation::ExitStatus(0),
+        ClientObservation::Close,
+        ClientObservation::Disconnect("the session has ended".into()),
     ];
     assert_eq!(seen, expected);
 }
@@ -105,8 +105,8 @@ async fn s_02_last_words_arrive_although_the_client_has_sent_64_kib_of_junk() {
     write(&mut cache, &chunks).await.unwrap();
     let (ended, seen) = tokio::join!(cache.end(), visit.until_close());
     ended.unwrap();
-    assert_eq!(seen[0], Seen::Data(octets));
-    assert_eq!(seen[1..4], [Seen::Eof, Seen::ExitStatus(0), Seen::Close]);
+    assert_eq!(seen[0], ClientObservation::Data(octets));
+    assert_eq!(seen[1..4], [ClientObservation::Eof, ClientObservation::ExitStatus(0), ClientObservation::Close]);
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn s_05_what_was_asked_is_answered_after_the_clients_eof() {
     write(&mut cache, &chunks).await.unwrap();
     let (ended, seen) = tokio::join!(cache.end(), visit.until_close());
     ended.unwrap();
-    assert_eq!(seen[0], Seen::Data(octets));
+    assert_eq!(seen[0], ClientObservation::Data(octets));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Large responses, windows that are shut, and keys that are exchanged meanwhile.
 
-use super::super::line::OUTBOX_OCTETS_MAX;
+use super::super::channel_stream::OUTBOX_OCTETS_MAX;
 use super::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -50,8 +50,8 @@ async fn keys_are_exchanged_in_the_middle_of_a_response() {
             visit.until_close().await
         };
         let ((), seen) = tokio::join!(serving, asking);
-        assert!(matches!(&seen[0], Seen::Data(data) if *data == octets));
-        assert_eq!(seen[1..4], [Seen::Eof, Seen::ExitStatus(0), Seen::Close]);
+        assert!(matches!(&seen[0], ClientObservation::Data(data) if *data == octets));
+        assert_eq!(seen[1..4], [ClientObservation::Eof, ClientObservation::ExitStatus(0), ClientObservation::Close]);
     }
 }
 
@@ -89,7 +89,7 @@ async fn a_shut_window_holds_the_response_back_and_memory_with_it() {
     visit.permits.add_permits(Semaphore::MAX_PERMITS);
     let seen = visit.until_close().await;
     serving.await.unwrap();
-    assert!(seen[0] == Seen::Data(octets));
+    assert!(seen[0] == ClientObservation::Data(octets));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ async fn by_key(
     line: &str,
     identity: &SshKey,
     user: &str,
-) -> (Result<(Ssh, String), HandshakeFailure>, Result<Ssh, ConnectFailure>) {
+) -> (Result<(SshStream, String), SshHandshakeFailure>, Result<SshStream, SshFailure>) {
     let host = key();
     let server = SshServer::new(std::slice::from_ref(&host), authorized(line)).unwrap();
     connect_both(&server, &SshClient::new(Some(identity.clone()), None, known(&host)), user).await
@@ -48,7 +48,7 @@ async fn an_unknown_key_is_refused_and_both_sides_say_so() {
     let reason = cache.err().unwrap().reason;
     assert_eq!(reason, format!("no login: publickey of user r1 {fingerprint} is not authorised"));
     match router.err().unwrap() {
-        ConnectFailure::LoginRefused { user, tried, offered } => {
+        SshFailure::LoginRefused { user, tried, offered } => {
             assert_eq!(
                 (user.as_str(), tried, offered),
                 ("r1", vec![format!("publickey {fingerprint}")], vec!["publickey".into()])
@@ -150,7 +150,7 @@ async fn t_ssh_03_host_keys_that_are_not_taken() {
         router.err().unwrap()
     };
     match failure(format!("other.example {line}")).await {
-        ConnectFailure::HostKeyUnknown { name, fingerprint, line } => {
+        SshFailure::HostKeyUnknown { name, fingerprint, line } => {
             assert_eq!(
                 (name.as_str(), fingerprint, line),
                 (HOST, host.fingerprint(), format!("{HOST} {}", host.public_line()))
@@ -159,11 +159,11 @@ async fn t_ssh_03_host_keys_that_are_not_taken() {
         other => panic!("{other}"),
     }
     match failure(format!("# c\n{HOST} {}", other.public_line())).await {
-        ConnectFailure::HostKeyChanged { line, .. } => assert_eq!(line, 2),
+        SshFailure::HostKeyChanged { line, .. } => assert_eq!(line, 2),
         other => panic!("{other}"),
     }
     match failure(format!("{HOST} {line}\n@revoked * {line}")).await {
-        ConnectFailure::HostKeyRevoked { line, .. } => assert_eq!(line, 2),
+        SshFailure::HostKeyRevoked { line, .. } => assert_eq!(line, 2),
         other => panic!("{other}"),
     }
 }

@@ -2,11 +2,11 @@
 
 use super::authority::{Authority, Pair, expired, self_signed};
 use super::{Met, NAME, in_time, meet, pair};
+use crate::stream::Socket;
 use crate::tls::{
-    AddressCheck, ClientCertificates, ClientCheck, HandshakeFailure, TlsClient, TlsIdentity, TlsMinimum, TlsServer,
-    accept, connect, provider,
+    AddressCheck, ClientCertificates, ClientCheck, TlsClient, TlsFailure, TlsIdentity, TlsMinimum, TlsServer, accept,
+    connect, provider,
 };
-use crate::transport::Socket;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, date_time_ymd};
 use rustls::AlertDescription;
 use rustls::pki_types::pem::PemObject;
@@ -130,7 +130,7 @@ async fn meets(trusted: &str, shown: &Pair, host: &str) -> Result<(), String> {
     let (_, connected) = in_time(async { tokio::join!(accepting, connect(ours, &client, host)) }).await;
     match connected {
         Ok(_) => Ok(()),
-        Err(HandshakeFailure::Untrusted(text)) => Err(text),
+        Err(TlsFailure::Untrusted(text)) => Err(text),
         Err(failure) => panic!("{failure:?}"),
     }
 }

@@ -2,11 +2,11 @@
 
 use super::authority::{Authority, Pair, expired};
 use super::{NAME, in_time, pair, read, write};
+use crate::stream::{Socket, TlsStream};
 use crate::tls::{
-    AddressCheck, ClientCertificates, ClientCheck, HandshakeFailure, TlsClient, TlsError, TlsMinimum, TlsServer,
-    accept, connect,
+    AddressCheck, ClientCertificates, ClientCheck, TlsClient, TlsError, TlsFailure, TlsMinimum, TlsServer, accept,
+    connect,
 };
-use crate::transport::{Socket, Tls};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ServerConfig, WebPkiClientVerifier};
@@ -19,7 +19,7 @@ fn trusting(authority: &Authority, name: Option<&str>) -> TlsClient {
 }
 
 /// Lets a router connect to a cache with this certificate.
-async fn connected(client: &TlsClient, host: &str, cache: &Pair) -> Result<Box<Tls>, HandshakeFailure> {
+async fn connected(client: &TlsClient, host: &str, cache: &Pair) -> Result<Box<TlsStream>, TlsFailure> {
     let (ours, theirs) = pair();
     let cache = TlsServer::new(cache.identity(), ClientCertificates::Off, TlsMinimum::V1_2).unwrap();
     let cache = accept(Socket::Unix(theirs), &cache, None);
@@ -27,7 +27,7 @@ async fn connected(client: &TlsClient, host: &str, cache: &Pair) -> Result<Box<T
     match (&connected, accepted) {
         (Ok(_), Ok(_)) => {}
         // It has read why.
-        (Err(_), Err(HandshakeFailure::Refused(_))) => {}
+        (Err(_), Err(TlsFailure::Refused(_))) => {}
         (_, accepted) => panic!("{:?} for the router, {:?} for the cache", connected.err(), accepted.err()),
     }
     connected
@@ -35,7 +35,7 @@ async fn connected(client: &TlsClient, host: &str, cache: &Pair) -> Result<Box<T
 
 async fn untrusted(client: &TlsClient, host: &str, cache: &Pair) -> String {
     match connected(client, host, cache).await {
-        Err(HandshakeFailure::Untrusted(text)) => text,
+        Err(TlsFailure::Untrusted(text)) => text,
         Err(failure) => panic!("{failure:?}"),
         Ok(_) => panic!("it is trusted"),
     }
@@ -126,7 +126,7 @@ async fn a_certificate_that_the_cache_refuses_is_told_at_the_first_read() {
         let (accepted, error) = in_time(async { tokio::join!(accepting, reading) }).await;
         assert!(accepted.is_err());
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
-        let failure = HandshakeFailure::of(&error).unwrap();
+        let failure = TlsFailure::of(&error).unwrap();
         assert!(failure.is_authentication());
         assert_eq!(failure.to_string(), format!("the cache does not accept our certificate {text}"));
     }
@@ -155,7 +155,7 @@ async fn in_tls_1_2_it_is_told_in_the_handshake() {
     let (accepted, connected) = in_time(async { tokio::join!(accepting, connect(ours, &client, NAME)) }).await;
     assert!(accepted.is_err());
     let failure = connected.err().unwrap();
-    assert!(matches!(&failure, HandshakeFailure::Refused(_)), "{failure:?}");
+    assert!(matches!(&failure, TlsFailure::Refused(_)), "{failure:?}");
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn a_cache_that_goes_is_a_lost_connection_and_one_without_tls_is_said_to_b
     let (ours, theirs) = pair();
     drop(theirs);
     let failure = in_time(connect(ours, &client, NAME)).await.err().unwrap();
-    assert!(matches!(failure, HandshakeFailure::Lost(_)) && !failure.is_authentication(), "{failure:?}");
+    assert!(matches!(failure, TlsFailure::Lost(_)) && !failure.is_authentication(), "{failure:?}");
 
     let (ours, mut theirs) = pair();
     let cache = async {
@@ -190,7 +190,7 @@ async fn a_cache_that_goes_is_a_lost_connection_and_one_without_tls_is_said_to_b
     };
     let ((), connected) = in_time(async { tokio::join!(cache, connect(ours, &client, NAME)) }).await;
     let failure = connected.err().unwrap();
-    assert!(matches!(failure, HandshakeFailure::Protocol(_)), "{failure:?}");
+    assert!(matches!(failure, TlsFailure::Protocol(_)), "{failure:?}");
     assert!(failure.to_string().starts_with("what the cache sends is no TLS ("), "{failure}");
 }
 

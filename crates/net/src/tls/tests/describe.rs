@@ -1,8 +1,8 @@
 //! Every error of the TLS library as a person reads it: never by the name of a Rust variant.
 
-use crate::plain_words::assert_plain;
+use crate::describe::assert_plain;
 use crate::tls::describe;
-use crate::tls::{HandshakeFailure, Side};
+use crate::tls::{TlsFailure, TlsRole};
 use rustls::pki_types::{ServerName, UnixTime, pem};
 use rustls::server::VerifierBuilderError;
 use rustls::{
@@ -268,13 +268,13 @@ fn errors() -> Vec<Error> {
 fn no_error_of_the_library_is_told_by_the_name_of_its_variant() {
     for error in errors() {
         assert_plain(&describe::error(&error));
-        for side in [Side::Cache, Side::Router, Side::Fetcher] {
-            let text = HandshakeFailure::new(&error, side).to_string();
+        for side in [TlsRole::Cache, TlsRole::Router, TlsRole::Fetcher] {
+            let text = TlsFailure::new(&error, side).to_string();
             assert_plain(&text);
             let peer = match side {
-                Side::Cache => "the router",
-                Side::Router => "the cache",
-                Side::Fetcher => "the server",
+                TlsRole::Cache => "the router",
+                TlsRole::Router => "the cache",
+                TlsRole::Fetcher => "the server",
             };
             assert!(text.contains(peer), "{text}");
         }

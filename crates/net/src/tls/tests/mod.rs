@@ -10,7 +10,7 @@ mod server;
 mod stream;
 
 use super::{ClientCertificates, TlsMinimum, TlsServer, accept};
-use crate::transport::{Socket, Tls};
+use crate::stream::{Socket, TlsStream};
 use authority::Authority;
 use rustls::{AlertDescription, ClientConfig};
 use std::future::{Future, poll_fn};
@@ -41,7 +41,7 @@ fn open_server(authority: &Authority) -> TlsServer {
     TlsServer::new(authority.server(), ClientCertificates::Off, TlsMinimum::V1_2).unwrap()
 }
 
-async fn write(tls: &mut Tls, octets: &[u8]) -> io::Result<()> {
+async fn write(tls: &mut TlsStream, octets: &[u8]) -> io::Result<()> {
     let mut done = 0;
     loop {
         let rest = octets.get(done..).unwrap();
@@ -52,7 +52,7 @@ async fn write(tls: &mut Tls, octets: &[u8]) -> io::Result<()> {
     }
 }
 
-async fn read(tls: &mut Tls) -> io::Result<Vec<u8>> {
+async fn read(tls: &mut TlsStream) -> io::Result<Vec<u8>> {
     let mut buffer = vec![0; 16 * 1024];
     let octets = poll_fn(|context| tls.poll_read(context, &mut buffer)).await?;
     buffer.truncate(octets);

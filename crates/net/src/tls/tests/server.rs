@@ -2,10 +2,10 @@
 
 use super::authority::{Authority, Pair, expired};
 use super::{Met, NAME, alert, in_time, meet, open_server, pair};
+use crate::stream::Socket;
 use crate::tls::{
-    AddressCheck, ClientCertificates, ClientCheck, HandshakeFailure, TlsError, TlsMinimum, TlsPart, TlsServer, accept,
+    AddressCheck, ClientCertificates, ClientCheck, TlsError, TlsFailure, TlsMinimum, TlsPart, TlsServer, accept,
 };
-use crate::transport::Socket;
 use rcgen::ExtendedKeyUsagePurpose;
 use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, ClientConfig, SupportedProtocolVersion};
@@ -264,7 +264,7 @@ async fn what_is_no_tls_is_told_so_and_gets_an_alert() {
 }
 
 /// Sends octets to a cache, more than it reads, and reads until the end.
-async fn refused_by_octets(octets: &[u8]) -> (Vec<u8>, HandshakeFailure) {
+async fn refused_by_octets(octets: &[u8]) -> (Vec<u8>, TlsFailure) {
     let cache = open_server(&Authority::new("caches"));
     let (ours, mut theirs) = pair();
     let router = async {
@@ -286,7 +286,7 @@ async fn a_router_that_goes_in_the_handshake_is_a_lost_connection() {
     theirs.write_all(&[0x16]).await.unwrap();
     drop(theirs);
     let failure = in_time(accept(ours, &cache, None)).await.err().unwrap();
-    assert!(matches!(failure, HandshakeFailure::Lost(_)), "{failure}");
+    assert!(matches!(failure, TlsFailure::Lost(_)), "{failure}");
 }
 
 #[tokio::test]
@@ -295,7 +295,7 @@ async fn whoever_goes_without_an_octet_has_only_probed() {
     let (ours, theirs) = pair();
     drop(theirs);
     let failure = in_time(accept(ours, &cache, None)).await.err().unwrap();
-    assert!(matches!(failure, HandshakeFailure::Probed), "{failure}");
+    assert!(matches!(failure, TlsFailure::Probed), "{failure}");
 }
 
 #[tokio::test]
@@ -307,7 +307,7 @@ async fn a_router_that_does_not_trust_the_cache_is_told_apart() {
     let (accepted, connected) = in_time(async { tokio::join!(accept(ours, &cache, None), connecting) }).await;
     assert!(connected.is_err());
     let failure = accepted.err().unwrap();
-    assert!(matches!(failure, HandshakeFailure::Refused(_)), "{failure}");
+    assert!(matches!(failure, TlsFailure::Refused(_)), "{failure}");
     assert!(failure.to_string().starts_with("the router does not accept our certificate (unknown_ca): "), "{failure}");
 }
 
@@ -344,10 +344,10 @@ async fn a_client_hello_with_any_octet_changed_or_cut_anywhere_does_no_harm() {
     let mut hello = Vec::new();
     let mut router = rustls::ClientConnection::new(config, NAME.try_into().unwrap()).unwrap();
     router.write_tls(&mut hello).unwrap();
-    for place in 0..hello.len() {
+    for index in 0..hello.len() {
         let mut changed = hello.clone();
-        changed.get_mut(place).into_iter().for_each(|octet| *octet ^= 0xff);
-        for said in [changed.as_slice(), hello.get(..place).unwrap()] {
+        changed.get_mut(index).into_iter().for_each(|octet| *octet ^= 0xff);
+        for said in [changed.as_slice(), hello.get(..index).unwrap()] {
             let (ours, mut theirs) = pair();
             theirs.write_all(said).await.unwrap();
             drop(theirs);

@@ -5,14 +5,14 @@ use std::net::IpAddr;
 
 /// Who may connect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lists {
+pub struct AccessLists {
     /// If there are any, only addresses in these.
     pub allow: Vec<IpPrefix>,
     /// Not these, unless a longer prefix allows them.
     pub deny: Vec<IpPrefix>,
 }
 
-impl Lists {
+impl AccessLists {
     /// Whether a peer may connect. One without an address came through the file system, whose permissions decide.
     pub fn admits(&self, address: Option<IpAddr>) -> bool {
         let Some(address) = address else { return true };
@@ -34,19 +34,19 @@ fn longest(prefixes: &[IpPrefix], address: IpAddr) -> Option<u8> {
 mod tests {
     use super::*;
 
-    fn lists(allow: &[&str], deny: &[&str]) -> Lists {
+    fn lists(allow: &[&str], deny: &[&str]) -> AccessLists {
         let parse = |list: &[&str]| list.iter().map(|prefix| prefix.parse().unwrap()).collect();
-        Lists { allow: parse(allow), deny: parse(deny) }
+        AccessLists { allow: parse(allow), deny: parse(deny) }
     }
 
-    fn admitted(lists: &Lists, addresses: &[&str]) -> Vec<bool> {
+    fn admitted(lists: &AccessLists, addresses: &[&str]) -> Vec<bool> {
         addresses.iter().map(|address| lists.admits(Some(address.parse().unwrap()))).collect()
     }
 
     #[test]
     fn without_lists_all_get_in() {
-        assert_eq!(admitted(&Lists::default(), &["192.0.2.1", "2001:db8::1"]), [true, true]);
-        assert!(Lists::default().admits(None));
+        assert_eq!(admitted(&AccessLists::default(), &["192.0.2.1", "2001:db8::1"]), [true, true]);
+        assert!(AccessLists::default().admits(None));
     }
 
     #[test]

@@ -1,21 +1,22 @@
 //! Security of a listener's connections, and what each has to show before RTR begins.
 
 use crate::ip_prefix::IpPrefix;
-use crate::peer::{Endpoint, Layer};
+use crate::peer::Endpoint;
 #[cfg(feature = "ssh")]
 use crate::ssh::SshServer;
+use crate::stream::Socket;
 #[cfg(feature = "tls")]
 use crate::tls::TlsServer;
-use crate::transport::Socket;
+use crate::transport::Transport;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
 /// How connections of a listener begin.
 #[derive(Clone, Default)]
-pub struct Manner {
+pub struct ConnectionSetup {
     /// What lies below RTR.
-    pub security: Security,
+    pub handshake: Handshake,
     /// Load balancers, whose connections begin with a PROXY header.
     pub proxies: Vec<IpPrefix>,
     /// Whether those over a Unix socket do.
@@ -24,39 +25,39 @@ pub struct Manner {
 
 /// What lies between RTR and the socket, with what that needs.
 #[derive(Clone, Default)]
-pub enum Security {
+pub enum Handshake {
     /// Nothing.
     #[default]
     None,
     /// TLS.
     #[cfg(feature = "tls")]
-    Tls(Arc<dyn Fresh<TlsServer>>),
+    Tls(Arc<dyn Reloadable<TlsServer>>),
     /// SSH.
     #[cfg(feature = "ssh")]
-    Ssh(Arc<dyn Fresh<SshServer>>),
+    Ssh(Arc<dyn Reloadable<SshServer>>),
 }
 
 /// Something that is looked at anew for each connection: what lies in files may have been replaced.
-pub trait Fresh<T>: Send + Sync {
+pub trait Reloadable<T>: Send + Sync {
     /// It as it is now.
-    fn fresh(&self) -> Pin<Box<dyn Future<Output = Arc<T>> + Send + '_>>;
+    fn reloaded(&self) -> Pin<Box<dyn Future<Output = Arc<T>> + Send + '_>>;
 }
 
 /// What never changes.
-impl<T: Send + Sync> Fresh<T> for Arc<T> {
-    fn fresh(&self) -> Pin<Box<dyn Future<Output = Arc<T>> + Send + '_>> {
+impl<T: Send + Sync> Reloadable<T> for Arc<T> {
+    fn reloaded(&self) -> Pin<Box<dyn Future<Output = Arc<T>> + Send + '_>> {
         Box::pin(std::future::ready(Arc::clone(self)))
     }
 }
 
-impl Manner {
-    pub(crate) fn layer(&self) -> Layer {
-        match self.security {
-            Security::None => Layer::Plain,
+impl ConnectionSetup {
+    pub(crate) fn transport(&self) -> Transport {
+        match self.handshake {
+            Handshake::None => Transport::Tcp,
             #[cfg(feature = "tls")]
-            Security::Tls(_) => Layer::Tls,
+            Handshake::Tls(_) => Transport::Tls,
             #[cfg(feature = "ssh")]
-            Security::Ssh(_) => Layer::Ssh,
+            Handshake::Ssh(_) => Transport::Ssh,
         }
     }
 

@@ -29,7 +29,7 @@ const INTERVAL: Duration = Duration::from_millis(50);
 
 /// What a connection knows for its nudges.
 #[derive(Default)]
-pub(crate) struct Nudges {
+pub(crate) struct WakeUps {
     /// How many octets the router may have left in its library.
     unread: usize,
     spare: u32,
@@ -39,7 +39,7 @@ pub(crate) struct Nudges {
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl Nudges {
+impl WakeUps {
     /// So many octets of a response go out; nothing is due until they all have.
     pub(crate) fn writing(&mut self, octets: usize) {
         let now = Instant::now();
@@ -96,18 +96,18 @@ mod tests {
     use tokio::time::timeout;
 
     /// Sends what comes due, and says after how many milliseconds each; ends once nothing is to come.
-    async fn all(nudges: &mut Nudges) -> Vec<u128> {
+    async fn all(wake_ups: &mut WakeUps) -> Vec<u128> {
         let (begun, mut times) = (Instant::now(), Vec::new());
-        while nudges.is_any_due() {
-            poll_fn(|context| nudges.poll_due(context)).await;
+        while wake_ups.is_any_due() {
+            poll_fn(|context| wake_ups.poll_due(context)).await;
             times.push(begun.elapsed().as_millis());
-            nudges.sent();
+            wake_ups.sent();
         }
         times
     }
 
-    async fn is_silent(nudges: &mut Nudges) -> bool {
-        timeout(Duration::from_secs(86_400), poll_fn(|context| nudges.poll_due(context))).await.is_err()
+    async fn is_silent(wake_ups: &mut WakeUps) -> bool {
+        timeout(Duration::from_secs(86_400), poll_fn(|context| wake_ups.poll_due(context))).await.is_err()
     }
 
     /// How many a response has.
@@ -115,54 +115,54 @@ mod tests {
         octets.min(HELD_OCTETS_MAX).div_ceil(READ_OCTETS) + SPARE as usize
     }
 
-    fn respond(nudges: &mut Nudges, octets: usize) {
-        nudges.writing(octets);
-        nudges.all_sent();
+    fn respond(wake_ups: &mut WakeUps, octets: usize) {
+        wake_ups.writing(octets);
+        wake_ups.all_sent();
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_large_response_has_its_nudges_and_then_silence() {
-        let mut nudges = Nudges::default();
+        let mut wake_ups = WakeUps::default();
         for octets in [16 * 1024 + 1, 100_000, 1_000_000] {
-            respond(&mut nudges, octets);
-            let times = all(&mut nudges).await;
+            respond(&mut wake_ups, octets);
+            let times = all(&mut wake_ups).await;
             assert_eq!(times.len(), count(octets));
             assert!(times[0] >= 50 && times.windows(2).all(|pair| pair[1] - pair[0] >= 50), "{times:?}");
-            assert!(is_silent(&mut nudges).await);
+            assert!(is_silent(&mut wake_ups).await);
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn small_responses_have_none_unless_they_come_at_once() {
-        let mut nudges = Nudges::default();
+        let mut wake_ups = WakeUps::default();
         for _ in 0..100 {
-            respond(&mut nudges, QUIET_OCTETS_MAX);
-            assert!(is_silent(&mut nudges).await);
+            respond(&mut wake_ups, QUIET_OCTETS_MAX);
+            assert!(is_silent(&mut wake_ups).await);
         }
         for _ in 0..3 {
-            respond(&mut nudges, QUIET_OCTETS_MAX);
+            respond(&mut wake_ups, QUIET_OCTETS_MAX);
         }
-        assert_eq!(all(&mut nudges).await.len(), count(3 * QUIET_OCTETS_MAX));
+        assert_eq!(all(&mut wake_ups).await.len(), count(3 * QUIET_OCTETS_MAX));
     }
 
     #[tokio::test(start_paused = true)]
     async fn none_is_due_in_the_middle_of_a_response() {
-        let mut nudges = Nudges::default();
-        respond(&mut nudges, 1_000_000);
-        poll_fn(|context| nudges.poll_due(context)).await;
-        nudges.sent();
-        nudges.writing(1_000_000);
-        assert!(is_silent(&mut nudges).await);
-        nudges.all_sent();
-        assert_eq!(all(&mut nudges).await.len(), count(2_000_000));
+        let mut wake_ups = WakeUps::default();
+        respond(&mut wake_ups, 1_000_000);
+        poll_fn(|context| wake_ups.poll_due(context)).await;
+        wake_ups.sent();
+        wake_ups.writing(1_000_000);
+        assert!(is_silent(&mut wake_ups).await);
+        wake_ups.all_sent();
+        assert_eq!(all(&mut wake_ups).await.len(), count(2_000_000));
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_that_could_not_go_out_comes_later() {
-        let mut nudges = Nudges::default();
-        respond(&mut nudges, 100_000);
-        poll_fn(|context| nudges.poll_due(context)).await;
-        nudges.postpone();
-        assert_eq!(all(&mut nudges).await.len(), count(100_000));
+        let mut wake_ups = WakeUps::default();
+        respond(&mut wake_ups, 100_000);
+        poll_fn(|context| wake_ups.poll_due(context)).await;
+        wake_ups.postpone();
+        assert_eq!(all(&mut wake_ups).await.len(), count(100_000));
     }
 }

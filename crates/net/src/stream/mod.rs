@@ -1,63 +1,63 @@
 //! The ways in which octets travel.
 
-#[cfg(feature = "ssh")]
-mod nudge;
 pub(crate) mod socket;
 #[cfg(feature = "ssh")]
 pub(crate) mod ssh;
 pub(crate) mod tcp;
 #[cfg(feature = "tls")]
 mod tls;
-
 #[cfg(feature = "ssh")]
-pub(crate) use nudge::Nudges;
+mod wake_up;
+
 use rtrcast_proto::Chunk;
 pub(crate) use socket::Socket;
 #[cfg(feature = "ssh")]
-pub(crate) use ssh::Ssh;
+pub(crate) use ssh::SshStream;
 use std::io;
 use std::task::{Context, Poll};
 #[cfg(feature = "tls")]
-pub(crate) use tls::Tls;
+pub(crate) use tls::TlsStream;
 use tokio::io::ReadBuf;
+#[cfg(feature = "ssh")]
+pub(crate) use wake_up::WakeUps;
 
 /// A connection over which a session runs.
-pub(crate) enum Transport {
+pub(crate) enum TransportStream {
     /// As it is: over TCP or a Unix socket.
     Plain(Socket),
     /// In TLS.
     #[cfg(feature = "tls")]
-    Tls(Box<Tls>),
+    Tls(Box<TlsStream>),
     /// In a channel of an SSH session.
     #[cfg(feature = "ssh")]
-    Ssh(Box<Ssh>),
+    Ssh(Box<SshStream>),
 }
 
-impl Transport {
+impl TransportStream {
     /// Reads what has come; nothing is the peer's end.
     pub(crate) fn poll_read(&mut self, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self {
-            Transport::Plain(socket) => socket.poll_read_once(context, into),
+            TransportStream::Plain(socket) => socket.poll_read_once(context, into),
             #[cfg(feature = "tls")]
-            Transport::Tls(tls) => fill(into, |into| tls.poll_read(context, into)),
+            TransportStream::Tls(tls) => fill(into, |into| tls.poll_read(context, into)),
             #[cfg(feature = "ssh")]
-            Transport::Ssh(ssh) => fill(into, |into| ssh.poll_read(context, into)),
+            TransportStream::Ssh(ssh) => fill(into, |into| ssh.poll_read(context, into)),
         }
     }
 
     /// Reads what has come, whether or not the system has told of it.
     pub(crate) fn read_now(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self {
-            Transport::Plain(socket) => socket.read_now(into),
+            TransportStream::Plain(socket) => socket.read_now(into),
             #[cfg(feature = "tls")]
-            Transport::Tls(tls) => tls.read_now(into),
+            TransportStream::Tls(tls) => tls.read_now(into),
             #[cfg(feature = "ssh")]
-            Transport::Ssh(ssh) => ssh.read_now(into),
+            TransportStream::Ssh(ssh) => ssh.read_now(into),
         }
     }
 
     /// Writes a part of the chunk from the octet `from` on. With nothing left it flushes, which a transport that
-    /// [`buffers`](Transport::buffers) needs before a chunk counts as written.
+    /// [`buffers`](TransportStream::buffers) needs before a chunk counts as written.
     pub(crate) fn poll_write(
         &mut self,
         context: &mut Context<'_>,
@@ -65,44 +65,44 @@ impl Transport {
         from: usize,
     ) -> Poll<io::Result<usize>> {
         match self {
-            Transport::Plain(socket) => socket.poll_send(context, chunk, from),
+            TransportStream::Plain(socket) => socket.poll_send(context, chunk, from),
             #[cfg(feature = "tls")]
-            Transport::Tls(tls) => tls.poll_write(context, chunk.octets().get(from..).unwrap_or_default()),
+            TransportStream::Tls(tls) => tls.poll_write(context, chunk.octets().get(from..).unwrap_or_default()),
             #[cfg(feature = "ssh")]
-            Transport::Ssh(ssh) => ssh.poll_write(context, chunk, from),
+            TransportStream::Ssh(ssh) => ssh.poll_write(context, chunk, from),
         }
     }
 
     /// Whether octets that were written may still lie in the program's memory.
     pub(crate) fn buffers(&self) -> bool {
         match self {
-            Transport::Plain(_) => false,
+            TransportStream::Plain(_) => false,
             #[cfg(feature = "tls")]
-            Transport::Tls(_) => true,
+            TransportStream::Tls(_) => true,
             #[cfg(feature = "ssh")]
-            Transport::Ssh(_) => true,
+            TransportStream::Ssh(_) => true,
         }
     }
 
     /// Tells the peer that nothing more comes, in all layers from the upper one down; waits as long as that takes.
     pub(crate) async fn end(&mut self) -> io::Result<()> {
         match self {
-            Transport::Plain(socket) => socket.half_close(),
+            TransportStream::Plain(socket) => socket.half_close(),
             #[cfg(feature = "tls")]
-            Transport::Tls(tls) => tls.end().await,
+            TransportStream::Tls(tls) => tls.end().await,
             #[cfg(feature = "ssh")]
-            Transport::Ssh(ssh) => ssh.end().await,
+            TransportStream::Ssh(ssh) => ssh.end().await,
         }
     }
 
     /// What lies at the bottom.
     pub(crate) fn socket(&self) -> &Socket {
         match self {
-            Transport::Plain(socket) => socket,
+            TransportStream::Plain(socket) => socket,
             #[cfg(feature = "tls")]
-            Transport::Tls(tls) => tls.socket(),
+            TransportStream::Tls(tls) => tls.socket(),
             #[cfg(feature = "ssh")]
-            Transport::Ssh(ssh) => ssh.socket(),
+            TransportStream::Ssh(ssh) => ssh.socket(),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What a client says of itself stands in log lines: it must not look like the end of a line, nor fill the log.
 
 use super::*;
-use crate::plain_words::assert_plain;
+use crate::describe::assert_plain;
 use crate::ssh::describe;
-use crate::ssh::login::Notes;
+use crate::ssh::server_handler::LoginRecord;
 use crate::ssh::user::check_user;
 use russh::keys::PrivateKeyWithHashAlg;
 
@@ -80,14 +80,14 @@ fn lists_of_algorithms_are_escaped_and_cut() {
         ours: vec!["curve25519-sha256".to_owned()],
         theirs: vec![name],
     };
-    let reason = Notes::default().reason(Some(&theirs("diffie-hellman-group1-sha1".to_owned())));
+    let reason = LoginRecord::default().reason(Some(&theirs("diffie-hellman-group1-sha1".to_owned())));
     let wanted = "no SSH session: no key exchange algorithm in common; ours are curve25519-sha256, theirs are \
                   diffie-hellman-group1-sha1";
     assert_eq!(reason, wanted);
-    let reason = Notes::default().reason(Some(&theirs(format!("{FORGED}{}", "x".repeat(30_000)))));
+    let reason = LoginRecord::default().reason(Some(&theirs(format!("{FORGED}{}", "x".repeat(30_000)))));
     assert!(reason.contains("made up") && reason.len() < 1100 && is_fit(&reason[..1000]), "{reason}");
     let error = russh::Error::IO(io::Error::other(FORGED));
-    assert!(is_fit(&Notes::default().reason(Some(&error))));
+    assert!(is_fit(&LoginRecord::default().reason(Some(&error))));
 }
 
 #[tokio::test]

@@ -3,13 +3,13 @@
 //! Whatever it asks for beside the subsystem gets the protocol's failure message: shells, commands, terminals,
 //! forwarding, second channels and subsystems.
 
+use super::channel_stream::SharedChannel;
 use super::describe;
 use super::key::fingerprint;
-use super::line::Shared;
 use super::logins::{ATTEMPTS_MAX, Logins, OFFERS_MAX};
 use super::names::{SUBSYSTEM, printable};
 use super::user::check_user;
-use crate::transport::Nudges;
+use crate::stream::WakeUps;
 use russh::keys::{Algorithm, PublicKey};
 use russh::server::{Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey};
 use russh::{Channel, ChannelId, Disconnect, MethodKind, MethodSet, Pty};
@@ -24,10 +24,10 @@ use tokio::sync::oneshot;
 const REFUSALS_TOLD_MAX: usize = 3;
 
 /// The subsystem is open.
-pub(super) struct Opened {
+pub(super) struct OpenedSubsystem {
     pub(super) channel: ChannelId,
     pub(super) user: String,
-    pub(super) nudges: Option<Box<Nudges>>,
+    pub(super) wake_ups: Option<Box<WakeUps>>,
 }
 
 /// How libssh calls itself. Other libraries hold nothing back, so they get no nudges.
@@ -35,7 +35,7 @@ pub(super) const LIBSSH: &[u8] = b"SSH-2.0-libssh";
 
 /// What happened, for the log.
 #[derive(Default)]
-pub(super) struct Notes {
+pub(super) struct LoginRecord {
     /// What was refused, the first of it.
     refusals: Vec<String>,
     /// How much more was refused.
@@ -46,7 +46,7 @@ pub(super) struct Notes {
     asked: Option<String>,
 }
 
-impl Notes {
+impl LoginRecord {
     pub(super) fn reason(&self, error: Option<&russh::Error>) -> String {
         let what = match (&self.asked, self.is_logged_in, self.refusals.as_slice()) {
             (Some(asked), ..) => Some(format!("the client asked for {asked}, not for the subsystem {SUBSYSTEM}")),
@@ -72,41 +72,51 @@ impl Notes {
 }
 
 /// The handler of one connection.
-pub(super) struct Login {
+pub(super) struct ServerHandler {
     logins: Arc<Logins>,
     peer: Option<IpAddr>,
-    line: Arc<Shared>,
-    notes: Arc<Mutex<Notes>>,
+    shared: Arc<SharedChannel>,
+    record: Arc<Mutex<LoginRecord>>,
     /// Keys that were offered, and attempts that were begun.
     offers: usize,
     attempts: usize,
     user: String,
     channel: Option<ChannelId>,
-    opened: Option<oneshot::Sender<Opened>>,
+    opened: Option<oneshot::Sender<OpenedSubsystem>>,
 }
 
-impl Login {
+impl ServerHandler {
     pub(super) fn new(
         logins: Arc<Logins>,
         peer: Option<IpAddr>,
-        line: Arc<Shared>,
-        notes: Arc<Mutex<Notes>>,
-        opened: oneshot::Sender<Opened>,
-    ) -> Login {
+        shared: Arc<SharedChannel>,
+        record: Arc<Mutex<LoginRecord>>,
+        opened: oneshot::Sender<OpenedSubsystem>,
+    ) -> ServerHandler {
         let user = String::new();
-        Login { logins, peer, line, notes, offers: 0, attempts: 0, user, channel: None, opened: Some(opened) }
+        ServerHandler {
+            logins,
+            peer,
+            shared,
+            record,
+            offers: 0,
+            attempts: 0,
+            user,
+            channel: None,
+            opened: Some(opened),
+        }
     }
 
-    fn note(&self, note: impl FnOnce(&mut Notes)) {
-        note(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner));
+    fn with_record(&self, with_record: impl FnOnce(&mut LoginRecord)) {
+        with_record(&mut self.record.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     fn refuse(&mut self, text: String) -> Auth {
-        self.note(|notes| {
-            if notes.refusals.len() >= REFUSALS_TOLD_MAX {
-                notes.further_refusals += 1;
-            } else if !notes.refusals.contains(&text) {
-                notes.refusals.push(text);
+        self.with_record(|record| {
+            if record.refusals.len() >= REFUSALS_TOLD_MAX {
+                record.further_refusals += 1;
+            } else if !record.refusals.contains(&text) {
+                record.refusals.push(text);
             }
         });
         self.rejected()
@@ -139,7 +149,7 @@ impl Login {
 
     fn accepted(&mut self, user: &str) -> Auth {
         user.clone_into(&mut self.user);
-        self.note(|notes| notes.is_logged_in = true);
+        self.with_record(|record| record.is_logged_in = true);
         Auth::Accept
     }
 
@@ -167,15 +177,15 @@ impl Login {
     /// The client asked for what is not served.
     fn not_served(&self, what: &str, channel: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
         if !self.is_serving() {
-            self.note(|notes| {
-                notes.asked.get_or_insert_with(|| what.to_owned());
+            self.with_record(|record| {
+                record.asked.get_or_insert_with(|| what.to_owned());
             });
         }
         session.channel_failure(channel)
     }
 }
 
-impl Handler for Login {
+impl Handler for ServerHandler {
     type Error = russh::Error;
 
     async fn auth_none(&mut self, user: &str) -> Result<Auth, russh::Error> {
@@ -199,7 +209,7 @@ impl Handler for Login {
             None => false,
             Some(passwords) => tokio::select! {
                 is_right = passwords.verify(user, password, self.peer) => is_right,
-                () = poll_fn(|context| self.line.poll_dropped(context)) => return Err(russh::Error::Disconnect),
+                () = poll_fn(|context| self.shared.poll_dropped(context)) => return Err(russh::Error::Disconnect),
             },
         };
         // The list is looked at last, so that it does not show in the time.
@@ -255,8 +265,8 @@ impl Handler for Login {
             Some(opened) if name == SUBSYSTEM => {
                 session.channel_success(channel)?;
                 // If nobody waits any more the connection is at its end.
-                let nudges = session.remote_sshid().starts_with(LIBSSH).then(Box::default);
-                let _ = opened.send(Opened { channel, user: self.user.clone(), nudges });
+                let wake_ups = session.remote_sshid().starts_with(LIBSSH).then(Box::default);
+                let _ = opened.send(OpenedSubsystem { channel, user: self.user.clone(), wake_ups });
                 Ok(())
             }
             opened => {
@@ -268,18 +278,18 @@ impl Handler for Login {
 
     async fn data(&mut self, _: ChannelId, data: &[u8], _: &mut Session) -> Result<(), russh::Error> {
         if self.is_serving() {
-            self.line.received(data);
+            self.shared.received(data);
         }
         Ok(())
     }
 
     async fn channel_eof(&mut self, _: ChannelId, _: &mut Session) -> Result<(), russh::Error> {
-        self.line.peer_ended();
+        self.shared.peer_ended();
         Ok(())
     }
 
     async fn channel_close(&mut self, _: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
-        self.line.peer_closed();
+        self.shared.peer_closed();
         if self.is_serving() {
             return Ok(());
         }

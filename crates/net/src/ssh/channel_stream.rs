@@ -1,13 +1,13 @@
 //! Between a session and russh, which runs the protocol in a task of its own and wants to own its stream.
 //!
-//! The session's side holds the socket; russh's side, the [`Gate`], only borrows it for each read and write. So the
+//! The session's side holds the socket; russh's side, the [`RusshStream`], only borrows it for each read and write. So the
 //! session can end everything at once by dropping its side, and has the socket for the ordered close. The gate also
 //! counts: what russh has taken but not handed to the system yet, and how much the session has not read yet.
 //! russh opens the peer's window again whether or not anybody reads, so a full inbox closes the gate instead: then TCP
 //! holds the peer back, and russh still writes.
 
 use super::newkeys::NewKeys;
-use crate::transport::Socket;
+use crate::stream::Socket;
 use bytes::Bytes;
 use rtrcast_proto::Chunk;
 use std::collections::VecDeque;
@@ -23,39 +23,42 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(crate) const OUTBOX_OCTETS_MAX: usize = 128 * 1024;
 
 /// The session's side of a connection. Dropping it ends russh's task.
-pub(crate) struct Line {
+pub(crate) struct ChannelStream {
     socket: Arc<Socket>,
-    shared: Arc<Shared>,
+    shared: Arc<SharedChannel>,
 }
 
-impl Line {
+impl ChannelStream {
     /// `inbox_max`: with so many octets unread, nothing more is taken from the socket.
-    pub(crate) fn new(socket: Socket, inbox_max: usize) -> Line {
-        let state = State::default();
-        Line { socket: Arc::new(socket), shared: Arc::new(Shared { inbox_max, state: Mutex::new(state) }) }
+    pub(crate) fn new(socket: Socket, inbox_max: usize) -> ChannelStream {
+        let state = ChannelState::default();
+        ChannelStream {
+            socket: Arc::new(socket),
+            shared: Arc::new(SharedChannel { inbox_max, state: Mutex::new(state) }),
+        }
     }
 
-    pub(crate) fn gate(&self) -> Gate {
-        Gate { socket: Arc::downgrade(&self.socket), shared: self.shared.clone(), newkeys: None }
+    pub(crate) fn russh_stream(&self) -> RusshStream {
+        RusshStream { socket: Arc::downgrade(&self.socket), shared: self.shared.clone(), newkeys: None }
     }
 
     /// For russh's server, whose first NEWKEYS waits for what it says behind it.
-    pub(crate) fn gate_of_cache(&self) -> Gate {
-        let mut gate = self.gate();
-        gate.newkeys = Some(NewKeys::new());
-        gate
+    pub(crate) fn russh_server_stream(&self) -> RusshStream {
+        let mut russh_stream = self.russh_stream();
+        russh_stream.newkeys = Some(NewKeys::new());
+        russh_stream
     }
 
     pub(crate) fn socket(&self) -> &Socket {
         &self.socket
     }
 
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Arc<SharedChannel> {
         &self.shared
     }
 }
 
-impl Drop for Line {
+impl Drop for ChannelStream {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.is_dropped = true;
@@ -67,13 +70,13 @@ impl Drop for Line {
 }
 
 /// What both sides know.
-pub(crate) struct Shared {
+pub(crate) struct SharedChannel {
     inbox_max: usize,
-    state: Mutex<State>,
+    state: Mutex<ChannelState>,
 }
 
 #[derive(Default)]
-struct State {
+struct ChannelState {
     /// What the peer has sent on the channel.
     inbox: VecDeque<u8>,
     /// Nothing more is read: what still comes is thrown away.
@@ -101,7 +104,7 @@ struct State {
     handler: Option<Waker>,
 }
 
-impl State {
+impl ChannelState {
     fn wake_session(&mut self) {
         if let Some(waker) = self.session.take() {
             waker.wake();
@@ -128,8 +131,8 @@ fn remember(slot: &mut Option<Waker>, context: &Context<'_>) {
 }
 
 /// What the session does.
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl SharedChannel {
+    fn lock(&self) -> MutexGuard<'_, ChannelState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -149,11 +152,11 @@ impl Shared {
         self.take(&mut self.lock(), into)
     }
 
-    fn take(&self, state: &mut State, into: &mut [u8]) -> io::Result<usize> {
+    fn take(&self, state: &mut ChannelState, into: &mut [u8]) -> io::Result<usize> {
         if state.inbox.is_empty() {
             return match state {
-                State { error: Some(_), peer_ended: false, .. } => Err(state.lost()),
-                State { peer_ended: false, is_over: false, .. } => Err(io::ErrorKind::WouldBlock.into()),
+                ChannelState { error: Some(_), peer_ended: false, .. } => Err(state.lost()),
+                ChannelState { peer_ended: false, is_over: false, .. } => Err(io::ErrorKind::WouldBlock.into()),
                 _ => Ok(0),
             };
         }
@@ -232,7 +235,7 @@ impl Shared {
 }
 
 /// What russh's handlers tell.
-impl Shared {
+impl SharedChannel {
     pub(crate) fn received(&self, octets: &[u8]) {
         let mut state = self.lock();
         if !state.discards && !state.is_dropped && !octets.is_empty() {
@@ -268,7 +271,7 @@ impl Shared {
 struct Slice {
     chunk: Chunk,
     range: Range<usize>,
-    shared: Arc<Shared>,
+    shared: Arc<SharedChannel>,
 }
 
 impl AsRef<[u8]> for Slice {
@@ -286,14 +289,14 @@ impl Drop for Slice {
 }
 
 /// What russh takes for its stream.
-pub(crate) struct Gate {
+pub(crate) struct RusshStream {
     socket: Weak<Socket>,
-    shared: Arc<Shared>,
+    shared: Arc<SharedChannel>,
     /// Until the cache's first NEWKEYS is out.
     newkeys: Option<NewKeys>,
 }
 
-impl Gate {
+impl RusshStream {
     fn failed(&self, error: io::Error) -> io::Error {
         let mut state = self.shared.lock();
         state.error.get_or_insert(error.kind());
@@ -307,7 +310,7 @@ impl Gate {
     }
 }
 
-impl AsyncRead for Gate {
+impl AsyncRead for RusshStream {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         {
             let mut state = self.shared.lock();
@@ -336,7 +339,7 @@ impl AsyncRead for Gate {
     }
 }
 
-impl AsyncWrite for Gate {
+impl AsyncWrite for RusshStream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
         remember(&mut self.shared.lock().russh, context);
         let Some(socket) = self.socket.upgrade() else { return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())) };
@@ -368,7 +371,7 @@ impl AsyncWrite for Gate {
     }
 }
 
-impl Drop for Gate {
+impl Drop for RusshStream {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.is_over = true;

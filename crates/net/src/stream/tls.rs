@@ -5,7 +5,7 @@
 
 use super::Socket;
 use crate::drain;
-use crate::tls::{HandshakeFailure, Side};
+use crate::tls::{TlsFailure, TlsRole};
 use rustls::Connection;
 use std::future::poll_fn;
 use std::io::{self, IoSlice, Read, Write};
@@ -16,7 +16,7 @@ use std::task::{Context, Poll, ready};
 const SEND_OCTETS_MAX: usize = 32 * 1024;
 
 /// A connection with TLS on it. An idle one keeps about 9 KiB, 4 of them room for the next record.
-pub(crate) struct Tls {
+pub(crate) struct TlsStream {
     socket: Socket,
     connection: Connection,
     /// What the peer did wrong, or its alert. It is told when all that came before it has been read.
@@ -24,14 +24,14 @@ pub(crate) struct Tls {
     has_received: bool,
 }
 
-impl Tls {
-    pub(crate) fn new(socket: Socket, mut connection: Connection) -> Tls {
+impl TlsStream {
+    pub(crate) fn new(socket: Socket, mut connection: Connection) -> TlsStream {
         connection.set_buffer_limit(Some(SEND_OCTETS_MAX));
-        Tls { socket, connection, broken: None, has_received: false }
+        TlsStream { socket, connection, broken: None, has_received: false }
     }
 
-    /// Says who the two are. Whatever the failure, an alert about it is flushed; [`leave`](Tls::leave) comes next.
-    pub(crate) async fn handshake(&mut self) -> Result<(), HandshakeFailure> {
+    /// Says who the two are. Whatever the failure, an alert about it is flushed; [`leave`](TlsStream::leave) comes next.
+    pub(crate) async fn handshake(&mut self) -> Result<(), TlsFailure> {
         poll_fn(|context| self.poll_handshake(context)).await
     }
 
@@ -110,7 +110,7 @@ impl Tls {
         &self.socket
     }
 
-    fn poll_handshake(&mut self, context: &mut Context<'_>) -> Poll<Result<(), HandshakeFailure>> {
+    fn poll_handshake(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TlsFailure>> {
         loop {
             let flushed = ready!(self.poll_flush(context));
             if flushed.is_err() {
@@ -119,18 +119,18 @@ impl Tls {
             }
             if let Some(error) = &self.broken {
                 let failure = match (self.side(), self.connection.negotiated_cipher_suite()) {
-                    (Side::Router, Some(_)) => HandshakeFailure::of_agreed(error),
-                    (side, _) => HandshakeFailure::new(error, side),
+                    (TlsRole::Router, Some(_)) => TlsFailure::of_agreed(error),
+                    (side, _) => TlsFailure::new(error, side),
                 };
                 return Poll::Ready(Err(failure));
             }
-            flushed.map_err(HandshakeFailure::Lost)?;
+            flushed.map_err(TlsFailure::Lost)?;
             if !self.connection.is_handshaking() {
                 return Poll::Ready(Ok(()));
             }
-            if ready!(self.poll_receive(context)).map_err(HandshakeFailure::Lost)? == 0 {
+            if ready!(self.poll_receive(context)).map_err(TlsFailure::Lost)? == 0 {
                 let end = io::Error::new(io::ErrorKind::UnexpectedEof, "the other side ended it");
-                return Poll::Ready(Err(HandshakeFailure::Lost(end)));
+                return Poll::Ready(Err(TlsFailure::Lost(end)));
             }
         }
     }
@@ -139,7 +139,7 @@ impl Tls {
     fn take(&mut self, into: &mut [u8]) -> Option<io::Result<usize>> {
         match (self.connection.reader().read(into), &self.broken) {
             (Ok(octets @ 1..), _) => Some(Ok(octets)),
-            (_, Some(error)) => Some(Err(HandshakeFailure::new(error, self.side()).into())),
+            (_, Some(error)) => Some(Err(TlsFailure::new(error, self.side()).into())),
             (Err(error), None) if error.kind() == io::ErrorKind::WouldBlock => None,
             // A FIN without a close_notify.
             (Err(error), None) if error.kind() == io::ErrorKind::UnexpectedEof => Some(Ok(0)),
@@ -148,8 +148,8 @@ impl Tls {
     }
 
     fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let Tls { socket, connection, broken, has_received } = self;
-        match receive(connection, broken, &mut Polled { socket, context }) {
+        let TlsStream { socket, connection, broken, has_received } = self;
+        match receive(connection, broken, &mut PolledSocket { socket, context }) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
             received => {
                 *has_received |= matches!(received, Ok(1..));
@@ -159,16 +159,16 @@ impl Tls {
     }
 
     fn receive_now(&mut self) -> io::Result<usize> {
-        let received = receive(&mut self.connection, &mut self.broken, &mut Now(&self.socket))?;
+        let received = receive(&mut self.connection, &mut self.broken, &mut ReadySocket(&self.socket))?;
         self.has_received |= received > 0;
         Ok(received)
     }
 
     /// Sends what has been encrypted.
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Tls { socket, connection, .. } = self;
+        let TlsStream { socket, connection, .. } = self;
         while connection.wants_write() {
-            match connection.write_tls(&mut Polled { socket, context }) {
+            match connection.write_tls(&mut PolledSocket { socket, context }) {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
                 Err(error) => return Poll::Ready(Err(error)),
@@ -177,10 +177,10 @@ impl Tls {
         Poll::Ready(Ok(()))
     }
 
-    fn side(&self) -> Side {
+    fn side(&self) -> TlsRole {
         match self.connection {
-            Connection::Server(_) => Side::Cache,
-            Connection::Client(_) => Side::Router,
+            Connection::Server(_) => TlsRole::Cache,
+            Connection::Client(_) => TlsRole::Router,
         }
     }
 }
@@ -204,7 +204,7 @@ fn is_gone(error: &io::Error) -> bool {
 }
 
 /// The socket as rustls wants it: where there is nothing to do it would block, and the task is woken later.
-struct Polled<'a, 'b> {
+struct PolledSocket<'a, 'b> {
     socket: &'a Socket,
     context: &'a mut Context<'b>,
 }
@@ -216,13 +216,13 @@ fn or_would_block(polled: Poll<io::Result<usize>>) -> io::Result<usize> {
     }
 }
 
-impl Read for Polled<'_, '_> {
+impl Read for PolledSocket<'_, '_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         or_would_block(self.socket.poll_read(self.context, into))
     }
 }
 
-impl Write for Polled<'_, '_> {
+impl Write for PolledSocket<'_, '_> {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         or_would_block(self.socket.poll_write(self.context, octets))
     }
@@ -238,9 +238,9 @@ impl Write for Polled<'_, '_> {
 }
 
 /// The socket as it is at this moment.
-struct Now<'a>(&'a Socket);
+struct ReadySocket<'a>(&'a Socket);
 
-impl Read for Now<'_> {
+impl Read for ReadySocket<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.0.read_now(into)
     }

@@ -3,8 +3,8 @@
 //! All guests share one lock, which no one holds for more than a few logarithmic steps, and never while waiting. A guest
 //! that has asked takes it again only to leave.
 
-use super::ledger::{Ledger, Seat, Verdict};
-use super::{Counts, Limits, Refused};
+use super::ledger::{CapacityCheck, Ledger, PermitId};
+use super::{Counts, LimitExceeded, Limits};
 use std::fmt;
 use std::future::poll_fn;
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 /// How many connections may be in, and who is.
 #[derive(Debug)]
-pub struct Door {
+pub struct ConnectionLimiter {
     ledger: Mutex<Ledger>,
     /// Tells those who wait for room that something changed.
     changed: Notify,
@@ -24,17 +24,17 @@ pub struct Door {
 
 /// How room was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Room {
+pub enum Capacity {
     /// It was there.
-    AtOnce,
+    Immediate,
     /// It had to be waited for.
     AfterWait,
 }
 
-impl Door {
+impl ConnectionLimiter {
     /// A door with nobody in.
-    pub fn new(limits: Limits) -> Arc<Door> {
-        Arc::new(Door { ledger: Mutex::new(Ledger::new(limits)), changed: Notify::new() })
+    pub fn new(limits: Limits) -> Arc<ConnectionLimiter> {
+        Arc::new(ConnectionLimiter { ledger: Mutex::new(Ledger::new(limits)), changed: Notify::new() })
     }
 
     /// Other limits from now on. They may be below what is in use: nobody has to go for that, and nobody gets in before
@@ -50,53 +50,53 @@ impl Door {
     ///
     /// Nothing is reserved: whoever accepts has to enter before it asks for room again, and each further accept loop may
     /// get one connection more in than the limits say.
-    pub async fn room(&self, cost: u64, full: impl FnOnce()) -> Room {
+    pub async fn wait_for_capacity(&self, cost: u64, full: impl FnOnce()) -> Capacity {
         let mut full = Some(full);
         loop {
             // Before looking, so that what changes behind the look is not missed.
             let changed = self.changed.notified();
-            let verdict = self.lock().verdict(Instant::now(), cost);
-            if let Verdict::Room = verdict {
-                return if full.is_some() { Room::AtOnce } else { Room::AfterWait };
+            let capacity = self.lock().check_capacity(Instant::now(), cost);
+            if let CapacityCheck::Available = capacity {
+                return if full.is_some() { Capacity::Immediate } else { Capacity::AfterWait };
             }
             if let Some(full) = full.take() {
                 full();
             }
-            match verdict {
-                Verdict::Room => {}
-                Verdict::Full(None) => changed.await,
-                Verdict::Full(Some(until)) => {
+            match capacity {
+                CapacityCheck::Available => {}
+                CapacityCheck::Full(None) => changed.await,
+                CapacityCheck::Full(Some(until)) => {
                     // Either way it is time to look again.
                     let _ = timeout_at(until, changed).await;
                 }
-                Verdict::Tell(waker) => waker.into_iter().for_each(std::task::Waker::wake),
+                CapacityCheck::Displace(waker) => waker.into_iter().for_each(std::task::Waker::wake),
             }
         }
     }
 
     /// Whether one more connection of this cost fits in now.
-    pub fn has_room(&self, cost: u64) -> bool {
-        self.lock().has_room(cost)
+    pub fn has_capacity(&self, cost: u64) -> bool {
+        self.lock().has_capacity(cost)
     }
 
     /// Whether one more connection from this address would be let in, as far as the address goes.
-    pub fn check(&self, address: Option<IpAddr>) -> Result<(), Refused> {
+    pub fn check(&self, address: Option<IpAddr>) -> Result<(), LimitExceeded> {
         self.lock().check(address.map(|address| address.to_canonical()))
     }
 
     /// Lets in a connection that was accepted at this moment for which there was room. The limit of an address is kept;
-    /// the other limits are those of [`Door::room`], since closing what was accepted is worse than one too many.
+    /// the other limits are those of [`ConnectionLimiter::wait_for_capacity`], since closing what was accepted is worse than one too many.
     ///
     /// Peers without an address count as one address when somebody has to go, and have no limit of their own.
-    pub fn enter(self: &Arc<Self>, now: Instant, address: Option<IpAddr>, cost: u64) -> Result<Guest, Refused> {
+    pub fn admit(self: &Arc<Self>, now: Instant, address: Option<IpAddr>, cost: u64) -> Result<Permit, LimitExceeded> {
         let address = address.map(|address| address.to_canonical());
-        let seat = self.lock().enter(now, address, cost)?;
+        let id = self.lock().admit(now, address, cost)?;
         self.changed.notify_waiters();
-        Ok(Guest { door: Arc::clone(self), seat, address, cost, has_asked: AtomicBool::new(false) })
+        Ok(Permit { limiter: Arc::clone(self), id, address, cost, has_queried: AtomicBool::new(false) })
     }
 
     /// Waits until nobody is in. May be cancelled.
-    pub async fn empty(&self) {
+    pub async fn wait_until_empty(&self) {
         loop {
             // Before looking, so that what changes behind the look is not missed.
             let changed = self.changed.notified();
@@ -120,56 +120,56 @@ impl Door {
 /// A connection that is in. Dropping it gives everything back.
 ///
 /// It takes 56 octets, and the door an entry for its address; while it is a newcomer, some 200 octets more.
-pub struct Guest {
-    door: Arc<Door>,
-    seat: Seat,
+pub struct Permit {
+    limiter: Arc<ConnectionLimiter>,
+    id: PermitId,
     address: Option<IpAddr>,
     cost: u64,
-    has_asked: AtomicBool,
+    has_queried: AtomicBool,
 }
 
-impl Guest {
+impl Permit {
     /// Its handshake begins. With too many under way another is told to go: the oldest of the address that has most.
-    pub fn handshake_begins(&self) {
-        let waker = self.door.lock().handshake_begins(self.seat);
+    pub fn begin_handshake(&self) {
+        let waker = self.limiter.lock().begin_handshake(self.id);
         waker.into_iter().for_each(std::task::Waker::wake);
     }
 
     /// Its handshake is over, well or not.
-    pub fn handshake_ends(&self) {
-        self.door.lock().handshake_ends(self.seat);
+    pub fn end_handshake(&self) {
+        self.limiter.lock().end_handshake(self.id);
     }
 
     /// It has asked something, and stays from now on: even if it was told to go and has not done so yet.
-    pub fn has_asked(&self) {
-        if self.has_asked.swap(true, Ordering::Relaxed) {
+    pub fn mark_queried(&self) {
+        if self.has_queried.swap(true, Ordering::Relaxed) {
             return;
         }
-        let unneeded = self.door.lock().asked(self.seat);
+        let unneeded = self.limiter.lock().mark_queried(self.id);
         drop(unneeded);
         // Somebody may have counted on its place.
-        self.door.changed.notify_waiters();
+        self.limiter.changed.notify_waiters();
     }
 
     /// Ends when it is told to go, because somebody else needs its place; never once it has asked. May be cancelled and
     /// called again; of several at a time only the last is woken.
     pub async fn displaced(&self) {
         poll_fn(|context| {
-            if self.has_asked.load(Ordering::Relaxed) {
+            if self.has_queried.load(Ordering::Relaxed) {
                 return Poll::Pending;
             }
-            let (told, unneeded) = self.door.lock().poll_told(self.seat, context.waker());
+            let (displacement, unneeded) = self.limiter.lock().poll_displaced(self.id, context.waker());
             drop(unneeded);
-            if told { Poll::Ready(()) } else { Poll::Pending }
+            if displacement { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
 
     /// Behind a proxy the address is known only when the proxy has told it. If it is one too many there, it still counts
     /// as what it was before, and should go.
-    pub fn set_address(&mut self, address: IpAddr) -> Result<(), Refused> {
+    pub fn set_address(&mut self, address: IpAddr) -> Result<(), LimitExceeded> {
         let address = address.to_canonical();
-        self.door.lock().set_address(self.seat, self.address, address)?;
+        self.limiter.lock().set_address(self.id, self.address, address)?;
         self.address = Some(address);
         Ok(())
     }
@@ -180,16 +180,16 @@ impl Guest {
     }
 }
 
-impl Drop for Guest {
+impl Drop for Permit {
     fn drop(&mut self) {
-        let unneeded = self.door.lock().leave(self.seat, self.address, self.cost);
+        let unneeded = self.limiter.lock().leave(self.id, self.address, self.cost);
         drop(unneeded);
-        self.door.changed.notify_waiters();
+        self.limiter.changed.notify_waiters();
     }
 }
 
-impl fmt::Debug for Guest {
+impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guest").field("seat", &self.seat).field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Permit").field("id", &self.id).field("address", &self.address).finish_non_exhaustive()
     }
 }
