@@ -13,13 +13,13 @@ use std::os::unix::net::UnixListener;
 use std::{env, process};
 
 /// The most listeners that are taken over; with more none are.
-pub const ACTIVATED_MAX: usize = 256;
+pub const ACTIVATED_LISTENERS_MAX: usize = 256;
 
 /// The first descriptor that the manager passes.
-const FIRST: usize = 3;
+const FIRST_DESCRIPTOR: usize = 3;
 
 /// What a descriptor is called when the manager gives no names.
-const NAMELESS: &str = "unknown";
+const DEFAULT_NAME: &str = "unknown";
 
 /// The listeners that the service manager passed, by the names that it gives them (`FileDescriptorName=`).
 #[derive(Debug, Default)]
@@ -33,12 +33,12 @@ impl Activated {
     pub fn take() -> Result<Activated, ActivationError> {
         let environment = |name: &str| Some(env::var_os(name)?.to_string_lossy().into_owned());
         let names = passed(environment, process::id())?;
-        let descriptors = sys::take_passed(FIRST, names.len());
+        let descriptors = sys::take_descriptors(FIRST_DESCRIPTOR, names.len());
         Activated::of(names.into_iter().zip(descriptors))
     }
 
     fn of(passed: impl Iterator<Item = (String, io::Result<OwnedFd>)>) -> Result<Activated, ActivationError> {
-        let judged = passed.zip(FIRST..).map(|((name, descriptor), number)| {
+        let judged = passed.zip(FIRST_DESCRIPTOR..).map(|((name, descriptor), number)| {
             let listener = descriptor.and_then(ActivatedListener::new);
             match listener {
                 Ok(listener) => Ok((name, listener)),
@@ -135,12 +135,12 @@ fn passed(environment: impl Fn(&str) -> Option<String>, process: u32) -> Result<
     }
     let descriptors = number("LISTEN_FDS")?.unwrap_or(0);
     let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
-    if descriptors > ACTIVATED_MAX {
+    if descriptors > ACTIVATED_LISTENERS_MAX {
         return Err(ActivationError::TooMany(descriptors));
     }
     let names: Vec<_> = match environment("LISTEN_FDNAMES") {
         Some(names) if descriptors > 0 => names.split(':').map(str::to_owned).collect(),
-        _ => vec![NAMELESS.to_owned(); descriptors],
+        _ => vec![DEFAULT_NAME.to_owned(); descriptors],
     };
     match names.len() == descriptors {
         true => Ok(names),
@@ -158,7 +158,7 @@ pub enum ActivationError {
         /// What it is.
         value: String,
     },
-    /// More than [`ACTIVATED_MAX`].
+    /// More than [`ACTIVATED_LISTENERS_MAX`].
     TooMany(usize),
     /// Not one name for each descriptor.
     Names {
@@ -184,7 +184,7 @@ impl fmt::Display for ActivationError {
         match self {
             ActivationError::Variable { variable, value } => write!(f, "{variable}=\"{value}\" is no number"),
             ActivationError::TooMany(descriptors) => {
-                write!(f, "LISTEN_FDS says {descriptors} descriptors; at most {ACTIVATED_MAX} are taken")
+                write!(f, "LISTEN_FDS says {descriptors} descriptors; at most {ACTIVATED_LISTENERS_MAX} are taken")
             }
             ActivationError::Names { names, descriptors } => {
                 write!(f, "LISTEN_FDNAMES has {names} names for {descriptors} descriptors")

@@ -3,7 +3,7 @@
 //! Closing a socket with unread input makes the kernel send a reset, which destroys what the peer has not read yet
 //! (RFC 1122 section 4.2.2.13): an Error Report would be lost although it was written.
 
-use crate::drain::{DRAIN_MAX, DRAIN_OCTETS_MAX, drain_in_time};
+use crate::drain::{DRAIN_OCTETS_MAX, DRAIN_TIME_MAX, drain_in_time};
 use crate::stream::TransportStream;
 use std::io;
 use std::time::Duration;
@@ -12,9 +12,18 @@ use tokio::time::timeout;
 /// How long the end of a connection that makes room for another may take.
 const DISPLACED_END_MAX: Duration = Duration::from_millis(200);
 
+/// The peer's side of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PeerSide {
+    /// The peer may still send.
+    Open,
+    /// The peer has ended it: all that it sent was read.
+    Ended,
+}
+
 /// Whether the peer ended its side in time; `Err` if it did not even take what is still to be said.
-pub(crate) async fn in_order(stream: &mut TransportStream, peer_ended: bool, octets_max: usize) -> io::Result<bool> {
-    let ended = match timeout(DRAIN_MAX, stream.end()).await {
+pub(crate) async fn in_order(stream: &mut TransportStream, peer_side: PeerSide, octets_max: usize) -> io::Result<bool> {
+    let ended = match timeout(DRAIN_TIME_MAX, stream.end()).await {
         Ok(ended) => ended,
         Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not take the end of the connection")),
     };
@@ -23,7 +32,7 @@ pub(crate) async fn in_order(stream: &mut TransportStream, peer_ended: bool, oct
         return Err(error);
     }
     // Only below the upper layers is the peer's end the end of what can come.
-    if peer_ended && matches!(stream, TransportStream::Plain(_)) {
+    if peer_side == PeerSide::Ended && matches!(stream, TransportStream::Plain(_)) {
         return Ok(true);
     }
     drain_in_time(stream.socket(), octets_max).await

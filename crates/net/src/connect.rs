@@ -3,13 +3,13 @@
 //! As on the cache's side nothing is cancelled halfway, and what came before a connection broke is heard before its end.
 
 use crate::clock::Clock;
-use crate::close;
+use crate::close::{self, PeerSide};
 use crate::dial::Dialer;
 use crate::drain;
 use crate::memfd::DataSink;
 #[cfg(feature = "ssh")]
 use crate::ssh::SshFailure;
-use crate::stream::TransportStream;
+use crate::stream::{Buffering, TransportStream};
 #[cfg(feature = "tls")]
 use crate::tls::TlsFailure;
 use crate::transfer::{PendingWrite, Transferred, transfer};
@@ -27,7 +27,7 @@ use tokio::time::{sleep_until, timeout};
 const WRITE_STALL_MAX: Duration = Duration::from_secs(60);
 
 /// The most octets that are read at once.
-const READ_OCTETS: usize = 64 * 1024;
+const READ_OCTETS_MAX: usize = 64 * 1024;
 
 /// Which way octets went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub async fn follow(
         writing: None,
         applying: None,
         sends_final_report: false,
-        peer_ended: false,
+        peer_side: PeerSide::Open,
         has_left: false,
     };
     following.run().await;
@@ -97,7 +97,7 @@ struct Following<'a, F> {
     applying: Option<Applying>,
     /// Whether an Error Report is on its way, which the cache should get.
     sends_final_report: bool,
-    peer_ended: bool,
+    peer_side: PeerSide,
     /// The follower has had enough.
     has_left: bool,
 }
@@ -150,9 +150,9 @@ impl<F: Follower> Following<'_, F> {
         let _ = match self.sends_final_report {
             true => {
                 let octets_max = drain::DRAIN_RESPONSE_OCTETS_MAX;
-                close::in_order(&mut stream, self.peer_ended, octets_max).await.map(|_| ())
+                close::in_order(&mut stream, self.peer_side, octets_max).await.map(|_| ())
             }
-            false => timeout(drain::DRAIN_MAX, stream.end()).await.unwrap_or(Ok(())),
+            false => timeout(drain::DRAIN_TIME_MAX, stream.end()).await.unwrap_or(Ok(())),
         };
         self.sends_final_report = false;
     }
@@ -171,7 +171,7 @@ impl<F: Follower> Following<'_, F> {
                     follower.octets(Direction::Received, octets);
                     session.receive(clock.now(), octets);
                 };
-                transfer_if_connected(&mut self.stream, wants_input, receive, self.writing.as_ref())
+                transfer_if_connected(&mut self.stream, wants_input.then_some(receive), self.writing.as_ref())
             } => self.moved(moved),
             applied = made(&mut self.applying) => self.applied(applied),
             () = self.bell.notified() => self.session.refresh(clock.now()),
@@ -192,7 +192,7 @@ impl<F: Follower> Following<'_, F> {
         match connected {
             Ok(stream) => {
                 self.stream = Some(stream);
-                self.peer_ended = false;
+                self.peer_side = PeerSide::Open;
                 self.session.connected(now);
             }
             Err(error) => {
@@ -207,19 +207,19 @@ impl<F: Follower> Following<'_, F> {
         match moved {
             Transferred::Read(_) => {}
             Transferred::Ended => {
-                self.peer_ended = true;
+                self.peer_side = PeerSide::Ended;
                 self.session.input_ended(now);
             }
             Transferred::Wrote(octets) => {
-                let buffers = self.stream.as_ref().is_some_and(TransportStream::buffers);
-                self.writing = self.writing.take().and_then(|writing| writing.further(octets, buffers, now));
+                let buffering = self.stream.as_ref().map_or(Buffering::None, TransportStream::buffering);
+                self.writing = self.writing.take().and_then(|writing| writing.further(octets, buffering, now));
             }
             Transferred::Failed(error) => {
                 let error = self.read_final_report(now).unwrap_or(error);
                 let is_distrust = is_distrust(&error);
                 self.follower.not_connected(error);
                 self.writing = None;
-                self.peer_ended = true;
+                self.peer_side = PeerSide::Ended;
                 if is_distrust {
                     self.session.not_accepted(now);
                 } else {
@@ -283,12 +283,11 @@ fn is_distrust(error: &io::Error) -> bool {
 /// Moves octets while there is a connection.
 async fn transfer_if_connected(
     stream: &mut Option<TransportStream>,
-    wants_input: bool,
-    receive: impl FnMut(&[u8]),
+    receive: Option<impl FnMut(&[u8])>,
     writing: Option<&PendingWrite>,
 ) -> Transferred {
     match stream {
-        Some(stream) => transfer::<READ_OCTETS>(stream, wants_input, receive, writing).await,
+        Some(stream) => transfer::<READ_OCTETS_MAX>(stream, receive, writing).await,
         None => pending().await,
     }
 }

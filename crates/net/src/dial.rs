@@ -17,7 +17,7 @@ use tokio::net::{TcpSocket, TcpStream, UnixStream, lookup_host};
 use tokio::time::timeout;
 
 /// How long a name may take to resolve, each of its addresses to answer, and a handshake to be done.
-pub const CONNECT_MAX: Duration = Duration::from_secs(10);
+pub const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Where a cache is, and how to get there.
 #[derive(Clone)]
@@ -73,7 +73,7 @@ impl Dialer {
     /// Connects, and shakes hands.
     pub(crate) async fn connect(self) -> io::Result<TransportStream> {
         let socket = self.reach().await?;
-        timeout(CONNECT_MAX, self.secure(socket))
+        timeout(CONNECT_TIME_MAX, self.secure(socket))
             .await
             .unwrap_or_else(|_| Err(too_late("no handshake", "is it the right port?")))
     }
@@ -110,7 +110,7 @@ impl Dialer {
         if let Some(path) = self.target.path() {
             return Ok(Socket::Unix(UnixStream::connect(path).await?));
         }
-        let addresses = timeout(CONNECT_MAX, lookup_host((self.target.host(), self.target.port())))
+        let addresses = timeout(CONNECT_TIME_MAX, lookup_host((self.target.host(), self.target.port())))
             .await
             .unwrap_or_else(|_| Err(too_late("no address for the name", "does the resolver answer?")))?;
         let keys = match &self.keys {
@@ -119,7 +119,7 @@ impl Dialer {
         };
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in addresses {
-            match timeout(CONNECT_MAX, connect_to(address, &keys)).await {
+            match timeout(CONNECT_TIME_MAX, connect_to(address, &keys)).await {
                 Ok(Ok(stream)) => {
                     // A socket that takes no options still carries PDUs.
                     let _ = tcp::prepare(&stream);
@@ -144,9 +144,9 @@ async fn connect_to(address: SocketAddr, keys: &TcpKeys) -> io::Result<TcpStream
     socket.connect(address).await
 }
 
-/// What did not come in [`CONNECT_MAX`].
+/// What did not come in [`CONNECT_TIME_MAX`].
 fn too_late(what: &str, hint: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, format!("{what} within {} s; {hint}", CONNECT_MAX.as_secs()))
+    io::Error::new(io::ErrorKind::TimedOut, format!("{what} within {} s; {hint}", CONNECT_TIME_MAX.as_secs()))
 }
 
 fn unprepared(what: &str) -> io::Error {

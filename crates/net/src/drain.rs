@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// How long the peer's end is waited for.
-pub const DRAIN_MAX: Duration = Duration::from_secs(5);
+pub const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// How much of what a router still sends is read and discarded.
 pub const DRAIN_OCTETS_MAX: usize = 1024 * 1024;
@@ -17,7 +17,7 @@ pub const DRAIN_RESPONSE_OCTETS_MAX: usize = 64 * 1024 * 1024;
 
 /// Reads and discards until the peer's end, or for as long and as much as it is worth: whether it ended.
 pub(crate) async fn drain_in_time(socket: &Socket, octets_max: usize) -> io::Result<bool> {
-    timeout(DRAIN_MAX, drain(socket, octets_max)).await.unwrap_or(Ok(false))
+    timeout(DRAIN_TIME_MAX, drain(socket, octets_max)).await.unwrap_or(Ok(false))
 }
 
 async fn drain(socket: &Socket, octets_max: usize) -> io::Result<bool> {

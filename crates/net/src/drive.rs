@@ -5,7 +5,7 @@
 
 use crate::admission::Permit;
 use crate::clock::Clock;
-use crate::close;
+use crate::close::{self, PeerSide};
 use crate::connection::Connection;
 use crate::drain;
 use crate::observe::{End, Observer};
@@ -25,10 +25,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Sleep, sleep_until};
 
 /// How long a session that is closing may take for its last chunk and words, progress or not.
-pub const FINAL_REPORT_MAX: Duration = Duration::from_secs(30);
+pub const FINAL_REPORT_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// The most octets that are read at once. The buffer lives on the stack only while it is used.
-const READ_OCTETS: usize = 4 * 1024;
+const READ_OCTETS_MAX: usize = 4 * 1024;
 
 /// How often octets are moved in a row before anything else is looked at. Most of the time nothing else has happened, and
 /// to ask costs as much as a small answer.
@@ -54,7 +54,7 @@ pub(crate) struct DriveContext {
 }
 
 /// Whether anybody still publishes.
-type PublisherGone = Result<(), watch::error::RecvError>;
+type Changed = Result<(), watch::error::RecvError>;
 
 /// Something is being made for the session. It is rare, so an idle connection has no room for it.
 type PendingView = Pin<Box<dyn Future<Output = Option<Arc<View>>> + Send>>;
@@ -78,7 +78,7 @@ struct Drive {
     timer: Option<Timer>,
     closing_since: Option<Moment>,
     has_received: bool,
-    peer_ended: bool,
+    peer_side: PeerSide,
     stopping: bool,
     /// How often octets were moved since anything else was looked at.
     transfers: u8,
@@ -96,11 +96,10 @@ struct Timer {
 enum NextStep {
     /// It does.
     Go,
-    /// Something was published, or nobody publishes any more.
-    Published {
-        /// Whether somebody does.
-        is_alive: bool,
-    },
+    /// Something was published.
+    Published,
+    /// The publisher and all of its handles are gone.
+    PublisherGone,
     /// All is said: close in order.
     Close,
     /// It is over.
@@ -136,7 +135,7 @@ pub(crate) fn drive<Over: FnOnce(End, Permit)>(
         timer: None,
         closing_since: None,
         has_received: false,
-        peer_ended: false,
+        peer_side: PeerSide::Open,
         stopping: false,
         transfers: 0,
         displaced: false,
@@ -165,7 +164,8 @@ impl Drive {
             };
             match next_step {
                 NextStep::Go => {}
-                NextStep::Published { is_alive } => self.published(published, is_alive),
+                NextStep::Published => self.published(published, None),
+                NextStep::PublisherGone => self.published(published, Some(Stop::Restart)),
                 // It is large and comes once: an idle connection has no room for it.
                 NextStep::Close => return Box::pin(self.close()).await,
                 NextStep::End(end) => {
@@ -182,7 +182,7 @@ impl Drive {
         if self.displaced {
             return End::Ordered { peer_ended: close::for_another(&mut self.stream).await };
         }
-        match close::in_order(&mut self.stream, self.peer_ended, drain::DRAIN_OCTETS_MAX).await {
+        match close::in_order(&mut self.stream, self.peer_side, drain::DRAIN_OCTETS_MAX).await {
             Ok(peer_ended) => End::Ordered { peer_ended },
             Err(error) => End::Lost(error),
         }
@@ -192,7 +192,7 @@ impl Drive {
     fn poll(
         &mut self,
         context: &mut Context<'_>,
-        mut changed: Pin<&mut impl Future<Output = PublisherGone>>,
+        mut changed: Pin<&mut impl Future<Output = Changed>>,
     ) -> Poll<NextStep> {
         self.now = self.clock.now();
         loop {
@@ -232,7 +232,9 @@ impl Drive {
     fn write_deadline(&self) -> Option<Moment> {
         self.writing.as_ref().map(|writing| match self.closing_since {
             // A stall from before does not count: a router that pauses for a while still gets its last words.
-            Some(since) => writing.progress.max(since).after(drain::DRAIN_MAX).min(since.after(FINAL_REPORT_MAX)),
+            Some(since) => {
+                writing.progress.max(since).after(drain::DRAIN_TIME_MAX).min(since.after(FINAL_REPORT_TIME_MAX))
+            }
             None => writing.progress.after(self.stall_max),
         })
     }
@@ -241,7 +243,7 @@ impl Drive {
     fn poll_next(
         &mut self,
         context: &mut Context<'_>,
-        changed: Pin<&mut impl Future<Output = PublisherGone>>,
+        changed: Pin<&mut impl Future<Output = Changed>>,
     ) -> Poll<NextStep> {
         let octets_first = self.transfers < TRANSFERS_MAX;
         if octets_first && let Poll::Ready(moved) = self.poll_transfer_octets(context) {
@@ -261,20 +263,21 @@ impl Drive {
 
     fn poll_transfer_octets(&mut self, context: &mut Context<'_>) -> Poll<Transferred> {
         let (session, stream, writing) = (&mut self.session, &mut self.stream, self.writing.as_ref());
-        let (now, wants_input) = (self.now, session.wants_input());
-        poll_transfer::<READ_OCTETS>(context, stream, wants_input, |octets| session.receive(now, octets), writing)
+        let now = self.now;
+        let receive = session.wants_input().then_some(|octets: &[u8]| session.receive(now, octets));
+        poll_transfer::<READ_OCTETS_MAX>(context, stream, receive, writing)
     }
 
     /// All that is not octets.
     fn poll_others(
         &mut self,
         context: &mut Context<'_>,
-        changed: Pin<&mut impl Future<Output = PublisherGone>>,
+        changed: Pin<&mut impl Future<Output = Changed>>,
     ) -> Poll<NextStep> {
         if !self.stopping
             && let Poll::Ready(changed) = changed.poll(context)
         {
-            return Poll::Ready(NextStep::Published { is_alive: changed.is_ok() });
+            return Poll::Ready(if changed.is_ok() { NextStep::Published } else { NextStep::PublisherGone });
         }
         if !self.session.has_asked()
             && !self.session.is_closing()
@@ -339,13 +342,13 @@ impl Drive {
                 self.connection.octets_received(octets);
             }
             Transferred::Ended => {
-                self.peer_ended = true;
+                self.peer_side = PeerSide::Ended;
                 self.session.input_ended(now);
             }
             Transferred::Wrote(octets) => {
-                let buffers = self.stream.buffers();
+                let buffering = self.stream.buffering();
                 let pdus = self.writing.as_ref().map_or(0, PendingWrite::pdus);
-                self.writing = self.writing.take().and_then(|writing| writing.further(octets, buffers, now));
+                self.writing = self.writing.take().and_then(|writing| writing.further(octets, buffering, now));
                 self.connection.octets_sent(octets, if self.writing.is_none() { pdus } else { 0 });
             }
             Transferred::Failed(error) => {
@@ -361,13 +364,13 @@ impl Drive {
     }
 
     /// There is a new view, or the cache stops. That nobody publishes any more is as good as a restart.
-    fn published(&mut self, published: &mut watch::Receiver<Published>, is_alive: bool) {
+    fn published(&mut self, published: &mut watch::Receiver<Published>, default_stop: Option<Stop>) {
         self.now = self.clock.now();
         let now = self.now;
         let Published { view, stop, policy } = published.borrow_and_update().clone();
         let is_news = !Arc::ptr_eq(&policy, &self.policy);
         self.policy = policy;
-        match stop.or((!is_alive).then_some(Stop::Restart)) {
+        match stop.or(default_stop) {
             None if is_news && !self.policy.access.admits(self.address) => {
                 self.session.dismiss(now, Dismissal::NotAdmitted);
             }
@@ -381,7 +384,7 @@ impl Drive {
 
     /// A router that resets the connection may have sent an Error Report before: it is heard before the loss is told.
     fn read_final_report(&mut self, now: Moment) {
-        let mut buffer = [0; READ_OCTETS];
+        let mut buffer = [0; READ_OCTETS_MAX];
         while self.session.wants_input() {
             match self.stream.read_now(&mut buffer) {
                 Ok(octets) if octets > 0 => {

@@ -78,18 +78,20 @@ mod transfer;
 mod transport;
 mod unix_socket;
 
-pub use activation::{ACTIVATED_MAX, Activated, ActivatedListener, ActivationError};
-pub use admission::{AccessLists, Capacity, ConnectionLimiter, Counts, DISPLACE_AFTER, LimitExceeded, Limits, Permit};
+pub use activation::{ACTIVATED_LISTENERS_MAX, Activated, ActivatedListener, ActivationError};
+pub use admission::{
+    AccessLists, Capacity, ConnectionLimiter, Counts, LimitExceeded, Limits, NEWCOMER_TIME_MIN, Permit,
+};
 pub use cache::{Cache, CacheOptions, PublishError, STOP_GRACE_MAX};
 pub use clock::Clock;
 pub use connect::{Direction, Follower, follow};
 pub use connection::{Answers, Connection, ConnectionStats, QueryKind, ReportCounts, Traffic};
 pub use connection_setup::{ConnectionSetup, Handshake, Reloadable};
-pub use dial::{CONNECT_MAX, Dialer};
-pub use drain::{DRAIN_MAX, DRAIN_OCTETS_MAX, DRAIN_RESPONSE_OCTETS_MAX};
-pub use drive::FINAL_REPORT_MAX;
+pub use dial::{CONNECT_TIME_MAX, Dialer};
+pub use drain::{DRAIN_OCTETS_MAX, DRAIN_RESPONSE_OCTETS_MAX, DRAIN_TIME_MAX};
+pub use drive::FINAL_REPORT_TIME_MAX;
 pub use ip_prefix::{IpPrefix, IpPrefixError, PrefixMap};
-pub use listen::{BACKLOG, Listener, V6Only, listen};
+pub use listen::{BACKLOG_CONNECTIONS_MAX, Listener, V6Only, listen};
 pub use memfd::DataSink;
 pub use observe::{AcceptEvent, End, Observer, RefusalReason};
 pub use peer::{Endpoint, Peer};
@@ -100,9 +102,9 @@ pub use service::Service;
 pub use service_policy::ServicePolicy;
 #[cfg(feature = "ssh")]
 pub use ssh::{
-    ATTEMPTS_MAX, AuthorizedKeys, HASH_MEMORY_KIB_MAX, HASH_PASSES_MAX, KeyError, KnownHosts, LineError, Logins,
-    OFFERS_MAX, Passwords, SUBSYSTEM, SshClient, SshFailure, SshKey, SshKeyKind, SshServer, SshServerError,
-    VERIFICATIONS_MAX, hash_password,
+    AuthorizedKeys, HASH_MEMORY_KIB_MAX, HASH_PASSES_MAX, KEY_OFFERS_MAX, KeyError, KnownHosts, LOGIN_ATTEMPTS_MAX,
+    LineError, Logins, PASSWORD_VERIFICATIONS_MAX, Passwords, SUBSYSTEM, SshClient, SshFailure, SshKey, SshKeyKind,
+    SshServer, SshServerError, hash_password,
 };
 pub use sys::give_memory_back;
 pub use target::{Target, TargetError};

@@ -22,11 +22,11 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 /// Connections that the kernel holds for a listener that does not accept them yet.
-pub const BACKLOG: i32 = 1_024;
+pub const BACKLOG_CONNECTIONS_MAX: i32 = 1_024;
 
 /// Between two attempts to accept while that fails.
-const RETRY_MIN: Duration = Duration::from_millis(50);
-const RETRY_MAX: Duration = Duration::from_secs(1);
+const ACCEPT_RETRY_MIN: Duration = Duration::from_millis(50);
+const ACCEPT_RETRY_MAX: Duration = Duration::from_secs(1);
 
 /// A bound socket, and what is spoken there.
 pub struct Listener {
@@ -59,14 +59,14 @@ impl Listener {
         socket.set_reuse_address(true)?;
         socket.bind(&address.into())?;
         keys.apply_to_listener(&socket, None).map_err(io::Error::other)?;
-        socket.listen(BACKLOG)?;
+        socket.listen(BACKLOG_CONNECTIONS_MAX)?;
         Listener::passed(socket.into())
     }
 
     /// Makes a Unix socket with these permissions. One that was left behind is replaced, and this one's name goes with
     /// the listener.
     pub fn bind_unix(path: &Path, mode: u32) -> io::Result<Listener> {
-        let (listener, name) = UnixSocket::bind(path, mode, BACKLOG)?.into_parts();
+        let (listener, name) = UnixSocket::bind(path, mode, BACKLOG_CONNECTIONS_MAX)?.into_parts();
         let socket = Bound::Unix { listener, _name: Some(name) };
         Ok(Listener::of(socket, Endpoint::Unix(path.into())))
     }
@@ -160,7 +160,7 @@ pub async fn listen(listeners: watch::Receiver<Vec<Arc<Listener>>>, service: Arc
 
 /// One loop for all listeners, so that no place waits at an address where nobody comes.
 async fn accept_for_ever(mut listeners: watch::Receiver<Vec<Arc<Listener>>>, service: &Arc<Service>) {
-    let mut retry = RETRY_MIN;
+    let mut retry = ACCEPT_RETRY_MIN;
     let mut turn = 0;
     let mut waiting = WaitingConnections::default();
     loop {
@@ -173,7 +173,7 @@ async fn accept_for_ever(mut listeners: watch::Receiver<Vec<Arc<Listener>>>, ser
             true = changed(&mut listeners) => {}
             (listener, accepted) = accept_any(&open, turn) => match accepted {
                 Ok(accepted) => {
-                    retry = RETRY_MIN;
+                    retry = ACCEPT_RETRY_MIN;
                     // Whoever connects after a reload finds what is new, however long the look at the listeners was ago.
                     let listener = newest(&listeners.borrow(), listener);
                     if let Some(connection) = service.accept(accepted, &listener.setup) {
@@ -186,7 +186,7 @@ async fn accept_for_ever(mut listeners: watch::Receiver<Vec<Arc<Listener>>>, ser
                     // Out of descriptors or memory: an attempt at once would fail again, and spin.
                     service.observer.accept_event(&AcceptEvent::Failed(listener.local.clone(), error));
                     sleep(retry).await;
-                    retry = (retry * 2).min(RETRY_MAX);
+                    retry = (retry * 2).min(ACCEPT_RETRY_MAX);
                 }
             },
         }

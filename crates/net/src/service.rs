@@ -80,7 +80,7 @@ impl Service {
         }
         tokio::spawn(async move {
             // It is large, and soon over: an idle connection has no room for it.
-            let result = Box::pin(connection.handshake(socket, &setup, is_proxied)).await;
+            let result = Box::pin(connection.handshake(socket, &setup)).await;
             drop(setup);
             match result {
                 Some(Ok(stream)) => Box::pin(connection.session(stream)).await,
@@ -150,11 +150,10 @@ impl AdmittedConnection {
         &mut self,
         socket: Socket,
         setup: &ConnectionSetup,
-        is_proxied: bool,
     ) -> Option<Result<TransportStream, RefusalReason>> {
         self.permit.begin_handshake();
         let deadline = Instant::now() + self.policy.handshake_max;
-        if is_proxied {
+        if setup.is_proxied(&self.peer.remote) {
             let read = self.in_time(deadline, proxy::read_header(&socket)).await?;
             let learned = read
                 .and_then(|read| read.map_err(RefusalReason::from))

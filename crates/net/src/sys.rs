@@ -82,13 +82,13 @@ pub(crate) fn set_tcp_option(socket: BorrowedFd<'_>, option: i32, octets: &[u8])
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Whether [`take_passed`] was called.
-static PASSED_TAKEN: AtomicBool = AtomicBool::new(false);
+/// Whether [`take_descriptors`] was called.
+static DESCRIPTORS_TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// Takes descriptors that were open when the program began: so many from the first on, of which the service manager
 /// says that they are this program's. None of them goes to a program that this one starts. A second call gets none.
-pub(crate) fn take_passed(first: usize, count: usize) -> Vec<io::Result<OwnedFd>> {
-    if PASSED_TAKEN.swap(true, Ordering::Relaxed) {
+pub(crate) fn take_descriptors(first: usize, count: usize) -> Vec<io::Result<OwnedFd>> {
+    if DESCRIPTORS_TAKEN.swap(true, Ordering::Relaxed) {
         return Vec::new();
     }
     let take = |number: usize| {

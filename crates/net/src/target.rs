@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// The user that logs in by SSH if none is named.
-const USER: &str = "rpki";
+const DEFAULT_USER: &str = "rpki";
 
 /// A cache's name or address and its port, or the path of its socket.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,7 +48,7 @@ impl Target {
     pub fn user(&self) -> &str {
         match &self.address {
             TargetAddress::Net { user: Some(user), .. } => user,
-            TargetAddress::Net { user: None, .. } | TargetAddress::Unix(_) => USER,
+            TargetAddress::Net { user: None, .. } | TargetAddress::Unix(_) => DEFAULT_USER,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Octets in and out of a transport, for both sides of the protocol: what `drive.rs` and `connect.rs` have in common.
 
-use crate::stream::TransportStream;
+use crate::stream::{Buffering, TransportStream};
 use rtrcast_proto::{Chunk, Moment};
 use std::future::poll_fn;
 use std::io;
@@ -27,9 +27,9 @@ impl PendingWrite {
 
     /// What is left once so many octets more have been written; none if that is nothing. A transport that buffers has to
     /// be flushed as well: then a write of nothing is left.
-    pub(crate) fn further(self, octets: usize, buffers: bool, now: Moment) -> Option<PendingWrite> {
+    pub(crate) fn further(self, octets: usize, buffering: Buffering, now: Moment) -> Option<PendingWrite> {
         let done = self.done + octets;
-        let is_flushed = octets == 0 || !buffers;
+        let is_flushed = octets == 0 || buffering == Buffering::None;
         (done < self.chunk.octets().len() || !is_flushed).then_some(PendingWrite { done, progress: now, ..self })
     }
 }
@@ -46,22 +46,20 @@ pub(crate) enum Transferred {
 /// short for a cache, and an error of the peer has to be seen in the middle of a response.
 pub(crate) async fn transfer<const OCTETS: usize>(
     stream: &mut TransportStream,
-    wants_input: bool,
-    mut receive: impl FnMut(&[u8]),
+    mut receive: Option<impl FnMut(&[u8])>,
     writing: Option<&PendingWrite>,
 ) -> Transferred {
-    poll_fn(|context| poll_transfer::<OCTETS>(context, stream, wants_input, &mut receive, writing)).await
+    poll_fn(|context| poll_transfer::<OCTETS>(context, stream, receive.as_mut(), writing)).await
 }
 
 /// The same, for whoever polls by itself.
 pub(crate) fn poll_transfer<const OCTETS: usize>(
     context: &mut Context<'_>,
     stream: &mut TransportStream,
-    wants_input: bool,
-    receive: impl FnOnce(&[u8]),
+    receive: Option<impl FnOnce(&[u8])>,
     writing: Option<&PendingWrite>,
 ) -> Poll<Transferred> {
-    if wants_input {
+    if let Some(receive) = receive {
         // To fill it with zeros first would cost more than to read a query into it.
         let mut space = [MaybeUninit::uninit(); OCTETS];
         let mut buffer = ReadBuf::uninit(&mut space);

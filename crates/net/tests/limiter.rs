@@ -1,6 +1,6 @@
 //! The door, with tasks for connections and no network.
 
-use rtrcast_net::{Capacity, ConnectionLimiter, Counts, DISPLACE_AFTER, LimitExceeded, Limits, Permit};
+use rtrcast_net::{Capacity, ConnectionLimiter, Counts, LimitExceeded, Limits, NEWCOMER_TIME_MIN, Permit};
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ fn address(n: u8) -> Option<IpAddr> {
 
 /// When those entered who may be told to go by now.
 fn long_ago() -> Instant {
-    Instant::now() - 2 * DISPLACE_AFTER
+    Instant::now() - 2 * NEWCOMER_TIME_MIN
 }
 
 /// Somebody who entered long ago.
@@ -132,14 +132,14 @@ async fn five_hundred_silent_connections_do_not_keep_a_router_out() {
 #[tokio::test]
 async fn a_newcomer_is_displaced_when_it_has_had_its_second() {
     let limiter = ConnectionLimiter::new(Limits { connections_max: 1, ..LIMITS });
-    let since = Instant::now() - DISPLACE_AFTER * 9 / 10;
+    let since = Instant::now() - NEWCOMER_TIME_MIN * 9 / 10;
     let permit = limiter.admit(since, address(1), 1).unwrap();
     let undisplaced = tokio::spawn(async move {
         permit.displaced().await;
         Instant::now()
     });
     limiter.wait_for_capacity(1, || ()).await;
-    assert!(undisplaced.await.unwrap() >= since + DISPLACE_AFTER);
+    assert!(undisplaced.await.unwrap() >= since + NEWCOMER_TIME_MIN);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 /// How long a newcomer has its place for certain: a router on a slow path asks within that time, or is in the middle of
 /// its handshake, which has a limit of its own.
-pub const DISPLACE_AFTER: Duration = Duration::from_secs(1);
+pub const NEWCOMER_TIME_MIN: Duration = Duration::from_secs(1);
 
 /// A connection's number; a lower one entered earlier.
 pub(super) type PermitId = u64;
@@ -119,7 +119,7 @@ impl Ledger {
             return CapacityCheck::Full(None);
         }
         let Some(id) = self.undisplaced.next() else { return CapacityCheck::Full(None) };
-        match self.newcomers.get(&id).map(|newcomer| newcomer.since + DISPLACE_AFTER) {
+        match self.newcomers.get(&id).map(|newcomer| newcomer.since + NEWCOMER_TIME_MIN) {
             Some(may_go) if may_go > now => CapacityCheck::Full(Some(may_go)),
             Some(_) | None => CapacityCheck::Displace(self.displace(id)),
         }

@@ -45,7 +45,7 @@ impl ConnectionLimiter {
     }
 
     /// Waits until one more connection of this cost, in octets of memory, may be accepted. Without room `full` is called
-    /// once, and newcomers are told to go, each after [`DISPLACE_AFTER`](super::DISPLACE_AFTER) at the earliest and one at
+    /// once, and newcomers are told to go, each after [`NEWCOMER_TIME_MIN`](super::NEWCOMER_TIME_MIN) at the earliest and one at
     /// a time: those who have asked are waited for. May be cancelled.
     ///
     /// Nothing is reserved: whoever accepts has to enter before it asks for room again, and each further accept loop may

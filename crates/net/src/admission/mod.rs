@@ -15,7 +15,7 @@ mod model;
 mod ranking;
 
 pub use access_lists::AccessLists;
-pub use ledger::DISPLACE_AFTER;
+pub use ledger::NEWCOMER_TIME_MIN;
 pub use limiter::{Capacity, ConnectionLimiter, Permit};
 
 use std::fmt;

@@ -1,7 +1,7 @@
 //! The ledger against a naive model: a list of connections, from which everything is counted anew each time.
 
 use super::ledger::{CapacityCheck, Ledger, PermitId};
-use super::{Counts, DISPLACE_AFTER, LimitExceeded, Limits};
+use super::{Counts, LimitExceeded, Limits, NEWCOMER_TIME_MIN};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use std::collections::BTreeMap;
@@ -212,7 +212,7 @@ fn compare_capacity(ledger: &mut Ledger, model: &mut Model, now: Instant, cost: 
     match next.filter(|_| helps) {
         None => prop_assert!(matches!(capacity, CapacityCheck::Full(None)), "{capacity:?}"),
         Some(at) => {
-            let may_go = model.connections[at].since + DISPLACE_AFTER;
+            let may_go = model.connections[at].since + NEWCOMER_TIME_MIN;
             if may_go > now {
                 prop_assert!(matches!(capacity, CapacityCheck::Full(Some(until)) if until == may_go), "{capacity:?}");
             } else {

@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 pub(crate) const PROXY_OCTETS_MAX: usize = 4 * 1024;
 
 /// Read at once, at most.
-const READ_OCTETS: usize = 512;
+const READ_OCTETS_MAX: usize = 512;
 
 /// Who is at the ends of a connection that came through a balancer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,11 +36,11 @@ pub(crate) enum Proxied {
 /// Reads a header from the start of a connection.
 pub(crate) async fn read_header(socket: &Socket) -> Result<Proxied, ProxyError> {
     let mut header = Vec::new();
-    let mut buffer = [0; READ_OCTETS];
+    let mut buffer = [0; READ_OCTETS_MAX];
     loop {
         let missing = match parse(&header)? {
             Parsed::Header(proxied) => return Ok(proxied),
-            Parsed::Needs(missing) => missing.min(READ_OCTETS),
+            Parsed::Needs(missing) => missing.min(READ_OCTETS_MAX),
         };
         let into = buffer.get_mut(..missing).unwrap_or_default();
         let octets = match poll_fn(|context| socket.poll_read(context, into)).await {

@@ -53,10 +53,10 @@ pub(super) const KEYS: &[Algorithm] = &[
 ];
 
 /// The most octets under one set of keys (RFC 4253 section 9).
-const REKEY_OCTETS: usize = 1 << 30;
+const REKEY_OCTETS_MAX: usize = 1 << 30;
 
 /// As in OpenSSH the volume alone decides: an idle session is not disturbed every hour, which not every router survives.
-const REKEY_TIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const REKEY_TIME_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 pub(super) fn of_server() -> Preferred {
     Preferred {
@@ -76,5 +76,5 @@ pub(super) fn of_client(keys: Vec<Algorithm>) -> Preferred {
 }
 
 pub(super) fn limits() -> Limits {
-    Limits::new(REKEY_OCTETS, REKEY_OCTETS, REKEY_TIME)
+    Limits::new(REKEY_OCTETS_MAX, REKEY_OCTETS_MAX, REKEY_TIME_MAX)
 }

@@ -25,7 +25,7 @@ const PACKET_OCTETS_MAX: u32 = 32 * 1024;
 const INBOX_OCTETS_MAX: usize = 1024 * 1024;
 
 /// Messages of the channel while it is being opened; afterwards what comes goes to the line.
-const CHANNEL_MESSAGES: usize = 16;
+const CHANNEL_MESSAGES_MAX: usize = 16;
 
 /// How a router's side logs in, and which host keys it takes.
 #[derive(Clone)]
@@ -64,7 +64,7 @@ pub(crate) async fn connect(
         limits: algorithms::limits(),
         window_size: WINDOW_OCTETS,
         maximum_packet_size: PACKET_OCTETS_MAX,
-        channel_buffer_size: CHANNEL_MESSAGES,
+        channel_buffer_size: CHANNEL_MESSAGES_MAX,
         preferred: algorithms::of_client(client.known.algorithms(host, port, algorithms::KEYS)),
         inactivity_timeout: None,
         keepalive_interval: None,

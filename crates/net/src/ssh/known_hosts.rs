@@ -9,7 +9,7 @@ use russh::keys::ssh_key::Algorithm;
 use sha1::Sha1;
 
 /// The port that stands in no name.
-const PORT: u16 = 22;
+const DEFAULT_PORT: u16 = 22;
 
 /// The host keys that are known.
 #[derive(Clone, Debug, Default)]
@@ -143,7 +143,7 @@ impl KnownHosts {
 /// What a host is called in the file.
 pub(super) fn name(host: &str, port: u16) -> String {
     let host = host.to_ascii_lowercase();
-    if port == PORT { host } else { format!("[{host}]:{port}") }
+    if port == DEFAULT_PORT { host } else { format!("[{host}]:{port}") }
 }
 
 fn read_names(text: &str) -> Result<HostNames, &'static str> {

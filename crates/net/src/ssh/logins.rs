@@ -5,10 +5,10 @@ use russh::{MethodKind, MethodSet};
 
 /// How many logins a connection may try: passwords and signatures. Then nothing is left to it. Neither the question
 /// which methods there are (`none`) nor the offer of a key that may not log in is an attempt.
-pub const ATTEMPTS_MAX: usize = 3;
+pub const LOGIN_ATTEMPTS_MAX: usize = 3;
 
 /// How many keys a connection may offer, as an agent does that holds several. Then keys are no longer asked for.
-pub const OFFERS_MAX: usize = 20;
+pub const KEY_OFFERS_MAX: usize = 20;
 
 /// Who may log in, and how. The methods that a client is offered are those that are here.
 #[derive(Clone, Debug, Default)]

@@ -32,10 +32,10 @@ pub use failure::SshFailure;
 pub use key::{KeyError, SshKey, SshKeyKind};
 pub use known_hosts::KnownHosts;
 pub use line_error::LineError;
-pub use logins::{ATTEMPTS_MAX, Logins, OFFERS_MAX};
+pub use logins::{KEY_OFFERS_MAX, LOGIN_ATTEMPTS_MAX, Logins};
 pub use names::SUBSYSTEM;
 pub use password::{HASH_MEMORY_KIB_MAX, HASH_PASSES_MAX, Passwords, hash_password};
-pub use password_queue::VERIFICATIONS_MAX;
+pub use password_queue::PASSWORD_VERIFICATIONS_MAX;
 pub(crate) use server::{SshHandshakeFailure, accept};
 pub use server::{SshServer, SshServerError};
 

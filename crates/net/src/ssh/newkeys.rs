@@ -121,7 +121,7 @@ enum PacketPosition {
     /// Among the octets before a packet's message: so many of them have come, and say that so many follow.
     Head { come: u8, length: u32 },
     /// In a packet, with so many of its octets to come.
-    Packet { to_come: u32, is_newkeys: bool },
+    Packet { to_come: u32, message: Message },
     /// Behind NEWKEYS, or behind what is no packet.
     Past,
 }
@@ -129,6 +129,13 @@ enum PacketPosition {
 /// A packet's start: its length in four octets, and the padding's length (RFC 4253 section 6).
 const HEAD: PacketPosition = PacketPosition::Head { come: 0, length: 0 };
 const LENGTH_OCTETS: u8 = 4;
+
+/// The message of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Message {
+    NewKeys,
+    Other,
+}
 
 /// What to do with an octet and those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,8 +161,10 @@ impl PacketTracker {
             PacketPosition::Head { come: LENGTH_OCTETS, length } => {
                 (PacketPosition::Head { come: LENGTH_OCTETS + 1, length }, Disposition::Hold)
             }
-            PacketPosition::Head { length, .. } => within(length - 2, octet == NEWKEYS),
-            PacketPosition::Packet { to_come, is_newkeys } => within(to_come - 1, is_newkeys),
+            PacketPosition::Head { length, .. } => {
+                within(length - 2, if octet == NEWKEYS { Message::NewKeys } else { Message::Other })
+            }
+            PacketPosition::Packet { to_come, message } => within(to_come - 1, message),
             position @ (PacketPosition::Identification | PacketPosition::Past) => (position, Disposition::Send),
         };
         self.position = position;
@@ -164,13 +173,17 @@ impl PacketTracker {
 }
 
 /// After an octet of a packet that is not its last unless `to_come` is 0.
-fn within(to_come: u32, is_newkeys: bool) -> (PacketPosition, Disposition) {
-    let position = match (to_come, is_newkeys) {
-        (0, true) => PacketPosition::Past,
-        (0, false) => HEAD,
-        (to_come, is_newkeys) => PacketPosition::Packet { to_come, is_newkeys },
+fn within(to_come: u32, message: Message) -> (PacketPosition, Disposition) {
+    let position = match (to_come, message) {
+        (0, Message::NewKeys) => PacketPosition::Past,
+        (0, Message::Other) => HEAD,
+        (to_come, message) => PacketPosition::Packet { to_come, message },
     };
-    (position, if is_newkeys { Disposition::Hold } else { Disposition::Send })
+    let disposition = match message {
+        Message::NewKeys => Disposition::Hold,
+        Message::Other => Disposition::Send,
+    };
+    (position, disposition)
 }
 
 #[cfg(test)]
@@ -252,7 +265,7 @@ mod tests {
         for octet in [b"\n".as_slice(), &[0xFF; 4], &[4, NEWKEYS]].concat() {
             tracker.pass(octet);
         }
-        assert!(matches!(tracker.position, PacketPosition::Packet { to_come: 0xFFFF_FFFD, is_newkeys: true }));
+        assert!(matches!(tracker.position, PacketPosition::Packet { to_come: 0xFFFF_FFFD, message: Message::NewKeys }));
     }
 
     proptest! {

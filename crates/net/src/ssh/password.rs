@@ -117,7 +117,7 @@ pub fn hash_password(password: &str) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::VERIFICATIONS_MAX;
+    use super::super::PASSWORD_VERIFICATIONS_MAX;
     use super::*;
     use std::pin::pin;
     use std::task::{Context, Waker};
@@ -157,7 +157,7 @@ mod tests {
         runtime.block_on(async {
             let passwords = Passwords::parse(&format!("r1:{}", cheap("secret"))).unwrap();
             let mut permits = Vec::new();
-            for host in 1..=VERIFICATIONS_MAX {
+            for host in 1..=PASSWORD_VERIFICATIONS_MAX {
                 permits.push(
                     password_queue::wait(Some(IpAddr::from([192, 0, 2, u8::try_from(host).unwrap()]))).await.unwrap(),
                 );

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 /// Passwords that the process verifies at a time. Further ones wait.
-pub const VERIFICATIONS_MAX: usize = 2;
+pub const PASSWORD_VERIFICATIONS_MAX: usize = 2;
 
 /// Of the process: whatever listeners there are and however often their files are read again.
 static QUEUE: PasswordQueue = PasswordQueue::new();
@@ -32,7 +32,10 @@ struct AddressQueue {
 
 impl PasswordQueue {
     const fn new() -> PasswordQueue {
-        PasswordQueue { process: Semaphore::const_new(VERIFICATIONS_MAX), addresses: Mutex::new(BTreeMap::new()) }
+        PasswordQueue {
+            process: Semaphore::const_new(PASSWORD_VERIFICATIONS_MAX),
+            addresses: Mutex::new(BTreeMap::new()),
+        }
     }
 
     async fn wait(&self, peer: Option<IpAddr>) -> Option<PasswordPermit<'_>> {

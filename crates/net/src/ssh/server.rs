@@ -3,7 +3,7 @@
 use super::algorithms;
 use super::channel_stream::ChannelStream;
 use super::key::SshKey;
-use super::logins::{ATTEMPTS_MAX, Logins, OFFERS_MAX};
+use super::logins::{KEY_OFFERS_MAX, LOGIN_ATTEMPTS_MAX, Logins};
 use super::names::printable;
 use super::server_handler::{LoginRecord, OpenedSubsystem, ServerHandler};
 use super::user::check_user;
@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 
 /// russh ends a connection after so many refusals of any kind: the question `none`, offers, attempts, methods and keys
 /// of kinds that it does not know. What is known has limits of its own, which come first.
-const REFUSALS_MAX: usize = 1 + OFFERS_MAX + ATTEMPTS_MAX;
+const REFUSALS_MAX: usize = 1 + KEY_OFFERS_MAX + LOGIN_ATTEMPTS_MAX;
 
 /// What a router may send ahead. Queries are small.
 const WINDOW_OCTETS: u32 = 64 * 1024;
@@ -34,7 +34,7 @@ const PACKET_OCTETS_MAX: u32 = 32 * 1024;
 const INBOX_OCTETS_MAX: usize = 128 * 1024;
 
 /// Messages to russh that may wait: more than there are parts of a chunk under way, so that giving one never waits.
-const QUEUE_MESSAGES: usize = 16;
+const QUEUE_MESSAGES_MAX: usize = 16;
 
 /// Why there can be no server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl SshServer {
             maximum_packet_size: PACKET_OCTETS_MAX,
             // Nothing is read through it: what comes goes to the line.
             channel_buffer_size: 1,
-            event_buffer_size: QUEUE_MESSAGES,
+            event_buffer_size: QUEUE_MESSAGES_MAX,
             preferred: algorithms::of_server(),
             max_auth_attempts: REFUSALS_MAX,
             // [T-TCP-07] A session may be idle for ever; TCP's keep-alives find out when the peer is gone.

@@ -6,7 +6,7 @@
 use super::channel_stream::SharedChannel;
 use super::describe;
 use super::key::fingerprint;
-use super::logins::{ATTEMPTS_MAX, Logins, OFFERS_MAX};
+use super::logins::{KEY_OFFERS_MAX, LOGIN_ATTEMPTS_MAX, Logins};
 use super::names::{SUBSYSTEM, printable};
 use super::user::check_user;
 use crate::stream::WakeUps;
@@ -21,7 +21,7 @@ use std::time::SystemTime;
 use tokio::sync::oneshot;
 
 /// How many refusals the log names; the others it counts.
-const REFUSALS_TOLD_MAX: usize = 3;
+const REFUSALS_LOGGED_MAX: usize = 3;
 
 /// The subsystem is open.
 pub(super) struct OpenedSubsystem {
@@ -113,7 +113,7 @@ impl ServerHandler {
 
     fn refuse(&mut self, text: String) -> Auth {
         self.with_record(|record| {
-            if record.refusals.len() >= REFUSALS_TOLD_MAX {
+            if record.refusals.len() >= REFUSALS_LOGGED_MAX {
                 record.further_refusals += 1;
             } else if !record.refusals.contains(&text) {
                 record.refusals.push(text);
@@ -128,11 +128,11 @@ impl ServerHandler {
 
     /// What may still be tried. russh takes a method away after a failure unless it is told.
     fn methods(&self) -> MethodSet {
-        if self.attempts >= ATTEMPTS_MAX {
+        if self.attempts >= LOGIN_ATTEMPTS_MAX {
             return MethodSet::empty();
         }
         let mut methods = self.logins.methods();
-        if self.offers >= OFFERS_MAX {
+        if self.offers >= KEY_OFFERS_MAX {
             methods.remove(MethodKind::PublicKey);
         }
         methods
@@ -140,7 +140,7 @@ impl ServerHandler {
 
     /// A client that has been told that nothing is left to try, and tries on, is hung up on.
     fn begin_attempt(&mut self) -> Result<(), russh::Error> {
-        if self.attempts >= ATTEMPTS_MAX {
+        if self.attempts >= LOGIN_ATTEMPTS_MAX {
             return Err(russh::Error::Disconnect);
         }
         self.attempts += 1;
@@ -223,7 +223,7 @@ impl Handler for ServerHandler {
     /// signatures, which russh refuses by itself, are counted as well.
     async fn auth_publickey_offered(&mut self, user: &str, offer: PublicKeyOffer<'_>) -> Result<Auth, russh::Error> {
         self.offers += 1;
-        let permitted = match self.offers > OFFERS_MAX {
+        let permitted = match self.offers > KEY_OFFERS_MAX {
             true => Err(format!("publickey of user {} comes after too many others", printable(user))),
             false => self.permit(user, offer.public_key, offer.algorithm),
         };

@@ -33,6 +33,16 @@ pub(crate) enum TransportStream {
     Ssh(Box<SshStream>),
 }
 
+/// Buffering of written octets in the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Buffering {
+    /// The system has all octets that were written.
+    None,
+    /// Some may still be in the program's memory, until a flush.
+    #[cfg(any(feature = "ssh", feature = "tls"))]
+    InMemory,
+}
+
 impl TransportStream {
     /// Reads what has come; nothing is the peer's end.
     pub(crate) fn poll_read(&mut self, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -57,7 +67,7 @@ impl TransportStream {
     }
 
     /// Writes a part of the chunk from the octet `from` on. With nothing left it flushes, which a transport that
-    /// [`buffers`](TransportStream::buffers) needs before a chunk counts as written.
+    /// [buffers](TransportStream::buffering) needs before a chunk counts as written.
     pub(crate) fn poll_write(
         &mut self,
         context: &mut Context<'_>,
@@ -73,14 +83,14 @@ impl TransportStream {
         }
     }
 
-    /// Whether octets that were written may still lie in the program's memory.
-    pub(crate) fn buffers(&self) -> bool {
+    /// The place of octets that were written and that the system does not have yet.
+    pub(crate) fn buffering(&self) -> Buffering {
         match self {
-            TransportStream::Plain(_) => false,
+            TransportStream::Plain(_) => Buffering::None,
             #[cfg(feature = "tls")]
-            TransportStream::Tls(_) => true,
+            TransportStream::Tls(_) => Buffering::InMemory,
             #[cfg(feature = "ssh")]
-            TransportStream::Ssh(_) => true,
+            TransportStream::Ssh(_) => Buffering::InMemory,
         }
     }
 

@@ -21,11 +21,11 @@ const QUIET_OCTETS_MAX: usize = READ_OCTETS;
 const HELD_OCTETS_MAX: usize = 256 * 1024;
 
 /// Beyond those that the size asks for: two that come before the router looks again count as one for it.
-const SPARE: u32 = 4;
+const SPARE_WAKE_UPS: u32 = 4;
 
 /// From the last octet to the first nudge, and between two. Long enough to read 16 KiB of records into a table; with it
 /// all nudges take a second.
-const INTERVAL: Duration = Duration::from_millis(50);
+const WAKE_UP_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What a connection knows for its nudges.
 #[derive(Default)]
@@ -43,7 +43,7 @@ impl WakeUps {
     /// So many octets of a response go out; nothing is due until they all have.
     pub(crate) fn writing(&mut self, octets: usize) {
         let now = Instant::now();
-        let was_quiet = self.timer.is_none() && self.written.is_none_or(|written| now - written >= INTERVAL);
+        let was_quiet = self.timer.is_none() && self.written.is_none_or(|written| now - written >= WAKE_UP_INTERVAL);
         if was_quiet && self.unread <= QUIET_OCTETS_MAX {
             self.unread = 0;
         }
@@ -56,8 +56,8 @@ impl WakeUps {
     pub(crate) fn all_sent(&mut self) {
         self.written = Some(Instant::now());
         if self.unread > QUIET_OCTETS_MAX {
-            self.spare = SPARE;
-            self.timer = Some(Box::pin(sleep(INTERVAL)));
+            self.spare = SPARE_WAKE_UPS;
+            self.timer = Some(Box::pin(sleep(WAKE_UP_INTERVAL)));
         }
     }
 
@@ -75,12 +75,12 @@ impl WakeUps {
             0 => self.spare = self.spare.saturating_sub(1),
             unread => self.unread = unread.saturating_sub(READ_OCTETS),
         }
-        self.timer = (self.unread > 0 || self.spare > 0).then(|| Box::pin(sleep(INTERVAL)));
+        self.timer = (self.unread > 0 || self.spare > 0).then(|| Box::pin(sleep(WAKE_UP_INTERVAL)));
     }
 
     /// None could go out now.
     pub(crate) fn postpone(&mut self) {
-        self.timer = Some(Box::pin(sleep(INTERVAL)));
+        self.timer = Some(Box::pin(sleep(WAKE_UP_INTERVAL)));
     }
 
     #[cfg(test)]
@@ -112,7 +112,7 @@ mod tests {
 
     /// How many a response has.
     fn count(octets: usize) -> usize {
-        octets.min(HELD_OCTETS_MAX).div_ceil(READ_OCTETS) + SPARE as usize
+        octets.min(HELD_OCTETS_MAX).div_ceil(READ_OCTETS) + SPARE_WAKE_UPS as usize
     }
 
     fn respond(wake_ups: &mut WakeUps, octets: usize) {

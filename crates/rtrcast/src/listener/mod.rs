@@ -20,7 +20,8 @@ use conflict::{Use, own_use};
 pub(crate) use load::{Loaded, Loader};
 use load::{OfFiles, wrong};
 use rtrcast_net::{
-    Activated, ActivatedListener, BACKLOG, ConnectionSetup, Endpoint, Listener, SocketName, TcpKeys, UnixSocket, V6Only,
+    Activated, ActivatedListener, BACKLOG_CONNECTIONS_MAX, ConnectionSetup, Endpoint, Listener, SocketName, TcpKeys,
+    UnixSocket, V6Only,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -320,7 +321,7 @@ impl Change {
 
 /// Makes a Unix socket, and keeps its name apart: that can be given other permissions.
 fn bind_unix(path: &Path, mode: u32) -> io::Result<(Listener, SocketName)> {
-    let (listener, name) = UnixSocket::bind(path, mode, BACKLOG)?.into_parts();
+    let (listener, name) = UnixSocket::bind(path, mode, BACKLOG_CONNECTIONS_MAX)?.into_parts();
     Ok((Listener::passed(OwnedFd::from(listener.into_std()?))?, name))
 }
 

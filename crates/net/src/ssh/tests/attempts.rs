@@ -65,8 +65,8 @@ impl russh::Signer for Forger {
 async fn three_passwords_a_connection() {
     let reason = tried(Logins { passwords: Some(passwords()), ..Logins::default() }, async |visit| {
         assert!(!visit.handle.authenticate_none("r1").await.unwrap().success());
-        for attempt in 1..=ATTEMPTS_MAX {
-            let left = if attempt < ATTEMPTS_MAX { vec![MethodKind::Password] } else { Vec::new() };
+        for attempt in 1..=LOGIN_ATTEMPTS_MAX {
+            let left = if attempt < LOGIN_ATTEMPTS_MAX { vec![MethodKind::Password] } else { Vec::new() };
             assert_eq!(by_password(visit, "wrong").await, Some(left));
         }
         // Nothing was left to try; who tries on is hung up on, right or wrong.
@@ -81,7 +81,7 @@ async fn an_agents_other_keys_are_no_attempts() {
     let identity = key();
     let reason = tried(authorized(&identity.public_line()), async |visit| {
         assert!(!visit.handle.authenticate_none("r1").await.unwrap().success());
-        for _ in 1..OFFERS_MAX {
+        for _ in 1..KEY_OFFERS_MAX {
             assert_eq!(by_key(visit, &key()).await, Some(vec![MethodKind::PublicKey]));
         }
         assert_eq!(by_key(visit, &identity).await, None);
@@ -95,18 +95,18 @@ async fn after_too_many_keys_a_password_is_left() {
     let logins = Logins { passwords: Some(passwords()), ..authorized(&identity.public_line()) };
     let reason = tried(logins.clone(), async |visit| {
         assert!(!visit.handle.authenticate_none("r1").await.unwrap().success());
-        for _ in 1..OFFERS_MAX {
+        for _ in 1..KEY_OFFERS_MAX {
             assert_eq!(by_key(visit, &key()).await.unwrap().len(), 2);
         }
         assert_eq!(by_key(visit, &key()).await, Some(vec![MethodKind::Password]));
-        for _ in 1..ATTEMPTS_MAX {
+        for _ in 1..LOGIN_ATTEMPTS_MAX {
             assert_eq!(by_password(visit, "wrong").await, Some(vec![MethodKind::Password]));
         }
         assert_eq!(by_password(visit, "secret").await, None);
     });
     assert_eq!(reason.await.unwrap(), "the client did not ask for the subsystem rpki-rtr");
     let reason = tried(logins, async |visit| {
-        for _ in 0..OFFERS_MAX {
+        for _ in 0..KEY_OFFERS_MAX {
             by_key(visit, &key()).await;
         }
         assert_eq!(by_key(visit, &identity).await, Some(vec![MethodKind::Password]));
@@ -120,7 +120,7 @@ async fn wrong_signatures_are_attempts() {
     let identity = key();
     let public = identity.private().public_key().clone();
     let reason = tried(authorized(&identity.public_line()), async |visit| {
-        for _ in 0..ATTEMPTS_MAX {
+        for _ in 0..LOGIN_ATTEMPTS_MAX {
             let result = visit.handle.authenticate_publickey_with("r1", public.clone(), None, &mut Forger).await;
             assert_eq!(remaining(result.unwrap()), Some(vec![MethodKind::PublicKey]));
         }
