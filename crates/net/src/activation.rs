@@ -18,7 +18,7 @@ pub const ACTIVATED_LISTENERS_MAX: usize = 256;
 /// The first descriptor that the manager passes.
 const FIRST_DESCRIPTOR: usize = 3;
 
-/// What a descriptor is called when the manager gives no names.
+/// Name of a descriptor when the manager gives no names.
 const DEFAULT_NAME: &str = "unknown";
 
 /// The listeners that the service manager passed, by the names that it gives them (`FileDescriptorName=`).
@@ -28,8 +28,8 @@ pub struct Activated {
 }
 
 impl Activated {
-    /// Takes what was passed to this process, which is nothing unless the environment says so. A second call gets
-    /// nothing.
+    /// Takes the listeners that were passed to this process, none unless the environment has them. A second call
+    /// returns none.
     pub fn take() -> Result<Activated, ActivationError> {
         let environment = |name: &str| Some(env::var_os(name)?.to_string_lossy().into_owned());
         let names = passed(environment, process::id())?;
@@ -48,7 +48,7 @@ impl Activated {
         Ok(Activated { listeners: judged.collect::<Result<_, _>>()? })
     }
 
-    /// Whether there are none.
+    /// Returns true if there are no listeners.
     pub fn is_empty(&self) -> bool {
         self.listeners.is_empty()
     }
@@ -105,7 +105,7 @@ fn listens(socket: &OwnedFd) -> io::Result<bool> {
     Ok(rustix::net::sockopt::socket_acceptconn(socket)?)
 }
 
-/// These systems do not tell.
+/// These systems have no such option.
 #[cfg(target_vendor = "apple")]
 fn listens(_: &OwnedFd) -> io::Result<bool> {
     Ok(true)
@@ -148,23 +148,23 @@ fn passed(environment: impl Fn(&str) -> Option<String>, process: u32) -> Result<
     }
 }
 
-/// Why listeners could not be taken over.
+/// Reason that listeners could not be taken over.
 #[derive(Debug)]
 pub enum ActivationError {
     /// A variable of the environment that is no number.
     Variable {
-        /// Which one.
+        /// The variable.
         variable: &'static str,
-        /// What it is.
+        /// Its value.
         value: String,
     },
     /// More than [`ACTIVATED_LISTENERS_MAX`].
     TooMany(usize),
     /// Not one name for each descriptor.
     Names {
-        /// So many names.
+        /// Number of names.
         names: usize,
-        /// So many descriptors.
+        /// Number of descriptors.
         descriptors: usize,
     },
     /// A descriptor that is no listener.
@@ -173,7 +173,7 @@ pub enum ActivationError {
         number: usize,
         /// Its name.
         name: String,
-        /// Why.
+        /// The error.
         error: io::Error,
     },
 }

@@ -1,4 +1,4 @@
-//! A cache of one's own, for programs that have the payload themselves: a validator that wants to serve routers, say.
+//! A cache for programs that have the payload themselves, such as a validator that serves routers.
 //!
 //! `rtrcast serve` has a hub of its own, which also follows sources and merges them.
 
@@ -26,31 +26,31 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-/// Sessions that wait for something to be made; more wait for their turn.
+/// Requests of sessions that are queued; further ones wait.
 const WANTS_MAX: usize = 1_024;
 
-/// How long a cache that was stopped waits for its connections to end.
+/// Time for which a stopped cache waits for its connections to end.
 pub const STOP_GRACE_MAX: Duration = Duration::from_secs(10);
 
-/// What a [`Cache`] is made with.
+/// Options of a [`Cache`].
 #[derive(Clone, Debug, Default)]
 pub struct CacheOptions {
-    /// On what terms routers are served, and how many.
+    /// Policy by which routers are served, and limits.
     pub policy: ServicePolicy,
-    /// What they are told of when to ask again.
+    /// Refresh, retry and expire intervals that routers are sent.
     pub timing: Timing,
-    /// How much they can be told of what changed.
+    /// Limits of the changes that routers can be sent.
     pub history: HistoryLimits,
 }
 
-/// Why data were not published.
+/// Reason that data were not published.
 #[derive(Debug)]
 pub enum PublishError {
     /// All ASPAs of a customer together make none.
     Aspa {
         /// The customer.
         customer: Asn,
-        /// Why not.
+        /// The error.
         error: AspaError,
     },
     /// There is no memory for the data.
@@ -115,7 +115,7 @@ impl Cache {
         Ok(self.publish_image(image))
     }
 
-    /// The same for who has an image already. Comparing a million records takes some milliseconds.
+    /// Publishes an image. Comparing a million records takes some milliseconds.
     pub fn publish_image(&self, image: Image) -> Publication {
         let mut publisher = lock(&self.publisher);
         let prepared = publisher.publish(image, &self.sessions.in_use(), &mut ());
@@ -125,8 +125,8 @@ impl Cache {
         prepared.publication
     }
 
-    /// Serves nothing until data are published again, since all that there are have become too old: connections end, and
-    /// routers that ask are told that there are no data.
+    /// Serves nothing until data are published again, since all data have expired: sessions end, and queries are
+    /// answered with the Error Report "No Data Available".
     pub fn withhold(&self) {
         let mut publisher = lock(&self.publisher);
         let view = publisher.withhold();
@@ -150,7 +150,7 @@ impl Cache {
         };
         let fulfil = async {
             self.fulfil_all(wanted).await;
-            // Nobody is left who could want anything: the connections are about to be counted out.
+            // No session is left that could send a request: the connections are about to end.
             pending::<()>().await;
         };
         tokio::select! {
@@ -159,13 +159,13 @@ impl Cache {
         }
     }
 
-    /// Serves on other terms from now on.
+    /// Sets another policy.
     pub fn set_policy(&self, policy: ServicePolicy) {
         self.limiter.set_limits(policy.limits);
         self.handle.set_policy(policy);
     }
 
-    /// Ends all connections in order: [`Cache::serve`] returns when their last words are out, or after
+    /// Ends all connections in order: [`Cache::serve`] returns when their final Error Reports are sent, or after
     /// [`STOP_GRACE_MAX`].
     pub fn stop(&self, stop: Stop) {
         self.handle.stop(stop);
@@ -177,7 +177,7 @@ impl Cache {
             let fulfil = move || lock(&publisher).fulfil(want, &sessions.in_use(), &mut ());
             // Without memory there is no answer, and the session's own limit decides.
             let Ok(made) = spawn_blocking(fulfil).await.map_err(io::Error::other).flatten() else { continue };
-            // Whoever asked may be gone.
+            // The session may have ended.
             let _ = reply.send(made);
         }
     }
@@ -187,7 +187,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What each session speaks that has asked for something, by the number of its connection.
+/// Profiles of the sessions that have sent a query, by connection id.
 #[derive(Default)]
 struct SessionProfiles(Mutex<HashMap<u64, Profile>>);
 
@@ -201,7 +201,7 @@ impl SessionProfiles {
     }
 }
 
-/// Tells somebody else what happens, and knows what is spoken.
+/// Observer that also keeps the profiles in use.
 struct SessionCounter {
     sessions: Arc<SessionProfiles>,
     observer: Arc<dyn Observer>,

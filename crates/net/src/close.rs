@@ -9,7 +9,7 @@ use std::io;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long the end of a connection that makes room for another may take.
+/// Time that the end of a displaced connection may take.
 const DISPLACED_END_MAX: Duration = Duration::from_millis(200);
 
 /// The peer's side of a connection.
@@ -21,7 +21,8 @@ pub(crate) enum PeerSide {
     Ended,
 }
 
-/// Whether the peer ended its side in time; `Err` if it did not even take what is still to be said.
+/// Closes in order, and returns true if the peer ended its side in time; `Err` if it did not even accept the octets
+/// that were left to send.
 pub(crate) async fn in_order(stream: &mut TransportStream, peer_side: PeerSide, octets_max: usize) -> io::Result<bool> {
     let ended = match timeout(DRAIN_TIME_MAX, stream.end()).await {
         Ok(ended) => ended,
@@ -38,11 +39,11 @@ pub(crate) async fn in_order(stream: &mut TransportStream, peer_side: PeerSide, 
     drain_in_time(stream.socket(), octets_max).await
 }
 
-/// Closes the connection of a router that makes room for another: whether it had ended its side. It has been given
-/// nothing that it asked for, and its place is needed: nobody waits for its end.
+/// Closes a displaced connection, and returns true if the router had ended its side. It was sent no response, and its
+/// capacity is needed: its end is not waited for.
 pub(crate) async fn for_another(stream: &mut TransportStream) -> bool {
     let _ = timeout(DISPLACED_END_MAX, stream.end()).await;
-    // What lies unread would turn the end into a reset.
+    // Unread input would turn the end into a reset.
     let mut discarded = 0;
     while discarded < DRAIN_OCTETS_MAX {
         match stream.socket().read_now(&mut [0; 16 * 1024]) {

@@ -1,6 +1,7 @@
 //! The router's side over real connections: connects, drives a [`ClientSession`], connects again.
 //!
-//! As on the cache's side nothing is cancelled halfway, and what came before a connection broke is heard before its end.
+//! As on the cache's side nothing is cancelled halfway, and input from before a connection broke is read before its
+//! end.
 
 use crate::clock::Clock;
 use crate::close::{self, PeerSide};
@@ -23,13 +24,13 @@ use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tokio::time::{sleep_until, timeout};
 
-/// How long a cache may take nothing of a query.
+/// Time for which a cache may accept no octet of a query.
 const WRITE_STALL_MAX: Duration = Duration::from_secs(60);
 
 /// The most octets that are read at once.
 const READ_OCTETS_MAX: usize = 64 * 1024;
 
-/// Which way octets went.
+/// Direction of octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From the router to the cache.
@@ -38,12 +39,12 @@ pub enum Direction {
     Received,
 }
 
-/// Whoever follows a cache. A closure over events is one.
+/// Follower of a cache. A closure over events is one.
 pub trait Follower {
     /// Something happened; the session is as it is after that. `Break` ends the following.
     fn event(&mut self, session: &ClientSession, event: ClientEvent) -> ControlFlow<()>;
 
-    /// There is no connection, or none any more, for this reason. The session says when it tries again.
+    /// Connecting failed or the connection broke, for this reason. The session decides when to try again.
     fn not_connected(&mut self, _error: io::Error) {}
 
     /// Octets went by.
@@ -56,20 +57,20 @@ impl<Observe: FnMut(&ClientSession, ClientEvent) -> ControlFlow<()>> Follower fo
     }
 }
 
-/// Follows a cache, over as many connections as it takes, until the follower has had enough. Ring `bell` to have the
-/// cache asked now. Data sets are put together on a blocking thread, and lie in memory files as a cache's do.
+/// Follows a cache, over as many connections as it takes, until the follower breaks. Notify `refresh` to send a query
+/// now. Data sets are assembled on a blocking thread, in memory files as those of a cache.
 pub async fn follow(
     dialer: &Dialer,
     clock: Clock,
     session: ClientSession,
-    bell: &Notify,
+    refresh: &Notify,
     follower: &mut impl Follower,
 ) {
     let following = Following {
         dialer,
         clock,
         session,
-        bell,
+        refresh,
         follower,
         connecting: None,
         stream: None,
@@ -89,13 +90,13 @@ struct Following<'a, F> {
     dialer: &'a Dialer,
     clock: Clock,
     session: ClientSession,
-    bell: &'a Notify,
+    refresh: &'a Notify,
     follower: &'a mut F,
     connecting: Option<Connecting>,
     stream: Option<TransportStream>,
     writing: Option<PendingWrite>,
     applying: Option<Applying>,
-    /// Whether an Error Report is on its way, which the cache should get.
+    /// An Error Report is being sent, which the cache should receive.
     sends_final_report: bool,
     peer_side: PeerSide,
     /// The follower has had enough.
@@ -113,7 +114,7 @@ impl<F: Follower> Following<'_, F> {
         }
     }
 
-    /// Does what the session says until it waits or a chunk has to be written.
+    /// Handles the outputs of the session until it waits or a chunk has to be written.
     async fn take_outputs(&mut self) {
         while self.writing.is_none() {
             let now = self.clock.now();
@@ -146,7 +147,7 @@ impl<F: Follower> Following<'_, F> {
         // What was made of this connection's response is not the next one's.
         self.applying = None;
         let Some(mut stream) = self.stream.take() else { return };
-        // Whatever goes wrong here, the connection is over.
+        // Whatever fails here, the connection is over.
         let _ = match self.sends_final_report {
             true => {
                 let octets_max = drain::DRAIN_RESPONSE_OCTETS_MAX;
@@ -157,7 +158,7 @@ impl<F: Follower> Following<'_, F> {
         self.sends_final_report = false;
     }
 
-    /// Waits for one thing to happen, and tells the session.
+    /// Waits for one event, and gives it to the session.
     async fn wait(&mut self) {
         let clock = self.clock;
         let write_deadline = self.writing.as_ref().map(|writing| writing.progress.after(WRITE_STALL_MAX));
@@ -174,7 +175,7 @@ impl<F: Follower> Following<'_, F> {
                 transfer_if_connected(&mut self.stream, wants_input.then_some(receive), self.writing.as_ref())
             } => self.moved(moved),
             applied = made(&mut self.applying) => self.applied(applied),
-            () = self.bell.notified() => self.session.refresh(clock.now()),
+            () = self.refresh.notified() => self.session.refresh(clock.now()),
             () = sleep(clock, deadline) => {
                 let now = clock.now();
                 if write_deadline.is_some_and(|deadline| deadline <= now) {
@@ -229,9 +230,9 @@ impl<F: Follower> Following<'_, F> {
         }
     }
 
-    /// A cache that resets the connection may have sent an Error Report before: it is read before the loss is told. The
-    /// reading may also tell better than the writing why the connection is lost: a cache that does not accept our
-    /// certificate says so where data are read (RFC 8446 section 4.4.2.4).
+    /// Reads an Error Report that a cache may have sent before it reset the connection. The error of reading may also
+    /// be more precise than that of writing: a cache that does not accept our certificate sends an alert, which arrives
+    /// where data are read (RFC 8446 section 4.4.2.4).
     fn read_final_report(&mut self, now: Moment) -> Option<io::Error> {
         let stream = self.stream.as_mut()?;
         let mut buffer = [0; 4 * 1024];
@@ -256,7 +257,7 @@ impl<F: Follower> Following<'_, F> {
         match applied {
             Ok(Ok(applied)) => self.session.applied(now, applied),
             Ok(Err(_)) => self.session.not_applied(now),
-            // A panic there goes on here; or the program is ending.
+            // A panic there continues here; else the program is ending.
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 Err(_) => self.session.not_applied(now),
@@ -265,7 +266,7 @@ impl<F: Follower> Following<'_, F> {
     }
 }
 
-/// Whether a connection broke since one side does not accept who the other is.
+/// Returns true if a connection broke since one side does not authenticate the other.
 fn is_distrust(error: &io::Error) -> bool {
     #[cfg(feature = "tls")]
     if TlsFailure::of(error).is_some_and(TlsFailure::is_authentication) {

@@ -1,4 +1,4 @@
-//! Security of a listener's connections, and what each has to show before RTR begins.
+//! Setup of a listener's connections before RTR begins: the PROXY header, and the handshake of TLS or SSH.
 
 use crate::ip_prefix::IpPrefix;
 use crate::peer::Endpoint;
@@ -12,18 +12,18 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// How connections of a listener begin.
+/// Setup of a listener's connections.
 #[derive(Clone, Default)]
 pub struct ConnectionSetup {
-    /// What lies below RTR.
+    /// The handshake before RTR.
     pub handshake: Handshake,
     /// Load balancers, whose connections begin with a PROXY header.
     pub proxies: Vec<IpPrefix>,
-    /// Whether those over a Unix socket do.
+    /// True if connections over a Unix socket begin with a PROXY header.
     pub is_unix_proxied: bool,
 }
 
-/// What lies between RTR and the socket, with what that needs.
+/// Handshake before RTR, with the configuration of its server.
 #[derive(Clone, Default)]
 pub enum Handshake {
     /// Nothing.
@@ -37,13 +37,13 @@ pub enum Handshake {
     Ssh(Arc<dyn Reloadable<SshServer>>),
 }
 
-/// Something that is looked at anew for each connection: what lies in files may have been replaced.
+/// A value that may be reloaded for each connection, when the files behind it were replaced.
 pub trait Reloadable<T>: Send + Sync {
-    /// It as it is now.
+    /// Returns the value, reloaded if its files have changed.
     fn reloaded(&self) -> Pin<Box<dyn Future<Output = Arc<T>> + Send + '_>>;
 }
 
-/// What never changes.
+/// A value that never changes.
 impl<T: Send + Sync> Reloadable<T> for Arc<T> {
     fn reloaded(&self) -> Pin<Box<dyn Future<Output = Arc<T>> + Send + '_>> {
         Box::pin(std::future::ready(Arc::clone(self)))
@@ -61,7 +61,7 @@ impl ConnectionSetup {
         }
     }
 
-    /// Whether a connection from there begins with a PROXY header.
+    /// Returns true if a connection from this endpoint begins with a PROXY header.
     pub(crate) fn is_proxied(&self, remote: &Endpoint) -> bool {
         match remote.ip() {
             Some(address) => self.proxies.iter().any(|prefix| prefix.contains(address)),

@@ -1,4 +1,4 @@
-//! Connecting to a cache: the way there, and what is shown and demanded on it.
+//! Connecting to a cache: address resolution, TCP keys, and the handshake of TLS or SSH.
 
 use crate::connection_setup::Reloadable;
 #[cfg(feature = "ssh")]
@@ -16,10 +16,10 @@ use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream, UnixStream, lookup_host};
 use tokio::time::timeout;
 
-/// How long a name may take to resolve, each of its addresses to answer, and a handshake to be done.
+/// Time for the resolution of a name, the answer of each of its addresses, and a handshake.
 pub const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// Where a cache is, and how to get there.
+/// Dialer of a cache: its target and the configuration of transports.
 #[derive(Clone)]
 pub struct Dialer {
     target: Target,
@@ -45,7 +45,7 @@ impl From<Target> for Dialer {
 }
 
 impl Dialer {
-    /// Where the cache is.
+    /// Returns the target.
     pub fn target(&self) -> &Target {
         &self.target
     }
@@ -70,7 +70,7 @@ impl Dialer {
         Dialer { ssh: Some(ssh), ..self }
     }
 
-    /// Connects, and shakes hands.
+    /// Connects, and performs the handshake.
     pub(crate) async fn connect(self) -> io::Result<TransportStream> {
         let socket = self.reach().await?;
         timeout(CONNECT_TIME_MAX, self.secure(socket))
@@ -144,7 +144,7 @@ async fn connect_to(address: SocketAddr, keys: &TcpKeys) -> io::Result<TcpStream
     socket.connect(address).await
 }
 
-/// What did not come in [`CONNECT_TIME_MAX`].
+/// Error of a step that took longer than [`CONNECT_TIME_MAX`].
 fn too_late(what: &str, hint: &str) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, format!("{what} within {} s; {hint}", CONNECT_TIME_MAX.as_secs()))
 }

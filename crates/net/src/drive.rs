@@ -1,7 +1,7 @@
-//! The one loop that moves a session: octets in, chunks out, timers, new data, stops.
+//! The one loop that drives a session: octets in, chunks out, timers, new data, stops.
 //!
 //! There is one writer a connection, and no read or write is ever cancelled halfway: the loop waits for readiness, and
-//! what is ready is done at once. While a chunk is being written everything else goes on.
+//! what is ready is done at once. While a chunk is being written all other events are handled.
 
 use crate::admission::Permit;
 use crate::clock::Clock;
@@ -24,36 +24,36 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Sleep, sleep_until};
 
-/// How long a session that is closing may take for its last chunk and words, progress or not.
+/// Time for a closing session to send its last chunk and its final Error Report, progress or not.
 pub const FINAL_REPORT_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// The most octets that are read at once. The buffer lives on the stack only while it is used.
 const READ_OCTETS_MAX: usize = 4 * 1024;
 
-/// How often octets are moved in a row before anything else is looked at. Most of the time nothing else has happened, and
-/// to ask costs as much as a small answer.
+/// Transfers in a row before other events are polled. Mostly there are none, and polling costs as much as a small
+/// answer.
 const TRANSFERS_MAX: u8 = 32;
 
-/// What a connection has from the service.
+/// All that a connection has from the service.
 pub(crate) struct DriveContext {
     pub(crate) clock: Clock,
     pub(crate) published: watch::Receiver<Published>,
     pub(crate) wants: mpsc::Sender<Wanted>,
-    /// How long a chunk may make no progress.
+    /// Time for which a chunk may make no progress.
     pub(crate) stall_max: Duration,
-    /// The newest terms that it has seen: with others it may be let in no longer.
+    /// The newest policy: under another one its address may not be permitted any more.
     pub(crate) policy: Arc<ServicePolicy>,
-    /// Where the router is.
+    /// The address of the router.
     pub(crate) address: Option<IpAddr>,
-    /// Its place.
+    /// Its permit.
     pub(crate) permit: Permit,
-    /// Who it is, and what passes.
+    /// Its peer and statistics.
     pub(crate) connection: Arc<Connection>,
-    /// Who is told of it.
+    /// The observer of its events.
     pub(crate) observer: Arc<dyn Observer>,
 }
 
-/// Whether anybody still publishes.
+/// A change of what is published; an error if the publisher is gone.
 type Changed = Result<(), watch::error::RecvError>;
 
 /// Something is being made for the session. It is rare, so an idle connection has no room for it.
@@ -71,7 +71,7 @@ struct Drive {
     permit: Permit,
     connection: Arc<Connection>,
     observer: Arc<dyn Observer>,
-    /// When the clock was last looked at.
+    /// Last reading of the clock.
     now: Moment,
     writing: Option<PendingWrite>,
     making: Option<PendingView>,
@@ -80,9 +80,9 @@ struct Drive {
     has_received: bool,
     peer_side: PeerSide,
     stopping: bool,
-    /// How often octets were moved since anything else was looked at.
+    /// Transfers since other events were polled.
     transfers: u8,
-    /// It makes room for another connection.
+    /// It ends for the sake of another connection.
     displaced: bool,
 }
 
@@ -92,24 +92,24 @@ struct Timer {
     sleep: Pin<Box<Sleep>>,
 }
 
-/// Whether a connection goes on.
+/// The next step of a connection.
 enum NextStep {
-    /// It does.
+    /// Continue.
     Go,
     /// Something was published.
     Published,
-    /// The publisher and all of its handles are gone.
+    /// The publisher and all of its handles are dropped.
     PublisherGone,
-    /// All is said: close in order.
+    /// All octets are written: close in order.
     Close,
-    /// It is over.
+    /// The connection has ended.
     End(End),
 }
 
-/// Drives a session to the end of its connection, and then tells `over` of it, with the connection's place, which is given
-/// back only when that is told: a cache that stops waits for the places. No function with `async` before it: what is given
-/// to one lies in its future twice, and an idle connection is little else than this future. Nor does it give the end back,
-/// for a future that waits for another has it twice as well.
+/// Drives a session to the end of its connection, and then calls `over` with its end and its permit, which is returned
+/// only after that: a stopping cache waits for the permits. No `async` function: an argument of one is in its future
+/// twice, and an idle connection is little else than this future. Nor does it return the end, for a future that awaits
+/// another has that twice as well.
 pub(crate) fn drive<Over: FnOnce(End, Permit)>(
     stream: TransportStream,
     session: ServerSession,
@@ -141,11 +141,12 @@ pub(crate) fn drive<Over: FnOnce(End, Permit)>(
         displaced: false,
     };
     async move {
-        // Taken first, it is dropped first, should the task end otherwise: then too the end is told before the place is free.
+        // Moved first, it is dropped first, should the task be aborted: then too the end is reported before the permit
+        // is returned.
         let _ = &over;
         let end = drive.run(&mut published).await;
         let Drive { stream, permit, .. } = drive;
-        // Whoever gets the place gets the descriptor as well.
+        // The connection that gets the permit needs a descriptor as well.
         drop(stream);
         over(end, permit);
     }
@@ -156,7 +157,7 @@ impl Drive {
         loop {
             let next_step = match self.take_outputs() {
                 NextStep::Go => {
-                    // It stands in the line for what is published once, however many queries are answered meanwhile.
+                    // Registered once for the next publication, however many queries are answered meanwhile.
                     let mut changed = pin!(published.changed());
                     poll_fn(|context| self.poll(context, changed.as_mut())).await
                 }
@@ -208,7 +209,7 @@ impl Drive {
         }
     }
 
-    /// Does what the session says until it waits or a chunk has to be written.
+    /// Handles the outputs of the session until it waits or a chunk has to be written.
     fn take_outputs(&mut self) -> NextStep {
         if self.writing.is_some() {
             self.report_events();
@@ -228,10 +229,10 @@ impl Drive {
         NextStep::Go
     }
 
-    /// When what is being written has to have made progress.
+    /// Returns the time by which the current write must make progress.
     fn write_deadline(&self) -> Option<Moment> {
         self.writing.as_ref().map(|writing| match self.closing_since {
-            // A stall from before does not count: a router that pauses for a while still gets its last words.
+            // Only the time since then matters: a router that pauses for a while still gets the final Error Report.
             Some(since) => {
                 writing.progress.max(since).after(drain::DRAIN_TIME_MAX).min(since.after(FINAL_REPORT_TIME_MAX))
             }
@@ -239,7 +240,7 @@ impl Drive {
         })
     }
 
-    /// One thing that happened, which the session is told. Octets come first, but not for ever.
+    /// Handles one event by giving it to the session. Octets come first, up to [`TRANSFERS_MAX`].
     fn poll_next(
         &mut self,
         context: &mut Context<'_>,
@@ -325,7 +326,7 @@ impl Drive {
                 return Poll::Ready(NextStep::End(End::Aborted));
             }
             self.session.stalled(self.now);
-            // The last attempt counts from here.
+            // The time for the last attempt begins here.
             if let Some(writing) = &mut self.writing {
                 writing.progress = self.now;
             }
@@ -363,7 +364,7 @@ impl Drive {
         NextStep::Go
     }
 
-    /// There is a new view, or the cache stops. That nobody publishes any more is as good as a restart.
+    /// Gives the session a new view, or stops it. Without a publisher the stop is a restart.
     fn published(&mut self, published: &mut watch::Receiver<Published>, default_stop: Option<Stop>) {
         self.now = self.clock.now();
         let now = self.now;
@@ -382,7 +383,7 @@ impl Drive {
         }
     }
 
-    /// A router that resets the connection may have sent an Error Report before: it is heard before the loss is told.
+    /// Reads an Error Report that a router may have sent before it reset the connection.
     fn read_final_report(&mut self, now: Moment) {
         let mut buffer = [0; READ_OCTETS_MAX];
         while self.session.wants_input() {
@@ -415,14 +416,14 @@ impl Drive {
     }
 }
 
-/// Whether the peer has ended the connection in a way that leaves nothing to be read.
+/// Returns true if the peer has ended the connection in a way that leaves nothing to be read.
 fn is_reset(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
     matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected)
 }
 
-/// Asks for what is wanted, and waits for its turn if many do. Nothing comes back if nobody makes anything any more;
-/// then the session's own limit decides.
+/// Sends a request to the publisher, after a wait if its queue is full. Returns none if the publisher is gone; then the
+/// session's own limit decides.
 async fn ask_for(wants: mpsc::Sender<Wanted>, want: Want) -> Option<Arc<View>> {
     let (reply, made) = oneshot::channel();
     wants.send(Wanted { want, reply }).await.ok()?;

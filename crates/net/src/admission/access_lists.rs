@@ -3,7 +3,7 @@
 use crate::ip_prefix::IpPrefix;
 use std::net::IpAddr;
 
-/// Who may connect.
+/// Prefixes from which connections are permitted or denied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccessLists {
     /// If there are any, only addresses in these.
@@ -13,7 +13,8 @@ pub struct AccessLists {
 }
 
 impl AccessLists {
-    /// Whether a peer may connect. One without an address came through the file system, whose permissions decide.
+    /// Returns true if a peer with this address may connect. A peer without an address came through the file system,
+    /// whose permissions decide.
     pub fn admits(&self, address: Option<IpAddr>) -> bool {
         let Some(address) = address else { return true };
         match (longest(&self.allow, address), longest(&self.deny, address)) {

@@ -1,7 +1,7 @@
-//! What the door counts, and whom it tells to go: a plain value, with the time as an argument.
+//! Counts of connections, and decisions on which newcomer is displaced: a plain value, with the time as an argument.
 //!
-//! A connection is a newcomer until it has asked, and only newcomers have an entry of their own here. Of the others only
-//! the sums are kept, and how many there are from each address.
+//! A connection is a newcomer until its first query, and only newcomers have an entry of their own here. Of the others
+//! only the sums are kept, and their number by address.
 
 use super::ranking::Ranking;
 use super::{Counts, LimitExceeded, Limits};
@@ -11,41 +11,41 @@ use std::task::Waker;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a newcomer has its place for certain: a router on a slow path asks within that time, or is in the middle of
-/// its handshake, which has a limit of its own.
+/// Time for which a newcomer is not displaced: a router on a slow path sends its query within that time, or is in the
+/// middle of its handshake, which has a limit of its own.
 pub const NEWCOMER_TIME_MIN: Duration = Duration::from_secs(1);
 
 /// A connection's number; a lower one entered earlier.
 pub(super) type PermitId = u64;
 
-/// What the ledger keeps of a connection that has not asked yet.
+/// The entry of a connection that has sent no query yet.
 #[derive(Debug)]
 struct Newcomer {
     address: Option<IpAddr>,
     cost: u64,
     since: Instant,
-    /// The turn of its handshake, while that is under way.
+    /// The rank of its handshake, while that is under way.
     handshake: Option<u64>,
     displacement: Displacement,
 }
 
-/// Whether a newcomer has been told to go.
+/// Displacement of a newcomer.
 #[derive(Debug)]
 enum Displacement {
-    /// It may stay, and this is who waits for that to change.
+    /// Not requested. The waker is woken when it is.
     None(Option<Waker>),
-    /// It has.
+    /// Requested: the connection is to end.
     Requested,
 }
 
-/// Whether there is room for one more.
+/// Result of a check for one more connection.
 #[derive(Debug)]
 pub(super) enum CapacityCheck {
     /// There is.
     Available,
     /// There is none until something changes, or until this moment.
     Full(Option<Instant>),
-    /// A newcomer has to be woken and told to go; then ask again.
+    /// A newcomer has to be woken, since its displacement is requested; then check again.
     Displace(Option<Waker>),
 }
 
@@ -59,14 +59,14 @@ pub(super) struct Ledger {
     addresses: HashMap<IpAddr, u32>,
     newcomers: HashMap<PermitId, Newcomer>,
     newcomers_octets: u64,
-    /// The newcomers that were not told to go, by seat.
+    /// The newcomers whose displacement is not requested, by id.
     undisplaced: Ranking,
-    /// Their handshakes under way, by the order in which they began, and whose they are.
+    /// Their handshakes under way, by the order in which they began, and the ids of their connections.
     handshakes: Ranking,
     handshake_owners: HashMap<u64, PermitId>,
     leaving: u32,
     leaving_octets: u64,
-    /// The limits were lowered under those who are in, and not enough have gone yet.
+    /// The limits were lowered below what is in use, and not enough connections have ended yet.
     lowered: bool,
 }
 
@@ -105,13 +105,13 @@ impl Ledger {
         }
     }
 
-    /// Whether one more connection of this cost may be accepted; if not, whom to tell to go for it.
+    /// Checks for capacity for one more connection of this cost; without it, requests the displacement of a newcomer.
     pub(super) fn check_capacity(&mut self, now: Instant, cost: u64) -> CapacityCheck {
         if self.has_capacity(cost) {
             return CapacityCheck::Available;
         }
         if self.lowered {
-            // Nobody is thrown out for that.
+            // Lowered limits displace no connection.
             return CapacityCheck::Full(None);
         }
         let (connections, octets) = (self.connections - self.leaving, self.memory_octets - self.leaving_octets);
@@ -125,7 +125,7 @@ impl Ledger {
         }
     }
 
-    /// Whether one more connection of this cost fits in.
+    /// Returns true if one more connection of this cost fits.
     pub(super) fn has_capacity(&self, cost: u64) -> bool {
         self.fits(self.connections, self.memory_octets, cost)
     }
@@ -138,13 +138,13 @@ impl Ledger {
         self.connections <= self.limits.connections_max && self.memory_octets <= self.limits.memory_octets_max
     }
 
-    /// Whether all newcomers together could make room: if they can't, none has to go.
+    /// Returns true if all newcomers together could free enough: if they cannot, none is displaced.
     fn fits_without_newcomers(&self, cost: u64) -> bool {
         let connections = self.connections - self.counts().newcomers;
         self.fits(connections, self.memory_octets - self.newcomers_octets, cost)
     }
 
-    /// Counts a connection that was accepted.
+    /// Adds a connection that was accepted.
     pub(super) fn admit(
         &mut self,
         now: Instant,
@@ -172,8 +172,8 @@ impl Ledger {
         waker
     }
 
-    /// A connection is no newcomer any longer. Even if it was told to go, it stays now. The waker is one that nobody
-    /// needs; it should be dropped without the lock.
+    /// Ends the state of a newcomer, even if its displacement was requested. The waker that is returned is not needed
+    /// any more; it should be dropped without the lock.
     pub(super) fn mark_queried(&mut self, id: PermitId) -> Option<Waker> {
         self.end_handshake(id);
         let newcomer = self.newcomers.remove(&id)?;
@@ -191,7 +191,7 @@ impl Ledger {
         }
     }
 
-    /// A newcomer's handshake begins. If there are too many, the oldest of the address that has most is told to go, but
+    /// Begins a newcomer's handshake. If there are too many, displaces the oldest of the address with the most, but
     /// never this one.
     pub(super) fn begin_handshake(&mut self, id: PermitId) -> Option<Waker> {
         let turn = self.turn();
@@ -237,8 +237,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Whether a newcomer has been told to go; if not, `waker` is woken when it is. The other waker is one that nobody
-    /// needs any more.
+    /// Returns true if the displacement of a newcomer was requested; if not, `waker` is woken when it is. The waker
+    /// that is returned is not needed any more.
     pub(super) fn poll_displaced(&mut self, id: PermitId, waker: &Waker) -> (bool, Option<Waker>) {
         match self.newcomers.get_mut(&id).map(|newcomer| &mut newcomer.displacement) {
             Some(Displacement::Requested) => (true, None),
@@ -260,7 +260,7 @@ impl Ledger {
         waker
     }
 
-    /// Whether an address may have one connection more.
+    /// Checks the limit of connections from one address.
     pub(super) fn check(&self, address: Option<IpAddr>) -> Result<(), LimitExceeded> {
         let connections = address.and_then(|address| self.addresses.get(&address)).copied().unwrap_or(0);
         match self.limits.per_address_max {
@@ -286,7 +286,7 @@ impl Ledger {
         }
     }
 
-    /// Whether nothing is kept of anybody.
+    /// Returns true if there is no entry of any connection.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.addresses.is_empty()

@@ -1,7 +1,7 @@
-//! The door: accept loops wait at it for room, connections stand in it as guests.
+//! The limiter: accept loops wait at it for capacity, and connections hold its permits.
 //!
-//! All guests share one lock, which no one holds for more than a few logarithmic steps, and never while waiting. A guest
-//! that has asked takes it again only to leave.
+//! All permits share one lock, which is held for a few logarithmic steps, and never while waiting. A connection that
+//! has sent a query takes it again only at its end.
 
 use super::ledger::{CapacityCheck, Ledger, PermitId};
 use super::{Counts, LimitExceeded, Limits};
@@ -14,46 +14,46 @@ use std::task::Poll;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-/// How many connections may be in, and who is.
+/// Limiter of the connections of a cache. Each connection holds a [`Permit`].
 #[derive(Debug)]
 pub struct ConnectionLimiter {
     ledger: Mutex<Ledger>,
-    /// Tells those who wait for room that something changed.
+    /// Wakes tasks that wait for capacity.
     changed: Notify,
 }
 
-/// How room was found.
+/// Availability of capacity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capacity {
-    /// It was there.
+    /// It was available at once.
     Immediate,
-    /// It had to be waited for.
+    /// It was available after a wait.
     AfterWait,
 }
 
 impl ConnectionLimiter {
-    /// A door with nobody in.
+    /// Returns a limiter without connections.
     pub fn new(limits: Limits) -> Arc<ConnectionLimiter> {
         Arc::new(ConnectionLimiter { ledger: Mutex::new(Ledger::new(limits)), changed: Notify::new() })
     }
 
-    /// Other limits from now on. They may be below what is in use: nobody has to go for that, and nobody gets in before
-    /// enough have gone.
+    /// Sets other limits. They may be below what is in use: no connection is closed for that, and none is admitted
+    /// before enough have ended.
     pub fn set_limits(&self, limits: Limits) {
         self.lock().set_limits(limits);
         self.changed.notify_waiters();
     }
 
-    /// Waits until one more connection of this cost, in octets of memory, may be accepted. Without room `full` is called
-    /// once, and newcomers are told to go, each after [`NEWCOMER_TIME_MIN`](super::NEWCOMER_TIME_MIN) at the earliest and one at
-    /// a time: those who have asked are waited for. May be cancelled.
+    /// Waits until one more connection of this cost, in octets of memory, may be accepted. Without capacity `full` is
+    /// called once, and newcomers are displaced, each after [`NEWCOMER_TIME_MIN`](super::NEWCOMER_TIME_MIN) at the
+    /// earliest and one at a time; connections that have sent a query are waited for. May be cancelled.
     ///
-    /// Nothing is reserved: whoever accepts has to enter before it asks for room again, and each further accept loop may
-    /// get one connection more in than the limits say.
+    /// Nothing is reserved: an accept loop has to call [`ConnectionLimiter::admit`] before it waits for capacity again,
+    /// and each further accept loop may admit one connection more than the limits allow.
     pub async fn wait_for_capacity(&self, cost: u64, full: impl FnOnce()) -> Capacity {
         let mut full = Some(full);
         loop {
-            // Before looking, so that what changes behind the look is not missed.
+            // Before the check, so that a change after it is not missed.
             let changed = self.changed.notified();
             let capacity = self.lock().check_capacity(Instant::now(), cost);
             if let CapacityCheck::Available = capacity {
@@ -66,7 +66,7 @@ impl ConnectionLimiter {
                 CapacityCheck::Available => {}
                 CapacityCheck::Full(None) => changed.await,
                 CapacityCheck::Full(Some(until)) => {
-                    // Either way it is time to look again.
+                    // Either way it is time to check again.
                     let _ = timeout_at(until, changed).await;
                 }
                 CapacityCheck::Displace(waker) => waker.into_iter().for_each(std::task::Waker::wake),
@@ -74,20 +74,21 @@ impl ConnectionLimiter {
         }
     }
 
-    /// Whether one more connection of this cost fits in now.
+    /// Returns true if one more connection of this cost fits now.
     pub fn has_capacity(&self, cost: u64) -> bool {
         self.lock().has_capacity(cost)
     }
 
-    /// Whether one more connection from this address would be let in, as far as the address goes.
+    /// Checks the limit of connections from one address for one more from this one.
     pub fn check(&self, address: Option<IpAddr>) -> Result<(), LimitExceeded> {
         self.lock().check(address.map(|address| address.to_canonical()))
     }
 
-    /// Lets in a connection that was accepted at this moment for which there was room. The limit of an address is kept;
-    /// the other limits are those of [`ConnectionLimiter::wait_for_capacity`], since closing what was accepted is worse than one too many.
+    /// Admits a connection that was accepted at this moment after a wait for capacity. The limit of an address is
+    /// enforced; the other limits are those of [`ConnectionLimiter::wait_for_capacity`], since closing what was
+    /// accepted is worse than one too many.
     ///
-    /// Peers without an address count as one address when somebody has to go, and have no limit of their own.
+    /// Peers without an address are treated as one address in a displacement, and have no limit of their own.
     pub fn admit(self: &Arc<Self>, now: Instant, address: Option<IpAddr>, cost: u64) -> Result<Permit, LimitExceeded> {
         let address = address.map(|address| address.to_canonical());
         let id = self.lock().admit(now, address, cost)?;
@@ -95,10 +96,10 @@ impl ConnectionLimiter {
         Ok(Permit { limiter: Arc::clone(self), id, address, cost, has_queried: AtomicBool::new(false) })
     }
 
-    /// Waits until nobody is in. May be cancelled.
+    /// Waits until there is no connection. May be cancelled.
     pub async fn wait_until_empty(&self) {
         loop {
-            // Before looking, so that what changes behind the look is not missed.
+            // Before the check, so that a change after it is not missed.
             let changed = self.changed.notified();
             if self.counts().connections == 0 {
                 return;
@@ -107,7 +108,7 @@ impl ConnectionLimiter {
         }
     }
 
-    /// What is in use now.
+    /// Returns what is in use now.
     pub fn counts(&self) -> Counts {
         self.lock().counts()
     }
@@ -117,9 +118,9 @@ impl ConnectionLimiter {
     }
 }
 
-/// A connection that is in. Dropping it gives everything back.
+/// Permit of an admitted connection. Dropping it returns all that it holds.
 ///
-/// It takes 56 octets, and the door an entry for its address; while it is a newcomer, some 200 octets more.
+/// It takes 56 octets, and the limiter an entry for its address; for a newcomer some 200 octets more.
 pub struct Permit {
     limiter: Arc<ConnectionLimiter>,
     id: PermitId,
@@ -129,7 +130,8 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// Its handshake begins. With too many under way another is told to go: the oldest of the address that has most.
+    /// Begins its handshake. With too many under way another newcomer is displaced: the oldest of the address with the
+    /// most.
     pub fn begin_handshake(&self) {
         let waker = self.limiter.lock().begin_handshake(self.id);
         waker.into_iter().for_each(std::task::Waker::wake);
@@ -140,19 +142,19 @@ impl Permit {
         self.limiter.lock().end_handshake(self.id);
     }
 
-    /// It has asked something, and stays from now on: even if it was told to go and has not done so yet.
+    /// Notes its first query: it is no newcomer from now on, even if its displacement was requested before.
     pub fn mark_queried(&self) {
         if self.has_queried.swap(true, Ordering::Relaxed) {
             return;
         }
         let unneeded = self.limiter.lock().mark_queried(self.id);
         drop(unneeded);
-        // Somebody may have counted on its place.
+        // A task may have waited for its end.
         self.limiter.changed.notify_waiters();
     }
 
-    /// Ends when it is told to go, because somebody else needs its place; never once it has asked. May be cancelled and
-    /// called again; of several at a time only the last is woken.
+    /// Waits until its displacement is requested, since another connection needs the capacity; never after its first
+    /// query. May be cancelled and called again; of several calls at a time only the last is woken.
     pub async fn displaced(&self) {
         poll_fn(|context| {
             if self.has_queried.load(Ordering::Relaxed) {
@@ -165,8 +167,8 @@ impl Permit {
         .await;
     }
 
-    /// Behind a proxy the address is known only when the proxy has told it. If it is one too many there, it still counts
-    /// as what it was before, and should go.
+    /// Sets the address that a proxy gives for it. If the limit of that address is reached it remains under the one
+    /// before, and should be closed.
     pub fn set_address(&mut self, address: IpAddr) -> Result<(), LimitExceeded> {
         let address = address.to_canonical();
         self.limiter.lock().set_address(self.id, self.address, address)?;
@@ -174,7 +176,7 @@ impl Permit {
         Ok(())
     }
 
-    /// The address that it counts under.
+    /// Returns the address under which it is limited.
     pub fn address(&self) -> Option<IpAddr> {
         self.address
     }

@@ -10,7 +10,7 @@ use std::task::Waker;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What happens; connections are chosen by a number, modulo how many there are.
+/// An action; connections are chosen by a number, modulo their count.
 #[derive(Clone, Copy, Debug)]
 enum LimiterAction {
     Admit(Option<u8>, u64),
@@ -32,7 +32,7 @@ struct ModelConnection {
     since: Instant,
     is_newcomer: bool,
     is_displaced: bool,
-    /// When its handshake began, in steps.
+    /// Step at which its handshake began.
     handshake: Option<usize>,
 }
 
@@ -63,7 +63,7 @@ impl Model {
         counts.connections <= self.limits.connections_max && counts.memory_octets <= self.limits.memory_octets_max
     }
 
-    /// Whether one more fits beside those that are counted.
+    /// Returns true if one more fits beside those that stay.
     fn fits(&self, cost: u64, stays: impl Fn(&ModelConnection) -> bool) -> bool {
         let connections = self.connections.iter().filter(|one| stays(one)).count();
         connections < self.limits.connections_max as usize && self.octets(stays) + cost <= self.limits.memory_octets_max
@@ -74,7 +74,7 @@ impl Model {
         address.is_none() || self.limits.per_address_max.is_none_or(|max| there < max as usize)
     }
 
-    /// The one with the lowest turn of the address with most of them.
+    /// The one with the lowest rank of the address with the most.
     fn next<Turn: Ord>(&self, turn: impl Fn(&ModelConnection) -> Option<Turn>) -> Option<usize> {
         let mut addresses: BTreeMap<Option<IpAddr>, Vec<(Turn, usize)>> = BTreeMap::new();
         for (at, one) in self.connections.iter().enumerate() {

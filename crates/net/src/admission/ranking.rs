@@ -1,22 +1,23 @@
-//! Whose turn it is to go: the oldest of the address that has most. Each operation takes logarithmic time.
+//! The order in which newcomers are displaced: the oldest of the address with the most first. Each operation takes
+//! logarithmic time.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Turns by address; a lower turn came earlier.
+/// Ranks by address; a lower rank came earlier.
 #[derive(Debug, Default)]
 pub(super) struct Ranking {
     /// No address has an empty set.
     ranks: BTreeMap<Option<IpAddr>, BTreeSet<u64>>,
-    /// The same addresses by how many turns they have; of equals, the one whose oldest turn came first is last here.
+    /// The same addresses by their number of ranks; of equals, the one whose lowest rank is lowest is last here.
     order: BTreeSet<RankKey>,
     len: usize,
 }
 
 type RankKey = (usize, Reverse<u64>, Option<IpAddr>);
 
-/// What counts as one address here: of IPv6 the network of a link, since whoever has one address has all of those.
+/// The unit that is limited: an IPv4 address or an IPv6 /64, since a host with one address of that has all.
 fn network_of(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
@@ -25,28 +26,28 @@ fn network_of(address: IpAddr) -> IpAddr {
 }
 
 impl Ranking {
-    /// How many turns there are.
+    /// Returns the number of ranks.
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether nothing is kept of anybody.
+    /// Returns true if there is no rank.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.len == 0 && self.ranks.is_empty() && self.order.is_empty()
     }
 
-    /// Adds a turn, which no other has.
+    /// Adds a rank, which must be unique.
     pub(super) fn insert(&mut self, address: Option<IpAddr>, rank: u64) {
         self.change(address, |ranks| ranks.insert(rank));
     }
 
-    /// Takes a turn out again; nothing happens if it is not there.
+    /// Removes a rank, if it is there.
     pub(super) fn remove(&mut self, address: Option<IpAddr>, rank: u64) {
         self.change(address, |ranks| ranks.remove(&rank));
     }
 
-    /// The oldest turn of the address that has most.
+    /// Returns the lowest rank of the address with the most.
     pub(super) fn next(&self) -> Option<u64> {
         self.order.last().map(|(_, Reverse(oldest), _)| *oldest)
     }

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use tokio::net::UnixStream;
 use tokio::time::Instant;
 
-/// A connection whose router has said this and takes nothing, behind a door with room for no other.
+/// A connection whose router has sent these octets and reads nothing, of a limiter without capacity for another.
 fn blocked(
     octets: &[u8],
 ) -> (TransportStream, ServerSession, DriveContext, std::os::unix::net::UnixStream, Arc<ConnectionLimiter>) {
@@ -24,7 +24,7 @@ fn blocked(
     let (clock, policy) = (Clock::start(), Arc::new(ServicePolicy::default()));
     let session = ServerSession::new(clock.now(), ServerPolicy::default(), Arc::clone(&view));
     let (publish, published) = watch::channel(Published { view, stop: None, policy: Arc::clone(&policy) });
-    // As long as the process: that nobody publishes any more is a stop.
+    // As long as the process: a publisher that is gone is a stop.
     std::mem::forget(publish);
     let wants = mpsc::channel(1).0;
     let context = DriveContext {
@@ -41,7 +41,7 @@ fn blocked(
     (stream, session, context, router, limiter)
 }
 
-/// Time stands still while anything is to be done, so a spin is a test that does not end.
+/// The paused clock advances only when all tasks are idle, so a busy loop is a test that does not end.
 #[tokio::test(start_paused = true)]
 async fn who_is_told_to_go_and_takes_nothing_is_cut_off_without_a_spin() {
     let (stream, session, context, _router, limiter) = blocked(&[5, 2, 0, 0, 0, 0, 0, 8]);
@@ -62,10 +62,10 @@ async fn the_future_of_a_connection_is_small() {
     assert!(octets <= 1_024, "{octets} octets");
 }
 
-/// A task that is aborted tells the end before the place is free, and a descriptor is closed before as well.
+/// A task that is aborted reports the end before the permit is returned, and its descriptor is closed before as well.
 #[tokio::test]
 async fn a_place_is_free_when_the_end_is_told_however_it_ends() {
-    /// Notes at its end how many are in.
+    /// Records the number of connections when it is dropped.
     struct EndRecorder(Arc<ConnectionLimiter>, Arc<std::sync::Mutex<Option<u32>>>);
 
     impl Drop for EndRecorder {

@@ -11,7 +11,7 @@ fn address(n: u8) -> Option<IpAddr> {
     Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, n)))
 }
 
-/// Who has been told to go.
+/// The connections whose displacement was requested.
 fn displacement(ledger: &Ledger, ids: &[PermitId]) -> Vec<PermitId> {
     let is_displaced = |id: &&PermitId| matches!(ledger.newcomers[*id].displacement, Displacement::Requested);
     ids.iter().filter(is_displaced).copied().collect()
@@ -47,7 +47,7 @@ fn the_oldest_of_the_address_that_has_most_newcomers_goes() {
     let late = after(now, 5_000);
     let mut ledger = Ledger::new(limits(4));
     let ids = [1, 2, 2, 2].map(|n| ledger.admit(now, address(n), 1).unwrap());
-    // Of those who have asked none counts.
+    // Connections that have sent a query are not counted.
     ledger.mark_queried(ids[1]);
     assert!(matches!(ledger.check_capacity(late, 1), CapacityCheck::Displace(None)));
     assert_eq!(displacement(&ledger, &[ids[0], ids[2], ids[3]]), [ids[2]]);
@@ -120,7 +120,7 @@ fn one_handshake_too_many_takes_the_place_of_the_oldest_of_the_address_that_has_
     let now = Instant::now();
     let mut ledger = Ledger::new(Limits { handshakes_max: 3, ..limits(100) });
     let ids = [1, 2, 2, 3, 3, 4].map(|n| ledger.admit(now, address(n), 1).unwrap());
-    // The order in which they began counts, and that of nobody else.
+    // The order in which they began decides, and no other.
     for at in [2, 1, 0] {
         ledger.begin_handshake(ids[at]);
         ledger.begin_handshake(ids[at]);
@@ -134,7 +134,7 @@ fn one_handshake_too_many_takes_the_place_of_the_oldest_of_the_address_that_has_
     ledger.begin_handshake(ids[5]);
     assert_eq!(displacement(&ledger, &ids), [ids[2], ids[3]]);
     assert_eq!((ledger.counts().handshakes, ledger.counts().leaving), (3, 2));
-    // Whoever was told to go begins nothing.
+    // A connection that is displaced begins no handshake.
     ledger.begin_handshake(ids[2]);
     assert_eq!((ledger.counts().handshakes, ledger.counts().leaving), (3, 2));
 }
