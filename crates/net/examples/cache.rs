@@ -18,7 +18,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Publishes what a validator would have found. Again and again: routers are told what changed.
+/// Publishes the data that a validator would have found. It may be called again and again: routers are sent the
+/// changes.
 pub fn publish(cache: &Cache) -> Result<(), Box<dyn Error>> {
     let mut records = Vec::new();
     for (addr, len, max_len, asn) in [("192.0.2.0", 24, 24, 64496), ("2001:db8::", 32, 48, 64497)] {

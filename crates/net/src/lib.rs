@@ -1,8 +1,8 @@
 //! RTR sessions over real connections.
 //!
-//! [`rtrcast_proto`] says what to do; this crate does it. [`Service`] holds what all connections share, [`listen()`]
+//! [`rtrcast_proto`] decides; this crate has the sockets. [`Service`] is the state that all connections share, [`listen()`]
 //! accepts them, and each runs in a task of its own through one drive loop until the ordered close. Data sets written
-//! through [`DataSink`] lie in sealed memory files that the kernel sends by itself.
+//! through [`DataSink`] are sealed memory files that the kernel sends by itself.
 //!
 //! # A cache
 //!

@@ -28,7 +28,7 @@ pub const BACKLOG_CONNECTIONS_MAX: i32 = 1_024;
 const ACCEPT_RETRY_MIN: Duration = Duration::from_millis(50);
 const ACCEPT_RETRY_MAX: Duration = Duration::from_secs(1);
 
-/// A bound socket, and what is spoken there.
+/// A bound socket, and the setup of its connections.
 pub struct Listener {
     socket: Arc<Bound>,
     local: Endpoint,
@@ -39,18 +39,18 @@ enum Bound {
     Tcp(TcpListener),
     Unix {
         listener: UnixListener,
-        /// None for one that was passed on: whoever made it removes it.
+        /// None for a socket that was passed on: its creator removes the name.
         _name: Option<SocketName>,
     },
 }
 
 impl Listener {
-    /// Binds an address. An IPv6 wildcard takes IPv4 as well, unless `v6_only` says that it has its own listener.
+    /// Binds an address. An IPv6 wildcard accepts IPv4 as well, unless `v6_only` reserves that for another listener.
     pub fn bind(address: SocketAddr, v6_only: V6Only) -> io::Result<Listener> {
         Listener::bind_with_keys(address, v6_only, &TcpKeys::default())
     }
 
-    /// The same with keys for TCP itself, which are set before the first connection can come.
+    /// Binds an address with keys for TCP itself, which are set before the first connection.
     pub fn bind_with_keys(address: SocketAddr, v6_only: V6Only, keys: &TcpKeys) -> io::Result<Listener> {
         let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         if address.is_ipv6() {
@@ -63,7 +63,7 @@ impl Listener {
         Listener::passed(socket.into())
     }
 
-    /// Makes a Unix socket with these permissions. One that was left behind is replaced, and this one's name goes with
+    /// Creates a Unix socket with these permissions. A stale one is replaced, and the name of this one is removed with
     /// the listener.
     pub fn bind_unix(path: &Path, mode: u32) -> io::Result<Listener> {
         let (listener, name) = UnixSocket::bind(path, mode, BACKLOG_CONNECTIONS_MAX)?.into_parts();
@@ -93,22 +93,22 @@ impl Listener {
         Listener { socket: Arc::new(socket), local, setup: Arc::default() }
     }
 
-    /// The same socket for connections that begin otherwise; those that are open stay as they are.
+    /// Returns a listener of the same socket with another setup; open connections are not affected.
     pub fn with(&self, setup: ConnectionSetup) -> Listener {
         Listener { socket: Arc::clone(&self.socket), local: self.local.clone(), setup: Arc::new(setup) }
     }
 
-    /// Where it is, with the port that the system chose if 0 was asked for.
+    /// Returns its address, with the port that the system chose if 0 was given.
     pub fn local(&self) -> &Endpoint {
         &self.local
     }
 
-    /// What connections go through.
+    /// Returns the transport of its connections.
     pub fn transport(&self) -> Transport {
         self.setup.transport()
     }
 
-    /// Whether it is the same socket as another's.
+    /// Returns true if it is the same socket as another's.
     fn is_at(&self, other: &Listener) -> bool {
         Arc::ptr_eq(&self.socket, &other.socket)
     }
@@ -138,7 +138,7 @@ impl AsFd for Listener {
     }
 }
 
-/// Whether another listener takes the IPv4 connections at the same port.
+/// Restriction of an IPv6 wildcard socket to IPv6 (IPV6_V6ONLY).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum V6Only {
     /// Another does.
@@ -147,9 +147,9 @@ pub enum V6Only {
     No,
 }
 
-/// Accepts at all listeners, which may be exchanged meanwhile, until the service stops. A connection for which there is
-/// no room waits unserved, and nothing more is accepted of its layer: routers that are accepted and closed wait ten
-/// minutes, those in the backlog get in as soon as there is room. [T-TCP-06]
+/// Accepts at all listeners, which may be exchanged meanwhile, until the service stops. A connection without capacity
+/// waits unserved, and nothing more is accepted of its transport: routers that are accepted and closed wait ten
+/// minutes, those in the backlog are admitted as soon as there is capacity. [T-TCP-06]
 pub async fn listen(listeners: watch::Receiver<Vec<Arc<Listener>>>, service: Arc<Service>) {
     let mut published = service.published.clone();
     tokio::select! {
@@ -158,7 +158,7 @@ pub async fn listen(listeners: watch::Receiver<Vec<Arc<Listener>>>, service: Arc
     }
 }
 
-/// One loop for all listeners, so that no place waits at an address where nobody comes.
+/// One loop for all listeners, so that no capacity is reserved for an address without connections.
 async fn accept_for_ever(mut listeners: watch::Receiver<Vec<Arc<Listener>>>, service: &Arc<Service>) {
     let mut retry = ACCEPT_RETRY_MIN;
     let mut turn = 0;
@@ -174,7 +174,7 @@ async fn accept_for_ever(mut listeners: watch::Receiver<Vec<Arc<Listener>>>, ser
             (listener, accepted) = accept_any(&open, turn) => match accepted {
                 Ok(accepted) => {
                     retry = ACCEPT_RETRY_MIN;
-                    // Whoever connects after a reload finds what is new, however long the look at the listeners was ago.
+                    // A connection after a reload gets the new setup, whenever the listeners were polled.
                     let listener = newest(&listeners.borrow(), listener);
                     if let Some(connection) = service.accept(accepted, &listener.setup) {
                         waiting.serve_or_hold(listener, connection, service);
@@ -219,7 +219,7 @@ impl WaitingConnections {
         self.0.push((listener, connection));
     }
 
-    /// Takes over what the listeners are now: connections of those that are gone go too.
+    /// Takes over the current listeners: connections of removed ones are dropped.
     fn exchange(&mut self, current: &[Arc<Listener>]) {
         self.0.retain_mut(|(listener, _)| match current.iter().find(|now| now.is_at(listener)) {
             Some(now) => {
@@ -253,7 +253,7 @@ impl WaitingConnections {
     }
 }
 
-/// That the listeners were exchanged; never if nobody can any more.
+/// Waits until the listeners are exchanged; for ever if they cannot be.
 async fn changed(listeners: &mut watch::Receiver<Vec<Arc<Listener>>>) -> bool {
     match listeners.changed().await {
         Ok(()) => true,
@@ -261,7 +261,7 @@ async fn changed(listeners: &mut watch::Receiver<Vec<Arc<Listener>>>) -> bool {
     }
 }
 
-/// The next connection at any of the addresses; another one is looked at first each time.
+/// Accepts the next connection at any of the addresses; another one is polled first each time.
 async fn accept_any<'a>(listeners: &[&'a Arc<Listener>], turn: usize) -> (&'a Arc<Listener>, io::Result<Accepted>) {
     poll_fn(|context| {
         let (before, first) = listeners.split_at(turn % listeners.len().max(1));

@@ -72,7 +72,7 @@ mod linux {
 #[cfg(target_os = "linux")]
 pub(crate) use linux::Memfd;
 
-/// Where a data set's image is written.
+/// Sink of a data set's image.
 pub struct DataSink(Storage);
 
 enum Storage {

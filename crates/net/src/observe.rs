@@ -1,4 +1,4 @@
-//! Observation of connections: what is told of each, from its acceptance to its end.
+//! Observation of connections, from acceptance to end.
 
 use crate::admission::LimitExceeded;
 use crate::connection::Connection;
@@ -13,7 +13,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-/// What keeps connections from being accepted.
+/// Event of accepting connections.
 #[derive(Debug)]
 pub enum AcceptEvent {
     /// As many connections are open as may be; the next ones wait in the backlog.
@@ -24,26 +24,26 @@ pub enum AcceptEvent {
     Failed(Endpoint, io::Error),
 }
 
-/// Why a connection was ended before RTR began.
+/// Reason that a connection was ended before RTR began.
 #[derive(Debug)]
 pub enum RefusalReason {
-    /// It comes from an address that is not let in. It was reset.
+    /// Its address is not permitted. It was reset.
     NotAdmitted,
     /// Its address has as many connections as one may have. It was reset.
     PerAddress {
-        /// How many these are.
+        /// The limit.
         limit: u32,
     },
-    /// Its load balancer said nothing that makes sense.
+    /// Its PROXY header is invalid.
     Proxy(ProxyError),
     /// Its handshake failed.
     Handshake(io::Error),
     /// Its handshake took too long.
     TooSlow,
-    /// It was in its handshake for longest when there were too many.
+    /// It was the oldest of too many handshakes, or had sent no query when its capacity was needed.
     Displaced,
-    /// Nobody refused it: whoever connected ended it before sending anything, as load balancers and monitors do that only
-    /// see whether somebody listens.
+    /// It was not refused: the peer ended it without sending anything, as load balancers and monitors do to check that
+    /// the port is open.
     Probed,
 }
 
@@ -97,31 +97,31 @@ impl fmt::Display for RefusalReason {
     }
 }
 
-/// How a connection ended.
+/// End of a connection.
 #[derive(Debug)]
 pub enum End {
     /// By the ordered close; false if the peer did not end its side in time.
     Ordered {
-        /// Whether the peer ended its side.
+        /// True if the peer ended its side.
         peer_ended: bool,
     },
     /// The peer did not take what was sent, so the connection was reset.
     Aborted,
     /// The connection broke.
     Lost(io::Error),
-    /// It was reset before the peer sent anything, as load balancers and monitors do that only see whether somebody listens.
+    /// It was reset before the peer sent anything, as load balancers and monitors do to check that the port is open.
     Probed(io::Error),
 }
 
-/// Whoever watches what happens on connections. All logs and metrics come from here. `()` watches nothing.
+/// Observer of connections. All logs and metrics come from here. `()` ignores all events.
 pub trait Observer: Send + Sync + 'static {
-    /// A connection was ended before RTR began: nothing else is told of it.
+    /// A connection was ended before RTR began: there are no other events of it.
     fn refused(&self, peer: &Peer, why: &RefusalReason);
     /// A connection is there, its handshake done.
     fn connected(&self, connection: &Arc<Connection>);
     /// Something happened on it, which its [`stats`](Connection::stats) have already.
     fn event(&self, connection: &Connection, event: &ServerEvent);
-    /// It is over.
+    /// It has ended.
     fn ended(&self, connection: &Connection, end: &End);
     /// Connections can't be accepted, or can again.
     fn accept_event(&self, accept_event: &AcceptEvent);

@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection.
+//! The ends of a connection.
 
 use crate::transport::Transport;
 use std::fmt;
@@ -6,12 +6,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Where one end of a connection is.
+/// One end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Endpoint {
     /// An address; never an IPv4 address in IPv6's clothes.
     Ip(SocketAddr),
-    /// A Unix socket. Whoever connects to one has no path of their own: then it is empty.
+    /// A Unix socket. A client has no path: then it is empty.
     Unix(Arc<Path>),
 }
 
@@ -21,7 +21,7 @@ impl Endpoint {
         Endpoint::Ip(SocketAddr::new(address.ip().to_canonical(), address.port()))
     }
 
-    /// Whoever connects to a Unix socket.
+    /// The client of a Unix socket.
     pub(crate) fn unnamed() -> Endpoint {
         Endpoint::Unix(Arc::from(Path::new("")))
     }
@@ -55,19 +55,19 @@ impl fmt::Display for Endpoint {
 /// The other end of a connection.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    /// Counts the connections since the start.
+    /// Number of the connection since the start.
     pub id: u64,
-    /// The router's address; behind a load balancer what that says.
+    /// The router's address; behind a load balancer the one of the PROXY header.
     pub remote: Endpoint,
-    /// Where it connected to.
+    /// The address that it connected to.
     pub local: Endpoint,
-    /// What its connection goes through.
+    /// The transport of its connection.
     pub transport: Transport,
-    /// Who it proved to be: the user of SSH, a name of the certificate of TLS.
+    /// The name that it authenticated by: the user of SSH, a name of the certificate of TLS.
     pub name: Option<Arc<str>>,
 }
 
-/// `192.0.2.1:4711`, with who it proved to be; at a Unix socket, its path and the connection's number.
+/// `192.0.2.1:4711`, with its authenticated name; at a Unix socket, its path and the number of the connection.
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.remote {

@@ -1,4 +1,4 @@
-//! What the service manager is told: `READY=1` and the like (sd_notify(3)), a datagram to the socket that it names.
+//! Notifications to the service manager: `READY=1` and the like (sd_notify(3)), a datagram to the socket that it names.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::env;
@@ -7,8 +7,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
-/// Tells the manager `READY=1`, `STOPPING=1` or lines of such; nothing if there is no manager that wants to know. It
-/// never waits. Whoever calls can do without: the manager has its own limits.
+/// Sends the manager `READY=1`, `STOPPING=1` or lines of such; nothing if there is no manager that has asked for it. It
+/// never waits. An error may be ignored: the manager has its own limits.
 pub fn sd_notify(state: &str) -> io::Result<()> {
     match env::var_os("NOTIFY_SOCKET") {
         Some(socket) => report_event(&socket, state),
@@ -48,7 +48,7 @@ fn abstract_name(_: &[u8]) -> io::Result<SocketAddr> {
 mod tests {
     use super::*;
 
-    /// What came to a manager that waits at this address.
+    /// The message that arrives at the manager of this address.
     fn told(manager: &UnixDatagram, socket: &str, state: &str) -> String {
         report_event(OsStr::new(socket), state).unwrap();
         let mut octets = [0; 256];

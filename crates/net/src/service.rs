@@ -1,4 +1,4 @@
-//! What all connections of a cache share, and one task for each of them.
+//! State that all connections of a cache share, and one task for each of them.
 
 use crate::admission::{ConnectionLimiter, Permit};
 use crate::clock::Clock;
@@ -27,13 +27,13 @@ use tokio::time::{Instant, timeout_at};
 pub struct Service {
     /// The time.
     pub clock: Clock,
-    /// The data, the terms, and the stop.
+    /// The data, the policy, and the stop.
     pub published: watch::Receiver<Published>,
-    /// Where to ask for what is not made yet.
+    /// Requests for views that are not made yet.
     pub wants: mpsc::Sender<Wanted>,
-    /// Who watches.
+    /// The observer of all connections.
     pub observer: Arc<dyn Observer>,
-    /// Who is in.
+    /// The limiter of connections.
     pub limiter: Arc<ConnectionLimiter>,
 }
 
@@ -41,7 +41,7 @@ pub struct Service {
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl Service {
-    /// Takes a connection that was accepted, unless it is clear already that it is not let in.
+    /// Accepts a connection, unless it is refused already by its address.
     pub(crate) fn accept(&self, accepted: Accepted, setup: &ConnectionSetup) -> Option<PendingConnection> {
         let Accepted { socket, remote, local } = accepted;
         let transport = setup.transport();
@@ -103,13 +103,13 @@ pub(crate) struct PendingConnection {
 }
 
 impl PendingConnection {
-    /// Whose it is, if that is known before its load balancer says so.
+    /// Returns its address, unless its load balancer is to give it.
     fn address(&self, setup: &ConnectionSetup) -> Option<IpAddr> {
         self.peer.remote.ip().filter(|_| !setup.is_proxied(&self.peer.remote))
     }
 }
 
-/// A connection that is in, before its session.
+/// A connection that is admitted, before its session.
 struct AdmittedConnection {
     service: Arc<Service>,
     peer: Peer,
@@ -171,7 +171,7 @@ impl AdmittedConnection {
         }))
     }
 
-    /// Waits for a step of the handshake, as long as nobody else needs the place.
+    /// Awaits a step of the handshake, unless the connection is displaced.
     async fn in_time<Made>(
         &self,
         deadline: Instant,
@@ -185,8 +185,8 @@ impl AdmittedConnection {
         }
     }
 
-    /// Takes over whose connection it is by its load balancer's header, if it is let in. A connection of the load
-    /// balancer's own, to see whether the cache is well, stays as it is, and counts as its own.
+    /// Sets the router's address of a PROXY header, if it is permitted. A connection of the load balancer itself, such
+    /// as a health check, keeps its own.
     fn take_proxied_address(&mut self, proxied: Proxied) -> Result<(), RefusalReason> {
         let Proxied::From { remote, .. } = proxied else {
             return Ok(self.peer.remote.ip().map_or(Ok(()), |own| self.permit.set_address(own))?);
@@ -200,7 +200,7 @@ impl AdmittedConnection {
     }
 }
 
-/// The handshake of what lies between RTR and the socket, and who the router proved to be.
+/// Performs the handshake, and returns the authenticated name of the router.
 #[cfg_attr(
     not(any(feature = "tls", feature = "ssh")),
     expect(unused_variables, reason = "only what protects is held to the address")
@@ -227,7 +227,7 @@ async fn secure(
     }
 }
 
-/// Tells the end of a connection, even if its task panics.
+/// Reports the end of a connection, even if its task panics.
 struct EndGuard {
     observer: Arc<dyn Observer>,
     connection: Arc<Connection>,

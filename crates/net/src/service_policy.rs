@@ -1,4 +1,4 @@
-//! On what terms routers are served: all of it may change while the cache runs.
+//! The policy by which routers are served: all of it may change while the cache runs.
 
 use crate::admission::{AccessLists, Limits};
 use crate::ip_prefix::PrefixMap;
@@ -6,33 +6,33 @@ use rtrcast_proto::ServerPolicy;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// What a connection may have and do. It keeps the terms that it was accepted on, but for the lists: who is on them no
-/// longer is closed.
+/// Policy of a service. A connection keeps the policy under which it was accepted, but for the access lists: it is
+/// closed when its address is not permitted any more.
 #[derive(Clone, Debug)]
 pub struct ServicePolicy {
-    /// What routers may ask for.
+    /// Policy of sessions.
     pub session: ServerPolicy,
-    /// The same for the routers of some prefixes, the longest that matches.
+    /// Policies of sessions by the address of the router: the longest prefix that matches.
     pub peers: PrefixMap<ServerPolicy>,
-    /// Who gets in.
+    /// Addresses that may connect.
     pub access: AccessLists,
-    /// How many.
+    /// Limits of connections.
     pub limits: Limits,
-    /// How long a handshake may take, that of a load balancer's header included.
+    /// Time for a handshake, that for a PROXY header included.
     pub handshake_max: Duration,
-    /// How long a router may take nothing of what it is sent.
+    /// Time for which a router may accept no octet that it is sent.
     pub stall_max: Duration,
 }
 
 impl ServicePolicy {
-    /// What a router from there may ask for.
+    /// Returns the policy of sessions of this address.
     pub(crate) fn policy_for(&self, address: Option<IpAddr>) -> ServerPolicy {
         let own = address.and_then(|address| self.peers.longest_match(address));
         own.map_or(self.session, |(_, policy)| *policy)
     }
 }
 
-/// What RFC 8210 and its successor expect of a cache that lets everybody in.
+/// The defaults of RFC 8210 and its successor, for all addresses.
 impl Default for ServicePolicy {
     fn default() -> ServicePolicy {
         ServicePolicy {

@@ -1,4 +1,4 @@
-//! Where a cache is: `tcp://host:port`, `tls://host:port`, `ssh://user@host:port`, `unix:///path`.
+//! The address of a cache: `tcp://host:port`, `tls://host:port`, `ssh://user@host:port`, `unix:///path`.
 
 use crate::transport::Transport;
 use std::fmt;
@@ -23,7 +23,7 @@ enum TargetAddress {
 }
 
 impl Target {
-    /// What the connection goes through.
+    /// Returns the transport.
     pub fn transport(&self) -> Transport {
         self.transport
     }
@@ -44,7 +44,7 @@ impl Target {
         }
     }
 
-    /// Who logs in by SSH.
+    /// Returns the user of SSH.
     pub fn user(&self) -> &str {
         match &self.address {
             TargetAddress::Net { user: Some(user), .. } => user,
@@ -145,7 +145,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// Why a text names no cache.
+/// Reason that a text is no target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetError {
     /// A transport that is not there.
@@ -158,7 +158,7 @@ pub enum TargetError {
     Bracket,
     /// An IPv6 address without brackets.
     Ipv6(String),
-    /// A user that nobody is, or a password with it.
+    /// An invalid user, or a password with it.
     User(String),
     /// A path that is not absolute.
     Path(String),
@@ -178,7 +178,7 @@ impl fmt::Display for TargetError {
             TargetError::Ipv6(host) => {
                 write!(f, "{host}: an IPv6 address needs brackets: tcp://[2001:db8::1]:323")
             }
-            // What stands there may be a password.
+            // This may be a password.
             TargetError::User(_) => f.write_str("before the @ stands a user's name, and nothing else"),
             TargetError::Path(path) => write!(f, "unix:// wants an absolute path: unix:///run/{path}"),
         }

@@ -25,8 +25,8 @@ impl PendingWrite {
         self.chunk.pdus()
     }
 
-    /// What is left once so many octets more have been written; none if that is nothing. A transport that buffers has to
-    /// be flushed as well: then a write of nothing is left.
+    /// Returns the rest after this many more octets were written; none if all were. A stream with buffering has to be
+    /// flushed as well: then a write of no octets is left.
     pub(crate) fn further(self, octets: usize, buffering: Buffering, now: Moment) -> Option<PendingWrite> {
         let done = self.done + octets;
         let is_flushed = octets == 0 || buffering == Buffering::None;
@@ -34,7 +34,7 @@ impl PendingWrite {
     }
 }
 
-/// What the transport did.
+/// Result of a transfer.
 pub(crate) enum Transferred {
     Read(usize),
     Ended,
@@ -52,7 +52,7 @@ pub(crate) async fn transfer<const OCTETS: usize>(
     poll_fn(|context| poll_transfer::<OCTETS>(context, stream, receive.as_mut(), writing)).await
 }
 
-/// The same, for whoever polls by itself.
+/// Polls a transfer.
 pub(crate) fn poll_transfer<const OCTETS: usize>(
     context: &mut Context<'_>,
     stream: &mut TransportStream,

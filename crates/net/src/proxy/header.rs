@@ -1,4 +1,4 @@
-//! The octets of a header: how many there are, and what they say.
+//! Octets of a header: their number and their meaning.
 
 use super::{PROXY_OCTETS_MAX, Proxied, ProxyError};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,10 +11,10 @@ const FIXED_OCTETS: usize = 16;
 /// The addition that holds a checksum of the header.
 const TLV_CRC32C: u8 = 0x03;
 
-/// What the first octets of a connection say.
+/// State of the parser after the first octets of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Parsed {
-    /// So many octets at least are still to come.
+    /// At least this many octets are missing.
     Needs(usize),
     /// All is there.
     Header(Proxied),
@@ -47,7 +47,7 @@ pub(super) fn parse(octets: &[u8]) -> Result<Parsed, ProxyError> {
     Ok(Parsed::Header(proxied))
 }
 
-/// What comes behind the fixed octets.
+/// Contents after the fixed octets.
 #[derive(Clone, Copy)]
 enum AddressBlock {
     Ignored,
@@ -80,7 +80,7 @@ fn check_fixed(octets: &[u8]) -> Result<AddressBlock, ProxyError> {
     };
     match octets.get(13) {
         _ if is_local => Ok(AddressBlock::Ignored),
-        // The balancer knows no address, or none that has a form here.
+        // The balancer knows no address, or none that is supported here.
         Some(0x00) | None => Ok(AddressBlock::Ignored),
         Some(0x11) => Ok(AddressBlock::Ipv4),
         Some(0x21) => Ok(AddressBlock::Ipv6),

@@ -1,7 +1,7 @@
-//! PROXY protocol version 2 (haproxy's proxy-protocol.txt, section 2.2): a balancer says who the router is.
+//! PROXY protocol version 2 (haproxy's proxy-protocol.txt, section 2.2): a balancer gives the address of the router.
 //!
-//! The header is read to its last octet and not beyond: what follows is the router's. Whoever reads sets a limit to the
-//! time, and believes headers only of balancers that it was told of.
+//! The header is read to its last octet and not beyond: the next octets are the router's. The caller limits the time,
+//! and accepts headers only from configured balancers.
 
 mod header;
 
@@ -19,16 +19,16 @@ pub(crate) const PROXY_OCTETS_MAX: usize = 4 * 1024;
 /// Read at once, at most.
 const READ_OCTETS_MAX: usize = 512;
 
-/// Who is at the ends of a connection that came through a balancer.
+/// The ends of a connection that came through a balancer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Proxied {
-    /// Who the socket says: the balancer itself, as in its health checks, or a router of which it says no address.
+    /// Those of the socket: the balancer itself, as in its health checks, or a router without an address.
     Local,
     /// A router.
     From {
         /// The router.
         remote: SocketAddr,
-        /// What the router connected to.
+        /// The address that the router connected to.
         local: SocketAddr,
     },
 }
@@ -55,7 +55,7 @@ pub(crate) async fn read_header(socket: &Socket) -> Result<Proxied, ProxyError> 
     }
 }
 
-/// Why the start of a connection is no header.
+/// Reason that the start of a connection is no header.
 #[derive(Debug)]
 pub enum ProxyError {
     /// Something else.
@@ -78,7 +78,7 @@ pub enum ProxyError {
     Checksum,
     /// The connection ended within the header.
     Ended,
-    /// It ended before anything came.
+    /// The connection ended before it.
     Probed,
     /// The connection broke.
     Io(io::Error),

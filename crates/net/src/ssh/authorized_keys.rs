@@ -1,7 +1,7 @@
-//! OpenSSH's `authorized_keys`: whose keys may log in, from where and until when.
+//! OpenSSH's `authorized_keys`: keys that may log in, with addresses and an expiry time.
 //!
-//! Options that only take away what is not offered here anyway are accepted. Every other option would be a restriction
-//! that is not kept, so it refuses the file.
+//! Options that only forbid what is not offered here anyway are accepted. Any other option would be a restriction that
+//! is not enforced, so the file is refused.
 
 use super::line_error::LineError;
 use super::names::SUBSYSTEM;
@@ -25,10 +25,10 @@ const WITHOUT_EFFECT: &[&str] = &[
     "no-x11-forwarding",
 ];
 
-/// The same of those with a value.
+/// Options with a value that change nothing here.
 const WITHOUT_EFFECT_WITH_VALUE: &[&str] = &["environment", "permitopen", "permitlisten", "tunnel"];
 
-/// How a pattern of IPv4-mapped addresses begins, and how long that is.
+/// Start of a pattern of IPv4-mapped addresses, and its length.
 const MAPPED: &str = "::ffff:";
 const MAPPED_BITS: u8 = 96;
 
@@ -71,7 +71,7 @@ impl AuthorizedKeys {
         Ok(AuthorizedKeys { entries })
     }
 
-    /// Whether the key may log in from this address now; else why not.
+    /// Checks a login with this key from this address now; the error is the reason of a refusal.
     pub(super) fn permit(&self, key: &PublicKey, peer: Option<IpAddr>, now: SystemTime) -> Result<(), &'static str> {
         let mut reason = "is not authorised";
         for entry in self.entries.iter().filter(|entry| entry.key.key_data() == key.key_data()) {
@@ -115,7 +115,7 @@ fn split_word(text: &str) -> (&str, &str) {
     text.split_once([' ', '\t']).unwrap_or((text, ""))
 }
 
-/// Splits at commas, up to the first space; neither counts within quotes, where `\"` is a quote.
+/// Splits at commas, up to the first space; both are plain text within quotes, where `\"` is a quote.
 fn split_options(line: &str) -> Result<(Vec<String>, &str), String> {
     let mut options = vec![String::new()];
     let mut is_quoted = false;
@@ -144,7 +144,7 @@ fn take_option(entry: &mut AuthorizedKey, option: &str) -> Result<(), String> {
             let expires = read_time(value)?;
             entry.expires = Some(entry.expires.map_or(expires, |earlier| earlier.min(expires)));
         }
-        // Elsewhere it replaces whatever is asked for, the subsystem too; only this one changes nothing.
+        // In OpenSSH it replaces any request, that of the subsystem too; only this command changes nothing.
         ("command", Some(SUBSYSTEM)) => {}
         ("command", _) => {
             let option = super::names::printable(option);
@@ -199,7 +199,7 @@ fn canonical(address: IpAddr, length: u8) -> AddressPattern {
     }
 }
 
-/// One that is negated decides at once; else one has to match.
+/// A negated pattern that matches decides; else one has to match.
 fn is_from(list: &[FromPattern], peer: Option<IpAddr>) -> bool {
     let Some(peer) = peer.map(|peer| peer.to_canonical()) else { return false };
     let matches = |from: &&FromPattern| match &from.address {
@@ -226,7 +226,7 @@ fn prefix_of_host(address: IpAddr) -> u128 {
     }
 }
 
-/// `YYYYMMDD[HHMM[SS]]Z`. Without the Z OpenSSH takes the zone of its machine, which this program does not know.
+/// `YYYYMMDD[HHMM[SS]]Z`. Without the Z OpenSSH uses the time zone of its machine, which this program does not have.
 fn read_time(text: &str) -> Result<SystemTime, String> {
     let refused = || format!("expiry-time={} is not YYYYMMDDZ or YYYYMMDDHHMM[SS]Z", super::names::printable(text));
     let Some(digits) = text.strip_suffix(['Z', 'z']) else {

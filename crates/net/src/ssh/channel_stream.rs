@@ -1,10 +1,10 @@
-//! Between a session and russh, which runs the protocol in a task of its own and wants to own its stream.
+//! The stream between a session and russh, which runs the protocol in a task of its own and needs to own its stream.
 //!
-//! The session's side holds the socket; russh's side, the [`RusshStream`], only borrows it for each read and write. So the
-//! session can end everything at once by dropping its side, and has the socket for the ordered close. The gate also
-//! counts: what russh has taken but not handed to the system yet, and how much the session has not read yet.
-//! russh opens the peer's window again whether or not anybody reads, so a full inbox closes the gate instead: then TCP
-//! holds the peer back, and russh still writes.
+//! The session's side holds the socket; russh's side, the [`RusshStream`], only borrows it for each read and write. So
+//! the session can end everything at once by dropping its side, and has the socket for the ordered close. The russh
+//! side also counts octets: those that russh has taken but not given to the system yet, and those that the session has
+//! not read yet. russh opens the peer's window again whether or not the session reads, so a full inbox stops russh's
+//! reads instead: then TCP holds the peer back, and russh still writes.
 
 use super::newkeys::NewKeys;
 use crate::stream::Socket;
@@ -18,8 +18,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How much russh may hold that the system has not taken yet. What goes beyond it waits in the data set. russh encrypts
-/// all that it has been given into one buffer, and keeps that as large as it ever was until the connection ends.
+/// Octets that russh may hold and that the system has not accepted yet. Further ones wait in the data set. russh
+/// encrypts all that it has been given into one buffer, and keeps that at its largest size until the connection ends.
 pub(crate) const OUTBOX_OCTETS_MAX: usize = 128 * 1024;
 
 /// The session's side of a connection. Dropping it ends russh's task.
@@ -42,7 +42,7 @@ impl ChannelStream {
         RusshStream { socket: Arc::downgrade(&self.socket), shared: self.shared.clone(), newkeys: None }
     }
 
-    /// For russh's server, whose first NEWKEYS waits for what it says behind it.
+    /// Returns the stream for russh's server, whose first NEWKEYS waits for the message after it.
     pub(crate) fn russh_server_stream(&self) -> RusshStream {
         let mut russh_stream = self.russh_stream();
         russh_stream.newkeys = Some(NewKeys::new());
@@ -69,7 +69,7 @@ impl Drop for ChannelStream {
     }
 }
 
-/// What both sides know.
+/// State that both sides share.
 pub(crate) struct SharedChannel {
     inbox_max: usize,
     state: Mutex<ChannelState>,
@@ -77,7 +77,7 @@ pub(crate) struct SharedChannel {
 
 #[derive(Default)]
 struct ChannelState {
-    /// What the peer has sent on the channel.
+    /// Octets that the peer has sent on the channel.
     inbox: VecDeque<u8>,
     /// Nothing more is read: what still comes is thrown away.
     discards: bool,
@@ -91,13 +91,13 @@ struct ChannelState {
     taken: usize,
     /// Octets that are encrypted, and wait for the socket.
     encrypted: usize,
-    /// russh has said all that it will.
+    /// russh has shut down its side.
     is_said: bool,
     /// russh's task has ended.
     is_over: bool,
-    /// The session's side is gone.
+    /// The session's side was dropped.
     is_dropped: bool,
-    /// Why the socket failed.
+    /// The error of the socket.
     error: Option<io::ErrorKind>,
     session: Option<Waker>,
     russh: Option<Waker>,
@@ -130,7 +130,7 @@ fn remember(slot: &mut Option<Waker>, context: &Context<'_>) {
     }
 }
 
-/// What the session does.
+/// Methods of the session.
 impl SharedChannel {
     fn lock(&self) -> MutexGuard<'_, ChannelState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -181,7 +181,7 @@ impl SharedChannel {
         Poll::Pending
     }
 
-    /// Waits until the system has all that russh was given. That the peer has gone since then is no failure.
+    /// Waits until the system has all that russh was given. A close by the peer after that is no failure.
     pub(crate) fn poll_sent(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.lock();
         if state.taken + state.encrypted == 0 {
@@ -200,7 +200,7 @@ impl SharedChannel {
         Bytes::from_owner(Slice { chunk: chunk.clone(), range, shared: self.clone() })
     }
 
-    /// Whether the peer has closed the channel.
+    /// Waits until the peer has closed the channel.
     pub(crate) fn poll_closed(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if state.peer_closed || state.is_over {
@@ -220,7 +220,7 @@ impl SharedChannel {
         Poll::Pending
     }
 
-    /// Whether the peer has sent anything at all.
+    /// Returns true if the peer has sent anything at all.
     pub(crate) fn has_received(&self) -> bool {
         self.lock().has_received
     }
@@ -234,7 +234,7 @@ impl SharedChannel {
     }
 }
 
-/// What russh's handlers tell.
+/// Methods of russh's handlers.
 impl SharedChannel {
     pub(crate) fn received(&self, octets: &[u8]) {
         let mut state = self.lock();
@@ -256,7 +256,7 @@ impl SharedChannel {
         state.wake_session();
     }
 
-    /// Waits until the session's side is gone, so that a handler need not finish what nobody wants any more.
+    /// Waits until the session's side is dropped, so that a handler need not finish its work.
     pub(crate) fn poll_dropped(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if state.is_dropped {
@@ -288,11 +288,11 @@ impl Drop for Slice {
     }
 }
 
-/// What russh takes for its stream.
+/// The stream that russh owns.
 pub(crate) struct RusshStream {
     socket: Weak<Socket>,
     shared: Arc<SharedChannel>,
-    /// Until the cache's first NEWKEYS is out.
+    /// Present until the cache's first NEWKEYS is sent.
     newkeys: Option<NewKeys>,
 }
 

@@ -15,19 +15,19 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What a cache may send ahead: a large response should not wait for round trips.
+/// Octets that a cache may send ahead: a large response should not wait for round trips.
 const WINDOW_OCTETS: u32 = 4 * 1024 * 1024;
 
 /// The largest packets.
 const PACKET_OCTETS_MAX: u32 = 32 * 1024;
 
-/// How much of what a cache has sent may lie unread.
+/// Octets of a cache that may be unread.
 const INBOX_OCTETS_MAX: usize = 1024 * 1024;
 
-/// Messages of the channel while it is being opened; afterwards what comes goes to the line.
+/// Messages of the channel while it is being opened; afterwards data go to the channel stream.
 const CHANNEL_MESSAGES_MAX: usize = 16;
 
-/// How a router's side logs in, and which host keys it takes.
+/// Credentials of a router's side, and the host keys that it accepts.
 #[derive(Clone)]
 pub struct SshClient {
     identity: Option<SshKey>,
@@ -49,8 +49,8 @@ impl fmt::Debug for SshClient {
     }
 }
 
-/// Opens the subsystem on a cache. The name and port are those that `known_hosts` has. Whoever drops this ends the
-/// connection, and leaves nothing behind.
+/// Opens the subsystem on a cache. The name and port are those of `known_hosts`. Dropping this ends the connection, and
+/// leaves nothing behind.
 pub(crate) async fn connect(
     socket: Socket,
     client: &SshClient,
@@ -97,7 +97,7 @@ pub(crate) async fn connect(
             Some(_) => {}
         }
     }
-    // Without its reading half russh does not wait for anybody to take what comes.
+    // Without its reading half russh does not wait for a reader.
     let (_, channel) = channel.split();
     Ok(SshStream::of_cache(channel_stream, handle, channel))
 }
@@ -120,7 +120,7 @@ async fn log_in(handle: &mut ClientHandle, client: &SshClient, user: &str) -> Re
     let is_offered =
         |offered: &Option<Vec<MethodKind>>, method| offered.as_ref().is_none_or(|all| all.contains(&method));
     if let Some(identity) = &client.identity {
-        // Without the extension that tells, an RSA key signs with SHA-256, which the older servers know as well.
+        // Without the extension for that, an RSA key signs with SHA-256, which older servers support as well.
         let hash = match identity.private().algorithm() {
             Algorithm::Rsa { .. } => handle.best_supported_rsa_hash().await?.flatten().or(Some(HashAlg::Sha256)),
             _ => None,
@@ -148,7 +148,7 @@ async fn log_in(handle: &mut ClientHandle, client: &SshClient, user: &str) -> Re
             AuthResult::Failure { remaining_methods, .. } => offered = Some(remaining_methods.to_vec()),
         }
     }
-    // A cache that has hung up has not said no.
+    // A cache that has disconnected has not refused the login.
     let offered = offered.unwrap_or_default();
     if handle.is_closed() && offered.is_empty() {
         return Err(LoginFailure::Broken(russh::Error::Disconnect));

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Both sides of a connection as russh holds it.
 pub(crate) type ClientHandle = Handle<ClientHandler>;
 
-/// What happened before there was a session.
+/// Record of a connection before its session.
 #[derive(Default)]
 pub(super) struct ConnectRecord {
     pub(super) failure: Option<SshFailure>,
@@ -32,9 +32,9 @@ impl Handler for ClientHandler {
     type Error = russh::Error;
 
     async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, russh::Error> {
-        // No certificate is asked for.
+        // Certificates are not requested.
         let PublicKeyOrCertificate::PublicKey { key, .. } = shown else { return Ok(false) };
-        // Nor a key of another type, whose name could be any text.
+        // Nor are keys of another type, whose name could be any text.
         if matches!(key.algorithm(), Algorithm::Other(_)) {
             return Ok(false);
         }

@@ -5,32 +5,32 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-/// Why there is no session.
+/// Failure to open an SSH session with a cache.
 #[derive(Debug)]
 pub enum SshFailure {
-    /// No host key of the cache is known.
+    /// The host key is not in `known_hosts`.
     HostKeyUnknown {
-        /// What the cache is called in `known_hosts`.
+        /// Name of the cache in `known_hosts`.
         name: String,
-        /// The fingerprint of what it showed.
+        /// Fingerprint of the key that it presented.
         fingerprint: String,
-        /// The line that would make it known.
+        /// The line that would add it to `known_hosts`.
         line: String,
     },
-    /// The cache showed another key than the known one.
+    /// The cache presented another key than that in `known_hosts`.
     HostKeyChanged {
-        /// What the cache is called in `known_hosts`.
+        /// Name of the cache in `known_hosts`.
         name: String,
-        /// The fingerprint of what it showed.
+        /// Fingerprint of the key that it presented.
         fingerprint: String,
-        /// The line with the known key.
+        /// Line of the key in `known_hosts`.
         line: usize,
     },
-    /// The cache showed a key that is revoked.
+    /// The cache presented a revoked key.
     HostKeyRevoked {
-        /// What the cache is called in `known_hosts`.
+        /// Name of the cache in `known_hosts`.
         name: String,
-        /// The fingerprint of what it showed.
+        /// Fingerprint of the key that it presented.
         fingerprint: String,
         /// The line that revokes it.
         line: usize,
@@ -39,19 +39,19 @@ pub enum SshFailure {
     LoginRefused {
         /// The user.
         user: String,
-        /// What was tried.
+        /// Methods that were tried.
         tried: Vec<String>,
-        /// What the cache would take.
+        /// Methods that the cache offers.
         offered: Vec<String>,
     },
-    /// The user is in, but the subsystem is not there for it.
+    /// The user is logged in, but the cache refuses the subsystem.
     SubsystemRefused,
     /// The connection broke, or both sides have no algorithm in common.
     Broken(io::Error),
 }
 
 impl SshFailure {
-    /// Whether a person has to change something: trying again will not help.
+    /// Returns true if a change of configuration is needed: another attempt will not help.
     pub fn is_authentication(&self) -> bool {
         !matches!(self, SshFailure::Broken(_) | SshFailure::SubsystemRefused)
     }

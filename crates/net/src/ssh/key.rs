@@ -13,25 +13,25 @@ const RSA_BITS: usize = 3072;
 /// The size below which RSA keys are refused.
 pub(super) const RSA_BITS_MIN: u32 = 2048;
 
-/// What kind of key is made.
+/// Kind of a key to generate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SshKeyKind {
     /// `ssh-ed25519`.
     Ed25519,
     /// `ecdsa-sha2-nistp256`.
     EcdsaP256,
-    /// `ssh-rsa` of 3,072 bits, for routers that know nothing else. Making one takes seconds.
+    /// `ssh-rsa` of 3,072 bits, for routers that support nothing else. Generating one takes seconds.
     Rsa,
 }
 
-/// Why a key is not taken.
+/// Reason that a key is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyError {
-    /// It is protected by a passphrase, and there is nobody to ask for it.
+    /// It is protected by a passphrase, which cannot be entered here.
     Encrypted,
-    /// Its kind or size is not supported; the text says why.
+    /// Its kind or size is not supported, for the reason in the text.
     Unsupported(String),
-    /// It is no key in OpenSSH's format.
+    /// It is not in OpenSSH's format.
     Malformed(String),
 }
 
@@ -92,7 +92,7 @@ impl SshKey {
         public_line(self.0.public_key())
     }
 
-    /// `SHA256:...`, as `ssh-keygen -l` shows it.
+    /// Returns `SHA256:...`, as `ssh-keygen -l` prints it.
     pub fn fingerprint(&self) -> String {
         fingerprint(self.0.public_key())
     }

@@ -1,4 +1,4 @@
-//! OpenSSH's `known_hosts`: which host keys a cache may show.
+//! OpenSSH's `known_hosts`: host keys that a cache may present.
 
 use super::line_error::LineError;
 use super::{key, pattern};
@@ -8,29 +8,29 @@ use russh::keys::ssh_encoding::base64::{Base64, Encoding};
 use russh::keys::ssh_key::Algorithm;
 use sha1::Sha1;
 
-/// The port that stands in no name.
+/// The port that names leave out.
 const DEFAULT_PORT: u16 = 22;
 
-/// The host keys that are known.
+/// Known host keys.
 #[derive(Clone, Debug, Default)]
 pub struct KnownHosts {
     entries: Vec<KnownHost>,
     notes: Vec<LineError>,
 }
 
-/// What is known of a key that a host shows.
+/// Result of the lookup of a host key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum HostKey {
-    /// It is the host's.
+    /// It is a key of the host.
     Known,
-    /// No key of this host is known.
+    /// There is no key of this host.
     Unknown,
     /// The host has another key in this line.
     Changed {
         /// The line, from 1 on.
         line: usize,
     },
-    /// This line says that the key must not be used any more.
+    /// This line revokes the key.
     Revoked {
         /// The line, from 1 on.
         line: usize,
@@ -54,7 +54,7 @@ enum HostNames {
 }
 
 impl KnownHosts {
-    /// Reads the file's text. What is no concern of a key that a host shows by itself is noted and skipped.
+    /// Reads the file's text. Lines that do not concern plain host keys are noted and skipped.
     pub fn parse(text: &str) -> Result<KnownHosts, LineError> {
         let mut known = KnownHosts::default();
         for (index, line) in text.lines().enumerate() {
@@ -92,7 +92,7 @@ impl KnownHosts {
         Ok(known)
     }
 
-    /// One public key (`ssh-ed25519 AAAA...`), for whatever host.
+    /// Returns one public key (`ssh-ed25519 AAAA...`), for any host.
     pub fn any_host_with(line: &str) -> Result<KnownHosts, LineError> {
         let mut words = line.split_ascii_whitespace();
         let (kind, text) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -106,7 +106,7 @@ impl KnownHosts {
         &self.notes
     }
 
-    /// What is known of the key that a host shows.
+    /// Looks up a host key.
     pub(super) fn judge(&self, host: &str, port: u16, key: &PublicKey) -> HostKey {
         let mut verdict = HostKey::Unknown;
         for entry in self.entries_of(host, port) {
@@ -122,7 +122,8 @@ impl KnownHosts {
         verdict
     }
 
-    /// The algorithms to ask a host for: first those of its known keys, so that it does not show another one.
+    /// Returns the algorithms to offer to a host: first those of its known keys, so that it does not present another
+    /// one.
     pub(super) fn algorithms(&self, host: &str, port: u16, all: &[Algorithm]) -> Vec<Algorithm> {
         let known: Vec<Algorithm> =
             self.entries_of(host, port).filter(|entry| !entry.is_revoked).map(|entry| entry.key.algorithm()).collect();
@@ -140,7 +141,7 @@ impl KnownHosts {
     }
 }
 
-/// What a host is called in the file.
+/// Returns the name of a host in the file.
 pub(super) fn name(host: &str, port: u16) -> String {
     let host = host.to_ascii_lowercase();
     if port == DEFAULT_PORT { host } else { format!("[{host}]:{port}") }

@@ -1,7 +1,7 @@
 //! RTR over SSH [T-SSH-01]: subsystem `rpki-rtr` in the one channel of a session, on both sides.
 //!
-//! russh speaks the protocol. What may log in stands in [`Logins`], what a cache must show in [`KnownHosts`]; both read
-//! the files that OpenSSH reads. [`line`](mod@line) says how russh and our sessions share a connection.
+//! russh has the protocol. [`Logins`] are the credentials of routers, [`KnownHosts`] the host keys of caches; both read
+//! the files of OpenSSH. [`channel_stream`](mod@channel_stream) joins russh with our sessions.
 
 mod algorithms;
 mod authorized_keys;

@@ -1,10 +1,10 @@
-//! The cache's first NEWKEYS waits for what russh says behind it, and both go out in one write.
+//! The cache's first NEWKEYS waits for russh's message after it, and both are sent in one write.
 //!
-//! That is SSH_MSG_EXT_INFO with the signature algorithms that the cache takes (RFC 8308 section 3.1). russh says it
-//! when the client's NEWKEYS has come, a round trip later than OpenSSH's server, and libssh needs it at once: it chooses
-//! how an RSA key signs as soon as it has the cache's NEWKEYS, and without the list it has only SHA-1 to choose, which it
-//! refuses itself. Each side sends its NEWKEYS by itself (RFC 4253 section 7.3), so this costs no client anything but
-//! the wait for an answer to its own. Later key exchanges are encrypted, and are left alone.
+//! That is SSH_MSG_EXT_INFO with the signature algorithms that the cache accepts (RFC 8308 section 3.1). russh sends it
+//! after the client's NEWKEYS, a round trip later than OpenSSH's server, and libssh needs it at once: it chooses the
+//! signature algorithm of an RSA key as soon as it has the cache's NEWKEYS, and without the list it has only SHA-1 to
+//! choose, which it refuses itself. Each side sends its NEWKEYS by itself (RFC 4253 section 7.3), so this costs a
+//! client only the wait for an answer to its own. Later key exchanges are encrypted, and are left alone.
 
 use crate::stream::Socket;
 use std::future::Future;
@@ -14,21 +14,21 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep};
 
-/// How long NEWKEYS waits at most. A client that waits for ours before it sends its own, or is farther away than that,
-/// gets it alone then.
+/// Time for which NEWKEYS waits. A client that waits for ours before it sends its own, or has a longer round trip than
+/// that, gets it alone then.
 pub(super) const NEWKEYS_HELD_MAX: Duration = Duration::from_secs(1);
 
 /// SSH_MSG_NEWKEYS (RFC 4253 section 12).
 const NEWKEYS: u8 = 21;
 
-/// What stands between russh and the socket until the cache's first NEWKEYS is out.
+/// Filter between russh and the socket until the cache's first NEWKEYS is sent.
 pub(super) struct NewKeys {
     cache: PacketTracker,
     client: PacketTracker,
-    /// What russh has written and the socket has not taken yet. It is given no more before all that is free is out, so
-    /// there is never more here than what is held and one write of russh's.
+    /// Octets that russh has written and the socket has not accepted yet. No more are taken before all that are free
+    /// are sent, so these are at most those that are held and one write of russh.
     waiting: Vec<u8>,
-    /// So many of them may go out.
+    /// The number of them that may be sent.
     free: usize,
     /// Runs while something is held.
     deadline: Option<Pin<Box<Sleep>>>,
@@ -45,12 +45,12 @@ impl NewKeys {
         }
     }
 
-    /// Whether all is out, and nothing will be held any more.
+    /// Returns true if all is sent, and nothing will be held any more.
     pub(super) fn is_over(&self) -> bool {
         self.cache.is_past() && self.waiting.is_empty()
     }
 
-    /// Takes what russh writes, once what may go out before it is out.
+    /// Takes octets of russh, once all that is free is sent.
     pub(super) fn poll_write(
         &mut self,
         socket: &Socket,
@@ -67,7 +67,7 @@ impl NewKeys {
         if self.free < self.waiting.len() && self.deadline.is_none() {
             self.deadline = Some(Box::pin(sleep(NEWKEYS_HELD_MAX)));
         }
-        // What the socket does not take now goes out by a later call; all of them are russh's, which waits in one.
+        // A later call sends the octets that the socket does not accept now; all calls are russh's, which waits in one.
         if let Poll::Ready(Err(error)) = self.poll_flush(socket, context) {
             return Poll::Ready(Err(error));
         }
@@ -84,8 +84,8 @@ impl NewKeys {
         Poll::Ready(Ok(()))
     }
 
-    /// russh reads, so it has handled all that it has read. What is held goes out if the client's NEWKEYS was in that,
-    /// as russh had nothing to say to it then, or if it was held long enough.
+    /// Called when russh reads, so it has handled all that it has read. What is held is sent if the client's NEWKEYS
+    /// was in that, as russh had no message for it then, or if it was held long enough.
     pub(super) fn before_read(&mut self, socket: &Socket, context: &mut Context<'_>) -> io::Result<()> {
         let is_late = self.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(context).is_ready());
         if is_late || self.client.is_past() {
@@ -99,7 +99,7 @@ impl NewKeys {
         }
     }
 
-    /// What the client has sent.
+    /// Tracks octets of the client.
     pub(super) fn read(&mut self, octets: &[u8]) {
         for octet in octets {
             self.client.pass(*octet);
@@ -118,7 +118,7 @@ enum PacketPosition {
     /// In the identification string (RFC 4253 section 4.2).
     #[default]
     Identification,
-    /// Among the octets before a packet's message: so many of them have come, and say that so many follow.
+    /// In the octets before the message of a packet: this many have arrived, and give this length.
     Head { come: u8, length: u32 },
     /// In a packet, with so many of its octets to come.
     Packet { to_come: u32, message: Message },
@@ -137,11 +137,11 @@ enum Message {
     Other,
 }
 
-/// What to do with an octet and those before it.
+/// Treatment of an octet and those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Disposition {
     Send,
-    /// It is in NEWKEYS, or may be.
+    /// It may be a part of NEWKEYS.
     Hold,
 }
 
@@ -195,7 +195,7 @@ mod tests {
     fn packet(message: u8, octets: usize) -> Vec<u8> {
         let mut packet = u32::try_from(octets + 6).unwrap().to_be_bytes().to_vec();
         packet.extend([4, message]);
-        // Octets like those that begin NEWKEYS do not count within a packet.
+        // Octets like those at the start of NEWKEYS have no effect within a packet.
         packet.extend((0..octets + 4).map(|index| [0, 0, 0, 12, 10, NEWKEYS, b'\n'][index % 7]));
         packet
     }
@@ -220,7 +220,7 @@ mod tests {
         all
     }
 
-    /// What russh does with a message: writes, flushes, and reads on.
+    /// Acts as russh with a message: writes, flushes, and reads on.
     async fn write(keys: &mut NewKeys, socket: &Socket, octets: &[u8]) {
         let written = std::future::poll_fn(|context| keys.poll_write(socket, context, octets)).await.unwrap();
         assert_eq!(written, octets.len());
@@ -277,7 +277,7 @@ mod tests {
             }
         }
 
-        /// However russh splits what it writes, what is before NEWKEYS is out, and NEWKEYS is with what follows.
+        /// However russh splits its writes, all before NEWKEYS is sent, and NEWKEYS with the message after it.
         #[test]
         fn any_split_is_the_same(mut cuts in proptest::collection::vec(0_usize..1400, 0..20)) {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -12,10 +12,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
-/// How much memory a hash may ask for, in KiB; a line that asks for more is refused.
+/// Memory of a hash, in KiB; a line with more is refused.
 pub const HASH_MEMORY_KIB_MAX: u32 = 256 * 1024;
 
-/// How many passes a hash may ask for; a line that asks for more is refused.
+/// Passes of a hash; a line with more is refused.
 pub const HASH_PASSES_MAX: u32 = 10;
 
 /// The most lanes.
@@ -24,11 +24,11 @@ const HASH_LANES_MAX: u32 = 16;
 /// Longer passwords are wrong.
 const PASSWORD_OCTETS_MAX: usize = 1024;
 
-/// Who may log in with which password.
+/// Users with their password hashes.
 #[derive(Clone)]
 pub struct Passwords {
     hashes: Arc<HashMap<String, PasswordHash>>,
-    /// What an unknown user's password is compared with: the costliest hash there is.
+    /// Hash that an unknown user's password is verified with: the costliest of all.
     stand_in: Option<PasswordHash>,
 }
 
@@ -60,7 +60,7 @@ impl Passwords {
         Ok(Passwords { hashes: Arc::new(hashes), stand_in })
     }
 
-    /// Whether it is this user's password. An unknown user costs as much as a known one.
+    /// Verifies the password of a user. An unknown user costs as much as a known one.
     pub(super) async fn verify(&self, user: &str, password: &str, peer: Option<IpAddr>) -> bool {
         if password.len() > PASSWORD_OCTETS_MAX {
             return false;
@@ -149,7 +149,7 @@ mod tests {
         assert!(!passwords.verify("r1", "Secret", None).await);
     }
 
-    /// Another value, as after a reload, and another address do not have turns of their own.
+    /// Another value, as after a reload, and another address share the queue.
     #[test]
     fn the_process_verifies_few_at_a_time() {
         // With one thread a blocking task is done only after those before it.

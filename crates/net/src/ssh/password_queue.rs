@@ -119,7 +119,7 @@ mod tests {
         let mut third = pin!(queue.wait(None));
         assert!(poll(&mut neighbour).is_pending() && poll(&mut third).is_pending());
         drop(second);
-        // In the order in which they came: `third` asked for the process's permit first.
+        // In order of arrival: `third` asked for the process's permit first.
         let Poll::Ready(third) = poll(&mut third) else { panic!("a permit is free") };
         assert!(poll(&mut neighbour).is_pending() && poll(&mut again).is_pending());
         drop((first, third));

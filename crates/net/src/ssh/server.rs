@@ -20,36 +20,36 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// russh ends a connection after so many refusals of any kind: the question `none`, offers, attempts, methods and keys
-/// of kinds that it does not know. What is known has limits of its own, which come first.
+/// russh ends a connection after so many refusals of any kind: the request `none`, offers, attempts, and unknown
+/// methods and kinds of keys. Offers and attempts have limits of their own, which are reached first.
 const REFUSALS_MAX: usize = 1 + KEY_OFFERS_MAX + LOGIN_ATTEMPTS_MAX;
 
-/// What a router may send ahead. Queries are small.
+/// Octets that a router may send ahead. Queries are small.
 const WINDOW_OCTETS: u32 = 64 * 1024;
 
-/// The largest packets, both ways, as RFC 4253 section 6.1 asks for.
+/// The largest packets, both ways, as RFC 4253 section 6.1 requires.
 const PACKET_OCTETS_MAX: u32 = 32 * 1024;
 
-/// How much of what a router has sent may lie unread.
+/// Octets of a router that may be unread.
 const INBOX_OCTETS_MAX: usize = 128 * 1024;
 
 /// Messages to russh that may wait: more than there are parts of a chunk under way, so that giving one never waits.
 const QUEUE_MESSAGES_MAX: usize = 16;
 
-/// Why there can be no server.
+/// Reason that there can be no server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SshServerError {
-    /// It has no host key.
+    /// There is no host key.
     NoHostKey,
-    /// It has two host keys of one kind; clients could get the one or the other.
+    /// There are two host keys of one kind; clients could get the one or the other.
     SameKind(String),
-    /// Nobody could log in.
+    /// No user could log in.
     NoLogin,
     /// A user of this name is in the list, but could not log in.
     User {
         /// The name.
         name: String,
-        /// What is wrong with it.
+        /// The reason.
         what: &'static str,
     },
 }
@@ -69,7 +69,7 @@ impl fmt::Display for SshServerError {
 
 impl Error for SshServerError {}
 
-/// What all SSH connections of a listener share.
+/// Configuration that all SSH connections of a listener share.
 #[derive(Clone)]
 pub struct SshServer {
     config: Arc<Config>,
@@ -97,7 +97,7 @@ impl SshServer {
         let config = Config {
             server_id: SshId::Standard(concat!("SSH-2.0-rtrcast_", env!("CARGO_PKG_VERSION")).into()),
             methods: logins.methods(),
-            // A delay holds a connection, and not whoever opens more of them; passwords have costs of their own.
+            // A delay holds a connection, and not a client that opens more of them; passwords have costs of their own.
             auth_rejection_time: Duration::ZERO,
             auth_rejection_time_initial: None,
             keys,
@@ -105,12 +105,12 @@ impl SshServer {
             limits: algorithms::limits(),
             window_size: WINDOW_OCTETS,
             maximum_packet_size: PACKET_OCTETS_MAX,
-            // Nothing is read through it: what comes goes to the line.
+            // Nothing is read through it: data go to the channel stream.
             channel_buffer_size: 1,
             event_buffer_size: QUEUE_MESSAGES_MAX,
             preferred: algorithms::of_server(),
             max_auth_attempts: REFUSALS_MAX,
-            // [T-TCP-07] A session may be idle for ever; TCP's keep-alives find out when the peer is gone.
+            // [T-TCP-07] A session may be idle for ever; TCP's keep-alives detect a peer that is gone.
             inactivity_timeout: None,
             keepalive_interval: None,
             keepalive_max: 0,
@@ -134,12 +134,12 @@ impl fmt::Debug for SshServer {
     }
 }
 
-/// Why a connection did not get as far as a session, for the log.
+/// Reason that a connection did not reach a session, for the log.
 #[derive(Debug)]
 pub(crate) struct SshHandshakeFailure {
     /// The text.
     pub(crate) reason: String,
-    /// Whether the connection was ended before anything came.
+    /// True if the connection was ended before anything was received.
     pub(crate) is_probe: bool,
 }
 
@@ -157,8 +157,8 @@ impl From<SshHandshakeFailure> for io::Error {
     }
 }
 
-/// Waits until the subsystem is open and the client has been told: the session, and who logged in. Whoever drops this
-/// ends the connection, and leaves nothing behind. After a failure the socket has been closed in order.
+/// Waits until the subsystem is open and confirmed to the client; returns the session, and the user that logged in.
+/// Dropping this ends the connection, and leaves nothing behind. After a failure the socket has been closed in order.
 pub(crate) async fn accept(
     socket: Socket,
     server: &SshServer,

@@ -1,6 +1,6 @@
-//! What a client may do before it has its session, and what it is told.
+//! Handler of a client before its session: authentication, and the requests of its channel.
 //!
-//! Whatever it asks for beside the subsystem gets the protocol's failure message: shells, commands, terminals,
+//! Any request other than that of the subsystem gets the protocol's failure message: shells, commands, terminals,
 //! forwarding, second channels and subsystems.
 
 use super::channel_stream::SharedChannel;
@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 use tokio::sync::oneshot;
 
-/// How many refusals the log names; the others it counts.
+/// Refusals that the log names; further ones are counted.
 const REFUSALS_LOGGED_MAX: usize = 3;
 
 /// The subsystem is open.
@@ -30,19 +30,19 @@ pub(super) struct OpenedSubsystem {
     pub(super) wake_ups: Option<Box<WakeUps>>,
 }
 
-/// How libssh calls itself. Other libraries hold nothing back, so they get no nudges.
+/// Start of libssh's identification. Other libraries buffer nothing, so they get no wake-ups.
 pub(super) const LIBSSH: &[u8] = b"SSH-2.0-libssh";
 
-/// What happened, for the log.
+/// Record of a login, for the log.
 #[derive(Default)]
 pub(super) struct LoginRecord {
-    /// What was refused, the first of it.
+    /// The first refusals.
     refusals: Vec<String>,
-    /// How much more was refused.
+    /// The number of further refusals.
     further_refusals: usize,
-    /// Whether somebody has logged in.
+    /// True after a login.
     is_logged_in: bool,
-    /// What was asked for instead of the subsystem.
+    /// The request that came instead of that of the subsystem.
     asked: Option<String>,
 }
 
@@ -126,7 +126,7 @@ impl ServerHandler {
         Auth::Reject { proceed_with_methods: Some(self.methods()), partial_success: false }
     }
 
-    /// What may still be tried. russh takes a method away after a failure unless it is told.
+    /// Returns the methods that are left. russh removes a method after a failure unless it is given them.
     fn methods(&self) -> MethodSet {
         if self.attempts >= LOGIN_ATTEMPTS_MAX {
             return MethodSet::empty();
@@ -138,7 +138,7 @@ impl ServerHandler {
         methods
     }
 
-    /// A client that has been told that nothing is left to try, and tries on, is hung up on.
+    /// Begins an attempt. A client that has no method left, and tries on, is disconnected.
     fn begin_attempt(&mut self) -> Result<(), russh::Error> {
         if self.attempts >= LOGIN_ATTEMPTS_MAX {
             return Err(russh::Error::Disconnect);
@@ -153,7 +153,7 @@ impl ServerHandler {
         Auth::Accept
     }
 
-    /// Whether a key may log in; else why not.
+    /// Checks a login by a key; the error is the reason of a refusal.
     fn permit(&self, user: &str, key: &PublicKey, algorithm: &Algorithm) -> Result<(), String> {
         let refused =
             |reason: &str| Err(format!("publickey of user {} {} {reason}", printable(user), fingerprint(key)));
@@ -174,7 +174,7 @@ impl ServerHandler {
         self.opened.is_none()
     }
 
-    /// The client asked for what is not served.
+    /// Refuses a request that is not served.
     fn not_served(&self, what: &str, channel: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
         if !self.is_serving() {
             self.with_record(|record| {
@@ -212,15 +212,15 @@ impl Handler for ServerHandler {
                 () = poll_fn(|context| self.shared.poll_dropped(context)) => return Err(russh::Error::Disconnect),
             },
         };
-        // The list is looked at last, so that it does not show in the time.
+        // The list is checked last, so that it does not affect the time.
         match is_right && self.logins.has_user(user) {
             true => Ok(self.accepted(user)),
             false => Ok(self.refuse(format!("password of user {} is wrong or not accepted", printable(user)))),
         }
     }
 
-    /// Comes before each signature, at the latest with it. So a key that is welcome begins an attempt, and wrong
-    /// signatures, which russh refuses by itself, are counted as well.
+    /// Called before each signature, at the latest with it. So a key that is accepted begins an attempt, and wrong
+    /// signatures, which russh refuses by itself, are attempts as well.
     async fn auth_publickey_offered(&mut self, user: &str, offer: PublicKeyOffer<'_>) -> Result<Auth, russh::Error> {
         self.offers += 1;
         let permitted = match self.offers > KEY_OFFERS_MAX {
@@ -247,7 +247,7 @@ impl Handler for ServerHandler {
         reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
-        // Dropping the reply refuses the channel. The reading half is dropped as well: what comes goes to the line.
+        // Dropping the reply refuses the channel. The reading half is dropped as well: data go to the channel stream.
         if self.channel.is_none() {
             self.channel = Some(channel.id());
             reply.accept().await;
@@ -264,7 +264,7 @@ impl Handler for ServerHandler {
         match self.opened.take() {
             Some(opened) if name == SUBSYSTEM => {
                 session.channel_success(channel)?;
-                // If nobody waits any more the connection is at its end.
+                // If the receiver is dropped the connection is at its end.
                 let wake_ups = session.remote_sshid().starts_with(LIBSSH).then(Box::default);
                 let _ = opened.send(OpenedSubsystem { channel, user: self.user.clone(), wake_ups });
                 Ok(())

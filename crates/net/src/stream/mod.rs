@@ -55,7 +55,7 @@ impl TransportStream {
         }
     }
 
-    /// Reads what has come, whether or not the system has told of it.
+    /// Reads what has arrived, without waiting for readiness.
     pub(crate) fn read_now(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self {
             TransportStream::Plain(socket) => socket.read_now(into),
@@ -66,8 +66,8 @@ impl TransportStream {
         }
     }
 
-    /// Writes a part of the chunk from the octet `from` on. With nothing left it flushes, which a transport that
-    /// [buffers](TransportStream::buffering) needs before a chunk counts as written.
+    /// Writes a part of the chunk from the octet `from` on. With nothing left it flushes, which a stream with
+    /// [buffering](TransportStream::buffering) needs before a chunk is written.
     pub(crate) fn poll_write(
         &mut self,
         context: &mut Context<'_>,
@@ -83,7 +83,7 @@ impl TransportStream {
         }
     }
 
-    /// The place of octets that were written and that the system does not have yet.
+    /// Returns the buffering of octets that were written.
     pub(crate) fn buffering(&self) -> Buffering {
         match self {
             TransportStream::Plain(_) => Buffering::None,
@@ -94,7 +94,7 @@ impl TransportStream {
         }
     }
 
-    /// Tells the peer that nothing more comes, in all layers from the upper one down; waits as long as that takes.
+    /// Ends our side, in all layers from the upper one down; waits as long as that takes.
     pub(crate) async fn end(&mut self) -> io::Result<()> {
         match self {
             TransportStream::Plain(socket) => socket.half_close(),
@@ -105,7 +105,7 @@ impl TransportStream {
         }
     }
 
-    /// What lies at the bottom.
+    /// Returns the socket below.
     pub(crate) fn socket(&self) -> &Socket {
         match self {
             TransportStream::Plain(socket) => socket,
@@ -117,7 +117,7 @@ impl TransportStream {
     }
 }
 
-/// Reads by a function that wants octets to write over.
+/// Reads by a function that needs initialised octets.
 #[cfg(any(feature = "ssh", feature = "tls"))]
 fn fill(into: &mut ReadBuf<'_>, read: impl FnOnce(&mut [u8]) -> Poll<io::Result<usize>>) -> Poll<io::Result<()>> {
     let octets = std::task::ready!(read(into.initialize_unfilled()))?;

@@ -1,8 +1,7 @@
 //! RTR in the one channel of an SSH session, on either side.
 //!
-//! The octets of a data set go to russh as they lie, without a copy; it copies each once, into the packet that it
-//! encrypts. It asks for no more while the peer's window is shut, so what it holds is bounded, and everything else waits
-//! in the data set.
+//! The octets of a data set are given to russh without a copy; it copies each once, into the packet that it encrypts.
+//! It takes no more while the peer's window is closed, so its buffers are bounded, and the rest waits in the data set.
 
 use crate::ssh::{ChannelStream, ClientHandle};
 use crate::stream::{Socket, WakeUps};
@@ -20,11 +19,11 @@ use tokio::time::timeout;
 /// The most that russh is given at once: it encrypts while the next part is on its way to it.
 const SLICE_OCTETS_MAX: usize = 64 * 1024;
 
-/// How long the peer's answer to the end of the channel is waited for. Some libraries lose what was not read yet when
+/// Time for which the peer's answer to the end of the channel is waited for. Some libraries lose unread data when
 /// DISCONNECT arrives, so it is worth waiting; and it is less than an ordered close has for all.
 const PEER_CLOSE_MAX: Duration = Duration::from_secs(3);
 
-/// A connection whose channel is open.
+/// A connection with an open channel.
 pub(crate) struct SshStream {
     channel_stream: ChannelStream,
     handle: ChannelHandle,
@@ -36,7 +35,7 @@ pub(crate) struct SshStream {
 
 type Sending = Pin<Box<dyn Future<Output = Result<(), Bytes>> + Send>>;
 
-/// What the other side is.
+/// russh's handle of the channel, on either side.
 enum ChannelHandle {
     Router { handle: server::Handle, channel: ChannelId },
     Cache { handle: Arc<ClientHandle>, channel: ChannelWriteHalf<client::Msg> },
@@ -67,7 +66,7 @@ impl SshStream {
         }
     }
 
-    /// Reads what the peer has sent; 0 is the end of its side of the channel. While that is waited for, nudges go out.
+    /// Reads what the peer has sent; 0 is the end of its side of the channel. While waiting, sends wake-up packets.
     pub(crate) fn poll_read(&mut self, context: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
         let read = self.channel_stream.shared().poll_read(context, into);
         if read.is_pending() {
@@ -76,7 +75,7 @@ impl SshStream {
         read
     }
 
-    /// Sends the nudges that are due.
+    /// Sends the wake-up packets that are due.
     fn wake_up(&mut self, context: &mut Context<'_>) {
         let (Some(wake_ups), ChannelHandle::Router { handle, channel }) = (&mut self.wake_ups, &self.handle) else {
             return;
@@ -145,7 +144,7 @@ impl SshStream {
         self.wake_ups = None;
         shared.discard();
         poll_fn(|context| self.poll_taken(context)).await.ok();
-        // If the peer has gone it takes no more, and the rest finds that out.
+        // If the peer has closed it reads no more, and the next steps fail.
         let _ = poll_fn(|context| shared.poll_sent(context)).await;
         self.handle.end_channel().await;
         let closed = timeout(PEER_CLOSE_MAX, poll_fn(|context| shared.poll_closed(context))).await;
@@ -161,7 +160,7 @@ impl SshStream {
         self.channel_stream.socket()
     }
 
-    /// Whether a nudge is due, now or later.
+    /// Returns true if a wake-up packet is due, now or later.
     #[cfg(test)]
     pub(crate) fn awaits_wake_ups(&self) -> bool {
         self.wake_ups.as_ref().is_some_and(|wake_ups| wake_ups.is_any_due())

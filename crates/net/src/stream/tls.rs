@@ -1,7 +1,7 @@
 //! The stream of TLS, on either side.
 //!
 //! It drives rustls by itself instead of through an adapter, so that an alert is flushed like anything else, the socket
-//! is at hand for the ordered close, and what came before a failure is heard before it.
+//! is at hand for the ordered close, and data from before a failure are read before it.
 
 use super::Socket;
 use crate::drain;
@@ -11,15 +11,15 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice, Read, Write};
 use std::task::{Context, Poll, ready};
 
-/// The most octets that wait in the program for the socket to take them: two records. It is also what a slow peer has
-/// to take before a write counts as progress.
+/// Octets that wait in the program for the socket: two records. A slow peer has to read as many before a write makes
+/// progress.
 const SEND_OCTETS_MAX: usize = 32 * 1024;
 
 /// A connection with TLS on it. An idle one keeps about 9 KiB, 4 of them room for the next record.
 pub(crate) struct TlsStream {
     socket: Socket,
     connection: Connection,
-    /// What the peer did wrong, or its alert. It is told when all that came before it has been read.
+    /// The peer's mistake, or its alert. It is reported when all data from before it have been read.
     broken: Option<rustls::Error>,
     has_received: bool,
 }
@@ -30,12 +30,12 @@ impl TlsStream {
         TlsStream { socket, connection, broken: None, has_received: false }
     }
 
-    /// Says who the two are. Whatever the failure, an alert about it is flushed; [`leave`](TlsStream::leave) comes next.
+    /// Performs the handshake. At any failure an alert is flushed; [`leave`](TlsStream::leave) comes next.
     pub(crate) async fn handshake(&mut self) -> Result<(), TlsFailure> {
         poll_fn(|context| self.poll_handshake(context)).await
     }
 
-    /// Whether the peer has sent anything at all.
+    /// Returns true if the peer has sent anything at all.
     pub(crate) fn has_received(&self) -> bool {
         self.has_received
     }
@@ -48,7 +48,8 @@ impl TlsStream {
     /// Reads what has come; 0 is the peer's end. That may be a FIN alone: queries and responses have lengths, so that
     /// one cut short is seen, and routers close as they like.
     pub(crate) fn poll_read(&mut self, context: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
-        // What rustls has to say by itself, of keys and alerts. If that fails, so does reading or the next writing.
+        // Sends what rustls sends by itself, key updates and alerts. If that fails, so does reading or the next
+        // writing.
         let _ = self.poll_flush(context);
         loop {
             if let Some(taken) = self.take(into) {
@@ -58,7 +59,7 @@ impl TlsStream {
         }
     }
 
-    /// Reads what has come, whether or not the system has told of it.
+    /// Reads what has arrived, without waiting for readiness.
     pub(crate) fn read_now(&mut self, into: &mut [u8]) -> io::Result<usize> {
         loop {
             if let Some(taken) = self.take(into) {
@@ -68,7 +69,7 @@ impl TlsStream {
         }
     }
 
-    /// Writes a part of the octets; what the socket does not take of it at once goes before the next part. With nothing
+    /// Writes a part of the octets; what the socket does not accept at once is sent before the next part. With nothing
     /// to write it flushes.
     pub(crate) fn poll_write(&mut self, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.poll_flush(context))?;
@@ -76,7 +77,7 @@ impl TlsStream {
             return Poll::Ready(Ok(0));
         }
         match self.connection.writer().write(octets)? {
-            // The keys of TLS 1.2 are used up, or our end was told.
+            // The keys of TLS 1.2 are used up, or our close_notify was sent.
             0 => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             written => match self.poll_flush(context) {
                 Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -85,27 +86,27 @@ impl TlsStream {
         }
     }
 
-    /// Tells the peer that nothing more comes: a close_notify behind all that was written, and the socket's half-close.
+    /// Ends our side: a close_notify behind all that was written, and the half-close of the socket.
     pub(crate) async fn end(&mut self) -> io::Result<()> {
         self.connection.send_close_notify();
         match poll_fn(|context| self.poll_flush(context)).await {
-            // It has gone without ceremony, and misses only ours.
+            // It has reset the connection, and misses only ours.
             Err(error) if is_gone(&error) => {}
             flushed => flushed?,
         }
         self.socket.half_close()
     }
 
-    /// Leaves a peer with whom there was no handshake, so that it reads the alert: ends the socket's side, and discards
-    /// what still comes.
+    /// Leaves a peer after a failed handshake, so that it reads the alert: half-closes the socket, and discards further
+    /// input.
     pub(crate) async fn leave(&mut self, octets_max: usize) {
-        // It is over, whatever goes wrong here.
+        // The connection is over, whatever fails here.
         if self.socket.half_close().is_ok() {
             let _ = drain::drain_in_time(&self.socket, octets_max).await;
         }
     }
 
-    /// What lies below.
+    /// Returns the socket below.
     pub(crate) fn socket(&self) -> &Socket {
         &self.socket
     }
@@ -114,7 +115,7 @@ impl TlsStream {
         loop {
             let flushed = ready!(self.poll_flush(context));
             if flushed.is_err() {
-                // It does not listen any more; it may have said why.
+                // The peer does not read any more; it may have sent an alert.
                 while self.broken.is_none() && self.receive_now().is_ok_and(|octets| octets > 0) {}
             }
             if let Some(error) = &self.broken {
@@ -203,7 +204,7 @@ fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), BrokenPipe | ConnectionReset | NotConnected)
 }
 
-/// The socket as rustls wants it: where there is nothing to do it would block, and the task is woken later.
+/// The socket as rustls needs it: blocking operations fail with `WouldBlock`, and the task is woken later.
 struct PolledSocket<'a, 'b> {
     socket: &'a Socket,
     context: &'a mut Context<'b>,

@@ -1,8 +1,8 @@
-//! Nudges for routers whose SSH library is libssh, after a large response.
+//! Wake-up packets for routers whose SSH library is libssh, after a large response.
 //!
-//! libssh takes a packet off the socket and gives it out in parts. BIRD asks for parts only while poll(2) says that the
-//! socket is readable: so the end of a response stays in libssh until something else comes. A nudge is a packet that
-//! means nothing, and comes. DESIGN.md says why it is this one.
+//! libssh reads a packet off the socket and returns it in parts. BIRD reads parts only while poll(2) reports the socket
+//! as readable: so the end of a response stays in libssh until something else arrives. A wake-up is a packet without
+//! effect. DESIGN.md has the reasons for this one.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,37 +10,37 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep};
 
-/// What BIRD reads when the socket is readable: 4 times 4 KiB.
+/// Octets that BIRD reads when the socket is readable: 4 times 4 KiB.
 const READ_OCTETS: usize = 16 * 1024;
 
-/// A response that is not larger is read at once, and needs no nudge.
+/// A response that is not larger is read at once, and needs no wake-up.
 const QUIET_OCTETS_MAX: usize = READ_OCTETS;
 
 /// The most that is taken to lie in libssh; it was less than a packet of 32 KiB wherever a load stopped. What comes too
 /// much is not free: with nothing to read, BIRD waits in libssh for up to a second after each packet.
 const HELD_OCTETS_MAX: usize = 256 * 1024;
 
-/// Beyond those that the size asks for: two that come before the router looks again count as one for it.
+/// In addition to those for the size: two that arrive before the router polls again have the effect of one.
 const SPARE_WAKE_UPS: u32 = 4;
 
-/// From the last octet to the first nudge, and between two. Long enough to read 16 KiB of records into a table; with it
-/// all nudges take a second.
+/// Time from the last octet to the first wake-up, and between two. Long enough to read 16 KiB of records into a table;
+/// with it all wake-ups take a second.
 const WAKE_UP_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What a connection knows for its nudges.
+/// State of the wake-ups of a connection.
 #[derive(Default)]
 pub(crate) struct WakeUps {
-    /// How many octets the router may have left in its library.
+    /// Octets that the router may have left in its library.
     unread: usize,
     spare: u32,
-    /// When something was last written.
+    /// Time of the last write.
     written: Option<Instant>,
-    /// Runs only while nudges are due.
+    /// Runs only while wake-ups are due.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl WakeUps {
-    /// So many octets of a response go out; nothing is due until they all have.
+    /// Notes that this many octets of a response are written; nothing is due until all are sent.
     pub(crate) fn writing(&mut self, octets: usize) {
         let now = Instant::now();
         let was_quiet = self.timer.is_none() && self.written.is_none_or(|written| now - written >= WAKE_UP_INTERVAL);
@@ -61,7 +61,7 @@ impl WakeUps {
         }
     }
 
-    /// Waits until a nudge is due; for ever if there is none to come.
+    /// Waits until a wake-up is due; for ever if there is none to come.
     pub(crate) fn poll_due(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match &mut self.timer {
             Some(timer) => timer.as_mut().poll(context),
@@ -69,7 +69,7 @@ impl WakeUps {
         }
     }
 
-    /// A nudge has gone out.
+    /// Notes that a wake-up was sent.
     pub(crate) fn sent(&mut self) {
         match self.unread {
             0 => self.spare = self.spare.saturating_sub(1),
@@ -95,7 +95,7 @@ mod tests {
     use std::future::poll_fn;
     use tokio::time::timeout;
 
-    /// Sends what comes due, and says after how many milliseconds each; ends once nothing is to come.
+    /// Sends the wake-ups that are due, and returns the time of each in milliseconds.
     async fn all(wake_ups: &mut WakeUps) -> Vec<u128> {
         let (begun, mut times) = (Instant::now(), Vec::new());
         while wake_ups.is_any_due() {
@@ -110,7 +110,7 @@ mod tests {
         timeout(Duration::from_secs(86_400), poll_fn(|context| wake_ups.poll_due(context))).await.is_err()
     }
 
-    /// How many a response has.
+    /// Number of wake-ups of a response.
     fn count(octets: usize) -> usize {
         octets.min(HELD_OCTETS_MAX).div_ceil(READ_OCTETS) + SPARE_WAKE_UPS as usize
     }

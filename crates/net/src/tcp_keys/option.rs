@@ -1,4 +1,4 @@
-//! How Linux is told of keys: options of a TCP socket (`linux/tcp.h`), and what its errors mean.
+//! Keys as options of a TCP socket of Linux (`linux/tcp.h`), and the meanings of its errors.
 //!
 //! The kernel's structures are written octet by octet, a line a field, in the order of that header.
 
@@ -17,7 +17,7 @@ const TCP_MD5SIG_EXT: i32 = 32;
 const TCP_AO_ADD_KEY: i32 = 38;
 const TCP_AO_DEL_KEY: i32 = 39;
 
-/// Says that `tcpm_prefixlen` counts.
+/// Flag that puts `tcpm_prefixlen` in effect.
 const TCP_MD5SIG_FLAG_PREFIX: u8 = 1;
 
 /// The sizes of `struct tcp_md5sig`, `struct tcp_ao_add` and `struct tcp_ao_del`.
@@ -50,7 +50,7 @@ impl SocketFamily {
         }
     }
 
-    /// Whether peers of a prefix can come to such a socket.
+    /// Returns true if peers of a prefix can connect to such a socket.
     pub(super) fn has(self, prefix: IpPrefix) -> bool {
         self == SocketFamily::Ipv6 || prefix.address().is_ipv4()
     }
@@ -162,7 +162,7 @@ fn length(secret: &[u8]) -> u8 {
     u8::try_from(secret.len()).expect("a file of keys has none of more than KEY_OCTETS_MAX")
 }
 
-/// What an error of the kernel means here, where its own text would not tell.
+/// Returns the meaning of an error of the kernel, where its own text does not have it.
 pub(super) fn meaning(error: &TcpKeysError) -> Option<&'static str> {
     let is_ipv4_default = error.prefix.address().is_ipv4() && error.prefix.length() == 0;
     match (Errno::from_io_error(&error.error)?, error.auth) {
@@ -194,7 +194,7 @@ mod tests {
         changes(&TcpKeys::default(), &keys)
     }
 
-    /// The octets at these places, where there is something else than zeros.
+    /// Octets other than zero, with their positions.
     fn fields(octets: &[u8]) -> Vec<(usize, String)> {
         let mut fields: Vec<(usize, String)> = Vec::new();
         for (at, octet) in octets.iter().enumerate().filter(|(_, octet)| **octet != 0) {

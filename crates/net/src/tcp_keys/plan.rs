@@ -1,17 +1,17 @@
-//! In which order a socket's keys change, so that no peer that had a key and still has one is without in between.
+//! Order in which a socket's keys change, so that no peer that had a key and still has one is without in between.
 //!
-//! The kernel replaces a key of TCP-MD5 in place. It has no such thing for TCP-AO, and refuses a key whose ids another
-//! one around the same peer has: there the new key comes under ids that nobody uses, the old one goes, the new one
-//! comes under its own ids, and the stopgap goes.
+//! The kernel replaces a key of TCP-MD5 in place. It cannot do that for TCP-AO, and refuses a key with the ids of
+//! another one for the same peer: there the new key is added under unused ids, the old one is removed, the new one is
+//! added under its own ids, and the temporary one is removed.
 
 use super::{AoKey, Secret, TcpAuth, TcpKeys};
 use crate::ip_prefix::IpPrefix;
 use std::net::IpAddr;
 
-/// One thing that the kernel does.
+/// One change by the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum KeyChange {
-    /// Sets a key of TCP-MD5, in place of the one that the prefix had.
+    /// Sets a key of TCP-MD5, in place of the one of the prefix.
     SetMd5 { prefix: IpPrefix, secret: Secret, before: Option<Secret> },
     /// Takes a key of TCP-MD5 away.
     RemoveMd5 { prefix: IpPrefix, secret: Secret },
@@ -24,7 +24,7 @@ pub(super) enum KeyChange {
 }
 
 impl KeyChange {
-    /// What brings back what was before this.
+    /// Returns the change that reverts this one.
     pub(super) fn undone(&self) -> KeyChange {
         match self.clone() {
             KeyChange::SetMd5 { prefix, secret, before: Some(before) } => {
@@ -59,7 +59,7 @@ impl KeyChange {
     }
 }
 
-/// What leads from keys to others.
+/// Returns the changes that lead from keys to others.
 pub(super) fn changes(before: &TcpKeys, after: &TcpKeys) -> Vec<KeyChange> {
     let (mut steps, md5_goes) = md5_removals(before, after);
     ao_changes(before, after, &mut steps);
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
     use std::io;
 
-    /// What the kernel has, and its rules.
+    /// Model of the kernel: its keys and its rules.
     #[derive(Clone, Debug, Default, PartialEq)]
     struct Kernel {
         md5: Vec<(IpPrefix, Secret)>,

@@ -1,15 +1,15 @@
-//! The TLS library's errors in words. Its own texts have the names of Rust variants in them (`CaUsedAsEndEntity`), which
-//! say little to whoever runs a cache, and nothing of what to do.
+//! Descriptions of the TLS library's errors. Its own texts have the names of Rust variants in them
+//! (`CaUsedAsEndEntity`), which mean little to an operator, and contain no remedy.
 
 use rustls::pki_types::pem;
 use rustls::server::VerifierBuilderError;
 use rustls::{CertRevocationListError, CertificateError, Error, OtherError};
 use std::fmt::Debug;
 
-/// The most characters that are told of a text of the library.
+/// Characters of a text of the library that are logged.
 const TEXT_CHARS_MAX: usize = 512;
 
-/// Any error, without saying whose fault it is.
+/// Describes any error, without naming a side.
 pub(super) fn error(error: &Error) -> String {
     match error {
         Error::InvalidCertificate(why) => format!("a certificate is not accepted: {}", certificate(why)),
@@ -38,7 +38,7 @@ pub(super) fn error(error: &Error) -> String {
     }
 }
 
-/// What is wrong with a certificate, as what is said of "it".
+/// Describes the error of a certificate, as a sentence about "it".
 pub(super) fn certificate(error: &CertificateError) -> String {
     let text = match error {
         CertificateError::BadEncoding => "it can't be read: it is not in DER as X.509 says",
@@ -85,7 +85,7 @@ pub(super) fn certificate(error: &CertificateError) -> String {
     text.to_owned()
 }
 
-/// What is wrong with a CRL, as what is said of "it".
+/// Describes the error of a CRL, as a sentence about "it".
 pub(super) fn crl(error: &CertRevocationListError) -> String {
     let text = match error {
         CertRevocationListError::BadSignature => "its signature is not that of its issuer",
@@ -110,7 +110,7 @@ pub(super) fn crl(error: &CertRevocationListError) -> String {
     text.to_owned()
 }
 
-/// What keeps authorities and CRLs from being used.
+/// Describes an error of setting up authorities and CRLs.
 pub(super) fn builder(error: &VerifierBuilderError) -> String {
     match error {
         VerifierBuilderError::NoRootAnchors => "no authority is in it".to_owned(),
@@ -119,7 +119,7 @@ pub(super) fn builder(error: &VerifierBuilderError) -> String {
     }
 }
 
-/// What keeps PEM from being read.
+/// Describes an error of reading PEM.
 pub(super) fn pem(error: &pem::Error) -> String {
     match error {
         pem::Error::MissingSectionEnd { .. } => "a section has no END line".to_owned(),
@@ -132,7 +132,7 @@ pub(super) fn pem(error: &pem::Error) -> String {
     }
 }
 
-/// What the library that verifies certificates says beyond what TLS has errors for.
+/// Describes an error of the library that verifies certificates, beyond those of TLS.
 fn other(OtherError(error): &OtherError) -> Option<String> {
     Some(webpki(error.downcast_ref()?))
 }
@@ -178,8 +178,8 @@ pub(super) fn alert(alert: rustls::AlertDescription) -> String {
     words.join("_")
 }
 
-/// What a variant is called, as words: `NoCipherSuitesInCommon` as "no cipher suites in common". What it holds is left
-/// out: it may be octets, or names of types.
+/// Returns the name of a variant as English words: `NoCipherSuitesInCommon` as "no cipher suites in common". Its fields
+/// are left out: they may be octets, or names of types.
 pub(super) fn words_of(variant: &impl Debug) -> String {
     let name = format!("{variant:?}");
     let end = name.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(name.len());
@@ -226,7 +226,7 @@ fn printable(text: &str) -> String {
     text.chars().take(TEXT_CHARS_MAX).flat_map(char::escape_debug).collect()
 }
 
-/// A span of time in words.
+/// Returns a span of time in English.
 pub(super) fn duration(seconds: u64) -> String {
     match seconds {
         1 => "1 second".to_owned(),

@@ -1,4 +1,4 @@
-//! Why a TLS connection did not come about, or was ended by an alert: told apart by who has to do what.
+//! Failures of TLS connections and alerts, by the side that has to act.
 
 use super::describe;
 use rustls::{AlertDescription, CertificateError, Error as Rustls};
@@ -6,18 +6,18 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-/// The most names of a certificate that are told.
+/// Names of a certificate that are logged.
 const NAMES_MAX: usize = 8;
 
-/// The most characters of a name that are told: a DNS name has no more.
+/// Characters of a name that are logged: a DNS name has no more.
 const NAME_CHARS_MAX: usize = 253;
 
-/// Which side we are; the other one is spoken of.
+/// Our role; messages are about the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TlsRole {
     Cache,
     Router,
-    /// Who fetches a URL.
+    /// The client of a URL.
     Fetcher,
 }
 
@@ -31,24 +31,24 @@ impl TlsRole {
     }
 }
 
-/// Why the two sides do not speak TLS with each other. It is also found within the errors of reading: in TLS 1.3 a
-/// cache refuses a certificate only after the router takes the handshake for done, and the alert comes among the data.
+/// Failure of a TLS connection. It is also an error of reading: in TLS 1.3 a cache refuses a certificate only after the
+/// router has completed its handshake, and the alert comes among the data.
 #[derive(Debug)]
 pub enum TlsFailure {
-    /// What the other side shows of itself is not accepted here.
+    /// The certificate of the other side is not accepted here.
     Untrusted(String),
-    /// The other side does not accept what we show of ourselves, or wants us to show something.
+    /// The other side does not accept our certificate, or requires one.
     Refused(String),
-    /// The two do not agree on how to speak, or what came is no TLS.
+    /// Both sides have no common parameters, or the input is no TLS.
     Protocol(String),
     /// The connection broke.
     Lost(io::Error),
-    /// It was ended by a router, or what seemed to be one, before anything came.
+    /// It was ended by a router, or another client, before anything was received.
     Probed,
 }
 
 impl TlsFailure {
-    /// Whether it is about who is who, and not about the connection.
+    /// Returns true if it is a failure of authentication, and not of the connection.
     pub fn is_authentication(&self) -> bool {
         matches!(self, TlsFailure::Untrusted(_) | TlsFailure::Refused(_))
     }
@@ -62,7 +62,7 @@ impl TlsFailure {
     /// several errors of I/O, one within the other, of which only the outermost is among the causes.
     pub fn of_fetch(error: &(dyn Error + 'static)) -> Option<TlsFailure> {
         match error.downcast_ref() {
-            // Before there is anybody to speak with.
+            // An error before a connection.
             Some(error @ Rustls::General(_)) => return Some(TlsFailure::Protocol(describe::error(error))),
             Some(error) => return Some(TlsFailure::new(error, TlsRole::Fetcher)),
             None => {}
@@ -187,7 +187,7 @@ fn alert_received(alert: AlertDescription, side: TlsRole) -> TlsFailure {
         (AlertDescription::UnsupportedCertificate, _) => "of this kind or for this use it is not accepted",
         (AlertDescription::CertificateUnknown | AlertDescription::AccessDenied, _) => "its log says why",
         (AlertDescription::DecryptError, _) => "it does not accept the signature",
-        // The word for a missing certificate in TLS 1.2 as well.
+        // The alert for a missing certificate in TLS 1.2 as well.
         (AlertDescription::HandshakeFailure, _) => {
             return TlsFailure::Protocol(format!(
                 "{other} ends the handshake (handshake_failure): no cipher suite in common, or it wants a certificate"

@@ -15,17 +15,17 @@ use rustls::{ServerConfig, ServerConnection, SupportedProtocolVersion};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// The lowest version of TLS that is spoken.
+/// The lowest version of TLS that is accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TlsMinimum {
-    /// TLS 1.2, and 1.3 with whoever speaks it.
+    /// TLS 1.2, and 1.3 with clients that support it.
     #[default]
     V1_2,
     /// TLS 1.3 alone.
     V1_3,
 }
 
-/// TLS as a cache speaks it. Clones share everything.
+/// TLS of a cache. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct TlsServer(Arc<TlsServerInner>);
 
@@ -46,8 +46,8 @@ enum ServerConfigs {
 }
 
 impl TlsServer {
-    /// Shows this identity, and demands that of clients. What is read here stays as it is: to load certificates, keys
-    /// or CRLs again, make another one for the next connections.
+    /// Presents this identity, and verifies clients by that. The input is read once: to load certificates, keys or CRLs
+    /// again, make another one for the next connections.
     pub fn new(identity: TlsIdentity, clients: ClientCertificates, minimum: TlsMinimum) -> Result<TlsServer, TlsError> {
         let Verifier { inner, address, crls } = clients.verifier()?;
         let configs = match address {
@@ -57,7 +57,7 @@ impl TlsServer {
         Ok(TlsServer(Arc::new(TlsServerInner { identity, minimum, configs, crls })))
     }
 
-    /// In which time the certificate that is shown is valid, if that can be read.
+    /// Returns the time in which the certificate that is presented is valid, if that can be read.
     pub fn validity(&self) -> Option<Validity> {
         self.0.identity.validity()
     }
@@ -94,7 +94,7 @@ fn config(identity: &TlsIdentity, minimum: TlsMinimum, verifier: Arc<dyn ClientC
     Arc::new(config)
 }
 
-/// Does the handshake with a router, and says who its certificate says that it is. A router that is refused reads the
+/// Performs the handshake with a router, and returns the name in its certificate. A router that is refused reads the
 /// alert: it is flushed, then the socket is closed in order. The caller limits the time, by dropping this.
 pub(crate) async fn accept(
     socket: Socket,

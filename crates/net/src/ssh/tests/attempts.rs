@@ -1,11 +1,11 @@
-//! How much a connection may try before it is logged in.
+//! Limits of attempts before a login.
 
 use super::*;
 use russh::keys::agent::AgentIdentity;
 use russh::keys::{HashAlg, PrivateKeyWithHashAlg};
 use russh::{MethodKind, SendError};
 
-/// What another client tries, and why the cache says that nothing came of it, if so.
+/// The attempts of another client, and the reason that the cache logs, if it refuses.
 async fn tried(logins: Logins, trying: impl AsyncFnOnce(&mut Visit)) -> Option<String> {
     let server = SshServer::new(&[key()], logins).unwrap();
     let (cache, router) = streams().await;
@@ -38,7 +38,7 @@ fn passwords() -> Passwords {
     Passwords::parse(&format!("r1:{}", hash_password("secret").unwrap())).unwrap()
 }
 
-/// A signature by nobody.
+/// Makes wrong signatures.
 struct Forger;
 
 impl russh::Signer for Forger {
@@ -69,7 +69,7 @@ async fn three_passwords_a_connection() {
             let left = if attempt < LOGIN_ATTEMPTS_MAX { vec![MethodKind::Password] } else { Vec::new() };
             assert_eq!(by_password(visit, "wrong").await, Some(left));
         }
-        // Nothing was left to try; who tries on is hung up on, right or wrong.
+        // No method was left; a client that tries on is disconnected, right or wrong.
         let _ = visit.handle.authenticate_password("r1", "secret").await;
         assert_eq!(visit.until_end().await, []);
     });

@@ -1,9 +1,9 @@
-//! What a client may ask for, and how a channel ends.
+//! Requests of a client, and the end of a channel.
 
 use super::*;
 use russh::ChannelMsg;
 
-/// How many sessions are held at once.
+/// Sessions at a time.
 const VISITS: usize = 100;
 
 /// The answer to a request on the channel.
@@ -194,7 +194,7 @@ async fn giving_up_at_any_moment_leaves_nothing() {
             () = patience => {}
             (cache, router) = connect_both(&server, &client, "router") => {
                 is_done = true;
-                // Both go without a word, in the middle of a write.
+                // Both are dropped in the middle of a write.
                 let (mut cache, _router) = (cache.unwrap().0, router.unwrap());
                 let chunk = response(1000).0.swap_remove(0);
                 assert!(poll_fn(|context| cache.poll_write(context, &chunk, 0)).await.unwrap() > 0);

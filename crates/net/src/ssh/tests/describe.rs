@@ -1,4 +1,4 @@
-//! What a client says of itself stands in log lines: it must not look like the end of a line, nor fill the log.
+//! Text of a client in log lines: it must not look like the end of a line, nor fill the log.
 
 use super::*;
 use crate::describe::assert_plain;

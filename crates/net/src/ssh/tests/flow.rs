@@ -26,7 +26,7 @@ async fn a_large_response_arrives_as_it_is() {
 
 #[tokio::test]
 async fn keys_are_exchanged_in_the_middle_of_a_response() {
-    // As the client wants it, and as the server does.
+    // Rekeying by the client, and by the server.
     for (octets_max, client_asks) in [(usize::MAX, true), (256 * 1024, false), (100 * 1024, true)] {
         let server = SshServer::new(&[key()], anyone()).unwrap().rekeying_after(octets_max);
         let (mut cache, mut visit, channel) = visited_at(server, client::Config::default()).await;

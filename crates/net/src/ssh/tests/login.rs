@@ -1,4 +1,4 @@
-//! Who gets in, who does not, and what both sides are told.
+//! Logins that are accepted and refused, and the messages on both sides.
 
 use super::*;
 use russh::keys::{HashAlg, PrivateKeyWithHashAlg};
@@ -28,7 +28,7 @@ async fn t_ssh_02_a_key_of_each_kind_logs_in() {
 async fn a_host_key_of_each_kind_is_verified() {
     for kind in [SshKeyKind::Ed25519, SshKeyKind::EcdsaP256, SshKeyKind::Rsa] {
         let host = SshKey::generate(kind).unwrap();
-        // The known key is asked for although the server has another, preferred one.
+        // The known key is requested although the server has another, preferred one.
         let mut keys = vec![host.clone()];
         if kind != SshKeyKind::Ed25519 {
             keys.push(key());
@@ -87,7 +87,7 @@ async fn passwords() {
         assert_eq!(reason, format!("no login: password of user {user} is wrong or not accepted"));
         assert!(router.err().unwrap().is_authentication());
     }
-    // A key is not asked for, so the password follows it.
+    // Keys are not offered, so the password follows.
     let both = SshClient::new(Some(key()), Some("secret".into()), known(&host));
     let (cache, router) = connect_both(&server, &both, "r1").await;
     assert!(cache.is_ok() && router.is_ok());

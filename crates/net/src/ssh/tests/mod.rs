@@ -1,4 +1,4 @@
-//! Our two sides against each other, and clients that ask for anything, over loopback.
+//! Our two sides against each other, and clients with any requests, over loopback.
 
 mod attempts;
 mod channel;
@@ -55,7 +55,7 @@ fn anyone() -> Logins {
     Logins { anyone: true, ..Logins::default() }
 }
 
-/// What comes of a connection on both sides.
+/// Result of a connection on both sides.
 async fn connect_both(
     server: &SshServer,
     client: &SshClient,
@@ -127,7 +127,7 @@ async fn read_to_end(ssh: &mut SshStream) -> Vec<u8> {
     all
 }
 
-/// What another client sees.
+/// An event at another client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum ClientObservation {
     Data(Vec<u8>),
@@ -138,7 +138,7 @@ enum ClientObservation {
     Disconnect(String),
 }
 
-/// Another client: takes any host key, and tells what it sees. Each message of data costs a permit.
+/// Another client: accepts any host key, and records its events. Each message of data costs a permit.
 struct ForeignClient {
     seen: mpsc::UnboundedSender<ClientObservation>,
     permits: Arc<Semaphore>,
@@ -217,7 +217,7 @@ impl Visit {
         all
     }
 
-    /// The same, but it is the cache that ends the connection.
+    /// All events up to the end, which the cache causes.
     async fn until_end(&mut self) -> Vec<ClientObservation> {
         self.up_to(None).await
     }
@@ -236,7 +236,7 @@ impl Visit {
     }
 }
 
-/// A session of ours with another client, its channel's reading half gone.
+/// A session of ours with another client, its channel's reading half dropped.
 async fn visited(config: client::Config) -> (SshStream, Visit, russh::ChannelWriteHalf<client::Msg>) {
     visited_at(SshServer::new(&[key()], anyone()).unwrap(), config).await
 }

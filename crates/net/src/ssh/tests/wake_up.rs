@@ -1,4 +1,4 @@
-//! Nudges, as other clients see them.
+//! Wake-ups, at other clients.
 
 use super::super::server_handler::LIBSSH;
 use super::*;
@@ -8,7 +8,7 @@ async fn visited_as(id: &'static str) -> (SshStream, Visit, russh::ChannelWriteH
     visited(client::Config { client_id: SshId::Standard(id.into()), ..client::Config::default() }).await
 }
 
-/// Sends a response and waits for a query behind it, as long as it takes to see so many nudges.
+/// Sends a response and waits for a query after it, until so many wake-ups have arrived.
 async fn see_wake_ups(
     cache: &mut SshStream,
     visit: &mut Visit,

@@ -21,7 +21,7 @@ const AUTHORITYS_OWN: &str = "it is an authority's own (CA:TRUE, as `openssl req
      this very certificate trusted, or use one that a trusted authority signed and that is not an authority's \
      (`-addext basicConstraints=critical,CA:FALSE`)";
 
-/// A cache whose routers are vouched for by these certificates, and what a router of its sees.
+/// Result at a router of a cache that trusts these certificates.
 async fn comes(trusted: &str, shown: &Pair, address: AddressCheck) -> Met {
     let caches = Authority::new("caches");
     let check = ClientCheck { authorities: trusted.as_bytes().to_vec(), crls: Vec::new(), address };
@@ -120,7 +120,7 @@ async fn who_shows_the_trusted_certificate_without_its_key_is_refused() {
     }
 }
 
-/// What a router that trusts these certificates makes of a cache.
+/// Result of a router that trusts these certificates with a cache.
 async fn meets(trusted: &str, shown: &Pair, host: &str) -> Result<(), String> {
     let identity = TlsIdentity::from_pem(shown.chain.as_bytes(), shown.key.as_bytes()).unwrap();
     let cache = TlsServer::new(identity, ClientCertificates::Off, TlsMinimum::V1_2).unwrap();

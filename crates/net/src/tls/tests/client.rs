@@ -1,4 +1,4 @@
-//! Whom a router believes, and how it tells who refuses whom.
+//! Caches that a router trusts, and errors that name the side that refuses.
 
 use super::authority::{Authority, Pair, expired};
 use super::{NAME, in_time, pair, read, write};
@@ -61,7 +61,7 @@ async fn t_tls_04_the_name_in_the_san_is_the_configured_one_or_the_host() {
     let wanted = "the cache's certificate is not accepted: it is not for elsewhere.example; its SAN has \
                   other.example, cache.example, 192.0.2.1, fe80::1 (a common name does not count)";
     assert_eq!(text, wanted);
-    // The configured name counts, not the host as well.
+    // The configured name is in effect, not the host as well.
     untrusted(&trusting(&authority, Some("elsewhere.example")), NAME, &cache).await;
     untrusted(&trusting(&authority, None), "192.0.2.9", &cache).await;
 }
@@ -119,7 +119,7 @@ async fn a_certificate_that_the_cache_refuses_is_told_at_the_first_read() {
         let accepting = accept(Socket::Unix(theirs), &cache, "192.0.2.1".parse().ok());
         let reading = async {
             let mut tls = connect(ours, &client, NAME).await.unwrap();
-            // The cache may be past reading a query; its alert counts all the same.
+            // The cache may be past reading a query; its alert is read all the same.
             let _ = write(&mut tls, b"a query").await;
             read(&mut tls).await.unwrap_err()
         };

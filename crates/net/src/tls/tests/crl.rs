@@ -1,4 +1,4 @@
-//! What is known of a CRL that can be read.
+//! Issuer and expiry of CRLs.
 
 use super::authority::Authority;
 use crate::tls::CrlOrigin;
@@ -12,7 +12,7 @@ fn whose_it_is_and_when_it_expires_is_known() {
     let trusted = Anchors::from_pem(routers.pem().as_bytes()).unwrap().store;
     let origin = |pem: &[u8]| {
         let crl = CertificateRevocationListDer::from_pem_slice(pem).unwrap();
-        // Cut anywhere it is none, and nothing that stands in it does harm.
+        // Cut anywhere it is none, and no content does harm.
         for index in 0..crl.len() {
             assert_eq!(CrlOrigin::of(0, crl.get(..index).unwrap(), &trusted), None);
             let mut octets = crl.to_vec();

@@ -1,4 +1,4 @@
-//! What makes a certificate and a key an identity.
+//! Certificates and keys that are an identity.
 
 use super::authority::{Authority, Pair};
 use crate::tls::{TlsError, TlsIdentity, TlsPart};
@@ -17,7 +17,7 @@ fn the_key_has_to_be_that_of_the_first_certificate() {
     let (one, other) = (authority.router(&["one.example"]), authority.router(&["other.example"]));
     let Pair { chain, key } = &one;
     assert!(TlsIdentity::from_pem(chain.as_bytes(), key.as_bytes()).is_ok());
-    // Whatever stands around them, and in one file.
+    // With any text around them, and in one file.
     let both = format!("a comment\n{key}{chain}{}", authority.pem());
     assert!(TlsIdentity::from_pem(both.as_bytes(), both.as_bytes()).is_ok());
     assert_eq!(error(&other.chain, key), TlsError::KeyMismatch);

@@ -36,7 +36,7 @@ fn pair() -> (Socket, UnixStream) {
     (Socket::Unix(ours), theirs)
 }
 
-/// A cache that asks nothing of routers.
+/// A cache that requests no certificate of routers.
 fn open_server(authority: &Authority) -> TlsServer {
     TlsServer::new(authority.server(), ClientCertificates::Off, TlsMinimum::V1_2).unwrap()
 }
@@ -59,7 +59,7 @@ async fn read(tls: &mut TlsStream) -> io::Result<Vec<u8>> {
     Ok(buffer)
 }
 
-/// What a TLS error of rustls on the other side says.
+/// The TLS error of rustls on the other side.
 fn rustls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
@@ -71,12 +71,12 @@ fn alert(error: &io::Error) -> Option<AlertDescription> {
     }
 }
 
-/// What a router sees of a cache, and the cache of it.
+/// The router's result with a cache, and the cache's with it.
 #[derive(Debug, PartialEq)]
 struct Met {
     /// The alert that ended it for the router.
     alert: Option<AlertDescription>,
-    /// Whom the cache took it for, or why it did not.
+    /// The name that the cache has for it, or the reason of its refusal.
     who: Result<Option<String>, String>,
 }
 

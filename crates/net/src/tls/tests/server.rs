@@ -1,4 +1,4 @@
-//! What a cache demands of routers, and which alert they see.
+//! Requirements of a cache for routers, and the alerts that these read.
 
 use super::authority::{Authority, Pair, expired};
 use super::{Met, NAME, alert, in_time, meet, open_server, pair};
@@ -193,7 +193,7 @@ async fn a_revoked_certificate_is_refused() {
         assert_eq!(scene.meet(Some(&good), &cache, HOME).await, served(HOME));
         assert_eq!(scene.meet(Some(&bad), &cache, HOME).await, revoked);
     }
-    // Another authority's CRL says nothing about this one's, in a file of its own or in the same.
+    // Another authority's CRL has no effect on this one's, in a file of its own or in the same.
     let other = Authority::new("another").crl(&[7, 8], 4000);
     assert_eq!(scene.meet(Some(&bad), &scene.strict(vec![other.clone()]), HOME).await, served(HOME));
     for both in [vec![other.clone(), crl.clone()], vec![[other, crl].concat()]] {
@@ -224,7 +224,7 @@ async fn a_revoked_authority_below_the_trusted_one_vouches_for_nobody() {
     let cache = scene.strict(vec![scene.routers.crl(&[20], 4000)]);
     let revoked = refused(AlertDescription::CertificateRevoked, "it is revoked");
     assert_eq!(scene.meet(Some(&router), &cache, HOME).await, revoked);
-    // The CRL of the one below counts without one of the one above.
+    // The CRL of the one below is in effect without one of the one above.
     assert_eq!(scene.meet(Some(&router), &scene.strict(vec![below.crl(&[7], 4000)]), HOME).await, revoked);
 }
 
@@ -240,8 +240,8 @@ async fn a_lowest_version_is_kept() {
 
 #[tokio::test]
 async fn t_tls_01_a_client_hello_of_tls_1_1_is_refused_by_an_alert() {
-    // ClientHello of TLS 1.1 with TLS_RSA_WITH_AES_128_CBC_SHA: without extensions, and with signature_algorithms, of
-    // which TLS 1.1 knows nothing. Alerts handshake_failure and protocol_version.
+    // ClientHello of TLS 1.1 with TLS_RSA_WITH_AES_128_CBC_SHA: without extensions, and with signature_algorithms,
+    // which TLS 1.1 does not have. Alerts handshake_failure and protocol_version.
     let extensions = [0, 8, 0, 13, 0, 4, 0, 2, 4, 3];
     for (extensions, alert) in [(&[][..], 40), (&extensions[..], 70)] {
         let mut hello = [&[3, 2][..], &[0x5a; 32], &[0, 0, 2, 0, 0x2f, 1, 0], extensions].concat();
@@ -361,7 +361,7 @@ async fn no_session_is_resumed() {
     let scene = Scene::new();
     let router = scene.routers.router(&[HOME]);
     for version in BOTH {
-        // It remembers sessions, as all clients of rustls do if not told otherwise.
+        // It stores sessions, as all clients of rustls do by default.
         let router: Arc<ClientConfig> = scene.caches.router_config(Some(&router), version);
         let cache = scene.strict(Vec::new());
         assert_eq!(meet(Arc::clone(&router), &cache, HOME.parse().ok()).await, served(HOME));

@@ -28,7 +28,7 @@ use tokio_rustls::client::TlsStream as RouterStream;
 
 const BOTH: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
 
-/// More than the program and the system take off a session's hands while nobody reads.
+/// More than the program and the system buffer for a session while the router reads nothing.
 const RECORDS: u32 = 200_000;
 
 async fn router<Below: AsyncRead + AsyncWrite + Unpin>(
@@ -73,7 +73,7 @@ async fn serve(transport: TransportStream) -> End {
     over.expect("its end is told")
 }
 
-/// What a router that says these octets at once is answered, up to the end by close_notify, over real TCP.
+/// The answer to a router that sends these octets at once, up to the end by close_notify, over real TCP.
 async fn answered(version: &'static SupportedProtocolVersion, said: Vec<u8>) -> (Vec<u8>, End) {
     let authority = Authority::new("caches");
     let server = open_server(&authority);
@@ -105,7 +105,7 @@ fn pdus(lines: &[&str]) -> Vec<u8> {
 #[tokio::test]
 async fn a_large_response_and_the_report_behind_it_arrive_whole_and_then_the_end() {
     for version in BOTH {
-        // A second query, which is wrong, and more octets than anybody reads.
+        // A second query, which is wrong, and more octets than are ever read.
         let mut said = pdus(&["v2 reset-query"]);
         said.extend([2, 99, 0, 0, 0, 0, 0, 8]);
         said.extend([0; 100_000]);
@@ -196,14 +196,14 @@ async fn what_came_before_broken_octets_is_heard_before_they_are_told() {
         let (mut cache, mut router) = both(version).await;
         router.write_all(b"words").await.unwrap();
         router.flush().await.unwrap();
-        // A record that nobody encrypted.
+        // A record that is not encrypted.
         router.get_mut().0.write_all(&[0x17, 3, 3, 0, 20]).await.unwrap();
         router.get_mut().0.write_all(&[0; 20]).await.unwrap();
         assert_eq!(in_time(read(&mut cache)).await.unwrap(), b"words");
         for _ in 0..2 {
             assert_eq!(in_time(read(&mut cache)).await.unwrap_err().kind(), io::ErrorKind::InvalidData);
         }
-        // The router is told by an alert, which reading flushed.
+        // The router receives an alert, which reading flushed.
         let error = in_time(router.read(&mut [0; 4])).await.unwrap_err();
         assert!(matches!(rustls_error(&error), Some(rustls::Error::AlertReceived(_))), "{error}");
     }
