@@ -184,7 +184,7 @@ impl fmt::Display for ActivationError {
         match self {
             ActivationError::Variable { variable, value } => write!(f, "{variable}=\"{value}\" is no number"),
             ActivationError::TooMany(descriptors) => {
-                write!(f, "LISTEN_FDS says {descriptors} descriptors; at most {ACTIVATED_LISTENERS_MAX} are taken")
+                write!(f, "LISTEN_FDS has {descriptors} descriptors; at most {ACTIVATED_LISTENERS_MAX} are taken")
             }
             ActivationError::Names { names, descriptors } => {
                 write!(f, "LISTEN_FDNAMES has {names} names for {descriptors} descriptors")
@@ -231,7 +231,7 @@ mod tests {
         for (environment, expected) in [
             (&[("LISTEN_PID", "me")][..], "LISTEN_PID=\"me\" is no number"),
             (&[("LISTEN_PID", "42"), ("LISTEN_FDS", "-1")], "LISTEN_FDS=\"-1\" is no number"),
-            (&[("LISTEN_PID", "42"), ("LISTEN_FDS", "257")], "LISTEN_FDS says 257 descriptors; at most 256 are taken"),
+            (&[("LISTEN_PID", "42"), ("LISTEN_FDS", "257")], "LISTEN_FDS has 257 descriptors; at most 256 are taken"),
             (
                 &[("LISTEN_PID", "42"), ("LISTEN_FDS", "2"), ("LISTEN_FDNAMES", "rtr")],
                 "LISTEN_FDNAMES has 1 names for 2 descriptors",

@@ -150,5 +150,5 @@ fn too_late(what: &str, hint: &str) -> io::Error {
 }
 
 fn unprepared(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, format!("nothing was said of how to speak {what}"))
+    io::Error::new(io::ErrorKind::Unsupported, format!("{what} is not configured"))
 }

@@ -84,15 +84,15 @@ impl From<ssh::SshHandshakeFailure> for RefusalReason {
 impl fmt::Display for RefusalReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            RefusalReason::NotAdmitted => f.write_str("its address is not let in"),
+            RefusalReason::NotAdmitted => f.write_str("its address is not permitted"),
             RefusalReason::PerAddress { limit } => {
-                write!(f, "its address has {limit} connections already, as many as one may have")
+                write!(f, "its address has {limit} connections already, the limit of an address")
             }
             RefusalReason::Proxy(error) => fmt::Display::fmt(error, f),
             RefusalReason::Handshake(failure) => fmt::Display::fmt(failure, f),
             RefusalReason::TooSlow => f.write_str("its handshake took too long"),
             RefusalReason::Displaced => f.write_str("it was in its handshake for longest when there were too many"),
-            RefusalReason::Probed => f.write_str("it ended before anything came"),
+            RefusalReason::Probed => f.write_str("it ended before anything was received"),
         }
     }
 }

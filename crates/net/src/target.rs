@@ -179,8 +179,8 @@ impl fmt::Display for TargetError {
                 write!(f, "{host}: an IPv6 address needs brackets: tcp://[2001:db8::1]:323")
             }
             // This may be a password.
-            TargetError::User(_) => f.write_str("before the @ stands a user's name, and nothing else"),
-            TargetError::Path(path) => write!(f, "unix:// wants an absolute path: unix:///run/{path}"),
+            TargetError::User(_) => f.write_str("only a user's name may be before the @"),
+            TargetError::Path(path) => write!(f, "unix:// needs an absolute path: unix:///run/{path}"),
         }
     }
 }
@@ -215,9 +215,9 @@ mod tests {
         assert_eq!(shown("tls://cache"), "tls://cache:324");
         assert_eq!(shown("ssh://cache"), "ssh://cache:22");
         assert_eq!(shown("ssh://me@[2001:db8::1]:2222"), "ssh://me@[2001:db8::1]:2222");
-        assert_eq!(shown("ssh://me:secret@cache"), "before the @ stands a user's name, and nothing else");
+        assert_eq!(shown("ssh://me:secret@cache"), "only a user's name may be before the @");
         assert_eq!(shown("unix:///run/rtr.sock"), "unix:///run/rtr.sock");
-        assert_eq!(shown("unix://rtr.sock"), "unix:// wants an absolute path: unix:///run/rtr.sock");
+        assert_eq!(shown("unix://rtr.sock"), "unix:// needs an absolute path: unix:///run/rtr.sock");
         assert_eq!(shown("tcp://[cache]:1"), "\"cache\" is no host; a cache is named like tcp://host:port");
     }
 }

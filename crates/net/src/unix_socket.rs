@@ -52,7 +52,7 @@ impl UnixSocket {
             if !metadata.file_type().is_socket() {
                 return Err(io::Error::new(
                     io::ErrorKind::AlreadyExists,
-                    "there is something that is no socket, and it is left alone; name another path",
+                    "there is a file that is no socket, which is left alone; name another path",
                 ));
             }
             if is_served(path)? {
@@ -98,7 +98,7 @@ fn judge(error: io::Error) -> io::Result<bool> {
         (io::ErrorKind::WouldBlock, _) => Ok(true),
         (_, Some(rustix::io::Errno::PROTOTYPE)) => there_is("a socket of another kind than for streams"),
         (io::ErrorKind::PermissionDenied, _) => {
-            there_is("a socket that we may not connect to, so that nobody knows whether it is in use")
+            there_is("a socket that we may not connect to, so that it is unknown whether it is in use")
         }
         _ => Err(error),
     }
@@ -153,7 +153,7 @@ mod tests {
         let error = judge(io::ErrorKind::PermissionDenied.into()).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "there is a socket that we may not connect to, so that nobody knows whether it is in use"
+            "there is a socket that we may not connect to, so that it is unknown whether it is in use"
         );
         assert!(judge(io::ErrorKind::NotFound.into()).is_err());
     }

@@ -244,6 +244,6 @@ proptest! {
             ledger.leave(one.id, one.address, one.cost);
         }
         prop_assert_eq!(ledger.counts(), Counts::default());
-        prop_assert!(ledger.is_empty(), "nothing is kept of those who are gone");
+        prop_assert!(ledger.is_empty(), "no entry is left");
     }
 }

@@ -104,7 +104,7 @@ impl fmt::Display for ProxyError {
             ProxyError::Tlv => f.write_str("a PROXY v2 header that ends within a TLV"),
             ProxyError::Checksum => f.write_str("a PROXY v2 header with a wrong checksum"),
             ProxyError::Ended => f.write_str("the connection ended before the end of the PROXY v2 header"),
-            ProxyError::Probed => f.write_str("the connection ended before anything came"),
+            ProxyError::Probed => f.write_str("the connection ended before anything was received"),
             ProxyError::Io(error) => write!(f, "reading the PROXY v2 header: {error}"),
         }
     }

@@ -97,7 +97,7 @@ fn read_entry(line: &str) -> Result<AuthorizedKey, String> {
     let (kind, rest) = split_word(rest);
     let (text, _comment) = split_word(rest);
     if !is_key_type(kind) {
-        return Err(format!("no type of key behind the options, but {:?}", super::names::printable(kind)));
+        return Err(format!("no type of key after the options, but {:?}", super::names::printable(kind)));
     }
     let mut entry = AuthorizedKey { key: key::read_public(kind, text)?, from: None, expires: None };
     for option in options {
@@ -138,7 +138,7 @@ fn split_options(line: &str) -> Result<(Vec<String>, &str), String> {
 fn take_option(entry: &mut AuthorizedKey, option: &str) -> Result<(), String> {
     let (name, value) = option.split_once('=').map_or((option, None), |(name, value)| (name, Some(value)));
     match (name.to_ascii_lowercase().as_str(), value) {
-        ("from", Some(_)) if entry.from.is_some() => return Err("from= stands here twice".to_owned()),
+        ("from", Some(_)) if entry.from.is_some() => return Err("from= is given twice".to_owned()),
         ("from", Some(value)) => entry.from = Some(read_from(value)?),
         ("expiry-time", Some(value)) => {
             let expires = read_time(value)?;
@@ -148,7 +148,9 @@ fn take_option(entry: &mut AuthorizedKey, option: &str) -> Result<(), String> {
         ("command", Some(SUBSYSTEM)) => {}
         ("command", _) => {
             let option = super::names::printable(option);
-            return Err(format!("{option} is a restriction that is not kept: only command={SUBSYSTEM} is taken"));
+            return Err(format!(
+                "{option} is a restriction that is not enforced: only command={SUBSYSTEM} is accepted"
+            ));
         }
         ("cert-authority", _) => return Err("certificates (cert-authority) are not supported".to_owned()),
         (name, None) if WITHOUT_EFFECT.contains(&name) => {}
@@ -173,7 +175,7 @@ fn read_pattern(text: &str) -> Result<FromPattern, String> {
             return Err(refused("the prefix length is too large"));
         }
         if prefix_of(address, length) != prefix_of_host(address) {
-            return Err(refused("there are bits behind the prefix length"));
+            return Err(refused("there are bits beyond the prefix length"));
         }
         return Ok(FromPattern { is_negated, address: canonical(address, length) });
     }
@@ -372,7 +374,7 @@ mod tests {
         let error = AuthorizedKeys::parse(&format!("command=\"/usr/bin/false\" {line}")).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "line 1: command=/usr/bin/false is a restriction that is not kept: only command=rpki-rtr is taken"
+            "line 1: command=/usr/bin/false is a restriction that is not enforced: only command=rpki-rtr is accepted"
         );
         let error = AuthorizedKeys::parse("ssh-dss AAAAB3NzaC1kc3MAAACBAKR5").unwrap_err();
         assert!(error.reason.contains("DSA"), "{error}");

@@ -35,7 +35,7 @@ fn text(error: &Error) -> String {
         Error::Kex => "the key exchange failed".to_owned(),
         Error::Version => "the other side does not begin as SSH 2.0 does: is it the right port?".to_owned(),
         Error::StrictKeyExchangeViolation { message_type, .. } => {
-            format!("message {message_type} came out of turn during the key exchange")
+            format!("message {message_type} came out of order during the key exchange")
         }
         Error::Join(_) => "the task of the connection failed".to_owned(),
         // Those are in English, but for the first letter.

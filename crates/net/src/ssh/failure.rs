@@ -35,7 +35,7 @@ pub enum SshFailure {
         /// The line that revokes it.
         line: usize,
     },
-    /// The cache does not let this user in.
+    /// The cache refuses the login.
     LoginRefused {
         /// The user.
         user: String,
@@ -67,12 +67,12 @@ impl fmt::Display for SshFailure {
         match self {
             SshFailure::HostKeyUnknown { name, fingerprint, line } => write!(
                 f,
-                "the host key of {name} is not known; it shows {fingerprint}. If that is the cache's fingerprint, add \
+                "the host key of {name} is not known; it presents {fingerprint}. If that is the cache's fingerprint, add \
                  this line to the known hosts: {line}"
             ),
             SshFailure::HostKeyChanged { name, fingerprint, line } => write!(
                 f,
-                "the host key of {name} is not the one in line {line} of the known hosts: it shows {fingerprint}. \
+                "the host key of {name} is not the one in line {line} of the known hosts: it presents {fingerprint}. \
                  Either the cache has a new key, and the line must be replaced, or somebody is in between"
             ),
             SshFailure::HostKeyRevoked { name, fingerprint, line } => {
@@ -80,7 +80,7 @@ impl fmt::Display for SshFailure {
             }
             SshFailure::LoginRefused { user, tried, offered } => {
                 let list = |words: &[String]| if words.is_empty() { "nothing".to_owned() } else { words.join(", ") };
-                write!(f, "the cache does not let {user} in; tried {}, it takes {}", list(tried), list(offered))
+                write!(f, "the cache refuses the login of {user}; tried {}, it accepts {}", list(tried), list(offered))
             }
             SshFailure::SubsystemRefused => write!(f, "the cache does not offer the subsystem {SUBSYSTEM}"),
             SshFailure::Broken(error) => error.fmt(f),

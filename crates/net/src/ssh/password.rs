@@ -53,7 +53,7 @@ impl Passwords {
                 stand_in = Some((cost, hash.clone()));
             }
             if hashes.insert(user.to_owned(), hash).is_some() {
-                return Err(refused(format!("user {user} stands here twice")));
+                return Err(refused(format!("user {user} is given twice")));
             }
         }
         let stand_in = stand_in.map(|(_, hash)| hash);

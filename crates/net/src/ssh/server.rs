@@ -59,7 +59,7 @@ impl fmt::Display for SshServerError {
         match self {
             SshServerError::NoHostKey => f.write_str("SSH needs a host key"),
             SshServerError::SameKind(kind) => write!(f, "there are two host keys of type {kind}; one must go"),
-            SshServerError::NoLogin => f.write_str("nobody can log in over SSH; name authorized keys or passwords"),
+            SshServerError::NoLogin => f.write_str("no user can log in over SSH; name authorized keys or passwords"),
             SshServerError::User { name, what } => {
                 write!(f, "no user {} can log in over SSH: the name {what}", printable(name))
             }

@@ -157,7 +157,7 @@ impl ServerHandler {
     fn permit(&self, user: &str, key: &PublicKey, algorithm: &Algorithm) -> Result<(), String> {
         let refused =
             |reason: &str| Err(format!("publickey of user {} {} {reason}", printable(user), fingerprint(key)));
-        let Some(keys) = &self.logins.keys else { return refused("is not asked for") };
+        let Some(keys) = &self.logins.keys else { return refused("is of a method that is not offered") };
         if *algorithm == (Algorithm::Rsa { hash: None }) {
             return refused("would sign with SHA-1 (ssh-rsa), which is not accepted");
         }

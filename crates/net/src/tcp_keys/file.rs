@@ -194,9 +194,9 @@ impl fmt::Display for KeyFileReason {
                 write!(f, "ALGORITHM is {first}, {second} or {third}")
             }
             KeyFileReason::Hexadecimal => f.write_str("a key after 0x has two hexadecimal digits for each octet"),
-            KeyFileReason::Unprintable => {
-                f.write_str("a key has printable signs of ASCII only; other octets are written in hexadecimal after 0x")
-            }
+            KeyFileReason::Unprintable => f.write_str(
+                "a key has printable characters of ASCII only; other octets are written in hexadecimal after 0x",
+            ),
             KeyFileReason::Octets(octets) => {
                 write!(f, "a key has from 1 to {KEY_OCTETS_MAX} octets; this one has {octets}")
             }
@@ -282,7 +282,7 @@ mod tests {
             ("192.0.2.2 0x", "a key has from 1 to 80 octets; this one has 0"),
             (
                 "192.0.2.2 tøpsecret",
-                "a key has printable signs of ASCII only; other octets are written in hexadecimal after 0x",
+                "a key has printable characters of ASCII only; other octets are written in hexadecimal after 0x",
             ),
             ("192.0.2.1 topsecret", "192.0.2.1/32 has a key already"),
             ("::ffff:192.0.2.1 topsecret", "192.0.2.1/32 has a key already"),

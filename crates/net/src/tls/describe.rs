@@ -18,14 +18,14 @@ pub(super) fn error(error: &Error) -> String {
         Error::PeerIncompatible(why) => words_of(why),
         Error::PeerMisbehaved(why) => format!("the other side breaks the protocol ({})", words_of(why)),
         Error::InvalidMessage(why) => format!("a message can't be read ({})", words_of(why)),
-        Error::InappropriateMessage { got_type, .. } => format!("{} came out of turn", words_of(got_type)),
-        Error::InappropriateHandshakeMessage { got_type, .. } => format!("{} came out of turn", words_of(got_type)),
+        Error::InappropriateMessage { got_type, .. } => format!("{} came out of order", words_of(got_type)),
+        Error::InappropriateHandshakeMessage { got_type, .. } => format!("{} came out of order", words_of(got_type)),
         Error::InvalidEncryptedClientHello(why) => format!("the encrypted ClientHello is wrong ({})", words_of(why)),
-        Error::NoCertificatesPresented => "the other side shows no certificate".to_owned(),
+        Error::NoCertificatesPresented => "the other side presents no certificate".to_owned(),
         Error::UnsupportedNameType => "certificates are not verified for names of this kind".to_owned(),
         Error::DecryptError => "a message can't be decrypted".to_owned(),
         Error::EncryptError => "a message is too large to be encrypted".to_owned(),
-        Error::FailedToGetCurrentTime => "the system does not tell the time".to_owned(),
+        Error::FailedToGetCurrentTime => "the system's clock can't be read".to_owned(),
         Error::FailedToGetRandomBytes => "the system gives no random numbers".to_owned(),
         Error::HandshakeNotComplete => "the handshake is not complete".to_owned(),
         Error::PeerSentOversizedRecord => "a record is larger than TLS allows".to_owned(),
@@ -53,8 +53,8 @@ pub(super) fn certificate(error: &CertificateError) -> String {
         }
         CertificateError::Revoked => "it is revoked",
         CertificateError::UnhandledCriticalExtension => "it has a critical extension that is not known here",
-        CertificateError::UnknownIssuer => "none of the authorities that are trusted here vouches for it",
-        CertificateError::UnknownRevocationStatus => "no CRL says whether it is revoked",
+        CertificateError::UnknownIssuer => "none of the authorities that are trusted here has issued it",
+        CertificateError::UnknownRevocationStatus => "no CRL of its issuer is available",
         CertificateError::ExpiredRevocationList => "the CRL of its authority has expired: fetch the current one",
         CertificateError::ExpiredRevocationListContext { time, next_update } => {
             let age = duration(time.as_secs().saturating_sub(next_update.as_secs()));
@@ -76,7 +76,7 @@ pub(super) fn certificate(error: &CertificateError) -> String {
             "its extended key usage does not allow this use"
         }
         CertificateError::InvalidOcspResponse => "the OCSP response that comes with it is invalid",
-        CertificateError::ApplicationVerificationFailure => "it does not stand up to a check of our own",
+        CertificateError::ApplicationVerificationFailure => "it fails a check of our own",
         CertificateError::Other(other) => {
             return self::other(other).unwrap_or_else(|| "for a reason that is not known here".to_owned());
         }
@@ -144,9 +144,9 @@ fn webpki(error: &webpki::Error) -> String {
              this very certificate trusted, or use one that a trusted authority signed and that is not an authority's \
              (`-addext basicConstraints=critical,CA:FALSE`)"
         }
-        webpki::Error::EndEntityUsedAsCa => "a certificate that vouches for it is not an authority's (no CA:TRUE)",
+        webpki::Error::EndEntityUsedAsCa => "one of its issuers is not an authority (no CA:TRUE)",
         webpki::Error::PathLenConstraintViolated => "one of its authorities allows no chain as long as this",
-        webpki::Error::NameConstraintViolation => "one of its authorities may not vouch for this name",
+        webpki::Error::NameConstraintViolation => "one of its authorities may not issue certificates for this name",
         webpki::Error::MaximumPathDepthExceeded
         | webpki::Error::MaximumPathBuildCallsExceeded
         | webpki::Error::MaximumSignatureChecksExceeded

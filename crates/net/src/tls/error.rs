@@ -78,10 +78,13 @@ impl fmt::Display for TlsError {
                 write!(f, "{name:?} is no name that a certificate can be for; it is a DNS name or an address")
             }
             TlsError::NoSystemAuthorities(why) if why.is_empty() => {
-                f.write_str("the system has no authorities: name the one that vouches for the cache")
+                f.write_str("the system has no authorities: name the one that issued the cache's certificate")
             }
             TlsError::NoSystemAuthorities(why) => {
-                write!(f, "the system's authorities can't be read ({why}): name the one that vouches for the cache")
+                write!(
+                    f,
+                    "the system's authorities can't be read ({why}): name the one that issued the cache's certificate"
+                )
             }
         }
     }

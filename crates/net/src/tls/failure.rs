@@ -75,7 +75,7 @@ impl TlsFailure {
     pub(crate) fn of_agreed(error: &Rustls) -> TlsFailure {
         match error {
             Rustls::AlertReceived(AlertDescription::HandshakeFailure) => TlsFailure::Refused(
-                "the cache ends the handshake (handshake_failure): it wants a certificate of ours".to_owned(),
+                "the cache ends the handshake (handshake_failure): it requires a certificate of ours".to_owned(),
             ),
             error => TlsFailure::new(error, TlsRole::Router),
         }
@@ -93,11 +93,11 @@ impl TlsFailure {
                 describe::crl(error)
             )),
             Rustls::NoCertificatesPresented => {
-                TlsFailure::Untrusted(format!("{other} shows no certificate, and has to"))
+                TlsFailure::Untrusted(format!("{other} presents no certificate, which is required"))
             }
             Rustls::AlertReceived(alert) => alert_received(*alert, side),
             Rustls::PeerIncompatible(why) => {
-                TlsFailure::Protocol(format!("{other} speaks no TLS that we accept: {}", describe::words_of(why)))
+                TlsFailure::Protocol(format!("{other} supports no TLS that we accept: {}", describe::words_of(why)))
             }
             Rustls::InvalidMessage(why) => TlsFailure::Protocol(format!(
                 "what {other} sends is no TLS ({}): is it the right port?",
@@ -113,7 +113,7 @@ impl fmt::Display for TlsFailure {
         match self {
             TlsFailure::Untrusted(text) | TlsFailure::Refused(text) | TlsFailure::Protocol(text) => f.write_str(text),
             TlsFailure::Lost(error) => write!(f, "the connection broke in the TLS handshake: {error}"),
-            TlsFailure::Probed => f.write_str("the connection ended before anything came"),
+            TlsFailure::Probed => f.write_str("the connection ended before anything was received"),
         }
     }
 }
@@ -144,7 +144,7 @@ fn untrusted(error: &CertificateError, side: TlsRole) -> String {
             match side {
                 TlsRole::Cache => format!("it is not for {expected}, the address that the router comes from; {has}"),
                 TlsRole::Router | TlsRole::Fetcher => {
-                    format!("it is not for {expected}; {has} (a common name does not count)")
+                    format!("it is not for {expected}; {has} (a common name is not used)")
                 }
             }
         }
@@ -177,24 +177,24 @@ fn shown(name: &str) -> String {
 fn alert_received(alert: AlertDescription, side: TlsRole) -> TlsFailure {
     let other = side.other();
     let way_out = match (alert, side) {
-        (AlertDescription::CertificateRequired, _) => "it wants a certificate of ours",
-        (AlertDescription::BadCertificate, TlsRole::Router) => "it wants our address as an iPAddress in the SAN",
-        (AlertDescription::BadCertificate, TlsRole::Cache) => "it wants the name that it knows us by in the SAN",
-        (AlertDescription::BadCertificate, TlsRole::Fetcher) => "its log says why",
+        (AlertDescription::CertificateRequired, _) => "it requires a certificate of ours",
+        (AlertDescription::BadCertificate, TlsRole::Router) => "it requires our address as an iPAddress in the SAN",
+        (AlertDescription::BadCertificate, TlsRole::Cache) => "it requires the name that it connects to in the SAN",
+        (AlertDescription::BadCertificate, TlsRole::Fetcher) => "its log has the reason",
         (AlertDescription::UnknownCA, _) => "it does not trust the authority, or lacks its current CRL",
         (AlertDescription::CertificateExpired, _) => "it has expired, or a clock is wrong",
         (AlertDescription::CertificateRevoked, _) => "it is revoked",
         (AlertDescription::UnsupportedCertificate, _) => "of this kind or for this use it is not accepted",
-        (AlertDescription::CertificateUnknown | AlertDescription::AccessDenied, _) => "its log says why",
+        (AlertDescription::CertificateUnknown | AlertDescription::AccessDenied, _) => "its log has the reason",
         (AlertDescription::DecryptError, _) => "it does not accept the signature",
         // The alert for a missing certificate in TLS 1.2 as well.
         (AlertDescription::HandshakeFailure, _) => {
             return TlsFailure::Protocol(format!(
-                "{other} ends the handshake (handshake_failure): no cipher suite in common, or it wants a certificate"
+                "{other} ends the handshake (handshake_failure): no cipher suite in common, or it requires a certificate"
             ));
         }
         (AlertDescription::ProtocolVersion, _) => {
-            return TlsFailure::Protocol(format!("{other} speaks no version of TLS that we do"));
+            return TlsFailure::Protocol(format!("{other} supports no version of TLS that we do"));
         }
         _ => {
             return TlsFailure::Protocol(format!("{other} ends TLS with the alert {}", describe::alert(alert)));

@@ -144,7 +144,7 @@ async fn a_cache_with_the_very_certificate_that_is_trusted_is_accepted_under_its
     assert_eq!(meets(&own.chain, &own, NAME).await, Ok(()));
 
     let not_accepted = |why: &str| Err(format!("the cache's certificate is not accepted: {why}"));
-    let other = "it is not for other.example; its SAN has cache.example, 192.0.2.7 (a common name does not count)";
+    let other = "it is not for other.example; its SAN has cache.example, 192.0.2.7 (a common name is not used)";
     assert_eq!(meets(&cache.chain, &cache, "other.example").await, not_accepted(other));
     let stranger = self_signed(&[NAME], |_| {});
     assert_eq!(meets(&cache.chain, &stranger, NAME).await, not_accepted(AUTHORITYS_OWN));

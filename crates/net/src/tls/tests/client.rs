@@ -59,7 +59,7 @@ async fn t_tls_04_the_name_in_the_san_is_the_configured_one_or_the_host() {
     }
     let text = untrusted(&trusting(&authority, None), "elsewhere.example", &cache).await;
     let wanted = "the cache's certificate is not accepted: it is not for elsewhere.example; its SAN has \
-                  other.example, cache.example, 192.0.2.1, fe80::1 (a common name does not count)";
+                  other.example, cache.example, 192.0.2.1, fe80::1 (a common name is not used)";
     assert_eq!(text, wanted);
     // The configured name is in effect, not the host as well.
     untrusted(&trusting(&authority, Some("elsewhere.example")), NAME, &cache).await;
@@ -76,7 +76,7 @@ async fn t_tls_04_the_common_name_does_not_count() {
         })
     };
     let text = untrusted(&trusting(&authority, None), NAME, &named(&[])).await;
-    assert!(text.ends_with("it is not for cache.example; it has no SAN (`openssl req` makes one with `-addext subjectAltName=DNS:NAME` or `IP:ADDRESS`) (a common name does not count)"), "{text}");
+    assert!(text.ends_with("it is not for cache.example; it has no SAN (`openssl req` makes one with `-addext subjectAltName=DNS:NAME` or `IP:ADDRESS`) (a common name is not used)"), "{text}");
     untrusted(&trusting(&authority, None), NAME, &named(&["other.example"])).await;
 }
 
@@ -85,7 +85,7 @@ async fn an_untrusted_certificate_is_told_apart_with_its_reason() {
     let authority = Authority::new("caches");
     let client = trusting(&authority, None);
     let text = untrusted(&client, NAME, &Authority::new("another").issue(&[NAME], |_| {})).await;
-    assert!(text.ends_with("none of the authorities that are trusted here vouches for it"), "{text}");
+    assert!(text.ends_with("none of the authorities that are trusted here has issued it"), "{text}");
     let text = untrusted(&client, NAME, &authority.issue(&[NAME], expired)).await;
     assert!(text.contains("it expired "), "{text}");
     let text = untrusted(&client, NAME, &authority.router(&[NAME])).await;
@@ -103,8 +103,8 @@ async fn a_certificate_that_the_cache_refuses_is_told_at_the_first_read() {
     let (caches, routers) = (Authority::new("caches"), Authority::new("routers"));
     let crl = routers.crl(&[8], 4000);
     for (shown, text) in [
-        (None, "(certificate_required): it wants a certificate of ours"),
-        (Some(routers.router(&["192.0.2.9"])), "(bad_certificate): it wants our address as an iPAddress in the SAN"),
+        (None, "(certificate_required): it requires a certificate of ours"),
+        (Some(routers.router(&["192.0.2.9"])), "(bad_certificate): it requires our address as an iPAddress in the SAN"),
         (
             Some(Authority::new("another").router(&["192.0.2.1"])),
             "(unknown_ca): it does not trust the authority, or lacks its current CRL",

@@ -68,11 +68,11 @@ fn refused(alert: AlertDescription, why: &str) -> Met {
 }
 
 fn stranger() -> Met {
-    refused(AlertDescription::UnknownCA, "none of the authorities that are trusted here vouches for it")
+    refused(AlertDescription::UnknownCA, "none of the authorities that are trusted here has issued it")
 }
 
 fn shows_none() -> Met {
-    let why = "the router shows no certificate, and has to";
+    let why = "the router presents no certificate, which is required";
     Met { alert: Some(AlertDescription::CertificateRequired), who: Err(why.to_owned()) }
 }
 
@@ -235,7 +235,7 @@ async fn a_lowest_version_is_kept() {
     assert_eq!(meet(authority.router_config(None, &TLS13), &cache, None).await, nameless());
     let met = meet(authority.router_config(None, &TLS12), &cache, None).await;
     assert_eq!(met.alert, Some(AlertDescription::ProtocolVersion));
-    assert!(met.who.unwrap_err().starts_with("the router speaks no TLS that we accept: "));
+    assert!(met.who.unwrap_err().starts_with("the router supports no TLS that we accept: "));
 }
 
 #[tokio::test]
@@ -249,7 +249,7 @@ async fn t_tls_01_a_client_hello_of_tls_1_1_is_refused_by_an_alert() {
         hello.splice(..0, [0x16, 3, 1, 0, length + 4, 1, 0, 0, length]);
         let (seen, failure) = refused_by_octets(&hello).await;
         assert_eq!(seen, [0x15, 3, 3, 0, 2, 2, alert]);
-        assert!(failure.to_string().starts_with("the router speaks no TLS that we accept: "), "{failure}");
+        assert!(failure.to_string().starts_with("the router supports no TLS that we accept: "), "{failure}");
     }
 }
 
