@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_says_what_was_passed() {
+    fn names_are_read_from_the_environment() {
         let none: [&str; 0] = [];
         assert_eq!(names(&[]).unwrap(), none);
         assert_eq!(names(&[("LISTEN_FDS", "1"), ("LISTEN_FDNAMES", "rtr")]).unwrap(), none);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_that_makes_no_sense_is_an_error() {
+    fn an_invalid_environment_is_an_error() {
         for (environment, expected) in [
             (&[("LISTEN_PID", "me")][..], "LISTEN_PID=\"me\" is no number"),
             (&[("LISTEN_PID", "42"), ("LISTEN_FDS", "-1")], "LISTEN_FDS=\"-1\" is no number"),
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_listener_is_named() {
+    fn a_descriptor_that_is_no_listener_is_named() {
         let wrong =
             |descriptor: io::Result<OwnedFd>| of(vec![("rtr", tcp("127.0.0.1:0")), ("odd", descriptor)]).unwrap_err();
         let expected = "socket activation: descriptor 4, \"odd\": it is no socket that listens for streams";

@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn data_are_made_in_the_versions_that_are_spoken() {
+    async fn data_are_made_in_the_versions_in_use() {
         let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), V6Only::No).unwrap();
         let address = listener.local().address().unwrap();
         let cache = Arc::new(Cache::new(CacheOptions::default(), 7));

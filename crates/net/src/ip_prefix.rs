@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prefixes_are_read_and_shown() {
+    fn prefixes_are_read_and_printed() {
         let shown = |text: &str| match text.parse::<IpPrefix>() {
             Ok(prefix) => prefix.to_string(),
             Err(error) => error.to_string(),
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_match_counts() {
+    fn the_longest_match_is_in_effect() {
         let mut map = PrefixMap::new();
         assert_eq!(map.longest_match("192.0.2.1".parse().unwrap()), None);
         for prefix in ["192.0.0.0/16", "192.0.2.0/24", "192.0.2.1", "2001:db8::/32", "::/0"] {

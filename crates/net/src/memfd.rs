@@ -142,7 +142,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_sealed_data_set_is_a_file_that_nobody_can_change() {
+    fn a_sealed_data_set_is_an_immutable_file() {
         let mut sink = DataSink::new();
         sink.write(b"payload").unwrap();
         let sealed = sink.seal().unwrap();

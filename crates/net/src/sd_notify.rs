@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manager_at_a_path_is_told() {
+    fn a_manager_at_a_path_is_notified() {
         let directory = env::temp_dir().join(format!("rtrcast-notify-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let path = directory.join("notify");
@@ -69,14 +69,14 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_manager_at_an_abstract_name_is_told() {
+    fn a_manager_at_an_abstract_name_is_notified() {
         let name = format!("rtrcast-notify-{}", std::process::id());
         let manager = UnixDatagram::bind_addr(&abstract_name(name.as_bytes()).unwrap()).unwrap();
         assert_eq!(told(&manager, &format!("@{name}"), "STOPPING=1"), "STOPPING=1");
     }
 
     #[test]
-    fn a_reload_says_when_it_began() {
+    fn a_reload_has_the_time_of_its_start() {
         let usec = || -> u64 { sd_reloading().strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap().parse().unwrap() };
         let before = usec();
         assert!(before > 0 && usec() >= before);

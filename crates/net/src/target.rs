@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn targets_are_read_and_shown() {
+    fn targets_are_read_and_printed() {
         let shown = |text: &str| match text.parse::<Target>() {
             Ok(target) => target.to_string(),
             Err(error) => error.to_string(),

@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_left_behind_is_replaced_and_what_is_in_use_is_not() {
+    async fn a_stale_socket_is_replaced_and_one_in_use_is_not() {
         let path = path("left");
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         let socket = UnixSocket::bind(&path, 0o600, 1).unwrap();
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_that_is_not_for_us_counts_as_one_in_use() {
+    fn a_socket_without_access_is_treated_as_in_use() {
         let error = judge(io::ErrorKind::PermissionDenied.into()).unwrap_err();
         assert_eq!(
             error.to_string(),

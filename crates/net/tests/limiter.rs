@@ -58,7 +58,7 @@ async fn room_that_is_there_is_not_waited_for() {
 }
 
 #[test]
-fn t_tcp_06_at_the_limit_room_comes_exactly_when_somebody_goes() {
+fn t_tcp_06_at_the_limit_capacity_returns_exactly_when_a_connection_ends() {
     let limiter = ConnectionLimiter::new(LIMITS);
     let (one, two) = (admit(&limiter, 1), admit(&limiter, 2));
     one.mark_queried();
@@ -98,7 +98,7 @@ fn room_comes_with_higher_limits() {
 }
 
 #[test]
-fn all_who_wait_for_room_look_again() {
+fn all_waiting_tasks_check_again() {
     let limiter = ConnectionLimiter::new(Limits { connections_max: 1, memory_octets_max: 10, ..LIMITS });
     let permit = admit(&limiter, 1);
     permit.mark_queried();
@@ -143,7 +143,7 @@ async fn a_newcomer_is_displaced_when_it_has_had_its_second() {
 }
 
 #[test]
-fn t_tcp_06_who_asks_when_told_to_go_stays() {
+fn t_tcp_06_a_query_after_the_request_to_end_cancels_it() {
     let limiter = ConnectionLimiter::new(LIMITS);
     let (one, two) = (admit(&limiter, 1), admit(&limiter, 2));
     let wakes = Arc::new(Wakes::default());
@@ -158,7 +158,7 @@ fn t_tcp_06_who_asks_when_told_to_go_stays() {
 }
 
 #[test]
-fn the_addresses_of_one_ipv6_network_are_one_crowd() {
+fn the_addresses_of_one_ipv6_network_are_treated_as_one() {
     let limiter = ConnectionLimiter::new(Limits { connections_max: 3, ..LIMITS });
     let router = admit(&limiter, 1);
     let of_network = |host: &str| limiter.admit(long_ago(), Some(host.parse().unwrap()), 1).unwrap();
@@ -169,7 +169,7 @@ fn the_addresses_of_one_ipv6_network_are_one_crowd() {
 }
 
 #[test]
-fn the_wait_to_be_displaced_can_be_given_up_and_taken_up_again() {
+fn the_wait_for_displacement_can_be_cancelled_and_resumed() {
     let limiter = ConnectionLimiter::new(Limits { handshakes_max: 1, ..LIMITS });
     let (one, two) = (admit(&limiter, 1), admit(&limiter, 2));
     let [before, now] = [(); 2].map(|()| Arc::new(Wakes::default()));
@@ -228,13 +228,13 @@ fn an_address_is_the_same_in_ipv4_and_mapped_into_ipv6() {
 }
 
 #[test]
-fn a_guest_that_has_asked_costs_little() {
+fn a_connection_with_a_query_needs_little_memory() {
     assert!(size_of::<Permit>() <= 56);
 }
 
 /// Hangs if a wake-up is lost: each round has one, which races with the look for room.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_wake_up_is_lost_between_look_and_wait() {
+async fn no_wake_up_is_lost_between_check_and_wait() {
     let limiter = ConnectionLimiter::new(Limits { connections_max: 1, ..LIMITS });
     let (goodbye, mut permits) = tokio::sync::mpsc::channel::<Permit>(1);
     let goes = tokio::task::spawn_blocking(move || {
@@ -257,7 +257,7 @@ async fn no_wake_up_is_lost_between_look_and_wait() {
 
 /// Hangs if a wake-up is lost: each round needs one of somebody who was told to go, or went by itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn under_stress_the_limits_are_kept_and_everybody_gets_in() {
+async fn under_stress_the_limits_are_kept_and_all_connections_are_admitted() {
     let limits = Limits { connections_max: 8, memory_octets_max: 60, handshakes_max: 3, ..LIMITS };
     let limiter = ConnectionLimiter::new(limits);
     let mut permits = JoinSet::new();

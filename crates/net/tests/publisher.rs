@@ -93,7 +93,7 @@ fn the_readers_of_the_oldest_set_are_cut_off_when_one_too_many_is_pinned() {
 }
 
 #[test]
-fn sets_that_nobody_reads_cut_off_nobody() {
+fn unread_sets_cut_off_no_reader() {
     let mut publisher = publisher();
     publish(&mut publisher, image(0), &mut ());
     let mut reader = Reader::new(publisher.handle().view());
@@ -119,7 +119,7 @@ impl ImageKeeper for Sources {
 }
 
 #[test]
-fn what_is_kept_anyway_may_be_read_for_ever() {
+fn a_set_that_a_source_keeps_may_be_read_for_ever() {
     let mut publisher = publisher();
     let mut sources = Sources((0..8).map(image).collect());
     let mut readers = Vec::new();
@@ -150,7 +150,7 @@ fn a_set_that_is_current_again_is_not_pinned() {
 }
 
 #[test]
-fn what_is_in_use_is_there_when_a_set_is_shown() {
+fn versions_in_use_are_ready_when_a_set_is_committed() {
     let mut publisher = publisher();
     publish(&mut publisher, image(1), &mut ());
     let profiles = [Profile::full(Version::V1), Profile::full(Version::V1), Profile::full(Version::V0)];
@@ -173,7 +173,7 @@ fn what_is_in_use_is_there_when_a_set_is_shown() {
 }
 
 #[test]
-fn what_is_wanted_is_added_for_all_and_wakes_nobody() {
+fn a_fulfilled_request_is_added_for_all_and_wakes_no_session() {
     let mut publisher = publisher();
     publish(&mut publisher, image(1), &mut ());
     let mut sessions = publisher.handle().subscribe();
@@ -186,7 +186,7 @@ fn what_is_wanted_is_added_for_all_and_wakes_nobody() {
 }
 
 #[test]
-fn a_version_that_nobody_speaks_goes_when_another_is_wanted() {
+fn a_version_out_of_use_is_dropped_when_another_is_requested() {
     let mut publisher = publisher();
     let mut sources = Sources(vec![image(1)]);
     let first = sources.0[0].clone();
@@ -198,7 +198,7 @@ fn a_version_that_nobody_speaks_goes_when_another_is_wanted() {
 }
 
 #[test]
-fn the_same_set_is_kept_once_and_shown_to_nobody() {
+fn the_same_set_is_kept_once_and_not_committed() {
     let mut publisher = publisher();
     publish(&mut publisher, image(1), &mut ());
     let mut sessions = publisher.handle().subscribe();
@@ -211,7 +211,7 @@ fn the_same_set_is_kept_once_and_shown_to_nobody() {
 }
 
 #[test]
-fn other_timers_are_told_with_the_same_set_and_once() {
+fn other_timers_are_published_with_the_same_set_and_once() {
     let mut publisher = publisher();
     publish(&mut publisher, image(1), &mut ());
     let timing = Timing::new(60, 60, 600).unwrap();
@@ -226,7 +226,7 @@ fn other_timers_are_told_with_the_same_set_and_once() {
 }
 
 #[test]
-fn what_is_withheld_comes_back_under_its_serial() {
+fn a_withheld_set_returns_under_its_serial() {
     let mut publisher = publisher();
     publish(&mut publisher, image(1), &mut ());
     let withheld = publisher.withhold();
@@ -240,7 +240,7 @@ fn what_is_withheld_comes_back_under_its_serial() {
 }
 
 #[test]
-fn nobody_sees_a_set_before_it_is_shown_nor_an_older_one_later() {
+fn no_session_has_a_set_before_its_commit_nor_an_older_one_after() {
     let mut publisher = publisher();
     let older = publisher.publish(image(1), &v2(), &mut ()).view.unwrap();
     assert_eq!(publisher.handle().view().serial(), None);
@@ -266,7 +266,7 @@ fn something_wanted_of_the_set_before_does_not_replace_the_one_that_waits() {
 }
 
 #[test]
-fn a_history_that_has_a_set_is_shown_from_the_start() {
+fn a_history_with_a_set_is_served_from_the_start() {
     let mut restored = history();
     restored.publish(image(1));
     let mut publisher = Publisher::new(restored, ServicePolicy::default());
@@ -277,7 +277,7 @@ fn a_history_that_has_a_set_is_shown_from_the_start() {
 }
 
 #[test]
-fn the_first_stop_counts_and_terms_change_without_the_publisher() {
+fn the_first_stop_is_in_effect_and_the_policy_changes_without_the_publisher() {
     let publisher = publisher();
     let (handle, sessions) = (publisher.handle(), publisher.handle().subscribe());
     handle.set_policy(ServicePolicy { stall_max: Duration::from_secs(1), ..ServicePolicy::default() });

@@ -45,20 +45,20 @@ mod tests {
     }
 
     #[test]
-    fn without_lists_all_get_in() {
+    fn without_lists_all_are_permitted() {
         assert_eq!(admitted(&AccessLists::default(), &["192.0.2.1", "2001:db8::1"]), [true, true]);
         assert!(AccessLists::default().admits(None));
     }
 
     #[test]
-    fn without_an_allow_list_all_that_are_not_denied_get_in() {
+    fn without_an_allow_list_all_that_are_not_denied_are_permitted() {
         let lists = lists(&[], &["192.0.2.0/24", "2001:db8::/32"]);
         let addresses = ["192.0.2.1", "192.0.3.1", "2001:db8::1", "2001:db9::1", "::ffff:192.0.2.1"];
         assert_eq!(admitted(&lists, &addresses), [false, true, false, true, false]);
     }
 
     #[test]
-    fn with_an_allow_list_only_those_in_it_get_in() {
+    fn with_an_allow_list_only_those_in_it_are_permitted() {
         let lists = lists(&["192.0.2.0/24"], &[]);
         let addresses = ["192.0.2.1", "192.0.3.1", "2001:db8::1", "::ffff:192.0.2.1"];
         assert_eq!(admitted(&lists, &addresses), [true, false, false, true]);
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_without_an_address_gets_in() {
+    fn a_peer_without_an_address_is_permitted() {
         assert!(lists(&["192.0.2.0/24"], &["0.0.0.0/0", "::/0"]).admits(None));
     }
 }

@@ -43,7 +43,7 @@ fn blocked(
 
 /// The paused clock advances only when all tasks are idle, so a busy loop is a test that does not end.
 #[tokio::test(start_paused = true)]
-async fn who_is_told_to_go_and_takes_nothing_is_cut_off_without_a_spin() {
+async fn a_displaced_connection_that_reads_nothing_is_reset_without_a_busy_loop() {
     let (stream, session, context, _router, limiter) = blocked(&[5, 2, 0, 0, 0, 0, 0, 8]);
     let waiting = tokio::spawn(async move { limiter.wait_for_capacity(1, || {}).await });
     let mut over = None;
@@ -64,7 +64,7 @@ async fn the_future_of_a_connection_is_small() {
 
 /// A task that is aborted reports the end before the permit is returned, and its descriptor is closed before as well.
 #[tokio::test]
-async fn a_place_is_free_when_the_end_is_told_however_it_ends() {
+async fn a_permit_is_returned_after_the_end_is_reported_even_of_an_aborted_task() {
     /// Records the number of connections when it is dropped.
     struct EndRecorder(Arc<ConnectionLimiter>, Arc<std::sync::Mutex<Option<u32>>>);
 

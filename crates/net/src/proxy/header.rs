@@ -252,7 +252,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn headers_say_who_is_there_or_what_is_wrong() {
+    fn headers_are_addresses_or_errors() {
         for (octets, expected) in all() {
             let followed = [&octets[..], b"\x01\x02\0\0\0\0\0\x08"].concat();
             let (read, taken) = read_in_pieces(&followed, || usize::MAX);

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_follows_a_header_is_left_for_the_session() {
+    async fn octets_after_a_header_are_left_for_the_session() {
         for (octets, expected) in all() {
             let (mut balancer, cache) = pair();
             balancer.write_all(&[&octets[..], b"query"].concat()).unwrap();
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_that_ends_within_the_header_says_so() {
+    async fn a_connection_that_ends_within_the_header_is_an_error() {
         for octets in [&header(0x21, 0x11, &IPV4)[..20], b"\r\n\r\n\0"] {
             let (mut balancer, cache) = pair();
             balancer.write_all(octets).unwrap();

@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_most_spoken_version_stands_first() {
+    fn the_most_used_version_is_first() {
         let sessions = |profile: Profile| match (profile.version(), profile == Profile::full(Version::V1)) {
             (Version::V0, _) => 3,
             (Version::V1, true) => 3,

@@ -181,7 +181,7 @@ Fnm/wotp50pQeBHw5Pb/Ib8NdNsrekoMBHzHd6oE3spV3Q/Xk0xe2FRsQriKfbCkwwtkz8
     }
 
     #[test]
-    fn keys_that_are_not_taken() {
+    fn invalid_keys_are_refused() {
         assert_eq!(SshKey::from_openssh(ENCRYPTED).unwrap_err(), KeyError::Encrypted);
         for text in ["", "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n", "ssh-ed25519 AAAA"] {
             assert!(matches!(SshKey::from_openssh(text), Err(KeyError::Malformed(_))), "{text}");

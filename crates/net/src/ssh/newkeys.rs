@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_packet_is_not_followed() {
+    fn octets_that_are_no_packet_are_not_tracked() {
         for length in [0_u32, 1] {
             let mut tracker = PacketTracker::default();
             for octet in [b"\n".as_slice(), &length.to_be_bytes(), &[4]].concat() {
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn newkeys_goes_out_alone_if_russh_has_nothing_to_say_to_the_clients() {
+    async fn newkeys_is_sent_alone_if_russh_has_no_message_after_the_clients() {
         let (socket, mut client) = sockets();
         let mut keys = NewKeys::new();
         let newkeys = packet(NEWKEYS, 0);

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_large_response_has_its_nudges_and_then_silence() {
+    async fn a_large_response_has_its_wake_ups_and_then_none() {
         let mut wake_ups = WakeUps::default();
         for octets in [16 * 1024 + 1, 100_000, 1_000_000] {
             respond(&mut wake_ups, octets);
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_that_could_not_go_out_comes_later() {
+    async fn a_wake_up_that_could_not_be_sent_is_sent_later() {
         let mut wake_ups = WakeUps::default();
         respond(&mut wake_ups, 100_000);
         poll_fn(|context| wake_ups.poll_due(context)).await;

@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_not_shown() {
+    fn keys_are_not_printed() {
         let keys = md5("192.0.2.1 topsecret").unwrap().with_ao("192.0.2.2 1 2 hmac-sha1-96 topsecret").unwrap();
         let shown = format!("{keys:?}");
         assert!(shown.contains("Secret") && !shown.contains("topsecret") && !shown.contains("116"), "{shown}");

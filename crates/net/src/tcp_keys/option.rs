@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     #[cfg(target_endian = "little")]
-    fn t_md5_01_the_kernel_is_told_of_a_key_in_its_own_layout() {
+    fn t_md5_01_a_key_is_set_in_the_kernels_layout() {
         let set = &steps("192.0.2.128/25 abc", "")[0];
         let (option, octets) = told(SocketFamily::Ipv4, set);
         assert_eq!((option, octets.len()), (32, 216));
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     #[cfg(target_endian = "little")]
-    fn t_ao_01_the_kernel_is_told_of_a_key_in_its_own_layout() {
+    fn t_ao_01_a_key_is_set_in_the_kernels_layout() {
         let add = &steps("", "2001:db8::/32 7 9 hmac-sha1-96 abc")[0];
         let (option, octets) = told(SocketFamily::Ipv6, add);
         assert_eq!((option, octets.len()), (38, 288));
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     #[cfg(target_endian = "little")]
-    fn t_ao_01_a_dialer_says_which_key_is_first_and_ipv4_is_mapped() {
+    fn t_ao_01_a_dialer_sets_its_first_key_and_ipv4_is_mapped() {
         let longest = "k".repeat(80);
         let text = format!(
             "192.0.2.0/24 1 2 aes-128-cmac-96 {longest}\n192.0.2.0/24 3 4 hmac-sha256-128 0x{}",

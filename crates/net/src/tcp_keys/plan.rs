@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_leads_where_it_should_and_leaves_nobody_without_a_key_in_between() {
+    fn a_change_has_the_keys_meant_and_leaves_no_peer_without_a_key_in_between() {
         let watched = ["192.0.2.1", "192.0.2.9", "2001:db8::1"].map(|address| address.parse::<IpAddr>().unwrap());
         let (mut changed, mut exempt) = (0, 0);
         for before in sets() {
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_already_gone_need_not_be_removed() {
+    fn a_key_that_is_missing_need_not_be_removed() {
         let before = keys("192.0.2.1 a", "192.0.2.2 1 1 hmac-sha1-96 a");
         let mut kernel = Kernel::default();
         do_all(&changes(&before, &TcpKeys::default()), |step| kernel.does(step)).unwrap();
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_free_id_the_old_key_goes_before_the_new_one_comes() {
+    fn without_a_free_id_the_old_key_is_removed_before_the_new_one_is_added() {
         let all = |last: &str| {
             let key = |id| format!("192.0.2.1 {id} {id} hmac-sha1-96 {}\n", if id == 255 { last } else { "k" });
             keys("", &(0..=255).map(key).collect::<String>())

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_none() {
+    fn other_texts_are_no_time() {
         let texts = ["", "Z", "7001010000Z", "700101000000", "701301000000Z", "700001000000Z", "700132000000Z"];
         let more = ["700101240000Z", "70010100000aZ", "700101000000+0100", "70010100000000Z", "\u{fc}0101000000Z"];
         for text in texts.into_iter().chain(more) {

@@ -15,12 +15,16 @@ pub(super) fn error(error: &Error) -> String {
         Error::InvalidCertificate(why) => format!("a certificate is not accepted: {}", certificate(why)),
         Error::InvalidCertRevocationList(why) => format!("a CRL can't be used: {}", crl(why)),
         Error::AlertReceived(alert) => format!("the other side ends TLS with the alert {}", self::alert(*alert)),
-        Error::PeerIncompatible(why) => words_of(why),
-        Error::PeerMisbehaved(why) => format!("the other side breaks the protocol ({})", words_of(why)),
-        Error::InvalidMessage(why) => format!("a message can't be read ({})", words_of(why)),
-        Error::InappropriateMessage { got_type, .. } => format!("{} came out of order", words_of(got_type)),
-        Error::InappropriateHandshakeMessage { got_type, .. } => format!("{} came out of order", words_of(got_type)),
-        Error::InvalidEncryptedClientHello(why) => format!("the encrypted ClientHello is wrong ({})", words_of(why)),
+        Error::PeerIncompatible(why) => variant_in_english(why),
+        Error::PeerMisbehaved(why) => format!("the other side breaks the protocol ({})", variant_in_english(why)),
+        Error::InvalidMessage(why) => format!("a message can't be read ({})", variant_in_english(why)),
+        Error::InappropriateMessage { got_type, .. } => format!("{} came out of order", variant_in_english(got_type)),
+        Error::InappropriateHandshakeMessage { got_type, .. } => {
+            format!("{} came out of order", variant_in_english(got_type))
+        }
+        Error::InvalidEncryptedClientHello(why) => {
+            format!("the encrypted ClientHello is wrong ({})", variant_in_english(why))
+        }
         Error::NoCertificatesPresented => "the other side presents no certificate".to_owned(),
         Error::UnsupportedNameType => "certificates are not verified for names of this kind".to_owned(),
         Error::DecryptError => "a message can't be decrypted".to_owned(),
@@ -34,7 +38,7 @@ pub(super) fn error(error: &Error) -> String {
         Error::InconsistentKeys(_) => "the key does not belong to the certificate".to_owned(),
         Error::General(text) => printable(text),
         Error::Other(other) => self::other(other).unwrap_or_else(|| "for a reason that is not known here".to_owned()),
-        error => words_of(error),
+        error => variant_in_english(error),
     }
 }
 
@@ -80,7 +84,7 @@ pub(super) fn certificate(error: &CertificateError) -> String {
         CertificateError::Other(other) => {
             return self::other(other).unwrap_or_else(|| "for a reason that is not known here".to_owned());
         }
-        error => return words_of(error),
+        error => return variant_in_english(error),
     };
     text.to_owned()
 }
@@ -105,7 +109,7 @@ pub(super) fn crl(error: &CertRevocationListError) -> String {
         CertRevocationListError::Other(other) => {
             return self::other(other).unwrap_or_else(|| "for a reason that is not known here".to_owned());
         }
-        error => return words_of(error),
+        error => return variant_in_english(error),
     };
     text.to_owned()
 }
@@ -115,7 +119,7 @@ pub(super) fn builder(error: &VerifierBuilderError) -> String {
     match error {
         VerifierBuilderError::NoRootAnchors => "no authority is in it".to_owned(),
         VerifierBuilderError::InvalidCrl(error) => crl(error),
-        error => words_of(error),
+        error => variant_in_english(error),
     }
 }
 
@@ -128,7 +132,7 @@ pub(super) fn pem(error: &pem::Error) -> String {
         pem::Error::Io(error) => error.to_string(),
         pem::Error::NoItemsFound => "nothing of the kind is in it".to_owned(),
         pem::Error::SectionTooLarge => "a section is too large".to_owned(),
-        error => words_of(error),
+        error => variant_in_english(error),
     }
 }
 
@@ -162,7 +166,7 @@ fn webpki(error: &webpki::Error) -> String {
         }
         webpki::Error::MalformedDnsIdentifier => "its SAN has a DNS name that is none",
         webpki::Error::SignatureAlgorithmMismatch => "it names two algorithms for one signature",
-        error => return words_of(error),
+        error => return variant_in_english(error),
     };
     text.to_owned()
 }
@@ -180,7 +184,7 @@ pub(super) fn alert(alert: rustls::AlertDescription) -> String {
 
 /// Returns the name of a variant as English words: `NoCipherSuitesInCommon` as "no cipher suites in common". Its fields
 /// are left out: they may be octets, or names of types.
-pub(super) fn words_of(variant: &impl Debug) -> String {
+pub(super) fn variant_in_english(variant: &impl Debug) -> String {
     let name = format!("{variant:?}");
     let end = name.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(name.len());
     let words: Vec<String> = words(name.get(..end).unwrap_or_default()).map(word).collect();

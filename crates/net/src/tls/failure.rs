@@ -96,12 +96,13 @@ impl TlsFailure {
                 TlsFailure::Untrusted(format!("{other} presents no certificate, which is required"))
             }
             Rustls::AlertReceived(alert) => alert_received(*alert, side),
-            Rustls::PeerIncompatible(why) => {
-                TlsFailure::Protocol(format!("{other} supports no TLS that we accept: {}", describe::words_of(why)))
-            }
+            Rustls::PeerIncompatible(why) => TlsFailure::Protocol(format!(
+                "{other} supports no TLS that we accept: {}",
+                describe::variant_in_english(why)
+            )),
             Rustls::InvalidMessage(why) => TlsFailure::Protocol(format!(
                 "what {other} sends is no TLS ({}): is it the right port?",
-                describe::words_of(why)
+                describe::variant_in_english(why)
             )),
             error => TlsFailure::Protocol(format!("TLS with {other} fails: {}", describe::error(error))),
         }

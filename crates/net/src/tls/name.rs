@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_name_that_can_be_shown_stands_for_the_certificate() {
+    fn the_first_printable_name_is_the_certificates() {
         let dns = |name: &str| SanType::DnsName(name.try_into().unwrap());
         let address = |address: &str| SanType::IpAddress(address.parse().unwrap());
         assert_eq!(who_is(vec![dns("router.example"), address("192.0.2.1")]), "router.example");

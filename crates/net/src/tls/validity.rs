@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_from_its_first_second_on() {
+    fn expiry_is_reported_from_its_first_second_on() {
         let validity = Validity { not_before: 1_000_000, not_after: 2_000_000 };
         assert_eq!(validity.fault(1_000_000), None);
         assert_eq!(validity.fault(2_000_000), None);

@@ -22,7 +22,7 @@ fn after(now: Instant, milliseconds: u64) -> Instant {
 }
 
 #[test]
-fn a_newcomer_has_its_place_for_a_second() {
+fn a_newcomer_is_displaced_after_a_second_at_the_earliest() {
     let now = Instant::now();
     let mut ledger = Ledger::new(limits(1));
     assert!(matches!(ledger.check_capacity(now, 1), CapacityCheck::Available));
@@ -42,7 +42,7 @@ fn a_newcomer_has_its_place_for_a_second() {
 }
 
 #[test]
-fn the_oldest_of_the_address_that_has_most_newcomers_goes() {
+fn the_oldest_newcomer_of_the_address_with_the_most_is_displaced() {
     let now = Instant::now();
     let late = after(now, 5_000);
     let mut ledger = Ledger::new(limits(4));
@@ -59,7 +59,7 @@ fn the_oldest_of_the_address_that_has_most_newcomers_goes() {
 }
 
 #[test]
-fn t_tcp_06_who_has_asked_is_waited_for() {
+fn t_tcp_06_a_connection_with_a_query_is_never_displaced() {
     let now = Instant::now();
     let mut ledger = Ledger::new(limits(1));
     let id = ledger.admit(now, address(1), 1).unwrap();
@@ -69,7 +69,7 @@ fn t_tcp_06_who_has_asked_is_waited_for() {
 }
 
 #[test]
-fn who_asks_after_all_stays_and_another_one_goes() {
+fn a_query_cancels_a_displacement_and_another_newcomer_is_displaced() {
     let now = Instant::now();
     let late = after(now, 5_000);
     let mut ledger = Ledger::new(limits(2));
@@ -82,7 +82,7 @@ fn who_asks_after_all_stays_and_another_one_goes() {
 }
 
 #[test]
-fn as_many_go_as_the_memory_needs_and_none_if_that_helps_nobody() {
+fn as_many_are_displaced_as_the_memory_needs_and_none_in_vain() {
     let now = Instant::now();
     let late = after(now, 5_000);
     let mut ledger = Ledger::new(limits(100));
@@ -98,7 +98,7 @@ fn as_many_go_as_the_memory_needs_and_none_if_that_helps_nobody() {
 }
 
 #[test]
-fn nobody_goes_for_limits_that_were_lowered() {
+fn lowered_limits_displace_no_connection() {
     let now = Instant::now();
     let late = after(now, 5_000);
     let mut ledger = Ledger::new(limits(4));
@@ -116,7 +116,7 @@ fn nobody_goes_for_limits_that_were_lowered() {
 }
 
 #[test]
-fn one_handshake_too_many_takes_the_place_of_the_oldest_of_the_address_that_has_most() {
+fn one_handshake_too_many_displaces_the_oldest_of_the_address_with_the_most() {
     let now = Instant::now();
     let mut ledger = Ledger::new(Limits { handshakes_max: 3, ..limits(100) });
     let ids = [1, 2, 2, 3, 3, 4].map(|n| ledger.admit(now, address(n), 1).unwrap());
@@ -140,7 +140,7 @@ fn one_handshake_too_many_takes_the_place_of_the_oldest_of_the_address_that_has_
 }
 
 #[test]
-fn the_one_handshake_that_begins_is_never_the_one_that_goes() {
+fn a_handshake_that_begins_is_never_displaced_by_itself() {
     let now = Instant::now();
     let mut ledger = Ledger::new(Limits { handshakes_max: 0, ..limits(100) });
     let ids = [1, 2].map(|n| ledger.admit(now, address(n), 1).unwrap());
@@ -151,7 +151,7 @@ fn the_one_handshake_that_begins_is_never_the_one_that_goes() {
 }
 
 #[test]
-fn an_address_has_its_own_limit_and_no_entry_when_nobody_is_there() {
+fn an_address_has_its_own_limit_and_no_entry_without_connections() {
     let now = Instant::now();
     let mut ledger = Ledger::new(Limits { per_address_max: Some(2), ..limits(100) });
     let refused = LimitExceeded::PerAddress { limit: 2 };

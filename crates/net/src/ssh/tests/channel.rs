@@ -96,7 +96,7 @@ async fn s_06_data_then_eof_exit_status_close_disconnect() {
 }
 
 #[tokio::test]
-async fn s_02_last_words_arrive_although_the_client_has_sent_64_kib_of_junk() {
+async fn s_02_a_final_error_report_arrives_although_the_client_has_sent_64_kib_of_junk() {
     let (mut cache, mut visit, _channel) = visited(client::Config::default()).await;
     visit.handle.data(_channel.id(), vec![0x5A; 64 * 1024]).await.unwrap();
     // One octet is read: the junk is coming.
@@ -110,7 +110,7 @@ async fn s_02_last_words_arrive_although_the_client_has_sent_64_kib_of_junk() {
 }
 
 #[tokio::test]
-async fn s_05_what_was_asked_is_answered_after_the_clients_eof() {
+async fn s_05_a_query_is_answered_after_the_clients_eof() {
     let (mut cache, mut visit, channel) = visited(client::Config::default()).await;
     visit.handle.data(channel.id(), vec![1, 2, 3]).await.unwrap();
     channel.eof().await.unwrap();
@@ -210,7 +210,7 @@ async fn giving_up_at_any_moment_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn s_01_all_last_words_arrive_from_many_sessions_at_once() {
+async fn s_01_all_final_error_reports_arrive_from_many_sessions_at_once() {
     let host = key();
     let server = SshServer::new(std::slice::from_ref(&host), anyone()).unwrap();
     let client = SshClient::new(None, None, known(&host));

@@ -57,7 +57,7 @@ async fn a_name_that_would_forge_a_log_line_does_not_log_in() {
 }
 
 #[tokio::test]
-async fn what_is_asked_for_is_escaped() {
+async fn requests_are_escaped() {
     let server = SshServer::new(&[key()], anyone()).unwrap();
     let (cache, router) = streams().await;
     let visiting = async {
@@ -106,7 +106,7 @@ async fn a_key_is_refused_with_the_name() {
 }
 
 #[test]
-fn no_error_of_the_library_is_told_by_the_name_of_its_variant() {
+fn no_error_of_the_library_is_described_by_the_name_of_its_variant() {
     use russh::keys::{Error as KeyError, ssh_key};
     use russh::{AlgorithmKind, ChannelOpenFailure, Error};
     let mut errors = vec![

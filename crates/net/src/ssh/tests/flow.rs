@@ -93,7 +93,7 @@ async fn a_shut_window_holds_the_response_back_and_memory_with_it() {
 }
 
 #[tokio::test]
-async fn a_response_that_nobody_takes_is_given_up_at_once() {
+async fn an_unread_response_is_aborted_at_once() {
     let config = client::Config { window_size: 1024, ..client::Config::default() };
     let (mut cache, visit, _channel) = visited(config).await;
     visit.permits.forget_permits(Semaphore::MAX_PERMITS);

@@ -41,7 +41,7 @@ async fn a_host_key_of_each_kind_is_verified() {
 }
 
 #[tokio::test]
-async fn an_unknown_key_is_refused_and_both_sides_say_so() {
+async fn an_unknown_key_is_refused_and_both_sides_report_it() {
     let (identity, other) = (key(), key());
     let (cache, router) = by_key(&other.public_line(), &identity, "r1").await;
     let fingerprint = identity.fingerprint();
@@ -94,7 +94,7 @@ async fn passwords() {
 }
 
 #[tokio::test]
-async fn without_proof_only_if_the_operator_says_so() {
+async fn logins_without_authentication_need_the_operators_option() {
     let host = key();
     let client = SshClient::new(None, None, known(&host));
     let server = SshServer::new(std::slice::from_ref(&host), authorized("")).unwrap();
@@ -111,7 +111,7 @@ async fn without_proof_only_if_the_operator_says_so() {
 }
 
 #[test]
-fn servers_that_make_no_sense() {
+fn invalid_servers() {
     let error = |keys: &[SshKey], logins| SshServer::new(keys, logins).unwrap_err();
     assert_eq!(error(&[], anyone()), SshServerError::NoHostKey);
     assert_eq!(error(&[key()], Logins::default()), SshServerError::NoLogin);
@@ -139,7 +139,7 @@ async fn rsa_does_not_sign_with_sha_1() {
 }
 
 #[tokio::test]
-async fn t_ssh_03_host_keys_that_are_not_taken() {
+async fn t_ssh_03_host_keys_that_are_refused() {
     let (host, other) = (key(), SshKey::generate(SshKeyKind::EcdsaP256).unwrap());
     let server = SshServer::new(std::slice::from_ref(&host), anyone()).unwrap();
     let line = host.public_line();
@@ -197,7 +197,7 @@ async fn a_silent_client_that_is_given_up_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_no_ssh_is_no_session() {
+async fn other_protocols_than_ssh_are_no_session() {
     let server = SshServer::new(&[key()], anyone()).unwrap();
     for words in [&b"GET / HTTP/1.1\r\n\r\n"[..], b"SSH-2.0-x\r\n\xff\xff\xff\xff\xff\xff\xff\xff", b""] {
         let (cache, mut router) = streams().await;

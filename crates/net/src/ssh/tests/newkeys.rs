@@ -93,7 +93,7 @@ async fn t_ssh_02_the_signature_algorithms_come_with_newkeys() {
 }
 
 #[tokio::test]
-async fn a_client_that_waits_for_newkeys_gets_in() {
+async fn a_client_that_waits_for_newkeys_logs_in() {
     get_in(async |mut relay| {
         let clients = relay.key_exchange().await;
         let (caches, message) = packet(&mut relay.cache).await;

@@ -35,7 +35,7 @@ async fn see_wake_ups(
 }
 
 #[tokio::test]
-async fn libssh_is_nudged_behind_a_large_response_and_not_behind_the_end() {
+async fn libssh_gets_wake_ups_after_a_large_response_and_none_after_the_end() {
     assert!("SSH-2.0-libssh_0.10.6".as_bytes().starts_with(LIBSSH));
     let (mut cache, mut visit, _channel) = visited_as("SSH-2.0-libssh_0.10.6").await;
     let (chunks, octets) = response(2_000);
@@ -47,7 +47,7 @@ async fn libssh_is_nudged_behind_a_large_response_and_not_behind_the_end() {
 }
 
 #[tokio::test]
-async fn a_small_response_and_other_libraries_have_no_nudges() {
+async fn a_small_response_and_other_libraries_have_no_wake_ups() {
     for (id, records) in [("SSH-2.0-libssh_0.10.6", 500), ("SSH-2.0-OpenSSH_9.2p1", 2_000)] {
         let (mut cache, mut visit, channel) = visited_as(id).await;
         let (chunks, octets) = response(records);

@@ -105,7 +105,7 @@ fn imitated(shown: &Pair, key: &Pair) -> Arc<SingleCertAndKey> {
 }
 
 #[tokio::test]
-async fn who_shows_the_trusted_certificate_without_its_key_is_refused() {
+async fn the_trusted_certificate_without_its_key_is_refused() {
     let (router, thief) = (self_signed(&[HOME], |_| {}), self_signed(&[HOME], |_| {}));
     let caches = Authority::new("caches");
     let authorities = router.chain.clone().into_bytes();

@@ -67,7 +67,7 @@ async fn t_tls_04_the_name_in_the_san_is_the_configured_one_or_the_host() {
 }
 
 #[tokio::test]
-async fn t_tls_04_the_common_name_does_not_count() {
+async fn t_tls_04_the_common_name_is_not_used() {
     let authority = Authority::new("caches");
     let named = |names: &[&str]| {
         authority.issue(names, |params| {
@@ -81,7 +81,7 @@ async fn t_tls_04_the_common_name_does_not_count() {
 }
 
 #[tokio::test]
-async fn an_untrusted_certificate_is_told_apart_with_its_reason() {
+async fn an_untrusted_certificate_is_a_failure_of_its_own_with_the_reason() {
     let authority = Authority::new("caches");
     let client = trusting(&authority, None);
     let text = untrusted(&client, NAME, &Authority::new("another").issue(&[NAME], |_| {})).await;
@@ -99,7 +99,7 @@ fn demanding(caches: &Authority, routers: &Authority, crls: Vec<Vec<u8>>) -> Tls
 }
 
 #[tokio::test]
-async fn a_certificate_that_the_cache_refuses_is_told_at_the_first_read() {
+async fn a_certificate_that_the_cache_refuses_fails_the_first_read() {
     let (caches, routers) = (Authority::new("caches"), Authority::new("routers"));
     let crl = routers.crl(&[8], 4000);
     for (shown, text) in [
@@ -133,7 +133,7 @@ async fn a_certificate_that_the_cache_refuses_is_told_at_the_first_read() {
 }
 
 #[tokio::test]
-async fn in_tls_1_2_it_is_told_in_the_handshake() {
+async fn in_tls_1_2_it_fails_the_handshake() {
     let (caches, routers) = (Authority::new("caches"), Authority::new("routers"));
     let cache = caches.issue(&[NAME], |_| {});
     let mut roots = rustls::RootCertStore::empty();
@@ -174,7 +174,7 @@ async fn a_certificate_that_the_cache_accepts_opens_the_connection() {
 }
 
 #[tokio::test]
-async fn a_cache_that_goes_is_a_lost_connection_and_one_without_tls_is_said_to_be_one() {
+async fn a_cache_that_closes_is_a_lost_connection_and_one_without_tls_is_named_so() {
     let client = trusting(&Authority::new("caches"), None);
     let (ours, theirs) = pair();
     drop(theirs);
@@ -195,7 +195,7 @@ async fn a_cache_that_goes_is_a_lost_connection_and_one_without_tls_is_said_to_b
 }
 
 #[tokio::test]
-async fn what_is_no_name_is_said_before_connecting() {
+async fn an_invalid_name_fails_before_connecting() {
     let authority = Authority::new("caches");
     let made = TlsClient::new(Some(authority.pem().as_bytes()), None, Some("no name"));
     assert_eq!(made.err().unwrap(), TlsError::Name("no name".to_owned()));

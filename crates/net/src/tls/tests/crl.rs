@@ -7,7 +7,7 @@ use rustls::pki_types::CertificateRevocationListDer;
 use rustls::pki_types::pem::PemObject;
 
 #[test]
-fn whose_it_is_and_when_it_expires_is_known() {
+fn issuer_and_expiry_are_read() {
     let (routers, stranger) = (Authority::new("routers"), Authority::new("somebody else"));
     let trusted = Anchors::from_pem(routers.pem().as_bytes()).unwrap().store;
     let origin = |pem: &[u8]| {

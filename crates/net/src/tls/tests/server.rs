@@ -82,7 +82,7 @@ fn elsewhere(has: &str) -> Met {
 }
 
 #[tokio::test]
-async fn t_tls_02_where_none_is_asked_for_none_is_seen() {
+async fn t_tls_02_a_certificate_that_is_not_requested_is_not_sent() {
     let scene = Scene::new();
     let cache = open_server(&scene.caches);
     assert_eq!(scene.meet(None, &cache, HOME).await, nameless());
@@ -216,7 +216,7 @@ async fn an_expired_crl_refuses_all_that_its_issuer_vouches_for() {
 }
 
 #[tokio::test]
-async fn a_revoked_authority_below_the_trusted_one_vouches_for_nobody() {
+async fn certificates_of_a_revoked_intermediate_authority_are_refused() {
     let scene = Scene::new();
     let below = scene.routers.below("a region", 20);
     let router = below.router_with_serial(&[HOME], 7).followed_by(&below.pem());
@@ -254,7 +254,7 @@ async fn t_tls_01_a_client_hello_of_tls_1_1_is_refused_by_an_alert() {
 }
 
 #[tokio::test]
-async fn what_is_no_tls_is_told_so_and_gets_an_alert() {
+async fn octets_that_are_no_tls_get_an_alert() {
     // A Reset Query of a router that takes the port for that of plain TCP.
     let (seen, failure) = refused_by_octets(&[1, 2, 0, 0, 0, 0, 0, 8]).await;
     assert_eq!(seen.get(..2), Some(&[0x15, 3][..]));
@@ -280,7 +280,7 @@ async fn refused_by_octets(octets: &[u8]) -> (Vec<u8>, TlsFailure) {
 }
 
 #[tokio::test]
-async fn a_router_that_goes_in_the_handshake_is_a_lost_connection() {
+async fn a_router_that_closes_in_the_handshake_is_a_lost_connection() {
     let cache = open_server(&Authority::new("caches"));
     let (ours, mut theirs) = pair();
     theirs.write_all(&[0x16]).await.unwrap();
@@ -290,7 +290,7 @@ async fn a_router_that_goes_in_the_handshake_is_a_lost_connection() {
 }
 
 #[tokio::test]
-async fn whoever_goes_without_an_octet_has_only_probed() {
+async fn a_connection_without_an_octet_is_a_probe() {
     let cache = open_server(&Authority::new("caches"));
     let (ours, theirs) = pair();
     drop(theirs);
@@ -299,7 +299,7 @@ async fn whoever_goes_without_an_octet_has_only_probed() {
 }
 
 #[tokio::test]
-async fn a_router_that_does_not_trust_the_cache_is_told_apart() {
+async fn a_router_that_does_not_trust_the_cache_is_a_failure_of_its_own() {
     let cache = open_server(&Authority::new("caches"));
     let (ours, theirs) = pair();
     let router = TlsConnector::from(Authority::new("another").router_config(None, &TLS13));
@@ -371,7 +371,7 @@ async fn no_session_is_resumed() {
 }
 
 #[test]
-fn what_cannot_be_read_is_said_with_its_place() {
+fn unreadable_parts_are_named_with_their_index() {
     let scene = Scene::new();
     let made = |authorities: &str, crls: Vec<Vec<u8>>| {
         let check = ClientCheck { authorities: authorities.into(), crls, address: AddressCheck::Matches };

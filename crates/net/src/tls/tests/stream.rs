@@ -173,7 +173,7 @@ async fn a_close_notify_is_an_end() {
 }
 
 #[tokio::test]
-async fn what_has_come_is_read_without_being_told_of_it() {
+async fn data_are_read_without_a_readiness_event() {
     for version in BOTH {
         let (mut cache, mut router) = both(version).await;
         let mut buffer = [0; 4];
@@ -191,7 +191,7 @@ async fn what_has_come_is_read_without_being_told_of_it() {
 }
 
 #[tokio::test]
-async fn what_came_before_broken_octets_is_heard_before_they_are_told() {
+async fn data_before_broken_octets_are_read_before_the_error() {
     for version in BOTH {
         let (mut cache, mut router) = both(version).await;
         router.write_all(b"words").await.unwrap();
