@@ -13,13 +13,13 @@ use std::os::unix::net::UnixListener;
 use std::{env, process};
 
 /// The most listeners that are taken over; with more none are.
-pub const ACTIVATED_MAX: usize = 256;
+pub const ACTIVATED_LISTENERS_MAX: usize = 256;
 
 /// The first descriptor that the manager passes.
-const FIRST: usize = 3;
+const FIRST_DESCRIPTOR: usize = 3;
 
-/// What a descriptor is called when the manager gives no names.
-const NAMELESS: &str = "unknown";
+/// Name of a descriptor when the manager gives no names.
+const DEFAULT_NAME: &str = "unknown";
 
 /// The listeners that the service manager passed, by the names that it gives them (`FileDescriptorName=`).
 #[derive(Debug, Default)]
@@ -28,17 +28,17 @@ pub struct Activated {
 }
 
 impl Activated {
-    /// Takes what was passed to this process, which is nothing unless the environment says so. A second call gets
-    /// nothing.
+    /// Takes the listeners that were passed to this process, none unless the environment has them. A second call
+    /// returns none.
     pub fn take() -> Result<Activated, ActivationError> {
         let environment = |name: &str| Some(env::var_os(name)?.to_string_lossy().into_owned());
         let names = passed(environment, process::id())?;
-        let descriptors = sys::take_passed(FIRST, names.len());
+        let descriptors = sys::take_descriptors(FIRST_DESCRIPTOR, names.len());
         Activated::of(names.into_iter().zip(descriptors))
     }
 
     fn of(passed: impl Iterator<Item = (String, io::Result<OwnedFd>)>) -> Result<Activated, ActivationError> {
-        let judged = passed.zip(FIRST..).map(|((name, descriptor), number)| {
+        let judged = passed.zip(FIRST_DESCRIPTOR..).map(|((name, descriptor), number)| {
             let listener = descriptor.and_then(ActivatedListener::new);
             match listener {
                 Ok(listener) => Ok((name, listener)),
@@ -48,7 +48,7 @@ impl Activated {
         Ok(Activated { listeners: judged.collect::<Result<_, _>>()? })
     }
 
-    /// Whether there are none.
+    /// Returns true if there are no listeners.
     pub fn is_empty(&self) -> bool {
         self.listeners.is_empty()
     }
@@ -105,7 +105,7 @@ fn listens(socket: &OwnedFd) -> io::Result<bool> {
     Ok(rustix::net::sockopt::socket_acceptconn(socket)?)
 }
 
-/// These systems do not tell.
+/// These systems have no such option.
 #[cfg(target_vendor = "apple")]
 fn listens(_: &OwnedFd) -> io::Result<bool> {
     Ok(true)
@@ -135,12 +135,12 @@ fn passed(environment: impl Fn(&str) -> Option<String>, process: u32) -> Result<
     }
     let descriptors = number("LISTEN_FDS")?.unwrap_or(0);
     let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
-    if descriptors > ACTIVATED_MAX {
+    if descriptors > ACTIVATED_LISTENERS_MAX {
         return Err(ActivationError::TooMany(descriptors));
     }
     let names: Vec<_> = match environment("LISTEN_FDNAMES") {
         Some(names) if descriptors > 0 => names.split(':').map(str::to_owned).collect(),
-        _ => vec![NAMELESS.to_owned(); descriptors],
+        _ => vec![DEFAULT_NAME.to_owned(); descriptors],
     };
     match names.len() == descriptors {
         true => Ok(names),
@@ -148,24 +148,24 @@ fn passed(environment: impl Fn(&str) -> Option<String>, process: u32) -> Result<
     }
 }
 
-/// Why listeners could not be taken over.
+/// Reason that listeners could not be taken over.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ActivationError {
     /// A variable of the environment that is no number.
     Variable {
-        /// Which one.
+        /// The variable.
         variable: &'static str,
-        /// What it is.
+        /// Its value.
         value: String,
     },
-    /// More than [`ACTIVATED_MAX`].
+    /// More than [`ACTIVATED_LISTENERS_MAX`].
     TooMany(usize),
     /// Not one name for each descriptor.
     Names {
-        /// So many names.
+        /// Number of names.
         names: usize,
-        /// So many descriptors.
+        /// Number of descriptors.
         descriptors: usize,
     },
     /// A descriptor that is no listener.
@@ -174,7 +174,7 @@ pub enum ActivationError {
         number: usize,
         /// Its name.
         name: String,
-        /// Why.
+        /// The error.
         error: io::Error,
     },
 }
@@ -185,7 +185,7 @@ impl fmt::Display for ActivationError {
         match self {
             ActivationError::Variable { variable, value } => write!(f, "{variable}=\"{value}\" is no number"),
             ActivationError::TooMany(descriptors) => {
-                write!(f, "LISTEN_FDS says {descriptors} descriptors; at most {ACTIVATED_MAX} are taken")
+                write!(f, "LISTEN_FDS has {descriptors} descriptors; at most {ACTIVATED_LISTENERS_MAX} are taken")
             }
             ActivationError::Names { names, descriptors } => {
                 write!(f, "LISTEN_FDNAMES has {names} names for {descriptors} descriptors")
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_says_what_was_passed() {
+    fn names_are_read_from_the_environment() {
         let none: [&str; 0] = [];
         assert_eq!(names(&[]).unwrap(), none);
         assert_eq!(names(&[("LISTEN_FDS", "1"), ("LISTEN_FDNAMES", "rtr")]).unwrap(), none);
@@ -228,11 +228,11 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_that_makes_no_sense_is_an_error() {
+    fn an_invalid_environment_is_an_error() {
         for (environment, expected) in [
             (&[("LISTEN_PID", "me")][..], "LISTEN_PID=\"me\" is no number"),
             (&[("LISTEN_PID", "42"), ("LISTEN_FDS", "-1")], "LISTEN_FDS=\"-1\" is no number"),
-            (&[("LISTEN_PID", "42"), ("LISTEN_FDS", "257")], "LISTEN_FDS says 257 descriptors; at most 256 are taken"),
+            (&[("LISTEN_PID", "42"), ("LISTEN_FDS", "257")], "LISTEN_FDS has 257 descriptors; at most 256 are taken"),
             (
                 &[("LISTEN_PID", "42"), ("LISTEN_FDS", "2"), ("LISTEN_FDNAMES", "rtr")],
                 "LISTEN_FDNAMES has 1 names for 2 descriptors",
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_listener_is_named() {
+    fn a_descriptor_that_is_no_listener_is_named() {
         let wrong =
             |descriptor: io::Result<OwnedFd>| of(vec![("rtr", tcp("127.0.0.1:0")), ("odd", descriptor)]).unwrap_err();
         let expected = "socket activation: descriptor 4, \"odd\": it is no socket that listens for streams";

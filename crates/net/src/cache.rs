@@ -1,17 +1,17 @@
-//! A cache of one's own, for programs that have the payload themselves: a validator that wants to serve routers, say.
+//! A cache for programs that have the payload themselves, such as a validator that serves routers.
 //!
 //! `rtrcast serve` has a hub of its own, which also follows sources and merges them.
 
-use crate::admission::Door;
+use crate::admission::ConnectionLimiter;
 use crate::clock::Clock;
 use crate::connection::Connection;
 use crate::listen::{Listener, listen};
 use crate::memfd::DataSink;
-use crate::observe::{End, Observer, Refusal, Trouble};
+use crate::observe::{AcceptEvent, End, Observer, RefusalReason};
 use crate::peer::Peer;
 use crate::publish::{InUse, Publisher, PublisherHandle, Wanted};
 use crate::service::Service;
-use crate::terms::Terms;
+use crate::service_policy::ServicePolicy;
 use rtrcast_proto::{
     Asn, AspaError, History, HistoryLimits, Image, ImageBuilder, Profile, Publication, Record, Serial, ServerEvent,
     SessionIds, Stop, Timing,
@@ -26,31 +26,31 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-/// Sessions that wait for something to be made; more wait for their turn.
+/// Requests of sessions that are queued; further ones wait.
 const WANTS_MAX: usize = 1_024;
 
-/// How long a cache that was stopped waits for its connections to end.
+/// Time for which a stopped cache waits for its connections to end.
 pub const STOP_GRACE_MAX: Duration = Duration::from_secs(10);
 
-/// What a [`Cache`] is made with.
+/// Options of a [`Cache`].
 #[derive(Clone, Debug, Default)]
 pub struct CacheOptions {
-    /// On what terms routers are served, and how many.
-    pub terms: Terms,
-    /// What they are told of when to ask again.
+    /// Policy by which routers are served, and limits.
+    pub policy: ServicePolicy,
+    /// Refresh, retry and expire intervals that routers are sent.
     pub timing: Timing,
-    /// How much they can be told of what changed.
+    /// Limits of the changes that routers can be sent.
     pub history: HistoryLimits,
 }
 
-/// Why data were not published.
+/// Reason that data were not published.
 #[derive(Debug)]
 pub enum PublishError {
     /// All ASPAs of a customer together make none.
     Aspa {
         /// The customer.
         customer: Asn,
-        /// Why not.
+        /// The error.
         error: AspaError,
     },
     /// There is no memory for the data.
@@ -72,8 +72,8 @@ impl std::error::Error for PublishError {}
 pub struct Cache {
     publisher: Arc<Mutex<Publisher>>,
     handle: PublisherHandle,
-    sessions: Arc<Sessions>,
-    door: Arc<Door>,
+    sessions: Arc<SessionProfiles>,
+    limiter: Arc<ConnectionLimiter>,
 }
 
 impl Cache {
@@ -84,10 +84,10 @@ impl Cache {
         let sessions = SessionIds::new(u16::from_be_bytes([high, low]));
         let serial = Serial(u32::from_be_bytes([a, b, c, d]));
         let history = History::new(options.history, sessions, options.timing, serial);
-        let door = Door::new(options.terms.limits);
-        let publisher = Publisher::new(history, options.terms);
+        let limiter = ConnectionLimiter::new(options.policy.limits);
+        let publisher = Publisher::new(history, options.policy);
         let handle = publisher.handle();
-        Cache { publisher: Arc::new(Mutex::new(publisher)), handle, sessions: Arc::default(), door }
+        Cache { publisher: Arc::new(Mutex::new(publisher)), handle, sessions: Arc::default(), limiter }
     }
 
     /// Makes these records the data that routers are sent, instead of those before. They come in any order; one that
@@ -110,27 +110,27 @@ impl Cache {
             }
         }
         let spoken = self.sessions.in_use().versions.first().copied();
-        let version = spoken.unwrap_or(self.handle.terms().policy.versions().max());
+        let version = spoken.unwrap_or(self.handle.policy().session.versions().max());
         let image = builder.finish(version, DataSink::new()).map_err(PublishError::NoMemory)?;
         Ok(self.publish_image(image))
     }
 
-    /// The same for who has an image already. Comparing a million records takes some milliseconds.
+    /// Publishes an image. Comparing a million records takes some milliseconds.
     pub fn publish_image(&self, image: Image) -> Publication {
         let mut publisher = lock(&self.publisher);
         let prepared = publisher.publish(image, &self.sessions.in_use(), &mut ());
         if let Some(view) = prepared.view {
-            publisher.show(view);
+            publisher.commit(view);
         }
         prepared.publication
     }
 
-    /// Serves nothing until data are published again, since all that there are have become too old: connections end, and
-    /// routers that ask are told that there are no data.
+    /// Serves nothing until data are published again, since all data have expired: sessions end, and queries are
+    /// answered with the Error Report "No Data Available".
     pub fn withhold(&self) {
         let mut publisher = lock(&self.publisher);
         let view = publisher.withhold();
-        publisher.show(view);
+        publisher.commit(view);
     }
 
     /// Serves routers at these addresses until [`Cache::stop`].
@@ -140,17 +140,17 @@ impl Cache {
             clock: Clock::start(),
             published: self.handle.subscribe(),
             wants,
-            observer: Arc::new(Counting { sessions: Arc::clone(&self.sessions), observer }),
-            door: Arc::clone(&self.door),
+            observer: Arc::new(SessionCounter { sessions: Arc::clone(&self.sessions), observer }),
+            limiter: Arc::clone(&self.limiter),
         });
         let listeners = watch::channel(listeners.into_iter().map(Arc::new).collect()).1;
         let serve = async {
             listen(listeners, service).await;
-            let _ = timeout(STOP_GRACE_MAX, self.door.empty()).await;
+            let _ = timeout(STOP_GRACE_MAX, self.limiter.wait_until_empty()).await;
         };
         let fulfil = async {
             self.fulfil_all(wanted).await;
-            // Nobody is left who could want anything: the connections are about to be counted out.
+            // No session is left that could send a request: the connections are about to end.
             pending::<()>().await;
         };
         tokio::select! {
@@ -159,13 +159,13 @@ impl Cache {
         }
     }
 
-    /// Serves on other terms from now on.
-    pub fn set_terms(&self, terms: Terms) {
-        self.door.set_limits(terms.limits);
-        self.handle.set_terms(terms);
+    /// Sets another policy.
+    pub fn set_policy(&self, policy: ServicePolicy) {
+        self.limiter.set_limits(policy.limits);
+        self.handle.set_policy(policy);
     }
 
-    /// Ends all connections in order: [`Cache::serve`] returns when their last words are out, or after
+    /// Ends all connections in order: [`Cache::serve`] returns when their final Error Reports are sent, or after
     /// [`STOP_GRACE_MAX`].
     pub fn stop(&self, stop: Stop) {
         self.handle.stop(stop);
@@ -177,7 +177,7 @@ impl Cache {
             let fulfil = move || lock(&publisher).fulfil(want, &sessions.in_use(), &mut ());
             // Without memory there is no answer, and the session's own limit decides.
             let Ok(made) = spawn_blocking(fulfil).await.map_err(io::Error::other).flatten() else { continue };
-            // Whoever asked may be gone.
+            // The session may have ended.
             let _ = reply.send(made);
         }
     }
@@ -187,11 +187,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What each session speaks that has asked for something, by the number of its connection.
+/// Profiles of the sessions that have sent a query, by connection id.
 #[derive(Default)]
-struct Sessions(Mutex<HashMap<u64, Profile>>);
+struct SessionProfiles(Mutex<HashMap<u64, Profile>>);
 
-impl Sessions {
+impl SessionProfiles {
     fn in_use(&self) -> InUse {
         let mut sessions = [0; Profile::COUNT];
         for profile in lock(&self.0).values() {
@@ -201,14 +201,14 @@ impl Sessions {
     }
 }
 
-/// Tells somebody else what happens, and knows what is spoken.
-struct Counting {
-    sessions: Arc<Sessions>,
+/// Observer that also keeps the profiles in use.
+struct SessionCounter {
+    sessions: Arc<SessionProfiles>,
     observer: Arc<dyn Observer>,
 }
 
-impl Observer for Counting {
-    fn refused(&self, peer: &Peer, why: &Refusal) {
+impl Observer for SessionCounter {
+    fn refused(&self, peer: &Peer, why: &RefusalReason) {
         self.observer.refused(peer, why);
     }
 
@@ -228,15 +228,15 @@ impl Observer for Counting {
         self.observer.ended(connection, end);
     }
 
-    fn trouble(&self, trouble: &Trouble) {
-        self.observer.trouble(trouble);
+    fn accept_event(&self, accept_event: &AcceptEvent) {
+        self.observer.accept_event(accept_event);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::listen::Ipv4Beside;
+    use crate::listen::V6Only;
     use rtrcast_proto::{Aspa, Prefix, Providers, RouteOrigin, RouterKey, Version, wire};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
@@ -251,8 +251,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn data_are_made_in_the_versions_that_are_spoken() {
-        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), Ipv4Beside::No).unwrap();
+    async fn data_are_made_in_the_versions_in_use() {
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), V6Only::No).unwrap();
         let address = listener.local().address().unwrap();
         let cache = Arc::new(Cache::new(CacheOptions::default(), 7));
         cache.publish([origin(1)]).unwrap();

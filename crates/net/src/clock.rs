@@ -1,10 +1,10 @@
-//! Where sessions' moments come from.
+//! The clock of sessions.
 
 use rtrcast_proto::Moment;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Counts milliseconds from its making. Copies agree.
+/// Clock that counts milliseconds from its start. Copies agree.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     start: Instant,

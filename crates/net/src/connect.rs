@@ -1,18 +1,19 @@
 //! The router's side over real connections: connects, drives a [`ClientSession`], connects again.
 //!
-//! As on the cache's side nothing is cancelled halfway, and what came before a connection broke is heard before its end.
+//! As on the cache's side nothing is cancelled halfway, and input from before a connection broke is read before its
+//! end.
 
 use crate::clock::Clock;
-use crate::close;
+use crate::close::{self, PeerSide};
 use crate::dial::Dialer;
 use crate::drain;
 use crate::memfd::DataSink;
-use crate::moving::{Moved, Writing, move_octets};
 #[cfg(feature = "ssh")]
-use crate::ssh::ConnectFailure;
+use crate::ssh::SshFailure;
+use crate::stream::{Buffering, TransportStream};
 #[cfg(feature = "tls")]
-use crate::tls::HandshakeFailure;
-use crate::transport::Transport;
+use crate::tls::TlsFailure;
+use crate::transfer::{PendingWrite, Transferred, transfer};
 use rtrcast_proto::{Applied, ClientEvent, ClientOutput, ClientSession, Moment};
 use std::future::{Future, pending};
 use std::io;
@@ -23,13 +24,13 @@ use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tokio::time::{sleep_until, timeout};
 
-/// How long a cache may take nothing of a query.
+/// Time for which a cache may accept no octet of a query.
 const WRITE_STALL_MAX: Duration = Duration::from_secs(60);
 
 /// The most octets that are read at once.
-const READ_OCTETS: usize = 64 * 1024;
+const READ_OCTETS_MAX: usize = 64 * 1024;
 
-/// Which way octets went.
+/// Direction of octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From the router to the cache.
@@ -38,12 +39,12 @@ pub enum Direction {
     Received,
 }
 
-/// Whoever follows a cache. A closure over events is one.
+/// Follower of a cache. A closure over events is one.
 pub trait Follower {
     /// Something happened; the session is as it is after that. `Break` ends the following.
     fn event(&mut self, session: &ClientSession, event: ClientEvent) -> ControlFlow<()>;
 
-    /// There is no connection, or none any more, for this reason. The session says when it tries again.
+    /// Connecting failed or the connection broke, for this reason. The session decides when to try again.
     fn not_connected(&mut self, _error: io::Error) {}
 
     /// Octets went by.
@@ -56,48 +57,48 @@ impl<Observe: FnMut(&ClientSession, ClientEvent) -> ControlFlow<()>> Follower fo
     }
 }
 
-/// Follows a cache, over as many connections as it takes, until the follower has had enough. Ring `bell` to have the
-/// cache asked now. Data sets are put together on a blocking thread, and lie in memory files as a cache's do.
+/// Follows a cache, over as many connections as it takes, until the follower breaks. Notify `refresh` to send a query
+/// now. Data sets are assembled on a blocking thread, in memory files as those of a cache.
 pub async fn follow(
     dialer: &Dialer,
     clock: Clock,
     session: ClientSession,
-    bell: &Notify,
+    refresh: &Notify,
     follower: &mut impl Follower,
 ) {
     let following = Following {
         dialer,
         clock,
         session,
-        bell,
+        refresh,
         follower,
         connecting: None,
-        transport: None,
+        stream: None,
         writing: None,
         applying: None,
-        has_last_words: false,
-        peer_ended: false,
+        sends_final_report: false,
+        peer_side: PeerSide::Open,
         has_left: false,
     };
     following.run().await;
 }
 
-type Connecting = Pin<Box<dyn Future<Output = io::Result<Transport>> + Send>>;
+type Connecting = Pin<Box<dyn Future<Output = io::Result<TransportStream>> + Send>>;
 type Applying = JoinHandle<io::Result<Applied>>;
 
 struct Following<'a, F> {
     dialer: &'a Dialer,
     clock: Clock,
     session: ClientSession,
-    bell: &'a Notify,
+    refresh: &'a Notify,
     follower: &'a mut F,
     connecting: Option<Connecting>,
-    transport: Option<Transport>,
-    writing: Option<Writing>,
+    stream: Option<TransportStream>,
+    writing: Option<PendingWrite>,
     applying: Option<Applying>,
-    /// Whether an Error Report is on its way, which the cache should get.
-    has_last_words: bool,
-    peer_ended: bool,
+    /// An Error Report is being sent, which the cache should receive.
+    sends_final_report: bool,
+    peer_side: PeerSide,
     /// The follower has had enough.
     has_left: bool,
 }
@@ -113,15 +114,15 @@ impl<F: Follower> Following<'_, F> {
         }
     }
 
-    /// Does what the session says until it waits or a chunk has to be written.
+    /// Handles the outputs of the session until it waits or a chunk has to be written.
     async fn take_outputs(&mut self) {
         while self.writing.is_none() {
             let now = self.clock.now();
             match self.session.next(now) {
-                ClientOutput::Event(event) => self.tell(event),
+                ClientOutput::Event(event) => self.report_event(event),
                 ClientOutput::Write(chunk) => {
                     self.follower.octets(Direction::Sent, chunk.octets());
-                    self.writing = Some(Writing::new(chunk, now));
+                    self.writing = Some(PendingWrite::new(chunk, now));
                 }
                 ClientOutput::Connect => self.connecting = Some(Box::pin(self.dialer.clone().connect())),
                 ClientOutput::Close => self.close().await,
@@ -133,8 +134,8 @@ impl<F: Follower> Following<'_, F> {
         }
     }
 
-    fn tell(&mut self, event: ClientEvent) {
-        self.has_last_words |= matches!(event, ClientEvent::Reported { .. });
+    fn report_event(&mut self, event: ClientEvent) {
+        self.sends_final_report |= matches!(event, ClientEvent::Reported { .. });
         if !self.has_left && self.follower.event(&self.session, event).is_break() {
             self.has_left = true;
             self.session.stop(self.clock.now());
@@ -145,19 +146,19 @@ impl<F: Follower> Following<'_, F> {
     async fn close(&mut self) {
         // What was made of this connection's response is not the next one's.
         self.applying = None;
-        let Some(mut transport) = self.transport.take() else { return };
-        // Whatever goes wrong here, the connection is over.
-        let _ = match self.has_last_words {
+        let Some(mut stream) = self.stream.take() else { return };
+        // Whatever fails here, the connection is over.
+        let _ = match self.sends_final_report {
             true => {
                 let octets_max = drain::DRAIN_RESPONSE_OCTETS_MAX;
-                close::in_order(&mut transport, self.peer_ended, octets_max).await.map(|_| ())
+                close::in_order(&mut stream, self.peer_side, octets_max).await.map(|_| ())
             }
-            false => timeout(drain::DRAIN_MAX, transport.end()).await.unwrap_or(Ok(())),
+            false => timeout(drain::DRAIN_TIME_MAX, stream.end()).await.unwrap_or(Ok(())),
         };
-        self.has_last_words = false;
+        self.sends_final_report = false;
     }
 
-    /// Waits for one thing to happen, and tells the session.
+    /// Waits for one event, and gives it to the session.
     async fn wait(&mut self) {
         let clock = self.clock;
         let write_deadline = self.writing.as_ref().map(|writing| writing.progress.after(WRITE_STALL_MAX));
@@ -171,10 +172,10 @@ impl<F: Follower> Following<'_, F> {
                     follower.octets(Direction::Received, octets);
                     session.receive(clock.now(), octets);
                 };
-                move_if_connected(&mut self.transport, wants_input, receive, self.writing.as_ref())
+                transfer_if_connected(&mut self.stream, wants_input.then_some(receive), self.writing.as_ref())
             } => self.moved(moved),
             applied = made(&mut self.applying) => self.applied(applied),
-            () = self.bell.notified() => self.session.refresh(clock.now()),
+            () = self.refresh.notified() => self.session.refresh(clock.now()),
             () = sleep(clock, deadline) => {
                 let now = clock.now();
                 if write_deadline.is_some_and(|deadline| deadline <= now) {
@@ -186,13 +187,13 @@ impl<F: Follower> Following<'_, F> {
         }
     }
 
-    fn connected(&mut self, connected: io::Result<Transport>) {
+    fn connected(&mut self, connected: io::Result<TransportStream>) {
         self.connecting = None;
         let now = self.clock.now();
         match connected {
-            Ok(transport) => {
-                self.transport = Some(transport);
-                self.peer_ended = false;
+            Ok(stream) => {
+                self.stream = Some(stream);
+                self.peer_side = PeerSide::Open;
                 self.session.connected(now);
             }
             Err(error) => {
@@ -202,24 +203,24 @@ impl<F: Follower> Following<'_, F> {
         }
     }
 
-    fn moved(&mut self, moved: Moved) {
+    fn moved(&mut self, moved: Transferred) {
         let now = self.clock.now();
         match moved {
-            Moved::Read(_) => {}
-            Moved::Ended => {
-                self.peer_ended = true;
+            Transferred::Read(_) => {}
+            Transferred::Ended => {
+                self.peer_side = PeerSide::Ended;
                 self.session.input_ended(now);
             }
-            Moved::Wrote(octets) => {
-                let buffers = self.transport.as_ref().is_some_and(Transport::buffers);
-                self.writing = self.writing.take().and_then(|writing| writing.further(octets, buffers, now));
+            Transferred::Wrote(octets) => {
+                let buffering = self.stream.as_ref().map_or(Buffering::None, TransportStream::buffering);
+                self.writing = self.writing.take().and_then(|writing| writing.further(octets, buffering, now));
             }
-            Moved::Failed(error) => {
-                let error = self.hear_last_words(now).unwrap_or(error);
+            Transferred::Failed(error) => {
+                let error = self.read_final_report(now).unwrap_or(error);
                 let is_distrust = is_distrust(&error);
                 self.follower.not_connected(error);
                 self.writing = None;
-                self.peer_ended = true;
+                self.peer_side = PeerSide::Ended;
                 if is_distrust {
                     self.session.not_accepted(now);
                 } else {
@@ -229,14 +230,14 @@ impl<F: Follower> Following<'_, F> {
         }
     }
 
-    /// A cache that resets the connection may have sent an Error Report before: it is read before the loss is told. The
-    /// reading may also tell better than the writing why the connection is lost: a cache that does not accept our
-    /// certificate says so where data are read (RFC 8446 section 4.4.2.4).
-    fn hear_last_words(&mut self, now: Moment) -> Option<io::Error> {
-        let transport = self.transport.as_mut()?;
+    /// Reads an Error Report that a cache may have sent before it reset the connection. The error of reading may also
+    /// be more precise than that of writing: a cache that does not accept our certificate sends an alert, which arrives
+    /// where data are read (RFC 8446 section 4.4.2.4).
+    fn read_final_report(&mut self, now: Moment) -> Option<io::Error> {
+        let stream = self.stream.as_mut()?;
         let mut buffer = [0; 4 * 1024];
         while self.session.wants_input() {
-            match transport.read_now(&mut buffer) {
+            match stream.read_now(&mut buffer) {
                 Ok(0) => break,
                 Ok(octets) => {
                     let octets = buffer.get(..octets).unwrap_or_default();
@@ -256,7 +257,7 @@ impl<F: Follower> Following<'_, F> {
         match applied {
             Ok(Ok(applied)) => self.session.applied(now, applied),
             Ok(Err(_)) => self.session.not_applied(now),
-            // A panic there goes on here; or the program is ending.
+            // A panic there continues here; else the program is ending.
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 Err(_) => self.session.not_applied(now),
@@ -265,14 +266,14 @@ impl<F: Follower> Following<'_, F> {
     }
 }
 
-/// Whether a connection broke since one side does not accept who the other is.
+/// Returns true if a connection broke since one side does not authenticate the other.
 fn is_distrust(error: &io::Error) -> bool {
     #[cfg(feature = "tls")]
-    if HandshakeFailure::of(error).is_some_and(HandshakeFailure::is_authentication) {
+    if TlsFailure::of(error).is_some_and(TlsFailure::is_authentication) {
         return true;
     }
     #[cfg(feature = "ssh")]
-    if ConnectFailure::of(error).is_some_and(ConnectFailure::is_authentication) {
+    if SshFailure::of(error).is_some_and(SshFailure::is_authentication) {
         return true;
     }
     // Unused without these.
@@ -281,14 +282,13 @@ fn is_distrust(error: &io::Error) -> bool {
 }
 
 /// Moves octets while there is a connection.
-async fn move_if_connected(
-    transport: &mut Option<Transport>,
-    wants_input: bool,
-    receive: impl FnMut(&[u8]),
-    writing: Option<&Writing>,
-) -> Moved {
-    match transport {
-        Some(transport) => move_octets::<READ_OCTETS>(transport, wants_input, receive, writing).await,
+async fn transfer_if_connected(
+    stream: &mut Option<TransportStream>,
+    receive: Option<impl FnMut(&[u8])>,
+    writing: Option<&PendingWrite>,
+) -> Transferred {
+    match stream {
+        Some(stream) => transfer::<READ_OCTETS_MAX>(stream, receive, writing).await,
         None => pending().await,
     }
 }
@@ -301,7 +301,7 @@ async fn sleep(clock: Clock, deadline: Option<Moment>) {
     }
 }
 
-async fn made<Making: Future + Unpin>(making: &mut Option<Making>) -> Making::Output {
+async fn made<PendingView: Future + Unpin>(making: &mut Option<PendingView>) -> PendingView::Output {
     match making {
         Some(making) => making.await,
         None => pending().await,

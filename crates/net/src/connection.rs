@@ -1,6 +1,6 @@
-//! A router's connection: who is at its other end, what has passed over it, and a handle to close it.
+//! A router's connection: its peer, its statistics, and a handle to close it.
 //!
-//! Each connection has a lock of its own, which its task takes for some instructions at a time: whoever reads the numbers
+//! Each connection has a lock of its own, which its task holds for some instructions at a time: reading the statistics
 //! of one router delays no other.
 
 use crate::peer::Peer;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Context;
 
-/// A connection whose handshake is done.
+/// A connection after its handshake.
 #[derive(Debug)]
 pub struct Connection {
     peer: Peer,
@@ -21,16 +21,16 @@ pub struct Connection {
     task: AtomicWaker,
 }
 
-/// What has passed over a connection so far.
+/// Statistics of a connection so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConnectionStats {
-    /// What the session negotiated: none before a query of a version that is served.
+    /// The profile that the session negotiated: none before a query of a version that is served.
     pub profile: Option<Profile>,
     /// The session id and serial that the router was sent by its last End of Data.
     pub synchronised: Option<(SessionId, Serial)>,
     /// The router's last query, and when it came.
     pub last_query: Option<(QueryKind, Moment)>,
-    /// Whether that query has no complete answer yet.
+    /// True until that query has a complete answer.
     pub is_answering: bool,
     /// The serial of the last Serial Notify, and when it was sent.
     pub last_notify: Option<(Serial, Moment)>,
@@ -42,9 +42,9 @@ pub struct ConnectionStats {
     pub pdus: Traffic,
     /// Error Reports that were sent, by code.
     pub reports_sent: ReportCounts,
-    /// Error Reports that came, by code; those whose code can't be read are not in it.
+    /// Error Reports that were received, by code; those with an unreadable code are not in it.
     pub reports_received: ReportCounts,
-    /// Why the session ends, once it does.
+    /// The reason for which the session ends, once it does.
     pub closing: Option<CloseReason>,
 }
 
@@ -85,7 +85,7 @@ pub struct ReportCounts(BTreeMap<u16, u64>);
 const CODES_MAX: usize = 32;
 
 impl ReportCounts {
-    /// Codes with their counts, in order.
+    /// Returns codes with their counts, in order.
     pub fn iter(&self) -> impl Iterator<Item = (u16, u64)> {
         self.0.iter().map(|(code, count)| (*code, *count))
     }
@@ -110,9 +110,10 @@ impl Connection {
 
     #[cfg(test)]
     pub(crate) fn of_nobody() -> std::sync::Arc<Connection> {
-        use crate::peer::{Endpoint, Layer};
+        use crate::peer::Endpoint;
+        use crate::transport::Transport;
         let (remote, local) = (Endpoint::unnamed(), Endpoint::unnamed());
-        Connection::new(Peer { id: 1, remote, local, layer: Layer::Plain, name: None }, Moment(0)).into()
+        Connection::new(Peer { id: 1, remote, local, transport: Transport::Tcp, name: None }, Moment(0)).into()
     }
 
     /// The other end.
@@ -120,12 +121,12 @@ impl Connection {
         &self.peer
     }
 
-    /// When the session began, by the service's clock.
+    /// Returns the start of the session, by the service's clock.
     pub fn since(&self) -> Moment {
         self.since
     }
 
-    /// What has passed so far.
+    /// Returns the statistics so far.
     pub fn stats(&self) -> ConnectionStats {
         self.lock().clone()
     }
@@ -158,7 +159,7 @@ impl Connection {
         stats.pdus.sent += u64::from(pdus);
     }
 
-    /// Counts what happened on the session.
+    /// Updates the statistics by an event of the session.
     pub(crate) fn count(&self, event: &ServerEvent, now: Moment, session: &ServerSession) {
         let mut stats = self.lock();
         match event {

@@ -1,14 +1,14 @@
-//! Connecting to a cache: the way there, and what is shown and demanded on it.
+//! Connecting to a cache: address resolution, TCP keys, and the handshake of TLS or SSH.
 
-use crate::peer::Layer;
-use crate::security::Fresh;
+use crate::connection_setup::Reloadable;
 #[cfg(feature = "ssh")]
 use crate::ssh::{self, SshClient};
+use crate::stream::{Socket, TransportStream, tcp};
 use crate::target::Target;
 use crate::tcp_keys::TcpKeys;
 #[cfg(feature = "tls")]
 use crate::tls::{self, TlsClient};
-use crate::transport::{Socket, Transport, tcp};
+use crate::transport::Transport;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,18 +16,18 @@ use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream, UnixStream, lookup_host};
 use tokio::time::timeout;
 
-/// How long a name may take to resolve, each of its addresses to answer, and a handshake to be done.
-pub const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// Time for the resolution of a name, the answer of each of its addresses, and a handshake.
+pub const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// Where a cache is, and how to get there.
+/// Dialer of a cache: its target and the configuration of transports.
 #[derive(Clone)]
 pub struct Dialer {
     target: Target,
-    keys: Option<Arc<dyn Fresh<TcpKeys>>>,
+    keys: Option<Arc<dyn Reloadable<TcpKeys>>>,
     #[cfg(feature = "tls")]
-    tls: Option<Arc<dyn Fresh<TlsClient>>>,
+    tls: Option<Arc<dyn Reloadable<TlsClient>>>,
     #[cfg(feature = "ssh")]
-    ssh: Option<Arc<dyn Fresh<SshClient>>>,
+    ssh: Option<Arc<dyn Reloadable<SshClient>>>,
 }
 
 /// Nothing but the address: for `tcp://` and `unix://`.
@@ -45,63 +45,63 @@ impl From<Target> for Dialer {
 }
 
 impl Dialer {
-    /// Where the cache is.
+    /// Returns the target.
     pub fn target(&self) -> &Target {
         &self.target
     }
 
     /// With keys for TCP itself: the one for the cache's address is used.
     #[must_use]
-    pub fn with_keys(self, keys: Arc<dyn Fresh<TcpKeys>>) -> Dialer {
+    pub fn with_keys(self, keys: Arc<dyn Reloadable<TcpKeys>>) -> Dialer {
         Dialer { keys: Some(keys), ..self }
     }
 
     /// With what `tls://` needs.
     #[cfg(feature = "tls")]
     #[must_use]
-    pub fn with_tls(self, tls: Arc<dyn Fresh<TlsClient>>) -> Dialer {
+    pub fn with_tls(self, tls: Arc<dyn Reloadable<TlsClient>>) -> Dialer {
         Dialer { tls: Some(tls), ..self }
     }
 
     /// With what `ssh://` needs.
     #[cfg(feature = "ssh")]
     #[must_use]
-    pub fn with_ssh(self, ssh: Arc<dyn Fresh<SshClient>>) -> Dialer {
+    pub fn with_ssh(self, ssh: Arc<dyn Reloadable<SshClient>>) -> Dialer {
         Dialer { ssh: Some(ssh), ..self }
     }
 
-    /// Connects, and shakes hands.
-    pub(crate) async fn connect(self) -> io::Result<Transport> {
+    /// Connects, and performs the handshake.
+    pub(crate) async fn connect(self) -> io::Result<TransportStream> {
         let socket = self.reach().await?;
-        timeout(CONNECT_MAX, self.secure(socket))
+        timeout(CONNECT_TIME_MAX, self.secure(socket))
             .await
             .unwrap_or_else(|_| Err(too_late("no handshake", "is it the right port?")))
     }
 
-    async fn secure(&self, socket: Socket) -> io::Result<Transport> {
-        match self.target.layer() {
-            Layer::Plain => Ok(Transport::Plain(socket)),
+    async fn secure(&self, socket: Socket) -> io::Result<TransportStream> {
+        match self.target.transport() {
+            Transport::Tcp => Ok(TransportStream::Plain(socket)),
             #[cfg(feature = "tls")]
-            Layer::Tls => match &self.tls {
+            Transport::Tls => match &self.tls {
                 Some(tls) => {
-                    let tls = tls::connect(socket, &*tls.fresh().await, self.target.host()).await?;
-                    Ok(Transport::Tls(tls))
+                    let tls = tls::connect(socket, &*tls.reloaded().await, self.target.host()).await?;
+                    Ok(TransportStream::Tls(tls))
                 }
                 None => Err(unprepared("TLS")),
             },
             #[cfg(feature = "ssh")]
-            Layer::Ssh => match &self.ssh {
+            Transport::Ssh => match &self.ssh {
                 Some(ssh) => {
                     let (user, host, port) = (self.target.user(), self.target.host(), self.target.port());
-                    let ssh = ssh::connect(socket, &*ssh.fresh().await, user, host, port).await?;
-                    Ok(Transport::Ssh(Box::new(ssh)))
+                    let ssh = ssh::connect(socket, &*ssh.reloaded().await, user, host, port).await?;
+                    Ok(TransportStream::Ssh(Box::new(ssh)))
                 }
                 None => Err(unprepared("SSH")),
             },
             #[cfg(not(feature = "tls"))]
-            Layer::Tls => Err(unprepared("TLS")),
+            Transport::Tls => Err(unprepared("TLS")),
             #[cfg(not(feature = "ssh"))]
-            Layer::Ssh => Err(unprepared("SSH")),
+            Transport::Ssh => Err(unprepared("SSH")),
         }
     }
 
@@ -110,16 +110,16 @@ impl Dialer {
         if let Some(path) = self.target.path() {
             return Ok(Socket::Unix(UnixStream::connect(path).await?));
         }
-        let addresses = timeout(CONNECT_MAX, lookup_host((self.target.host(), self.target.port())))
+        let addresses = timeout(CONNECT_TIME_MAX, lookup_host((self.target.host(), self.target.port())))
             .await
             .unwrap_or_else(|_| Err(too_late("no address for the name", "does the resolver answer?")))?;
         let keys = match &self.keys {
-            Some(keys) => keys.fresh().await,
+            Some(keys) => keys.reloaded().await,
             None => Arc::default(),
         };
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in addresses {
-            match timeout(CONNECT_MAX, connect_to(address, &keys)).await {
+            match timeout(CONNECT_TIME_MAX, connect_to(address, &keys)).await {
                 Ok(Ok(stream)) => {
                     // A socket that takes no options still carries PDUs.
                     let _ = tcp::prepare(&stream);
@@ -144,11 +144,11 @@ async fn connect_to(address: SocketAddr, keys: &TcpKeys) -> io::Result<TcpStream
     socket.connect(address).await
 }
 
-/// What did not come in [`CONNECT_MAX`].
+/// Error of a step that took longer than [`CONNECT_TIME_MAX`].
 fn too_late(what: &str, hint: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, format!("{what} within {} s; {hint}", CONNECT_MAX.as_secs()))
+    io::Error::new(io::ErrorKind::TimedOut, format!("{what} within {} s; {hint}", CONNECT_TIME_MAX.as_secs()))
 }
 
 fn unprepared(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, format!("nothing was said of how to speak {what}"))
+    io::Error::new(io::ErrorKind::Unsupported, format!("{what} is not configured"))
 }

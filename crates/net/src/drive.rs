@@ -1,18 +1,18 @@
-//! The one loop that moves a session: octets in, chunks out, timers, new data, stops.
+//! The one loop that drives a session: octets in, chunks out, timers, new data, stops.
 //!
 //! There is one writer a connection, and no read or write is ever cancelled halfway: the loop waits for readiness, and
-//! what is ready is done at once. While a chunk is being written everything else goes on.
+//! what is ready is done at once. While a chunk is being written all other events are handled.
 
-use crate::admission::Guest;
+use crate::admission::Permit;
 use crate::clock::Clock;
-use crate::close;
+use crate::close::{self, PeerSide};
 use crate::connection::Connection;
 use crate::drain;
-use crate::moving::{Moved, Writing, poll_octets};
 use crate::observe::{End, Observer};
 use crate::publish::{Published, Wanted};
-use crate::terms::Terms;
-use crate::transport::Transport;
+use crate::service_policy::ServicePolicy;
+use crate::stream::TransportStream;
+use crate::transfer::{PendingWrite, Transferred, poll_transfer};
 use rtrcast_proto::{CloseReason, Dismissal, Moment, ServerEvent, ServerOutput, ServerSession, Stop, View, Want};
 use std::future::{Future, poll_fn};
 use std::io;
@@ -24,65 +24,65 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Sleep, sleep_until};
 
-/// How long a session that is closing may take for its last chunk and words, progress or not.
-pub const LAST_WORDS_MAX: Duration = Duration::from_secs(30);
+/// Time for a closing session to send its last chunk and its final Error Report, progress or not.
+pub const FINAL_REPORT_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// The most octets that are read at once. The buffer lives on the stack only while it is used.
-const READ_OCTETS: usize = 4 * 1024;
+const READ_OCTETS_MAX: usize = 4 * 1024;
 
-/// How often octets are moved in a row before anything else is looked at. Most of the time nothing else has happened, and
-/// to ask costs as much as a small answer.
-const MOVES_MAX: u8 = 32;
+/// Transfers in a row before other events are polled. Mostly there are none, and polling costs as much as a small
+/// answer.
+const TRANSFERS_MAX: u8 = 32;
 
-/// What a connection has from the service.
-pub(crate) struct Lines {
+/// All that a connection has from the service.
+pub(crate) struct DriveContext {
     pub(crate) clock: Clock,
     pub(crate) published: watch::Receiver<Published>,
     pub(crate) wants: mpsc::Sender<Wanted>,
-    /// How long a chunk may make no progress.
+    /// Time for which a chunk may make no progress.
     pub(crate) stall_max: Duration,
-    /// The newest terms that it has seen: with others it may be let in no longer.
-    pub(crate) terms: Arc<Terms>,
-    /// Where the router is.
+    /// The newest policy: under another one its address may not be permitted any more.
+    pub(crate) policy: Arc<ServicePolicy>,
+    /// The address of the router.
     pub(crate) address: Option<IpAddr>,
-    /// Its place.
-    pub(crate) guest: Guest,
-    /// Who it is, and what passes.
+    /// Its permit.
+    pub(crate) permit: Permit,
+    /// Its peer and statistics.
     pub(crate) connection: Arc<Connection>,
-    /// Who is told of it.
+    /// The observer of its events.
     pub(crate) observer: Arc<dyn Observer>,
 }
 
-/// Whether anybody still publishes.
-type Gone = Result<(), watch::error::RecvError>;
+/// A change of what is published; an error if the publisher is gone.
+type Changed = Result<(), watch::error::RecvError>;
 
 /// Something is being made for the session. It is rare, so an idle connection has no room for it.
-type Making = Pin<Box<dyn Future<Output = Option<Arc<View>>> + Send>>;
+type PendingView = Pin<Box<dyn Future<Output = Option<Arc<View>>> + Send>>;
 
 /// A connection being driven.
 struct Drive {
-    transport: Transport,
+    stream: TransportStream,
     session: ServerSession,
     clock: Clock,
     wants: mpsc::Sender<Wanted>,
     stall_max: Duration,
-    terms: Arc<Terms>,
+    policy: Arc<ServicePolicy>,
     address: Option<IpAddr>,
-    guest: Guest,
+    permit: Permit,
     connection: Arc<Connection>,
     observer: Arc<dyn Observer>,
-    /// When the clock was last looked at.
+    /// Last reading of the clock.
     now: Moment,
-    writing: Option<Writing>,
-    making: Option<Making>,
+    writing: Option<PendingWrite>,
+    making: Option<PendingView>,
     timer: Option<Timer>,
     closing_since: Option<Moment>,
     has_received: bool,
-    peer_ended: bool,
+    peer_side: PeerSide,
     stopping: bool,
-    /// How often octets were moved since anything else was looked at.
-    moves: u8,
-    /// It makes room for another connection.
+    /// Transfers since other events were polled.
+    transfers: u8,
+    /// It ends for the sake of another connection.
     displaced: bool,
 }
 
@@ -92,41 +92,41 @@ struct Timer {
     sleep: Pin<Box<Sleep>>,
 }
 
-/// Whether a connection goes on.
-enum Onward {
-    /// It does.
+/// The next step of a connection.
+enum NextStep {
+    /// Continue.
     Go,
-    /// Something was published, or nobody publishes any more.
-    Published {
-        /// Whether somebody does.
-        is_alive: bool,
-    },
-    /// All is said: close in order.
+    /// Something was published.
+    Published,
+    /// The publisher and all of its handles are dropped.
+    PublisherGone,
+    /// All octets are written: close in order.
     Close,
-    /// It is over.
+    /// The connection has ended.
     End(End),
 }
 
-/// Drives a session to the end of its connection, and then tells `over` of it, with the connection's place, which is given
-/// back only when that is told: a cache that stops waits for the places. No function with `async` before it: what is given
-/// to one lies in its future twice, and an idle connection is little else than this future. Nor does it give the end back,
-/// for a future that waits for another has it twice as well.
-pub(crate) fn drive<Over: FnOnce(End, Guest)>(
-    transport: Transport,
+/// Drives a session to the end of its connection, and then calls `over` with its end and its permit, which is returned
+/// only after that: a stopping cache waits for the permits. No `async` function: an argument of one is in its future
+/// twice, and an idle connection is little else than this future. Nor does it return the end, for a future that awaits
+/// another has that twice as well.
+pub(crate) fn drive<Over: FnOnce(End, Permit)>(
+    stream: TransportStream,
     session: ServerSession,
-    lines: Lines,
+    context: DriveContext,
     over: Over,
 ) -> impl Future<Output = ()> + use<Over> {
-    let Lines { clock, mut published, wants, stall_max, terms, address, guest, connection, observer } = lines;
+    let DriveContext { clock, mut published, wants, stall_max, policy, address, permit, connection, observer } =
+        context;
     let mut drive = Drive {
-        transport,
+        stream,
         session,
         clock,
         wants,
         stall_max,
-        terms,
+        policy,
         address,
-        guest,
+        permit,
         connection,
         observer,
         now: clock.now(),
@@ -135,41 +135,43 @@ pub(crate) fn drive<Over: FnOnce(End, Guest)>(
         timer: None,
         closing_since: None,
         has_received: false,
-        peer_ended: false,
+        peer_side: PeerSide::Open,
         stopping: false,
-        moves: 0,
+        transfers: 0,
         displaced: false,
     };
     async move {
-        // Taken first, it is dropped first, should the task end otherwise: then too the end is told before the place is free.
+        // Moved first, it is dropped first, should the task be aborted: then too the end is reported before the permit
+        // is returned.
         let _ = &over;
         let end = drive.run(&mut published).await;
-        let Drive { transport, guest, .. } = drive;
-        // Whoever gets the place gets the descriptor as well.
-        drop(transport);
-        over(end, guest);
+        let Drive { stream, permit, .. } = drive;
+        // The connection that gets the permit needs a descriptor as well.
+        drop(stream);
+        over(end, permit);
     }
 }
 
 impl Drive {
     async fn run(&mut self, published: &mut watch::Receiver<Published>) -> End {
         loop {
-            let onward = match self.take_outputs() {
-                Onward::Go => {
-                    // It stands in the line for what is published once, however many queries are answered meanwhile.
+            let next_step = match self.take_outputs() {
+                NextStep::Go => {
+                    // Registered once for the next publication, however many queries are answered meanwhile.
                     let mut changed = pin!(published.changed());
                     poll_fn(|context| self.poll(context, changed.as_mut())).await
                 }
-                onward => onward,
+                next_step => next_step,
             };
-            match onward {
-                Onward::Go => {}
-                Onward::Published { is_alive } => self.published(published, is_alive),
+            match next_step {
+                NextStep::Go => {}
+                NextStep::Published => self.published(published, None),
+                NextStep::PublisherGone => self.published(published, Some(Stop::Restart)),
                 // It is large and comes once: an idle connection has no room for it.
-                Onward::Close => return Box::pin(self.close()).await,
-                Onward::End(end) => {
+                NextStep::Close => return Box::pin(self.close()).await,
+                NextStep::End(end) => {
                     if let End::Aborted = end {
-                        self.transport.socket().reset_at_close();
+                        self.stream.socket().reset_at_close();
                     }
                     return end;
                 }
@@ -179,40 +181,44 @@ impl Drive {
 
     async fn close(&mut self) -> End {
         if self.displaced {
-            return End::Ordered { peer_ended: close::for_another(&mut self.transport).await };
+            return End::Ordered { peer_ended: close::for_another(&mut self.stream).await };
         }
-        match close::in_order(&mut self.transport, self.peer_ended, drain::DRAIN_OCTETS_MAX).await {
+        match close::in_order(&mut self.stream, self.peer_side, drain::DRAIN_OCTETS_MAX).await {
             Ok(peer_ended) => End::Ordered { peer_ended },
             Err(error) => End::Lost(error),
         }
     }
 
     /// Does all that can be done now, and waits then.
-    fn poll(&mut self, context: &mut Context<'_>, mut changed: Pin<&mut impl Future<Output = Gone>>) -> Poll<Onward> {
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        mut changed: Pin<&mut impl Future<Output = Changed>>,
+    ) -> Poll<NextStep> {
         self.now = self.clock.now();
         loop {
-            let onward = match self.poll_next(context, changed.as_mut()) {
-                Poll::Ready(Onward::Go) => self.take_outputs(),
-                Poll::Ready(onward) => onward,
+            let next_step = match self.poll_next(context, changed.as_mut()) {
+                Poll::Ready(NextStep::Go) => self.take_outputs(),
+                Poll::Ready(next_step) => next_step,
                 Poll::Pending => return Poll::Pending,
             };
-            match onward {
-                Onward::Go => {}
-                onward => return Poll::Ready(onward),
+            match next_step {
+                NextStep::Go => {}
+                next_step => return Poll::Ready(next_step),
             }
         }
     }
 
-    /// Does what the session says until it waits or a chunk has to be written.
-    fn take_outputs(&mut self) -> Onward {
+    /// Handles the outputs of the session until it waits or a chunk has to be written.
+    fn take_outputs(&mut self) -> NextStep {
         if self.writing.is_some() {
-            self.tell_events();
+            self.report_events();
         }
         while self.writing.is_none() {
             match self.session.next(self.now) {
-                ServerOutput::Write(chunk) => self.writing = Some(Writing::new(chunk, self.now)),
-                ServerOutput::Close => return Onward::Close,
-                ServerOutput::Event(event) => self.tell(event),
+                ServerOutput::Write(chunk) => self.writing = Some(PendingWrite::new(chunk, self.now)),
+                ServerOutput::Close => return NextStep::Close,
+                ServerOutput::Event(event) => self.report_event(event),
                 ServerOutput::Want(want) => self.making = Some(Box::pin(ask_for(self.wants.clone(), want))),
                 ServerOutput::Wait(_) => break,
             }
@@ -220,65 +226,72 @@ impl Drive {
         if self.session.is_closing() {
             self.closing_since.get_or_insert(self.now);
         }
-        Onward::Go
+        NextStep::Go
     }
 
-    /// When what is being written has to have made progress.
+    /// Returns the time by which the current write must make progress.
     fn write_deadline(&self) -> Option<Moment> {
         self.writing.as_ref().map(|writing| match self.closing_since {
-            // A stall from before does not count: a router that pauses for a while still gets its last words.
-            Some(since) => writing.progress.max(since).after(drain::DRAIN_MAX).min(since.after(LAST_WORDS_MAX)),
+            // Only the time since then matters: a router that pauses for a while still gets the final Error Report.
+            Some(since) => {
+                writing.progress.max(since).after(drain::DRAIN_TIME_MAX).min(since.after(FINAL_REPORT_TIME_MAX))
+            }
             None => writing.progress.after(self.stall_max),
         })
     }
 
-    /// One thing that happened, which the session is told. Octets come first, but not for ever.
-    fn poll_next(&mut self, context: &mut Context<'_>, changed: Pin<&mut impl Future<Output = Gone>>) -> Poll<Onward> {
-        let octets_first = self.moves < MOVES_MAX;
-        if octets_first && let Poll::Ready(moved) = self.poll_move(context) {
-            self.moves += 1;
+    /// Handles one event by giving it to the session. Octets come first, up to [`TRANSFERS_MAX`].
+    fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+        changed: Pin<&mut impl Future<Output = Changed>>,
+    ) -> Poll<NextStep> {
+        let octets_first = self.transfers < TRANSFERS_MAX;
+        if octets_first && let Poll::Ready(moved) = self.poll_transfer_octets(context) {
+            self.transfers += 1;
             return Poll::Ready(self.moved(moved));
         }
-        self.moves = 0;
-        if let Poll::Ready(onward) = self.poll_others(context, changed) {
-            return Poll::Ready(onward);
+        self.transfers = 0;
+        if let Poll::Ready(next_step) = self.poll_others(context, changed) {
+            return Poll::Ready(next_step);
         }
         if octets_first {
             return Poll::Pending;
         }
         self.now = self.clock.now();
-        self.poll_move(context).map(|moved| self.moved(moved))
+        self.poll_transfer_octets(context).map(|moved| self.moved(moved))
     }
 
-    fn poll_move(&mut self, context: &mut Context<'_>) -> Poll<Moved> {
-        let (session, transport, writing) = (&mut self.session, &mut self.transport, self.writing.as_ref());
-        let (now, wants_input) = (self.now, session.wants_input());
-        poll_octets::<READ_OCTETS>(context, transport, wants_input, |octets| session.receive(now, octets), writing)
+    fn poll_transfer_octets(&mut self, context: &mut Context<'_>) -> Poll<Transferred> {
+        let (session, stream, writing) = (&mut self.session, &mut self.stream, self.writing.as_ref());
+        let now = self.now;
+        let receive = session.wants_input().then_some(|octets: &[u8]| session.receive(now, octets));
+        poll_transfer::<READ_OCTETS_MAX>(context, stream, receive, writing)
     }
 
     /// All that is not octets.
     fn poll_others(
         &mut self,
         context: &mut Context<'_>,
-        changed: Pin<&mut impl Future<Output = Gone>>,
-    ) -> Poll<Onward> {
+        changed: Pin<&mut impl Future<Output = Changed>>,
+    ) -> Poll<NextStep> {
         if !self.stopping
             && let Poll::Ready(changed) = changed.poll(context)
         {
-            return Poll::Ready(Onward::Published { is_alive: changed.is_ok() });
+            return Poll::Ready(if changed.is_ok() { NextStep::Published } else { NextStep::PublisherGone });
         }
         if !self.session.has_asked()
             && !self.session.is_closing()
-            && let Poll::Ready(()) = pin!(self.guest.displaced()).poll(context)
+            && let Poll::Ready(()) = pin!(self.permit.displaced()).poll(context)
         {
             self.now = self.clock.now();
             self.session.dismiss(self.now, Dismissal::Displaced);
-            return Poll::Ready(Onward::Go);
+            return Poll::Ready(NextStep::Go);
         }
         if self.connection.poll_close(context) {
             self.now = self.clock.now();
             self.session.dismiss(self.now, Dismissal::Requested);
-            return Poll::Ready(Onward::Go);
+            return Poll::Ready(NextStep::Go);
         }
         if let Some(making) = &mut self.making
             && let Poll::Ready(view) = making.as_mut().poll(context)
@@ -288,12 +301,12 @@ impl Drive {
             if let Some(view) = view {
                 self.session.data_changed(self.now, view);
             }
-            return Poll::Ready(Onward::Go);
+            return Poll::Ready(NextStep::Go);
         }
         self.poll_timer(context)
     }
 
-    fn poll_timer(&mut self, context: &mut Context<'_>) -> Poll<Onward> {
+    fn poll_timer(&mut self, context: &mut Context<'_>) -> Poll<NextStep> {
         let write_deadline = self.write_deadline();
         let Some(at) = [self.session.deadline(), write_deadline].into_iter().flatten().min() else {
             self.timer = None;
@@ -310,56 +323,56 @@ impl Drive {
         self.now = self.clock.now();
         if write_deadline.is_some_and(|deadline| deadline <= self.now) {
             if self.closing_since.is_some() {
-                return Poll::Ready(Onward::End(End::Aborted));
+                return Poll::Ready(NextStep::End(End::Aborted));
             }
             self.session.stalled(self.now);
-            // The last attempt counts from here.
+            // The time for the last attempt begins here.
             if let Some(writing) = &mut self.writing {
                 writing.progress = self.now;
             }
         }
         self.session.tick(self.now);
-        Poll::Ready(Onward::Go)
+        Poll::Ready(NextStep::Go)
     }
 
-    fn moved(&mut self, moved: Moved) -> Onward {
+    fn moved(&mut self, moved: Transferred) -> NextStep {
         let now = self.now;
         match moved {
-            Moved::Read(octets) => {
+            Transferred::Read(octets) => {
                 self.has_received = true;
                 self.connection.octets_received(octets);
             }
-            Moved::Ended => {
-                self.peer_ended = true;
+            Transferred::Ended => {
+                self.peer_side = PeerSide::Ended;
                 self.session.input_ended(now);
             }
-            Moved::Wrote(octets) => {
-                let buffers = self.transport.buffers();
-                let pdus = self.writing.as_ref().map_or(0, Writing::pdus);
-                self.writing = self.writing.take().and_then(|writing| writing.further(octets, buffers, now));
+            Transferred::Wrote(octets) => {
+                let buffering = self.stream.buffering();
+                let pdus = self.writing.as_ref().map_or(0, PendingWrite::pdus);
+                self.writing = self.writing.take().and_then(|writing| writing.further(octets, buffering, now));
                 self.connection.octets_sent(octets, if self.writing.is_none() { pdus } else { 0 });
             }
-            Moved::Failed(error) => {
-                self.hear_last_words(now);
-                return Onward::End(if self.has_received || !is_reset(&error) {
+            Transferred::Failed(error) => {
+                self.read_final_report(now);
+                return NextStep::End(if self.has_received || !is_reset(&error) {
                     End::Lost(error)
                 } else {
                     End::Probed(error)
                 });
             }
         }
-        Onward::Go
+        NextStep::Go
     }
 
-    /// There is a new view, or the cache stops. That nobody publishes any more is as good as a restart.
-    fn published(&mut self, published: &mut watch::Receiver<Published>, is_alive: bool) {
+    /// Gives the session a new view, or stops it. Without a publisher the stop is a restart.
+    fn published(&mut self, published: &mut watch::Receiver<Published>, default_stop: Option<Stop>) {
         self.now = self.clock.now();
         let now = self.now;
-        let Published { view, stop, terms } = published.borrow_and_update().clone();
-        let is_news = !Arc::ptr_eq(&terms, &self.terms);
-        self.terms = terms;
-        match stop.or((!is_alive).then_some(Stop::Restart)) {
-            None if is_news && !self.terms.lists.admits(self.address) => {
+        let Published { view, stop, policy } = published.borrow_and_update().clone();
+        let is_news = !Arc::ptr_eq(&policy, &self.policy);
+        self.policy = policy;
+        match stop.or(default_stop) {
+            None if is_news && !self.policy.access.admits(self.address) => {
                 self.session.dismiss(now, Dismissal::NotAdmitted);
             }
             None => self.session.data_changed(now, view),
@@ -370,11 +383,11 @@ impl Drive {
         }
     }
 
-    /// A router that resets the connection may have sent an Error Report before: it is heard before the loss is told.
-    fn hear_last_words(&mut self, now: Moment) {
-        let mut buffer = [0; READ_OCTETS];
+    /// Reads an Error Report that a router may have sent before it reset the connection.
+    fn read_final_report(&mut self, now: Moment) {
+        let mut buffer = [0; READ_OCTETS_MAX];
         while self.session.wants_input() {
-            match self.transport.read_now(&mut buffer) {
+            match self.stream.read_now(&mut buffer) {
                 Ok(octets) if octets > 0 => {
                     self.has_received = true;
                     self.connection.octets_received(octets);
@@ -384,18 +397,18 @@ impl Drive {
             }
         }
         self.session.input_ended(now);
-        self.tell_events();
+        self.report_events();
     }
 
-    fn tell_events(&mut self) {
+    fn report_events(&mut self) {
         while let Some(event) = self.session.event() {
-            self.tell(event);
+            self.report_event(event);
         }
     }
 
-    fn tell(&mut self, event: ServerEvent) {
+    fn report_event(&mut self, event: ServerEvent) {
         if let ServerEvent::Negotiated(_) = event {
-            self.guest.has_asked();
+            self.permit.mark_queried();
         }
         self.displaced |= matches!(event, ServerEvent::Closing(CloseReason::Displaced));
         self.connection.count(&event, self.now, &self.session);
@@ -403,14 +416,14 @@ impl Drive {
     }
 }
 
-/// Whether the peer has ended the connection in a way that leaves nothing to be read.
+/// Returns true if the peer has ended the connection in a way that leaves nothing to be read.
 fn is_reset(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected};
     matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected)
 }
 
-/// Asks for what is wanted, and waits for its turn if many do. Nothing comes back if nobody makes anything any more;
-/// then the session's own limit decides.
+/// Sends a request to the publisher, after a wait if its queue is full. Returns none if the publisher is gone; then the
+/// session's own limit decides.
 async fn ask_for(wants: mpsc::Sender<Wanted>, want: Want) -> Option<Arc<View>> {
     let (reply, made) = oneshot::channel();
     wants.send(Wanted { want, reply }).await.ok()?;

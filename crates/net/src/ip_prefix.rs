@@ -1,7 +1,7 @@
-//! Addresses by prefix: who may connect, and which key is whose.
+//! Values by address prefix, for access lists and keys.
 //!
-//! An IPv4 address that comes as IPv6 (`::ffff:192.0.2.1`, what a listener for both families sees) is IPv4 everywhere
-//! here, so that what an operator writes holds however the peer came in.
+//! An IPv4-mapped address (`::ffff:192.0.2.1`, which a listener for both families has) is an IPv4 address everywhere
+//! here, so that a configured prefix matches however the peer connects.
 
 use rtrcast_proto::Prefix;
 use std::collections::BTreeMap;
@@ -34,17 +34,17 @@ impl IpPrefix {
         self.length
     }
 
-    /// Whether an address lies in it. No IPv4 address lies in a prefix of IPv6, not even in `::/0`.
+    /// Returns true if an address is in the prefix. No IPv4 address is in a prefix of IPv6, not even in `::/0`.
     pub fn contains(&self, address: IpAddr) -> bool {
         IpPrefix::around(address.to_canonical(), self.length) == Some(*self)
     }
 
-    /// Whether one of both lies in the other.
+    /// Returns true if one of both is in the other.
     pub fn overlaps(&self, other: &IpPrefix) -> bool {
         self.contains(other.address) || other.contains(self.address)
     }
 
-    /// What holds the address at this length, if its family has that.
+    /// Returns the prefix of this length with the address, if its family has that length.
     fn around(address: IpAddr, length: u8) -> Option<IpPrefix> {
         let masked = Prefix::masked(address, length).ok()?;
         Some(IpPrefix { address: masked.addr(), length })
@@ -91,7 +91,7 @@ impl fmt::Display for IpPrefix {
     }
 }
 
-/// Why a text is no prefix.
+/// Reason that a text is no prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IpPrefixError {
@@ -101,9 +101,9 @@ pub enum IpPrefixError {
     Length(String, u8),
     /// A bit beyond the length is set.
     HostBits {
-        /// What it is.
+        /// The text.
         is: String,
-        /// What it has to be.
+        /// The prefix with its host bits cleared.
         right: IpPrefix,
     },
 }
@@ -131,12 +131,12 @@ pub struct PrefixMap<Value> {
 }
 
 impl<Value> PrefixMap<Value> {
-    /// One without entries.
+    /// Returns an empty map.
     pub fn new() -> PrefixMap<Value> {
         PrefixMap { entries: BTreeMap::new() }
     }
 
-    /// Whether there are no entries.
+    /// Returns true if there are no entries.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prefixes_are_read_and_shown() {
+    fn prefixes_are_read_and_printed() {
         let shown = |text: &str| match text.parse::<IpPrefix>() {
             Ok(prefix) => prefix.to_string(),
             Err(error) => error.to_string(),
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_match_counts() {
+    fn the_longest_match_is_in_effect() {
         let mut map = PrefixMap::new();
         assert_eq!(map.longest_match("192.0.2.1".parse().unwrap()), None);
         for prefix in ["192.0.0.0/16", "192.0.2.0/24", "192.0.2.1", "2001:db8::/32", "::/0"] {

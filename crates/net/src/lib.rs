@@ -1,20 +1,20 @@
 //! RTR sessions over real connections.
 //!
-//! [`rtrcast_proto`] says what to do; this crate does it. [`Service`] holds what all connections share, [`listen()`]
+//! [`rtrcast_proto`] decides; this crate has the sockets. [`Service`] is the state that all connections share, [`listen()`]
 //! accepts them, and each runs in a task of its own through one drive loop until the ordered close. Data sets written
-//! through [`DataSink`] lie in sealed memory files that the kernel sends by itself.
+//! through [`DataSink`] are sealed memory files that the kernel sends by itself.
 //!
 //! # A cache
 //!
 //! ```no_run
-//! use rtrcast_net::{Cache, CacheOptions, Ipv4Beside, Listener};
+//! use rtrcast_net::{Cache, CacheOptions, V6Only, Listener};
 //! use rtrcast_proto::{Asn, Prefix, RouteOrigin};
 //! use std::sync::Arc;
 //!
 //! # async fn run(random: u64) -> Result<(), Box<dyn std::error::Error>> {
 //! let cache = Cache::new(CacheOptions::default(), random);
 //! cache.publish([RouteOrigin::new(Prefix::new("192.0.2.0".parse()?, 24)?, 24, Asn(64496))?])?;
-//! let listener = Listener::bind("127.0.0.1:8282".parse()?, Ipv4Beside::No)?;
+//! let listener = Listener::bind("127.0.0.1:8282".parse()?, V6Only::No)?;
 //! cache.serve(vec![listener], Arc::new(())).await;
 //! # Ok(()) }
 //! ```
@@ -50,67 +50,71 @@ mod clock;
 mod close;
 mod connect;
 mod connection;
+mod connection_setup;
+#[cfg(all(test, any(feature = "ssh", feature = "tls")))]
+mod describe;
 mod dial;
 mod drain;
 mod drive;
 mod ip_prefix;
 mod listen;
 mod memfd;
-mod moving;
 mod observe;
 mod peer;
-#[cfg(all(test, any(feature = "ssh", feature = "tls")))]
-mod plain_words;
 mod proxy;
 mod publish;
 mod sd_notify;
-mod security;
 mod service;
+mod service_policy;
 #[cfg(feature = "ssh")]
 mod ssh;
+mod stream;
 mod sys;
 mod target;
 mod tcp_keys;
-mod terms;
 #[cfg(feature = "tls")]
 mod tls;
+mod transfer;
 mod transport;
 mod unix_socket;
 
-pub use activation::{ACTIVATED_MAX, Activated, ActivatedListener, ActivationError};
-pub use admission::{Counts, DISPLACE_AFTER, Door, Guest, Limits, Lists, Refused, Room};
+pub use activation::{ACTIVATED_LISTENERS_MAX, Activated, ActivatedListener, ActivationError};
+pub use admission::{
+    AccessLists, Capacity, ConnectionLimiter, Counts, LimitExceeded, Limits, NEWCOMER_TIME_MIN, Permit,
+};
 pub use cache::{Cache, CacheOptions, PublishError, STOP_GRACE_MAX};
 pub use clock::Clock;
 pub use connect::{Direction, Follower, follow};
 pub use connection::{Answers, Connection, ConnectionStats, QueryKind, ReportCounts, Traffic};
-pub use dial::{CONNECT_MAX, Dialer};
-pub use drain::{DRAIN_MAX, DRAIN_OCTETS_MAX, DRAIN_RESPONSE_OCTETS_MAX};
-pub use drive::LAST_WORDS_MAX;
+pub use connection_setup::{ConnectionSetup, Handshake, Reloadable};
+pub use dial::{CONNECT_TIME_MAX, Dialer};
+pub use drain::{DRAIN_OCTETS_MAX, DRAIN_RESPONSE_OCTETS_MAX, DRAIN_TIME_MAX};
+pub use drive::FINAL_REPORT_TIME_MAX;
 pub use ip_prefix::{IpPrefix, IpPrefixError, PrefixMap};
-pub use listen::{BACKLOG, Ipv4Beside, Listener, listen};
+pub use listen::{BACKLOG_CONNECTIONS_MAX, Listener, V6Only, listen};
 pub use memfd::DataSink;
-pub use observe::{End, Observer, Refusal, Trouble};
-pub use peer::{Endpoint, Layer, Peer};
+pub use observe::{AcceptEvent, End, Observer, RefusalReason};
+pub use peer::{Endpoint, Peer};
 pub use proxy::ProxyError;
 pub use publish::{ImageKeeper, InUse, Prepared, PreparedView, Published, Publisher, PublisherHandle, Wanted};
 pub use sd_notify::{sd_notify, sd_reloading};
-pub use security::{Fresh, Manner, Security};
 pub use service::Service;
+pub use service_policy::ServicePolicy;
 #[cfg(feature = "ssh")]
 pub use ssh::{
-    ATTEMPTS_MAX, AuthorizedKeys, ConnectFailure, HASH_MEMORY_KIB_MAX, HASH_PASSES_MAX, KeyError, KnownHosts,
-    LineError, Logins, OFFERS_MAX, Passwords, SUBSYSTEM, SshClient, SshKey, SshKeyKind, SshServer, SshServerError,
-    VERIFICATIONS_MAX, hash_password,
+    AuthorizedKeys, HASH_MEMORY_KIB_MAX, HASH_PASSES_MAX, KEY_OFFERS_MAX, KeyError, KnownHosts, LOGIN_ATTEMPTS_MAX,
+    LineError, Logins, PASSWORD_VERIFICATIONS_MAX, Passwords, SUBSYSTEM, SshClient, SshFailure, SshKey, SshKeyKind,
+    SshServer, SshServerError, hash_password,
 };
 pub use sys::give_memory_back;
 pub use target::{Target, TargetError};
 pub use tcp_keys::{
     AO_KEYS_MAX, KEY_OCTETS_MAX, KeyFileError, KeyFileReason, MD5_KEYS_MAX, TcpAuth, TcpKeys, TcpKeysError,
 };
-pub use terms::Terms;
 #[cfg(feature = "tls")]
 pub use tls::{
-    AddressCheck, ClientCertificates, ClientCheck, CrlOrigin, HandshakeFailure, TlsClient, TlsError, TlsIdentity,
-    TlsMinimum, TlsPart, TlsServer, Validity,
+    AddressCheck, ClientCertificates, ClientCheck, CrlOrigin, TlsClient, TlsError, TlsFailure, TlsIdentity, TlsMinimum,
+    TlsPart, TlsServer, Validity,
 };
+pub use transport::Transport;
 pub use unix_socket::{SocketName, UnixSocket};

@@ -1,11 +1,12 @@
 //! Listeners: they accept while there is room, survive whatever accepting may fail with, and never die.
 
-use crate::observe::Trouble;
-use crate::peer::{Endpoint, Layer};
-use crate::security::{Accepted, Manner};
-use crate::service::{Knock, Service};
+use crate::connection_setup::{Accepted, ConnectionSetup};
+use crate::observe::AcceptEvent;
+use crate::peer::Endpoint;
+use crate::service::{PendingConnection, Service};
+use crate::stream::{Socket, tcp};
 use crate::tcp_keys::TcpKeys;
-use crate::transport::{Socket, tcp};
+use crate::transport::Transport;
 use crate::unix_socket::{SocketName, UnixSocket};
 use socket2::{Domain, Protocol, SockRef, Type};
 use std::future::{pending, poll_fn};
@@ -21,51 +22,51 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 /// Connections that the kernel holds for a listener that does not accept them yet.
-pub const BACKLOG: i32 = 1_024;
+pub const BACKLOG_CONNECTIONS_MAX: i32 = 1_024;
 
 /// Between two attempts to accept while that fails.
-const RETRY_MIN: Duration = Duration::from_millis(50);
-const RETRY_MAX: Duration = Duration::from_secs(1);
+const ACCEPT_RETRY_MIN: Duration = Duration::from_millis(50);
+const ACCEPT_RETRY_MAX: Duration = Duration::from_secs(1);
 
-/// A bound socket, and what is spoken there.
+/// A bound socket, and the setup of its connections.
 pub struct Listener {
     socket: Arc<Bound>,
     local: Endpoint,
-    manner: Arc<Manner>,
+    setup: Arc<ConnectionSetup>,
 }
 
 enum Bound {
     Tcp(TcpListener),
     Unix {
         listener: UnixListener,
-        /// None for one that was passed on: whoever made it removes it.
+        /// None for a socket that was passed on: its creator removes the name.
         _name: Option<SocketName>,
     },
 }
 
 impl Listener {
-    /// Binds an address. An IPv6 wildcard takes IPv4 as well, unless `ipv4_beside` says that it has its own listener.
-    pub fn bind(address: SocketAddr, ipv4_beside: Ipv4Beside) -> io::Result<Listener> {
-        Listener::bind_with_keys(address, ipv4_beside, &TcpKeys::default())
+    /// Binds an address. An IPv6 wildcard accepts IPv4 as well, unless `v6_only` reserves that for another listener.
+    pub fn bind(address: SocketAddr, v6_only: V6Only) -> io::Result<Listener> {
+        Listener::bind_with_keys(address, v6_only, &TcpKeys::default())
     }
 
-    /// The same with keys for TCP itself, which are set before the first connection can come.
-    pub fn bind_with_keys(address: SocketAddr, ipv4_beside: Ipv4Beside, keys: &TcpKeys) -> io::Result<Listener> {
+    /// Binds an address with keys for TCP itself, which are set before the first connection.
+    pub fn bind_with_keys(address: SocketAddr, v6_only: V6Only, keys: &TcpKeys) -> io::Result<Listener> {
         let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         if address.is_ipv6() {
-            socket.set_only_v6(ipv4_beside == Ipv4Beside::Yes)?;
+            socket.set_only_v6(v6_only == V6Only::Yes)?;
         }
         socket.set_reuse_address(true)?;
         socket.bind(&address.into())?;
         keys.apply_to_listener(&socket, None).map_err(io::Error::other)?;
-        socket.listen(BACKLOG)?;
+        socket.listen(BACKLOG_CONNECTIONS_MAX)?;
         Listener::passed(socket.into())
     }
 
-    /// Makes a Unix socket with these permissions. One that was left behind is replaced, and this one's name goes with
+    /// Creates a Unix socket with these permissions. A stale one is replaced, and the name of this one is removed with
     /// the listener.
     pub fn bind_unix(path: &Path, mode: u32) -> io::Result<Listener> {
-        let (listener, name) = UnixSocket::bind(path, mode, BACKLOG)?.into_parts();
+        let (listener, name) = UnixSocket::bind(path, mode, BACKLOG_CONNECTIONS_MAX)?.into_parts();
         let socket = Bound::Unix { listener, _name: Some(name) };
         Ok(Listener::of(socket, Endpoint::Unix(path.into())))
     }
@@ -89,25 +90,25 @@ impl Listener {
     }
 
     fn of(socket: Bound, local: Endpoint) -> Listener {
-        Listener { socket: Arc::new(socket), local, manner: Arc::default() }
+        Listener { socket: Arc::new(socket), local, setup: Arc::default() }
     }
 
-    /// The same socket for connections that begin otherwise; those that are open stay as they are.
-    pub fn with(&self, manner: Manner) -> Listener {
-        Listener { socket: Arc::clone(&self.socket), local: self.local.clone(), manner: Arc::new(manner) }
+    /// Returns a listener of the same socket with another setup; open connections are not affected.
+    pub fn with(&self, setup: ConnectionSetup) -> Listener {
+        Listener { socket: Arc::clone(&self.socket), local: self.local.clone(), setup: Arc::new(setup) }
     }
 
-    /// Where it is, with the port that the system chose if 0 was asked for.
+    /// Returns its address, with the port that the system chose if 0 was given.
     pub fn local(&self) -> &Endpoint {
         &self.local
     }
 
-    /// What connections go through.
-    pub fn layer(&self) -> Layer {
-        self.manner.layer()
+    /// Returns the transport of its connections.
+    pub fn transport(&self) -> Transport {
+        self.setup.transport()
     }
 
-    /// Whether it is the same socket as another's.
+    /// Returns true if it is the same socket as another's.
     fn is_at(&self, other: &Listener) -> bool {
         Arc::ptr_eq(&self.socket, &other.socket)
     }
@@ -137,18 +138,18 @@ impl AsFd for Listener {
     }
 }
 
-/// Whether another listener takes the IPv4 connections at the same port.
+/// Restriction of an IPv6 wildcard socket to IPv6 (IPV6_V6ONLY).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ipv4Beside {
+pub enum V6Only {
     /// Another does.
     Yes,
     /// This one has to.
     No,
 }
 
-/// Accepts at all listeners, which may be exchanged meanwhile, until the service stops. A connection for which there is
-/// no room waits unserved, and nothing more is accepted of its layer: routers that are accepted and closed wait ten
-/// minutes, those in the backlog get in as soon as there is room. [T-TCP-06]
+/// Accepts at all listeners, which may be exchanged meanwhile, until the service stops. A connection without capacity
+/// waits unserved, and nothing more is accepted of its transport: routers that are accepted and closed wait ten
+/// minutes, those in the backlog are admitted as soon as there is capacity. [T-TCP-06]
 pub async fn listen(listeners: watch::Receiver<Vec<Arc<Listener>>>, service: Arc<Service>) {
     let mut published = service.published.clone();
     tokio::select! {
@@ -157,68 +158,68 @@ pub async fn listen(listeners: watch::Receiver<Vec<Arc<Listener>>>, service: Arc
     }
 }
 
-/// One loop for all listeners, so that no place waits at an address where nobody comes.
+/// One loop for all listeners, so that no capacity is reserved for an address without connections.
 async fn accept_for_ever(mut listeners: watch::Receiver<Vec<Arc<Listener>>>, service: &Arc<Service>) {
-    let mut retry = RETRY_MIN;
+    let mut retry = ACCEPT_RETRY_MIN;
     let mut turn = 0;
-    let mut held = Held::default();
+    let mut waiting = WaitingConnections::default();
     loop {
         let current = listeners.borrow_and_update().clone();
-        held.exchange(&current);
-        let open: Vec<&Arc<Listener>> = current.iter().filter(|listener| !held.has(listener.layer())).collect();
+        waiting.exchange(&current);
+        let open: Vec<&Arc<Listener>> = current.iter().filter(|listener| !waiting.has(listener.transport())).collect();
         turn += 1;
         tokio::select! {
-            () = held.room(service) => held.let_in(service),
+            () = waiting.wait_for_capacity(service) => waiting.serve_waiting(service),
             true = changed(&mut listeners) => {}
             (listener, accepted) = accept_any(&open, turn) => match accepted {
                 Ok(accepted) => {
-                    retry = RETRY_MIN;
-                    // Whoever connects after a reload finds what is new, however long the look at the listeners was ago.
+                    retry = ACCEPT_RETRY_MIN;
+                    // A connection after a reload gets the new setup, whenever the listeners were polled.
                     let listener = newest(&listeners.borrow(), listener);
-                    if let Some(knock) = service.knock(accepted, &listener.manner) {
-                        held.take(listener, knock, service);
+                    if let Some(connection) = service.accept(accepted, &listener.setup) {
+                        waiting.serve_or_hold(listener, connection, service);
                     }
                 }
                 // The peer went away before it was accepted: nothing is wrong here.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     // Out of descriptors or memory: an attempt at once would fail again, and spin.
-                    service.observer.trouble(&Trouble::Accept(listener.local.clone(), error));
+                    service.observer.accept_event(&AcceptEvent::Failed(listener.local.clone(), error));
                     sleep(retry).await;
-                    retry = (retry * 2).min(RETRY_MAX);
+                    retry = (retry * 2).min(ACCEPT_RETRY_MAX);
                 }
             },
         }
     }
 }
 
-fn newest(listeners: &[Arc<Listener>], looked_at: &Arc<Listener>) -> Arc<Listener> {
-    let newer = listeners.iter().find(|listener| listener.is_at(looked_at));
-    Arc::clone(newer.unwrap_or(looked_at))
+fn newest(listeners: &[Arc<Listener>], polled: &Arc<Listener>) -> Arc<Listener> {
+    let newer = listeners.iter().find(|listener| listener.is_at(polled));
+    Arc::clone(newer.unwrap_or(polled))
 }
 
 /// Connections for which there is no room: at most one of a layer, since one may need more memory than another.
 #[derive(Default)]
-struct Held(Vec<(Arc<Listener>, Knock)>);
+struct WaitingConnections(Vec<(Arc<Listener>, PendingConnection)>);
 
-impl Held {
-    fn has(&self, layer: Layer) -> bool {
-        self.0.iter().any(|(listener, _)| listener.layer() == layer)
+impl WaitingConnections {
+    fn has(&self, transport: Transport) -> bool {
+        self.0.iter().any(|(listener, _)| listener.transport() == transport)
     }
 
     /// Serves a connection if there is room, else holds it.
-    fn take(&mut self, listener: Arc<Listener>, knock: Knock, service: &Arc<Service>) {
-        if service.door.has_room(listener.layer().cost()) {
-            service.serve(knock, Arc::clone(&listener.manner));
+    fn serve_or_hold(&mut self, listener: Arc<Listener>, connection: PendingConnection, service: &Arc<Service>) {
+        if service.limiter.has_capacity(listener.transport().memory_octets()) {
+            service.serve(connection, Arc::clone(&listener.setup));
             return;
         }
         if self.0.is_empty() {
-            service.observer.trouble(&Trouble::Full);
+            service.observer.accept_event(&AcceptEvent::Paused);
         }
-        self.0.push((listener, knock));
+        self.0.push((listener, connection));
     }
 
-    /// Takes over what the listeners are now: connections of those that are gone go too.
+    /// Takes over the current listeners: connections of removed ones are dropped.
     fn exchange(&mut self, current: &[Arc<Listener>]) {
         self.0.retain_mut(|(listener, _)| match current.iter().find(|now| now.is_at(listener)) {
             Some(now) => {
@@ -230,29 +231,29 @@ impl Held {
     }
 
     /// Waits until there is room for one of them; for ever if there are none.
-    async fn room(&self, service: &Service) {
-        match self.0.iter().map(|(listener, _)| listener.layer().cost()).min() {
-            Some(cost) => _ = service.door.room(cost, || {}).await,
+    async fn wait_for_capacity(&self, service: &Service) {
+        match self.0.iter().map(|(listener, _)| listener.transport().memory_octets()).min() {
+            Some(cost) => _ = service.limiter.wait_for_capacity(cost, || {}).await,
             None => pending().await,
         }
     }
 
     /// Serves those for which there is room.
-    fn let_in(&mut self, service: &Arc<Service>) {
-        for (listener, knock) in std::mem::take(&mut self.0) {
-            if service.door.has_room(listener.layer().cost()) {
-                service.serve(knock, Arc::clone(&listener.manner));
+    fn serve_waiting(&mut self, service: &Arc<Service>) {
+        for (listener, connection) in std::mem::take(&mut self.0) {
+            if service.limiter.has_capacity(listener.transport().memory_octets()) {
+                service.serve(connection, Arc::clone(&listener.setup));
             } else {
-                self.0.push((listener, knock));
+                self.0.push((listener, connection));
             }
         }
         if self.0.is_empty() {
-            service.observer.trouble(&Trouble::Room);
+            service.observer.accept_event(&AcceptEvent::Resumed);
         }
     }
 }
 
-/// That the listeners were exchanged; never if nobody can any more.
+/// Waits until the listeners are exchanged; for ever if they cannot be.
 async fn changed(listeners: &mut watch::Receiver<Vec<Arc<Listener>>>) -> bool {
     match listeners.changed().await {
         Ok(()) => true,
@@ -260,7 +261,7 @@ async fn changed(listeners: &mut watch::Receiver<Vec<Arc<Listener>>>) -> bool {
     }
 }
 
-/// The next connection at any of the addresses; another one is looked at first each time.
+/// Accepts the next connection at any of the addresses; another one is polled first each time.
 async fn accept_any<'a>(listeners: &[&'a Arc<Listener>], turn: usize) -> (&'a Arc<Listener>, io::Result<Accepted>) {
     poll_fn(|context| {
         let (before, first) = listeners.split_at(turn % listeners.len().max(1));

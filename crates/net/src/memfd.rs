@@ -72,10 +72,10 @@ mod linux {
 #[cfg(target_os = "linux")]
 pub(crate) use linux::Memfd;
 
-/// Where a data set's image is written.
-pub struct DataSink(Place);
+/// Sink of a data set's image.
+pub struct DataSink(Storage);
 
-enum Place {
+enum Storage {
     #[cfg(target_os = "linux")]
     Memfd(linux::Unsealed),
     Heap(Vec<u8>),
@@ -86,9 +86,9 @@ impl DataSink {
     pub fn new() -> DataSink {
         #[cfg(target_os = "linux")]
         if let Ok(unsealed) = linux::Unsealed::new() {
-            return DataSink(Place::Memfd(unsealed));
+            return DataSink(Storage::Memfd(unsealed));
         }
-        DataSink(Place::Heap(Vec::new()))
+        DataSink(Storage::Heap(Vec::new()))
     }
 }
 
@@ -104,8 +104,8 @@ impl ImageSink for DataSink {
     fn write(&mut self, octets: &[u8]) -> io::Result<()> {
         match &mut self.0 {
             #[cfg(target_os = "linux")]
-            Place::Memfd(unsealed) => unsealed.write(octets),
-            Place::Heap(heap) => {
+            Storage::Memfd(unsealed) => unsealed.write(octets),
+            Storage::Heap(heap) => {
                 heap.extend_from_slice(octets);
                 Ok(())
             }
@@ -115,8 +115,8 @@ impl ImageSink for DataSink {
     fn seal(self) -> io::Result<Arc<dyn Octets>> {
         match self.0 {
             #[cfg(target_os = "linux")]
-            Place::Memfd(unsealed) => Ok(Arc::new(unsealed.seal()?)),
-            Place::Heap(heap) => match heap.seal() {
+            Storage::Memfd(unsealed) => Ok(Arc::new(unsealed.seal()?)),
+            Storage::Heap(heap) => match heap.seal() {
                 Ok(octets) => Ok(octets),
                 Err(never) => match never {},
             },
@@ -142,7 +142,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_sealed_data_set_is_a_file_that_nobody_can_change() {
+    fn a_sealed_data_set_is_an_immutable_file() {
         let mut sink = DataSink::new();
         sink.write(b"payload").unwrap();
         let sealed = sink.seal().unwrap();

@@ -1,6 +1,6 @@
-//! Observation of connections: what is told of each, from its acceptance to its end.
+//! Observation of connections, from acceptance to end.
 
-use crate::admission::Refused;
+use crate::admission::LimitExceeded;
 use crate::connection::Connection;
 use crate::peer::{Endpoint, Peer};
 use crate::proxy::ProxyError;
@@ -13,124 +13,124 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-/// What keeps connections from being accepted.
+/// Event of accepting connections.
 #[derive(Debug)]
-pub enum Trouble {
+pub enum AcceptEvent {
     /// As many connections are open as may be; the next ones wait in the backlog.
-    Full,
+    Paused,
     /// There is room again.
-    Room,
+    Resumed,
     /// Accepting there failed, for lack of file descriptors for instance; it is tried again.
-    Accept(Endpoint, io::Error),
+    Failed(Endpoint, io::Error),
 }
 
-/// Why a connection was ended before RTR began.
+/// Reason that a connection was ended before RTR began.
 #[derive(Debug)]
-pub enum Refusal {
-    /// It comes from an address that is not let in. It was reset.
+pub enum RefusalReason {
+    /// Its address is not permitted. It was reset.
     NotAdmitted,
     /// Its address has as many connections as one may have. It was reset.
     PerAddress {
-        /// How many these are.
+        /// The limit.
         limit: u32,
     },
-    /// Its load balancer said nothing that makes sense.
+    /// Its PROXY header is invalid.
     Proxy(ProxyError),
     /// Its handshake failed.
     Handshake(io::Error),
     /// Its handshake took too long.
     TooSlow,
-    /// It was in its handshake for longest when there were too many.
+    /// It was the oldest of too many handshakes, or had sent no query when its capacity was needed.
     Displaced,
-    /// Nobody refused it: whoever connected ended it before sending anything, as load balancers and monitors do that only
-    /// see whether somebody listens.
+    /// It was not refused: the peer ended it without sending anything, as load balancers and monitors do to check that
+    /// the port is open.
     Probed,
 }
 
-impl From<Refused> for Refusal {
-    fn from(refused: Refused) -> Refusal {
+impl From<LimitExceeded> for RefusalReason {
+    fn from(refused: LimitExceeded) -> RefusalReason {
         match refused {
-            Refused::PerAddress { limit } => Refusal::PerAddress { limit },
+            LimitExceeded::PerAddress { limit } => RefusalReason::PerAddress { limit },
         }
     }
 }
 
-impl From<ProxyError> for Refusal {
-    fn from(error: ProxyError) -> Refusal {
+impl From<ProxyError> for RefusalReason {
+    fn from(error: ProxyError) -> RefusalReason {
         match error {
-            ProxyError::Probed => Refusal::Probed,
-            error => Refusal::Proxy(error),
+            ProxyError::Probed => RefusalReason::Probed,
+            error => RefusalReason::Proxy(error),
         }
     }
 }
 
 #[cfg(feature = "tls")]
-impl From<tls::HandshakeFailure> for Refusal {
-    fn from(failure: tls::HandshakeFailure) -> Refusal {
+impl From<tls::TlsFailure> for RefusalReason {
+    fn from(failure: tls::TlsFailure) -> RefusalReason {
         match failure {
-            tls::HandshakeFailure::Probed => Refusal::Probed,
-            failure => Refusal::Handshake(failure.into()),
+            tls::TlsFailure::Probed => RefusalReason::Probed,
+            failure => RefusalReason::Handshake(failure.into()),
         }
     }
 }
 
 #[cfg(feature = "ssh")]
-impl From<ssh::HandshakeFailure> for Refusal {
-    fn from(failure: ssh::HandshakeFailure) -> Refusal {
-        if failure.is_probe { Refusal::Probed } else { Refusal::Handshake(failure.into()) }
+impl From<ssh::SshHandshakeFailure> for RefusalReason {
+    fn from(failure: ssh::SshHandshakeFailure) -> RefusalReason {
+        if failure.is_probe { RefusalReason::Probed } else { RefusalReason::Handshake(failure.into()) }
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for RefusalReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Refusal::NotAdmitted => f.write_str("its address is not let in"),
-            Refusal::PerAddress { limit } => {
-                write!(f, "its address has {limit} connections already, as many as one may have")
+            RefusalReason::NotAdmitted => f.write_str("its address is not permitted"),
+            RefusalReason::PerAddress { limit } => {
+                write!(f, "its address has {limit} connections already, the limit of an address")
             }
-            Refusal::Proxy(error) => fmt::Display::fmt(error, f),
-            Refusal::Handshake(failure) => fmt::Display::fmt(failure, f),
-            Refusal::TooSlow => f.write_str("its handshake took too long"),
-            Refusal::Displaced => f.write_str("it was in its handshake for longest when there were too many"),
-            Refusal::Probed => f.write_str("it ended before anything came"),
+            RefusalReason::Proxy(error) => fmt::Display::fmt(error, f),
+            RefusalReason::Handshake(failure) => fmt::Display::fmt(failure, f),
+            RefusalReason::TooSlow => f.write_str("its handshake took too long"),
+            RefusalReason::Displaced => f.write_str("it was in its handshake for longest when there were too many"),
+            RefusalReason::Probed => f.write_str("it ended before anything was received"),
         }
     }
 }
 
-/// How a connection ended.
+/// End of a connection.
 #[derive(Debug)]
 pub enum End {
     /// By the ordered close; false if the peer did not end its side in time.
     Ordered {
-        /// Whether the peer ended its side.
+        /// True if the peer ended its side.
         peer_ended: bool,
     },
     /// The peer did not take what was sent, so the connection was reset.
     Aborted,
     /// The connection broke.
     Lost(io::Error),
-    /// It was reset before the peer sent anything, as load balancers and monitors do that only see whether somebody listens.
+    /// It was reset before the peer sent anything, as load balancers and monitors do to check that the port is open.
     Probed(io::Error),
 }
 
-/// Whoever watches what happens on connections. All logs and metrics come from here. `()` watches nothing.
+/// Observer of connections. All logs and metrics come from here. `()` ignores all events.
 pub trait Observer: Send + Sync + 'static {
-    /// A connection was ended before RTR began: nothing else is told of it.
-    fn refused(&self, peer: &Peer, why: &Refusal);
+    /// A connection was ended before RTR began: there are no other events of it.
+    fn refused(&self, peer: &Peer, why: &RefusalReason);
     /// A connection is there, its handshake done.
     fn connected(&self, connection: &Arc<Connection>);
     /// Something happened on it, which its [`stats`](Connection::stats) have already.
     fn event(&self, connection: &Connection, event: &ServerEvent);
-    /// It is over.
+    /// It has ended.
     fn ended(&self, connection: &Connection, end: &End);
     /// Connections can't be accepted, or can again.
-    fn trouble(&self, trouble: &Trouble);
+    fn accept_event(&self, accept_event: &AcceptEvent);
 }
 
 impl Observer for () {
-    fn refused(&self, _: &Peer, _: &Refusal) {}
+    fn refused(&self, _: &Peer, _: &RefusalReason) {}
     fn connected(&self, _: &Arc<Connection>) {}
     fn event(&self, _: &Connection, _: &ServerEvent) {}
     fn ended(&self, _: &Connection, _: &End) {}
-    fn trouble(&self, _: &Trouble) {}
+    fn accept_event(&self, _: &AcceptEvent) {}
 }

@@ -1,16 +1,17 @@
-//! Who is at the other end of a connection.
+//! The ends of a connection.
 
+use crate::transport::Transport;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Where one end of a connection is.
+/// One end of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Endpoint {
     /// An address; never an IPv4 address in IPv6's clothes.
     Ip(SocketAddr),
-    /// A Unix socket. Whoever connects to one has no path of their own: then it is empty.
+    /// A Unix socket. A client has no path: then it is empty.
     Unix(Arc<Path>),
 }
 
@@ -20,7 +21,7 @@ impl Endpoint {
         Endpoint::Ip(SocketAddr::new(address.ip().to_canonical(), address.port()))
     }
 
-    /// Whoever connects to a Unix socket.
+    /// The client of a Unix socket.
     pub(crate) fn unnamed() -> Endpoint {
         Endpoint::Unix(Arc::from(Path::new("")))
     }
@@ -51,56 +52,22 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// What lies between RTR and the socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Layer {
-    /// Nothing.
-    Plain,
-    /// TLS.
-    Tls,
-    /// SSH.
-    Ssh,
-}
-
-impl Layer {
-    /// About what a connection takes of memory, the kernel's buffers not counted: measured with 1,000 idle ones of TCP and TLS.
-    pub(crate) fn cost(self) -> u64 {
-        match self {
-            Layer::Plain => 4 * 1024,
-            // 9 KiB while it is idle, and 32 KiB of records while data are sent.
-            Layer::Tls => 48 * 1024,
-            // 48 KiB until something was sent. A transfer takes 200 KiB more, under way, stuck or over, as russh keeps
-            // its buffers: 247 KiB each with 120 clients that had a response of 2 MB, 248 with 40 that took none of it.
-            Layer::Ssh => 256 * 1024,
-        }
-    }
-
-    /// `tcp` (also over a Unix socket), `tls`, `ssh`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Layer::Plain => "tcp",
-            Layer::Tls => "tls",
-            Layer::Ssh => "ssh",
-        }
-    }
-}
-
 /// The other end of a connection.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    /// Counts the connections since the start.
+    /// Number of the connection since the start.
     pub id: u64,
-    /// The router's address; behind a load balancer what that says.
+    /// The router's address; behind a load balancer the one of the PROXY header.
     pub remote: Endpoint,
-    /// Where it connected to.
+    /// The address that it connected to.
     pub local: Endpoint,
-    /// What its connection goes through.
-    pub layer: Layer,
-    /// Who it proved to be: the user of SSH, a name of the certificate of TLS.
+    /// The transport of its connection.
+    pub transport: Transport,
+    /// The name that it authenticated by: the user of SSH, a name of the certificate of TLS.
     pub name: Option<Arc<str>>,
 }
 
-/// `192.0.2.1:4711`, with who it proved to be; at a Unix socket, its path and the connection's number.
+/// `192.0.2.1:4711`, with its authenticated name; at a Unix socket, its path and the number of the connection.
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.remote {

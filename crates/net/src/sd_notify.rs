@@ -1,4 +1,4 @@
-//! What the service manager is told: `READY=1` and the like (sd_notify(3)), a datagram to the socket that it names.
+//! Notifications to the service manager: `READY=1` and the like (sd_notify(3)), a datagram to the socket that it names.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::env;
@@ -7,11 +7,11 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
-/// Tells the manager `READY=1`, `STOPPING=1` or lines of such; nothing if there is no manager that wants to know. It
-/// never waits. Whoever calls can do without: the manager has its own limits.
+/// Sends the manager `READY=1`, `STOPPING=1` or lines of such; nothing if there is no manager that has asked for it. It
+/// never waits. An error may be ignored: the manager has its own limits.
 pub fn sd_notify(state: &str) -> io::Result<()> {
     match env::var_os("NOTIFY_SOCKET") {
-        Some(socket) => tell(&socket, state),
+        Some(socket) => report_event(&socket, state),
         None => Ok(()),
     }
 }
@@ -22,7 +22,7 @@ pub fn sd_reloading() -> String {
     format!("RELOADING=1\nMONOTONIC_USEC={}", now.tv_sec * 1_000_000 + now.tv_nsec / 1_000)
 }
 
-fn tell(socket: &OsStr, state: &str) -> io::Result<()> {
+fn report_event(socket: &OsStr, state: &str) -> io::Result<()> {
     let address = match socket.as_bytes() {
         [b'/', ..] => SocketAddr::from_pathname(socket)?,
         [b'@', name @ ..] => abstract_name(name)?,
@@ -48,35 +48,35 @@ fn abstract_name(_: &[u8]) -> io::Result<SocketAddr> {
 mod tests {
     use super::*;
 
-    /// What came to a manager that waits at this address.
+    /// The message that arrives at the manager of this address.
     fn told(manager: &UnixDatagram, socket: &str, state: &str) -> String {
-        tell(OsStr::new(socket), state).unwrap();
+        report_event(OsStr::new(socket), state).unwrap();
         let mut octets = [0; 256];
         let octets_told = manager.recv(&mut octets).unwrap();
         String::from_utf8(octets[..octets_told].to_vec()).unwrap()
     }
 
     #[test]
-    fn a_manager_at_a_path_is_told() {
+    fn a_manager_at_a_path_is_notified() {
         let directory = env::temp_dir().join(format!("rtrcast-notify-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let path = directory.join("notify");
         let manager = UnixDatagram::bind(&path).unwrap();
         assert_eq!(told(&manager, path.to_str().unwrap(), "READY=1\nSTATUS=here"), "READY=1\nSTATUS=here");
         std::fs::remove_dir_all(&directory).unwrap();
-        assert!(tell(path.as_os_str(), "READY=1").is_err());
+        assert!(report_event(path.as_os_str(), "READY=1").is_err());
     }
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_manager_at_an_abstract_name_is_told() {
+    fn a_manager_at_an_abstract_name_is_notified() {
         let name = format!("rtrcast-notify-{}", std::process::id());
         let manager = UnixDatagram::bind_addr(&abstract_name(name.as_bytes()).unwrap()).unwrap();
         assert_eq!(told(&manager, &format!("@{name}"), "STOPPING=1"), "STOPPING=1");
     }
 
     #[test]
-    fn a_reload_says_when_it_began() {
+    fn a_reload_has_the_time_of_its_start() {
         let usec = || -> u64 { sd_reloading().strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap().parse().unwrap() };
         let before = usec();
         assert!(before > 0 && usec() >= before);
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn other_addresses_are_refused() {
         for socket in ["", "vsock:2:1234", "relative"] {
-            assert_eq!(tell(OsStr::new(socket), "READY=1").unwrap_err().kind(), io::ErrorKind::Unsupported);
+            assert_eq!(report_event(OsStr::new(socket), "READY=1").unwrap_err().kind(), io::ErrorKind::Unsupported);
         }
     }
 }

@@ -42,7 +42,7 @@ impl Mapping {
 
 impl AsRef<[u8]> for Mapping {
     fn as_ref(&self) -> &[u8] {
-        // SAFETY: the mapping is as long as this, lives as long as self, and nobody writes to it (see `new`).
+        // SAFETY: the mapping is as long as this, lives as long as self, and is never written to (see `new`).
         unsafe { slice::from_raw_parts(self.start.as_ptr(), self.octets) }
     }
 }
@@ -82,21 +82,21 @@ pub(crate) fn set_tcp_option(socket: BorrowedFd<'_>, option: i32, octets: &[u8])
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Whether [`take_passed`] was called.
-static PASSED_TAKEN: AtomicBool = AtomicBool::new(false);
+/// Set by [`take_descriptors`].
+static DESCRIPTORS_TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// Takes descriptors that were open when the program began: so many from the first on, of which the service manager
-/// says that they are this program's. None of them goes to a program that this one starts. A second call gets none.
-pub(crate) fn take_passed(first: usize, count: usize) -> Vec<io::Result<OwnedFd>> {
-    if PASSED_TAKEN.swap(true, Ordering::Relaxed) {
+/// Takes descriptors that were open when the program began: this many from the first on, which the service manager has
+/// passed to this program. They are closed in programs that this one starts. A second call returns none.
+pub(crate) fn take_descriptors(first: usize, count: usize) -> Vec<io::Result<OwnedFd>> {
+    if DESCRIPTORS_TAKEN.swap(true, Ordering::Relaxed) {
         return Vec::new();
     }
     let take = |number: usize| {
         let number = RawFd::try_from(number).map_err(io::Error::other)?;
         // SAFETY: it is borrowed for this one call, which fails if it is not open.
         fcntl_setfd(unsafe { BorrowedFd::borrow_raw(number) }, FdFlags::CLOEXEC)?;
-        // SAFETY: it is open, and the manager's word is that it is for us. Nobody else in the program has it: whatever
-        // was opened since the start got another number, and this is the only call that comes here.
+        // SAFETY: it is open, and the manager guarantees that it is for us. Nothing else in the program has it: any
+        // descriptor that was opened since the start has another number, and this is the only call that comes here.
         Ok(unsafe { OwnedFd::from_raw_fd(number) })
     };
     (first..first.saturating_add(count)).map(take).collect()

@@ -1,72 +1,72 @@
-//! Where a cache is: `tcp://host:port`, `tls://host:port`, `ssh://user@host:port`, `unix:///path`.
+//! The address of a cache: `tcp://host:port`, `tls://host:port`, `ssh://user@host:port`, `unix:///path`.
 
-use crate::peer::Layer;
+use crate::transport::Transport;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// The user that logs in by SSH if none is named.
-const USER: &str = "rpki";
+const DEFAULT_USER: &str = "rpki";
 
 /// A cache's name or address and its port, or the path of its socket.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Target {
-    layer: Layer,
-    place: Place,
+    transport: Transport,
+    address: TargetAddress,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Place {
+enum TargetAddress {
     Net { user: Option<String>, host: String, port: u16 },
     Unix(PathBuf),
 }
 
 impl Target {
-    /// What the connection goes through.
-    pub fn layer(&self) -> Layer {
-        self.layer
+    /// Returns the transport.
+    pub fn transport(&self) -> Transport {
+        self.transport
     }
 
     /// The name or address, without brackets; `localhost` for a Unix socket.
     pub fn host(&self) -> &str {
-        match &self.place {
-            Place::Net { host, .. } => host,
-            Place::Unix(_) => "localhost",
+        match &self.address {
+            TargetAddress::Net { host, .. } => host,
+            TargetAddress::Unix(_) => "localhost",
         }
     }
 
     /// The port; 0 for a Unix socket.
     pub fn port(&self) -> u16 {
-        match &self.place {
-            Place::Net { port, .. } => *port,
-            Place::Unix(_) => 0,
+        match &self.address {
+            TargetAddress::Net { port, .. } => *port,
+            TargetAddress::Unix(_) => 0,
         }
     }
 
-    /// Who logs in by SSH.
+    /// Returns the user of SSH.
     pub fn user(&self) -> &str {
-        match &self.place {
-            Place::Net { user: Some(user), .. } => user,
-            Place::Net { user: None, .. } | Place::Unix(_) => USER,
+        match &self.address {
+            TargetAddress::Net { user: Some(user), .. } => user,
+            TargetAddress::Net { user: None, .. } | TargetAddress::Unix(_) => DEFAULT_USER,
         }
     }
 
     /// The path of a Unix socket.
     pub fn path(&self) -> Option<&Path> {
-        match &self.place {
-            Place::Net { .. } => None,
-            Place::Unix(path) => Some(path),
+        match &self.address {
+            TargetAddress::Net { .. } => None,
+            TargetAddress::Unix(path) => Some(path),
         }
     }
 }
 
 /// The port that is meant if none is given (RFC 8210 section 9). [T-TCP-01]
-fn default_port(layer: Layer) -> u16 {
-    match layer {
-        Layer::Plain => 323,
-        Layer::Tls => 324,
-        Layer::Ssh => 22,
+fn default_port(transport: Transport) -> u16 {
+    match transport {
+        Transport::Tcp => 323,
+        Transport::Tls => 324,
+        Transport::Ssh => 22,
     }
 }
 
@@ -77,19 +77,17 @@ impl FromStr for Target {
 
     fn from_str(text: &str) -> Result<Target, TargetError> {
         let (scheme, rest) = text.split_once("://").unwrap_or(("tcp", text));
-        let layer = match scheme.to_ascii_lowercase().as_str() {
-            "tcp" => Layer::Plain,
-            "tls" => Layer::Tls,
-            "ssh" => Layer::Ssh,
-            "unix" if rest.starts_with('/') => {
-                return Ok(Target { layer: Layer::Plain, place: Place::Unix(rest.into()) });
-            }
-            "unix" => return Err(TargetError::Path(rest.to_owned())),
-            _ => return Err(TargetError::Scheme(scheme.to_owned())),
-        };
+        let lower = scheme.to_ascii_lowercase();
+        if lower == "unix" {
+            return match rest.starts_with('/') {
+                true => Ok(Target { transport: Transport::Tcp, address: TargetAddress::Unix(rest.into()) }),
+                false => Err(TargetError::Path(rest.to_owned())),
+            };
+        }
+        let transport = Transport::of_scheme(&lower).ok_or_else(|| TargetError::Scheme(scheme.to_owned()))?;
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (user, rest) = match rest.rsplit_once('@') {
-            Some((user, rest)) if layer == Layer::Ssh => (Some(user), rest),
+            Some((user, rest)) if transport == Transport::Ssh => (Some(user), rest),
             _ => (None, rest),
         };
         if let Some(user) =
@@ -106,10 +104,10 @@ impl FromStr for Target {
                 Ok(0) | Err(_) => return Err(TargetError::Port(port.to_owned())),
                 Ok(port) => port,
             },
-            None => default_port(layer),
+            None => default_port(transport),
         };
-        let place = Place::Net { user: user.map(str::to_owned), host: host.to_owned(), port };
-        Ok(Target { layer, place })
+        let address = TargetAddress::Net { user: user.map(str::to_owned), host: host.to_owned(), port };
+        Ok(Target { transport, address })
     }
 }
 
@@ -135,11 +133,11 @@ fn host_and_port(text: &str) -> Result<(&str, Option<&str>), TargetError> {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (user, host, port) = match &self.place {
-            Place::Unix(path) => return write!(f, "unix://{}", path.display()),
-            Place::Net { user, host, port } => (user, host, port),
+        let (user, host, port) = match &self.address {
+            TargetAddress::Unix(path) => return write!(f, "unix://{}", path.display()),
+            TargetAddress::Net { user, host, port } => (user, host, port),
         };
-        write!(f, "{}://", self.layer.name())?;
+        write!(f, "{}://", self.transport.scheme())?;
         if let Some(user) = user {
             write!(f, "{user}@")?;
         }
@@ -147,7 +145,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// Why a text names no cache.
+/// Reason that a text is no target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TargetError {
@@ -161,7 +159,7 @@ pub enum TargetError {
     Bracket,
     /// An IPv6 address without brackets.
     Ipv6(String),
-    /// A user that nobody is, or a password with it.
+    /// An invalid user, or a password with it.
     User(String),
     /// A path that is not absolute.
     Path(String),
@@ -181,9 +179,9 @@ impl fmt::Display for TargetError {
             TargetError::Ipv6(host) => {
                 write!(f, "{host}: an IPv6 address needs brackets: tcp://[2001:db8::1]:323")
             }
-            // What stands there may be a password.
-            TargetError::User(_) => f.write_str("before the @ stands a user's name, and nothing else"),
-            TargetError::Path(path) => write!(f, "unix:// wants an absolute path: unix:///run/{path}"),
+            // This may be a password.
+            TargetError::User(_) => f.write_str("only a user's name may be before the @"),
+            TargetError::Path(path) => write!(f, "unix:// needs an absolute path: unix:///run/{path}"),
         }
     }
 }
@@ -195,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn targets_are_read_and_shown() {
+    fn targets_are_read_and_printed() {
         let shown = |text: &str| match text.parse::<Target>() {
             Ok(target) => target.to_string(),
             Err(error) => error.to_string(),
@@ -218,9 +216,9 @@ mod tests {
         assert_eq!(shown("tls://cache"), "tls://cache:324");
         assert_eq!(shown("ssh://cache"), "ssh://cache:22");
         assert_eq!(shown("ssh://me@[2001:db8::1]:2222"), "ssh://me@[2001:db8::1]:2222");
-        assert_eq!(shown("ssh://me:secret@cache"), "before the @ stands a user's name, and nothing else");
+        assert_eq!(shown("ssh://me:secret@cache"), "only a user's name may be before the @");
         assert_eq!(shown("unix:///run/rtr.sock"), "unix:///run/rtr.sock");
-        assert_eq!(shown("unix://rtr.sock"), "unix:// wants an absolute path: unix:///run/rtr.sock");
+        assert_eq!(shown("unix://rtr.sock"), "unix:// needs an absolute path: unix:///run/rtr.sock");
         assert_eq!(shown("tcp://[cache]:1"), "\"cache\" is no host; a cache is named like tcp://host:port");
     }
 }

@@ -1,4 +1,4 @@
-//! Listening at a path: a name left behind by a program that is gone is replaced, and ours goes when we do.
+//! Listening at a path: a stale name is replaced, and our name is removed at the end.
 
 use rustix::fs::Mode;
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -7,13 +7,13 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tokio::net::UnixListener;
 
-/// A listening Unix socket. Its name goes with the value.
+/// A listening Unix socket. Its name is removed when it is dropped.
 pub struct UnixSocket {
     pub(crate) listener: UnixListener,
     name: SocketName,
 }
 
-/// The name of a socket, which goes with the value.
+/// The name of a socket, which is removed when this is dropped.
 pub struct SocketName {
     path: PathBuf,
     /// The number of the socket's file.
@@ -30,7 +30,7 @@ impl SocketName {
         Ok(false)
     }
 
-    /// Somebody may have removed it, and another program may have taken its place.
+    /// The name may have been removed, and another program may have taken it.
     fn is_ours(&self) -> bool {
         std::fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.ino() == self.inode)
     }
@@ -45,14 +45,14 @@ impl Drop for SocketName {
 }
 
 impl UnixSocket {
-    /// Makes the socket, with these permissions and room for so many connections that are not accepted yet. `AddrInUse` is
-    /// somebody who listens there, `AlreadyExists` something that is no socket or no such socket.
+    /// Creates the socket with these permissions and backlog. `AddrInUse` is another program that listens there,
+    /// `AlreadyExists` a file that is no socket or another kind of socket.
     pub fn bind(path: &Path, mode: u32, backlog: i32) -> io::Result<UnixSocket> {
         if let Ok(metadata) = std::fs::symlink_metadata(path) {
             if !metadata.file_type().is_socket() {
                 return Err(io::Error::new(
                     io::ErrorKind::AlreadyExists,
-                    "there is something that is no socket, and it is left alone; name another path",
+                    "there is a file that is no socket, which is left alone; name another path",
                 ));
             }
             if is_served(path)? {
@@ -61,12 +61,12 @@ impl UnixSocket {
             std::fs::remove_file(path)?;
         }
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        // Set before there is a name: nobody else can ever open it.
+        // Set before the name exists, so that no other user can ever open it.
         rustix::fs::fchmod(&socket, Mode::from_raw_mode(mode))?;
         socket.bind(&SockAddr::unix(path)?)?;
         let inode = std::fs::symlink_metadata(path)?.ino();
         let name = SocketName { path: path.to_owned(), inode };
-        // Elsewhere than on Linux the socket's own mode does not count.
+        // Elsewhere than on Linux the socket's own mode has no effect.
         std::fs::set_permissions(path, PermissionsExt::from_mode(mode))?;
         socket.listen(backlog)?;
         socket.set_nonblocking(true)?;
@@ -80,8 +80,8 @@ impl UnixSocket {
     }
 }
 
-/// Whether somebody listens at a socket, however busy. Only a refusal says that nobody does: whatever else keeps us from
-/// connecting is no reason to take the name away from whoever has it.
+/// Returns true if a program listens at a socket, however busy. Only a refused connection proves that none does: any
+/// other error is no reason to remove the name.
 fn is_served(path: &Path) -> io::Result<bool> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
@@ -98,7 +98,7 @@ fn judge(error: io::Error) -> io::Result<bool> {
         (io::ErrorKind::WouldBlock, _) => Ok(true),
         (_, Some(rustix::io::Errno::PROTOTYPE)) => there_is("a socket of another kind than for streams"),
         (io::ErrorKind::PermissionDenied, _) => {
-            there_is("a socket that we may not connect to, so that nobody knows whether it is in use")
+            there_is("a socket that we may not connect to, so that it is unknown whether it is in use")
         }
         _ => Err(error),
     }
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_left_behind_is_replaced_and_what_is_in_use_is_not() {
+    async fn a_stale_socket_is_replaced_and_one_in_use_is_not() {
         let path = path("left");
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         let socket = UnixSocket::bind(&path, 0o600, 1).unwrap();
@@ -149,11 +149,11 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_that_is_not_for_us_counts_as_one_in_use() {
+    fn a_socket_without_access_is_treated_as_in_use() {
         let error = judge(io::ErrorKind::PermissionDenied.into()).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "there is a socket that we may not connect to, so that nobody knows whether it is in use"
+            "there is a socket that we may not connect to, so that it is unknown whether it is in use"
         );
         assert!(judge(io::ErrorKind::NotFound.into()).is_err());
     }

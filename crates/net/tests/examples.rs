@@ -9,7 +9,7 @@ mod cache;
 #[path = "../examples/router.rs"]
 mod router;
 
-use rtrcast_net::{Cache, CacheOptions, Ipv4Beside, Listener};
+use rtrcast_net::{Cache, CacheOptions, Listener, V6Only};
 use rtrcast_proto::{Asn, Aspa, Stop};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ impl Printed {
 
 #[tokio::test]
 async fn the_router_of_the_examples_follows_the_cache_of_the_examples() {
-    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), Ipv4Beside::No).unwrap();
+    let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), V6Only::No).unwrap();
     let url = format!("tcp://{}", listener.local());
     let served = Arc::new(Cache::new(CacheOptions::default(), 0x0000_0007_0000_1234));
     cache::publish(&served).unwrap();

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests that fails should fail the test")]
 
-use rtrcast_net::{ImageKeeper, InUse, Prepared, Publisher, Terms};
+use rtrcast_net::{ImageKeeper, InUse, Prepared, Publisher, ServicePolicy};
 use rtrcast_proto::limits::PINNED_IMAGES_MAX;
 use rtrcast_proto::{
     Absent, Asn, CloseReason, History, HistoryLimits, Image, ImageBuilder, Moment, Octets, Prefix, Profile,
@@ -20,7 +20,7 @@ fn history() -> History {
 }
 
 fn publisher() -> Publisher {
-    Publisher::new(history(), Terms::default())
+    Publisher::new(history(), ServicePolicy::default())
 }
 
 /// A set that no other number has, and of more octets than go out at once.
@@ -44,7 +44,7 @@ fn v2() -> InUse {
 /// Publishes and shows.
 fn publish(publisher: &mut Publisher, image: Image, keeper: &mut impl ImageKeeper) {
     let prepared = publisher.publish(image, &v2(), keeper);
-    publisher.show(prepared.view.expect("another set"));
+    publisher.commit(prepared.view.expect("another set"));
 }
 
 /// A router in the middle of a data set.
@@ -93,7 +93,7 @@ fn the_readers_of_the_oldest_set_are_cut_off_when_one_too_many_is_pinned() {
 }
 
 #[test]
-fn sets_that_nobody_reads_cut_off_nobody() {
+fn unread_sets_cut_off_no_reader() {
     let mut publisher = publisher();
     publish(&mut publisher, image(0), &mut ());
     let mut reader = Reader::new(publisher.handle().view());
@@ -119,7 +119,7 @@ impl ImageKeeper for Sources {
 }
 
 #[test]
-fn what_is_kept_anyway_may_be_read_for_ever() {
+fn a_set_that_a_source_keeps_may_be_read_for_ever() {
     let mut publisher = publisher();
     let mut sources = Sources((0..8).map(image).collect());
     let mut readers = Vec::new();
@@ -150,7 +150,7 @@ fn a_set_that_is_current_again_is_not_pinned() {
 }
 
 #[test]
-fn what_is_in_use_is_there_when_a_set_is_shown() {
+fn versions_in_use_are_ready_when_a_set_is_committed() {
     let mut publisher = publisher();
     publish(&mut publisher, image(1), &mut ());
     let profiles = [Profile::full(Version::V1), Profile::full(Version::V1), Profile::full(Version::V0)];
@@ -159,7 +159,7 @@ fn what_is_in_use_is_there_when_a_set_is_shown() {
     let made: Vec<Version> = view.view().images().map(Image::version).collect();
     assert_eq!(made, [Version::V0, Version::V1]);
     assert_eq!(publisher.history().current().map(Image::version), Some(Version::V1), "the most spoken one");
-    publisher.show(view);
+    publisher.commit(view);
     // A router that has the set before gets the change at once.
     let mut session = ServerSession::new(NOW, ServerPolicy::default(), publisher.handle().view());
     let query = format!("v1 serial-query session={} serial=7", publisher.handle().view().session(profiles[0]).0);
@@ -173,7 +173,7 @@ fn what_is_in_use_is_there_when_a_set_is_shown() {
 }
 
 #[test]
-fn what_is_wanted_is_added_for_all_and_wakes_nobody() {
+fn a_fulfilled_request_is_added_for_all_and_wakes_no_session() {
     let mut publisher = publisher();
     publish(&mut publisher, image(1), &mut ());
     let mut sessions = publisher.handle().subscribe();
@@ -186,7 +186,7 @@ fn what_is_wanted_is_added_for_all_and_wakes_nobody() {
 }
 
 #[test]
-fn a_version_that_nobody_speaks_goes_when_another_is_wanted() {
+fn a_version_out_of_use_is_dropped_when_another_is_requested() {
     let mut publisher = publisher();
     let mut sources = Sources(vec![image(1)]);
     let first = sources.0[0].clone();
@@ -198,7 +198,7 @@ fn a_version_that_nobody_speaks_goes_when_another_is_wanted() {
 }
 
 #[test]
-fn the_same_set_is_kept_once_and_shown_to_nobody() {
+fn the_same_set_is_kept_once_and_not_committed() {
     let mut publisher = publisher();
     publish(&mut publisher, image(1), &mut ());
     let mut sessions = publisher.handle().subscribe();
@@ -211,14 +211,14 @@ fn the_same_set_is_kept_once_and_shown_to_nobody() {
 }
 
 #[test]
-fn other_timers_are_told_with_the_same_set_and_once() {
+fn other_timers_are_published_with_the_same_set_and_once() {
     let mut publisher = publisher();
     publish(&mut publisher, image(1), &mut ());
     let timing = Timing::new(60, 60, 600).unwrap();
     publisher.set_timing(timing);
     let prepared = publisher.publish(image(1), &v2(), &mut ());
     assert!(!prepared.is_news);
-    publisher.show(prepared.view.expect("other timers"));
+    publisher.commit(prepared.view.expect("other timers"));
     let view = publisher.handle().view();
     assert_eq!((view.timing(), view.serial()), (timing, Some(Serial(7))));
     publisher.set_timing(timing);
@@ -226,21 +226,21 @@ fn other_timers_are_told_with_the_same_set_and_once() {
 }
 
 #[test]
-fn what_is_withheld_comes_back_under_its_serial() {
+fn a_withheld_set_returns_under_its_serial() {
     let mut publisher = publisher();
     publish(&mut publisher, image(1), &mut ());
     let withheld = publisher.withhold();
-    publisher.show(withheld);
+    publisher.commit(withheld);
     let view = publisher.handle().view();
     assert_eq!((view.serial(), view.absent()), (None, Some(Absent::TooOld)));
     let prepared = publisher.publish(image(1), &v2(), &mut ());
     assert!(matches!(prepared.publication, Publication::Same) && prepared.is_news);
-    publisher.show(prepared.view.expect("there are data again"));
+    publisher.commit(prepared.view.expect("there are data again"));
     assert_eq!(publisher.handle().view().serial(), Some(Serial(7)));
 }
 
 #[test]
-fn nobody_sees_a_set_before_it_is_shown_nor_an_older_one_later() {
+fn no_session_has_a_set_before_its_commit_nor_an_older_one_after() {
     let mut publisher = publisher();
     let older = publisher.publish(image(1), &v2(), &mut ()).view.unwrap();
     assert_eq!(publisher.handle().view().serial(), None);
@@ -248,8 +248,8 @@ fn nobody_sees_a_set_before_it_is_shown_nor_an_older_one_later() {
     // Something is wanted meanwhile: that goes into what is shown now.
     let made = publisher.fulfil(Want::Image(Version::V1), &v2(), &mut ()).unwrap();
     assert_eq!(made.serial(), None);
-    publisher.show(newer);
-    publisher.show(older);
+    publisher.commit(newer);
+    publisher.commit(older);
     assert_eq!(publisher.handle().view().serial(), Some(Serial(8)));
 }
 
@@ -261,15 +261,15 @@ fn something_wanted_of_the_set_before_does_not_replace_the_one_that_waits() {
     let made = publisher.fulfil(Want::Image(Version::V1), &InUse::default(), &mut ()).unwrap();
     assert_eq!(made.serial(), Some(Serial(7)));
     assert!(publisher.history().current() == Some(&image(2)));
-    publisher.show(prepared.view.unwrap());
+    publisher.commit(prepared.view.unwrap());
     assert_eq!(publisher.handle().view().serial(), Some(Serial(8)));
 }
 
 #[test]
-fn a_history_that_has_a_set_is_shown_from_the_start() {
+fn a_history_with_a_set_is_served_from_the_start() {
     let mut restored = history();
     restored.publish(image(1));
-    let mut publisher = Publisher::new(restored, Terms::default());
+    let mut publisher = Publisher::new(restored, ServicePolicy::default());
     let mut reader = Reader::new(publisher.handle().view());
     publish(&mut publisher, image(2), &mut ());
     assert!(reader.reads_on(&publisher));
@@ -277,12 +277,12 @@ fn a_history_that_has_a_set_is_shown_from_the_start() {
 }
 
 #[test]
-fn the_first_stop_counts_and_terms_change_without_the_publisher() {
+fn the_first_stop_is_in_effect_and_the_policy_changes_without_the_publisher() {
     let publisher = publisher();
     let (handle, sessions) = (publisher.handle(), publisher.handle().subscribe());
-    handle.set_terms(Terms { stall_max: Duration::from_secs(1), ..Terms::default() });
+    handle.set_policy(ServicePolicy { stall_max: Duration::from_secs(1), ..ServicePolicy::default() });
     handle.stop(Stop::Restart);
     handle.stop(Stop::Shutdown);
     assert!(matches!(sessions.borrow().stop, Some(Stop::Restart)));
-    assert_eq!(sessions.borrow().terms.stall_max, Duration::from_secs(1));
+    assert_eq!(sessions.borrow().policy.stall_max, Duration::from_secs(1));
 }

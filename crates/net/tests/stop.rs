@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests that fails should fail the test")]
 
-use rtrcast_net::{Cache, CacheOptions, Ipv4Beside, Listener};
+use rtrcast_net::{Cache, CacheOptions, Listener, V6Only};
 use rtrcast_proto::{Asn, Prefix, RouteOrigin, Stop, wire};
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, SocketAddr, TcpStream};
@@ -19,7 +19,7 @@ const ROUTERS: usize = 5;
 #[test]
 fn routers_read_code_13_though_the_program_ends_at_once() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let listener = runtime.block_on(async { Listener::bind("127.0.0.1:0".parse().unwrap(), Ipv4Beside::No).unwrap() });
+    let listener = runtime.block_on(async { Listener::bind("127.0.0.1:0".parse().unwrap(), V6Only::No).unwrap() });
     let address = listener.local().address().unwrap();
     let cache = Arc::new(Cache::new(CacheOptions::default(), 7));
     cache.publish(large()).unwrap();

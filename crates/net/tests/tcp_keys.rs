@@ -113,7 +113,7 @@ fn talk((router, cache): &mut (TcpStream, TcpStream)) {
 }
 
 #[test]
-fn t_md5_01_the_right_key_gets_in_and_no_other_does() {
+fn t_md5_01_the_right_key_connects_and_no_other_does() {
     for (listen, from, to) in
         [("127.0.0.1:0", "127.0.0.2", "127.0.0.1"), ("[::1]:0", "::1", "::1"), ("[::]:0", "127.0.0.2", "127.0.0.1")]
     {
@@ -212,7 +212,7 @@ fn t_ao_01_a_kernel_without_tcp_ao_is_named_as_the_reason() {
 
 /// Runs where the kernel has TCP-AO; elsewhere there is nothing to see.
 #[test]
-fn t_ao_01_the_right_key_gets_in_and_no_other_does() {
+fn t_ao_01_the_right_key_connects_and_no_other_does() {
     let (from, to) = ("127.0.0.2", "127.0.0.1");
     let both = "1 2 hmac-sha1-96 old\n127.0.0.2 3 4 aes-128-cmac-96 new";
     let keys = none().with_ao(&format!("{from} {both}")).unwrap();

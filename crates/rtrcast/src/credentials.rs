@@ -4,7 +4,7 @@
 use crate::clock::unix_now;
 use crate::observe::describe::plain;
 use crate::observe::listeners::InForce;
-use rtrcast_net::{Fresh, TcpKeys};
+use rtrcast_net::{Reloadable, TcpKeys};
 use std::fmt;
 use std::fs;
 use std::io;
@@ -198,8 +198,8 @@ impl<T: Send + Sync + 'static> Look for Kept<T> {
     }
 }
 
-impl<T: Send + Sync + 'static> Fresh<T> for Kept<T> {
-    fn fresh(&self) -> Pin<Box<dyn Future<Output = Arc<T>> + Send + '_>> {
+impl<T: Send + Sync + 'static> Reloadable<T> for Kept<T> {
+    fn reloaded(&self) -> Pin<Box<dyn Future<Output = Arc<T>> + Send + '_>> {
         Box::pin(async {
             let _ = timeout(LOOK_MAX, self.look()).await;
             self.current()
@@ -333,13 +333,13 @@ mod tests {
         let mut handshakes = tokio::task::JoinSet::new();
         for _ in 0..10 {
             let kept = Arc::clone(&kept);
-            handshakes.spawn(async move { *kept.as_ref().fresh().await });
+            handshakes.spawn(async move { *kept.as_ref().reloaded().await });
         }
         assert_eq!(handshakes.join_all().await, [1; 10]);
         assert_eq!(reads.load(Ordering::Relaxed), 2);
         answer.send(2).unwrap();
         kept.look().await;
-        assert_eq!(*kept.as_ref().fresh().await, 2);
+        assert_eq!(*kept.as_ref().reloaded().await, 2);
         fs::remove_file(path).unwrap();
     }
 

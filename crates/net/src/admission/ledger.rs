@@ -1,52 +1,52 @@
-//! What the door counts, and whom it tells to go: a plain value, with the time as an argument.
+//! Counts of connections, and decisions on which newcomer is displaced: a plain value, with the time as an argument.
 //!
-//! A connection is a newcomer until it has asked, and only newcomers have an entry of their own here. Of the others only
-//! the sums are kept, and how many there are from each address.
+//! A connection is a newcomer until its first query, and only newcomers have an entry of their own here. Of the others
+//! only the sums are kept, and their number by address.
 
 use super::ranking::Ranking;
-use super::{Counts, Limits, Refused};
+use super::{Counts, LimitExceeded, Limits};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::task::Waker;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a newcomer has its place for certain: a router on a slow path asks within that time, or is in the middle of
-/// its handshake, which has a limit of its own.
-pub const DISPLACE_AFTER: Duration = Duration::from_secs(1);
+/// Time for which a newcomer is not displaced: a router on a slow path sends its query within that time, or is in the
+/// middle of its handshake, which has a limit of its own.
+pub const NEWCOMER_TIME_MIN: Duration = Duration::from_secs(1);
 
 /// A connection's number; a lower one entered earlier.
-pub(super) type Seat = u64;
+pub(super) type PermitId = u64;
 
-/// What the ledger keeps of a connection that has not asked yet.
+/// The entry of a connection that has sent no query yet.
 #[derive(Debug)]
 struct Newcomer {
     address: Option<IpAddr>,
     cost: u64,
     since: Instant,
-    /// The turn of its handshake, while that is under way.
+    /// The rank of its handshake, while that is under way.
     handshake: Option<u64>,
-    told: Told,
+    displacement: Displacement,
 }
 
-/// Whether a newcomer has been told to go.
+/// Displacement of a newcomer.
 #[derive(Debug)]
-enum Told {
-    /// It may stay, and this is who waits for that to change.
-    No(Option<Waker>),
-    /// It has.
-    ToGo,
+enum Displacement {
+    /// Not requested. The waker is woken when it is.
+    None(Option<Waker>),
+    /// Requested: the connection is to end.
+    Requested,
 }
 
-/// Whether there is room for one more.
+/// Result of a check for one more connection.
 #[derive(Debug)]
-pub(super) enum Verdict {
+pub(super) enum CapacityCheck {
     /// There is.
-    Room,
+    Available,
     /// There is none until something changes, or until this moment.
     Full(Option<Instant>),
-    /// A newcomer has to be woken and told to go; then ask again.
-    Tell(Option<Waker>),
+    /// A newcomer has to be woken, since its displacement is requested; then check again.
+    Displace(Option<Waker>),
 }
 
 #[derive(Debug)]
@@ -57,16 +57,16 @@ pub(super) struct Ledger {
     memory_octets: u64,
     /// Connections by address, of those that have one; no address has 0.
     addresses: HashMap<IpAddr, u32>,
-    newcomers: HashMap<Seat, Newcomer>,
+    newcomers: HashMap<PermitId, Newcomer>,
     newcomers_octets: u64,
-    /// The newcomers that were not told to go, by seat.
-    silent: Ranking,
-    /// Their handshakes under way, by the order in which they began, and whose they are.
+    /// The newcomers whose displacement is not requested, by id.
+    undisplaced: Ranking,
+    /// Their handshakes under way, by the order in which they began, and the ids of their connections.
     handshakes: Ranking,
-    shaking: HashMap<u64, Seat>,
+    handshake_owners: HashMap<u64, PermitId>,
     leaving: u32,
     leaving_octets: u64,
-    /// The limits were lowered under those who are in, and not enough have gone yet.
+    /// The limits were lowered below what is in use, and not enough connections have ended yet.
     lowered: bool,
 }
 
@@ -80,9 +80,9 @@ impl Ledger {
             addresses: HashMap::new(),
             newcomers: HashMap::new(),
             newcomers_octets: 0,
-            silent: Ranking::default(),
+            undisplaced: Ranking::default(),
             handshakes: Ranking::default(),
-            shaking: HashMap::new(),
+            handshake_owners: HashMap::new(),
             leaving: 0,
             leaving_octets: 0,
             lowered: false,
@@ -105,28 +105,28 @@ impl Ledger {
         }
     }
 
-    /// Whether one more connection of this cost may be accepted; if not, whom to tell to go for it.
-    pub(super) fn verdict(&mut self, now: Instant, cost: u64) -> Verdict {
-        if self.has_room(cost) {
-            return Verdict::Room;
+    /// Checks for capacity for one more connection of this cost; without it, requests the displacement of a newcomer.
+    pub(super) fn check_capacity(&mut self, now: Instant, cost: u64) -> CapacityCheck {
+        if self.has_capacity(cost) {
+            return CapacityCheck::Available;
         }
         if self.lowered {
-            // Nobody is thrown out for that.
-            return Verdict::Full(None);
+            // Lowered limits displace no connection.
+            return CapacityCheck::Full(None);
         }
         let (connections, octets) = (self.connections - self.leaving, self.memory_octets - self.leaving_octets);
         if self.fits(connections, octets, cost) || !self.fits_without_newcomers(cost) {
-            return Verdict::Full(None);
+            return CapacityCheck::Full(None);
         }
-        let Some(seat) = self.silent.foremost() else { return Verdict::Full(None) };
-        match self.newcomers.get(&seat).map(|newcomer| newcomer.since + DISPLACE_AFTER) {
-            Some(may_go) if may_go > now => Verdict::Full(Some(may_go)),
-            Some(_) | None => Verdict::Tell(self.tell_to_go(seat)),
+        let Some(id) = self.undisplaced.next() else { return CapacityCheck::Full(None) };
+        match self.newcomers.get(&id).map(|newcomer| newcomer.since + NEWCOMER_TIME_MIN) {
+            Some(may_go) if may_go > now => CapacityCheck::Full(Some(may_go)),
+            Some(_) | None => CapacityCheck::Displace(self.displace(id)),
         }
     }
 
-    /// Whether one more connection of this cost fits in.
-    pub(super) fn has_room(&self, cost: u64) -> bool {
+    /// Returns true if one more connection of this cost fits.
+    pub(super) fn has_capacity(&self, cost: u64) -> bool {
         self.fits(self.connections, self.memory_octets, cost)
     }
 
@@ -138,28 +138,33 @@ impl Ledger {
         self.connections <= self.limits.connections_max && self.memory_octets <= self.limits.memory_octets_max
     }
 
-    /// Whether all newcomers together could make room: if they can't, none has to go.
+    /// Returns true if all newcomers together could free enough: if they cannot, none is displaced.
     fn fits_without_newcomers(&self, cost: u64) -> bool {
         let connections = self.connections - self.counts().newcomers;
         self.fits(connections, self.memory_octets - self.newcomers_octets, cost)
     }
 
-    /// Counts a connection that was accepted.
-    pub(super) fn enter(&mut self, now: Instant, address: Option<IpAddr>, cost: u64) -> Result<Seat, Refused> {
+    /// Adds a connection that was accepted.
+    pub(super) fn admit(
+        &mut self,
+        now: Instant,
+        address: Option<IpAddr>,
+        cost: u64,
+    ) -> Result<PermitId, LimitExceeded> {
         self.count_in(address)?;
         self.connections += 1;
         self.memory_octets += cost;
         self.newcomers_octets += cost;
-        let seat = self.turn();
-        let newcomer = Newcomer { address, cost, since: now, handshake: None, told: Told::No(None) };
-        self.newcomers.insert(seat, newcomer);
-        self.silent.insert(address, seat);
-        Ok(seat)
+        let id = self.turn();
+        let newcomer = Newcomer { address, cost, since: now, handshake: None, displacement: Displacement::None(None) };
+        self.newcomers.insert(id, newcomer);
+        self.undisplaced.insert(address, id);
+        Ok(id)
     }
 
     /// Gives back what a connection had.
-    pub(super) fn leave(&mut self, seat: Seat, address: Option<IpAddr>, cost: u64) -> Option<Waker> {
-        let waker = self.asked(seat);
+    pub(super) fn leave(&mut self, id: PermitId, address: Option<IpAddr>, cost: u64) -> Option<Waker> {
+        let waker = self.mark_queried(id);
         self.count_out(address);
         self.connections -= 1;
         self.memory_octets -= cost;
@@ -167,18 +172,18 @@ impl Ledger {
         waker
     }
 
-    /// A connection is no newcomer any longer. Even if it was told to go, it stays now. The waker is one that nobody
-    /// needs; it should be dropped without the lock.
-    pub(super) fn asked(&mut self, seat: Seat) -> Option<Waker> {
-        self.handshake_ends(seat);
-        let newcomer = self.newcomers.remove(&seat)?;
+    /// Ends the state of a newcomer, even if its displacement was requested. The waker that is returned is not needed
+    /// any more; it should be dropped without the lock.
+    pub(super) fn mark_queried(&mut self, id: PermitId) -> Option<Waker> {
+        self.end_handshake(id);
+        let newcomer = self.newcomers.remove(&id)?;
         self.newcomers_octets -= newcomer.cost;
-        match newcomer.told {
-            Told::No(waker) => {
-                self.silent.remove(newcomer.address, seat);
+        match newcomer.displacement {
+            Displacement::None(waker) => {
+                self.undisplaced.remove(newcomer.address, id);
                 waker
             }
-            Told::ToGo => {
+            Displacement::Requested => {
                 self.leaving -= 1;
                 self.leaving_octets -= newcomer.cost;
                 None
@@ -186,44 +191,44 @@ impl Ledger {
         }
     }
 
-    /// A newcomer's handshake begins. If there are too many, the oldest of the address that has most is told to go, but
+    /// Begins a newcomer's handshake. If there are too many, displaces the oldest of the address with the most, but
     /// never this one.
-    pub(super) fn handshake_begins(&mut self, seat: Seat) -> Option<Waker> {
+    pub(super) fn begin_handshake(&mut self, id: PermitId) -> Option<Waker> {
         let turn = self.turn();
-        let newcomer = self.newcomers.get_mut(&seat)?;
-        if newcomer.handshake.is_some() || matches!(newcomer.told, Told::ToGo) {
+        let newcomer = self.newcomers.get_mut(&id)?;
+        if newcomer.handshake.is_some() || matches!(newcomer.displacement, Displacement::Requested) {
             return None;
         }
         newcomer.handshake = Some(turn);
         self.handshakes.insert(newcomer.address, turn);
-        self.shaking.insert(turn, seat);
+        self.handshake_owners.insert(turn, id);
         if u32::try_from(self.handshakes.len()).unwrap_or(u32::MAX) <= self.limits.handshakes_max {
             return None;
         }
-        let oldest = self.handshakes.foremost().filter(|oldest| *oldest != turn)?;
-        self.tell_to_go(*self.shaking.get(&oldest)?)
+        let oldest = self.handshakes.next().filter(|oldest| *oldest != turn)?;
+        self.displace(*self.handshake_owners.get(&oldest)?)
     }
 
-    pub(super) fn handshake_ends(&mut self, seat: Seat) {
-        let Some(newcomer) = self.newcomers.get_mut(&seat) else { return };
+    pub(super) fn end_handshake(&mut self, id: PermitId) {
+        let Some(newcomer) = self.newcomers.get_mut(&id) else { return };
         let Some(turn) = newcomer.handshake.take() else { return };
         self.handshakes.remove(newcomer.address, turn);
-        self.shaking.remove(&turn);
+        self.handshake_owners.remove(&turn);
     }
 
     /// A connection comes from another address than it seemed to.
-    pub(super) fn set_address(&mut self, seat: Seat, old: Option<IpAddr>, new: IpAddr) -> Result<(), Refused> {
+    pub(super) fn set_address(&mut self, id: PermitId, old: Option<IpAddr>, new: IpAddr) -> Result<(), LimitExceeded> {
         let new = Some(new);
         if old == new {
             return Ok(());
         }
         self.count_in(new)?;
         self.count_out(old);
-        let Some(newcomer) = self.newcomers.get_mut(&seat) else { return Ok(()) };
+        let Some(newcomer) = self.newcomers.get_mut(&id) else { return Ok(()) };
         newcomer.address = new;
-        if let Told::No(_) = newcomer.told {
-            self.silent.remove(old, seat);
-            self.silent.insert(new, seat);
+        if let Displacement::None(_) = newcomer.displacement {
+            self.undisplaced.remove(old, id);
+            self.undisplaced.insert(new, id);
         }
         if let Some(turn) = newcomer.handshake {
             self.handshakes.remove(old, turn);
@@ -232,37 +237,39 @@ impl Ledger {
         Ok(())
     }
 
-    /// Whether a newcomer has been told to go; if not, `waker` is woken when it is. The other waker is one that nobody
-    /// needs any more.
-    pub(super) fn poll_told(&mut self, seat: Seat, waker: &Waker) -> (bool, Option<Waker>) {
-        match self.newcomers.get_mut(&seat).map(|newcomer| &mut newcomer.told) {
-            Some(Told::ToGo) => (true, None),
-            Some(Told::No(Some(kept))) if kept.will_wake(waker) => (false, None),
-            Some(Told::No(kept)) => (false, kept.replace(waker.clone())),
+    /// Returns true if the displacement of a newcomer was requested; if not, `waker` is woken when it is. The waker
+    /// that is returned is not needed any more.
+    pub(super) fn poll_displaced(&mut self, id: PermitId, waker: &Waker) -> (bool, Option<Waker>) {
+        match self.newcomers.get_mut(&id).map(|newcomer| &mut newcomer.displacement) {
+            Some(Displacement::Requested) => (true, None),
+            Some(Displacement::None(Some(kept))) if kept.will_wake(waker) => (false, None),
+            Some(Displacement::None(kept)) => (false, kept.replace(waker.clone())),
             None => (false, None),
         }
     }
 
-    fn tell_to_go(&mut self, seat: Seat) -> Option<Waker> {
-        self.handshake_ends(seat);
-        let newcomer = self.newcomers.get_mut(&seat)?;
-        let Told::No(waker) = std::mem::replace(&mut newcomer.told, Told::ToGo) else { return None };
-        self.silent.remove(newcomer.address, seat);
+    fn displace(&mut self, id: PermitId) -> Option<Waker> {
+        self.end_handshake(id);
+        let newcomer = self.newcomers.get_mut(&id)?;
+        let Displacement::None(waker) = std::mem::replace(&mut newcomer.displacement, Displacement::Requested) else {
+            return None;
+        };
+        self.undisplaced.remove(newcomer.address, id);
         self.leaving += 1;
         self.leaving_octets += newcomer.cost;
         waker
     }
 
-    /// Whether an address may have one connection more.
-    pub(super) fn check(&self, address: Option<IpAddr>) -> Result<(), Refused> {
+    /// Checks the limit of connections from one address.
+    pub(super) fn check(&self, address: Option<IpAddr>) -> Result<(), LimitExceeded> {
         let connections = address.and_then(|address| self.addresses.get(&address)).copied().unwrap_or(0);
         match self.limits.per_address_max {
-            Some(limit) if address.is_some() && connections >= limit => Err(Refused::PerAddress { limit }),
+            Some(limit) if address.is_some() && connections >= limit => Err(LimitExceeded::PerAddress { limit }),
             Some(_) | None => Ok(()),
         }
     }
 
-    fn count_in(&mut self, address: Option<IpAddr>) -> Result<(), Refused> {
+    fn count_in(&mut self, address: Option<IpAddr>) -> Result<(), LimitExceeded> {
         self.check(address)?;
         if let Some(address) = address {
             *self.addresses.entry(address).or_default() += 1;
@@ -279,13 +286,13 @@ impl Ledger {
         }
     }
 
-    /// Whether nothing is kept of anybody.
+    /// Returns true if there is no entry of any connection.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.addresses.is_empty()
             && self.newcomers.is_empty()
-            && self.shaking.is_empty()
-            && self.silent.is_empty()
+            && self.handshake_owners.is_empty()
+            && self.undisplaced.is_empty()
             && self.handshakes.is_empty()
             && (self.newcomers_octets, self.leaving_octets) == (0, 0)
     }

@@ -1,33 +1,33 @@
-//! Who gets in, and how many: the operator's lists, and the door with its limits. No sockets here.
+//! Admission of connections: the access lists of the operator, and the limiter. No sockets here.
 //!
-//! When there is no room nothing is accepted, since a router that is accepted and closed waits ten minutes. [T-TCP-06]
-//! But whoever connects and asks nothing shall not keep routers out, so such newcomers make room when it is needed:
-//! first those of the address that has most of them. Whoever has asked stays.
+//! Without capacity nothing is accepted, since a router that is accepted and closed waits ten minutes. [T-TCP-06] But a
+//! connection without a query must not keep routers out, so such newcomers are displaced when capacity is needed: first
+//! those of the address with the most. Connections that have sent a query stay.
 //!
-//! `lists.rs` reads the lists, `ledger.rs` counts and decides as a plain value, `ranking.rs` says whose turn it is to go,
-//! and `door.rs` lets tasks wait.
+//! `access_lists.rs` has the lists, `ledger.rs` counts and decides as a plain value, `ranking.rs` has the order in
+//! which newcomers are displaced, and `limiter.rs` lets tasks wait.
 
-mod door;
+mod access_lists;
 mod ledger;
-mod lists;
+mod limiter;
 #[cfg(test)]
 mod model;
 mod ranking;
 
-pub use door::{Door, Guest, Room};
-pub use ledger::DISPLACE_AFTER;
-pub use lists::Lists;
+pub use access_lists::AccessLists;
+pub use ledger::NEWCOMER_TIME_MIN;
+pub use limiter::{Capacity, ConnectionLimiter, Permit};
 
 use std::fmt;
 
-/// How much may be in use at a time.
+/// Limits of what is in use at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Connections. At this many nothing is accepted.
     pub connections_max: u32,
     /// Connections from one address; a further one is refused. None: as many as there is room for.
     pub per_address_max: Option<u32>,
-    /// Handshakes under way; a further one takes the place of another.
+    /// Handshakes under way; a further one displaces another.
     pub handshakes_max: u32,
     /// Octets of memory by the cost of each connection. Where a further one would take more nothing is accepted; a cost
     /// above the limit itself never fits.
@@ -46,37 +46,37 @@ impl Default for Limits {
     }
 }
 
-/// Why a connection that was accepted does not get in.
+/// Limit that keeps an accepted connection from being admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Refused {
+pub enum LimitExceeded {
     /// As many connections as may be are there from its address.
     PerAddress {
-        /// So many.
+        /// The limit.
         limit: u32,
     },
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for LimitExceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Refused::PerAddress { limit } => write!(f, "{limit} connections from this address are open"),
+            LimitExceeded::PerAddress { limit } => write!(f, "{limit} connections from this address are open"),
         }
     }
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for LimitExceeded {}
 
-/// What is in use.
+/// Counts of what is in use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Connections, whatever their state.
     pub connections: u32,
-    /// Those of them that have asked nothing yet.
+    /// Those of them that have sent no query yet.
     pub newcomers: u32,
-    /// Those of the newcomers that were told to go and are not gone yet.
+    /// Those of the newcomers whose displacement was requested and that have not ended yet.
     pub leaving: u32,
-    /// Handshakes under way, without those that were told to go.
+    /// Handshakes under way, without those of displaced connections.
     pub handshakes: u32,
     /// Octets of memory by the connections' costs.
     pub memory_octets: u64,

@@ -1,85 +1,87 @@
 use super::*;
-use crate::admission::{Door, Limits};
-use crate::transport::Socket;
+use crate::admission::{ConnectionLimiter, Limits};
+use crate::stream::Socket;
 use rtrcast_proto::{History, HistoryLimits, Serial, ServerPolicy, SessionIds, Timing};
 use std::io::Write as _;
 use tokio::net::UnixStream;
 use tokio::time::Instant;
 
-/// A connection whose router has said this and takes nothing, behind a door with room for no other.
-fn stuffed(said: &[u8]) -> (Transport, ServerSession, Lines, std::os::unix::net::UnixStream, Arc<Door>) {
+/// A connection whose router has sent these octets and reads nothing, of a limiter without capacity for another.
+fn blocked(
+    octets: &[u8],
+) -> (TransportStream, ServerSession, DriveContext, std::os::unix::net::UnixStream, Arc<ConnectionLimiter>) {
     let (mut router, cache) = std::os::unix::net::UnixStream::pair().unwrap();
     cache.set_nonblocking(true).unwrap();
     let mut full = &cache;
     while full.write(&[0; 64]).is_ok() {}
-    router.write_all(said).unwrap();
-    let transport = Transport::Plain(Socket::Unix(UnixStream::from_std(cache).unwrap()));
-    let door = Door::new(Limits { connections_max: 1, ..Limits::default() });
-    let guest = door.enter(Instant::now(), None, 1).unwrap();
+    router.write_all(octets).unwrap();
+    let stream = TransportStream::Plain(Socket::Unix(UnixStream::from_std(cache).unwrap()));
+    let limiter = ConnectionLimiter::new(Limits { connections_max: 1, ..Limits::default() });
+    let permit = limiter.admit(Instant::now(), None, 1).unwrap();
     let history = HistoryLimits::default();
     let mut history = History::new(history, SessionIds::new(1), Timing::default(), Serial(1));
     let view = Arc::new(history.view(0));
-    let (clock, terms) = (Clock::start(), Arc::new(Terms::default()));
+    let (clock, policy) = (Clock::start(), Arc::new(ServicePolicy::default()));
     let session = ServerSession::new(clock.now(), ServerPolicy::default(), Arc::clone(&view));
-    let (publish, published) = watch::channel(Published { view, stop: None, terms: Arc::clone(&terms) });
-    // As long as the process: that nobody publishes any more is a stop.
+    let (publish, published) = watch::channel(Published { view, stop: None, policy: Arc::clone(&policy) });
+    // As long as the process: a publisher that is gone is a stop.
     std::mem::forget(publish);
     let wants = mpsc::channel(1).0;
-    let lines = Lines {
+    let context = DriveContext {
         clock,
         published,
         wants,
         stall_max: Duration::from_secs(60),
-        terms,
+        policy,
         address: None,
-        guest,
+        permit,
         connection: Connection::of_nobody(),
         observer: Arc::new(()),
     };
-    (transport, session, lines, router, door)
+    (stream, session, context, router, limiter)
 }
 
-/// Time stands still while anything is to be done, so a spin is a test that does not end.
+/// The paused clock advances only when all tasks are idle, so a busy loop is a test that does not end.
 #[tokio::test(start_paused = true)]
-async fn who_is_told_to_go_and_takes_nothing_is_cut_off_without_a_spin() {
-    let (transport, session, lines, _router, door) = stuffed(&[5, 2, 0, 0, 0, 0, 0, 8]);
-    let knock = tokio::spawn(async move { door.room(1, || {}).await });
+async fn a_displaced_connection_that_reads_nothing_is_reset_without_a_busy_loop() {
+    let (stream, session, context, _router, limiter) = blocked(&[5, 2, 0, 0, 0, 0, 0, 8]);
+    let waiting = tokio::spawn(async move { limiter.wait_for_capacity(1, || {}).await });
     let mut over = None;
-    drive(transport, session, lines, |end, guest| over = Some((end, guest))).await;
-    let (end, guest) = over.expect("its end is told");
+    drive(stream, session, context, |end, permit| over = Some((end, permit))).await;
+    let (end, permit) = over.expect("its end is reported");
     assert!(matches!(end, End::Aborted), "{end:?}");
-    drop(guest);
-    knock.await.unwrap();
+    drop(permit);
+    waiting.await.unwrap();
 }
 
 /// An idle plain connection is little else than this future, and shall take less than 2 KB in all.
 #[tokio::test]
 async fn the_future_of_a_connection_is_small() {
-    let (transport, session, lines, _router, _door) = stuffed(&[]);
-    let octets = size_of_val(&drive(transport, session, lines, |_, _| {}));
+    let (stream, session, context, _router, _door) = blocked(&[]);
+    let octets = size_of_val(&drive(stream, session, context, |_, _| {}));
     assert!(octets <= 1_024, "{octets} octets");
 }
 
-/// A task that is aborted tells the end before the place is free, and a descriptor is closed before as well.
+/// A task that is aborted reports the end before the permit is returned, and its descriptor is closed before as well.
 #[tokio::test]
-async fn a_place_is_free_when_the_end_is_told_however_it_ends() {
-    /// Notes at its end how many are in.
-    struct Told(Arc<Door>, Arc<std::sync::Mutex<Option<u32>>>);
+async fn a_permit_is_returned_after_the_end_is_reported_even_of_an_aborted_task() {
+    /// Records the number of connections when it is dropped.
+    struct EndRecorder(Arc<ConnectionLimiter>, Arc<std::sync::Mutex<Option<u32>>>);
 
-    impl Drop for Told {
+    impl Drop for EndRecorder {
         fn drop(&mut self) {
             *self.1.lock().unwrap() = Some(self.0.counts().connections);
         }
     }
 
-    let (transport, session, lines, _router, door) = stuffed(&[]);
+    let (stream, session, context, _router, limiter) = blocked(&[]);
     let inside = Arc::default();
-    let told = Told(Arc::clone(&door), Arc::clone(&inside));
-    let mut driven = Box::pin(drive(transport, session, lines, move |_, _| drop(told)));
+    let recorder = EndRecorder(Arc::clone(&limiter), Arc::clone(&inside));
+    let mut driven = Box::pin(drive(stream, session, context, move |_, _| drop(recorder)));
     assert!(waits(&mut driven).await);
     drop(driven);
     assert_eq!(*inside.lock().unwrap(), Some(1));
-    assert_eq!(door.counts().connections, 0);
+    assert_eq!(limiter.counts().connections, 0);
 }
 
 /// Polls once; whether it waits.

@@ -1,4 +1,4 @@
-//! The octets of a header: how many there are, and what they say.
+//! Octets of a header: their number and their meaning.
 
 use super::{PROXY_OCTETS_MAX, Proxied, ProxyError};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,10 +11,10 @@ const FIXED_OCTETS: usize = 16;
 /// The addition that holds a checksum of the header.
 const TLV_CRC32C: u8 = 0x03;
 
-/// What the first octets of a connection say.
+/// State of the parser after the first octets of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Parsed {
-    /// So many octets at least are still to come.
+    /// At least this many octets are missing.
     Needs(usize),
     /// All is there.
     Header(Proxied),
@@ -38,18 +38,18 @@ pub(super) fn parse(octets: &[u8]) -> Result<Parsed, ProxyError> {
         None => debug_assert!(false, "no more is read than the header has"),
     }
     let (proxied, additions) = match content {
-        Content::Ignored => return Ok(Parsed::Header(Proxied::Local)),
-        Content::Ipv4 => addresses::<4>(rest, |octets| Ipv4Addr::from(octets).into())?,
-        Content::Ipv6 => addresses::<16>(rest, |octets| Ipv6Addr::from(octets).to_canonical())?,
-        Content::Unix => (Proxied::Local, rest.get(UNIX_OCTETS..).ok_or(ProxyError::Address)?),
+        AddressBlock::Ignored => return Ok(Parsed::Header(Proxied::Local)),
+        AddressBlock::Ipv4 => addresses::<4>(rest, |octets| Ipv4Addr::from(octets).into())?,
+        AddressBlock::Ipv6 => addresses::<16>(rest, |octets| Ipv6Addr::from(octets).to_canonical())?,
+        AddressBlock::Unix => (Proxied::Local, rest.get(UNIX_OCTETS..).ok_or(ProxyError::Address)?),
     };
     check_additions(octets, additions)?;
     Ok(Parsed::Header(proxied))
 }
 
-/// What comes behind the fixed octets.
+/// Contents after the fixed octets.
 #[derive(Clone, Copy)]
-enum Content {
+enum AddressBlock {
     Ignored,
     Ipv4,
     Ipv6,
@@ -71,7 +71,7 @@ fn check_signature(octets: &[u8]) -> Result<(), ProxyError> {
 }
 
 /// Judges version, command and family as far as they have come.
-fn check_fixed(octets: &[u8]) -> Result<Content, ProxyError> {
+fn check_fixed(octets: &[u8]) -> Result<AddressBlock, ProxyError> {
     let is_local = match octets.get(12) {
         Some(0x20) => true,
         Some(0x21) | None => false,
@@ -79,12 +79,12 @@ fn check_fixed(octets: &[u8]) -> Result<Content, ProxyError> {
         Some(octet) => return Err(ProxyError::Command(octet & 0x0f)),
     };
     match octets.get(13) {
-        _ if is_local => Ok(Content::Ignored),
-        // The balancer knows no address, or none that has a form here.
-        Some(0x00) | None => Ok(Content::Ignored),
-        Some(0x11) => Ok(Content::Ipv4),
-        Some(0x21) => Ok(Content::Ipv6),
-        Some(0x31) => Ok(Content::Unix),
+        _ if is_local => Ok(AddressBlock::Ignored),
+        // The balancer knows no address, or none that is supported here.
+        Some(0x00) | None => Ok(AddressBlock::Ignored),
+        Some(0x11) => Ok(AddressBlock::Ipv4),
+        Some(0x21) => Ok(AddressBlock::Ipv6),
+        Some(0x31) => Ok(AddressBlock::Unix),
         Some(octet) => Err(ProxyError::Family(*octet)),
     }
 }
@@ -106,11 +106,11 @@ fn addresses<const OCTETS: usize>(
 /// Passes over the additions, whatever they are, and compares the checksum if there is one.
 fn check_additions(header: &[u8], mut additions: &[u8]) -> Result<(), ProxyError> {
     while let Some((kind, rest)) = additions.split_first() {
-        let (length, rest) = rest.split_first_chunk().ok_or(ProxyError::Addition)?;
+        let (length, rest) = rest.split_first_chunk().ok_or(ProxyError::Tlv)?;
         let length = usize::from(u16::from_be_bytes(*length));
-        let (value, rest) = rest.split_at_checked(length).ok_or(ProxyError::Addition)?;
+        let (value, rest) = rest.split_at_checked(length).ok_or(ProxyError::Tlv)?;
         if *kind == TLV_CRC32C {
-            let told = u32::from_be_bytes(value.try_into().map_err(|_| ProxyError::Addition)?);
+            let told = u32::from_be_bytes(value.try_into().map_err(|_| ProxyError::Tlv)?);
             let value_at = header.len() - rest.len() - value.len();
             let zeroed = value_at..value_at + value.len();
             let octets = header.iter().enumerate();
@@ -252,7 +252,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn headers_say_who_is_there_or_what_is_wrong() {
+    fn headers_are_addresses_or_errors() {
         for (octets, expected) in all() {
             let followed = [&octets[..], b"\x01\x02\0\0\0\0\0\x08"].concat();
             let (read, taken) = read_in_pieces(&followed, || usize::MAX);

@@ -1,11 +1,11 @@
-//! PROXY protocol version 2 (haproxy's proxy-protocol.txt, section 2.2): a balancer says who the router is.
+//! PROXY protocol version 2 (haproxy's proxy-protocol.txt, section 2.2): a balancer gives the address of the router.
 //!
-//! The header is read to its last octet and not beyond: what follows is the router's. Whoever reads sets a limit to the
-//! time, and believes headers only of balancers that it was told of.
+//! The header is read to its last octet and not beyond: the next octets are the router's. The caller limits the time,
+//! and accepts headers only from configured balancers.
 
 mod header;
 
-use crate::transport::Socket;
+use crate::stream::Socket;
 use header::{Parsed, parse};
 use std::fmt;
 use std::future::poll_fn;
@@ -17,18 +17,18 @@ use std::net::SocketAddr;
 pub(crate) const PROXY_OCTETS_MAX: usize = 4 * 1024;
 
 /// Read at once, at most.
-const READ_OCTETS: usize = 512;
+const READ_OCTETS_MAX: usize = 512;
 
-/// Who is at the ends of a connection that came through a balancer.
+/// The ends of a connection that came through a balancer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Proxied {
-    /// Who the socket says: the balancer itself, as in its health checks, or a router of which it says no address.
+    /// Those of the socket: the balancer itself, as in its health checks, or a router without an address.
     Local,
     /// A router.
     From {
         /// The router.
         remote: SocketAddr,
-        /// What the router connected to.
+        /// The address that the router connected to.
         local: SocketAddr,
     },
 }
@@ -36,11 +36,11 @@ pub(crate) enum Proxied {
 /// Reads a header from the start of a connection.
 pub(crate) async fn read_header(socket: &Socket) -> Result<Proxied, ProxyError> {
     let mut header = Vec::new();
-    let mut buffer = [0; READ_OCTETS];
+    let mut buffer = [0; READ_OCTETS_MAX];
     loop {
         let missing = match parse(&header)? {
             Parsed::Header(proxied) => return Ok(proxied),
-            Parsed::Needs(missing) => missing.min(READ_OCTETS),
+            Parsed::Needs(missing) => missing.min(READ_OCTETS_MAX),
         };
         let into = buffer.get_mut(..missing).unwrap_or_default();
         let octets = match poll_fn(|context| socket.poll_read(context, into)).await {
@@ -55,7 +55,7 @@ pub(crate) async fn read_header(socket: &Socket) -> Result<Proxied, ProxyError> 
     }
 }
 
-/// Why the start of a connection is no header.
+/// Reason that the start of a connection is no header.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ProxyError {
@@ -74,12 +74,12 @@ pub enum ProxyError {
     /// Fewer octets than the addresses have.
     Address,
     /// An addition that does not end where the header does.
-    Addition,
+    Tlv,
     /// Another checksum than the header's.
     Checksum,
     /// The connection ended within the header.
     Ended,
-    /// It ended before anything came.
+    /// The connection ended before it.
     Probed,
     /// The connection broke.
     Io(io::Error),
@@ -102,10 +102,10 @@ impl fmt::Display for ProxyError {
                 )
             }
             ProxyError::Address => f.write_str("a PROXY v2 header that ends within its addresses"),
-            ProxyError::Addition => f.write_str("a PROXY v2 header that ends within a TLV"),
+            ProxyError::Tlv => f.write_str("a PROXY v2 header that ends within a TLV"),
             ProxyError::Checksum => f.write_str("a PROXY v2 header with a wrong checksum"),
             ProxyError::Ended => f.write_str("the connection ended before the end of the PROXY v2 header"),
-            ProxyError::Probed => f.write_str("the connection ended before anything came"),
+            ProxyError::Probed => f.write_str("the connection ended before anything was received"),
             ProxyError::Io(error) => write!(f, "reading the PROXY v2 header: {error}"),
         }
     }
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_follows_a_header_is_left_for_the_session() {
+    async fn octets_after_a_header_are_left_for_the_session() {
         for (octets, expected) in all() {
             let (mut balancer, cache) = pair();
             balancer.write_all(&[&octets[..], b"query"].concat()).unwrap();
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_that_ends_within_the_header_says_so() {
+    async fn a_connection_that_ends_within_the_header_is_an_error() {
         for octets in [&header(0x21, 0x11, &IPV4)[..20], b"\r\n\r\n\0"] {
             let (mut balancer, cache) = pair();
             balancer.write_all(octets).unwrap();

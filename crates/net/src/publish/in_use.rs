@@ -1,19 +1,19 @@
-//! Versions and payload types that sessions speak: for these all is made before a new data set is shown.
+//! Versions and payload types of sessions: for these all is made before a new data set is published.
 
 use rtrcast_proto::{Profile, Version};
 use std::cmp::Reverse;
 
-/// What sessions speak now.
+/// Versions and profiles of sessions.
 #[derive(Clone, Debug, Default)]
 pub struct InUse {
-    /// Versions, the most spoken first. A data set is held in that one.
+    /// Versions, the most used first. A data set is held in that one.
     pub versions: Vec<Version>,
-    /// What is sent to whom.
+    /// Profiles of sessions.
     pub profiles: Vec<Profile>,
 }
 
 impl InUse {
-    /// From the number of sessions that speak a profile.
+    /// Collects them from the number of sessions with each profile.
     pub fn count(sessions: impl Fn(Profile) -> usize) -> InUse {
         let spoken = |version| -> usize {
             Profile::ALL.into_iter().filter(|profile| profile.version() == version).map(&sessions).sum()
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_most_spoken_version_stands_first() {
+    fn the_most_used_version_is_first() {
         let sessions = |profile: Profile| match (profile.version(), profile == Profile::full(Version::V1)) {
             (Version::V0, _) => 3,
             (Version::V1, true) => 3,

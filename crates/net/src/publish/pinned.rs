@@ -8,9 +8,9 @@ use rtrcast_proto::{Image, Octets, View};
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
-/// Whoever keeps images beside the publisher, as sources do whose data come and go. `()` keeps none.
+/// Holder of images beside the publisher, such as the sources, which may be current again. `()` holds none.
 pub trait ImageKeeper {
-    /// Whether it keeps these octets anyway: then they cost nothing more while a router reads them.
+    /// Returns true if it holds these octets: then a router that reads them needs no more memory.
     fn keeps(&self, octets: &Arc<dyn Octets>) -> bool;
 
     /// Keeps this image wherever it keeps the one before, which is the same set: it shall be in memory once.
@@ -38,14 +38,14 @@ struct SupersededSet {
 }
 
 impl SupersededSet {
-    /// Whether a reader may still hold it, and nobody else does.
+    /// Returns true if only readers may still hold it.
     fn is_pinned(&self, keeper: &impl ImageKeeper) -> bool {
         self.images.iter().filter_map(Weak::upgrade).any(|octets| !keeper.keeps(&octets))
     }
 }
 
 impl Superseded {
-    /// Takes note that another view is shown instead of one of this generation.
+    /// Notes that another view replaces one of this generation.
     pub(super) fn shown(&mut self, generation: u64, before: &View, now: &View) {
         let is_in = |view: &View, octets: &Weak<dyn Octets>| {
             view.images().any(|image| Weak::ptr_eq(&Arc::downgrade(image.shared()), octets))
@@ -54,7 +54,7 @@ impl Superseded {
         if !images.iter().any(|octets| is_in(now, octets)) {
             self.sets.push_back(SupersededSet { generation, images });
         }
-        // A source that takes turns with another is current again and again.
+        // A source that alternates with another is current again and again.
         for set in &mut self.sets {
             set.images.retain(|octets| octets.strong_count() > 0 && !is_in(now, octets));
         }

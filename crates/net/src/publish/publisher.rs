@@ -1,13 +1,13 @@
-//! The publisher: a line of serials, and the view of it that all sessions see.
+//! The publisher: a sequence of serials, and the view of it that all sessions have.
 //!
-//! To publish and to fulfil takes as long as passes over the data set do, so that is for a thread that may wait; to show
-//! what was made takes no time. Between the two whoever publishes may say and count what is about to be seen.
+//! Publishing and fulfilling take as long as passes over the data set, so they are for a thread that may block; a
+//! commit takes no time. Between the two the caller may log and count what is about to be served.
 
 use super::in_use::InUse;
 use super::pinned::{ImageKeeper, Superseded};
 use super::published::PublisherHandle;
 use crate::memfd::DataSink;
-use crate::terms::Terms;
+use crate::service_policy::ServicePolicy;
 use rtrcast_proto::{History, Image, Publication, Serial, Timing, Version, View, Want};
 use std::io;
 use std::sync::Arc;
@@ -17,28 +17,28 @@ pub struct Publisher {
     history: History,
     handle: PublisherHandle,
     superseded: Superseded,
-    /// The generation of the set that is shown.
-    shown: u64,
-    /// Whether routers are to be told other timers than in the newest view.
+    /// The generation of the set that is committed.
+    committed: u64,
+    /// True if routers are to be sent other timers than in the newest view.
     has_other_timing: bool,
 }
 
-/// What became of a data set. The serial has advanced; nobody sees that before the view is shown.
-#[must_use = "its view has to be shown"]
+/// Result of publishing a data set. The serial has advanced; sessions do not have it before the view is committed.
+#[must_use = "its view has to be committed"]
 #[derive(Debug)]
 pub struct Prepared {
-    /// What it is to the line of serials.
+    /// Relation to the set before.
     pub publication: Publication,
-    /// Whether routers are served something else than before.
+    /// True if routers are served something else than before.
     pub is_news: bool,
-    /// What to show; none if all stays as it is.
+    /// The view to commit; none if nothing changes.
     pub view: Option<PreparedView>,
-    /// Why the view lacks something that is in use, which is asked for again by whoever wants it.
+    /// Reason that the view lacks something that is in use, which a session requests again when it needs it.
     pub incomplete: Option<io::Error>,
 }
 
-/// A view that waits for being shown.
-#[must_use = "it has to be shown"]
+/// A view that is ready to be committed.
+#[must_use = "it has to be committed"]
 #[derive(Debug)]
 pub struct PreparedView {
     view: Arc<View>,
@@ -46,21 +46,21 @@ pub struct PreparedView {
 }
 
 impl PreparedView {
-    /// What sessions will see.
+    /// Returns the view.
     pub fn view(&self) -> &View {
         &self.view
     }
 }
 
 impl Publisher {
-    /// Publishes what comes in this history. If it has a current set, as one that was restored does, that is shown.
-    pub fn new(mut history: History, terms: Terms) -> Publisher {
-        let handle = PublisherHandle::new(history.view(0), terms);
-        let shown = history.generation();
-        Publisher { history, handle, superseded: Superseded::default(), shown, has_other_timing: false }
+    /// Returns a publisher of this history. A current set, as in a history that was restored, is served at once.
+    pub fn new(mut history: History, policy: ServicePolicy) -> Publisher {
+        let handle = PublisherHandle::new(history.view(0), policy);
+        let committed = history.generation();
+        Publisher { history, handle, superseded: Superseded::default(), committed, has_other_timing: false }
     }
 
-    /// What can be asked and said without the publisher.
+    /// Returns a handle.
     pub fn handle(&self) -> PublisherHandle {
         self.handle.clone()
     }
@@ -70,14 +70,14 @@ impl Publisher {
         &self.history
     }
 
-    /// Tells routers other timers from the next publication on, be it of the same set.
+    /// Sends routers other timers from the next publication on, be it of the same set.
     pub fn set_timing(&mut self, timing: Timing) {
         self.has_other_timing = self.handle.view().timing() != timing;
         self.history.set_timing(timing);
     }
 
-    /// Makes an image the current set, and a view of it with all that is in use. If it is the set that is current already,
-    /// the older image stays. It compares all records, and makes an image for each version in use.
+    /// Makes an image the current set, and a view of it with all that is in use. If it equals the current set, the
+    /// older image stays. It compares all records, and makes an image for each version in use.
     pub fn publish(&mut self, image: Image, in_use: &InUse, keeper: &mut impl ImageKeeper) -> Prepared {
         let previous = self.history.current().map(|_| self.history.serial());
         let was_withheld = self.history.is_withheld();
@@ -85,7 +85,7 @@ impl Publisher {
         let is_same = matches!(publication, Publication::Same);
         match self.history.current() {
             Some(current) if is_same => keeper.replace(&image, current),
-            // Without memory for it the view lacks the same, and that is said.
+            // Without memory for it the view lacks the same, and that is reported.
             _ => self.hold_in_use(&in_use.versions, keeper).unwrap_or_default(),
         }
         drop(image);
@@ -94,7 +94,7 @@ impl Publisher {
             return Prepared { publication, is_news, view: None, incomplete: None };
         }
         self.has_other_timing = false;
-        // What is shown now is about to be superseded by another set.
+        // The committed set is about to be superseded by another one.
         let joining = usize::from(!is_same && self.handle.view().serial().is_some());
         let oldest_readable = self.superseded.oldest_readable(joining, self.history.generation(), keeper);
         let view = self.history.view(oldest_readable);
@@ -106,24 +106,24 @@ impl Publisher {
     /// Serves nothing until the next publication, since all data are too old.
     pub fn withhold(&mut self) -> PreparedView {
         self.history.withhold();
-        // It cuts off nobody: all sessions end.
+        // No reader is cut off: all sessions end.
         PreparedView { view: Arc::new(self.history.view(0)), generation: self.history.generation() }
     }
 
-    /// Shows all sessions what was prepared, unless they see something newer.
-    pub fn show(&mut self, prepared: PreparedView) {
+    /// Gives all sessions a prepared view, unless they have a newer one.
+    pub fn commit(&mut self, prepared: PreparedView) {
         let PreparedView { view, generation } = prepared;
         let before = self.handle.view();
         if view.revision() <= before.revision() {
             return;
         }
-        self.superseded.shown(self.shown, &before, &view);
-        self.shown = generation;
-        self.handle.show(view);
+        self.superseded.shown(self.committed, &before, &view);
+        self.committed = generation;
+        self.handle.commit(view);
     }
 
-    /// Makes what a session wants, adds it to the view that all see, and drops the images that nobody needs any more. It
-    /// makes an image, or folds changes. Without memory there is no answer, and the session's own limit decides.
+    /// Fulfils a session's request, adds the result to the view of all sessions, and drops the images that are unused.
+    /// It makes an image, or folds changes. Without memory there is no answer, and the session's own limit decides.
     pub fn fulfil(&mut self, want: Want, in_use: &InUse, keeper: &mut impl ImageKeeper) -> io::Result<Arc<View>> {
         let view = self.handle.view().with(want, DataSink::new)?;
         let view = Arc::new(self.drop_unused(want, view, in_use, keeper));
@@ -131,13 +131,13 @@ impl Publisher {
         Ok(view)
     }
 
-    /// If the set is held in a version that nobody speaks, the version that was just made takes its place.
+    /// If the set is held in a version that is not in use, replaces that by the version that was just made.
     fn drop_unused(&mut self, want: Want, view: View, in_use: &InUse, keeper: &mut impl ImageKeeper) -> View {
         let Want::Image(version) = want else { return view };
         let mut used = in_use.versions.clone();
         used.push(version);
         let held = self.history.current().map(Image::version);
-        if self.shown == self.history.generation()
+        if self.committed == self.history.generation()
             && held.is_some_and(|held| !used.contains(&held))
             && let Some(image) = view.image(version).cloned()
         {
@@ -146,8 +146,8 @@ impl Publisher {
         view.keep_images(&used)
     }
 
-    /// Holds the current set in a version that is spoken, if it is held in one that nobody speaks: routers that were faster
-    /// than the first file speak another version than it was read for, and the set would be in memory twice.
+    /// Holds the current set in a version that is in use, if it is held in another: routers that connected before the
+    /// first file was read may use another version than it was read for, and the set would be in memory twice.
     fn hold_in_use(&mut self, versions: &[Version], keeper: &mut impl ImageKeeper) -> io::Result<()> {
         let Some((version, current)) = versions.first().zip(self.history.current()) else { return Ok(()) };
         if versions.contains(&current.version()) {

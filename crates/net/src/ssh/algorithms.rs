@@ -1,17 +1,17 @@
-//! Which algorithms both sides offer, best first, and when keys are exchanged again.
+//! Algorithms that both sides offer, best first, and limits of rekeying.
 //!
-//! No SHA-1, no CBC, no compression. What routers speak: OpenSSH and libssh all of it, older ones ECDH over the NIST
-//! curves or group 14, AES in counter mode, and HMAC-SHA2 beside it.
+//! No SHA-1, no CBC, no compression. Support by routers: OpenSSH and libssh have all of it, older ones ECDH over the
+//! NIST curves or group 14, AES in counter mode, and HMAC-SHA2.
 
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg};
 use russh::{Limits, Preferred, cipher, compression, kex, mac};
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// Curve25519 is the cheapest; the hybrid is for those that ask for it; group 14 is what RFC 9142 demands of everyone.
-/// The larger groups are left out on the cache's side: one exchange in group 16 takes 0.15 s of a processor and in group
-/// 18 more than a second, and it comes before anybody has logged in. The last four are no algorithms: they say that
-/// rsa-sha2 is understood, and that nothing may be slipped in before the first keys (Terrapin).
+/// Curve25519 is the cheapest; the hybrid is for clients that prefer it; group 14 is mandatory in RFC 9142. The larger
+/// groups are left out on the cache's side: one exchange in group 16 takes 0.15 s of a processor and in group 18 more
+/// than a second, and it comes before any login. The last four are no algorithms: they announce rsa-sha2, and strict
+/// key exchange (Terrapin).
 const KEY_EXCHANGES: &[kex::Name] = &[
     kex::CURVE25519,
     kex::CURVE25519_PRE_RFC_8731,
@@ -26,10 +26,10 @@ const KEY_EXCHANGES: &[kex::Name] = &[
     kex::EXTENSION_OPENSSH_STRICT_KEX_AS_SERVER,
 ];
 
-/// What a router's side offers beside: it chooses its caches.
+/// Algorithms that a router's side offers in addition: it chooses its caches.
 const KEY_EXCHANGES_OF_CLIENTS: &[kex::Name] = &[kex::DH_G16_SHA512];
 
-/// AES-GCM first: processors do it, and a whole data set goes to many routers.
+/// AES-GCM first: processors have instructions for it, and a whole data set is sent to many routers.
 const CIPHERS: &[cipher::Name] = &[
     cipher::AES_256_GCM,
     cipher::AES_128_GCM,
@@ -53,10 +53,10 @@ pub(super) const KEYS: &[Algorithm] = &[
 ];
 
 /// The most octets under one set of keys (RFC 4253 section 9).
-const REKEY_OCTETS: usize = 1 << 30;
+const REKEY_OCTETS_MAX: usize = 1 << 30;
 
 /// As in OpenSSH the volume alone decides: an idle session is not disturbed every hour, which not every router survives.
-const REKEY_TIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+const REKEY_TIME_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 pub(super) fn of_server() -> Preferred {
     Preferred {
@@ -76,5 +76,5 @@ pub(super) fn of_client(keys: Vec<Algorithm>) -> Preferred {
 }
 
 pub(super) fn limits() -> Limits {
-    Limits::new(REKEY_OCTETS, REKEY_OCTETS, REKEY_TIME)
+    Limits::new(REKEY_OCTETS_MAX, REKEY_OCTETS_MAX, REKEY_TIME_MAX)
 }

@@ -1,7 +1,7 @@
-//! OpenSSH's `authorized_keys`: whose keys may log in, from where and until when.
+//! OpenSSH's `authorized_keys`: keys that may log in, with addresses and an expiry time.
 //!
-//! Options that only take away what is not offered here anyway are accepted. Every other option would be a restriction
-//! that is not kept, so it refuses the file.
+//! Options that only forbid what is not offered here anyway are accepted. Any other option would be a restriction that
+//! is not enforced, so the file is refused.
 
 use super::line_error::LineError;
 use super::names::SUBSYSTEM;
@@ -25,37 +25,37 @@ const WITHOUT_EFFECT: &[&str] = &[
     "no-x11-forwarding",
 ];
 
-/// The same of those with a value.
+/// Options with a value that change nothing here.
 const WITHOUT_EFFECT_WITH_VALUE: &[&str] = &["environment", "permitopen", "permitlisten", "tunnel"];
 
-/// How a pattern of IPv4-mapped addresses begins, and how long that is.
+/// Start of a pattern of IPv4-mapped addresses, and its length.
 const MAPPED: &str = "::ffff:";
 const MAPPED_BITS: u8 = 96;
 
 /// The keys that may log in.
 #[derive(Clone, Debug, Default)]
 pub struct AuthorizedKeys {
-    entries: Vec<Entry>,
+    entries: Vec<AuthorizedKey>,
 }
 
 #[derive(Clone, Debug)]
-struct Entry {
+struct AuthorizedKey {
     key: PublicKey,
-    from: Option<Vec<From>>,
+    from: Option<Vec<FromPattern>>,
     expires: Option<SystemTime>,
 }
 
 /// One pattern of `from=`.
 #[derive(Clone, Debug)]
-struct From {
+struct FromPattern {
     is_negated: bool,
-    origin: Origin,
+    address: AddressPattern,
 }
 
 #[derive(Clone, Debug)]
-enum Origin {
+enum AddressPattern {
     Prefix(IpAddr, u8),
-    Text(String),
+    Glob(String),
 }
 
 impl AuthorizedKeys {
@@ -71,7 +71,7 @@ impl AuthorizedKeys {
         Ok(AuthorizedKeys { entries })
     }
 
-    /// Whether the key may log in from this address now; else why not.
+    /// Checks a login with this key from this address now; the error is the reason of a refusal.
     pub(super) fn permit(&self, key: &PublicKey, peer: Option<IpAddr>, now: SystemTime) -> Result<(), &'static str> {
         let mut reason = "is not authorised";
         for entry in self.entries.iter().filter(|entry| entry.key.key_data() == key.key_data()) {
@@ -87,19 +87,19 @@ impl AuthorizedKeys {
     }
 }
 
-fn read_entry(line: &str) -> Result<Entry, String> {
+fn read_entry(line: &str) -> Result<AuthorizedKey, String> {
     let (first, rest) = split_word(line);
     if is_key_type(first) {
         let (text, _comment) = split_word(rest);
-        return Ok(Entry { key: key::read_public(first, text)?, from: None, expires: None });
+        return Ok(AuthorizedKey { key: key::read_public(first, text)?, from: None, expires: None });
     }
     let (options, rest) = split_options(line)?;
     let (kind, rest) = split_word(rest);
     let (text, _comment) = split_word(rest);
     if !is_key_type(kind) {
-        return Err(format!("no type of key behind the options, but {:?}", super::names::printable(kind)));
+        return Err(format!("no type of key after the options, but {:?}", super::names::printable(kind)));
     }
-    let mut entry = Entry { key: key::read_public(kind, text)?, from: None, expires: None };
+    let mut entry = AuthorizedKey { key: key::read_public(kind, text)?, from: None, expires: None };
     for option in options {
         take_option(&mut entry, &option)?;
     }
@@ -115,7 +115,7 @@ fn split_word(text: &str) -> (&str, &str) {
     text.split_once([' ', '\t']).unwrap_or((text, ""))
 }
 
-/// Splits at commas, up to the first space; neither counts within quotes, where `\"` is a quote.
+/// Splits at commas, up to the first space; both are plain text within quotes, where `\"` is a quote.
 fn split_options(line: &str) -> Result<(Vec<String>, &str), String> {
     let mut options = vec![String::new()];
     let mut is_quoted = false;
@@ -135,20 +135,22 @@ fn split_options(line: &str) -> Result<(Vec<String>, &str), String> {
     Err(if is_quoted { "a quote is not closed".to_owned() } else { "there is no key".to_owned() })
 }
 
-fn take_option(entry: &mut Entry, option: &str) -> Result<(), String> {
+fn take_option(entry: &mut AuthorizedKey, option: &str) -> Result<(), String> {
     let (name, value) = option.split_once('=').map_or((option, None), |(name, value)| (name, Some(value)));
     match (name.to_ascii_lowercase().as_str(), value) {
-        ("from", Some(_)) if entry.from.is_some() => return Err("from= stands here twice".to_owned()),
+        ("from", Some(_)) if entry.from.is_some() => return Err("from= is given twice".to_owned()),
         ("from", Some(value)) => entry.from = Some(read_from(value)?),
         ("expiry-time", Some(value)) => {
             let expires = read_time(value)?;
             entry.expires = Some(entry.expires.map_or(expires, |earlier| earlier.min(expires)));
         }
-        // Elsewhere it replaces whatever is asked for, the subsystem too; only this one changes nothing.
+        // In OpenSSH it replaces any request, that of the subsystem too; only this command changes nothing.
         ("command", Some(SUBSYSTEM)) => {}
         ("command", _) => {
             let option = super::names::printable(option);
-            return Err(format!("{option} is a restriction that is not kept: only command={SUBSYSTEM} is taken"));
+            return Err(format!(
+                "{option} is a restriction that is not enforced: only command={SUBSYSTEM} is accepted"
+            ));
         }
         ("cert-authority", _) => return Err("certificates (cert-authority) are not supported".to_owned()),
         (name, None) if WITHOUT_EFFECT.contains(&name) => {}
@@ -158,11 +160,11 @@ fn take_option(entry: &mut Entry, option: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn read_from(list: &str) -> Result<Vec<From>, String> {
+fn read_from(list: &str) -> Result<Vec<FromPattern>, String> {
     list.split(',').map(str::trim).map(read_pattern).collect()
 }
 
-fn read_pattern(text: &str) -> Result<From, String> {
+fn read_pattern(text: &str) -> Result<FromPattern, String> {
     let (is_negated, text) = text.strip_prefix('!').map_or((false, text), |rest| (true, rest));
     let refused = |what: &str| format!("from={}: {what}", super::names::printable(text));
     if let Some((address, length)) = text.split_once('/') {
@@ -173,13 +175,13 @@ fn read_pattern(text: &str) -> Result<From, String> {
             return Err(refused("the prefix length is too large"));
         }
         if prefix_of(address, length) != prefix_of_host(address) {
-            return Err(refused("there are bits behind the prefix length"));
+            return Err(refused("there are bits beyond the prefix length"));
         }
-        return Ok(From { is_negated, origin: canonical(address, length) });
+        return Ok(FromPattern { is_negated, address: canonical(address, length) });
     }
     if let Ok(address) = text.parse::<IpAddr>() {
         let length = if address.is_ipv4() { 32 } else { 128 };
-        return Ok(From { is_negated, origin: canonical(address, length) });
+        return Ok(FromPattern { is_negated, address: canonical(address, length) });
     }
     if text.to_ascii_lowercase().starts_with(MAPPED) {
         return Err(refused("IPv4 addresses are compared as such; leave ::ffff: out"));
@@ -188,25 +190,25 @@ fn read_pattern(text: &str) -> Result<From, String> {
     if text.is_empty() || !text.chars().all(is_address_text) {
         return Err(refused("only addresses, prefixes and patterns of addresses; names are not looked up"));
     }
-    Ok(From { is_negated, origin: Origin::Text(text.to_owned()) })
+    Ok(FromPattern { is_negated, address: AddressPattern::Glob(text.to_owned()) })
 }
 
 /// A prefix of IPv4-mapped addresses as one of IPv4: that is how peers are compared.
-fn canonical(address: IpAddr, length: u8) -> Origin {
+fn canonical(address: IpAddr, length: u8) -> AddressPattern {
     match (address.to_canonical(), length.checked_sub(MAPPED_BITS)) {
-        (mapped @ IpAddr::V4(_), Some(length)) if address.is_ipv6() => Origin::Prefix(mapped, length),
-        _ => Origin::Prefix(address, length),
+        (mapped @ IpAddr::V4(_), Some(length)) if address.is_ipv6() => AddressPattern::Prefix(mapped, length),
+        _ => AddressPattern::Prefix(address, length),
     }
 }
 
-/// One that is negated decides at once; else one has to match.
-fn is_from(list: &[From], peer: Option<IpAddr>) -> bool {
+/// A negated pattern that matches decides; else one has to match.
+fn is_from(list: &[FromPattern], peer: Option<IpAddr>) -> bool {
     let Some(peer) = peer.map(|peer| peer.to_canonical()) else { return false };
-    let matches = |from: &&From| match &from.origin {
-        Origin::Prefix(address, length) => {
+    let matches = |from: &&FromPattern| match &from.address {
+        AddressPattern::Prefix(address, length) => {
             address.is_ipv4() == peer.is_ipv4() && prefix_of(peer, *length) == prefix_of_host(*address)
         }
-        Origin::Text(text) => pattern::matches(text, &peer.to_string()),
+        AddressPattern::Glob(text) => pattern::matches(text, &peer.to_string()),
     };
     !list.iter().filter(|from| from.is_negated).any(|from| matches(&from))
         && list.iter().filter(|from| !from.is_negated).any(|from| matches(&from))
@@ -226,7 +228,7 @@ fn prefix_of_host(address: IpAddr) -> u128 {
     }
 }
 
-/// `YYYYMMDD[HHMM[SS]]Z`. Without the Z OpenSSH takes the zone of its machine, which this program does not know.
+/// `YYYYMMDD[HHMM[SS]]Z`. Without the Z OpenSSH uses the time zone of its machine, which this program does not have.
 fn read_time(text: &str) -> Result<SystemTime, String> {
     let refused = || format!("expiry-time={} is not YYYYMMDDZ or YYYYMMDDHHMM[SS]Z", super::names::printable(text));
     let Some(digits) = text.strip_suffix(['Z', 'z']) else {
@@ -372,7 +374,7 @@ mod tests {
         let error = AuthorizedKeys::parse(&format!("command=\"/usr/bin/false\" {line}")).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "line 1: command=/usr/bin/false is a restriction that is not kept: only command=rpki-rtr is taken"
+            "line 1: command=/usr/bin/false is a restriction that is not enforced: only command=rpki-rtr is accepted"
         );
         let error = AuthorizedKeys::parse("ssh-dss AAAAB3NzaC1kc3MAAACBAKR5").unwrap_err();
         assert!(error.reason.contains("DSA"), "{error}");

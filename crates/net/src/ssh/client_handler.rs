@@ -1,6 +1,6 @@
 //! The handler of a connection to a cache: it checks the host key, and takes what comes.
 
-use super::failure::ConnectFailure;
+use super::failure::SshFailure;
 use super::key::{fingerprint, public_line};
 use super::known_hosts::{self, HostKey, KnownHosts};
 use super::names::printable;
@@ -10,31 +10,31 @@ use russh::keys::{Algorithm, PublicKeyOrCertificate};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Both sides of a connection as russh holds it.
-pub(crate) type ClientHandle = Handle<Login>;
+pub(crate) type ClientHandle = Handle<ClientHandler>;
 
-/// What happened before there was a session.
+/// Record of a connection before its session.
 #[derive(Default)]
-pub(super) struct Story {
-    pub(super) failure: Option<ConnectFailure>,
-    pub(super) last_words: Option<String>,
+pub(super) struct ConnectRecord {
+    pub(super) failure: Option<SshFailure>,
+    pub(super) disconnect_message: Option<String>,
 }
 
 /// The handler of one connection.
-pub(crate) struct Login {
+pub(crate) struct ClientHandler {
     pub(super) known: Arc<KnownHosts>,
     pub(super) host: String,
     pub(super) port: u16,
-    pub(super) line: Arc<super::line::Shared>,
-    pub(super) story: Arc<Mutex<Story>>,
+    pub(super) shared: Arc<super::channel_stream::SharedChannel>,
+    pub(super) record: Arc<Mutex<ConnectRecord>>,
 }
 
-impl Handler for Login {
+impl Handler for ClientHandler {
     type Error = russh::Error;
 
     async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, russh::Error> {
-        // No certificate is asked for.
+        // Certificates are not requested.
         let PublicKeyOrCertificate::PublicKey { key, .. } = shown else { return Ok(false) };
-        // Nor a key of another type, whose name could be any text.
+        // Nor are keys of another type, whose name could be any text.
         if matches!(key.algorithm(), Algorithm::Other(_)) {
             return Ok(false);
         }
@@ -43,27 +43,27 @@ impl Handler for Login {
             HostKey::Known => return Ok(true),
             HostKey::Unknown => {
                 let line = format!("{name} {}", public_line(key));
-                ConnectFailure::HostKeyUnknown { name, fingerprint, line }
+                SshFailure::HostKeyUnknown { name, fingerprint, line }
             }
-            HostKey::Changed { line } => ConnectFailure::HostKeyChanged { name, fingerprint, line },
-            HostKey::Revoked { line } => ConnectFailure::HostKeyRevoked { name, fingerprint, line },
+            HostKey::Changed { line } => SshFailure::HostKeyChanged { name, fingerprint, line },
+            HostKey::Revoked { line } => SshFailure::HostKeyRevoked { name, fingerprint, line },
         };
-        self.story.lock().unwrap_or_else(PoisonError::into_inner).failure = Some(failure);
+        self.record.lock().unwrap_or_else(PoisonError::into_inner).failure = Some(failure);
         Ok(false)
     }
 
     async fn data(&mut self, _: ChannelId, data: &[u8], _: &mut Session) -> Result<(), russh::Error> {
-        self.line.received(data);
+        self.shared.received(data);
         Ok(())
     }
 
     async fn channel_eof(&mut self, _: ChannelId, _: &mut Session) -> Result<(), russh::Error> {
-        self.line.peer_ended();
+        self.shared.peer_ended();
         Ok(())
     }
 
     async fn channel_close(&mut self, _: ChannelId, _: &mut Session) -> Result<(), russh::Error> {
-        self.line.peer_closed();
+        self.shared.peer_closed();
         Ok(())
     }
 
@@ -71,7 +71,7 @@ impl Handler for Login {
         match reason {
             DisconnectReason::ReceivedDisconnect(info) => {
                 let words = printable(&info.message);
-                self.story.lock().unwrap_or_else(PoisonError::into_inner).last_words = Some(words);
+                self.record.lock().unwrap_or_else(PoisonError::into_inner).disconnect_message = Some(words);
                 Ok(())
             }
             DisconnectReason::Error(error) => Err(error),

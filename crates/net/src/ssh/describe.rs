@@ -1,12 +1,12 @@
-//! The SSH library's errors in words. Some of its own texts have names of Rust types and variants in them, and lists as
-//! Rust writes them.
+//! Descriptions of the SSH library's errors. Some of its own texts have names of Rust types and variants in them, and
+//! lists in Rust's notation.
 
 use russh::{AlgorithmKind, ChannelOpenFailure, Error, keys};
 
 /// Longer texts are cut. Both sides' lists of algorithms have room.
 const CHARS_MAX: usize = 1024;
 
-/// An error, which may have parts of what a peer says in it, fit for a log line.
+/// Describes an error, which may have parts of a peer's message in it, fit for a log line.
 pub(super) fn error(error: &Error) -> String {
     printable(&text(error))
 }
@@ -35,10 +35,10 @@ fn text(error: &Error) -> String {
         Error::Kex => "the key exchange failed".to_owned(),
         Error::Version => "the other side does not begin as SSH 2.0 does: is it the right port?".to_owned(),
         Error::StrictKeyExchangeViolation { message_type, .. } => {
-            format!("message {message_type} came out of turn during the key exchange")
+            format!("message {message_type} came out of order during the key exchange")
         }
         Error::Join(_) => "the task of the connection failed".to_owned(),
-        // In words, but for how they begin.
+        // Those are in English, but for the first letter.
         error => uncapitalised(&error.to_string()),
     }
 }

@@ -5,97 +5,97 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-/// Why there is no session.
+/// Failure to open an SSH session with a cache.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum ConnectFailure {
-    /// No host key of the cache is known.
+pub enum SshFailure {
+    /// The host key is not in `known_hosts`.
     HostKeyUnknown {
-        /// What the cache is called in `known_hosts`.
+        /// Name of the cache in `known_hosts`.
         name: String,
-        /// The fingerprint of what it showed.
+        /// Fingerprint of the key that it presented.
         fingerprint: String,
-        /// The line that would make it known.
+        /// The line that would add it to `known_hosts`.
         line: String,
     },
-    /// The cache showed another key than the known one.
+    /// The cache presented another key than that in `known_hosts`.
     HostKeyChanged {
-        /// What the cache is called in `known_hosts`.
+        /// Name of the cache in `known_hosts`.
         name: String,
-        /// The fingerprint of what it showed.
+        /// Fingerprint of the key that it presented.
         fingerprint: String,
-        /// The line with the known key.
+        /// Line of the key in `known_hosts`.
         line: usize,
     },
-    /// The cache showed a key that is revoked.
+    /// The cache presented a revoked key.
     HostKeyRevoked {
-        /// What the cache is called in `known_hosts`.
+        /// Name of the cache in `known_hosts`.
         name: String,
-        /// The fingerprint of what it showed.
+        /// Fingerprint of the key that it presented.
         fingerprint: String,
         /// The line that revokes it.
         line: usize,
     },
-    /// The cache does not let this user in.
+    /// The cache refuses the login.
     LoginRefused {
         /// The user.
         user: String,
-        /// What was tried.
+        /// Methods that were tried.
         tried: Vec<String>,
-        /// What the cache would take.
+        /// Methods that the cache offers.
         offered: Vec<String>,
     },
-    /// The user is in, but the subsystem is not there for it.
+    /// The user is logged in, but the cache refuses the subsystem.
     SubsystemRefused,
     /// The connection broke, or both sides have no algorithm in common.
     Broken(io::Error),
 }
 
-impl ConnectFailure {
-    /// Whether a person has to change something: trying again will not help.
+impl SshFailure {
+    /// Returns true if a change of configuration is needed: another attempt will not help.
     pub fn is_authentication(&self) -> bool {
-        !matches!(self, ConnectFailure::Broken(_) | ConnectFailure::SubsystemRefused)
+        !matches!(self, SshFailure::Broken(_) | SshFailure::SubsystemRefused)
     }
 
     /// The failure that lies in an error of a connection.
-    pub fn of(error: &io::Error) -> Option<&ConnectFailure> {
+    pub fn of(error: &io::Error) -> Option<&SshFailure> {
         error.get_ref()?.downcast_ref()
     }
 }
 
-impl fmt::Display for ConnectFailure {
+impl fmt::Display for SshFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ConnectFailure::HostKeyUnknown { name, fingerprint, line } => write!(
+            SshFailure::HostKeyUnknown { name, fingerprint, line } => write!(
                 f,
-                "the host key of {name} is not known; it shows {fingerprint}. If that is the cache's fingerprint, add \
+                "the host key of {name} is not known; it presents {fingerprint}. If that is the cache's fingerprint, add \
                  this line to the known hosts: {line}"
             ),
-            ConnectFailure::HostKeyChanged { name, fingerprint, line } => write!(
+            SshFailure::HostKeyChanged { name, fingerprint, line } => write!(
                 f,
-                "the host key of {name} is not the one in line {line} of the known hosts: it shows {fingerprint}. \
+                "the host key of {name} is not the one in line {line} of the known hosts: it presents {fingerprint}. \
                  Either the cache has a new key, and the line must be replaced, or somebody is in between"
             ),
-            ConnectFailure::HostKeyRevoked { name, fingerprint, line } => {
+            SshFailure::HostKeyRevoked { name, fingerprint, line } => {
                 write!(f, "the host key {fingerprint} of {name} is revoked in line {line} of the known hosts")
             }
-            ConnectFailure::LoginRefused { user, tried, offered } => {
+            SshFailure::LoginRefused { user, tried, offered } => {
                 let list = |words: &[String]| if words.is_empty() { "nothing".to_owned() } else { words.join(", ") };
-                write!(f, "the cache does not let {user} in; tried {}, it takes {}", list(tried), list(offered))
+                write!(f, "the cache refuses the login of {user}; tried {}, it accepts {}", list(tried), list(offered))
             }
-            ConnectFailure::SubsystemRefused => write!(f, "the cache does not offer the subsystem {SUBSYSTEM}"),
-            ConnectFailure::Broken(error) => error.fmt(f),
+            SshFailure::SubsystemRefused => write!(f, "the cache does not offer the subsystem {SUBSYSTEM}"),
+            SshFailure::Broken(error) => error.fmt(f),
         }
     }
 }
 
-impl Error for ConnectFailure {}
+impl Error for SshFailure {}
 
 /// `PermissionDenied` if a person has to change something; the failure is found in it by `get_ref` and `downcast_ref`.
-impl From<ConnectFailure> for io::Error {
-    fn from(failure: ConnectFailure) -> io::Error {
+impl From<SshFailure> for io::Error {
+    fn from(failure: SshFailure) -> io::Error {
         match failure {
-            ConnectFailure::Broken(error) => error,
+            SshFailure::Broken(error) => error,
             failure if failure.is_authentication() => io::Error::new(io::ErrorKind::PermissionDenied, failure),
             failure => io::Error::other(failure),
         }

@@ -13,26 +13,26 @@ const RSA_BITS: usize = 3072;
 /// The size below which RSA keys are refused.
 pub(super) const RSA_BITS_MIN: u32 = 2048;
 
-/// What kind of key is made.
+/// Kind of a key to generate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SshKeyKind {
     /// `ssh-ed25519`.
     Ed25519,
     /// `ecdsa-sha2-nistp256`.
     EcdsaP256,
-    /// `ssh-rsa` of 3,072 bits, for routers that know nothing else. Making one takes seconds.
+    /// `ssh-rsa` of 3,072 bits, for routers that support nothing else. Generating one takes seconds.
     Rsa,
 }
 
-/// Why a key is not taken.
+/// Reason that a key is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// It is protected by a passphrase, and there is nobody to ask for it.
+    /// It is protected by a passphrase, which cannot be entered here.
     Encrypted,
-    /// Its kind or size is not supported; the text says why.
+    /// Its kind or size is not supported, for the reason in the text.
     Unsupported(String),
-    /// It is no key in OpenSSH's format.
+    /// It is not in OpenSSH's format.
     Malformed(String),
 }
 
@@ -93,7 +93,7 @@ impl SshKey {
         public_line(self.0.public_key())
     }
 
-    /// `SHA256:...`, as `ssh-keygen -l` shows it.
+    /// Returns `SHA256:...`, as `ssh-keygen -l` prints it.
     pub fn fingerprint(&self) -> String {
         fingerprint(self.0.public_key())
     }
@@ -182,7 +182,7 @@ Fnm/wotp50pQeBHw5Pb/Ib8NdNsrekoMBHzHd6oE3spV3Q/Xk0xe2FRsQriKfbCkwwtkz8
     }
 
     #[test]
-    fn keys_that_are_not_taken() {
+    fn invalid_keys_are_refused() {
         assert_eq!(SshKey::from_openssh(ENCRYPTED).unwrap_err(), KeyError::Encrypted);
         for text in ["", "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n", "ssh-ed25519 AAAA"] {
             assert!(matches!(SshKey::from_openssh(text), Err(KeyError::Malformed(_))), "{text}");

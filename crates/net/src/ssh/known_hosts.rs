@@ -1,4 +1,4 @@
-//! OpenSSH's `known_hosts`: which host keys a cache may show.
+//! OpenSSH's `known_hosts`: host keys that a cache may present.
 
 use super::line_error::LineError;
 use super::{key, pattern};
@@ -8,29 +8,29 @@ use russh::keys::ssh_encoding::base64::{Base64, Encoding};
 use russh::keys::ssh_key::Algorithm;
 use sha1::Sha1;
 
-/// The port that stands in no name.
-const PORT: u16 = 22;
+/// The port that names leave out.
+const DEFAULT_PORT: u16 = 22;
 
-/// The host keys that are known.
+/// Known host keys.
 #[derive(Clone, Debug, Default)]
 pub struct KnownHosts {
-    entries: Vec<Entry>,
+    entries: Vec<KnownHost>,
     notes: Vec<LineError>,
 }
 
-/// What is known of a key that a host shows.
+/// Result of the lookup of a host key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum HostKey {
-    /// It is the host's.
+    /// It is a key of the host.
     Known,
-    /// No key of this host is known.
+    /// There is no key of this host.
     Unknown,
     /// The host has another key in this line.
     Changed {
         /// The line, from 1 on.
         line: usize,
     },
-    /// This line says that the key must not be used any more.
+    /// This line revokes the key.
     Revoked {
         /// The line, from 1 on.
         line: usize,
@@ -38,15 +38,15 @@ pub(super) enum HostKey {
 }
 
 #[derive(Clone, Debug)]
-struct Entry {
+struct KnownHost {
     line: usize,
     is_revoked: bool,
-    names: Names,
+    names: HostNames,
     key: PublicKey,
 }
 
 #[derive(Clone, Debug)]
-enum Names {
+enum HostNames {
     /// The HMAC of one name.
     Hashed { salt: Vec<u8>, hash: Vec<u8> },
     /// Patterns, those with `!` in a list of their own.
@@ -54,7 +54,7 @@ enum Names {
 }
 
 impl KnownHosts {
-    /// Reads the file's text. What is no concern of a key that a host shows by itself is noted and skipped.
+    /// Reads the file's text. Lines that do not concern plain host keys are noted and skipped.
     pub fn parse(text: &str) -> Result<KnownHosts, LineError> {
         let mut known = KnownHosts::default();
         for (index, line) in text.lines().enumerate() {
@@ -84,7 +84,7 @@ impl KnownHosts {
             };
             let names = read_names(names).map_err(refused)?;
             match key::read_public(kind, text) {
-                Ok(key) => known.entries.push(Entry { line: number, is_revoked, names, key }),
+                Ok(key) => known.entries.push(KnownHost { line: number, is_revoked, names, key }),
                 // A file that many programs use has keys that this one cannot, as of other hosts.
                 Err(reason) => known.notes.push(LineError { line: number, reason }),
             }
@@ -92,13 +92,13 @@ impl KnownHosts {
         Ok(known)
     }
 
-    /// One public key (`ssh-ed25519 AAAA...`), for whatever host.
+    /// Returns one public key (`ssh-ed25519 AAAA...`), for any host.
     pub fn any_host_with(line: &str) -> Result<KnownHosts, LineError> {
         let mut words = line.split_ascii_whitespace();
         let (kind, text) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let key = key::read_public(kind, text).map_err(|reason| LineError { line: 1, reason })?;
-        let names = Names::Patterns { wanted: vec!["*".to_owned()], unwanted: Vec::new() };
-        Ok(KnownHosts { entries: vec![Entry { line: 1, is_revoked: false, names, key }], notes: Vec::new() })
+        let names = HostNames::Patterns { wanted: vec!["*".to_owned()], unwanted: Vec::new() };
+        Ok(KnownHosts { entries: vec![KnownHost { line: 1, is_revoked: false, names, key }], notes: Vec::new() })
     }
 
     /// Lines that have no effect, and why.
@@ -106,7 +106,7 @@ impl KnownHosts {
         &self.notes
     }
 
-    /// What is known of the key that a host shows.
+    /// Looks up a host key.
     pub(super) fn judge(&self, host: &str, port: u16, key: &PublicKey) -> HostKey {
         let mut verdict = HostKey::Unknown;
         for entry in self.entries_of(host, port) {
@@ -122,7 +122,8 @@ impl KnownHosts {
         verdict
     }
 
-    /// The algorithms to ask a host for: first those of its known keys, so that it does not show another one.
+    /// Returns the algorithms to offer to a host: first those of its known keys, so that it does not present another
+    /// one.
     pub(super) fn algorithms(&self, host: &str, port: u16, all: &[Algorithm]) -> Vec<Algorithm> {
         let known: Vec<Algorithm> =
             self.entries_of(host, port).filter(|entry| !entry.is_revoked).map(|entry| entry.key.algorithm()).collect();
@@ -134,23 +135,23 @@ impl KnownHosts {
         first
     }
 
-    fn entries_of(&self, host: &str, port: u16) -> impl Iterator<Item = &Entry> {
+    fn entries_of(&self, host: &str, port: u16) -> impl Iterator<Item = &KnownHost> {
         let name = name(host, port);
         self.entries.iter().filter(move |entry| entry.names.match_name(&name))
     }
 }
 
-/// What a host is called in the file.
+/// Returns the name of a host in the file.
 pub(super) fn name(host: &str, port: u16) -> String {
     let host = host.to_ascii_lowercase();
-    if port == PORT { host } else { format!("[{host}]:{port}") }
+    if port == DEFAULT_PORT { host } else { format!("[{host}]:{port}") }
 }
 
-fn read_names(text: &str) -> Result<Names, &'static str> {
+fn read_names(text: &str) -> Result<HostNames, &'static str> {
     if let Some(rest) = text.strip_prefix("|1|") {
         let (salt, hash) = rest.split_once('|').ok_or("a hashed name is |1|salt|hash")?;
         let read = |text| Base64::decode_vec(text).map_err(|_| "a hashed name is not base64");
-        return Ok(Names::Hashed { salt: read(salt)?, hash: read(hash)? });
+        return Ok(HostNames::Hashed { salt: read(salt)?, hash: read(hash)? });
     }
     if text.starts_with('|') {
         return Err("a name hashed in an unknown way");
@@ -162,16 +163,16 @@ fn read_names(text: &str) -> Result<Names, &'static str> {
             None => wanted.push(pattern.to_owned()),
         }
     }
-    Ok(Names::Patterns { wanted, unwanted })
+    Ok(HostNames::Patterns { wanted, unwanted })
 }
 
-impl Names {
+impl HostNames {
     fn match_name(&self, name: &str) -> bool {
         match self {
-            Names::Hashed { salt, hash } => {
+            HostNames::Hashed { salt, hash } => {
                 Hmac::<Sha1>::new_from_slice(salt).is_ok_and(|mac| mac.chain_update(name).verify_slice(hash).is_ok())
             }
-            Names::Patterns { wanted, unwanted } => {
+            HostNames::Patterns { wanted, unwanted } => {
                 !unwanted.iter().any(|pattern| pattern::matches(pattern, name))
                     && wanted.iter().any(|pattern| pattern::matches(pattern, name))
             }

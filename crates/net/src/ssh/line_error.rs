@@ -3,12 +3,12 @@
 use std::error::Error;
 use std::fmt;
 
-/// Why a file is not taken.
+/// Reason that a file is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineError {
     /// The line, from 1 on.
     pub line: usize,
-    /// What is wrong with it.
+    /// The reason.
     pub reason: String,
 }
 

@@ -3,21 +3,22 @@
 use super::{AuthorizedKeys, Passwords};
 use russh::{MethodKind, MethodSet};
 
-/// How many logins a connection may try: passwords and signatures. Then nothing is left to it. Neither the question
-/// which methods there are (`none`) nor the offer of a key that may not log in is an attempt.
-pub const ATTEMPTS_MAX: usize = 3;
+/// Login attempts of a connection: passwords and signatures. Then no method is left. Neither the request for the
+/// methods (`none`) nor the offer of a key that may not log in is an attempt.
+pub const LOGIN_ATTEMPTS_MAX: usize = 3;
 
-/// How many keys a connection may offer, as an agent does that holds several. Then keys are no longer asked for.
-pub const OFFERS_MAX: usize = 20;
+/// Keys that a connection may offer, as an agent does that holds several. Then the method is no longer offered.
+pub const KEY_OFFERS_MAX: usize = 20;
 
-/// Who may log in, and how. The methods that a client is offered are those that are here.
+/// Users that may log in, and their credentials. The methods that a client is offered are those that are here.
 #[derive(Clone, Debug, Default)]
 pub struct Logins {
     /// By public key.
     pub keys: Option<AuthorizedKeys>,
     /// By password.
     pub passwords: Option<Passwords>,
-    /// Anyone without any proof. RFC 8210 section 9.1 asks for authentication, so only if the operator says so.
+    /// Any user without authentication. RFC 8210 section 9.1 requires authentication, so only if the operator
+    /// configures it.
     pub anyone: bool,
     /// The names that may log in; with none, all may.
     pub users: Vec<String>,

@@ -3,7 +3,7 @@
 /// The subsystem's name (RFC 8210 section 9.1).
 pub const SUBSYSTEM: &str = "rpki-rtr";
 
-/// What a peer calls itself, fit for a log line.
+/// Returns a name that a peer sent, fit for a log line.
 pub(super) fn printable(text: &str) -> String {
     /// Longer names are cut.
     const CHARS_MAX: usize = 64;

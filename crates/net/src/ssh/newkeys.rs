@@ -1,12 +1,12 @@
-//! The cache's first NEWKEYS waits for what russh says behind it, and both go out in one write.
+//! The cache's first NEWKEYS waits for russh's message after it, and both are sent in one write.
 //!
-//! That is SSH_MSG_EXT_INFO with the signature algorithms that the cache takes (RFC 8308 section 3.1). russh says it
-//! when the client's NEWKEYS has come, a round trip later than OpenSSH's server, and libssh needs it at once: it chooses
-//! how an RSA key signs as soon as it has the cache's NEWKEYS, and without the list it has only SHA-1 to choose, which it
-//! refuses itself. Each side sends its NEWKEYS by itself (RFC 4253 section 7.3), so this costs no client anything but
-//! the wait for an answer to its own. Later key exchanges are encrypted, and are left alone.
+//! That is SSH_MSG_EXT_INFO with the signature algorithms that the cache accepts (RFC 8308 section 3.1). russh sends it
+//! after the client's NEWKEYS, a round trip later than OpenSSH's server, and libssh needs it at once: it chooses the
+//! signature algorithm of an RSA key as soon as it has the cache's NEWKEYS, and without the list it has only SHA-1 to
+//! choose, which it refuses itself. Each side sends its NEWKEYS by itself (RFC 4253 section 7.3), so this costs a
+//! client only the wait for an answer to its own. Later key exchanges are encrypted, and are left alone.
 
-use crate::transport::Socket;
+use crate::stream::Socket;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -14,21 +14,21 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Sleep, sleep};
 
-/// How long NEWKEYS waits at most. A client that waits for ours before it sends its own, or is farther away than that,
-/// gets it alone then.
+/// Time for which NEWKEYS waits. A client that waits for ours before it sends its own, or has a longer round trip than
+/// that, gets it alone then.
 pub(super) const NEWKEYS_HELD_MAX: Duration = Duration::from_secs(1);
 
 /// SSH_MSG_NEWKEYS (RFC 4253 section 12).
 const NEWKEYS: u8 = 21;
 
-/// What stands between russh and the socket until the cache's first NEWKEYS is out.
+/// Filter between russh and the socket until the cache's first NEWKEYS is sent.
 pub(super) struct NewKeys {
-    cache: Follower,
-    client: Follower,
-    /// What russh has written and the socket has not taken yet. It is given no more before all that is free is out, so
-    /// there is never more here than what is held and one write of russh's.
+    cache: PacketTracker,
+    client: PacketTracker,
+    /// Octets that russh has written and the socket has not accepted yet. No more are taken before all that are free
+    /// are sent, so these are at most those that are held and one write of russh.
     waiting: Vec<u8>,
-    /// So many of them may go out.
+    /// The number of them that may be sent.
     free: usize,
     /// Runs while something is held.
     deadline: Option<Pin<Box<Sleep>>>,
@@ -37,20 +37,20 @@ pub(super) struct NewKeys {
 impl NewKeys {
     pub(super) fn new() -> NewKeys {
         NewKeys {
-            cache: Follower::default(),
-            client: Follower::default(),
+            cache: PacketTracker::default(),
+            client: PacketTracker::default(),
             waiting: Vec::new(),
             free: 0,
             deadline: None,
         }
     }
 
-    /// Whether all is out, and nothing will be held any more.
+    /// Returns true if all is sent, and nothing will be held any more.
     pub(super) fn is_over(&self) -> bool {
         self.cache.is_past() && self.waiting.is_empty()
     }
 
-    /// Takes what russh writes, once what may go out before it is out.
+    /// Takes octets of russh, once all that is free is sent.
     pub(super) fn poll_write(
         &mut self,
         socket: &Socket,
@@ -60,14 +60,14 @@ impl NewKeys {
         ready!(self.poll_flush(socket, context))?;
         for octet in octets {
             self.waiting.push(*octet);
-            if self.cache.pass(*octet) == Passing::Free {
+            if self.cache.pass(*octet) == Disposition::Send {
                 self.free = self.waiting.len();
             }
         }
         if self.free < self.waiting.len() && self.deadline.is_none() {
             self.deadline = Some(Box::pin(sleep(NEWKEYS_HELD_MAX)));
         }
-        // What the socket does not take now goes out by a later call; all of them are russh's, which waits in one.
+        // A later call sends the octets that the socket does not accept now; all calls are russh's, which waits in one.
         if let Poll::Ready(Err(error)) = self.poll_flush(socket, context) {
             return Poll::Ready(Err(error));
         }
@@ -84,12 +84,12 @@ impl NewKeys {
         Poll::Ready(Ok(()))
     }
 
-    /// russh reads, so it has handled all that it has read. What is held goes out if the client's NEWKEYS was in that,
-    /// as russh had nothing to say to it then, or if it was held long enough.
+    /// Called when russh reads, so it has handled all that it has read. What is held is sent if the client's NEWKEYS
+    /// was in that, as russh had no message for it then, or if it was held long enough.
     pub(super) fn before_read(&mut self, socket: &Socket, context: &mut Context<'_>) -> io::Result<()> {
         let is_late = self.deadline.as_mut().is_some_and(|deadline| deadline.as_mut().poll(context).is_ready());
         if is_late || self.client.is_past() {
-            self.cache = Follower { place: Place::Past };
+            self.cache = PacketTracker { position: PacketPosition::Past };
             self.deadline = None;
             self.free = self.waiting.len();
         }
@@ -99,7 +99,7 @@ impl NewKeys {
         }
     }
 
-    /// What the client has sent.
+    /// Tracks octets of the client.
     pub(super) fn read(&mut self, octets: &[u8]) {
         for octet in octets {
             self.client.pass(*octet);
@@ -109,68 +109,81 @@ impl NewKeys {
 
 /// Follows what one side sends, octet by octet, up to its first NEWKEYS.
 #[derive(Debug, Default)]
-struct Follower {
-    place: Place,
+struct PacketTracker {
+    position: PacketPosition,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-enum Place {
+enum PacketPosition {
     /// In the identification string (RFC 4253 section 4.2).
     #[default]
     Identification,
-    /// Among the octets before a packet's message: so many of them have come, and say that so many follow.
+    /// In the octets before the message of a packet: this many have arrived, and give this length.
     Head { come: u8, length: u32 },
     /// In a packet, with so many of its octets to come.
-    Packet { to_come: u32, is_newkeys: bool },
+    Packet { to_come: u32, message: Message },
     /// Behind NEWKEYS, or behind what is no packet.
     Past,
 }
 
 /// A packet's start: its length in four octets, and the padding's length (RFC 4253 section 6).
-const HEAD: Place = Place::Head { come: 0, length: 0 };
+const HEAD: PacketPosition = PacketPosition::Head { come: 0, length: 0 };
 const LENGTH_OCTETS: u8 = 4;
 
-/// What to do with an octet and those before it.
+/// The message of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Passing {
-    Free,
-    /// It is in NEWKEYS, or may be.
-    Held,
+enum Message {
+    NewKeys,
+    Other,
 }
 
-impl Follower {
+/// Treatment of an octet and those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Disposition {
+    Send,
+    /// It may be a part of NEWKEYS.
+    Hold,
+}
+
+impl PacketTracker {
     fn is_past(&self) -> bool {
-        matches!(self.place, Place::Past)
+        matches!(self.position, PacketPosition::Past)
     }
 
-    fn pass(&mut self, octet: u8) -> Passing {
-        let (place, passing) = match self.place {
-            Place::Identification if octet == b'\n' => (HEAD, Passing::Free),
-            Place::Head { come, length } if come < LENGTH_OCTETS => {
-                (Place::Head { come: come + 1, length: length << 8 | u32::from(octet) }, Passing::Held)
+    fn pass(&mut self, octet: u8) -> Disposition {
+        let (position, disposition) = match self.position {
+            PacketPosition::Identification if octet == b'\n' => (HEAD, Disposition::Send),
+            PacketPosition::Head { come, length } if come < LENGTH_OCTETS => {
+                (PacketPosition::Head { come: come + 1, length: length << 8 | u32::from(octet) }, Disposition::Hold)
             }
             // The padding's length and the message's type are two octets. Without a type it is no packet.
-            Place::Head { length: 0 | 1, .. } => (Place::Past, Passing::Free),
-            Place::Head { come: LENGTH_OCTETS, length } => {
-                (Place::Head { come: LENGTH_OCTETS + 1, length }, Passing::Held)
+            PacketPosition::Head { length: 0 | 1, .. } => (PacketPosition::Past, Disposition::Send),
+            PacketPosition::Head { come: LENGTH_OCTETS, length } => {
+                (PacketPosition::Head { come: LENGTH_OCTETS + 1, length }, Disposition::Hold)
             }
-            Place::Head { length, .. } => within(length - 2, octet == NEWKEYS),
-            Place::Packet { to_come, is_newkeys } => within(to_come - 1, is_newkeys),
-            place @ (Place::Identification | Place::Past) => (place, Passing::Free),
+            PacketPosition::Head { length, .. } => {
+                within(length - 2, if octet == NEWKEYS { Message::NewKeys } else { Message::Other })
+            }
+            PacketPosition::Packet { to_come, message } => within(to_come - 1, message),
+            position @ (PacketPosition::Identification | PacketPosition::Past) => (position, Disposition::Send),
         };
-        self.place = place;
-        passing
+        self.position = position;
+        disposition
     }
 }
 
 /// After an octet of a packet that is not its last unless `to_come` is 0.
-fn within(to_come: u32, is_newkeys: bool) -> (Place, Passing) {
-    let place = match (to_come, is_newkeys) {
-        (0, true) => Place::Past,
-        (0, false) => HEAD,
-        (to_come, is_newkeys) => Place::Packet { to_come, is_newkeys },
+fn within(to_come: u32, message: Message) -> (PacketPosition, Disposition) {
+    let position = match (to_come, message) {
+        (0, Message::NewKeys) => PacketPosition::Past,
+        (0, Message::Other) => HEAD,
+        (to_come, message) => PacketPosition::Packet { to_come, message },
     };
-    (place, if is_newkeys { Passing::Held } else { Passing::Free })
+    let disposition = match message {
+        Message::NewKeys => Disposition::Hold,
+        Message::Other => Disposition::Send,
+    };
+    (position, disposition)
 }
 
 #[cfg(test)]
@@ -182,7 +195,7 @@ mod tests {
     fn packet(message: u8, octets: usize) -> Vec<u8> {
         let mut packet = u32::try_from(octets + 6).unwrap().to_be_bytes().to_vec();
         packet.extend([4, message]);
-        // Octets like those that begin NEWKEYS do not count within a packet.
+        // Octets like those at the start of NEWKEYS have no effect within a packet.
         packet.extend((0..octets + 4).map(|index| [0, 0, 0, 12, 10, NEWKEYS, b'\n'][index % 7]));
         packet
     }
@@ -207,7 +220,7 @@ mod tests {
         all
     }
 
-    /// What russh does with a message: writes, flushes, and reads on.
+    /// Acts as russh with a message: writes, flushes, and reads on.
     async fn write(keys: &mut NewKeys, socket: &Socket, octets: &[u8]) {
         let written = std::future::poll_fn(|context| keys.poll_write(socket, context, octets)).await.unwrap();
         assert_eq!(written, octets.len());
@@ -221,46 +234,50 @@ mod tests {
 
     #[test]
     fn only_newkeys_is_held() {
-        let mut follower = Follower::default();
+        let mut tracker = PacketTracker::default();
         let before = before_newkeys();
-        let passing: Vec<Passing> = before.iter().map(|octet| follower.pass(*octet)).collect();
-        assert_eq!(passing.last(), Some(&Passing::Free));
-        assert_eq!(passing.iter().filter(|passing| **passing == Passing::Held).count(), 3 * 5, "their heads");
+        let dispositions: Vec<Disposition> = before.iter().map(|octet| tracker.pass(*octet)).collect();
+        assert_eq!(dispositions.last(), Some(&Disposition::Send));
+        assert_eq!(
+            dispositions.iter().filter(|disposition| **disposition == Disposition::Hold).count(),
+            3 * 5,
+            "their heads"
+        );
         for octet in packet(NEWKEYS, 0) {
-            assert!(!follower.is_past());
-            assert_eq!(follower.pass(octet), Passing::Held);
+            assert!(!tracker.is_past());
+            assert_eq!(tracker.pass(octet), Disposition::Hold);
         }
-        assert!(follower.is_past());
-        assert_eq!(follower.pass(0), Passing::Free);
+        assert!(tracker.is_past());
+        assert_eq!(tracker.pass(0), Disposition::Send);
     }
 
     #[test]
-    fn what_is_no_packet_is_not_followed() {
+    fn octets_that_are_no_packet_are_not_tracked() {
         for length in [0_u32, 1] {
-            let mut follower = Follower::default();
+            let mut tracker = PacketTracker::default();
             for octet in [b"\n".as_slice(), &length.to_be_bytes(), &[4]].concat() {
-                follower.pass(octet);
+                tracker.pass(octet);
             }
-            assert!(follower.is_past());
+            assert!(tracker.is_past());
         }
         // A claimed length is only counted down.
-        let mut follower = Follower::default();
+        let mut tracker = PacketTracker::default();
         for octet in [b"\n".as_slice(), &[0xFF; 4], &[4, NEWKEYS]].concat() {
-            follower.pass(octet);
+            tracker.pass(octet);
         }
-        assert!(matches!(follower.place, Place::Packet { to_come: 0xFFFF_FFFD, is_newkeys: true }));
+        assert!(matches!(tracker.position, PacketPosition::Packet { to_come: 0xFFFF_FFFD, message: Message::NewKeys }));
     }
 
     proptest! {
         #[test]
         fn any_octets_are_followed(octets in proptest::collection::vec(prop_oneof![Just(0_u8), Just(10), any::<u8>()], 0..400)) {
-            let mut follower = Follower::default();
+            let mut tracker = PacketTracker::default();
             for octet in octets {
-                follower.pass(octet);
+                tracker.pass(octet);
             }
         }
 
-        /// However russh splits what it writes, what is before NEWKEYS is out, and NEWKEYS is with what follows.
+        /// However russh splits its writes, all before NEWKEYS is sent, and NEWKEYS with the message after it.
         #[test]
         fn any_split_is_the_same(mut cuts in proptest::collection::vec(0_usize..1400, 0..20)) {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -288,7 +305,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn newkeys_goes_out_alone_if_russh_has_nothing_to_say_to_the_clients() {
+    async fn newkeys_is_sent_alone_if_russh_has_no_message_after_the_clients() {
         let (socket, mut client) = sockets();
         let mut keys = NewKeys::new();
         let newkeys = packet(NEWKEYS, 0);

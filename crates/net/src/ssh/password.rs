@@ -1,7 +1,7 @@
 //! Passwords: a file of `user:$argon2id$...` lines, and their verification, which is costly on purpose.
 
 use super::line_error::LineError;
-use super::{turn, user};
+use super::{password_queue, user};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Argon2, Params};
@@ -12,10 +12,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
-/// How much memory a hash may ask for, in KiB; a line that asks for more is refused.
+/// Memory of a hash, in KiB; a line with more is refused.
 pub const HASH_MEMORY_KIB_MAX: u32 = 256 * 1024;
 
-/// How many passes a hash may ask for; a line that asks for more is refused.
+/// Passes of a hash; a line with more is refused.
 pub const HASH_PASSES_MAX: u32 = 10;
 
 /// The most lanes.
@@ -24,11 +24,11 @@ const HASH_LANES_MAX: u32 = 16;
 /// Longer passwords are wrong.
 const PASSWORD_OCTETS_MAX: usize = 1024;
 
-/// Who may log in with which password.
+/// Users with their password hashes.
 #[derive(Clone)]
 pub struct Passwords {
     hashes: Arc<HashMap<String, PasswordHash>>,
-    /// What an unknown user's password is compared with: the costliest hash there is.
+    /// Hash that an unknown user's password is verified with: the costliest of all.
     stand_in: Option<PasswordHash>,
 }
 
@@ -53,14 +53,14 @@ impl Passwords {
                 stand_in = Some((cost, hash.clone()));
             }
             if hashes.insert(user.to_owned(), hash).is_some() {
-                return Err(refused(format!("user {user} stands here twice")));
+                return Err(refused(format!("user {user} is given twice")));
             }
         }
         let stand_in = stand_in.map(|(_, hash)| hash);
         Ok(Passwords { hashes: Arc::new(hashes), stand_in })
     }
 
-    /// Whether it is this user's password. An unknown user costs as much as a known one.
+    /// Verifies the password of a user. An unknown user costs as much as a known one.
     pub(super) async fn verify(&self, user: &str, password: &str, peer: Option<IpAddr>) -> bool {
         if password.len() > PASSWORD_OCTETS_MAX {
             return false;
@@ -68,11 +68,11 @@ impl Passwords {
         let known = self.hashes.get(user);
         let Some(hash) = known.or(self.stand_in.as_ref()).cloned() else { return false };
         let is_known = known.is_some();
-        let Some(turn) = turn::wait(peer).await else { return false };
+        let Some(permit) = password_queue::wait(peer).await else { return false };
         let password = password.to_owned();
         let verified = spawn_blocking(move || {
             // It is under way to its end, also if the connection is not.
-            let _turn = turn;
+            let _permit = permit;
             Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
         });
         verified.await.unwrap_or(false) && is_known
@@ -117,7 +117,7 @@ pub fn hash_password(password: &str) -> io::Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::VERIFICATIONS_MAX;
+    use super::super::PASSWORD_VERIFICATIONS_MAX;
     use super::*;
     use std::pin::pin;
     use std::task::{Context, Waker};
@@ -149,23 +149,25 @@ mod tests {
         assert!(!passwords.verify("r1", "Secret", None).await);
     }
 
-    /// Another value, as after a reload, and another address do not have turns of their own.
+    /// Another value, as after a reload, and another address share the queue.
     #[test]
     fn the_process_verifies_few_at_a_time() {
         // With one thread a blocking task is done only after those before it.
         let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
         runtime.block_on(async {
             let passwords = Passwords::parse(&format!("r1:{}", cheap("secret"))).unwrap();
-            let mut turns = Vec::new();
-            for host in 1..=VERIFICATIONS_MAX {
-                turns.push(turn::wait(Some(IpAddr::from([192, 0, 2, u8::try_from(host).unwrap()]))).await.unwrap());
+            let mut permits = Vec::new();
+            for host in 1..=PASSWORD_VERIFICATIONS_MAX {
+                permits.push(
+                    password_queue::wait(Some(IpAddr::from([192, 0, 2, u8::try_from(host).unwrap()]))).await.unwrap(),
+                );
             }
             let mut verifying = pin!(passwords.verify("r1", "secret", Some(IpAddr::from([198, 51, 100, 1]))));
             for _ in 0..2 {
                 assert!(verifying.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
                 spawn_blocking(|| ()).await.unwrap();
             }
-            turns.pop();
+            permits.pop();
             assert!(verifying.await);
         });
     }

@@ -1,6 +1,6 @@
-//! Patterns of OpenSSH's files: `*` stands for any text, `?` for one character; case does not count.
+//! Patterns of OpenSSH's files: `*` matches any text, `?` one character; upper and lower case are equal.
 
-/// Whether a text matches. Takes at most as many steps as both lengths multiplied.
+/// Returns true if a text matches. Takes at most as many steps as both lengths multiplied.
 pub(super) fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut at, mut from) = (0, 0);

@@ -1,4 +1,4 @@
-//! The files of keys. No error tells what a key is: whatever a line has where it should not be may be one.
+//! Files of keys. Errors contain no part of a key: any misplaced field may be one.
 //!
 //! ```text
 //! # TCP-MD5
@@ -25,22 +25,22 @@ pub const AO_KEYS_MAX: usize = 1_024;
 impl TcpKeys {
     /// Adds the keys of a file for TCP-MD5: lines of `PREFIX KEY`.
     pub fn with_md5(mut self, text: &str) -> Result<TcpKeys, KeyFileError> {
-        for (line, words) in lines(text) {
-            self.add_md5(&words).map_err(|reason| KeyFileError { line, reason })?;
+        for (line, fields) in lines(text) {
+            self.add_md5(&fields).map_err(|reason| KeyFileError { line, reason })?;
         }
         Ok(self)
     }
 
     /// Adds the keys of a file for TCP-AO: lines of `PREFIX SEND-ID RECV-ID ALGORITHM KEY`.
     pub fn with_ao(mut self, text: &str) -> Result<TcpKeys, KeyFileError> {
-        for (line, words) in lines(text) {
-            self.add_ao(&words).map_err(|reason| KeyFileError { line, reason })?;
+        for (line, fields) in lines(text) {
+            self.add_ao(&fields).map_err(|reason| KeyFileError { line, reason })?;
         }
         Ok(self)
     }
 
-    fn add_md5(&mut self, words: &[&str]) -> Result<(), KeyFileReason> {
-        let &[prefix, secret] = words else { return Err(KeyFileReason::Words(TcpAuth::Md5)) };
+    fn add_md5(&mut self, fields: &[&str]) -> Result<(), KeyFileReason> {
+        let &[prefix, secret] = fields else { return Err(KeyFileReason::Fields(TcpAuth::Md5)) };
         let (prefix, secret) = (read_prefix(prefix)?, read_secret(secret)?);
         if self.md5.iter().count() >= MD5_KEYS_MAX {
             return Err(KeyFileReason::TooMany(MD5_KEYS_MAX));
@@ -54,9 +54,9 @@ impl TcpKeys {
         }
     }
 
-    fn add_ao(&mut self, words: &[&str]) -> Result<(), KeyFileReason> {
-        let &[prefix, send_id, recv_id, algorithm, secret] = words else {
-            return Err(KeyFileReason::Words(TcpAuth::Ao));
+    fn add_ao(&mut self, fields: &[&str]) -> Result<(), KeyFileReason> {
+        let &[prefix, send_id, recv_id, algorithm, secret] = fields else {
+            return Err(KeyFileReason::Fields(TcpAuth::Ao));
         };
         let prefix = read_prefix(prefix)?;
         let (send_id, recv_id) = (read_id(send_id)?, read_id(recv_id)?);
@@ -83,35 +83,35 @@ impl TcpKeys {
     }
 }
 
-/// Lines by number with their words, without comments.
+/// Lines by number with their fields, without comments.
 fn lines(text: &str) -> impl Iterator<Item = (usize, Vec<&str>)> {
-    let numbered = text.lines().zip(1..).map(|(line, number)| (number, words(line)));
-    numbered.filter(|(_, words)| !words.is_empty())
+    let numbered = text.lines().zip(1..).map(|(line, number)| (number, fields(line)));
+    numbered.filter(|(_, fields)| !fields.is_empty())
 }
 
-fn words(line: &str) -> Vec<&str> {
-    line.split_ascii_whitespace().take_while(|word| !word.starts_with('#')).collect()
+fn fields(line: &str) -> Vec<&str> {
+    line.split_ascii_whitespace().take_while(|field| !field.starts_with('#')).collect()
 }
 
-fn read_prefix(word: &str) -> Result<IpPrefix, KeyFileReason> {
-    word.parse().map_err(|error| match error {
+fn read_prefix(field: &str) -> Result<IpPrefix, KeyFileReason> {
+    field.parse().map_err(|error| match error {
         IpPrefixError::Address(_) => KeyFileReason::Prefix,
         IpPrefixError::Length(_, max) => KeyFileReason::PrefixLength(max),
         IpPrefixError::HostBits { right, .. } => KeyFileReason::HostBits(right),
     })
 }
 
-fn read_id(word: &str) -> Result<u8, KeyFileReason> {
-    match word.bytes().all(|octet| octet.is_ascii_digit()) {
-        true => word.parse().map_err(|_| KeyFileReason::Id),
+fn read_id(field: &str) -> Result<u8, KeyFileReason> {
+    match field.bytes().all(|octet| octet.is_ascii_digit()) {
+        true => field.parse().map_err(|_| KeyFileReason::Id),
         false => Err(KeyFileReason::Id),
     }
 }
 
-fn read_secret(word: &str) -> Result<Secret, KeyFileReason> {
-    let octets = match word.strip_prefix("0x") {
+fn read_secret(field: &str) -> Result<Secret, KeyFileReason> {
+    let octets = match field.strip_prefix("0x") {
         Some(digits) => read_hexadecimal(digits).ok_or(KeyFileReason::Hexadecimal)?,
-        None if word.bytes().all(|octet| octet.is_ascii_graphic()) => word.as_bytes().to_vec(),
+        None if field.bytes().all(|octet| octet.is_ascii_graphic()) => field.as_bytes().to_vec(),
         None => return Err(KeyFileReason::Unprintable),
     };
     match octets.len() {
@@ -130,12 +130,12 @@ fn read_hexadecimal(digits: &str) -> Option<Vec<u8>> {
     Some(octets)
 }
 
-/// Which line of a file of keys is wrong, and why.
+/// Error in a line of a file of keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyFileError {
     /// Counted from 1.
     pub line: usize,
-    /// Why.
+    /// The reason.
     pub reason: KeyFileReason,
 }
 
@@ -147,13 +147,13 @@ impl fmt::Display for KeyFileError {
 
 impl std::error::Error for KeyFileError {}
 
-/// Why a line of a file of keys is wrong.
+/// Reason that a line of a file of keys is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyFileReason {
-    /// Not as many words as a line of this kind has.
-    Words(TcpAuth),
-    /// The first word is no address or prefix.
+    /// The number of fields is not that of a line of this kind.
+    Fields(TcpAuth),
+    /// The first field is no address or prefix.
     Prefix,
     /// The prefix is longer than this, which its family does not allow.
     PrefixLength(u8),
@@ -161,7 +161,7 @@ pub enum KeyFileReason {
     HostBits(IpPrefix),
     /// An id that is none.
     Id,
-    /// An algorithm that is not known here.
+    /// An unknown algorithm.
     Algorithm,
     /// `0x` and something else than an even number of hexadecimal digits.
     Hexadecimal,
@@ -182,8 +182,8 @@ pub enum KeyFileReason {
 impl fmt::Display for KeyFileReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            KeyFileReason::Words(TcpAuth::Md5) => f.write_str("a TCP-MD5 key is written as PREFIX KEY"),
-            KeyFileReason::Words(TcpAuth::Ao) => {
+            KeyFileReason::Fields(TcpAuth::Md5) => f.write_str("a TCP-MD5 key is written as PREFIX KEY"),
+            KeyFileReason::Fields(TcpAuth::Ao) => {
                 f.write_str("a TCP-AO key is written as PREFIX SEND-ID RECV-ID ALGORITHM KEY")
             }
             KeyFileReason::Prefix => f.write_str("the line has to begin with an address or a prefix"),
@@ -195,9 +195,9 @@ impl fmt::Display for KeyFileReason {
                 write!(f, "ALGORITHM is {first}, {second} or {third}")
             }
             KeyFileReason::Hexadecimal => f.write_str("a key after 0x has two hexadecimal digits for each octet"),
-            KeyFileReason::Unprintable => {
-                f.write_str("a key has printable signs of ASCII only; other octets are written in hexadecimal after 0x")
-            }
+            KeyFileReason::Unprintable => f.write_str(
+                "a key has printable characters of ASCII only; other octets are written in hexadecimal after 0x",
+            ),
             KeyFileReason::Octets(octets) => {
                 write!(f, "a key has from 1 to {KEY_OCTETS_MAX} octets; this one has {octets}")
             }
@@ -283,7 +283,7 @@ mod tests {
             ("192.0.2.2 0x", "a key has from 1 to 80 octets; this one has 0"),
             (
                 "192.0.2.2 tøpsecret",
-                "a key has printable signs of ASCII only; other octets are written in hexadecimal after 0x",
+                "a key has printable characters of ASCII only; other octets are written in hexadecimal after 0x",
             ),
             ("192.0.2.1 topsecret", "192.0.2.1/32 has a key already"),
             ("::ffff:192.0.2.1 topsecret", "192.0.2.1/32 has a key already"),
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_not_shown() {
+    fn keys_are_not_printed() {
         let keys = md5("192.0.2.1 topsecret").unwrap().with_ao("192.0.2.2 1 2 hmac-sha1-96 topsecret").unwrap();
         let shown = format!("{keys:?}");
         assert!(shown.contains("Secret") && !shown.contains("topsecret") && !shown.contains("116"), "{shown}");

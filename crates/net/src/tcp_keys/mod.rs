@@ -1,13 +1,12 @@
 //! Keys that protect TCP itself: TCP-MD5 (RFC 2385) and TCP-AO (RFC 5925). [T-MD5-01] [T-AO-01]
 //!
-//! The kernel signs and checks; this says which keys it has for whom. Whoever has another key, or none where one is
-//! due, gets no answer at all: to both sides a wrong key looks like a connection that takes too long. Connections keep
-//! the keys with which they began: with TCP-MD5, of which Linux has one key a peer, a router changes its key by
-//! connecting anew (RFC 4808 wants several); with TCP-AO a peer has several keys, and both sides go from one to the
-//! next. Only Linux has these options here; elsewhere a key that should be set is an error.
+//! The kernel signs and verifies; this sets its keys by peer. A peer with another key, or without one, gets no answer
+//! at all: to both sides a wrong key looks like a timeout. Connections keep the keys with which they began: with
+//! TCP-MD5, of which Linux has one key a peer, a router changes its key by connecting anew (RFC 4808 asks for several);
+//! with TCP-AO a peer has several keys, and both sides change from one to the next. Only Linux has these options here;
+//! elsewhere setting a key is an error.
 //!
-//! `file.rs` reads the files of keys, `plan.rs` says in which order a socket's keys are changed, and `option.rs` how
-//! the kernel is told.
+//! `file.rs` reads the files of keys, `plan.rs` orders the changes of a socket's keys, and `option.rs` sets them.
 
 mod file;
 #[cfg(target_os = "linux")]
@@ -16,7 +15,7 @@ mod plan;
 
 use crate::ip_prefix::{IpPrefix, PrefixMap};
 pub use file::{AO_KEYS_MAX, KEY_OCTETS_MAX, KeyFileError, KeyFileReason, MD5_KEYS_MAX};
-use plan::{Step, changes, to_dial};
+use plan::{KeyChange, changes, to_dial};
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -31,25 +30,25 @@ pub struct TcpKeys {
 }
 
 impl TcpKeys {
-    /// Whether there are none.
+    /// Returns true if there are no keys.
     pub fn is_empty(&self) -> bool {
         self.md5.is_empty() && self.ao.is_empty()
     }
 
-    /// How the connections of a peer are protected, and the longest prefix around it that says so.
+    /// Returns the authentication of a peer, and the longest prefix that has a key for it.
     pub fn key_for(&self, remote: IpAddr) -> Option<(IpPrefix, TcpAuth)> {
         // No address has both: their prefixes do not overlap.
         let md5 = self.md5.longest_match(remote).map(|(prefix, _)| (*prefix, TcpAuth::Md5));
         md5.or_else(|| self.ao.longest_match(remote).map(|(prefix, _)| (*prefix, TcpAuth::Ao)))
     }
 
-    /// Gives a listener these keys, and takes from it those of `before` that are not among them: the keys that were
-    /// applied to it last. A peer that had a key and still has one is never without, unless it goes from TCP-MD5 to
-    /// TCP-AO or back, which the kernel allows only one after the other. An error leaves the listener with the keys of
-    /// `before`, as far as the kernel allows.
+    /// Sets these keys on a listener, and removes those of `before`, the keys that were set last, that are not among
+    /// them. A peer that had a key and still has one is never without, unless it changes from TCP-MD5 to TCP-AO or
+    /// back, which the kernel allows only one after the other. An error leaves the listener with the keys of `before`,
+    /// as far as the kernel allows.
     ///
-    /// Keys of the family that the socket does not have are left out. With TCP-MD5 the key of the longest prefix
-    /// counts; with TCP-AO all keys around the peer do, told apart by their ids.
+    /// Keys of the family that the socket does not have are left out. With TCP-MD5 the key of the longest prefix is in
+    /// effect; with TCP-AO all keys of prefixes with the peer are, distinguished by their ids.
     pub fn apply_to_listener(&self, socket: &impl AsFd, before: Option<&TcpKeys>) -> Result<(), TcpKeysError> {
         let none = TcpKeys::default();
         apply(socket, changes(before.unwrap_or(&none), self))
@@ -62,15 +61,15 @@ impl TcpKeys {
 }
 
 /// Does the steps, or undoes those that were done.
-fn do_all(steps: &[Step], mut does: impl FnMut(&Step) -> io::Result<()>) -> Result<(), TcpKeysError> {
+fn do_all(steps: &[KeyChange], mut does: impl FnMut(&KeyChange) -> io::Result<()>) -> Result<(), TcpKeysError> {
     for (done, step) in steps.iter().enumerate() {
         match does(step) {
             Ok(()) => {}
-            // What is to go is gone.
+            // A key that is to be removed is not there.
             Err(error) if step.removes() && error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
                 for step in steps.iter().take(done).rev() {
-                    // The first error is the one that tells what is wrong.
+                    // The first error is the cause.
                     let _ = does(&step.undone());
                 }
                 return Err(TcpKeysError { prefix: step.prefix(), auth: step.auth(), error });
@@ -81,9 +80,9 @@ fn do_all(steps: &[Step], mut does: impl FnMut(&Step) -> io::Result<()>) -> Resu
 }
 
 #[cfg(target_os = "linux")]
-fn apply(socket: &impl AsFd, mut steps: Vec<Step>) -> Result<(), TcpKeysError> {
+fn apply(socket: &impl AsFd, mut steps: Vec<KeyChange>) -> Result<(), TcpKeysError> {
     let Some(first) = steps.first() else { return Ok(()) };
-    let family = match option::Family::of(socket) {
+    let family = match option::SocketFamily::of(socket) {
         Ok(family) => family,
         Err(error) => return Err(TcpKeysError { prefix: first.prefix(), auth: first.auth(), error }),
     };
@@ -92,11 +91,11 @@ fn apply(socket: &impl AsFd, mut steps: Vec<Step>) -> Result<(), TcpKeysError> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn apply(_: &impl AsFd, steps: Vec<Step>) -> Result<(), TcpKeysError> {
+fn apply(_: &impl AsFd, steps: Vec<KeyChange>) -> Result<(), TcpKeysError> {
     do_all(&steps, |_| Err(io::Error::new(io::ErrorKind::Unsupported, "this needs Linux")))
 }
 
-/// How TCP is protected.
+/// Authentication of TCP segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TcpAuth {
     /// RFC 2385.
@@ -114,7 +113,7 @@ impl fmt::Display for TcpAuth {
     }
 }
 
-/// A key's octets, which nothing shows.
+/// A key's octets, which `Debug` leaves out.
 #[derive(Clone, PartialEq, Eq)]
 struct Secret(Box<[u8]>);
 
@@ -135,13 +134,13 @@ struct AoKey {
 }
 
 impl AoKey {
-    /// Whether both can't be on one socket: the kernel could not tell which is meant.
+    /// Returns true if both cannot be on one socket, since the kernel could not distinguish them.
     fn conflicts(&self, other: &AoKey) -> bool {
         (self.send_id == other.send_id || self.recv_id == other.recv_id) && self.prefix.overlaps(&other.prefix)
     }
 }
 
-/// What signs.
+/// Algorithm of TCP-AO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum AoAlgorithm {
     /// RFC 5926 section 3.2.1.
@@ -165,14 +164,14 @@ impl AoAlgorithm {
     }
 }
 
-/// Why a socket did not get its keys.
+/// Reason that keys could not be set on a socket.
 #[derive(Debug)]
 pub struct TcpKeysError {
-    /// Whose key it is about.
+    /// The prefix of the key.
     pub prefix: IpPrefix,
-    /// Which kind of key.
+    /// The kind of the key.
     pub auth: TcpAuth,
-    /// What the kernel said.
+    /// The error of the kernel.
     pub error: io::Error,
 }
 

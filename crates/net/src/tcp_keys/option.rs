@@ -1,8 +1,8 @@
-//! How Linux is told of keys: options of a TCP socket (`linux/tcp.h`), and what its errors mean.
+//! Keys as options of a TCP socket of Linux (`linux/tcp.h`), and the meanings of its errors.
 //!
 //! The kernel's structures are written octet by octet, a line a field, in the order of that header.
 
-use super::plan::Step;
+use super::plan::KeyChange;
 use super::{AoAlgorithm, AoKey, Secret, TcpAuth, TcpKeysError};
 use crate::ip_prefix::IpPrefix;
 use crate::sys::set_tcp_option;
@@ -17,7 +17,7 @@ const TCP_MD5SIG_EXT: i32 = 32;
 const TCP_AO_ADD_KEY: i32 = 38;
 const TCP_AO_DEL_KEY: i32 = 39;
 
-/// Says that `tcpm_prefixlen` counts.
+/// Flag that puts `tcpm_prefixlen` in effect.
 const TCP_MD5SIG_FLAG_PREFIX: u8 = 1;
 
 /// The sizes of `struct tcp_md5sig`, `struct tcp_ao_add` and `struct tcp_ao_del`.
@@ -35,45 +35,45 @@ const SET_CURRENT_AND_RNEXT: u32 = if cfg!(target_endian = "little") { 0b11 } el
 
 /// A socket's family: how addresses are written to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Family {
+pub(super) enum SocketFamily {
     Ipv4,
     /// IPv4 addresses are mapped into it.
     Ipv6,
 }
 
-impl Family {
-    pub(super) fn of(socket: &impl AsFd) -> io::Result<Family> {
+impl SocketFamily {
+    pub(super) fn of(socket: &impl AsFd) -> io::Result<SocketFamily> {
         match socket_domain(socket)? {
-            AddressFamily::INET => Ok(Family::Ipv4),
-            AddressFamily::INET6 => Ok(Family::Ipv6),
+            AddressFamily::INET => Ok(SocketFamily::Ipv4),
+            AddressFamily::INET6 => Ok(SocketFamily::Ipv6),
             _ => Err(io::Error::new(io::ErrorKind::Unsupported, "the socket is none of TCP")),
         }
     }
 
-    /// Whether peers of a prefix can come to such a socket.
+    /// Returns true if peers of a prefix can connect to such a socket.
     pub(super) fn has(self, prefix: IpPrefix) -> bool {
-        self == Family::Ipv6 || prefix.address().is_ipv4()
+        self == SocketFamily::Ipv6 || prefix.address().is_ipv4()
     }
 }
 
 /// Does a step on a socket.
-pub(super) fn set(socket: &impl AsFd, family: Family, step: &Step) -> io::Result<()> {
+pub(super) fn set(socket: &impl AsFd, family: SocketFamily, step: &KeyChange) -> io::Result<()> {
     let (option, octets) = told(family, step);
     set_tcp_option(socket.as_fd(), option, &octets)
 }
 
-fn told(family: Family, step: &Step) -> (i32, Vec<u8>) {
+fn told(family: SocketFamily, step: &KeyChange) -> (i32, Vec<u8>) {
     match step {
-        Step::SetMd5 { prefix, secret, .. } => (TCP_MD5SIG_EXT, md5sig(family, *prefix, Some(secret))),
-        Step::RemoveMd5 { prefix, .. } => (TCP_MD5SIG_EXT, md5sig(family, *prefix, None)),
-        Step::AddAo(key) => (TCP_AO_ADD_KEY, ao_add(family, key, 0)),
-        Step::AddFirstAo(key) => (TCP_AO_ADD_KEY, ao_add(family, key, SET_CURRENT_AND_RNEXT)),
-        Step::RemoveAo(key) => (TCP_AO_DEL_KEY, ao_del(family, key)),
+        KeyChange::SetMd5 { prefix, secret, .. } => (TCP_MD5SIG_EXT, md5sig(family, *prefix, Some(secret))),
+        KeyChange::RemoveMd5 { prefix, .. } => (TCP_MD5SIG_EXT, md5sig(family, *prefix, None)),
+        KeyChange::AddAo(key) => (TCP_AO_ADD_KEY, ao_add(family, key, 0)),
+        KeyChange::AddFirstAo(key) => (TCP_AO_ADD_KEY, ao_add(family, key, SET_CURRENT_AND_RNEXT)),
+        KeyChange::RemoveAo(key) => (TCP_AO_DEL_KEY, ao_del(family, key)),
     }
 }
 
 /// `struct tcp_md5sig`; without a key it is removed.
-fn md5sig(family: Family, prefix: IpPrefix, secret: Option<&Secret>) -> Vec<u8> {
+fn md5sig(family: SocketFamily, prefix: IpPrefix, secret: Option<&Secret>) -> Vec<u8> {
     let secret = secret.map(|secret| &*secret.0).unwrap_or_default();
     let mut octets = Vec::with_capacity(MD5SIG_OCTETS);
     push_address(&mut octets, family, prefix.address()); // tcpm_addr
@@ -87,7 +87,7 @@ fn md5sig(family: Family, prefix: IpPrefix, secret: Option<&Secret>) -> Vec<u8> 
 }
 
 /// `struct tcp_ao_add`, with these bits set.
-fn ao_add(family: Family, key: &AoKey, bits: u32) -> Vec<u8> {
+fn ao_add(family: SocketFamily, key: &AoKey, bits: u32) -> Vec<u8> {
     let (name, mac_octets) = algorithm(key.algorithm);
     let mut octets = Vec::with_capacity(AO_ADD_OCTETS);
     push_address(&mut octets, family, key.prefix.address()); // addr
@@ -107,7 +107,7 @@ fn ao_add(family: Family, key: &AoKey, bits: u32) -> Vec<u8> {
 }
 
 /// `struct tcp_ao_del`.
-fn ao_del(family: Family, key: &AoKey) -> Vec<u8> {
+fn ao_del(family: SocketFamily, key: &AoKey) -> Vec<u8> {
     let mut octets = Vec::with_capacity(AO_DEL_OCTETS);
     push_address(&mut octets, family, key.prefix.address()); // addr
     octets.extend(0_i32.to_ne_bytes()); // ifindex
@@ -132,11 +132,11 @@ fn algorithm(algorithm: AoAlgorithm) -> (&'static str, u8) {
 }
 
 /// A `struct sockaddr_in` or `struct sockaddr_in6` without a port, as long as any address.
-fn push_address(octets: &mut Vec<u8>, family: Family, address: IpAddr) {
+fn push_address(octets: &mut Vec<u8>, family: SocketFamily, address: IpAddr) {
     let mut socket_address = Vec::with_capacity(ADDRESS_OCTETS);
     let number = |family: AddressFamily| family.as_raw().to_ne_bytes();
     let ipv6 = match (family, address) {
-        (Family::Ipv4, IpAddr::V4(address)) => {
+        (SocketFamily::Ipv4, IpAddr::V4(address)) => {
             socket_address.extend(number(AddressFamily::INET));
             socket_address.extend([0; 2]);
             socket_address.extend(address.octets());
@@ -162,7 +162,7 @@ fn length(secret: &[u8]) -> u8 {
     u8::try_from(secret.len()).expect("a file of keys has none of more than KEY_OCTETS_MAX")
 }
 
-/// What an error of the kernel means here, where its own text would not tell.
+/// Returns the meaning of an error of the kernel, where its own text does not have it.
 pub(super) fn meaning(error: &TcpKeysError) -> Option<&'static str> {
     let is_ipv4_default = error.prefix.address().is_ipv4() && error.prefix.length() == 0;
     match (Errno::from_io_error(&error.error)?, error.auth) {
@@ -189,12 +189,12 @@ mod tests {
     use super::super::plan::{changes, to_dial};
     use super::*;
 
-    fn steps(md5: &str, ao: &str) -> Vec<Step> {
+    fn steps(md5: &str, ao: &str) -> Vec<KeyChange> {
         let keys = TcpKeys::default().with_md5(md5).unwrap().with_ao(ao).unwrap();
         changes(&TcpKeys::default(), &keys)
     }
 
-    /// The octets at these places, where there is something else than zeros.
+    /// Octets other than zero, with their positions.
     fn fields(octets: &[u8]) -> Vec<(usize, String)> {
         let mut fields: Vec<(usize, String)> = Vec::new();
         for (at, octet) in octets.iter().enumerate().filter(|(_, octet)| **octet != 0) {
@@ -212,25 +212,25 @@ mod tests {
 
     #[test]
     #[cfg(target_endian = "little")]
-    fn t_md5_01_the_kernel_is_told_of_a_key_in_its_own_layout() {
+    fn t_md5_01_a_key_is_set_in_the_kernels_layout() {
         let set = &steps("192.0.2.128/25 abc", "")[0];
-        let (option, octets) = told(Family::Ipv4, set);
+        let (option, octets) = told(SocketFamily::Ipv4, set);
         assert_eq!((option, octets.len()), (32, 216));
         // Family and address, flags with prefix length and key length, the key.
         assert_eq!(
             fields(&octets),
             [field(0, "02"), field(4, "c0"), field(6, "0280"), field(128, "011903"), field(136, "616263")]
         );
-        let (_, octets) = told(Family::Ipv6, set);
+        let (_, octets) = told(SocketFamily::Ipv6, set);
         assert_eq!(
             fields(&octets),
             [field(0, "0a"), field(18, "ffffc0"), field(22, "0280"), field(128, "011903"), field(136, "616263")]
         );
-        let (option, octets) = told(Family::Ipv6, &set.undone());
+        let (option, octets) = told(SocketFamily::Ipv6, &set.undone());
         assert_eq!((option, octets.len()), (32, 216));
         assert_eq!(fields(&octets), [field(0, "0a"), field(18, "ffffc0"), field(22, "0280"), field(128, "0119")]);
         let longest = "k".repeat(80);
-        let (_, octets) = told(Family::Ipv6, &steps(&format!("2001:db8::1 {longest}"), "")[0]);
+        let (_, octets) = told(SocketFamily::Ipv6, &steps(&format!("2001:db8::1 {longest}"), "")[0]);
         assert_eq!(octets.len(), 216);
         assert_eq!(&octets[8..24], "2001:db8::1".parse::<std::net::Ipv6Addr>().unwrap().octets());
         assert_eq!((&octets[128..132], &octets[136..]), (&[1, 128, 80, 0][..], longest.as_bytes()));
@@ -238,9 +238,9 @@ mod tests {
 
     #[test]
     #[cfg(target_endian = "little")]
-    fn t_ao_01_the_kernel_is_told_of_a_key_in_its_own_layout() {
+    fn t_ao_01_a_key_is_set_in_the_kernels_layout() {
         let add = &steps("", "2001:db8::/32 7 9 hmac-sha1-96 abc")[0];
-        let (option, octets) = told(Family::Ipv6, add);
+        let (option, octets) = told(SocketFamily::Ipv6, add);
         assert_eq!((option, octets.len()), (38, 288));
         let name: String = b"hmac(sha1)".iter().map(|octet| format!("{octet:02x}")).collect();
         // Family, address, algorithm; prefix length with ids and MAC length; key length with the key.
@@ -248,14 +248,14 @@ mod tests {
             fields(&octets),
             [field(0, "0a"), field(8, "20010db8"), field(128, &name), field(202, "2007090c"), field(207, "03616263")]
         );
-        let (option, octets) = told(Family::Ipv6, &add.undone());
+        let (option, octets) = told(SocketFamily::Ipv6, &add.undone());
         assert_eq!((option, octets.len()), (39, 144));
         assert_eq!(fields(&octets), [field(0, "0a"), field(8, "20010db8"), field(138, "200709")]);
     }
 
     #[test]
     #[cfg(target_endian = "little")]
-    fn t_ao_01_a_dialer_says_which_key_is_first_and_ipv4_is_mapped() {
+    fn t_ao_01_a_dialer_sets_its_first_key_and_ipv4_is_mapped() {
         let longest = "k".repeat(80);
         let text = format!(
             "192.0.2.0/24 1 2 aes-128-cmac-96 {longest}\n192.0.2.0/24 3 4 hmac-sha256-128 0x{}",
@@ -263,11 +263,11 @@ mod tests {
         );
         let keys = TcpKeys::default().with_ao(&text).unwrap();
         let steps = to_dial(&keys, "192.0.2.1".parse().unwrap());
-        let (_, first) = told(Family::Ipv6, &steps[0]);
+        let (_, first) = told(SocketFamily::Ipv6, &steps[0]);
         assert_eq!((first.len(), &first[196..208]), (288, &[3, 0, 0, 0, 0, 0, 32, 1, 2, 12, 0, 80][..]));
         assert_eq!(&first[8..24], "::ffff:192.0.2.1".parse::<std::net::Ipv6Addr>().unwrap().octets());
         assert_eq!((&first[128..141], &first[208..]), (&b"cmac(aes128)\0"[..], longest.as_bytes()));
-        let (_, second) = told(Family::Ipv4, &steps[1]);
+        let (_, second) = told(SocketFamily::Ipv4, &steps[1]);
         assert_eq!(&second[196..208], [0, 0, 0, 0, 0, 0, 32, 3, 4, 16, 0, 16]);
         assert_eq!((&second[..8], &second[128..141]), (&[2, 0, 0, 0, 192, 0, 2, 1][..], &b"hmac(sha256)\0"[..]));
     }

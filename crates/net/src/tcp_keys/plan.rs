@@ -1,17 +1,17 @@
-//! In which order a socket's keys change, so that no peer that had a key and still has one is without in between.
+//! Order in which a socket's keys change, so that no peer that had a key and still has one is without in between.
 //!
-//! The kernel replaces a key of TCP-MD5 in place. It has no such thing for TCP-AO, and refuses a key whose ids another
-//! one around the same peer has: there the new key comes under ids that nobody uses, the old one goes, the new one
-//! comes under its own ids, and the stopgap goes.
+//! The kernel replaces a key of TCP-MD5 in place. It cannot do that for TCP-AO, and refuses a key with the ids of
+//! another one for the same peer: there the new key is added under unused ids, the old one is removed, the new one is
+//! added under its own ids, and the temporary one is removed.
 
 use super::{AoKey, Secret, TcpAuth, TcpKeys};
 use crate::ip_prefix::IpPrefix;
 use std::net::IpAddr;
 
-/// One thing that the kernel does.
+/// One change by the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// Sets a key of TCP-MD5, in place of the one that the prefix had.
+pub(super) enum KeyChange {
+    /// Sets a key of TCP-MD5, in place of the one of the prefix.
     SetMd5 { prefix: IpPrefix, secret: Secret, before: Option<Secret> },
     /// Takes a key of TCP-MD5 away.
     RemoveMd5 { prefix: IpPrefix, secret: Secret },
@@ -23,50 +23,50 @@ pub(super) enum Step {
     RemoveAo(AoKey),
 }
 
-impl Step {
-    /// What brings back what was before this.
-    pub(super) fn undone(&self) -> Step {
+impl KeyChange {
+    /// Returns the change that reverts this one.
+    pub(super) fn undone(&self) -> KeyChange {
         match self.clone() {
-            Step::SetMd5 { prefix, secret, before: Some(before) } => {
-                Step::SetMd5 { prefix, secret: before, before: Some(secret) }
+            KeyChange::SetMd5 { prefix, secret, before: Some(before) } => {
+                KeyChange::SetMd5 { prefix, secret: before, before: Some(secret) }
             }
-            Step::SetMd5 { prefix, secret, before: None } => Step::RemoveMd5 { prefix, secret },
-            Step::RemoveMd5 { prefix, secret } => Step::SetMd5 { prefix, secret, before: None },
-            Step::AddAo(key) | Step::AddFirstAo(key) => Step::RemoveAo(key),
-            Step::RemoveAo(key) => Step::AddAo(key),
+            KeyChange::SetMd5 { prefix, secret, before: None } => KeyChange::RemoveMd5 { prefix, secret },
+            KeyChange::RemoveMd5 { prefix, secret } => KeyChange::SetMd5 { prefix, secret, before: None },
+            KeyChange::AddAo(key) | KeyChange::AddFirstAo(key) => KeyChange::RemoveAo(key),
+            KeyChange::RemoveAo(key) => KeyChange::AddAo(key),
         }
     }
 
     pub(super) fn removes(&self) -> bool {
         match self {
-            Step::RemoveMd5 { .. } | Step::RemoveAo(_) => true,
-            Step::SetMd5 { .. } | Step::AddAo(_) | Step::AddFirstAo(_) => false,
+            KeyChange::RemoveMd5 { .. } | KeyChange::RemoveAo(_) => true,
+            KeyChange::SetMd5 { .. } | KeyChange::AddAo(_) | KeyChange::AddFirstAo(_) => false,
         }
     }
 
     pub(super) fn prefix(&self) -> IpPrefix {
         match self {
-            Step::SetMd5 { prefix, .. } | Step::RemoveMd5 { prefix, .. } => *prefix,
-            Step::AddAo(key) | Step::AddFirstAo(key) | Step::RemoveAo(key) => key.prefix,
+            KeyChange::SetMd5 { prefix, .. } | KeyChange::RemoveMd5 { prefix, .. } => *prefix,
+            KeyChange::AddAo(key) | KeyChange::AddFirstAo(key) | KeyChange::RemoveAo(key) => key.prefix,
         }
     }
 
     pub(super) fn auth(&self) -> TcpAuth {
         match self {
-            Step::SetMd5 { .. } | Step::RemoveMd5 { .. } => TcpAuth::Md5,
-            Step::AddAo(_) | Step::AddFirstAo(_) | Step::RemoveAo(_) => TcpAuth::Ao,
+            KeyChange::SetMd5 { .. } | KeyChange::RemoveMd5 { .. } => TcpAuth::Md5,
+            KeyChange::AddAo(_) | KeyChange::AddFirstAo(_) | KeyChange::RemoveAo(_) => TcpAuth::Ao,
         }
     }
 }
 
-/// What leads from keys to others.
-pub(super) fn changes(before: &TcpKeys, after: &TcpKeys) -> Vec<Step> {
+/// Returns the changes that lead from keys to others.
+pub(super) fn changes(before: &TcpKeys, after: &TcpKeys) -> Vec<KeyChange> {
     let (mut steps, md5_goes) = md5_removals(before, after);
     ao_changes(before, after, &mut steps);
     for (prefix, secret) in after.md5.iter() {
         let before = before.md5.get(prefix);
         if before != Some(secret) {
-            steps.push(Step::SetMd5 { prefix: *prefix, secret: secret.clone(), before: before.cloned() });
+            steps.push(KeyChange::SetMd5 { prefix: *prefix, secret: secret.clone(), before: before.cloned() });
         }
     }
     steps.extend(md5_goes);
@@ -74,13 +74,13 @@ pub(super) fn changes(before: &TcpKeys, after: &TcpKeys) -> Vec<Step> {
 }
 
 /// The keys of TCP-MD5 that go first, since the kernel takes no key of TCP-AO beside them, and those that go last.
-fn md5_removals(before: &TcpKeys, after: &TcpKeys) -> (Vec<Step>, Vec<Step>) {
+fn md5_removals(before: &TcpKeys, after: &TcpKeys) -> (Vec<KeyChange>, Vec<KeyChange>) {
     let gone = before.md5.iter().filter(|(prefix, _)| after.md5.get(prefix).is_none());
-    let gone = gone.map(|(prefix, secret)| Step::RemoveMd5 { prefix: *prefix, secret: secret.clone() });
+    let gone = gone.map(|(prefix, secret)| KeyChange::RemoveMd5 { prefix: *prefix, secret: secret.clone() });
     gone.partition(|step| after.ao.iter().any(|(ao, _)| ao.overlaps(&step.prefix())))
 }
 
-fn ao_changes(before: &TcpKeys, after: &TcpKeys, steps: &mut Vec<Step>) {
+fn ao_changes(before: &TcpKeys, after: &TcpKeys, steps: &mut Vec<KeyChange>) {
     let gone: Vec<_> = before.ao_keys().filter(|key| !after.ao_keys().any(|kept| kept == *key)).collect();
     let new = after.ao_keys().filter(|key| !before.ao_keys().any(|had| had == *key));
     let (in_the_way, free): (Vec<_>, Vec<_>) = new.partition(|key| gone.iter().any(|gone| gone.conflicts(key)));
@@ -92,10 +92,10 @@ fn ao_changes(before: &TcpKeys, after: &TcpKeys, steps: &mut Vec<Step>) {
             stopgaps.push(stopgap);
         }
     }
-    steps.extend(free.into_iter().chain(&stopgaps).cloned().map(Step::AddAo));
-    steps.extend(gone.into_iter().cloned().map(Step::RemoveAo));
-    steps.extend(in_the_way.into_iter().cloned().map(Step::AddAo));
-    steps.extend(stopgaps.into_iter().map(Step::RemoveAo));
+    steps.extend(free.into_iter().chain(&stopgaps).cloned().map(KeyChange::AddAo));
+    steps.extend(gone.into_iter().cloned().map(KeyChange::RemoveAo));
+    steps.extend(in_the_way.into_iter().cloned().map(KeyChange::AddAo));
+    steps.extend(stopgaps.into_iter().map(KeyChange::RemoveAo));
 }
 
 /// A key under ids that none of those around its peers has.
@@ -110,14 +110,14 @@ fn under_free_ids<'a>(key: &AoKey, others: impl Iterator<Item = &'a AoKey>) -> O
 }
 
 /// The keys for a connection to a peer, as keys of that address alone.
-pub(super) fn to_dial(keys: &TcpKeys, remote: IpAddr) -> Vec<Step> {
+pub(super) fn to_dial(keys: &TcpKeys, remote: IpAddr) -> Vec<KeyChange> {
     let prefix = IpPrefix::host(remote);
     if let Some((_, secret)) = keys.md5.longest_match(remote) {
-        return vec![Step::SetMd5 { prefix, secret: secret.clone(), before: None }];
+        return vec![KeyChange::SetMd5 { prefix, secret: secret.clone(), before: None }];
     }
     let Some((_, keys)) = keys.ao.longest_match(remote) else { return Vec::new() };
     let keys = keys.iter().map(|key| AoKey { prefix, ..key.clone() }).enumerate();
-    keys.map(|(n, key)| if n == 0 { Step::AddFirstAo(key) } else { Step::AddAo(key) }).collect()
+    keys.map(|(n, key)| if n == 0 { KeyChange::AddFirstAo(key) } else { KeyChange::AddAo(key) }).collect()
 }
 
 #[cfg(test)]
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
     use std::io;
 
-    /// What the kernel has, and its rules.
+    /// Model of the kernel: its keys and its rules.
     #[derive(Clone, Debug, Default, PartialEq)]
     struct Kernel {
         md5: Vec<(IpPrefix, Secret)>,
@@ -134,21 +134,21 @@ mod tests {
     }
 
     impl Kernel {
-        fn does(&mut self, step: &Step) -> io::Result<()> {
+        fn does(&mut self, step: &KeyChange) -> io::Result<()> {
             let refused = || Err(io::ErrorKind::PermissionDenied.into());
             match step {
-                Step::SetMd5 { prefix, secret, .. } => {
+                KeyChange::SetMd5 { prefix, secret, .. } => {
                     if self.ao.iter().any(|key| key.prefix.overlaps(prefix)) {
                         return refused();
                     }
                     self.md5.retain(|(other, _)| other != prefix);
                     self.md5.push((*prefix, secret.clone()));
                 }
-                Step::RemoveMd5 { prefix, .. } => {
+                KeyChange::RemoveMd5 { prefix, .. } => {
                     let at = self.md5.iter().position(|(other, _)| other == prefix);
                     self.md5.remove(at.ok_or(io::ErrorKind::NotFound)?);
                 }
-                Step::AddAo(key) | Step::AddFirstAo(key) => {
+                KeyChange::AddAo(key) | KeyChange::AddFirstAo(key) => {
                     if self.md5.iter().any(|(prefix, _)| key.prefix.overlaps(prefix)) {
                         return refused();
                     }
@@ -157,7 +157,7 @@ mod tests {
                     }
                     self.ao.push(key.clone());
                 }
-                Step::RemoveAo(key) => {
+                KeyChange::RemoveAo(key) => {
                     let same = |other: &AoKey| {
                         (other.prefix, other.send_id, other.recv_id) == (key.prefix, key.send_id, key.recv_id)
                     };
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_leads_where_it_should_and_leaves_nobody_without_a_key_in_between() {
+    fn a_change_has_the_keys_meant_and_leaves_no_peer_without_a_key_in_between() {
         let watched = ["192.0.2.1", "192.0.2.9", "2001:db8::1"].map(|address| address.parse::<IpAddr>().unwrap());
         let (mut changed, mut exempt) = (0, 0);
         for before in sets() {
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_already_gone_need_not_be_removed() {
+    fn a_key_that_is_missing_need_not_be_removed() {
         let before = keys("192.0.2.1 a", "192.0.2.2 1 1 hmac-sha1-96 a");
         let mut kernel = Kernel::default();
         do_all(&changes(&before, &TcpKeys::default()), |step| kernel.does(step)).unwrap();
@@ -268,13 +268,13 @@ mod tests {
     }
 
     #[test]
-    fn without_a_free_id_the_old_key_goes_before_the_new_one_comes() {
+    fn without_a_free_id_the_old_key_is_removed_before_the_new_one_is_added() {
         let all = |last: &str| {
             let key = |id| format!("192.0.2.1 {id} {id} hmac-sha1-96 {}\n", if id == 255 { last } else { "k" });
             keys("", &(0..=255).map(key).collect::<String>())
         };
         let steps = changes(&all("a"), &all("b"));
-        assert!(matches!(&steps[..], [Step::RemoveAo(_), Step::AddAo(_)]), "{steps:?}");
+        assert!(matches!(&steps[..], [KeyChange::RemoveAo(_), KeyChange::AddAo(_)]), "{steps:?}");
     }
 
     #[test]
@@ -285,11 +285,11 @@ mod tests {
         );
         let dial = |remote: &str| to_dial(&keys, remote.parse().unwrap());
         let steps = dial("::ffff:192.0.2.1");
-        let [Step::AddFirstAo(first), Step::AddAo(second)] = &steps[..] else { panic!("{steps:?}") };
+        let [KeyChange::AddFirstAo(first), KeyChange::AddAo(second)] = &steps[..] else { panic!("{steps:?}") };
         assert_eq!((first.prefix.to_string(), first.send_id), ("192.0.2.1/32".to_owned(), 7));
         assert_eq!((second.prefix.to_string(), second.send_id), ("192.0.2.1/32".to_owned(), 2));
         let steps = dial("2001:db8::1");
-        let [Step::SetMd5 { prefix, secret, before: None }] = &steps[..] else { panic!("{steps:?}") };
+        let [KeyChange::SetMd5 { prefix, secret, before: None }] = &steps[..] else { panic!("{steps:?}") };
         assert_eq!((prefix.to_string(), &*secret.0), ("2001:db8::1/128".to_owned(), &b"a"[..]));
         assert_eq!(dial("198.51.100.1"), []);
     }

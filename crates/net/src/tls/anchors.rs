@@ -1,9 +1,9 @@
-//! Who is trusted: the certificates that an operator gives as authorities.
+//! Trust anchors: the certificates that an operator gives as authorities.
 //!
-//! Each vouches for others, and for itself: whoever shows one of these very certificates, octet for octet, and proves to
-//! have its key, is accepted. So a self-signed certificate works on both sides as `openssl req -x509` makes it, with
-//! CA:TRUE, which the library refuses at the end of a chain. Nothing else is relaxed: dates, use, and name or address are
-//! verified as for any other.
+//! Each is trusted as an issuer, and as an end entity: a peer that presents one of these very certificates, octet for
+//! octet, and proves possession of its key, is accepted. So a self-signed certificate works on both sides as `openssl
+//! req -x509` makes it, with CA:TRUE, which the library refuses at the end of a chain. Nothing else is relaxed: dates,
+//! use, and name or address are verified as for any other.
 
 use super::der::{self, Elements, OBJECT_IDENTIFIER, SEQUENCE};
 use super::{TlsError, TlsPart, Validity, from_pem, provider};
@@ -22,19 +22,19 @@ use std::time::Duration;
 /// id-ce-extKeyUsage, 2.5.29.37.
 const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
 
-/// What a certificate is shown for.
+/// Use of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Purpose {
+enum KeyPurpose {
     Client,
     Server,
 }
 
-impl Purpose {
+impl KeyPurpose {
     /// id-kp-clientAuth or id-kp-serverAuth (RFC 5280 section 4.2.1.12).
     fn identifier(self) -> &'static [u8] {
         match self {
-            Purpose::Client => &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02],
-            Purpose::Server => &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01],
+            KeyPurpose::Client => &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02],
+            KeyPurpose::Server => &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01],
         }
     }
 }
@@ -58,12 +58,12 @@ impl Anchors {
         Ok(Anchors { store: Arc::new(store), given })
     }
 
-    /// What becomes of a certificate that the library has refused: accepted if it is itself a given one and was refused
-    /// for being an authority's, and nothing else is wrong with it.
+    /// Handles a certificate that the library has refused: accepted if it is itself one of the anchors, was refused as
+    /// that of an authority, and is otherwise valid.
     fn accept_itself(
         &self,
         certificate: &CertificateDer<'_>,
-        purpose: Purpose,
+        purpose: KeyPurpose,
         now: UnixTime,
         refusal: Error,
     ) -> Result<(), Error> {
@@ -94,8 +94,8 @@ fn verify_dates(certificate: &[u8], now: UnixTime) -> Result<(), Error> {
     Ok(())
 }
 
-/// A certificate that says what it is for has to say this.
-fn verify_purpose(certificate: &[u8], purpose: Purpose) -> Result<(), Error> {
+/// Checks that a certificate with an extended key usage has this one.
+fn verify_purpose(certificate: &[u8], purpose: KeyPurpose) -> Result<(), Error> {
     let Some(usage) = der::extension(certificate, EXTENDED_KEY_USAGE) else { return Ok(()) };
     let (tag, purposes) = Elements(usage).next().ok_or(CertificateError::BadEncoding)?;
     let is_for_it = |(tag, identifier): (u8, &[u8])| tag == OBJECT_IDENTIFIER && identifier == purpose.identifier();
@@ -120,7 +120,7 @@ impl ClientCertVerifier for AnchoredClients {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         self.inner.verify_client_cert(end_entity, intermediates, now).or_else(|refusal| {
-            self.anchors.accept_itself(end_entity, Purpose::Client, now, refusal)?;
+            self.anchors.accept_itself(end_entity, KeyPurpose::Client, now, refusal)?;
             Ok(ClientCertVerified::assertion())
         })
     }
@@ -185,7 +185,7 @@ impl ServerCertVerifier for AnchoredServers {
     ) -> Result<ServerCertVerified, Error> {
         let verified = self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         verified.or_else(|refusal| {
-            self.anchors.accept_itself(end_entity, Purpose::Server, now, refusal)?;
+            self.anchors.accept_itself(end_entity, KeyPurpose::Server, now, refusal)?;
             verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
             Ok(ServerCertVerified::assertion())
         })

@@ -1,10 +1,10 @@
 //! The router's side of TLS.
 
 use super::anchors::{AnchoredServers, Anchors};
-use super::failure::{HandshakeFailure, Side};
+use super::failure::{TlsFailure, TlsRole};
 use super::{TlsError, TlsIdentity, describe, provider};
 use crate::drain;
-use crate::transport::{Socket, Tls};
+use crate::stream::{Socket, TlsStream};
 use rustls::client::{ClientConnection, Resumption};
 use rustls::pki_types::ServerName;
 use rustls::version::{TLS12, TLS13};
@@ -13,11 +13,11 @@ use rustls_native_certs::ErrorKind;
 use std::any::Any;
 use std::sync::Arc;
 
-/// TLS as a router speaks it. Clones share everything.
+/// TLS of a router. Clones share everything.
 ///
 /// [T-TLS-04] The cache's certificate has to have its name as a dNSName in the SAN (DNS-ID): the configured name, or
 /// else the host that is connected to. A host that is an address, with no name configured, has to be an iPAddress
-/// there. The common name is never looked at.
+/// there. The common name is never used.
 #[derive(Clone, Debug)]
 pub struct TlsClient {
     config: Arc<ClientConfig>,
@@ -25,8 +25,8 @@ pub struct TlsClient {
 }
 
 impl TlsClient {
-    /// Trusts these authorities, and whoever shows a certificate that is itself one of them (certificates as PEM), or without
-    /// them the system's, which are read here from files; shows this identity to a cache that asks for one.
+    /// Trusts these authorities, and peers with a certificate that is itself one of them (certificates as PEM), or
+    /// without them the system's, which are read here from files; presents this identity to a cache that requests one.
     pub fn new(
         trusted: Option<&[u8]>,
         identity: Option<TlsIdentity>,
@@ -51,22 +51,21 @@ impl TlsClient {
         Ok(TlsClient { config: Arc::new(config), name: name.transpose()? })
     }
 
-    /// What it is made of, for another library that speaks TLS by the same version of rustls: a `ClientConfig`, which
-    /// that library has to recognise, so that a new rustls does not break this interface. The name is that library's to
-    /// know.
+    /// Returns its configuration for another library that uses the same version of rustls: a `ClientConfig`, which that
+    /// library has to downcast, so that a new rustls does not break this interface. The name is not part of it.
     pub fn config(&self) -> impl Any + use<> {
         ClientConfig::clone(&self.config)
     }
 }
 
-/// Does the handshake with the cache at this host. In TLS 1.3 the cache may still refuse our certificate after that:
-/// the first read says so. The caller limits the time, by dropping this.
-pub(crate) async fn connect(socket: Socket, client: &TlsClient, host: &str) -> Result<Box<Tls>, HandshakeFailure> {
+/// Performs the handshake with the cache at this host. In TLS 1.3 the cache may still refuse our certificate after
+/// that: the first read fails then. The caller limits the time, by dropping this.
+pub(crate) async fn connect(socket: Socket, client: &TlsClient, host: &str) -> Result<Box<TlsStream>, TlsFailure> {
     let name = client.name.clone().or_else(|| server_name(host));
-    let name = name.ok_or_else(|| HandshakeFailure::Untrusted(TlsError::Name(host.to_owned()).to_string()))?;
+    let name = name.ok_or_else(|| TlsFailure::Untrusted(TlsError::Name(host.to_owned()).to_string()))?;
     let connection = ClientConnection::new(Arc::clone(&client.config), name);
-    let connection = connection.map_err(|error| HandshakeFailure::new(&error, Side::Router))?;
-    let mut tls = Box::new(Tls::new(socket, connection.into()));
+    let connection = connection.map_err(|error| TlsFailure::new(&error, TlsRole::Router))?;
+    let mut tls = Box::new(TlsStream::new(socket, connection.into()));
     if let Err(failure) = tls.handshake().await {
         tls.leave(drain::DRAIN_OCTETS_MAX).await;
         return Err(failure);
@@ -84,7 +83,7 @@ fn server_name(host: &str) -> Option<ServerName<'static>> {
 fn authorities_of_the_system() -> Result<Arc<RootCertStore>, TlsError> {
     let found = rustls_native_certs::load_native_certs();
     let mut store = RootCertStore::empty();
-    // Systems carry certificates that nobody can read any more; the others count.
+    // Systems carry certificates that cannot be parsed any more; the others are used.
     store.add_parsable_certificates(found.certs);
     if store.is_empty() {
         let why: Vec<String> = found.errors.iter().map(unreadable).collect();
@@ -93,7 +92,8 @@ fn authorities_of_the_system() -> Result<Arc<RootCertStore>, TlsError> {
     Ok(Arc::new(store))
 }
 
-/// What keeps the system's authorities from being read. The library's own text of malformed PEM has its octets in it.
+/// Describes an error of reading the system's authorities. The library's own text of malformed PEM has its octets in
+/// it.
 fn unreadable(error: &rustls_native_certs::Error) -> String {
     match &error.kind {
         ErrorKind::Pem(pem) => format!("{}: {}", error.context, describe::pem(pem)),

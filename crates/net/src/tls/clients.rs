@@ -1,4 +1,4 @@
-//! What a router's certificate has to stand up to: an authority, its CRL, and the address that the router comes from.
+//! Verification of a router's certificate: an authority, its CRL, and the address of the router.
 
 use super::anchors::{AnchoredClients, Anchors};
 use super::{CrlOrigin, TlsError, TlsPart, describe, from_pem, provider};
@@ -11,34 +11,34 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// Whether routers have to show a certificate [T-TLS-02].
+/// Client certificates of routers [T-TLS-02].
 #[derive(Clone, Debug)]
 pub enum ClientCertificates {
-    /// None is asked for.
+    /// None is requested.
     Off,
-    /// One is asked for; a router that shows none is served too, one that shows a wrong one is not.
+    /// One is requested; a router without one is served too, one with an invalid one is not.
     Requested(ClientCheck),
-    /// One is demanded, as RFC 8210 section 9.2 does.
+    /// One is required, as in RFC 8210 section 9.2.
     Required(ClientCheck),
 }
 
-/// What a router's certificate has to stand up to.
+/// Requirements of a router's certificate.
 #[derive(Clone, Debug)]
 pub struct ClientCheck {
-    /// Who vouches for routers, and for itself: certificates as PEM.
+    /// Authorities of routers, which may also be the certificates of routers themselves: certificates as PEM.
     pub authorities: Vec<u8>,
     /// CRLs as PEM, one or more in each. A certificate that its issuer's CRL names is refused, anywhere in the chain.
     ///
-    /// A CRL speaks for its issuer alone: where an issuer has none here, nothing of it counts as revoked. One that has
-    /// expired refuses all that its issuer vouches for until the current one is given, since it does not know what was
-    /// revoked lately. Of several from one issuer the first counts. A certificate that is accepted since it is itself one of
-    /// the authorities is looked up in none: take it off the authorities to revoke it.
+    /// A CRL is in effect for its issuer alone: where an issuer has none here, none of its certificates is revoked. One
+    /// that has expired refuses all certificates of its issuer until the current one is given, since recent revocations
+    /// are missing in it. Of several from one issuer the first is in effect. A certificate that is accepted since it is
+    /// itself one of the authorities is looked up in none: remove it from the authorities to revoke it.
     pub crls: Vec<Vec<u8>>,
-    /// Whether the router's address has to be in its certificate.
+    /// Check of the router's address.
     pub address: AddressCheck,
 }
 
-/// What a router's address has to do with its certificate [T-TLS-03].
+/// Check of a router's address against its certificate [T-TLS-03].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AddressCheck {
     /// It has to be an iPAddress in the SAN. An IPv4-mapped address is the IPv4 address.
@@ -48,11 +48,11 @@ pub enum AddressCheck {
     Ignored,
 }
 
-/// What verifies routers.
+/// Verifier of routers.
 pub(super) struct Verifier {
     /// All but the address.
     pub(super) inner: Arc<dyn ClientCertVerifier>,
-    /// Whether that has to be verified too.
+    /// Check of the address.
     pub(super) address: AddressCheck,
     pub(super) crls: Vec<CrlOrigin>,
 }
@@ -70,11 +70,11 @@ impl ClientCertificates {
         let anchors = Arc::new(Anchors::from_pem(&check.authorities)?);
         let builder = || WebPkiClientVerifier::builder_with_provider(Arc::clone(&anchors.store), provider());
         let (mut crls, mut origins) = (Vec::new(), Vec::new());
-        for (place, pem) in check.crls.iter().enumerate() {
-            let read = from_pem::<CertificateRevocationListDer<'static>>(TlsPart::Crls(place), pem)?;
-            // By themselves first, so that an error can say where it is.
-            builder().with_crls(read.clone()).build().map_err(|error| unusable(TlsPart::Crls(place), &error))?;
-            origins.extend(read.iter().filter_map(|crl| CrlOrigin::of(place, crl, &anchors.store)));
+        for (index, pem) in check.crls.iter().enumerate() {
+            let read = from_pem::<CertificateRevocationListDer<'static>>(TlsPart::Crls(index), pem)?;
+            // By themselves first, so that an error has their index.
+            builder().with_crls(read.clone()).build().map_err(|error| unusable(TlsPart::Crls(index), &error))?;
+            origins.extend(read.iter().filter_map(|crl| CrlOrigin::of(index, crl, &anchors.store)));
             crls.extend(read);
         }
         let builder = builder().with_crls(crls).allow_unknown_revocation_status().enforce_revocation_expiration();

@@ -18,7 +18,7 @@ impl<'a> Iterator for Elements<'a> {
         let (&[tag, first], rest) = self.0.split_first_chunk()?;
         let (length, rest) = match first {
             0..=0x7f => (usize::from(first), rest),
-            // No certificate is longer than three octets can say.
+            // No certificate is longer than three octets of length can encode.
             0x81..=0x83 => {
                 let (length, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
                 (length.iter().fold(0, |length, octet| length << 8 | usize::from(*octet)), rest)
@@ -43,7 +43,7 @@ pub(super) fn extension<'a>(certificate: &'a [u8], identifier: &[u8]) -> Option<
     Elements(extensions).find_map(|(_, extension)| {
         let mut elements = Elements(extension);
         elements.next().filter(|element| *element == (OBJECT_IDENTIFIER, identifier))?;
-        // A "critical" may stand between them.
+        // A "critical" may be between them.
         elements.find(|(tag, _)| *tag == OCTET_STRING).map(|(_, value)| value)
     })
 }
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_none() {
+    fn other_texts_are_no_time() {
         let texts = ["", "Z", "7001010000Z", "700101000000", "701301000000Z", "700001000000Z", "700132000000Z"];
         let more = ["700101240000Z", "70010100000aZ", "700101000000+0100", "70010100000000Z", "\u{fc}0101000000Z"];
         for text in texts.into_iter().chain(more) {

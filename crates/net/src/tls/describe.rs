@@ -1,31 +1,35 @@
-//! The TLS library's errors in words. Its own texts have the names of Rust variants in them (`CaUsedAsEndEntity`), which
-//! say little to whoever runs a cache, and nothing of what to do.
+//! Descriptions of the TLS library's errors. Its own texts have the names of Rust variants in them
+//! (`CaUsedAsEndEntity`), which mean little to an operator, and contain no remedy.
 
 use rustls::pki_types::pem;
 use rustls::server::VerifierBuilderError;
 use rustls::{CertRevocationListError, CertificateError, Error, OtherError};
 use std::fmt::Debug;
 
-/// The most characters that are told of a text of the library.
+/// Characters of a text of the library that are logged.
 const TEXT_CHARS_MAX: usize = 512;
 
-/// Any error, without saying whose fault it is.
+/// Describes any error, without naming a side.
 pub(super) fn error(error: &Error) -> String {
     match error {
         Error::InvalidCertificate(why) => format!("a certificate is not accepted: {}", certificate(why)),
         Error::InvalidCertRevocationList(why) => format!("a CRL can't be used: {}", crl(why)),
         Error::AlertReceived(alert) => format!("the other side ends TLS with the alert {}", self::alert(*alert)),
-        Error::PeerIncompatible(why) => words_of(why),
-        Error::PeerMisbehaved(why) => format!("the other side breaks the protocol ({})", words_of(why)),
-        Error::InvalidMessage(why) => format!("a message can't be read ({})", words_of(why)),
-        Error::InappropriateMessage { got_type, .. } => format!("{} came out of turn", words_of(got_type)),
-        Error::InappropriateHandshakeMessage { got_type, .. } => format!("{} came out of turn", words_of(got_type)),
-        Error::InvalidEncryptedClientHello(why) => format!("the encrypted ClientHello is wrong ({})", words_of(why)),
-        Error::NoCertificatesPresented => "the other side shows no certificate".to_owned(),
+        Error::PeerIncompatible(why) => variant_in_english(why),
+        Error::PeerMisbehaved(why) => format!("the other side breaks the protocol ({})", variant_in_english(why)),
+        Error::InvalidMessage(why) => format!("a message can't be read ({})", variant_in_english(why)),
+        Error::InappropriateMessage { got_type, .. } => format!("{} came out of order", variant_in_english(got_type)),
+        Error::InappropriateHandshakeMessage { got_type, .. } => {
+            format!("{} came out of order", variant_in_english(got_type))
+        }
+        Error::InvalidEncryptedClientHello(why) => {
+            format!("the encrypted ClientHello is wrong ({})", variant_in_english(why))
+        }
+        Error::NoCertificatesPresented => "the other side presents no certificate".to_owned(),
         Error::UnsupportedNameType => "certificates are not verified for names of this kind".to_owned(),
         Error::DecryptError => "a message can't be decrypted".to_owned(),
         Error::EncryptError => "a message is too large to be encrypted".to_owned(),
-        Error::FailedToGetCurrentTime => "the system does not tell the time".to_owned(),
+        Error::FailedToGetCurrentTime => "the system's clock can't be read".to_owned(),
         Error::FailedToGetRandomBytes => "the system gives no random numbers".to_owned(),
         Error::HandshakeNotComplete => "the handshake is not complete".to_owned(),
         Error::PeerSentOversizedRecord => "a record is larger than TLS allows".to_owned(),
@@ -34,11 +38,11 @@ pub(super) fn error(error: &Error) -> String {
         Error::InconsistentKeys(_) => "the key does not belong to the certificate".to_owned(),
         Error::General(text) => printable(text),
         Error::Other(other) => self::other(other).unwrap_or_else(|| "for a reason that is not known here".to_owned()),
-        error => words_of(error),
+        error => variant_in_english(error),
     }
 }
 
-/// What is wrong with a certificate, as what is said of "it".
+/// Describes the error of a certificate, as a sentence about "it".
 pub(super) fn certificate(error: &CertificateError) -> String {
     let text = match error {
         CertificateError::BadEncoding => "it can't be read: it is not in DER as X.509 says",
@@ -53,8 +57,8 @@ pub(super) fn certificate(error: &CertificateError) -> String {
         }
         CertificateError::Revoked => "it is revoked",
         CertificateError::UnhandledCriticalExtension => "it has a critical extension that is not known here",
-        CertificateError::UnknownIssuer => "none of the authorities that are trusted here vouches for it",
-        CertificateError::UnknownRevocationStatus => "no CRL says whether it is revoked",
+        CertificateError::UnknownIssuer => "none of the authorities that are trusted here has issued it",
+        CertificateError::UnknownRevocationStatus => "no CRL of its issuer is available",
         CertificateError::ExpiredRevocationList => "the CRL of its authority has expired: fetch the current one",
         CertificateError::ExpiredRevocationListContext { time, next_update } => {
             let age = duration(time.as_secs().saturating_sub(next_update.as_secs()));
@@ -76,16 +80,16 @@ pub(super) fn certificate(error: &CertificateError) -> String {
             "its extended key usage does not allow this use"
         }
         CertificateError::InvalidOcspResponse => "the OCSP response that comes with it is invalid",
-        CertificateError::ApplicationVerificationFailure => "it does not stand up to a check of our own",
+        CertificateError::ApplicationVerificationFailure => "it fails a check of our own",
         CertificateError::Other(other) => {
             return self::other(other).unwrap_or_else(|| "for a reason that is not known here".to_owned());
         }
-        error => return words_of(error),
+        error => return variant_in_english(error),
     };
     text.to_owned()
 }
 
-/// What is wrong with a CRL, as what is said of "it".
+/// Describes the error of a CRL, as a sentence about "it".
 pub(super) fn crl(error: &CertRevocationListError) -> String {
     let text = match error {
         CertRevocationListError::BadSignature => "its signature is not that of its issuer",
@@ -105,21 +109,21 @@ pub(super) fn crl(error: &CertRevocationListError) -> String {
         CertRevocationListError::Other(other) => {
             return self::other(other).unwrap_or_else(|| "for a reason that is not known here".to_owned());
         }
-        error => return words_of(error),
+        error => return variant_in_english(error),
     };
     text.to_owned()
 }
 
-/// What keeps authorities and CRLs from being used.
+/// Describes an error of setting up authorities and CRLs.
 pub(super) fn builder(error: &VerifierBuilderError) -> String {
     match error {
         VerifierBuilderError::NoRootAnchors => "no authority is in it".to_owned(),
         VerifierBuilderError::InvalidCrl(error) => crl(error),
-        error => words_of(error),
+        error => variant_in_english(error),
     }
 }
 
-/// What keeps PEM from being read.
+/// Describes an error of reading PEM.
 pub(super) fn pem(error: &pem::Error) -> String {
     match error {
         pem::Error::MissingSectionEnd { .. } => "a section has no END line".to_owned(),
@@ -128,11 +132,11 @@ pub(super) fn pem(error: &pem::Error) -> String {
         pem::Error::Io(error) => error.to_string(),
         pem::Error::NoItemsFound => "nothing of the kind is in it".to_owned(),
         pem::Error::SectionTooLarge => "a section is too large".to_owned(),
-        error => words_of(error),
+        error => variant_in_english(error),
     }
 }
 
-/// What the library that verifies certificates says beyond what TLS has errors for.
+/// Describes an error of the library that verifies certificates, beyond those of TLS.
 fn other(OtherError(error): &OtherError) -> Option<String> {
     Some(webpki(error.downcast_ref()?))
 }
@@ -144,9 +148,9 @@ fn webpki(error: &webpki::Error) -> String {
              this very certificate trusted, or use one that a trusted authority signed and that is not an authority's \
              (`-addext basicConstraints=critical,CA:FALSE`)"
         }
-        webpki::Error::EndEntityUsedAsCa => "a certificate that vouches for it is not an authority's (no CA:TRUE)",
+        webpki::Error::EndEntityUsedAsCa => "one of its issuers is not an authority (no CA:TRUE)",
         webpki::Error::PathLenConstraintViolated => "one of its authorities allows no chain as long as this",
-        webpki::Error::NameConstraintViolation => "one of its authorities may not vouch for this name",
+        webpki::Error::NameConstraintViolation => "one of its authorities may not issue certificates for this name",
         webpki::Error::MaximumPathDepthExceeded
         | webpki::Error::MaximumPathBuildCallsExceeded
         | webpki::Error::MaximumSignatureChecksExceeded
@@ -162,7 +166,7 @@ fn webpki(error: &webpki::Error) -> String {
         }
         webpki::Error::MalformedDnsIdentifier => "its SAN has a DNS name that is none",
         webpki::Error::SignatureAlgorithmMismatch => "it names two algorithms for one signature",
-        error => return words_of(error),
+        error => return variant_in_english(error),
     };
     text.to_owned()
 }
@@ -178,9 +182,9 @@ pub(super) fn alert(alert: rustls::AlertDescription) -> String {
     words.join("_")
 }
 
-/// What a variant is called, as words: `NoCipherSuitesInCommon` as "no cipher suites in common". What it holds is left
-/// out: it may be octets, or names of types.
-pub(super) fn words_of(variant: &impl Debug) -> String {
+/// Returns the name of a variant as English words: `NoCipherSuitesInCommon` as "no cipher suites in common". Its fields
+/// are left out: they may be octets, or names of types.
+pub(super) fn variant_in_english(variant: &impl Debug) -> String {
     let name = format!("{variant:?}");
     let end = name.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(name.len());
     let words: Vec<String> = words(name.get(..end).unwrap_or_default()).map(word).collect();
@@ -226,7 +230,7 @@ fn printable(text: &str) -> String {
     text.chars().take(TEXT_CHARS_MAX).flat_map(char::escape_debug).collect()
 }
 
-/// A span of time in words.
+/// Returns a span of time in English.
 pub(super) fn duration(seconds: u64) -> String {
     match seconds {
         1 => "1 second".to_owned(),

@@ -1,19 +1,19 @@
-//! What can be wrong with certificates, keys and lists before any connection is made.
+//! Errors of certificates, keys and lists before any connection is made.
 
 use super::describe;
 use std::error::Error;
 use std::fmt;
 
-/// What was to be read.
+/// An input that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsPart {
-    /// The certificate chain that is shown.
+    /// The certificate chain that is presented.
     Chain,
     /// Its private key.
     Key,
     /// The certificates of the authorities that are trusted.
     Authorities,
-    /// The CRLs, by their place in the list from 0 on.
+    /// The CRLs, by their index in the list from 0 on.
     Crls(usize),
 }
 
@@ -28,13 +28,13 @@ impl fmt::Display for TlsPart {
     }
 }
 
-/// Why TLS can't be set up.
+/// Reason that TLS cannot be set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// Nothing of the kind is in the PEM text.
+    /// The PEM text has none of this input.
     Missing(TlsPart),
-    /// It can't be read.
+    /// It cannot be read.
     Unreadable(TlsPart, String),
     /// The private key is encrypted.
     EncryptedKey,
@@ -47,12 +47,12 @@ pub enum TlsError {
 }
 
 impl TlsError {
-    /// What the library does not take of a part.
+    /// Converts an error of the library about a part.
     pub(super) fn of_library(part: TlsPart, error: &rustls::Error) -> TlsError {
         TlsError::Unreadable(part, describe::error(error))
     }
 
-    /// Which of the inputs it is about, so that the caller can name its file.
+    /// Returns the input that is wrong, so that the caller can name its file.
     pub fn part(&self) -> Option<TlsPart> {
         match self {
             TlsError::Missing(part) | TlsError::Unreadable(part, _) => Some(*part),
@@ -79,10 +79,13 @@ impl fmt::Display for TlsError {
                 write!(f, "{name:?} is no name that a certificate can be for; it is a DNS name or an address")
             }
             TlsError::NoSystemAuthorities(why) if why.is_empty() => {
-                f.write_str("the system has no authorities: name the one that vouches for the cache")
+                f.write_str("the system has no authorities: name the one that issued the cache's certificate")
             }
             TlsError::NoSystemAuthorities(why) => {
-                write!(f, "the system's authorities can't be read ({why}): name the one that vouches for the cache")
+                write!(
+                    f,
+                    "the system's authorities can't be read ({why}): name the one that issued the cache's certificate"
+                )
             }
         }
     }

@@ -1,4 +1,4 @@
-//! A certificate chain and its private key: what one side shows.
+//! A certificate chain and its private key, which one side presents.
 
 use super::{TlsError, TlsPart, Validity, describe, from_pem, provider};
 use rustls::pki_types::pem::{self, PemObject};
@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// A certificate chain with its private key. A server's certificate has its DNS name in the SAN (DNS-ID), a client's
-/// its address (iPAddress): the common name counts nowhere (RFC 8210 section 9.2).
+/// its address (iPAddress): the common name is used nowhere (RFC 8210 section 9.2).
 #[derive(Clone)]
 pub struct TlsIdentity {
     shown: Arc<SingleCertAndKey>,
@@ -31,8 +31,8 @@ impl TlsIdentity {
         }
     }
 
-    /// In which time the own certificate is valid; none if that can't be read. Whether it is now is not looked at here:
-    /// it is shown all the same.
+    /// Returns the time in which the own certificate is valid; none if that cannot be read. It is not checked here: an
+    /// expired one is presented all the same.
     pub fn validity(&self) -> Option<Validity> {
         self.validity
     }
@@ -42,7 +42,7 @@ impl TlsIdentity {
     }
 }
 
-/// Never shows the key.
+/// Leaves out the key.
 impl fmt::Debug for TlsIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsIdentity").finish_non_exhaustive()

@@ -1,8 +1,8 @@
-//! TLS (RFC 8210 section 9.2): what each side shows of itself, and what it demands of the other.
+//! TLS (RFC 8210 section 9.2): the certificates of each side, and the verification of the other.
 //!
-//! Everything here is read from PEM once, with errors that say what is wrong; `transport/tls.rs` has the stream.
-//! TLS 1.2 and 1.3 only, with the suites that BCP 195 leaves [T-TLS-01]. There is one crypto provider, given
-//! explicitly: a default of the process would belong to whoever sets it first.
+//! Everything here is read from PEM once, with errors that name the cause; `stream/tls.rs` has the stream. TLS 1.2 and
+//! 1.3 only, with the suites that BCP 195 leaves [T-TLS-01]. There is one crypto provider, given explicitly: a default
+//! of the process would belong to whichever library sets it first.
 
 mod anchors;
 mod client;
@@ -22,8 +22,8 @@ pub(crate) use client::connect;
 pub use clients::{AddressCheck, ClientCertificates, ClientCheck};
 pub use crl::CrlOrigin;
 pub use error::{TlsError, TlsPart};
-pub use failure::HandshakeFailure;
-pub(crate) use failure::Side;
+pub use failure::TlsFailure;
+pub(crate) use failure::TlsRole;
 pub use identity::TlsIdentity;
 pub(crate) use server::accept;
 pub use server::{TlsMinimum, TlsServer};

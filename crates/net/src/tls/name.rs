@@ -1,15 +1,16 @@
-//! Who a certificate says it is, for logs: the first name in its SAN, or else a fingerprint.
+//! The name of a certificate, for logs: the first name in its SAN, or else a fingerprint.
 //!
-//! It is read only after the certificate has been verified; what can't be read or shown falls back to the fingerprint.
+//! It is read only after the certificate has been verified; a name that cannot be read or printed is replaced by the
+//! fingerprint.
 
 use super::der::{self, Elements, SEQUENCE};
 use rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use std::net::IpAddr;
 
-/// The most octets of a name that are shown; a DNS name has no more.
+/// Octets of a name that are printed; a DNS name has no more.
 const NAME_OCTETS_MAX: usize = 253;
 
-/// How much of a fingerprint is shown: enough to find the certificate.
+/// Octets of a fingerprint that are printed: enough to find the certificate.
 const FINGERPRINT_OCTETS: usize = 8;
 
 /// id-ce-subjectAltName, 2.5.29.17.
@@ -61,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_name_that_can_be_shown_stands_for_the_certificate() {
+    fn the_first_printable_name_is_the_certificates() {
         let dns = |name: &str| SanType::DnsName(name.try_into().unwrap());
         let address = |address: &str| SanType::IpAddress(address.parse().unwrap());
         assert_eq!(who_is(vec![dns("router.example"), address("192.0.2.1")]), "router.example");

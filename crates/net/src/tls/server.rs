@@ -4,10 +4,10 @@
 //! since. Routers connect seldom and stay, so that a full handshake costs nothing worth saving.
 
 use super::clients::{AddressCheck, AddressVerifier, ClientCertificates, Verifier};
-use super::failure::{HandshakeFailure, Side};
+use super::failure::{TlsFailure, TlsRole};
 use super::{CrlOrigin, TlsError, TlsIdentity, Validity, name, provider};
 use crate::drain;
-use crate::transport::{Socket, Tls};
+use crate::stream::{Socket, TlsStream};
 use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::version::{TLS12, TLS13};
@@ -15,49 +15,49 @@ use rustls::{ServerConfig, ServerConnection, SupportedProtocolVersion};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// The lowest version of TLS that is spoken.
+/// The lowest version of TLS that is accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TlsMinimum {
-    /// TLS 1.2, and 1.3 with whoever speaks it.
+    /// TLS 1.2, and 1.3 with clients that support it.
     #[default]
     V1_2,
     /// TLS 1.3 alone.
     V1_3,
 }
 
-/// TLS as a cache speaks it. Clones share everything.
+/// TLS of a cache. Clones share everything.
 #[derive(Clone, Debug)]
-pub struct TlsServer(Arc<Shared>);
+pub struct TlsServer(Arc<TlsServerInner>);
 
 #[derive(Debug)]
-struct Shared {
+struct TlsServerInner {
     identity: TlsIdentity,
     minimum: TlsMinimum,
-    clients: Clients,
+    configs: ServerConfigs,
     crls: Vec<CrlOrigin>,
 }
 
 #[derive(Debug)]
-enum Clients {
+enum ServerConfigs {
     /// All connections are alike.
-    Alike(Arc<ServerConfig>),
+    Shared(Arc<ServerConfig>),
     /// Each is verified for the address that it comes from, and so has a configuration of its own.
-    ByAddress(Arc<dyn ClientCertVerifier>),
+    PerAddress(Arc<dyn ClientCertVerifier>),
 }
 
 impl TlsServer {
-    /// Shows this identity, and demands that of clients. What is read here stays as it is: to load certificates, keys
-    /// or CRLs again, make another one for the next connections.
+    /// Presents this identity, and verifies clients by that. The input is read once: to load certificates, keys or CRLs
+    /// again, make another one for the next connections.
     pub fn new(identity: TlsIdentity, clients: ClientCertificates, minimum: TlsMinimum) -> Result<TlsServer, TlsError> {
         let Verifier { inner, address, crls } = clients.verifier()?;
-        let clients = match address {
-            AddressCheck::Ignored => Clients::Alike(config(&identity, minimum, inner)),
-            AddressCheck::Matches => Clients::ByAddress(inner),
+        let configs = match address {
+            AddressCheck::Ignored => ServerConfigs::Shared(config(&identity, minimum, inner)),
+            AddressCheck::Matches => ServerConfigs::PerAddress(inner),
         };
-        Ok(TlsServer(Arc::new(Shared { identity, minimum, clients, crls })))
+        Ok(TlsServer(Arc::new(TlsServerInner { identity, minimum, configs, crls })))
     }
 
-    /// In which time the certificate that is shown is valid, if that can be read.
+    /// Returns the time in which the certificate that is presented is valid, if that can be read.
     pub fn validity(&self) -> Option<Validity> {
         self.0.identity.validity()
     }
@@ -68,10 +68,10 @@ impl TlsServer {
     }
 
     fn config(&self, peer: Option<IpAddr>) -> Arc<ServerConfig> {
-        let Shared { identity, minimum, clients, crls: _ } = &*self.0;
-        match clients {
-            Clients::Alike(config) => Arc::clone(config),
-            Clients::ByAddress(inner) => {
+        let TlsServerInner { identity, minimum, configs, crls: _ } = &*self.0;
+        match configs {
+            ServerConfigs::Shared(config) => Arc::clone(config),
+            ServerConfigs::PerAddress(inner) => {
                 config(identity, *minimum, Arc::new(AddressVerifier::new(Arc::clone(inner), peer)))
             }
         }
@@ -94,20 +94,20 @@ fn config(identity: &TlsIdentity, minimum: TlsMinimum, verifier: Arc<dyn ClientC
     Arc::new(config)
 }
 
-/// Does the handshake with a router, and says who its certificate says that it is. A router that is refused reads the
+/// Performs the handshake with a router, and returns the name in its certificate. A router that is refused reads the
 /// alert: it is flushed, then the socket is closed in order. The caller limits the time, by dropping this.
 pub(crate) async fn accept(
     socket: Socket,
     server: &TlsServer,
     peer: Option<IpAddr>,
-) -> Result<(Box<Tls>, Option<String>), HandshakeFailure> {
+) -> Result<(Box<TlsStream>, Option<String>), TlsFailure> {
     let connection = ServerConnection::new(server.config(peer));
-    let connection = connection.map_err(|error| HandshakeFailure::new(&error, Side::Cache))?;
-    let mut tls = Box::new(Tls::new(socket, connection.into()));
+    let connection = connection.map_err(|error| TlsFailure::new(&error, TlsRole::Cache))?;
+    let mut tls = Box::new(TlsStream::new(socket, connection.into()));
     if let Err(failure) = tls.handshake().await {
         tls.leave(drain::DRAIN_OCTETS_MAX).await;
         return Err(match failure {
-            HandshakeFailure::Lost(_) if !tls.has_received() => HandshakeFailure::Probed,
+            TlsFailure::Lost(_) if !tls.has_received() => TlsFailure::Probed,
             failure => failure,
         });
     }

@@ -1,5 +1,5 @@
-//! From when until when a certificate is valid. Who shows one is not told by rustls that it has expired: the other side
-//! is the one that refuses it.
+//! The time in which a certificate is valid. rustls does not report that the own one has expired: the other side
+//! refuses it.
 
 use super::der::{self, Elements, SEQUENCE};
 use super::describe::duration;
@@ -17,18 +17,18 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// That of a certificate in DER, if it can be read.
+    /// Reads that of a certificate in DER.
     pub(super) fn of(certificate: &[u8]) -> Option<Validity> {
         let (_, certificate) = Elements(certificate).next()?;
         let (_, to_be_signed) = Elements(certificate).next()?;
-        // Serial number, signature and issuer stand before it.
+        // Serial number, signature and issuer come before it.
         let (tag, validity) = Elements(to_be_signed).skip_while(|(tag, _)| *tag == VERSION).nth(3)?;
         let mut times = Elements(validity).map(der::time);
         let (not_before, not_after) = (times.next()??, times.next()??);
         (tag == SEQUENCE).then_some(Validity { not_before, not_after })
     }
 
-    /// Why a certificate is not valid at a time in seconds since 1970, as what is said of "it".
+    /// Returns the reason that a certificate is not valid at a time in seconds since 1970, as a sentence about "it".
     pub fn fault(&self, now: i64) -> Option<String> {
         let span = |from: i64, to: i64| duration(u64::try_from(to.saturating_sub(from)).unwrap_or(0));
         if now > self.not_after {
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_from_its_first_second_on() {
+    fn expiry_is_reported_from_its_first_second_on() {
         let validity = Validity { not_before: 1_000_000, not_after: 2_000_000 };
         assert_eq!(validity.fault(1_000_000), None);
         assert_eq!(validity.fault(2_000_000), None);

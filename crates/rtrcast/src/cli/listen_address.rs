@@ -2,7 +2,7 @@
 
 use super::value::socket_address;
 use crate::config::scheme::Scheme;
-use rtrcast_net::Layer;
+use rtrcast_net::Transport;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use std::str::FromStr;
 /// An address where routers connect, and the transport there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ListenAddr {
-    pub(crate) layer: Layer,
+    pub(crate) layer: Transport,
     pub(crate) endpoint: ListenEndpoint,
 }
 
@@ -39,17 +39,19 @@ impl FromStr for ListenAddr {
 
     fn from_str(text: &str) -> Result<ListenAddr, String> {
         let (layer, address) = match text.split_once("://") {
-            None => (Layer::Plain, text),
-            Some(("tcp", address)) => (Layer::Plain, address),
-            Some(("tls", address)) => (Layer::Tls, address),
-            Some(("ssh", address)) => (Layer::Ssh, address),
+            None => (Transport::Tcp, text),
             Some(("unix", path)) if path.starts_with('/') => {
-                return Ok(ListenAddr { layer: Layer::Plain, endpoint: ListenEndpoint::Unix(path.into()) });
+                return Ok(ListenAddr { layer: Transport::Tcp, endpoint: ListenEndpoint::Unix(path.into()) });
             }
             Some(("unix", path)) => return Err(format!("unix:// wants an absolute path: unix:///run/rtrcast/{path}")),
-            Some((scheme, _)) => {
-                return Err(format!("{scheme}:// is not a transport; there are tcp://, tls://, ssh:// and unix://"));
-            }
+            Some((scheme, address)) => match Transport::of_scheme(scheme) {
+                Some(transport) => (transport, address),
+                None => {
+                    return Err(format!(
+                        "{scheme}:// is not a transport; there are tcp://, tls://, ssh:// and unix://"
+                    ));
+                }
+            },
         };
         let endpoint = match address.strip_prefix("fd:") {
             Some("") => return Err("fd: wants the name of a socket that systemd passes: fd:NAME".to_owned()),

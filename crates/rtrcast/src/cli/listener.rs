@@ -8,7 +8,7 @@ use super::listen_address::ListenAddr;
 use super::options::{OptionRow, Unless};
 use crate::config::scheme::Scheme;
 use clap::{Args, ValueEnum};
-use rtrcast_net::{IpPrefix, Layer};
+use rtrcast_net::{IpPrefix, Transport};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -165,22 +165,22 @@ impl ListenOptions {
         let clients = self.tls_clients.unwrap_or(TlsClientsArgument::Required);
         let is_asked = clients != TlsClientsArgument::Off;
         match addr.layer {
-            Layer::Plain => Ok(()),
-            Layer::Tls if self.tls_cert.is_none() => Err("TLS needs --tls-cert, the cache's certificate"),
-            Layer::Tls if self.tls_key.is_none() => Err("TLS needs --tls-key, the key of its certificate"),
-            Layer::Tls if is_asked && self.tls_client_ca.is_none() => Err(
+            Transport::Tcp => Ok(()),
+            Transport::Tls if self.tls_cert.is_none() => Err("TLS needs --tls-cert, the cache's certificate"),
+            Transport::Tls if self.tls_key.is_none() => Err("TLS needs --tls-key, the key of its certificate"),
+            Transport::Tls if is_asked && self.tls_client_ca.is_none() => Err(
                 "routers' certificates need --tls-client-ca, whoever signs them; --tls-clients off does without any",
             ),
-            Layer::Tls => Ok(()),
-            Layer::Ssh if self.ssh_host_key.is_empty() => {
+            Transport::Tls => Ok(()),
+            Transport::Ssh if self.ssh_host_key.is_empty() => {
                 Err("SSH needs --ssh-host-key; `rtrcast ssh host-key FILE` makes one")
             }
-            Layer::Ssh
+            Transport::Ssh
                 if self.ssh_authorized_keys.is_none() && self.ssh_passwords.is_none() && !self.ssh_allow_anyone =>
             {
                 Err("nobody could log in: SSH needs --ssh-authorized-keys or --ssh-passwords")
             }
-            Layer::Ssh => Ok(()),
+            Transport::Ssh => Ok(()),
         }
     }
 }

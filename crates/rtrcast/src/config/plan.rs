@@ -14,7 +14,7 @@ use crate::source::dialer;
 use crate::source::{self, SourceOptions};
 use rtrcast_feed::curator::{Choice, Freshness, Guard};
 use rtrcast_feed::{Overlaps, Slurm, SlurmDialect};
-use rtrcast_net::{Limits, Lists, PrefixMap, Terms};
+use rtrcast_net::{AccessLists, Limits, PrefixMap, ServicePolicy};
 use rtrcast_proto::{Profile, ServerPolicy, Timing, VersionRange};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -36,7 +36,7 @@ pub(crate) struct Plan {
     pub(crate) http: HttpAddress,
     pub(crate) control: Option<PathBuf>,
     /// But for how many connections the descriptors allow.
-    pub(crate) terms: Terms,
+    pub(crate) terms: ServicePolicy,
     /// Routers that have a name.
     pub(crate) peer_names: Vec<(IpAddr, Arc<str>)>,
     pub(crate) timing: Timing,
@@ -125,7 +125,7 @@ impl Plan {
     /// The most that any router is sent.
     pub(crate) fn most(&self) -> Profile {
         let peers = self.terms.peers.iter().map(|(_, policy)| policy.most());
-        peers.fold(self.terms.policy.most(), Profile::max)
+        peers.fold(self.terms.session.most(), Profile::max)
     }
 
     /// Reads the SLURM files and directories that are there, and sees whether they go together: what is wrong with them now
@@ -257,17 +257,17 @@ fn peer_names(settings: &Settings) -> Result<Vec<(IpAddr, Arc<str>)>, Failure> {
 /// Retry intervals for which a router may take nothing of what it is sent (8210bis section 9).
 const STALL_RETRIES: u32 = 3;
 
-fn terms(settings: &Settings, timing: Timing) -> Result<Terms, Failure> {
+fn terms(settings: &Settings, timing: Timing) -> Result<ServicePolicy, Failure> {
     let arguments = &settings.arguments;
     let mut peers = PrefixMap::new();
     for peer in arguments.peer.iter().filter(|peer| peer.options.has_policy()) {
         peers.insert(peer.prefix, policy(settings, Some(peer))?);
     }
     let seconds = |seconds: u32| Duration::from_secs(seconds.into());
-    Ok(Terms {
-        policy: policy(settings, None)?,
+    Ok(ServicePolicy {
+        session: policy(settings, None)?,
         peers,
-        lists: Lists { allow: arguments.allow.clone(), deny: arguments.deny.clone() },
+        access: AccessLists { allow: arguments.allow.clone(), deny: arguments.deny.clone() },
         limits: Limits {
             connections_max: arguments.connections_max.unwrap_or(u32::MAX),
             per_address_max: arguments.connections_per_address,

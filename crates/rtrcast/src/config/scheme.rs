@@ -1,6 +1,6 @@
-//! The scheme of a source's or listener's URL: by it the options are told apart that are for one.
+//! Schemes of URLs of sources and listeners, by which options are told apart: RTR's transports, Unix sockets and HTTP.
 
-use rtrcast_net::{Endpoint, Layer, Target};
+use rtrcast_net::{Endpoint, Target, Transport};
 use std::fmt;
 
 /// The scheme of a URL.
@@ -16,25 +16,25 @@ pub(crate) enum Scheme {
 
 impl Scheme {
     /// That of an address and port.
-    pub(crate) fn of(layer: Layer) -> Scheme {
-        match layer {
-            Layer::Plain => Scheme::Tcp,
-            Layer::Tls => Scheme::Tls,
-            Layer::Ssh => Scheme::Ssh,
+    pub(crate) fn of(transport: Transport) -> Scheme {
+        match transport {
+            Transport::Tcp => Scheme::Tcp,
+            Transport::Tls => Scheme::Tls,
+            Transport::Ssh => Scheme::Ssh,
         }
     }
 
     /// That of a listener at this address or path.
-    pub(crate) fn at(layer: Layer, local: &Endpoint) -> Scheme {
-        match (layer, local) {
-            (Layer::Plain, Endpoint::Unix(_)) => Scheme::Unix,
-            (layer, _) => Scheme::of(layer),
+    pub(crate) fn at(transport: Transport, local: &Endpoint) -> Scheme {
+        match (transport, local) {
+            (Transport::Tcp, Endpoint::Unix(_)) => Scheme::Unix,
+            (transport, _) => Scheme::of(transport),
         }
     }
 
     /// That of another cache.
     pub(crate) fn of_cache(target: &Target) -> Scheme {
-        if target.path().is_some() { Scheme::Unix } else { Scheme::of(target.layer()) }
+        if target.path().is_some() { Scheme::Unix } else { Scheme::of(target.transport()) }
     }
 }
 
@@ -42,10 +42,10 @@ impl fmt::Display for Scheme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Scheme::Http => "http",
-            Scheme::Tcp => "tcp",
-            Scheme::Tls => "tls",
-            Scheme::Ssh => "ssh",
             Scheme::Unix => "unix",
+            Scheme::Tcp => Transport::Tcp.scheme(),
+            Scheme::Tls => Transport::Tls.scheme(),
+            Scheme::Ssh => Transport::Ssh.scheme(),
         })
     }
 }

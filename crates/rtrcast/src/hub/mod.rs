@@ -326,7 +326,7 @@ impl Hub {
                     self.show(cause, prepared, took);
                 }
                 Decision::Withhold(view) => {
-                    self.decider().publisher.show(view);
+                    self.decider().publisher.commit(view);
                     self.metrics.show_nothing_served();
                     self.show_health();
                     warn!(
@@ -386,7 +386,7 @@ impl Hub {
         let before_vrps = self.view().images().next().map_or(0, |image| vrps(image.layout()));
         // A router that has the data finds the cache ready.
         self.show_health();
-        self.decider().publisher.show(view);
+        self.decider().publisher.commit(view);
         if !is_news {
             return;
         }

@@ -2,7 +2,7 @@
 //! `0.0.0.0` takes what comes to any IPv4 address, `[::]` that and IPv6, unless IPv4 has a listener beside it.
 
 use crate::cli::{ListenAddr, ListenEndpoint};
-use rtrcast_net::Ipv4Beside;
+use rtrcast_net::V6Only;
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -10,12 +10,12 @@ use std::net::SocketAddr;
 pub(super) struct Use {
     name: String,
     address: SocketAddr,
-    beside: Ipv4Beside,
+    beside: V6Only,
 }
 
 impl Use {
     /// That of a listener, if it is one of TCP whose address is known.
-    pub(super) fn of(addr: &ListenAddr, beside: Ipv4Beside) -> Option<Use> {
+    pub(super) fn of(addr: &ListenAddr, beside: V6Only) -> Option<Use> {
         match addr.endpoint {
             ListenEndpoint::Ip(address) => Some(Use { name: addr.to_string(), address, beside }),
             ListenEndpoint::Unix(_) | ListenEndpoint::Passed(_) => None,
@@ -24,7 +24,7 @@ impl Use {
 
     /// That of a server without others beside it.
     pub(super) fn alone(address: SocketAddr) -> Use {
-        Use { name: address.to_string(), address, beside: Ipv4Beside::No }
+        Use { name: address.to_string(), address, beside: V6Only::No }
     }
 
     /// True if both take what comes to some address.
@@ -37,7 +37,7 @@ impl Use {
     fn covers(&self, other: &Use) -> bool {
         let has_family = match self.address {
             SocketAddr::V4(_) => other.address.is_ipv4(),
-            SocketAddr::V6(_) => other.address.is_ipv6() || self.beside == Ipv4Beside::No,
+            SocketAddr::V6(_) => other.address.is_ipv6() || self.beside == V6Only::No,
         };
         self.address.ip().is_unspecified() && has_family
     }
@@ -78,13 +78,13 @@ pub(super) fn own_use(
 mod tests {
     use super::*;
 
-    fn used(listener: &str, beside: Ipv4Beside) -> Use {
+    fn used(listener: &str, beside: V6Only) -> Use {
         Use::of(&listener.parse().unwrap(), beside).unwrap()
     }
 
     #[test]
     fn addresses_overlap_by_what_they_take() {
-        use Ipv4Beside::{No, Yes};
+        use V6Only::{No, Yes};
         for (one, beside, other, expected) in [
             ("127.0.0.1:1", No, "tls://127.0.0.1:1", true),
             ("127.0.0.1:1", No, "127.0.0.1:2", false),
@@ -105,9 +105,9 @@ mod tests {
 
     #[test]
     fn who_has_it_is_named() {
-        let wanted = used("[::]:1", Ipv4Beside::No);
+        let wanted = used("[::]:1", V6Only::No);
         let say = |http: Option<&str>, open: &[&str], planned: &[&str]| {
-            let uses = |list: &[&str]| list.iter().map(|at| used(at, Ipv4Beside::No)).collect::<Vec<_>>().into_iter();
+            let uses = |list: &[&str]| list.iter().map(|at| used(at, V6Only::No)).collect::<Vec<_>>().into_iter();
             own_use(&wanted, http.map(|http| http.parse().unwrap()), uses(open), uses(planned))
         };
         assert_eq!(say(None, &["0.0.0.0:2"], &["0.0.0.0:2"]), None);

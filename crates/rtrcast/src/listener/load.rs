@@ -7,8 +7,8 @@ use crate::credentials::{self, Kept, Look, in_file, of_listener};
 use crate::exit::Failure;
 use crate::observe::listeners::InForce;
 use rtrcast_net::{
-    AddressCheck, AuthorizedKeys, ClientCertificates, ClientCheck, Layer, Logins, Passwords, Security, SshKey,
-    SshServer, TcpKeys, TlsError, TlsIdentity, TlsMinimum, TlsPart, TlsServer,
+    AddressCheck, AuthorizedKeys, ClientCertificates, ClientCheck, Handshake, Logins, Passwords, SshKey, SshServer,
+    TcpKeys, TlsError, TlsIdentity, TlsMinimum, TlsPart, TlsServer, Transport,
 };
 use std::fmt;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub(crate) struct Loaded {
     pub(super) configured: ConfiguredListener,
     pub(super) keys: TcpKeys,
     /// None if it is open already, and stays as it is.
-    pub(super) changed: Option<(Security, Option<OfFiles>)>,
+    pub(super) changed: Option<(Handshake, Option<OfFiles>)>,
     /// Remarks for an operator on its files, though they are used.
     pub(super) remarks: Vec<String>,
 }
@@ -33,7 +33,7 @@ impl Loaded {
 }
 
 /// The layer between RTR and the socket, its files, and remarks on them.
-type Secured = (Security, Option<OfFiles>, Vec<String>);
+type Secured = (Handshake, Option<OfFiles>, Vec<String>);
 
 /// The files of a listener.
 #[derive(Clone)]
@@ -84,8 +84,8 @@ fn security(configured: &ConfiguredListener) -> Result<Secured, String> {
     let in_force = Arc::new(InForce::new(configured.addr.to_string()));
     let tell = of_listener(Arc::clone(&in_force));
     match configured.addr.layer {
-        Layer::Plain => Ok((Security::None, None, Vec::new())),
-        Layer::Tls => {
+        Transport::Tcp => Ok((Handshake::None, None, Vec::new())),
+        Transport::Tls => {
             let files = [&options.tls_cert, &options.tls_key, &options.tls_client_ca];
             let files = files.into_iter().flatten().chain(&options.tls_crl).cloned().collect();
             let shown = Arc::clone(&in_force);
@@ -101,13 +101,13 @@ fn security(configured: &ConfiguredListener) -> Result<Secured, String> {
             };
             let kept = Arc::new(Kept::load_unless_worse(tell, files, load)?);
             let remarks = validity::remarks(&configured.options, &kept.current());
-            Ok((Security::Tls(Arc::clone(&kept) as _), Some(OfFiles { look: kept, in_force }), remarks))
+            Ok((Handshake::Tls(Arc::clone(&kept) as _), Some(OfFiles { look: kept, in_force }), remarks))
         }
-        Layer::Ssh => {
+        Transport::Ssh => {
             let files = options.ssh_host_key.iter().chain(&options.ssh_authorized_keys).chain(&options.ssh_passwords);
             let files = files.cloned().collect();
             let kept = Arc::new(Kept::load(tell, files, move || ssh_server(&options))?);
-            Ok((Security::Ssh(Arc::clone(&kept) as _), Some(OfFiles { look: kept, in_force }), Vec::new()))
+            Ok((Handshake::Ssh(Arc::clone(&kept) as _), Some(OfFiles { look: kept, in_force }), Vec::new()))
         }
     }
 }

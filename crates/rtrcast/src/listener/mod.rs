@@ -20,7 +20,8 @@ use conflict::{Use, own_use};
 pub(crate) use load::{Loaded, Loader};
 use load::{OfFiles, wrong};
 use rtrcast_net::{
-    Activated, ActivatedListener, BACKLOG, Endpoint, Ipv4Beside, Listener, Manner, SocketName, TcpKeys, UnixSocket,
+    Activated, ActivatedListener, BACKLOG_CONNECTIONS_MAX, ConnectionSetup, Endpoint, Listener, SocketName, TcpKeys,
+    UnixSocket, V6Only,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -63,7 +64,7 @@ struct Open {
     listeners: Vec<Arc<Listener>>,
     /// The name of a Unix socket that is ours.
     name: Option<Arc<SocketName>>,
-    beside: Ipv4Beside,
+    beside: V6Only,
     files: Option<OfFiles>,
     keys: TcpKeys,
 }
@@ -141,7 +142,7 @@ impl Listeners {
 
     /// The listener that is open at a socket address, whatever its transport. Port 0 is another address each time, but
     /// for the same listener.
-    fn before(&self, addr: &ListenAddr, beside: Ipv4Beside) -> Option<&Open> {
+    fn before(&self, addr: &ListenAddr, beside: V6Only) -> Option<&Open> {
         let is_chosen = matches!(addr.endpoint, ListenEndpoint::Ip(address) if address.port() == 0);
         let same = self.open.iter().find(|open| open.configured.addr == *addr);
         let same =
@@ -167,7 +168,7 @@ impl Listeners {
         }
         let files = match changed {
             Some((security, files)) => {
-                let manner = Manner { security, ..proxied(&configured.options) };
+                let manner = ConnectionSetup { handshake: security, ..proxied(&configured.options) };
                 listeners = listeners.iter().map(|socket| Arc::new(socket.with(manner.clone()))).collect();
                 files
             }
@@ -180,7 +181,7 @@ impl Listeners {
         &self,
         configured: &ConfiguredListener,
         keys: &TcpKeys,
-        beside: Ipv4Beside,
+        beside: V6Only,
         planned: &[ConfiguredListener],
     ) -> Result<Sockets, Failure> {
         match &configured.addr.endpoint {
@@ -216,7 +217,7 @@ impl Listeners {
         &self,
         error: io::Error,
         configured: &ConfiguredListener,
-        beside: Ipv4Beside,
+        beside: V6Only,
         planned: &[ConfiguredListener],
     ) -> io::Error {
         let wanted = Use::of(&configured.addr, beside).filter(|_| error.kind() == io::ErrorKind::AddrInUse);
@@ -320,7 +321,7 @@ impl Change {
 
 /// Makes a Unix socket, and keeps its name apart: that can be given other permissions.
 fn bind_unix(path: &Path, mode: u32) -> io::Result<(Listener, SocketName)> {
-    let (listener, name) = UnixSocket::bind(path, mode, BACKLOG)?.into_parts();
+    let (listener, name) = UnixSocket::bind(path, mode, BACKLOG_CONNECTIONS_MAX)?.into_parts();
     Ok((Listener::passed(OwnedFd::from(listener.into_std()?))?, name))
 }
 
@@ -330,14 +331,14 @@ fn mode(options: &ListenOptions) -> u32 {
 }
 
 /// Tells an IPv6 listener that leaves IPv4 to another.
-fn beside(addr: &ListenAddr, planned: &[ConfiguredListener]) -> Ipv4Beside {
-    let ListenEndpoint::Ip(SocketAddr::V6(address)) = &addr.endpoint else { return Ipv4Beside::No };
+fn beside(addr: &ListenAddr, planned: &[ConfiguredListener]) -> V6Only {
+    let ListenEndpoint::Ip(SocketAddr::V6(address)) = &addr.endpoint else { return V6Only::No };
     let is_beside = |other: &ConfiguredListener| match other.addr.endpoint {
         ListenEndpoint::Ip(other) => other.is_ipv4() && other.port() == address.port(),
         ListenEndpoint::Unix(_) | ListenEndpoint::Passed(_) => false,
     };
     let takes_all = address.ip().is_unspecified() && address.port() != 0;
-    if takes_all && planned.iter().any(is_beside) { Ipv4Beside::Yes } else { Ipv4Beside::No }
+    if takes_all && planned.iter().any(is_beside) { V6Only::Yes } else { V6Only::No }
 }
 
 /// Closes whoever waits at a socket: they came before it had keys, and the kernel asked them for none. How many.
@@ -347,14 +348,14 @@ fn drain(listener: &ActivatedListener) -> usize {
 }
 
 /// The peers whose connections begin with a PROXY header.
-fn proxied(options: &ListenOptions) -> Manner {
+fn proxied(options: &ListenOptions) -> ConnectionSetup {
     let prefixes = options.proxy_from.iter().filter_map(|from| match from {
         ProxyFrom::Prefix(prefix) => Some(*prefix),
         ProxyFrom::Unix => None,
     });
-    Manner {
+    ConnectionSetup {
         proxies: prefixes.collect(),
         is_unix_proxied: options.proxy_from.contains(&ProxyFrom::Unix),
-        ..Manner::default()
+        ..ConnectionSetup::default()
     }
 }

@@ -40,7 +40,7 @@ fn crl_remarks(options: &ListenOptions, crl: &CrlOrigin, now: i64) -> impl Itera
              an intermediate that did"
         )
     });
-    let path = options.tls_crl.get(crl.place);
+    let path = options.tls_crl.get(crl.index);
     let said = [expired, stranger].into_iter().flatten();
     said.map(move |text| path.map_or_else(|| text.clone(), |path| in_file(path, &text)))
 }

@@ -7,7 +7,7 @@ use crate::observe::log::{Throttle, Verdict};
 use crate::observe::metrics::{CodeLabel, Metrics, PlainCounter, ReasonLabel, TypeLabel};
 use crate::observe::routers::Routers;
 use prometheus_client::metrics::counter::Counter;
-use rtrcast_net::{Connection, End, Layer, Observer, Peer, Refusal, Trouble};
+use rtrcast_net::{AcceptEvent, Connection, End, Observer, Peer, RefusalReason, Transport};
 use rtrcast_proto::{Answer, CloseReason, ErrorCode, PduType, Profile, ServerEvent, Violation};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -33,7 +33,7 @@ pub(crate) struct SessionObserver {
     /// How many routers there may be, and what sets the limit.
     limit: Mutex<String>,
     /// For what keeps connections out, by reason and layer: a scan of one port hides nothing of another.
-    refusals: Mutex<BTreeMap<(&'static str, Layer), Arc<Throttle>>>,
+    refusals: Mutex<BTreeMap<(&'static str, Transport), Arc<Throttle>>>,
     /// What a router that is up to date has counted, again and again.
     serial_queries: OnceLock<PlainCounter>,
     deltas: OnceLock<Counter>,
@@ -126,23 +126,23 @@ impl SessionObserver {
 }
 
 impl Observer for SessionObserver {
-    fn refused(&self, peer: &Peer, why: &Refusal) {
-        let scheme = Scheme::at(peer.layer, &peer.local);
+    fn refused(&self, peer: &Peer, why: &RefusalReason) {
+        let scheme = Scheme::at(peer.transport, &peer.local);
         let reason = match why {
             // Nothing was refused. On plain TCP it is not counted either.
-            Refusal::Probed => return debug!("connection {peer} to {scheme}://{}: {why}", peer.local),
-            Refusal::NotAdmitted => "not_admitted",
-            Refusal::PerAddress { .. } => "per_address",
-            Refusal::Proxy(_) => "proxy",
-            Refusal::Handshake(_) => "handshake",
-            Refusal::TooSlow => "too_slow",
-            Refusal::Displaced => "displaced",
+            RefusalReason::Probed => return debug!("connection {peer} to {scheme}://{}: {why}", peer.local),
+            RefusalReason::NotAdmitted => "not_admitted",
+            RefusalReason::PerAddress { .. } => "per_address",
+            RefusalReason::Proxy(_) => "proxy",
+            RefusalReason::Handshake(_) => "handshake",
+            RefusalReason::TooSlow => "too_slow",
+            RefusalReason::Displaced => "displaced",
         };
         self.metrics.refused.get_or_create(&ReasonLabel { reason }).inc();
         let throttle = {
             let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
             let new = || Arc::new(Throttle::new(REFUSALS_MAX, Duration::from_secs(1), Instant::now()));
-            Arc::clone(refusals.entry((reason, peer.layer)).or_insert_with(new))
+            Arc::clone(refusals.entry((reason, peer.transport)).or_insert_with(new))
         };
         SessionObserver::warn_by(&throttle, || {
             format!("connection {peer} to {scheme}://{} is refused: {why}", peer.local)
@@ -216,16 +216,16 @@ impl Observer for SessionObserver {
         }
     }
 
-    fn trouble(&self, trouble: &Trouble) {
-        match trouble {
-            Trouble::Full => SessionObserver::warn_by(&self.rarely, || {
+    fn accept_event(&self, event: &AcceptEvent) {
+        match event {
+            AcceptEvent::Paused => SessionObserver::warn_by(&self.rarely, || {
                 format!(
                     "as many routers are connected as may be: {}, or --connections-memory; further ones wait until one ends",
                     self.limit.lock().unwrap_or_else(PoisonError::into_inner)
                 )
             }),
-            Trouble::Room => debug!("there is room for routers again"),
-            Trouble::Accept(local, error) => {
+            AcceptEvent::Resumed => debug!("there is room for routers again"),
+            AcceptEvent::Failed(local, error) => {
                 self.metrics.accept_failures.inc();
                 SessionObserver::warn_by(&self.rarely, || {
                     format!("{local}: can't accept a connection, trying again: {error}")

@@ -23,7 +23,8 @@ use crate::source::content::SlurmFiles;
 use crate::source::tasks::SourceTasks;
 use rtrcast_feed::curator::Curation;
 use rtrcast_net::{
-    Activated, Clock, Door, Limits, Publisher, PublisherHandle, Service, Terms, listen, sd_notify, sd_reloading,
+    Activated, Clock, ConnectionLimiter, Limits, Publisher, PublisherHandle, Service, ServicePolicy, listen, sd_notify,
+    sd_reloading,
 };
 use rtrcast_proto::{History, HistoryLimits, Serial, SessionIds, Stop};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -95,9 +96,9 @@ struct Room {
 
 impl Room {
     /// The terms of a plan, with so many connections.
-    fn terms(&self, plan: &Plan) -> Terms {
+    fn terms(&self, plan: &Plan) -> ServicePolicy {
         let limits = Limits { connections_max: self.connections_max, ..plan.terms.limits };
-        Terms { limits, ..plan.terms.clone() }
+        ServicePolicy { limits, ..plan.terms.clone() }
     }
 }
 
@@ -251,7 +252,7 @@ struct Parts {
     requests: mpsc::Receiver<ProgramRequest>,
     /// Where to say that the cache stops, and on what terms it serves.
     publisher: PublisherHandle,
-    door: Arc<Door>,
+    door: Arc<ConnectionLimiter>,
     listeners: Listeners,
     sessions: Arc<SessionObserver>,
     routers: Arc<Routers>,
@@ -300,7 +301,7 @@ impl Parts {
         let terms = room.terms(&self.plan);
         self.sessions.set_limit(room.words);
         self.door.set_limits(terms.limits);
-        self.publisher.set_terms(terms);
+        self.publisher.set_policy(terms);
         self.routers.set_names(&self.plan.peer_names);
         let reconfiguration = reconfiguration(&self.plan, &mut self.source_tasks, slurm);
         self.tell(Input::Reconfigure(Box::new(reconfiguration))).await;
@@ -364,7 +365,7 @@ fn start(
         SourceTasks::new(to_hub.clone(), Arc::clone(&metrics), Arc::clone(&routers), plan.most().version());
     let first = reconfiguration(&plan, &mut source_tasks, slurm);
     let terms = room.terms(&plan);
-    let door = Door::new(terms.limits);
+    let door = ConnectionLimiter::new(terms.limits);
     routers.set_names(&plan.peer_names);
     metrics.watch_door(Arc::clone(&door));
     let publisher = Publisher::new(history, terms);
@@ -377,7 +378,7 @@ fn start(
         published: handle.subscribe(),
         wants: to_maker,
         observer: Arc::clone(&sessions) as _,
-        door: Arc::clone(&door),
+        limiter: Arc::clone(&door),
     });
 
     let mut tasks = JoinSet::new();
@@ -423,7 +424,7 @@ async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static s
 async fn say_goodbye(parts: &Parts, stop: Stop, signals: &mut Signals) {
     parts.publisher.stop(stop);
     tokio::select! {
-        () = parts.door.empty() => info!("stopped; all connections are closed"),
+        () = parts.door.wait_until_empty() => info!("stopped; all connections are closed"),
         () = tokio::time::sleep(GRACE) => warn!("stopped; some routers did not take the rest of their response in time, and were cut off"),
         () = signals.next_stop() => warn!("stopped at once, as asked again"),
     }
@@ -443,7 +444,7 @@ fn greet(plan: &Plan, slurm: &SlurmPlaces, room: &Room, listeners: &Listeners, h
         text += &format!("  SLURM   {}{files}\n", configured.source);
     }
     for place in listeners.places() {
-        text += &format!("  RTR     {place} (protocol versions {})\n", plan.terms.policy.versions());
+        text += &format!("  RTR     {place} (protocol versions {})\n", plan.terms.session.versions());
     }
     text += &format!("  room    {} routers at a time\n", room.connections_max);
     match http.and_then(|listener| listener.local_addr().ok()) {

@@ -6,8 +6,8 @@ use crate::cli::DialOptions;
 use crate::cli::options::CACHE;
 use crate::credentials::{self, Kept, Tell, in_file};
 use rtrcast_net::{
-    ConnectFailure, Dialer, HandshakeFailure, KnownHosts, Layer, SshClient, SshKey, Target, TlsClient, TlsError,
-    TlsIdentity, TlsPart,
+    Dialer, KnownHosts, SshClient, SshFailure, SshKey, Target, TlsClient, TlsError, TlsFailure, TlsIdentity, TlsPart,
+    Transport,
 };
 use std::io;
 use std::path::PathBuf;
@@ -45,15 +45,15 @@ pub(crate) fn dialer(target: &Target, options: &DialOptions, tell: impl Fn() -> 
         dialer = dialer.with_keys(Arc::new(keys));
     }
     let options = options.clone();
-    match target.layer() {
-        Layer::Plain => {}
-        Layer::Tls => {
+    match target.transport() {
+        Transport::Tcp => {}
+        Transport::Tls => {
             let files = [&options.ca, &options.client_cert, &options.client_key];
             let files = files.into_iter().flatten().cloned().collect();
             let client = Kept::load(tell(), files, move || tls_client(&options))?;
             dialer = dialer.with_tls(Arc::new(client));
         }
-        Layer::Ssh => {
+        Transport::Ssh => {
             let known_hosts = options.known_hosts.clone().or_else(known_hosts_of_user);
             let files = [&options.ssh_key, &options.password_file, &known_hosts];
             let files = files.into_iter().flatten().cloned().collect();
@@ -117,20 +117,20 @@ fn known_hosts_of_user() -> Option<PathBuf> {
 /// The reason that the two sides do not trust each other, with the way out; none if it is about something else.
 pub(crate) fn distrust(error: &io::Error, spelling: Spelling) -> Option<String> {
     let option = |name| spelling.of(name);
-    if let Some(failure) = HandshakeFailure::of(error) {
+    if let Some(failure) = TlsFailure::of(error) {
         return match failure {
-            HandshakeFailure::Untrusted(_) => {
+            TlsFailure::Untrusted(_) => {
                 Some(format!("{failure}; {} says whom to trust, {} whom to expect", option("ca"), option("tls-name")))
             }
-            HandshakeFailure::Refused(_) => {
+            TlsFailure::Refused(_) => {
                 Some(format!("{failure}; {} and {} say what it is shown", option("client-cert"), option("client-key")))
             }
-            HandshakeFailure::Protocol(_) | HandshakeFailure::Lost(_) | HandshakeFailure::Probed => None,
+            TlsFailure::Protocol(_) | TlsFailure::Lost(_) | TlsFailure::Probed => None,
         };
     }
-    let failure = ConnectFailure::of(error).filter(|failure| failure.is_authentication())?;
+    let failure = SshFailure::of(error).filter(|failure| failure.is_authentication())?;
     Some(match failure {
-        ConnectFailure::LoginRefused { .. } => {
+        SshFailure::LoginRefused { .. } => {
             format!("{failure}; {} and {} say what logs in", option("ssh-key"), option("password-file"))
         }
         failure => failure.to_string(),

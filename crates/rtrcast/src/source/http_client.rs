@@ -10,7 +10,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Client, ClientBuilder, Identity, Proxy, Url};
 use rtrcast_feed::SlurmDialect;
-use rtrcast_net::{HandshakeFailure, TlsClient, TlsIdentity};
+use rtrcast_net::{TlsClient, TlsFailure, TlsIdentity};
 use std::any::Any;
 use std::error::Error;
 use std::fs;
@@ -167,15 +167,13 @@ fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
     let mut next = Some(error);
     while let Some(error) = next {
         next = error.source();
-        if let Some(failure) = HandshakeFailure::of_fetch(error) {
+        if let Some(failure) = TlsFailure::of_fetch(error) {
             texts.push(match failure {
-                HandshakeFailure::Untrusted(_) => format!("{failure}; --fetch-ca names the authority to trust"),
-                HandshakeFailure::Refused(_) => {
+                TlsFailure::Untrusted(_) => format!("{failure}; --fetch-ca names the authority to trust"),
+                TlsFailure::Refused(_) => {
                     format!("{failure}; --fetch-client-cert and --fetch-client-key say what it is shown")
                 }
-                HandshakeFailure::Protocol(_) | HandshakeFailure::Lost(_) | HandshakeFailure::Probed => {
-                    failure.to_string()
-                }
+                TlsFailure::Protocol(_) | TlsFailure::Lost(_) | TlsFailure::Probed => failure.to_string(),
             });
             break;
         }

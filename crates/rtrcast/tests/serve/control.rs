@@ -122,7 +122,7 @@ fn what_is_no_socket_is_left_alone() {
         (
             4,
             format!(
-                "rtrcast: --control {path}: there is something that is no socket, and it is left alone; name another path\n"
+                "rtrcast: --control {path}: there is a file that is no socket, which is left alone; name another path\n"
             )
         )
     );

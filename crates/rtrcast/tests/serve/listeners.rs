@@ -46,7 +46,7 @@ fn a_unix_socket_in_use_or_something_else_there_is_exit_code_4() {
     let _other = UnixListener::bind(&taken).unwrap();
     for (path, complaint) in [
         (&taken, "another program (perhaps another rtrcast) listens there"),
-        (&file, "there is something that is no socket, and it is left alone; name another path"),
+        (&file, "there is a file that is no socket, which is left alone; name another path"),
     ] {
         let listen = format!("unix://{}", path.display());
         let (code, _, said) = run(&["serve", &site.name("rpki.json"), "--http", "off", "--listen", &listen]);

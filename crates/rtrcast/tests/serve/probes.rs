@@ -43,7 +43,7 @@ fn a_probe_of_tls_or_ssh_is_no_failed_handshake() {
         let mut cache = site.start(&["--listen", &listen]);
         for ending in BOTH {
             end(socket(cache.rtr), ending);
-            let line = cache.wait_for(": it ended before anything came");
+            let line = cache.wait_for(": it ended before anything was received");
             assert!(line.contains(" DEBUG connection 127.0.0.1:"), "{ending:?}: {line}");
         }
         assert_nothing_was_refused(&mut cache);
@@ -64,7 +64,7 @@ fn a_probe_where_a_header_is_expected_or_behind_one_is_no_failed_handshake() {
         let mut cache = site.start(&["--listen", &listen]);
         for ending in BOTH {
             end(socket(cache.rtr), ending);
-            cache.wait_for(": it ended before anything came");
+            cache.wait_for(": it ended before anything was received");
         }
         assert_nothing_was_refused(&mut cache);
     }
@@ -72,7 +72,7 @@ fn a_probe_where_a_header_is_expected_or_behind_one_is_no_failed_handshake() {
     let mut balancer = socket(cache.rtr);
     balancer.write_all(&hex(LOCAL)).unwrap();
     drop(balancer);
-    cache.wait_for(": it ended before anything came");
+    cache.wait_for(": it ended before anything was received");
     assert_nothing_was_refused(&mut cache);
 }
 

@@ -109,7 +109,7 @@ fn lists_and_limits_are_about_the_router_and_not_the_balancer() {
     assert!(router_of(&cache, &header("198.51.100.1:1", "192.0.2.9:323")).is_gone());
     let refused = |peer: &str, why: &str| format!("connection {peer} to tcp://{} is refused: {why}", cache.rtr);
     let [listed, limited] = [
-        refused("198.51.100.1:1", "its address is not let in"),
+        refused("198.51.100.1:1", "its address is not permitted"),
         refused("192.0.2.1:2", "its address has 1 connections already"),
     ];
     cache.wait_for(&listed);

@@ -63,7 +63,7 @@ fn another_certificate_of_its_own_is_refused_with_what_to_do() {
     let (code, _, said) = run(&["dump", &url, "--ca", &cache_ca, "--client-cert", &other, "--client-key", &key]);
     assert_eq!(code, 14, "{said}");
     assert!(
-        said.contains("the cache does not accept our certificate (certificate_unknown): its log says why"),
+        said.contains("the cache does not accept our certificate (certificate_unknown): its log has the reason"),
         "{said}"
     );
     let line = upstream.wait_for(AUTHORITYS_OWN);

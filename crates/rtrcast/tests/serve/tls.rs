@@ -57,7 +57,7 @@ fn t_tls_02_t_tls_03_whom_the_cache_does_not_accept_reads_an_alert() {
     let expired = router(|params| params.not_after = date_time_ymd(2001, 1, 1));
     let revoked = router(|params| params.serial_number = Some(SerialNumber::from(4_711_u64)));
     let cases = [
-        (None, "the router shows no certificate, and has to"),
+        (None, "the router presents no certificate, which is required"),
         (Some(expired), "it expired "),
         (Some(revoked), "it is revoked"),
         (Some(site.routers.router("192.0.2.9", |_| {})), "it is not for 127.0.0.1, the address that the router"),
@@ -107,7 +107,7 @@ fn t_tls_01_the_lowest_version_can_be_1_3() {
     let site = Site::new();
     let mut cache = site.start(&["--listen", &format!("{},tls-min-version=1.3", site.tls())]);
     assert!(site.router(&TLS12).over(socket(cache.rtr)).is_err());
-    cache.wait_for("the router speaks no TLS that we accept");
+    cache.wait_for("the router supports no TLS that we accept");
     assert_eq!(Router::on(site.router(&TLS13).connect(cache.rtr)).reset_query(1).payload.len(), 1);
 }
 

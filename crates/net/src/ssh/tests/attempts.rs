@@ -1,11 +1,11 @@
-//! How much a connection may try before it is logged in.
+//! Limits of attempts before a login.
 
 use super::*;
 use russh::keys::agent::AgentIdentity;
 use russh::keys::{HashAlg, PrivateKeyWithHashAlg};
 use russh::{MethodKind, SendError};
 
-/// What another client tries, and why the cache says that nothing came of it, if so.
+/// The attempts of another client, and the reason that the cache logs, if it refuses.
 async fn tried(logins: Logins, trying: impl AsyncFnOnce(&mut Visit)) -> Option<String> {
     let server = SshServer::new(&[key()], logins).unwrap();
     let (cache, router) = streams().await;
@@ -38,7 +38,7 @@ fn passwords() -> Passwords {
     Passwords::parse(&format!("r1:{}", hash_password("secret").unwrap())).unwrap()
 }
 
-/// A signature by nobody.
+/// Makes wrong signatures.
 struct Forger;
 
 impl russh::Signer for Forger {
@@ -65,11 +65,11 @@ impl russh::Signer for Forger {
 async fn three_passwords_a_connection() {
     let reason = tried(Logins { passwords: Some(passwords()), ..Logins::default() }, async |visit| {
         assert!(!visit.handle.authenticate_none("r1").await.unwrap().success());
-        for attempt in 1..=ATTEMPTS_MAX {
-            let left = if attempt < ATTEMPTS_MAX { vec![MethodKind::Password] } else { Vec::new() };
+        for attempt in 1..=LOGIN_ATTEMPTS_MAX {
+            let left = if attempt < LOGIN_ATTEMPTS_MAX { vec![MethodKind::Password] } else { Vec::new() };
             assert_eq!(by_password(visit, "wrong").await, Some(left));
         }
-        // Nothing was left to try; who tries on is hung up on, right or wrong.
+        // No method was left; a client that tries on is disconnected, right or wrong.
         let _ = visit.handle.authenticate_password("r1", "secret").await;
         assert_eq!(visit.until_end().await, []);
     });
@@ -81,7 +81,7 @@ async fn an_agents_other_keys_are_no_attempts() {
     let identity = key();
     let reason = tried(authorized(&identity.public_line()), async |visit| {
         assert!(!visit.handle.authenticate_none("r1").await.unwrap().success());
-        for _ in 1..OFFERS_MAX {
+        for _ in 1..KEY_OFFERS_MAX {
             assert_eq!(by_key(visit, &key()).await, Some(vec![MethodKind::PublicKey]));
         }
         assert_eq!(by_key(visit, &identity).await, None);
@@ -95,18 +95,18 @@ async fn after_too_many_keys_a_password_is_left() {
     let logins = Logins { passwords: Some(passwords()), ..authorized(&identity.public_line()) };
     let reason = tried(logins.clone(), async |visit| {
         assert!(!visit.handle.authenticate_none("r1").await.unwrap().success());
-        for _ in 1..OFFERS_MAX {
+        for _ in 1..KEY_OFFERS_MAX {
             assert_eq!(by_key(visit, &key()).await.unwrap().len(), 2);
         }
         assert_eq!(by_key(visit, &key()).await, Some(vec![MethodKind::Password]));
-        for _ in 1..ATTEMPTS_MAX {
+        for _ in 1..LOGIN_ATTEMPTS_MAX {
             assert_eq!(by_password(visit, "wrong").await, Some(vec![MethodKind::Password]));
         }
         assert_eq!(by_password(visit, "secret").await, None);
     });
     assert_eq!(reason.await.unwrap(), "the client did not ask for the subsystem rpki-rtr");
     let reason = tried(logins, async |visit| {
-        for _ in 0..OFFERS_MAX {
+        for _ in 0..KEY_OFFERS_MAX {
             by_key(visit, &key()).await;
         }
         assert_eq!(by_key(visit, &identity).await, Some(vec![MethodKind::Password]));
@@ -120,7 +120,7 @@ async fn wrong_signatures_are_attempts() {
     let identity = key();
     let public = identity.private().public_key().clone();
     let reason = tried(authorized(&identity.public_line()), async |visit| {
-        for _ in 0..ATTEMPTS_MAX {
+        for _ in 0..LOGIN_ATTEMPTS_MAX {
             let result = visit.handle.authenticate_publickey_with("r1", public.clone(), None, &mut Forger).await;
             assert_eq!(remaining(result.unwrap()), Some(vec![MethodKind::PublicKey]));
         }

@@ -1,9 +1,9 @@
-//! What a client may ask for, and how a channel ends.
+//! Requests of a client, and the end of a channel.
 
 use super::*;
 use russh::ChannelMsg;
 
-/// How many sessions are held at once.
+/// Sessions at a time.
 const VISITS: usize = 100;
 
 /// The answer to a request on the channel.
@@ -70,7 +70,7 @@ async fn a_client_that_wants_a_shell_gets_a_failure_and_a_reason_is_logged() {
     };
     let (accepted, seen) = tokio::join!(accept(Socket::Tcp(cache), &server, Some(LOOPBACK)), visiting);
     assert_eq!(accepted.err().unwrap().reason, "the client asked for a shell, not for the subsystem rpki-rtr");
-    assert_eq!(seen, [Seen::Disconnect("the channel was closed without a subsystem".into())]);
+    assert_eq!(seen, [ClientObservation::Disconnect("the channel was closed without a subsystem".into())]);
 }
 
 #[tokio::test]
@@ -86,17 +86,17 @@ async fn s_06_data_then_eof_exit_status_close_disconnect() {
     assert!(peer_ended);
     // Our CLOSE is answered by the client's own, without an event there; then the DISCONNECT.
     let expected = [
-        Seen::Data(octets),
-        Seen::Eof,
-        Seen::ExitStatus(0),
-        Seen::Close,
-        Seen::Disconnect("the session has ended".into()),
+        ClientObservation::Data(octets),
+        ClientObservation::Eof,
+        ClientObservation::ExitStatus(0),
+        ClientObservation::Close,
+        ClientObservation::Disconnect("the session has ended".into()),
     ];
     assert_eq!(seen, expected);
 }
 
 #[tokio::test]
-async fn s_02_last_words_arrive_although_the_client_has_sent_64_kib_of_junk() {
+async fn s_02_a_final_error_report_arrives_although_the_client_has_sent_64_kib_of_junk() {
     let (mut cache, mut visit, _channel) = visited(client::Config::default()).await;
     visit.handle.data(_channel.id(), vec![0x5A; 64 * 1024]).await.unwrap();
     // One octet is read: the junk is coming.
@@ -105,12 +105,12 @@ async fn s_02_last_words_arrive_although_the_client_has_sent_64_kib_of_junk() {
     write(&mut cache, &chunks).await.unwrap();
     let (ended, seen) = tokio::join!(cache.end(), visit.until_close());
     ended.unwrap();
-    assert_eq!(seen[0], Seen::Data(octets));
-    assert_eq!(seen[1..4], [Seen::Eof, Seen::ExitStatus(0), Seen::Close]);
+    assert_eq!(seen[0], ClientObservation::Data(octets));
+    assert_eq!(seen[1..4], [ClientObservation::Eof, ClientObservation::ExitStatus(0), ClientObservation::Close]);
 }
 
 #[tokio::test]
-async fn s_05_what_was_asked_is_answered_after_the_clients_eof() {
+async fn s_05_a_query_is_answered_after_the_clients_eof() {
     let (mut cache, mut visit, channel) = visited(client::Config::default()).await;
     visit.handle.data(channel.id(), vec![1, 2, 3]).await.unwrap();
     channel.eof().await.unwrap();
@@ -119,7 +119,7 @@ async fn s_05_what_was_asked_is_answered_after_the_clients_eof() {
     write(&mut cache, &chunks).await.unwrap();
     let (ended, seen) = tokio::join!(cache.end(), visit.until_close());
     ended.unwrap();
-    assert_eq!(seen[0], Seen::Data(octets));
+    assert_eq!(seen[0], ClientObservation::Data(octets));
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn giving_up_at_any_moment_leaves_nothing() {
             () = patience => {}
             (cache, router) = connect_both(&server, &client, "router") => {
                 is_done = true;
-                // Both go without a word, in the middle of a write.
+                // Both are dropped in the middle of a write.
                 let (mut cache, _router) = (cache.unwrap().0, router.unwrap());
                 let chunk = response(1000).0.swap_remove(0);
                 assert!(poll_fn(|context| cache.poll_write(context, &chunk, 0)).await.unwrap() > 0);
@@ -210,7 +210,7 @@ async fn giving_up_at_any_moment_leaves_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn s_01_all_last_words_arrive_from_many_sessions_at_once() {
+async fn s_01_all_final_error_reports_arrive_from_many_sessions_at_once() {
     let host = key();
     let server = SshServer::new(std::slice::from_ref(&host), anyone()).unwrap();
     let client = SshClient::new(None, None, known(&host));

@@ -1,6 +1,6 @@
 //! Large responses, windows that are shut, and keys that are exchanged meanwhile.
 
-use super::super::line::OUTBOX_OCTETS_MAX;
+use super::super::channel_stream::OUTBOX_OCTETS_MAX;
 use super::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -26,7 +26,7 @@ async fn a_large_response_arrives_as_it_is() {
 
 #[tokio::test]
 async fn keys_are_exchanged_in_the_middle_of_a_response() {
-    // As the client wants it, and as the server does.
+    // Rekeying by the client, and by the server.
     for (octets_max, client_asks) in [(usize::MAX, true), (256 * 1024, false), (100 * 1024, true)] {
         let server = SshServer::new(&[key()], anyone()).unwrap().rekeying_after(octets_max);
         let (mut cache, mut visit, channel) = visited_at(server, client::Config::default()).await;
@@ -50,8 +50,8 @@ async fn keys_are_exchanged_in_the_middle_of_a_response() {
             visit.until_close().await
         };
         let ((), seen) = tokio::join!(serving, asking);
-        assert!(matches!(&seen[0], Seen::Data(data) if *data == octets));
-        assert_eq!(seen[1..4], [Seen::Eof, Seen::ExitStatus(0), Seen::Close]);
+        assert!(matches!(&seen[0], ClientObservation::Data(data) if *data == octets));
+        assert_eq!(seen[1..4], [ClientObservation::Eof, ClientObservation::ExitStatus(0), ClientObservation::Close]);
     }
 }
 
@@ -89,11 +89,11 @@ async fn a_shut_window_holds_the_response_back_and_memory_with_it() {
     visit.permits.add_permits(Semaphore::MAX_PERMITS);
     let seen = visit.until_close().await;
     serving.await.unwrap();
-    assert!(seen[0] == Seen::Data(octets));
+    assert!(seen[0] == ClientObservation::Data(octets));
 }
 
 #[tokio::test]
-async fn a_response_that_nobody_takes_is_given_up_at_once() {
+async fn an_unread_response_is_aborted_at_once() {
     let config = client::Config { window_size: 1024, ..client::Config::default() };
     let (mut cache, visit, _channel) = visited(config).await;
     visit.permits.forget_permits(Semaphore::MAX_PERMITS);

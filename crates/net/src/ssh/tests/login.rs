@@ -1,4 +1,4 @@
-//! Who gets in, who does not, and what both sides are told.
+//! Logins that are accepted and refused, and the messages on both sides.
 
 use super::*;
 use russh::keys::{HashAlg, PrivateKeyWithHashAlg};
@@ -8,7 +8,7 @@ async fn by_key(
     line: &str,
     identity: &SshKey,
     user: &str,
-) -> (Result<(Ssh, String), HandshakeFailure>, Result<Ssh, ConnectFailure>) {
+) -> (Result<(SshStream, String), SshHandshakeFailure>, Result<SshStream, SshFailure>) {
     let host = key();
     let server = SshServer::new(std::slice::from_ref(&host), authorized(line)).unwrap();
     connect_both(&server, &SshClient::new(Some(identity.clone()), None, known(&host)), user).await
@@ -28,7 +28,7 @@ async fn t_ssh_02_a_key_of_each_kind_logs_in() {
 async fn a_host_key_of_each_kind_is_verified() {
     for kind in [SshKeyKind::Ed25519, SshKeyKind::EcdsaP256, SshKeyKind::Rsa] {
         let host = SshKey::generate(kind).unwrap();
-        // The known key is asked for although the server has another, preferred one.
+        // The known key is requested although the server has another, preferred one.
         let mut keys = vec![host.clone()];
         if kind != SshKeyKind::Ed25519 {
             keys.push(key());
@@ -41,14 +41,14 @@ async fn a_host_key_of_each_kind_is_verified() {
 }
 
 #[tokio::test]
-async fn an_unknown_key_is_refused_and_both_sides_say_so() {
+async fn an_unknown_key_is_refused_and_both_sides_report_it() {
     let (identity, other) = (key(), key());
     let (cache, router) = by_key(&other.public_line(), &identity, "r1").await;
     let fingerprint = identity.fingerprint();
     let reason = cache.err().unwrap().reason;
     assert_eq!(reason, format!("no login: publickey of user r1 {fingerprint} is not authorised"));
     match router.err().unwrap() {
-        ConnectFailure::LoginRefused { user, tried, offered } => {
+        SshFailure::LoginRefused { user, tried, offered } => {
             assert_eq!(
                 (user.as_str(), tried, offered),
                 ("r1", vec![format!("publickey {fingerprint}")], vec!["publickey".into()])
@@ -87,14 +87,14 @@ async fn passwords() {
         assert_eq!(reason, format!("no login: password of user {user} is wrong or not accepted"));
         assert!(router.err().unwrap().is_authentication());
     }
-    // A key is not asked for, so the password follows it.
+    // Keys are not offered, so the password follows.
     let both = SshClient::new(Some(key()), Some("secret".into()), known(&host));
     let (cache, router) = connect_both(&server, &both, "r1").await;
     assert!(cache.is_ok() && router.is_ok());
 }
 
 #[tokio::test]
-async fn without_proof_only_if_the_operator_says_so() {
+async fn logins_without_authentication_need_the_operators_option() {
     let host = key();
     let client = SshClient::new(None, None, known(&host));
     let server = SshServer::new(std::slice::from_ref(&host), authorized("")).unwrap();
@@ -111,7 +111,7 @@ async fn without_proof_only_if_the_operator_says_so() {
 }
 
 #[test]
-fn servers_that_make_no_sense() {
+fn invalid_servers() {
     let error = |keys: &[SshKey], logins| SshServer::new(keys, logins).unwrap_err();
     assert_eq!(error(&[], anyone()), SshServerError::NoHostKey);
     assert_eq!(error(&[key()], Logins::default()), SshServerError::NoLogin);
@@ -139,7 +139,7 @@ async fn rsa_does_not_sign_with_sha_1() {
 }
 
 #[tokio::test]
-async fn t_ssh_03_host_keys_that_are_not_taken() {
+async fn t_ssh_03_host_keys_that_are_refused() {
     let (host, other) = (key(), SshKey::generate(SshKeyKind::EcdsaP256).unwrap());
     let server = SshServer::new(std::slice::from_ref(&host), anyone()).unwrap();
     let line = host.public_line();
@@ -150,7 +150,7 @@ async fn t_ssh_03_host_keys_that_are_not_taken() {
         router.err().unwrap()
     };
     match failure(format!("other.example {line}")).await {
-        ConnectFailure::HostKeyUnknown { name, fingerprint, line } => {
+        SshFailure::HostKeyUnknown { name, fingerprint, line } => {
             assert_eq!(
                 (name.as_str(), fingerprint, line),
                 (HOST, host.fingerprint(), format!("{HOST} {}", host.public_line()))
@@ -159,11 +159,11 @@ async fn t_ssh_03_host_keys_that_are_not_taken() {
         other => panic!("{other}"),
     }
     match failure(format!("# c\n{HOST} {}", other.public_line())).await {
-        ConnectFailure::HostKeyChanged { line, .. } => assert_eq!(line, 2),
+        SshFailure::HostKeyChanged { line, .. } => assert_eq!(line, 2),
         other => panic!("{other}"),
     }
     match failure(format!("{HOST} {line}\n@revoked * {line}")).await {
-        ConnectFailure::HostKeyRevoked { line, .. } => assert_eq!(line, 2),
+        SshFailure::HostKeyRevoked { line, .. } => assert_eq!(line, 2),
         other => panic!("{other}"),
     }
 }
@@ -197,7 +197,7 @@ async fn a_silent_client_that_is_given_up_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_no_ssh_is_no_session() {
+async fn other_protocols_than_ssh_are_no_session() {
     let server = SshServer::new(&[key()], anyone()).unwrap();
     for words in [&b"GET / HTTP/1.1\r\n\r\n"[..], b"SSH-2.0-x\r\n\xff\xff\xff\xff\xff\xff\xff\xff", b""] {
         let (cache, mut router) = streams().await;

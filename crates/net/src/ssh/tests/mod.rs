@@ -1,16 +1,16 @@
-//! Our two sides against each other, and clients that ask for anything, over loopback.
+//! Our two sides against each other, and clients with any requests, over loopback.
 
 mod attempts;
 mod channel;
+mod describe;
 mod flow;
 mod login;
 mod newkeys;
-mod nudge;
-mod words;
+mod wake_up;
 
-use super::server::HandshakeFailure;
+use super::server::SshHandshakeFailure;
 use super::*;
-use crate::transport::{Socket, Ssh};
+use crate::stream::{Socket, SshStream};
 use rtrcast_proto::{
     Asn, Chunk, History, HistoryLimits, ImageBuilder, Moment, Prefix, RouteOrigin, Serial, ServerOutput, ServerPolicy,
     ServerSession, SessionIds, Timing, Version, wire,
@@ -55,12 +55,12 @@ fn anyone() -> Logins {
     Logins { anyone: true, ..Logins::default() }
 }
 
-/// What comes of a connection on both sides.
+/// Result of a connection on both sides.
 async fn connect_both(
     server: &SshServer,
     client: &SshClient,
     user: &str,
-) -> (Result<(Ssh, String), HandshakeFailure>, Result<Ssh, ConnectFailure>) {
+) -> (Result<(SshStream, String), SshHandshakeFailure>, Result<SshStream, SshFailure>) {
     let (cache, router) = streams().await;
     let accepting = accept(Socket::Tcp(cache), server, Some(LOOPBACK));
     let connecting = connect(Socket::Tcp(router), client, user, HOST, PORT);
@@ -68,7 +68,7 @@ async fn connect_both(
 }
 
 /// A session of our two sides.
-async fn session() -> (Ssh, Ssh) {
+async fn session() -> (SshStream, SshStream) {
     let host = key();
     let server = SshServer::new(std::slice::from_ref(&host), anyone()).unwrap();
     let (cache, router) = connect_both(&server, &SshClient::new(None, None, known(&host)), "router").await;
@@ -101,7 +101,7 @@ fn response(records: u32) -> (Vec<Chunk>, Vec<u8>) {
     (chunks, octets)
 }
 
-async fn write(ssh: &mut Ssh, chunks: &[Chunk]) -> io::Result<()> {
+async fn write(ssh: &mut SshStream, chunks: &[Chunk]) -> io::Result<()> {
     for chunk in chunks {
         let mut done = 0;
         loop {
@@ -114,37 +114,37 @@ async fn write(ssh: &mut Ssh, chunks: &[Chunk]) -> io::Result<()> {
     Ok(())
 }
 
-async fn read(ssh: &mut Ssh, into: &mut Vec<u8>) -> usize {
+async fn read(ssh: &mut SshStream, into: &mut Vec<u8>) -> usize {
     let mut buffer = [0; 16 * 1024];
     let octets = poll_fn(|context| ssh.poll_read(context, &mut buffer)).await.unwrap();
     into.extend_from_slice(&buffer[..octets]);
     octets
 }
 
-async fn read_to_end(ssh: &mut Ssh) -> Vec<u8> {
+async fn read_to_end(ssh: &mut SshStream) -> Vec<u8> {
     let mut all = Vec::new();
     while read(ssh, &mut all).await > 0 {}
     all
 }
 
-/// What another client sees.
+/// An event at another client.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Seen {
+enum ClientObservation {
     Data(Vec<u8>),
-    Nudge,
+    WakeUp,
     Eof,
     ExitStatus(u32),
     Close,
     Disconnect(String),
 }
 
-/// Another client: takes any host key, and tells what it sees. Each message of data costs a permit.
-struct Other {
-    seen: mpsc::UnboundedSender<Seen>,
+/// Another client: accepts any host key, and records its events. Each message of data costs a permit.
+struct ForeignClient {
+    seen: mpsc::UnboundedSender<ClientObservation>,
     permits: Arc<Semaphore>,
 }
 
-impl client::Handler for Other {
+impl client::Handler for ForeignClient {
     type Error = russh::Error;
 
     async fn check_server_key(&mut self, _: &PublicKeyOrCertificate) -> Result<bool, russh::Error> {
@@ -153,35 +153,35 @@ impl client::Handler for Other {
 
     async fn data(&mut self, _: ChannelId, data: &[u8], _: &mut Session) -> Result<(), russh::Error> {
         self.permits.acquire().await.unwrap().forget();
-        self.see(Seen::Data(data.to_vec()))
+        self.see(ClientObservation::Data(data.to_vec()))
     }
 
     async fn channel_eof(&mut self, _: ChannelId, _: &mut Session) -> Result<(), russh::Error> {
-        self.see(Seen::Eof)
+        self.see(ClientObservation::Eof)
     }
 
     async fn xon_xoff(&mut self, _: ChannelId, _: bool, _: &mut Session) -> Result<(), russh::Error> {
-        self.see(Seen::Nudge)
+        self.see(ClientObservation::WakeUp)
     }
 
     async fn exit_status(&mut self, _: ChannelId, status: u32, _: &mut Session) -> Result<(), russh::Error> {
-        self.see(Seen::ExitStatus(status))
+        self.see(ClientObservation::ExitStatus(status))
     }
 
     async fn channel_close(&mut self, _: ChannelId, _: &mut Session) -> Result<(), russh::Error> {
-        self.see(Seen::Close)
+        self.see(ClientObservation::Close)
     }
 
     async fn disconnected(&mut self, reason: DisconnectReason<russh::Error>) -> Result<(), russh::Error> {
         match reason {
-            DisconnectReason::ReceivedDisconnect(info) => self.see(Seen::Disconnect(info.message)),
+            DisconnectReason::ReceivedDisconnect(info) => self.see(ClientObservation::Disconnect(info.message)),
             DisconnectReason::Error(error) => Err(error),
         }
     }
 }
 
-impl Other {
-    fn see(&self, seen: Seen) -> Result<(), russh::Error> {
+impl ForeignClient {
+    fn see(&self, seen: ClientObservation) -> Result<(), russh::Error> {
         let _ = self.seen.send(seen);
         Ok(())
     }
@@ -189,8 +189,8 @@ impl Other {
 
 /// Another client's side of a connection.
 struct Visit {
-    handle: Handle<Other>,
-    seen: mpsc::UnboundedReceiver<Seen>,
+    handle: Handle<ForeignClient>,
+    seen: mpsc::UnboundedReceiver<ClientObservation>,
     permits: Arc<Semaphore>,
 }
 
@@ -198,7 +198,7 @@ impl Visit {
     async fn start(router: TcpStream, config: client::Config) -> Visit {
         let (sender, seen) = mpsc::unbounded_channel();
         let permits = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
-        let other = Other { seen: sender, permits: permits.clone() };
+        let other = ForeignClient { seen: sender, permits: permits.clone() };
         let handle = client::connect_stream(Arc::new(config), router, other).await.unwrap();
         Visit { handle, seen, permits }
     }
@@ -210,25 +210,25 @@ impl Visit {
     }
 
     /// All that is seen up to the end; data together. With the channel the connection ends, as with ssh(1).
-    async fn until_close(&mut self) -> Vec<Seen> {
-        let mut all = self.up_to(Some(&Seen::Close)).await;
+    async fn until_close(&mut self) -> Vec<ClientObservation> {
+        let mut all = self.up_to(Some(&ClientObservation::Close)).await;
         let _ = self.handle.disconnect(russh::Disconnect::ByApplication, "", "").await;
         all.extend(self.up_to(None).await);
         all
     }
 
-    /// The same, but it is the cache that ends the connection.
-    async fn until_end(&mut self) -> Vec<Seen> {
+    /// All events up to the end, which the cache causes.
+    async fn until_end(&mut self) -> Vec<ClientObservation> {
         self.up_to(None).await
     }
 
-    async fn up_to(&mut self, last: Option<&Seen>) -> Vec<Seen> {
-        let mut all: Vec<Seen> = Vec::new();
+    async fn up_to(&mut self, last: Option<&ClientObservation>) -> Vec<ClientObservation> {
+        let mut all: Vec<ClientObservation> = Vec::new();
         while all.last().is_none_or(|seen| Some(seen) != last)
             && let Some(seen) = self.seen.recv().await
         {
             match (all.last_mut(), seen) {
-                (Some(Seen::Data(data)), Seen::Data(more)) => data.extend(more),
+                (Some(ClientObservation::Data(data)), ClientObservation::Data(more)) => data.extend(more),
                 (_, seen) => all.push(seen),
             }
         }
@@ -236,12 +236,15 @@ impl Visit {
     }
 }
 
-/// A session of ours with another client, its channel's reading half gone.
-async fn visited(config: client::Config) -> (Ssh, Visit, russh::ChannelWriteHalf<client::Msg>) {
+/// A session of ours with another client, its channel's reading half dropped.
+async fn visited(config: client::Config) -> (SshStream, Visit, russh::ChannelWriteHalf<client::Msg>) {
     visited_at(SshServer::new(&[key()], anyone()).unwrap(), config).await
 }
 
-async fn visited_at(server: SshServer, config: client::Config) -> (Ssh, Visit, russh::ChannelWriteHalf<client::Msg>) {
+async fn visited_at(
+    server: SshServer,
+    config: client::Config,
+) -> (SshStream, Visit, russh::ChannelWriteHalf<client::Msg>) {
     let (cache, router) = streams().await;
     let visiting = async {
         let mut visit = Visit::start(router, config).await;

@@ -1,4 +1,4 @@
-//! When the cache's NEWKEYS goes out: with EXT_INFO, or alone to a client that waits for it.
+//! Time of the cache's NEWKEYS: with EXT_INFO, or alone to a client that waits for it.
 
 use super::*;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
@@ -26,7 +26,7 @@ async fn pass_line(from: &mut BufReader<TcpStream>, to: &mut BufReader<TcpStream
     to.write_all(&line).await.unwrap();
 }
 
-/// Between two sides, each of which believes to talk to the other.
+/// A relay between two sides.
 struct Relay {
     client: BufReader<TcpStream>,
     cache: BufReader<TcpStream>,
@@ -40,7 +40,7 @@ impl Relay {
         (cache, client, Relay { client: BufReader::new(to_client), cache: BufReader::new(to_cache) })
     }
 
-    /// Passes on what both say before NEWKEYS, and gives back the client's.
+    /// Relays the messages of both before NEWKEYS, and returns the client's.
     async fn key_exchange(&mut self) -> Vec<u8> {
         let Relay { client, cache } = self;
         pass_line(client, cache).await;
@@ -93,7 +93,7 @@ async fn t_ssh_02_the_signature_algorithms_come_with_newkeys() {
 }
 
 #[tokio::test]
-async fn a_client_that_waits_for_newkeys_gets_in() {
+async fn a_client_that_waits_for_newkeys_logs_in() {
     get_in(async |mut relay| {
         let clients = relay.key_exchange().await;
         let (caches, message) = packet(&mut relay.cache).await;

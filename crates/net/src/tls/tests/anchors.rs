@@ -2,11 +2,11 @@
 
 use super::authority::{Authority, Pair, expired, self_signed};
 use super::{Met, NAME, in_time, meet, pair};
+use crate::stream::Socket;
 use crate::tls::{
-    AddressCheck, ClientCertificates, ClientCheck, HandshakeFailure, TlsClient, TlsIdentity, TlsMinimum, TlsServer,
-    accept, connect, provider,
+    AddressCheck, ClientCertificates, ClientCheck, TlsClient, TlsFailure, TlsIdentity, TlsMinimum, TlsServer, accept,
+    connect, provider,
 };
-use crate::transport::Socket;
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, date_time_ymd};
 use rustls::AlertDescription;
 use rustls::pki_types::pem::PemObject;
@@ -21,7 +21,7 @@ const AUTHORITYS_OWN: &str = "it is an authority's own (CA:TRUE, as `openssl req
      this very certificate trusted, or use one that a trusted authority signed and that is not an authority's \
      (`-addext basicConstraints=critical,CA:FALSE`)";
 
-/// A cache whose routers are vouched for by these certificates, and what a router of its sees.
+/// Result at a router of a cache that trusts these certificates.
 async fn comes(trusted: &str, shown: &Pair, address: AddressCheck) -> Met {
     let caches = Authority::new("caches");
     let check = ClientCheck { authorities: trusted.as_bytes().to_vec(), crls: Vec::new(), address };
@@ -105,7 +105,7 @@ fn imitated(shown: &Pair, key: &Pair) -> Arc<SingleCertAndKey> {
 }
 
 #[tokio::test]
-async fn who_shows_the_trusted_certificate_without_its_key_is_refused() {
+async fn the_trusted_certificate_without_its_key_is_refused() {
     let (router, thief) = (self_signed(&[HOME], |_| {}), self_signed(&[HOME], |_| {}));
     let caches = Authority::new("caches");
     let authorities = router.chain.clone().into_bytes();
@@ -120,7 +120,7 @@ async fn who_shows_the_trusted_certificate_without_its_key_is_refused() {
     }
 }
 
-/// What a router that trusts these certificates makes of a cache.
+/// Result of a router that trusts these certificates with a cache.
 async fn meets(trusted: &str, shown: &Pair, host: &str) -> Result<(), String> {
     let identity = TlsIdentity::from_pem(shown.chain.as_bytes(), shown.key.as_bytes()).unwrap();
     let cache = TlsServer::new(identity, ClientCertificates::Off, TlsMinimum::V1_2).unwrap();
@@ -130,7 +130,7 @@ async fn meets(trusted: &str, shown: &Pair, host: &str) -> Result<(), String> {
     let (_, connected) = in_time(async { tokio::join!(accepting, connect(ours, &client, host)) }).await;
     match connected {
         Ok(_) => Ok(()),
-        Err(HandshakeFailure::Untrusted(text)) => Err(text),
+        Err(TlsFailure::Untrusted(text)) => Err(text),
         Err(failure) => panic!("{failure:?}"),
     }
 }
@@ -144,7 +144,7 @@ async fn a_cache_with_the_very_certificate_that_is_trusted_is_accepted_under_its
     assert_eq!(meets(&own.chain, &own, NAME).await, Ok(()));
 
     let not_accepted = |why: &str| Err(format!("the cache's certificate is not accepted: {why}"));
-    let other = "it is not for other.example; its SAN has cache.example, 192.0.2.7 (a common name does not count)";
+    let other = "it is not for other.example; its SAN has cache.example, 192.0.2.7 (a common name is not used)";
     assert_eq!(meets(&cache.chain, &cache, "other.example").await, not_accepted(other));
     let stranger = self_signed(&[NAME], |_| {});
     assert_eq!(meets(&cache.chain, &stranger, NAME).await, not_accepted(AUTHORITYS_OWN));

@@ -31,7 +31,7 @@ impl Authority {
         Authority { certificate, issuer: Issuer::new(params, key) }
     }
 
-    /// One below this one, and its certificate as PEM.
+    /// An intermediate authority, and its certificate as PEM.
     pub(super) fn below(&self, name: &str, serial: u64) -> Authority {
         let key = KeyPair::generate().unwrap();
         let mut params = Authority::params(name);
@@ -101,7 +101,7 @@ impl Authority {
         params.signed_by(&self.issuer).unwrap().pem().unwrap().into_bytes()
     }
 
-    /// What a router that trusts this authority is configured with.
+    /// The configuration of a router that trusts this authority.
     pub(super) fn router_config(
         &self,
         shown: Option<&Pair>,

@@ -1,12 +1,12 @@
-//! Whom a router believes, and how it tells who refuses whom.
+//! Caches that a router trusts, and errors that name the side that refuses.
 
 use super::authority::{Authority, Pair, expired};
 use super::{NAME, in_time, pair, read, write};
+use crate::stream::{Socket, TlsStream};
 use crate::tls::{
-    AddressCheck, ClientCertificates, ClientCheck, HandshakeFailure, TlsClient, TlsError, TlsMinimum, TlsServer,
-    accept, connect,
+    AddressCheck, ClientCertificates, ClientCheck, TlsClient, TlsError, TlsFailure, TlsMinimum, TlsServer, accept,
+    connect,
 };
-use crate::transport::{Socket, Tls};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ServerConfig, WebPkiClientVerifier};
@@ -19,7 +19,7 @@ fn trusting(authority: &Authority, name: Option<&str>) -> TlsClient {
 }
 
 /// Lets a router connect to a cache with this certificate.
-async fn connected(client: &TlsClient, host: &str, cache: &Pair) -> Result<Box<Tls>, HandshakeFailure> {
+async fn connected(client: &TlsClient, host: &str, cache: &Pair) -> Result<Box<TlsStream>, TlsFailure> {
     let (ours, theirs) = pair();
     let cache = TlsServer::new(cache.identity(), ClientCertificates::Off, TlsMinimum::V1_2).unwrap();
     let cache = accept(Socket::Unix(theirs), &cache, None);
@@ -27,7 +27,7 @@ async fn connected(client: &TlsClient, host: &str, cache: &Pair) -> Result<Box<T
     match (&connected, accepted) {
         (Ok(_), Ok(_)) => {}
         // It has read why.
-        (Err(_), Err(HandshakeFailure::Refused(_))) => {}
+        (Err(_), Err(TlsFailure::Refused(_))) => {}
         (_, accepted) => panic!("{:?} for the router, {:?} for the cache", connected.err(), accepted.err()),
     }
     connected
@@ -35,7 +35,7 @@ async fn connected(client: &TlsClient, host: &str, cache: &Pair) -> Result<Box<T
 
 async fn untrusted(client: &TlsClient, host: &str, cache: &Pair) -> String {
     match connected(client, host, cache).await {
-        Err(HandshakeFailure::Untrusted(text)) => text,
+        Err(TlsFailure::Untrusted(text)) => text,
         Err(failure) => panic!("{failure:?}"),
         Ok(_) => panic!("it is trusted"),
     }
@@ -59,15 +59,15 @@ async fn t_tls_04_the_name_in_the_san_is_the_configured_one_or_the_host() {
     }
     let text = untrusted(&trusting(&authority, None), "elsewhere.example", &cache).await;
     let wanted = "the cache's certificate is not accepted: it is not for elsewhere.example; its SAN has \
-                  other.example, cache.example, 192.0.2.1, fe80::1 (a common name does not count)";
+                  other.example, cache.example, 192.0.2.1, fe80::1 (a common name is not used)";
     assert_eq!(text, wanted);
-    // The configured name counts, not the host as well.
+    // The configured name is in effect, not the host as well.
     untrusted(&trusting(&authority, Some("elsewhere.example")), NAME, &cache).await;
     untrusted(&trusting(&authority, None), "192.0.2.9", &cache).await;
 }
 
 #[tokio::test]
-async fn t_tls_04_the_common_name_does_not_count() {
+async fn t_tls_04_the_common_name_is_not_used() {
     let authority = Authority::new("caches");
     let named = |names: &[&str]| {
         authority.issue(names, |params| {
@@ -76,16 +76,16 @@ async fn t_tls_04_the_common_name_does_not_count() {
         })
     };
     let text = untrusted(&trusting(&authority, None), NAME, &named(&[])).await;
-    assert!(text.ends_with("it is not for cache.example; it has no SAN (`openssl req` makes one with `-addext subjectAltName=DNS:NAME` or `IP:ADDRESS`) (a common name does not count)"), "{text}");
+    assert!(text.ends_with("it is not for cache.example; it has no SAN (`openssl req` makes one with `-addext subjectAltName=DNS:NAME` or `IP:ADDRESS`) (a common name is not used)"), "{text}");
     untrusted(&trusting(&authority, None), NAME, &named(&["other.example"])).await;
 }
 
 #[tokio::test]
-async fn an_untrusted_certificate_is_told_apart_with_its_reason() {
+async fn an_untrusted_certificate_is_a_failure_of_its_own_with_the_reason() {
     let authority = Authority::new("caches");
     let client = trusting(&authority, None);
     let text = untrusted(&client, NAME, &Authority::new("another").issue(&[NAME], |_| {})).await;
-    assert!(text.ends_with("none of the authorities that are trusted here vouches for it"), "{text}");
+    assert!(text.ends_with("none of the authorities that are trusted here has issued it"), "{text}");
     let text = untrusted(&client, NAME, &authority.issue(&[NAME], expired)).await;
     assert!(text.contains("it expired "), "{text}");
     let text = untrusted(&client, NAME, &authority.router(&[NAME])).await;
@@ -99,12 +99,12 @@ fn demanding(caches: &Authority, routers: &Authority, crls: Vec<Vec<u8>>) -> Tls
 }
 
 #[tokio::test]
-async fn a_certificate_that_the_cache_refuses_is_told_at_the_first_read() {
+async fn a_certificate_that_the_cache_refuses_fails_the_first_read() {
     let (caches, routers) = (Authority::new("caches"), Authority::new("routers"));
     let crl = routers.crl(&[8], 4000);
     for (shown, text) in [
-        (None, "(certificate_required): it wants a certificate of ours"),
-        (Some(routers.router(&["192.0.2.9"])), "(bad_certificate): it wants our address as an iPAddress in the SAN"),
+        (None, "(certificate_required): it requires a certificate of ours"),
+        (Some(routers.router(&["192.0.2.9"])), "(bad_certificate): it requires our address as an iPAddress in the SAN"),
         (
             Some(Authority::new("another").router(&["192.0.2.1"])),
             "(unknown_ca): it does not trust the authority, or lacks its current CRL",
@@ -119,21 +119,21 @@ async fn a_certificate_that_the_cache_refuses_is_told_at_the_first_read() {
         let accepting = accept(Socket::Unix(theirs), &cache, "192.0.2.1".parse().ok());
         let reading = async {
             let mut tls = connect(ours, &client, NAME).await.unwrap();
-            // The cache may be past reading a query; its alert counts all the same.
+            // The cache may be past reading a query; its alert is read all the same.
             let _ = write(&mut tls, b"a query").await;
             read(&mut tls).await.unwrap_err()
         };
         let (accepted, error) = in_time(async { tokio::join!(accepting, reading) }).await;
         assert!(accepted.is_err());
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
-        let failure = HandshakeFailure::of(&error).unwrap();
+        let failure = TlsFailure::of(&error).unwrap();
         assert!(failure.is_authentication());
         assert_eq!(failure.to_string(), format!("the cache does not accept our certificate {text}"));
     }
 }
 
 #[tokio::test]
-async fn in_tls_1_2_it_is_told_in_the_handshake() {
+async fn in_tls_1_2_it_fails_the_handshake() {
     let (caches, routers) = (Authority::new("caches"), Authority::new("routers"));
     let cache = caches.issue(&[NAME], |_| {});
     let mut roots = rustls::RootCertStore::empty();
@@ -155,7 +155,7 @@ async fn in_tls_1_2_it_is_told_in_the_handshake() {
     let (accepted, connected) = in_time(async { tokio::join!(accepting, connect(ours, &client, NAME)) }).await;
     assert!(accepted.is_err());
     let failure = connected.err().unwrap();
-    assert!(matches!(&failure, HandshakeFailure::Refused(_)), "{failure:?}");
+    assert!(matches!(&failure, TlsFailure::Refused(_)), "{failure:?}");
 }
 
 #[tokio::test]
@@ -174,12 +174,12 @@ async fn a_certificate_that_the_cache_accepts_opens_the_connection() {
 }
 
 #[tokio::test]
-async fn a_cache_that_goes_is_a_lost_connection_and_one_without_tls_is_said_to_be_one() {
+async fn a_cache_that_closes_is_a_lost_connection_and_one_without_tls_is_named_so() {
     let client = trusting(&Authority::new("caches"), None);
     let (ours, theirs) = pair();
     drop(theirs);
     let failure = in_time(connect(ours, &client, NAME)).await.err().unwrap();
-    assert!(matches!(failure, HandshakeFailure::Lost(_)) && !failure.is_authentication(), "{failure:?}");
+    assert!(matches!(failure, TlsFailure::Lost(_)) && !failure.is_authentication(), "{failure:?}");
 
     let (ours, mut theirs) = pair();
     let cache = async {
@@ -190,12 +190,12 @@ async fn a_cache_that_goes_is_a_lost_connection_and_one_without_tls_is_said_to_b
     };
     let ((), connected) = in_time(async { tokio::join!(cache, connect(ours, &client, NAME)) }).await;
     let failure = connected.err().unwrap();
-    assert!(matches!(failure, HandshakeFailure::Protocol(_)), "{failure:?}");
+    assert!(matches!(failure, TlsFailure::Protocol(_)), "{failure:?}");
     assert!(failure.to_string().starts_with("what the cache sends is no TLS ("), "{failure}");
 }
 
 #[tokio::test]
-async fn what_is_no_name_is_said_before_connecting() {
+async fn an_invalid_name_fails_before_connecting() {
     let authority = Authority::new("caches");
     let made = TlsClient::new(Some(authority.pem().as_bytes()), None, Some("no name"));
     assert_eq!(made.err().unwrap(), TlsError::Name("no name".to_owned()));

@@ -1,8 +1,8 @@
 //! Every error of the TLS library as a person reads it: never by the name of a Rust variant.
 
-use crate::plain_words::assert_plain;
+use crate::describe::assert_plain;
 use crate::tls::describe;
-use crate::tls::{HandshakeFailure, Side};
+use crate::tls::{TlsFailure, TlsRole};
 use rustls::pki_types::{ServerName, UnixTime, pem};
 use rustls::server::VerifierBuilderError;
 use rustls::{
@@ -265,16 +265,16 @@ fn errors() -> Vec<Error> {
 }
 
 #[test]
-fn no_error_of_the_library_is_told_by_the_name_of_its_variant() {
+fn no_error_of_the_library_is_described_by_the_name_of_its_variant() {
     for error in errors() {
         assert_plain(&describe::error(&error));
-        for side in [Side::Cache, Side::Router, Side::Fetcher] {
-            let text = HandshakeFailure::new(&error, side).to_string();
+        for side in [TlsRole::Cache, TlsRole::Router, TlsRole::Fetcher] {
+            let text = TlsFailure::new(&error, side).to_string();
             assert_plain(&text);
             let peer = match side {
-                Side::Cache => "the router",
-                Side::Router => "the cache",
-                Side::Fetcher => "the server",
+                TlsRole::Cache => "the router",
+                TlsRole::Router => "the cache",
+                TlsRole::Fetcher => "the server",
             };
             assert!(text.contains(peer), "{text}");
         }
@@ -295,12 +295,12 @@ fn no_error_of_the_library_is_told_by_the_name_of_its_variant() {
 }
 
 #[test]
-fn names_of_variants_become_words() {
-    let words = |error: &PeerIncompatible| describe::words_of(error);
+fn names_of_variants_become_english() {
+    let words = |error: &PeerIncompatible| describe::variant_in_english(error);
     assert_eq!(words(&PeerIncompatible::NoCipherSuitesInCommon), "no cipher suites in common");
     assert_eq!(words(&PeerIncompatible::ServerDoesNotSupportTls12Or13), "server does not support TLS 1.2 or 1.3");
     assert_eq!(words(&PeerIncompatible::NoKxGroupsInCommon), "no key exchange groups in common");
-    assert_eq!(describe::words_of(&InvalidMessage::MissingData("ServerHello")), "missing data");
+    assert_eq!(describe::variant_in_english(&InvalidMessage::MissingData("ServerHello")), "missing data");
     assert_eq!(describe::alert(AlertDescription::UnknownCA), "unknown_ca");
     assert_eq!(describe::alert(AlertDescription::UnknownPSKIdentity), "unknown_psk_identity");
     assert_eq!(describe::alert(AlertDescription::HandshakeFailure), "handshake_failure");

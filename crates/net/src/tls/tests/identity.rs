@@ -1,4 +1,4 @@
-//! What makes a certificate and a key an identity.
+//! Certificates and keys that are an identity.
 
 use super::authority::{Authority, Pair};
 use crate::tls::{TlsError, TlsIdentity, TlsPart};
@@ -17,7 +17,7 @@ fn the_key_has_to_be_that_of_the_first_certificate() {
     let (one, other) = (authority.router(&["one.example"]), authority.router(&["other.example"]));
     let Pair { chain, key } = &one;
     assert!(TlsIdentity::from_pem(chain.as_bytes(), key.as_bytes()).is_ok());
-    // Whatever stands around them, and in one file.
+    // With any text around them, and in one file.
     let both = format!("a comment\n{key}{chain}{}", authority.pem());
     assert!(TlsIdentity::from_pem(both.as_bytes(), both.as_bytes()).is_ok());
     assert_eq!(error(&other.chain, key), TlsError::KeyMismatch);
@@ -29,7 +29,7 @@ fn the_key_has_to_be_that_of_the_first_certificate() {
 }
 
 #[test]
-fn what_is_missing_is_said() {
+fn missing_parts_are_named() {
     let Pair { chain, key } = Authority::new("caches").router(&["one.example"]);
     assert_eq!(error("", &key).to_string(), "there is no certificate in it");
     assert_eq!(error(&key, &key), TlsError::Missing(TlsPart::Chain));
@@ -38,7 +38,7 @@ fn what_is_missing_is_said() {
 }
 
 #[test]
-fn what_is_broken_is_said() {
+fn broken_parts_are_named() {
     let Pair { chain, key } = Authority::new("caches").router(&["one.example"]);
     assert!(error(&pem("CERTIFICATE", "AAAA"), &key).to_string().starts_with("the certificate chain can't be read: "));
     assert!(error(&pem("CERTIFICATE", "?"), &key).to_string().starts_with("the certificate chain can't be read: "));
@@ -47,7 +47,7 @@ fn what_is_broken_is_said() {
 }
 
 #[test]
-fn an_encrypted_key_is_said_to_be_one() {
+fn an_encrypted_key_is_named_so() {
     let Pair { chain, .. } = Authority::new("caches").router(&["one.example"]);
     assert_eq!(error(&chain, &pem("ENCRYPTED PRIVATE KEY", "AAAA")), TlsError::EncryptedKey);
     let older = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA";
@@ -57,7 +57,7 @@ fn an_encrypted_key_is_said_to_be_one() {
 }
 
 #[test]
-fn the_key_is_never_shown() {
+fn the_key_is_never_printed() {
     let identity = Authority::new("caches").server();
     assert_eq!(format!("{identity:?}"), "TlsIdentity { .. }");
 }

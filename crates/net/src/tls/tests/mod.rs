@@ -10,7 +10,7 @@ mod server;
 mod stream;
 
 use super::{ClientCertificates, TlsMinimum, TlsServer, accept};
-use crate::transport::{Socket, Tls};
+use crate::stream::{Socket, TlsStream};
 use authority::Authority;
 use rustls::{AlertDescription, ClientConfig};
 use std::future::{Future, poll_fn};
@@ -36,12 +36,12 @@ fn pair() -> (Socket, UnixStream) {
     (Socket::Unix(ours), theirs)
 }
 
-/// A cache that asks nothing of routers.
+/// A cache that requests no certificate of routers.
 fn open_server(authority: &Authority) -> TlsServer {
     TlsServer::new(authority.server(), ClientCertificates::Off, TlsMinimum::V1_2).unwrap()
 }
 
-async fn write(tls: &mut Tls, octets: &[u8]) -> io::Result<()> {
+async fn write(tls: &mut TlsStream, octets: &[u8]) -> io::Result<()> {
     let mut done = 0;
     loop {
         let rest = octets.get(done..).unwrap();
@@ -52,14 +52,14 @@ async fn write(tls: &mut Tls, octets: &[u8]) -> io::Result<()> {
     }
 }
 
-async fn read(tls: &mut Tls) -> io::Result<Vec<u8>> {
+async fn read(tls: &mut TlsStream) -> io::Result<Vec<u8>> {
     let mut buffer = vec![0; 16 * 1024];
     let octets = poll_fn(|context| tls.poll_read(context, &mut buffer)).await?;
     buffer.truncate(octets);
     Ok(buffer)
 }
 
-/// What a TLS error of rustls on the other side says.
+/// The TLS error of rustls on the other side.
 fn rustls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
@@ -71,12 +71,12 @@ fn alert(error: &io::Error) -> Option<AlertDescription> {
     }
 }
 
-/// What a router sees of a cache, and the cache of it.
+/// The router's result with a cache, and the cache's with it.
 #[derive(Debug, PartialEq)]
 struct Met {
     /// The alert that ended it for the router.
     alert: Option<AlertDescription>,
-    /// Whom the cache took it for, or why it did not.
+    /// The name that the cache has for it, or the reason of its refusal.
     who: Result<Option<String>, String>,
 }
 

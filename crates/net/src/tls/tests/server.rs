@@ -1,11 +1,11 @@
-//! What a cache demands of routers, and which alert they see.
+//! Requirements of a cache for routers, and the alerts that these read.
 
 use super::authority::{Authority, Pair, expired};
 use super::{Met, NAME, alert, in_time, meet, open_server, pair};
+use crate::stream::Socket;
 use crate::tls::{
-    AddressCheck, ClientCertificates, ClientCheck, HandshakeFailure, TlsError, TlsMinimum, TlsPart, TlsServer, accept,
+    AddressCheck, ClientCertificates, ClientCheck, TlsError, TlsFailure, TlsMinimum, TlsPart, TlsServer, accept,
 };
-use crate::transport::Socket;
 use rcgen::ExtendedKeyUsagePurpose;
 use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, ClientConfig, SupportedProtocolVersion};
@@ -68,11 +68,11 @@ fn refused(alert: AlertDescription, why: &str) -> Met {
 }
 
 fn stranger() -> Met {
-    refused(AlertDescription::UnknownCA, "none of the authorities that are trusted here vouches for it")
+    refused(AlertDescription::UnknownCA, "none of the authorities that are trusted here has issued it")
 }
 
 fn shows_none() -> Met {
-    let why = "the router shows no certificate, and has to";
+    let why = "the router presents no certificate, which is required";
     Met { alert: Some(AlertDescription::CertificateRequired), who: Err(why.to_owned()) }
 }
 
@@ -82,7 +82,7 @@ fn elsewhere(has: &str) -> Met {
 }
 
 #[tokio::test]
-async fn t_tls_02_where_none_is_asked_for_none_is_seen() {
+async fn t_tls_02_a_certificate_that_is_not_requested_is_not_sent() {
     let scene = Scene::new();
     let cache = open_server(&scene.caches);
     assert_eq!(scene.meet(None, &cache, HOME).await, nameless());
@@ -193,7 +193,7 @@ async fn a_revoked_certificate_is_refused() {
         assert_eq!(scene.meet(Some(&good), &cache, HOME).await, served(HOME));
         assert_eq!(scene.meet(Some(&bad), &cache, HOME).await, revoked);
     }
-    // Another authority's CRL says nothing about this one's, in a file of its own or in the same.
+    // Another authority's CRL has no effect on this one's, in a file of its own or in the same.
     let other = Authority::new("another").crl(&[7, 8], 4000);
     assert_eq!(scene.meet(Some(&bad), &scene.strict(vec![other.clone()]), HOME).await, served(HOME));
     for both in [vec![other.clone(), crl.clone()], vec![[other, crl].concat()]] {
@@ -216,7 +216,7 @@ async fn an_expired_crl_refuses_all_that_its_issuer_vouches_for() {
 }
 
 #[tokio::test]
-async fn a_revoked_authority_below_the_trusted_one_vouches_for_nobody() {
+async fn certificates_of_a_revoked_intermediate_authority_are_refused() {
     let scene = Scene::new();
     let below = scene.routers.below("a region", 20);
     let router = below.router_with_serial(&[HOME], 7).followed_by(&below.pem());
@@ -224,7 +224,7 @@ async fn a_revoked_authority_below_the_trusted_one_vouches_for_nobody() {
     let cache = scene.strict(vec![scene.routers.crl(&[20], 4000)]);
     let revoked = refused(AlertDescription::CertificateRevoked, "it is revoked");
     assert_eq!(scene.meet(Some(&router), &cache, HOME).await, revoked);
-    // The CRL of the one below counts without one of the one above.
+    // The CRL of the one below is in effect without one of the one above.
     assert_eq!(scene.meet(Some(&router), &scene.strict(vec![below.crl(&[7], 4000)]), HOME).await, revoked);
 }
 
@@ -235,13 +235,13 @@ async fn a_lowest_version_is_kept() {
     assert_eq!(meet(authority.router_config(None, &TLS13), &cache, None).await, nameless());
     let met = meet(authority.router_config(None, &TLS12), &cache, None).await;
     assert_eq!(met.alert, Some(AlertDescription::ProtocolVersion));
-    assert!(met.who.unwrap_err().starts_with("the router speaks no TLS that we accept: "));
+    assert!(met.who.unwrap_err().starts_with("the router supports no TLS that we accept: "));
 }
 
 #[tokio::test]
 async fn t_tls_01_a_client_hello_of_tls_1_1_is_refused_by_an_alert() {
-    // ClientHello of TLS 1.1 with TLS_RSA_WITH_AES_128_CBC_SHA: without extensions, and with signature_algorithms, of
-    // which TLS 1.1 knows nothing. Alerts handshake_failure and protocol_version.
+    // ClientHello of TLS 1.1 with TLS_RSA_WITH_AES_128_CBC_SHA: without extensions, and with signature_algorithms,
+    // which TLS 1.1 does not have. Alerts handshake_failure and protocol_version.
     let extensions = [0, 8, 0, 13, 0, 4, 0, 2, 4, 3];
     for (extensions, alert) in [(&[][..], 40), (&extensions[..], 70)] {
         let mut hello = [&[3, 2][..], &[0x5a; 32], &[0, 0, 2, 0, 0x2f, 1, 0], extensions].concat();
@@ -249,12 +249,12 @@ async fn t_tls_01_a_client_hello_of_tls_1_1_is_refused_by_an_alert() {
         hello.splice(..0, [0x16, 3, 1, 0, length + 4, 1, 0, 0, length]);
         let (seen, failure) = refused_by_octets(&hello).await;
         assert_eq!(seen, [0x15, 3, 3, 0, 2, 2, alert]);
-        assert!(failure.to_string().starts_with("the router speaks no TLS that we accept: "), "{failure}");
+        assert!(failure.to_string().starts_with("the router supports no TLS that we accept: "), "{failure}");
     }
 }
 
 #[tokio::test]
-async fn what_is_no_tls_is_told_so_and_gets_an_alert() {
+async fn octets_that_are_no_tls_get_an_alert() {
     // A Reset Query of a router that takes the port for that of plain TCP.
     let (seen, failure) = refused_by_octets(&[1, 2, 0, 0, 0, 0, 0, 8]).await;
     assert_eq!(seen.get(..2), Some(&[0x15, 3][..]));
@@ -264,7 +264,7 @@ async fn what_is_no_tls_is_told_so_and_gets_an_alert() {
 }
 
 /// Sends octets to a cache, more than it reads, and reads until the end.
-async fn refused_by_octets(octets: &[u8]) -> (Vec<u8>, HandshakeFailure) {
+async fn refused_by_octets(octets: &[u8]) -> (Vec<u8>, TlsFailure) {
     let cache = open_server(&Authority::new("caches"));
     let (ours, mut theirs) = pair();
     let router = async {
@@ -280,26 +280,26 @@ async fn refused_by_octets(octets: &[u8]) -> (Vec<u8>, HandshakeFailure) {
 }
 
 #[tokio::test]
-async fn a_router_that_goes_in_the_handshake_is_a_lost_connection() {
+async fn a_router_that_closes_in_the_handshake_is_a_lost_connection() {
     let cache = open_server(&Authority::new("caches"));
     let (ours, mut theirs) = pair();
     theirs.write_all(&[0x16]).await.unwrap();
     drop(theirs);
     let failure = in_time(accept(ours, &cache, None)).await.err().unwrap();
-    assert!(matches!(failure, HandshakeFailure::Lost(_)), "{failure}");
+    assert!(matches!(failure, TlsFailure::Lost(_)), "{failure}");
 }
 
 #[tokio::test]
-async fn whoever_goes_without_an_octet_has_only_probed() {
+async fn a_connection_without_an_octet_is_a_probe() {
     let cache = open_server(&Authority::new("caches"));
     let (ours, theirs) = pair();
     drop(theirs);
     let failure = in_time(accept(ours, &cache, None)).await.err().unwrap();
-    assert!(matches!(failure, HandshakeFailure::Probed), "{failure}");
+    assert!(matches!(failure, TlsFailure::Probed), "{failure}");
 }
 
 #[tokio::test]
-async fn a_router_that_does_not_trust_the_cache_is_told_apart() {
+async fn a_router_that_does_not_trust_the_cache_is_a_failure_of_its_own() {
     let cache = open_server(&Authority::new("caches"));
     let (ours, theirs) = pair();
     let router = TlsConnector::from(Authority::new("another").router_config(None, &TLS13));
@@ -307,7 +307,7 @@ async fn a_router_that_does_not_trust_the_cache_is_told_apart() {
     let (accepted, connected) = in_time(async { tokio::join!(accept(ours, &cache, None), connecting) }).await;
     assert!(connected.is_err());
     let failure = accepted.err().unwrap();
-    assert!(matches!(failure, HandshakeFailure::Refused(_)), "{failure}");
+    assert!(matches!(failure, TlsFailure::Refused(_)), "{failure}");
     assert!(failure.to_string().starts_with("the router does not accept our certificate (unknown_ca): "), "{failure}");
 }
 
@@ -344,10 +344,10 @@ async fn a_client_hello_with_any_octet_changed_or_cut_anywhere_does_no_harm() {
     let mut hello = Vec::new();
     let mut router = rustls::ClientConnection::new(config, NAME.try_into().unwrap()).unwrap();
     router.write_tls(&mut hello).unwrap();
-    for place in 0..hello.len() {
+    for index in 0..hello.len() {
         let mut changed = hello.clone();
-        changed.get_mut(place).into_iter().for_each(|octet| *octet ^= 0xff);
-        for said in [changed.as_slice(), hello.get(..place).unwrap()] {
+        changed.get_mut(index).into_iter().for_each(|octet| *octet ^= 0xff);
+        for said in [changed.as_slice(), hello.get(..index).unwrap()] {
             let (ours, mut theirs) = pair();
             theirs.write_all(said).await.unwrap();
             drop(theirs);
@@ -361,7 +361,7 @@ async fn no_session_is_resumed() {
     let scene = Scene::new();
     let router = scene.routers.router(&[HOME]);
     for version in BOTH {
-        // It remembers sessions, as all clients of rustls do if not told otherwise.
+        // It stores sessions, as all clients of rustls do by default.
         let router: Arc<ClientConfig> = scene.caches.router_config(Some(&router), version);
         let cache = scene.strict(Vec::new());
         assert_eq!(meet(Arc::clone(&router), &cache, HOME.parse().ok()).await, served(HOME));
@@ -371,7 +371,7 @@ async fn no_session_is_resumed() {
 }
 
 #[test]
-fn what_cannot_be_read_is_said_with_its_place() {
+fn unreadable_parts_are_named_with_their_index() {
     let scene = Scene::new();
     let made = |authorities: &str, crls: Vec<Vec<u8>>| {
         let check = ClientCheck { authorities: authorities.into(), crls, address: AddressCheck::Matches };

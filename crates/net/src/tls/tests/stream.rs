@@ -2,13 +2,13 @@
 
 use super::authority::Authority;
 use super::{NAME, in_time, open_server, pair, read, rustls_error, write};
-use crate::admission::Door;
+use crate::admission::ConnectionLimiter;
 use crate::connection::Connection;
-use crate::drive::{Lines, drive};
+use crate::drive::{DriveContext, drive};
 use crate::observe::End;
 use crate::publish::Published;
+use crate::stream::{Socket, TlsStream, TransportStream};
 use crate::tls::accept;
-use crate::transport::{Socket, Tls, Transport};
 use crate::{CacheOptions, Clock, DataSink};
 use rtrcast_proto::{
     Asn, History, ImageBuilder, Prefix, RouteOrigin, Serial, ServerSession, SessionIds, Version, wire,
@@ -24,23 +24,23 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
+use tokio_rustls::client::TlsStream as RouterStream;
 
 const BOTH: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
 
-/// More than the program and the system take off a session's hands while nobody reads.
+/// More than the program and the system buffer for a session while the router reads nothing.
 const RECORDS: u32 = 200_000;
 
 async fn router<Below: AsyncRead + AsyncWrite + Unpin>(
     authority: &Authority,
     version: &'static SupportedProtocolVersion,
     below: Below,
-) -> io::Result<TlsStream<Below>> {
+) -> io::Result<RouterStream<Below>> {
     TlsConnector::from(authority.router_config(None, version)).connect(NAME.try_into().unwrap(), below).await
 }
 
 /// A router and a cache after the handshake.
-async fn both(version: &'static SupportedProtocolVersion) -> (Box<Tls>, TlsStream<UnixStream>) {
+async fn both(version: &'static SupportedProtocolVersion) -> (Box<TlsStream>, RouterStream<UnixStream>) {
     let authority = Authority::new("caches");
     let server = open_server(&authority);
     let (ours, theirs) = pair();
@@ -50,29 +50,30 @@ async fn both(version: &'static SupportedProtocolVersion) -> (Box<Tls>, TlsStrea
 }
 
 /// Serves one connection, with a data set of six megabytes.
-async fn serve(transport: Transport) -> End {
+async fn serve(transport: TransportStream) -> End {
     let mut builder = ImageBuilder::new();
     for n in 0..u128::from(RECORDS) {
         let prefix = Prefix::new(Ipv6Addr::from_bits(n << 80).into(), 48).unwrap();
         builder.origin(&RouteOrigin::new(prefix, 48, Asn(64496)).unwrap());
     }
-    let CacheOptions { terms, history, timing } = CacheOptions::default();
+    let CacheOptions { policy, history, timing } = CacheOptions::default();
     let mut history = History::new(history, SessionIds::new(0x1234), timing, Serial(7));
     history.publish(builder.finish(Version::V2, DataSink::new()).unwrap());
     let view = Arc::new(history.view(0));
     let clock = Clock::start();
-    let session = ServerSession::new(clock.now(), terms.policy, Arc::clone(&view));
-    let guest = Door::new(terms.limits).enter(Instant::now(), None, 0).unwrap();
-    let (stall_max, terms) = (terms.stall_max, Arc::new(terms));
-    let (_publish, published) = watch::channel(Published { view, stop: None, terms: Arc::clone(&terms) });
+    let session = ServerSession::new(clock.now(), policy.session, Arc::clone(&view));
+    let permit = ConnectionLimiter::new(policy.limits).admit(Instant::now(), None, 0).unwrap();
+    let (stall_max, policy) = (policy.stall_max, Arc::new(policy));
+    let (_publish, published) = watch::channel(Published { view, stop: None, policy: Arc::clone(&policy) });
     let (wants, connection, observer) = (mpsc::channel(1).0, Connection::of_nobody(), Arc::new(()));
-    let lines = Lines { clock, published, wants, stall_max, terms, address: None, guest, connection, observer };
+    let lines =
+        DriveContext { clock, published, wants, stall_max, policy, address: None, permit, connection, observer };
     let mut over = None;
     drive(transport, session, lines, |end, _| over = Some(end)).await;
     over.expect("its end is told")
 }
 
-/// What a router that says these octets at once is answered, up to the end by close_notify, over real TCP.
+/// The answer to a router that sends these octets at once, up to the end by close_notify, over real TCP.
 async fn answered(version: &'static SupportedProtocolVersion, said: Vec<u8>) -> (Vec<u8>, End) {
     let authority = Authority::new("caches");
     let server = open_server(&authority);
@@ -81,7 +82,7 @@ async fn answered(version: &'static SupportedProtocolVersion, said: Vec<u8>) -> 
     let cache = async {
         let (stream, from) = listener.accept().await.unwrap();
         let (tls, _) = accept(Socket::Tcp(stream), &server, Some(from.ip())).await.unwrap();
-        serve(Transport::Tls(tls)).await
+        serve(TransportStream::Tls(tls)).await
     };
     let router = async {
         let stream = TcpStream::connect(address).await.unwrap();
@@ -104,7 +105,7 @@ fn pdus(lines: &[&str]) -> Vec<u8> {
 #[tokio::test]
 async fn a_large_response_and_the_report_behind_it_arrive_whole_and_then_the_end() {
     for version in BOTH {
-        // A second query, which is wrong, and more octets than anybody reads.
+        // A second query, which is wrong, and more octets than are ever read.
         let mut said = pdus(&["v2 reset-query"]);
         said.extend([2, 99, 0, 0, 0, 0, 0, 8]);
         said.extend([0; 100_000]);
@@ -132,7 +133,7 @@ async fn a_router_that_ends_its_side_behind_the_query_is_answered() {
             router.read_to_end(&mut read).await.unwrap();
             read.len()
         };
-        let (end, read) = in_time(async { tokio::join!(serve(Transport::Tls(cache)), router) }).await;
+        let (end, read) = in_time(async { tokio::join!(serve(TransportStream::Tls(cache)), router) }).await;
         assert_eq!(read, 8 + RECORDS as usize * 32 + 24);
         assert!(matches!(end, End::Ordered { peer_ended: true }), "{end:?}");
     }
@@ -172,7 +173,7 @@ async fn a_close_notify_is_an_end() {
 }
 
 #[tokio::test]
-async fn what_has_come_is_read_without_being_told_of_it() {
+async fn data_are_read_without_a_readiness_event() {
     for version in BOTH {
         let (mut cache, mut router) = both(version).await;
         let mut buffer = [0; 4];
@@ -190,19 +191,19 @@ async fn what_has_come_is_read_without_being_told_of_it() {
 }
 
 #[tokio::test]
-async fn what_came_before_broken_octets_is_heard_before_they_are_told() {
+async fn data_before_broken_octets_are_read_before_the_error() {
     for version in BOTH {
         let (mut cache, mut router) = both(version).await;
         router.write_all(b"words").await.unwrap();
         router.flush().await.unwrap();
-        // A record that nobody encrypted.
+        // A record that is not encrypted.
         router.get_mut().0.write_all(&[0x17, 3, 3, 0, 20]).await.unwrap();
         router.get_mut().0.write_all(&[0; 20]).await.unwrap();
         assert_eq!(in_time(read(&mut cache)).await.unwrap(), b"words");
         for _ in 0..2 {
             assert_eq!(in_time(read(&mut cache)).await.unwrap_err().kind(), io::ErrorKind::InvalidData);
         }
-        // The router is told by an alert, which reading flushed.
+        // The router receives an alert, which reading flushed.
         let error = in_time(router.read(&mut [0; 4])).await.unwrap_err();
         assert!(matches!(rustls_error(&error), Some(rustls::Error::AlertReceived(_))), "{error}");
     }

@@ -8,7 +8,7 @@ use crate::observe::status::{
     HealthState, HealthStatus, HubStatus, LimitStatus, ListenerStatus, RouterCounts, RouterList, SCHEMA, Status,
     Timestamp, list,
 };
-use rtrcast_net::{Door, Published};
+use rtrcast_net::{ConnectionLimiter, Published};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -19,7 +19,7 @@ pub(crate) struct ApiState {
     pub(crate) hub: mpsc::Sender<Input>,
     pub(crate) routers: Arc<Routers>,
     pub(crate) published: watch::Receiver<Published>,
-    pub(crate) door: Arc<Door>,
+    pub(crate) door: Arc<ConnectionLimiter>,
     pub(crate) started: Timestamp,
 }
 
@@ -95,7 +95,7 @@ impl ApiState {
     }
 
     fn limits(&self) -> LimitStatus {
-        let (counts, limits) = (self.door.counts(), self.published.borrow().terms.limits);
+        let (counts, limits) = (self.door.counts(), self.published.borrow().policy.limits);
         LimitStatus {
             connections: counts.connections,
             connections_max: limits.connections_max,

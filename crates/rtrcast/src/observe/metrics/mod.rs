@@ -19,7 +19,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use routers::RouterCollector;
-use rtrcast_net::Door;
+use rtrcast_net::ConnectionLimiter;
 use rtrcast_proto::{Layout, Profile, Section, Serial, SessionId, Version};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -86,7 +86,7 @@ pub(crate) struct CodeLabel {
 /// All metrics of the process.
 pub(crate) struct Metrics {
     registry: Registry,
-    door: OnceLock<Arc<Door>>,
+    door: OnceLock<Arc<ConnectionLimiter>>,
     pub(crate) vrps: Family<VrpLabels, Gauge>,
     pub(crate) objects: Family<TypeLabel, Gauge>,
     pub(crate) change: Family<PathLabel, Gauge>,
@@ -285,7 +285,7 @@ impl Metrics {
     }
 
     /// Has the connections' numbers shown as they are when somebody looks.
-    pub(crate) fn watch_door(&self, door: Arc<Door>) {
+    pub(crate) fn watch_door(&self, door: Arc<ConnectionLimiter>) {
         // There is one cache in a process.
         let _ = self.door.set(door);
     }

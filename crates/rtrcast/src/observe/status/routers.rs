@@ -133,7 +133,7 @@ impl RouterStatus {
         let connection = &connected.connection;
         let (peer, stats) = (connection.peer(), connection.stats());
         let serials_behind = serials_behind(&stats, view);
-        let scheme = Scheme::at(peer.layer, &peer.local);
+        let scheme = Scheme::at(peer.transport, &peer.local);
         let has = |section| stats.profile.is_some_and(|profile| profile.has(section));
         RouterStatus {
             id: peer.id,

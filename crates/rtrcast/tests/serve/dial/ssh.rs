@@ -87,14 +87,14 @@ fn t_ssh_03_a_host_key_that_is_not_known_or_another_one_is_exit_code_14() {
     let (name, shown) = (scene.name(), &scene.host.fingerprint);
     let nothing = scene.folder.put("nothing", b"");
     let line = format!(
-        "CACHE: the host key of {name} is not known; it shows {shown}. If that is the cache's fingerprint, add this line \
+        "CACHE: the host key of {name} is not known; it presents {shown}. If that is the cache's fingerprint, add this line \
          to the known hosts: {name} {}",
         scene.host.line.split(' ').take(2).collect::<Vec<_>>().join(" ")
     );
     let options = ["--ssh-key", &scene.router.file, "--known-hosts"];
     refused(&scene.url("rpki"), &[&options[..], &[nothing.to_str().unwrap()]].concat(), 14, &line);
     let line = format!(
-        "CACHE: the host key of {name} is not the one in line 2 of the known hosts: it shows {shown}. Either the cache has \
+        "CACHE: the host key of {name} is not the one in line 2 of the known hosts: it presents {shown}. Either the cache has \
          a new key, and the line must be replaced, or somebody is in between"
     );
     refused(&scene.url("rpki"), &[&options[..], &[&scene.known(&other.line)]].concat(), 14, &line);
@@ -106,13 +106,14 @@ fn t_ssh_02_who_may_not_log_in_is_told_what_would() {
     let known = scene.known(&scene.host.line);
     let other = key(&scene.folder, "other");
     let tried = &other.fingerprint;
-    let line = format!("CACHE: the cache does not let rpki in; tried publickey {tried}, it takes publickey; {WAY_OUT}");
+    let line =
+        format!("CACHE: the cache refuses the login of rpki; tried publickey {tried}, it accepts publickey; {WAY_OUT}");
     refused(&scene.url("rpki"), &["--ssh-key", &other.file, "--known-hosts", &known], 14, &line);
-    let line = format!("CACHE: the cache does not let rpki in; tried none, it takes publickey; {WAY_OUT}");
+    let line = format!("CACHE: the cache refuses the login of rpki; tried none, it accepts publickey; {WAY_OUT}");
     refused(&scene.url("rpki"), &["--known-hosts", &known], 14, &line);
     let (code, _, said) = dump(&scene.url("mallory"), &["--ssh-key", &scene.router.file, "--known-hosts", &known]);
     assert_eq!(code, 14);
-    assert!(said.starts_with("rtrcast: CACHE: the cache does not let mallory in; tried publickey "), "{said}");
+    assert!(said.starts_with("rtrcast: CACHE: the cache refuses the login of mallory; tried publickey "), "{said}");
 }
 
 #[test]
@@ -137,7 +138,10 @@ fn a_password_stands_in_a_file() {
     assert_eq!(check(&right), (0, LINE.to_owned(), String::new()));
     let (code, _, said) = check(&wrong);
     assert_eq!(code, 14, "{said}");
-    assert!(said.starts_with("rtrcast: CACHE: the cache does not let rpki in; tried password, it takes "), "{said}");
+    assert!(
+        said.starts_with("rtrcast: CACHE: the cache refuses the login of rpki; tried password, it accepts "),
+        "{said}"
+    );
     let (code, _, said) = check(&empty);
     assert_eq!((code, said), (2, format!("rtrcast: {}: no password in the first line\n", empty.display())));
 }

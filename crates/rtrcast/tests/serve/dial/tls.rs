@@ -112,7 +112,7 @@ fn t_tls_04_a_cache_that_is_not_trusted_is_exit_code_14() {
     let shown = ["--client-cert", &cert, "--client-key", &key];
     let of_address = cache(&folder, &[]);
     let line = format!(
-        "CACHE: the cache's certificate is not accepted: none of the authorities that are trusted here vouches for it; \
+        "CACHE: the cache's certificate is not accepted: none of the authorities that are trusted here has issued it; \
          {WHOM}"
     );
     let url = of_address.url("tls");
@@ -124,7 +124,7 @@ fn t_tls_04_a_cache_that_is_not_trusted_is_exit_code_14() {
     let of_name = cache(&folder, &[]);
     let line = format!(
         "CACHE: the cache's certificate is not accepted: it is not for 127.0.0.1; its SAN has cache.example \
-         (a common name does not count); {WHOM}"
+         (a common name is not used); {WHOM}"
     );
     let trusting = [&["--ca", ca.as_str()], &shown[..]].concat();
     let (code, _, said) = dump(&of_name.url("tls"), &trusting);
@@ -155,11 +155,11 @@ fn t_tls_02_a_router_that_is_not_trusted_is_told_and_exits_with_14() {
         refused(url, &["--ca", &ca, "--client-cert", &cert, "--client-key", &key], 14, &line);
     };
     let line = format!(
-        "CACHE: the cache does not accept our certificate (certificate_required): it wants a certificate of ours; \
+        "CACHE: the cache does not accept our certificate (certificate_required): it requires a certificate of ours; \
          {WHAT}"
     );
     refused(&url, &["--ca", &ca], 14, &line);
-    refused_with(&url, "elsewhere", "bad_certificate): it wants our address as an iPAddress in the SAN");
+    refused_with(&url, "elsewhere", "bad_certificate): it requires our address as an iPAddress in the SAN");
     refused_with(&url, "stranger", "unknown_ca): it does not trust the authority, or lacks its current CRL");
     refused(&url, &["--ca", &ca, "--follow"], 14, &line);
 

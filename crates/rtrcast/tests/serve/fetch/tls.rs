@@ -6,7 +6,7 @@ use crate::cache::{Cache, Folder};
 use crate::web::{Web, ok};
 
 const NOT_TRUSTED: &str = "can't connect: the server's certificate is not accepted: none of the authorities that are \
-     trusted here vouches for it; --fetch-ca names the authority to trust";
+     trusted here has issued it; --fetch-ca names the authority to trust";
 
 #[test]
 fn a_private_authority_has_to_be_named() {
@@ -76,7 +76,7 @@ fn a_client_certificate_is_shown_and_a_renewed_one_is_noticed() {
     let line = cache.wait_for("WARN");
     assert!(
         line.contains(
-            "the server does not accept our certificate (certificate_required): it wants a certificate of ours"
+            "the server does not accept our certificate (certificate_required): it requires a certificate of ours"
         ),
         "{line}"
     );

@@ -55,7 +55,7 @@ fn a_control_socket_where_something_else_is() {
     folder.put("control", b"data");
     let arguments = ["serve", "rpki.json", "--listen", "127.0.0.1:0", "--http", "off", "--control", "control"];
     expect![[r#"
-        rtrcast: --control control: there is something that is no socket, and it is left alone; name another path
+        rtrcast: --control control: there is a file that is no socket, which is left alone; name another path
         exit code 4
     "#]]
     .assert_eq(&said(&folder, &arguments));

@@ -1,15 +1,15 @@
-//! What a client may do before it has its session, and what it is told.
+//! Handler of a client before its session: authentication, and the requests of its channel.
 //!
-//! Whatever it asks for beside the subsystem gets the protocol's failure message: shells, commands, terminals,
+//! Any request other than that of the subsystem gets the protocol's failure message: shells, commands, terminals,
 //! forwarding, second channels and subsystems.
 
+use super::channel_stream::SharedChannel;
 use super::describe;
 use super::key::fingerprint;
-use super::line::Shared;
-use super::logins::{ATTEMPTS_MAX, Logins, OFFERS_MAX};
+use super::logins::{KEY_OFFERS_MAX, LOGIN_ATTEMPTS_MAX, Logins};
 use super::names::{SUBSYSTEM, printable};
 use super::user::check_user;
-use crate::transport::Nudges;
+use crate::stream::WakeUps;
 use russh::keys::{Algorithm, PublicKey};
 use russh::server::{Auth, ChannelOpenHandle, Handler, Msg, PublicKeyOffer, Session, VerifiedPublicKey};
 use russh::{Channel, ChannelId, Disconnect, MethodKind, MethodSet, Pty};
@@ -20,33 +20,33 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 use tokio::sync::oneshot;
 
-/// How many refusals the log names; the others it counts.
-const REFUSALS_TOLD_MAX: usize = 3;
+/// Refusals that the log names; further ones are counted.
+const REFUSALS_LOGGED_MAX: usize = 3;
 
 /// The subsystem is open.
-pub(super) struct Opened {
+pub(super) struct OpenedSubsystem {
     pub(super) channel: ChannelId,
     pub(super) user: String,
-    pub(super) nudges: Option<Box<Nudges>>,
+    pub(super) wake_ups: Option<Box<WakeUps>>,
 }
 
-/// How libssh calls itself. Other libraries hold nothing back, so they get no nudges.
+/// Start of libssh's identification. Other libraries buffer nothing, so they get no wake-ups.
 pub(super) const LIBSSH: &[u8] = b"SSH-2.0-libssh";
 
-/// What happened, for the log.
+/// Record of a login, for the log.
 #[derive(Default)]
-pub(super) struct Notes {
-    /// What was refused, the first of it.
+pub(super) struct LoginRecord {
+    /// The first refusals.
     refusals: Vec<String>,
-    /// How much more was refused.
+    /// The number of further refusals.
     further_refusals: usize,
-    /// Whether somebody has logged in.
+    /// True after a login.
     is_logged_in: bool,
-    /// What was asked for instead of the subsystem.
+    /// The request that came instead of that of the subsystem.
     asked: Option<String>,
 }
 
-impl Notes {
+impl LoginRecord {
     pub(super) fn reason(&self, error: Option<&russh::Error>) -> String {
         let what = match (&self.asked, self.is_logged_in, self.refusals.as_slice()) {
             (Some(asked), ..) => Some(format!("the client asked for {asked}, not for the subsystem {SUBSYSTEM}")),
@@ -72,41 +72,51 @@ impl Notes {
 }
 
 /// The handler of one connection.
-pub(super) struct Login {
+pub(super) struct ServerHandler {
     logins: Arc<Logins>,
     peer: Option<IpAddr>,
-    line: Arc<Shared>,
-    notes: Arc<Mutex<Notes>>,
+    shared: Arc<SharedChannel>,
+    record: Arc<Mutex<LoginRecord>>,
     /// Keys that were offered, and attempts that were begun.
     offers: usize,
     attempts: usize,
     user: String,
     channel: Option<ChannelId>,
-    opened: Option<oneshot::Sender<Opened>>,
+    opened: Option<oneshot::Sender<OpenedSubsystem>>,
 }
 
-impl Login {
+impl ServerHandler {
     pub(super) fn new(
         logins: Arc<Logins>,
         peer: Option<IpAddr>,
-        line: Arc<Shared>,
-        notes: Arc<Mutex<Notes>>,
-        opened: oneshot::Sender<Opened>,
-    ) -> Login {
+        shared: Arc<SharedChannel>,
+        record: Arc<Mutex<LoginRecord>>,
+        opened: oneshot::Sender<OpenedSubsystem>,
+    ) -> ServerHandler {
         let user = String::new();
-        Login { logins, peer, line, notes, offers: 0, attempts: 0, user, channel: None, opened: Some(opened) }
+        ServerHandler {
+            logins,
+            peer,
+            shared,
+            record,
+            offers: 0,
+            attempts: 0,
+            user,
+            channel: None,
+            opened: Some(opened),
+        }
     }
 
-    fn note(&self, note: impl FnOnce(&mut Notes)) {
-        note(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner));
+    fn with_record(&self, with_record: impl FnOnce(&mut LoginRecord)) {
+        with_record(&mut self.record.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     fn refuse(&mut self, text: String) -> Auth {
-        self.note(|notes| {
-            if notes.refusals.len() >= REFUSALS_TOLD_MAX {
-                notes.further_refusals += 1;
-            } else if !notes.refusals.contains(&text) {
-                notes.refusals.push(text);
+        self.with_record(|record| {
+            if record.refusals.len() >= REFUSALS_LOGGED_MAX {
+                record.further_refusals += 1;
+            } else if !record.refusals.contains(&text) {
+                record.refusals.push(text);
             }
         });
         self.rejected()
@@ -116,21 +126,21 @@ impl Login {
         Auth::Reject { proceed_with_methods: Some(self.methods()), partial_success: false }
     }
 
-    /// What may still be tried. russh takes a method away after a failure unless it is told.
+    /// Returns the methods that are left. russh removes a method after a failure unless it is given them.
     fn methods(&self) -> MethodSet {
-        if self.attempts >= ATTEMPTS_MAX {
+        if self.attempts >= LOGIN_ATTEMPTS_MAX {
             return MethodSet::empty();
         }
         let mut methods = self.logins.methods();
-        if self.offers >= OFFERS_MAX {
+        if self.offers >= KEY_OFFERS_MAX {
             methods.remove(MethodKind::PublicKey);
         }
         methods
     }
 
-    /// A client that has been told that nothing is left to try, and tries on, is hung up on.
+    /// Begins an attempt. A client that has no method left, and tries on, is disconnected.
     fn begin_attempt(&mut self) -> Result<(), russh::Error> {
-        if self.attempts >= ATTEMPTS_MAX {
+        if self.attempts >= LOGIN_ATTEMPTS_MAX {
             return Err(russh::Error::Disconnect);
         }
         self.attempts += 1;
@@ -139,15 +149,15 @@ impl Login {
 
     fn accepted(&mut self, user: &str) -> Auth {
         user.clone_into(&mut self.user);
-        self.note(|notes| notes.is_logged_in = true);
+        self.with_record(|record| record.is_logged_in = true);
         Auth::Accept
     }
 
-    /// Whether a key may log in; else why not.
+    /// Checks a login by a key; the error is the reason of a refusal.
     fn permit(&self, user: &str, key: &PublicKey, algorithm: &Algorithm) -> Result<(), String> {
         let refused =
             |reason: &str| Err(format!("publickey of user {} {} {reason}", printable(user), fingerprint(key)));
-        let Some(keys) = &self.logins.keys else { return refused("is not asked for") };
+        let Some(keys) = &self.logins.keys else { return refused("is of a method that is not offered") };
         if *algorithm == (Algorithm::Rsa { hash: None }) {
             return refused("would sign with SHA-1 (ssh-rsa), which is not accepted");
         }
@@ -164,18 +174,18 @@ impl Login {
         self.opened.is_none()
     }
 
-    /// The client asked for what is not served.
+    /// Refuses a request that is not served.
     fn not_served(&self, what: &str, channel: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
         if !self.is_serving() {
-            self.note(|notes| {
-                notes.asked.get_or_insert_with(|| what.to_owned());
+            self.with_record(|record| {
+                record.asked.get_or_insert_with(|| what.to_owned());
             });
         }
         session.channel_failure(channel)
     }
 }
 
-impl Handler for Login {
+impl Handler for ServerHandler {
     type Error = russh::Error;
 
     async fn auth_none(&mut self, user: &str) -> Result<Auth, russh::Error> {
@@ -199,21 +209,21 @@ impl Handler for Login {
             None => false,
             Some(passwords) => tokio::select! {
                 is_right = passwords.verify(user, password, self.peer) => is_right,
-                () = poll_fn(|context| self.line.poll_dropped(context)) => return Err(russh::Error::Disconnect),
+                () = poll_fn(|context| self.shared.poll_dropped(context)) => return Err(russh::Error::Disconnect),
             },
         };
-        // The list is looked at last, so that it does not show in the time.
+        // The list is checked last, so that it does not affect the time.
         match is_right && self.logins.has_user(user) {
             true => Ok(self.accepted(user)),
             false => Ok(self.refuse(format!("password of user {} is wrong or not accepted", printable(user)))),
         }
     }
 
-    /// Comes before each signature, at the latest with it. So a key that is welcome begins an attempt, and wrong
-    /// signatures, which russh refuses by itself, are counted as well.
+    /// Called before each signature, at the latest with it. So a key that is accepted begins an attempt, and wrong
+    /// signatures, which russh refuses by itself, are attempts as well.
     async fn auth_publickey_offered(&mut self, user: &str, offer: PublicKeyOffer<'_>) -> Result<Auth, russh::Error> {
         self.offers += 1;
-        let permitted = match self.offers > OFFERS_MAX {
+        let permitted = match self.offers > KEY_OFFERS_MAX {
             true => Err(format!("publickey of user {} comes after too many others", printable(user))),
             false => self.permit(user, offer.public_key, offer.algorithm),
         };
@@ -237,7 +247,7 @@ impl Handler for Login {
         reply: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
-        // Dropping the reply refuses the channel. The reading half is dropped as well: what comes goes to the line.
+        // Dropping the reply refuses the channel. The reading half is dropped as well: data go to the channel stream.
         if self.channel.is_none() {
             self.channel = Some(channel.id());
             reply.accept().await;
@@ -254,9 +264,9 @@ impl Handler for Login {
         match self.opened.take() {
             Some(opened) if name == SUBSYSTEM => {
                 session.channel_success(channel)?;
-                // If nobody waits any more the connection is at its end.
-                let nudges = session.remote_sshid().starts_with(LIBSSH).then(Box::default);
-                let _ = opened.send(Opened { channel, user: self.user.clone(), nudges });
+                // If the receiver is dropped the connection is at its end.
+                let wake_ups = session.remote_sshid().starts_with(LIBSSH).then(Box::default);
+                let _ = opened.send(OpenedSubsystem { channel, user: self.user.clone(), wake_ups });
                 Ok(())
             }
             opened => {
@@ -268,18 +278,18 @@ impl Handler for Login {
 
     async fn data(&mut self, _: ChannelId, data: &[u8], _: &mut Session) -> Result<(), russh::Error> {
         if self.is_serving() {
-            self.line.received(data);
+            self.shared.received(data);
         }
         Ok(())
     }
 
     async fn channel_eof(&mut self, _: ChannelId, _: &mut Session) -> Result<(), russh::Error> {
-        self.line.peer_ended();
+        self.shared.peer_ended();
         Ok(())
     }
 
     async fn channel_close(&mut self, _: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
-        self.line.peer_closed();
+        self.shared.peer_closed();
         if self.is_serving() {
             return Ok(());
         }

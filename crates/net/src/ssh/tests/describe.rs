@@ -1,9 +1,9 @@
-//! What a client says of itself stands in log lines: it must not look like the end of a line, nor fill the log.
+//! Text of a client in log lines: it must not look like the end of a line, nor fill the log.
 
 use super::*;
-use crate::plain_words::assert_plain;
+use crate::describe::assert_plain;
 use crate::ssh::describe;
-use crate::ssh::login::Notes;
+use crate::ssh::server_handler::LoginRecord;
 use crate::ssh::user::check_user;
 use russh::keys::PrivateKeyWithHashAlg;
 
@@ -57,7 +57,7 @@ async fn a_name_that_would_forge_a_log_line_does_not_log_in() {
 }
 
 #[tokio::test]
-async fn what_is_asked_for_is_escaped() {
+async fn requests_are_escaped() {
     let server = SshServer::new(&[key()], anyone()).unwrap();
     let (cache, router) = streams().await;
     let visiting = async {
@@ -80,14 +80,14 @@ fn lists_of_algorithms_are_escaped_and_cut() {
         ours: vec!["curve25519-sha256".to_owned()],
         theirs: vec![name],
     };
-    let reason = Notes::default().reason(Some(&theirs("diffie-hellman-group1-sha1".to_owned())));
+    let reason = LoginRecord::default().reason(Some(&theirs("diffie-hellman-group1-sha1".to_owned())));
     let wanted = "no SSH session: no key exchange algorithm in common; ours are curve25519-sha256, theirs are \
                   diffie-hellman-group1-sha1";
     assert_eq!(reason, wanted);
-    let reason = Notes::default().reason(Some(&theirs(format!("{FORGED}{}", "x".repeat(30_000)))));
+    let reason = LoginRecord::default().reason(Some(&theirs(format!("{FORGED}{}", "x".repeat(30_000)))));
     assert!(reason.contains("made up") && reason.len() < 1100 && is_fit(&reason[..1000]), "{reason}");
     let error = russh::Error::IO(io::Error::other(FORGED));
-    assert!(is_fit(&Notes::default().reason(Some(&error))));
+    assert!(is_fit(&LoginRecord::default().reason(Some(&error))));
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn a_key_is_refused_with_the_name() {
 }
 
 #[test]
-fn no_error_of_the_library_is_told_by_the_name_of_its_variant() {
+fn no_error_of_the_library_is_described_by_the_name_of_its_variant() {
     use russh::keys::{Error as KeyError, ssh_key};
     use russh::{AlgorithmKind, ChannelOpenFailure, Error};
     let mut errors = vec![

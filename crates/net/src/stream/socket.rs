@@ -1,4 +1,4 @@
-//! A connected stream socket, of TCP or Unix: what all transports stand on.
+//! A connected stream socket, of TCP or Unix: the base of all streams.
 
 #[cfg(target_os = "linux")]
 use crate::memfd::Memfd;
@@ -41,8 +41,8 @@ impl Socket {
         }
     }
 
-    /// Reads what has come; nothing is the peer's end. After a read that did not fill the buffer the next one waits, and
-    /// does not ask the system again: that is half of the calls of a small query.
+    /// Reads what has arrived; nothing is the peer's end. After a read that did not fill the buffer the next one waits,
+    /// without another system call: that is half of the calls of a small query.
     pub(crate) fn poll_read_once(&mut self, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         loop {
             let read = match self {
@@ -56,12 +56,12 @@ impl Socket {
         }
     }
 
-    /// Reads what has come, whether or not the system has told of it.
+    /// Reads what has arrived, without waiting for readiness.
     pub(crate) fn read_now(&self, into: &mut [u8]) -> io::Result<usize> {
         Ok(rustix::net::recv(self, into, RecvFlags::DONTWAIT)?.0)
     }
 
-    /// Writes a part of the chunk from the octet `from` on. A data set in a memory file goes out by `sendfile`: no octet
+    /// Writes a part of the chunk from the octet `from` on. A data set in a memory file is sent by `sendfile`: no octet
     /// of it passes through the program.
     pub(crate) fn poll_send(&self, context: &mut Context<'_>, chunk: &Chunk, from: usize) -> Poll<io::Result<usize>> {
         self.poll_with(context, || {
@@ -125,7 +125,7 @@ impl Socket {
     /// Ends our side; the other may still send.
     pub(crate) fn half_close(&self) -> io::Result<()> {
         match SockRef::from(self).shutdown(Shutdown::Write) {
-            // It has reset the connection: it is gone without ceremony.
+            // It has reset the connection.
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
             result => result,
         }
@@ -133,12 +133,12 @@ impl Socket {
 
     /// Makes the end of the connection a reset.
     pub(crate) fn reset_at_close(&self) {
-        // Without it the kernel would go on trying to deliver what nobody takes.
+        // Without it the kernel would continue to retransmit.
         let _ = SockRef::from(self).set_linger(Some(Duration::ZERO));
     }
 }
 
-/// Whether an attempt may just be made again, once the system says so or at once.
+/// Returns true if an attempt may be repeated, at readiness or at once.
 fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

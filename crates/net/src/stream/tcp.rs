@@ -1,4 +1,4 @@
-//! What every TCP connection has, whichever side opened it.
+//! Options of every TCP connection, whichever side opened it.
 
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
@@ -14,7 +14,7 @@ const KEEPALIVE_RETRIES: u32 = 6;
 /// Sets its options.
 pub(crate) fn prepare(stream: &impl AsFd) -> io::Result<()> {
     let socket = SockRef::from(stream);
-    // [T-TCP-05] A lone End of Data or Notify goes out at once; larger responses are packed by MSG_MORE.
+    // [T-TCP-05] A lone End of Data or Notify is sent at once; larger responses are packed by MSG_MORE.
     socket.set_tcp_nodelay(true)?;
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_TIME).with_interval(KEEPALIVE_INTERVAL);
     socket.set_tcp_keepalive(&keepalive.with_retries(KEEPALIVE_RETRIES))

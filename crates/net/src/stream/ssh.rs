@@ -1,11 +1,10 @@
 //! RTR in the one channel of an SSH session, on either side.
 //!
-//! The octets of a data set go to russh as they lie, without a copy; it copies each once, into the packet that it
-//! encrypts. It asks for no more while the peer's window is shut, so what it holds is bounded, and everything else waits
-//! in the data set.
+//! The octets of a data set are given to russh without a copy; it copies each once, into the packet that it encrypts.
+//! It takes no more while the peer's window is closed, so its buffers are bounded, and the rest waits in the data set.
 
-use crate::ssh::{ClientHandle, Line};
-use crate::transport::{Nudges, Socket};
+use crate::ssh::{ChannelStream, ClientHandle};
+use crate::stream::{Socket, WakeUps};
 use bytes::Bytes;
 use rtrcast_proto::Chunk;
 use russh::{ChannelId, ChannelWriteHalf, Disconnect, client, server};
@@ -20,64 +19,75 @@ use tokio::time::timeout;
 /// The most that russh is given at once: it encrypts while the next part is on its way to it.
 const SLICE_OCTETS_MAX: usize = 64 * 1024;
 
-/// How long the peer's answer to the end of the channel is waited for. Some libraries lose what was not read yet when
+/// Time for which the peer's answer to the end of the channel is waited for. Some libraries lose unread data when
 /// DISCONNECT arrives, so it is worth waiting; and it is less than an ordered close has for all.
 const PEER_CLOSE_MAX: Duration = Duration::from_secs(3);
 
-/// A connection whose channel is open.
-pub(crate) struct Ssh {
-    line: Line,
-    peer: Peer,
+/// A connection with an open channel.
+pub(crate) struct SshStream {
+    channel_stream: ChannelStream,
+    handle: ChannelHandle,
     /// A part that russh has not taken yet.
     sending: Option<Sending>,
     /// For a router that needs them, until the end.
-    nudges: Option<Box<Nudges>>,
+    wake_ups: Option<Box<WakeUps>>,
 }
 
 type Sending = Pin<Box<dyn Future<Output = Result<(), Bytes>> + Send>>;
 
-/// What the other side is.
-enum Peer {
+/// russh's handle of the channel, on either side.
+enum ChannelHandle {
     Router { handle: server::Handle, channel: ChannelId },
     Cache { handle: Arc<ClientHandle>, channel: ChannelWriteHalf<client::Msg> },
 }
 
-impl Ssh {
+impl SshStream {
     /// A router's connection.
     pub(crate) fn of_router(
-        line: Line,
+        channel_stream: ChannelStream,
         handle: server::Handle,
         channel: ChannelId,
-        nudges: Option<Box<Nudges>>,
-    ) -> Ssh {
-        Ssh { line, peer: Peer::Router { handle, channel }, sending: None, nudges }
+        wake_ups: Option<Box<WakeUps>>,
+    ) -> SshStream {
+        SshStream { channel_stream, handle: ChannelHandle::Router { handle, channel }, sending: None, wake_ups }
     }
 
     /// A connection to a cache.
-    pub(crate) fn of_cache(line: Line, handle: ClientHandle, channel: ChannelWriteHalf<client::Msg>) -> Ssh {
-        Ssh { line, peer: Peer::Cache { handle: Arc::new(handle), channel }, sending: None, nudges: None }
+    pub(crate) fn of_cache(
+        channel_stream: ChannelStream,
+        handle: ClientHandle,
+        channel: ChannelWriteHalf<client::Msg>,
+    ) -> SshStream {
+        SshStream {
+            channel_stream,
+            handle: ChannelHandle::Cache { handle: Arc::new(handle), channel },
+            sending: None,
+            wake_ups: None,
+        }
     }
 
-    /// Reads what the peer has sent; 0 is the end of its side of the channel. While that is waited for, nudges go out.
+    /// Reads what the peer has sent; 0 is the end of its side of the channel. While waiting, sends wake-up packets.
     pub(crate) fn poll_read(&mut self, context: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
-        let read = self.line.shared().poll_read(context, into);
+        let read = self.channel_stream.shared().poll_read(context, into);
         if read.is_pending() {
-            self.nudge(context);
+            self.wake_up(context);
         }
         read
     }
 
-    /// Sends the nudges that are due.
-    fn nudge(&mut self, context: &mut Context<'_>) {
-        let (Some(nudges), Peer::Router { handle, channel }) = (&mut self.nudges, &self.peer) else { return };
-        while nudges.poll_due(context).is_ready() {
+    /// Sends the wake-up packets that are due.
+    fn wake_up(&mut self, context: &mut Context<'_>) {
+        let (Some(wake_ups), ChannelHandle::Router { handle, channel }) = (&mut self.wake_ups, &self.handle) else {
+            return;
+        };
+        while wake_ups.poll_due(context).is_ready() {
             // RFC 4254 section 6.8: from a server only, never answered; false is what holds anyway.
             match pin!(handle.xon_xoff_request(*channel, false)).poll(context) {
-                Poll::Ready(Ok(())) => nudges.sent(),
-                Poll::Pending => nudges.postpone(),
+                Poll::Ready(Ok(())) => wake_ups.sent(),
+                Poll::Pending => wake_ups.postpone(),
                 // russh has ended.
                 Poll::Ready(Err(())) => {
-                    self.nudges = None;
+                    self.wake_ups = None;
                     return;
                 }
             }
@@ -86,7 +96,7 @@ impl Ssh {
 
     /// Reads what has come.
     pub(crate) fn read_now(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.line.shared().read_now(into)
+        self.channel_stream.shared().read_now(into)
     }
 
     /// Gives russh a part of the chunk from the octet `from` on; with nothing left, waits until the system has it all.
@@ -99,18 +109,18 @@ impl Ssh {
         ready!(self.poll_taken(context))?;
         let octets = chunk.octets().len().saturating_sub(from).min(SLICE_OCTETS_MAX);
         if octets == 0 {
-            ready!(self.line.shared().poll_sent(context))?;
-            if let Some(nudges) = &mut self.nudges {
-                nudges.all_sent();
+            ready!(self.channel_stream.shared().poll_sent(context))?;
+            if let Some(wake_ups) = &mut self.wake_ups {
+                wake_ups.all_sent();
             }
             return Poll::Ready(Ok(0));
         }
-        ready!(self.line.shared().poll_room(context))?;
-        if let Some(nudges) = &mut self.nudges {
-            nudges.writing(octets);
+        ready!(self.channel_stream.shared().poll_room(context))?;
+        if let Some(wake_ups) = &mut self.wake_ups {
+            wake_ups.writing(octets);
         }
-        let slice = self.line.shared().slice(chunk, from..from + octets);
-        let mut sending = self.peer.send(slice);
+        let slice = self.channel_stream.shared().slice(chunk, from..from + octets);
+        let mut sending = self.handle.send(slice);
         if sending.as_mut().poll(context).is_pending() {
             self.sending = Some(sending);
         }
@@ -130,41 +140,41 @@ impl Ssh {
     /// After the last data: the end of the channel, DISCONNECT, and the end of our side of the socket. What waits for
     /// the peer's window is waited for.
     pub(crate) async fn end(&mut self) -> io::Result<()> {
-        let shared = self.line.shared().clone();
-        self.nudges = None;
+        let shared = self.channel_stream.shared().clone();
+        self.wake_ups = None;
         shared.discard();
         poll_fn(|context| self.poll_taken(context)).await.ok();
-        // If the peer has gone it takes no more, and the rest finds that out.
+        // If the peer has closed it reads no more, and the next steps fail.
         let _ = poll_fn(|context| shared.poll_sent(context)).await;
-        self.peer.end_channel().await;
+        self.handle.end_channel().await;
         let closed = timeout(PEER_CLOSE_MAX, poll_fn(|context| shared.poll_closed(context))).await;
-        if closed.is_err() || matches!(self.peer, Peer::Cache { .. }) {
-            self.peer.close_channel().await;
+        if closed.is_err() || matches!(self.handle, ChannelHandle::Cache { .. }) {
+            self.handle.close_channel().await;
         }
-        self.peer.disconnect().await;
+        self.handle.disconnect().await;
         poll_fn(|context| shared.poll_over(context)).await;
-        self.line.socket().half_close()
+        self.channel_stream.socket().half_close()
     }
 
     pub(crate) fn socket(&self) -> &Socket {
-        self.line.socket()
+        self.channel_stream.socket()
     }
 
-    /// Whether a nudge is due, now or later.
+    /// Returns true if a wake-up packet is due, now or later.
     #[cfg(test)]
-    pub(crate) fn awaits_nudges(&self) -> bool {
-        self.nudges.as_ref().is_some_and(|nudges| nudges.is_any_due())
+    pub(crate) fn awaits_wake_ups(&self) -> bool {
+        self.wake_ups.as_ref().is_some_and(|wake_ups| wake_ups.is_any_due())
     }
 }
 
-impl Peer {
+impl ChannelHandle {
     fn send(&self, octets: Bytes) -> Sending {
         match self {
-            Peer::Router { handle, channel } => {
+            ChannelHandle::Router { handle, channel } => {
                 let (handle, channel) = (handle.clone(), *channel);
                 Box::pin(async move { handle.data(channel, octets).await })
             }
-            Peer::Cache { handle, channel } => {
+            ChannelHandle::Cache { handle, channel } => {
                 let (handle, channel) = (handle.clone(), channel.id());
                 Box::pin(async move { handle.data(channel, octets).await })
             }
@@ -174,32 +184,32 @@ impl Peer {
     /// All this waits in russh's queue behind the data. What fails here fails because russh has ended.
     async fn end_channel(&self) {
         match self {
-            Peer::Router { handle, channel } => {
+            ChannelHandle::Router { handle, channel } => {
                 let _ = handle.eof(*channel).await;
                 // RFC 4254 section 6.10; ssh(1) takes a missing one for a failure.
                 let _ = handle.exit_status_request(*channel, 0).await;
                 let _ = handle.close(*channel).await;
             }
             // A cache's subsystem ends when its input ends, and closes the channel then: with that it has read all.
-            Peer::Cache { channel, .. } => {
+            ChannelHandle::Cache { channel, .. } => {
                 let _ = channel.eof().await;
             }
         }
     }
 
     async fn close_channel(&self) {
-        if let Peer::Cache { channel, .. } = self {
+        if let ChannelHandle::Cache { channel, .. } = self {
             let _ = channel.close().await;
         }
     }
 
     async fn disconnect(&self) {
         match self {
-            Peer::Router { handle, .. } => {
+            ChannelHandle::Router { handle, .. } => {
                 let _ =
                     handle.disconnect(Disconnect::ByApplication, "the session has ended".into(), String::new()).await;
             }
-            Peer::Cache { handle, .. } => {
+            ChannelHandle::Cache { handle, .. } => {
                 let _ = handle.disconnect(Disconnect::ByApplication, "the session has ended", "").await;
             }
         }

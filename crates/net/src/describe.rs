@@ -1,13 +1,13 @@
-//! What all tests of texts for people ask of them.
+//! The check of texts for people in tests.
 
-/// Fails where a word is written like the name of a type or variant: `CaUsedAsEndEntity`, `UnknownCA`, `Other(..)`.
+/// Fails on the name of a type or variant in a text: `CaUsedAsEndEntity`, `UnknownCA`, `Other(..)`.
 #[track_caller]
 pub(crate) fn assert_plain(text: &str) {
     let is_identifier = |word: &str| {
         let humps = word.as_bytes().windows(2).filter(|pair| matches!(pair, [b'a'..=b'z', b'A'..=b'Z'])).count();
         word.starts_with(|c: char| c.is_ascii_uppercase()) && humps > 0
     };
-    // A word of the specification, not of Rust.
+    // `ClientHello` is a name of the specification, not of Rust.
     let words = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| *word != "ClientHello");
     let found: Vec<&str> = words.filter(|word| is_identifier(word)).collect();
     assert!(found.is_empty(), "{found:?} in: {text}");

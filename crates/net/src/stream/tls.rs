@@ -1,41 +1,41 @@
 //! The stream of TLS, on either side.
 //!
 //! It drives rustls by itself instead of through an adapter, so that an alert is flushed like anything else, the socket
-//! is at hand for the ordered close, and what came before a failure is heard before it.
+//! is at hand for the ordered close, and data from before a failure are read before it.
 
 use super::Socket;
 use crate::drain;
-use crate::tls::{HandshakeFailure, Side};
+use crate::tls::{TlsFailure, TlsRole};
 use rustls::Connection;
 use std::future::poll_fn;
 use std::io::{self, IoSlice, Read, Write};
 use std::task::{Context, Poll, ready};
 
-/// The most octets that wait in the program for the socket to take them: two records. It is also what a slow peer has
-/// to take before a write counts as progress.
+/// Octets that wait in the program for the socket: two records. A slow peer has to read as many before a write makes
+/// progress.
 const SEND_OCTETS_MAX: usize = 32 * 1024;
 
 /// A connection with TLS on it. An idle one keeps about 9 KiB, 4 of them room for the next record.
-pub(crate) struct Tls {
+pub(crate) struct TlsStream {
     socket: Socket,
     connection: Connection,
-    /// What the peer did wrong, or its alert. It is told when all that came before it has been read.
+    /// The peer's mistake, or its alert. It is reported when all data from before it have been read.
     broken: Option<rustls::Error>,
     has_received: bool,
 }
 
-impl Tls {
-    pub(crate) fn new(socket: Socket, mut connection: Connection) -> Tls {
+impl TlsStream {
+    pub(crate) fn new(socket: Socket, mut connection: Connection) -> TlsStream {
         connection.set_buffer_limit(Some(SEND_OCTETS_MAX));
-        Tls { socket, connection, broken: None, has_received: false }
+        TlsStream { socket, connection, broken: None, has_received: false }
     }
 
-    /// Says who the two are. Whatever the failure, an alert about it is flushed; [`leave`](Tls::leave) comes next.
-    pub(crate) async fn handshake(&mut self) -> Result<(), HandshakeFailure> {
+    /// Performs the handshake. At any failure an alert is flushed; [`leave`](TlsStream::leave) comes next.
+    pub(crate) async fn handshake(&mut self) -> Result<(), TlsFailure> {
         poll_fn(|context| self.poll_handshake(context)).await
     }
 
-    /// Whether the peer has sent anything at all.
+    /// Returns true if the peer has sent anything at all.
     pub(crate) fn has_received(&self) -> bool {
         self.has_received
     }
@@ -48,7 +48,8 @@ impl Tls {
     /// Reads what has come; 0 is the peer's end. That may be a FIN alone: queries and responses have lengths, so that
     /// one cut short is seen, and routers close as they like.
     pub(crate) fn poll_read(&mut self, context: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
-        // What rustls has to say by itself, of keys and alerts. If that fails, so does reading or the next writing.
+        // Sends what rustls sends by itself, key updates and alerts. If that fails, so does reading or the next
+        // writing.
         let _ = self.poll_flush(context);
         loop {
             if let Some(taken) = self.take(into) {
@@ -58,7 +59,7 @@ impl Tls {
         }
     }
 
-    /// Reads what has come, whether or not the system has told of it.
+    /// Reads what has arrived, without waiting for readiness.
     pub(crate) fn read_now(&mut self, into: &mut [u8]) -> io::Result<usize> {
         loop {
             if let Some(taken) = self.take(into) {
@@ -68,7 +69,7 @@ impl Tls {
         }
     }
 
-    /// Writes a part of the octets; what the socket does not take of it at once goes before the next part. With nothing
+    /// Writes a part of the octets; what the socket does not accept at once is sent before the next part. With nothing
     /// to write it flushes.
     pub(crate) fn poll_write(&mut self, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.poll_flush(context))?;
@@ -76,7 +77,7 @@ impl Tls {
             return Poll::Ready(Ok(0));
         }
         match self.connection.writer().write(octets)? {
-            // The keys of TLS 1.2 are used up, or our end was told.
+            // The keys of TLS 1.2 are used up, or our close_notify was sent.
             0 => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             written => match self.poll_flush(context) {
                 Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -85,52 +86,52 @@ impl Tls {
         }
     }
 
-    /// Tells the peer that nothing more comes: a close_notify behind all that was written, and the socket's half-close.
+    /// Ends our side: a close_notify behind all that was written, and the half-close of the socket.
     pub(crate) async fn end(&mut self) -> io::Result<()> {
         self.connection.send_close_notify();
         match poll_fn(|context| self.poll_flush(context)).await {
-            // It has gone without ceremony, and misses only ours.
+            // It has reset the connection, and misses only ours.
             Err(error) if is_gone(&error) => {}
             flushed => flushed?,
         }
         self.socket.half_close()
     }
 
-    /// Leaves a peer with whom there was no handshake, so that it reads the alert: ends the socket's side, and discards
-    /// what still comes.
+    /// Leaves a peer after a failed handshake, so that it reads the alert: half-closes the socket, and discards further
+    /// input.
     pub(crate) async fn leave(&mut self, octets_max: usize) {
-        // It is over, whatever goes wrong here.
+        // The connection is over, whatever fails here.
         if self.socket.half_close().is_ok() {
             let _ = drain::drain_in_time(&self.socket, octets_max).await;
         }
     }
 
-    /// What lies below.
+    /// Returns the socket below.
     pub(crate) fn socket(&self) -> &Socket {
         &self.socket
     }
 
-    fn poll_handshake(&mut self, context: &mut Context<'_>) -> Poll<Result<(), HandshakeFailure>> {
+    fn poll_handshake(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TlsFailure>> {
         loop {
             let flushed = ready!(self.poll_flush(context));
             if flushed.is_err() {
-                // It does not listen any more; it may have said why.
+                // The peer does not read any more; it may have sent an alert.
                 while self.broken.is_none() && self.receive_now().is_ok_and(|octets| octets > 0) {}
             }
             if let Some(error) = &self.broken {
                 let failure = match (self.side(), self.connection.negotiated_cipher_suite()) {
-                    (Side::Router, Some(_)) => HandshakeFailure::of_agreed(error),
-                    (side, _) => HandshakeFailure::new(error, side),
+                    (TlsRole::Router, Some(_)) => TlsFailure::of_agreed(error),
+                    (side, _) => TlsFailure::new(error, side),
                 };
                 return Poll::Ready(Err(failure));
             }
-            flushed.map_err(HandshakeFailure::Lost)?;
+            flushed.map_err(TlsFailure::Lost)?;
             if !self.connection.is_handshaking() {
                 return Poll::Ready(Ok(()));
             }
-            if ready!(self.poll_receive(context)).map_err(HandshakeFailure::Lost)? == 0 {
+            if ready!(self.poll_receive(context)).map_err(TlsFailure::Lost)? == 0 {
                 let end = io::Error::new(io::ErrorKind::UnexpectedEof, "the other side ended it");
-                return Poll::Ready(Err(HandshakeFailure::Lost(end)));
+                return Poll::Ready(Err(TlsFailure::Lost(end)));
             }
         }
     }
@@ -139,7 +140,7 @@ impl Tls {
     fn take(&mut self, into: &mut [u8]) -> Option<io::Result<usize>> {
         match (self.connection.reader().read(into), &self.broken) {
             (Ok(octets @ 1..), _) => Some(Ok(octets)),
-            (_, Some(error)) => Some(Err(HandshakeFailure::new(error, self.side()).into())),
+            (_, Some(error)) => Some(Err(TlsFailure::new(error, self.side()).into())),
             (Err(error), None) if error.kind() == io::ErrorKind::WouldBlock => None,
             // A FIN without a close_notify.
             (Err(error), None) if error.kind() == io::ErrorKind::UnexpectedEof => Some(Ok(0)),
@@ -148,8 +149,8 @@ impl Tls {
     }
 
     fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let Tls { socket, connection, broken, has_received } = self;
-        match receive(connection, broken, &mut Polled { socket, context }) {
+        let TlsStream { socket, connection, broken, has_received } = self;
+        match receive(connection, broken, &mut PolledSocket { socket, context }) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
             received => {
                 *has_received |= matches!(received, Ok(1..));
@@ -159,16 +160,16 @@ impl Tls {
     }
 
     fn receive_now(&mut self) -> io::Result<usize> {
-        let received = receive(&mut self.connection, &mut self.broken, &mut Now(&self.socket))?;
+        let received = receive(&mut self.connection, &mut self.broken, &mut ReadySocket(&self.socket))?;
         self.has_received |= received > 0;
         Ok(received)
     }
 
     /// Sends what has been encrypted.
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Tls { socket, connection, .. } = self;
+        let TlsStream { socket, connection, .. } = self;
         while connection.wants_write() {
-            match connection.write_tls(&mut Polled { socket, context }) {
+            match connection.write_tls(&mut PolledSocket { socket, context }) {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
                 Err(error) => return Poll::Ready(Err(error)),
@@ -177,10 +178,10 @@ impl Tls {
         Poll::Ready(Ok(()))
     }
 
-    fn side(&self) -> Side {
+    fn side(&self) -> TlsRole {
         match self.connection {
-            Connection::Server(_) => Side::Cache,
-            Connection::Client(_) => Side::Router,
+            Connection::Server(_) => TlsRole::Cache,
+            Connection::Client(_) => TlsRole::Router,
         }
     }
 }
@@ -203,8 +204,8 @@ fn is_gone(error: &io::Error) -> bool {
     matches!(error.kind(), BrokenPipe | ConnectionReset | NotConnected)
 }
 
-/// The socket as rustls wants it: where there is nothing to do it would block, and the task is woken later.
-struct Polled<'a, 'b> {
+/// The socket as rustls needs it: blocking operations fail with `WouldBlock`, and the task is woken later.
+struct PolledSocket<'a, 'b> {
     socket: &'a Socket,
     context: &'a mut Context<'b>,
 }
@@ -216,13 +217,13 @@ fn or_would_block(polled: Poll<io::Result<usize>>) -> io::Result<usize> {
     }
 }
 
-impl Read for Polled<'_, '_> {
+impl Read for PolledSocket<'_, '_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         or_would_block(self.socket.poll_read(self.context, into))
     }
 }
 
-impl Write for Polled<'_, '_> {
+impl Write for PolledSocket<'_, '_> {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         or_would_block(self.socket.poll_write(self.context, octets))
     }
@@ -238,9 +239,9 @@ impl Write for Polled<'_, '_> {
 }
 
 /// The socket as it is at this moment.
-struct Now<'a>(&'a Socket);
+struct ReadySocket<'a>(&'a Socket);
 
-impl Read for Now<'_> {
+impl Read for ReadySocket<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.0.read_now(into)
     }

@@ -1,13 +1,13 @@
-//! Between a session and russh, which runs the protocol in a task of its own and wants to own its stream.
+//! The stream between a session and russh, which runs the protocol in a task of its own and needs to own its stream.
 //!
-//! The session's side holds the socket; russh's side, the [`Gate`], only borrows it for each read and write. So the
-//! session can end everything at once by dropping its side, and has the socket for the ordered close. The gate also
-//! counts: what russh has taken but not handed to the system yet, and how much the session has not read yet.
-//! russh opens the peer's window again whether or not anybody reads, so a full inbox closes the gate instead: then TCP
-//! holds the peer back, and russh still writes.
+//! The session's side holds the socket; russh's side, the [`RusshStream`], only borrows it for each read and write. So
+//! the session can end everything at once by dropping its side, and has the socket for the ordered close. The russh
+//! side also counts octets: those that russh has taken but not given to the system yet, and those that the session has
+//! not read yet. russh opens the peer's window again whether or not the session reads, so a full inbox stops russh's
+//! reads instead: then TCP holds the peer back, and russh still writes.
 
 use super::newkeys::NewKeys;
-use crate::transport::Socket;
+use crate::stream::Socket;
 use bytes::Bytes;
 use rtrcast_proto::Chunk;
 use std::collections::VecDeque;
@@ -18,44 +18,47 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How much russh may hold that the system has not taken yet. What goes beyond it waits in the data set. russh encrypts
-/// all that it has been given into one buffer, and keeps that as large as it ever was until the connection ends.
+/// Octets that russh may hold and that the system has not accepted yet. Further ones wait in the data set. russh
+/// encrypts all that it has been given into one buffer, and keeps that at its largest size until the connection ends.
 pub(crate) const OUTBOX_OCTETS_MAX: usize = 128 * 1024;
 
 /// The session's side of a connection. Dropping it ends russh's task.
-pub(crate) struct Line {
+pub(crate) struct ChannelStream {
     socket: Arc<Socket>,
-    shared: Arc<Shared>,
+    shared: Arc<SharedChannel>,
 }
 
-impl Line {
+impl ChannelStream {
     /// `inbox_max`: with so many octets unread, nothing more is taken from the socket.
-    pub(crate) fn new(socket: Socket, inbox_max: usize) -> Line {
-        let state = State::default();
-        Line { socket: Arc::new(socket), shared: Arc::new(Shared { inbox_max, state: Mutex::new(state) }) }
+    pub(crate) fn new(socket: Socket, inbox_max: usize) -> ChannelStream {
+        let state = ChannelState::default();
+        ChannelStream {
+            socket: Arc::new(socket),
+            shared: Arc::new(SharedChannel { inbox_max, state: Mutex::new(state) }),
+        }
     }
 
-    pub(crate) fn gate(&self) -> Gate {
-        Gate { socket: Arc::downgrade(&self.socket), shared: self.shared.clone(), newkeys: None }
+    pub(crate) fn russh_stream(&self) -> RusshStream {
+        RusshStream { socket: Arc::downgrade(&self.socket), shared: self.shared.clone(), newkeys: None }
     }
 
-    /// For russh's server, whose first NEWKEYS waits for what it says behind it.
-    pub(crate) fn gate_of_cache(&self) -> Gate {
-        let mut gate = self.gate();
-        gate.newkeys = Some(NewKeys::new());
-        gate
+    /// Returns the stream for russh's server, whose first NEWKEYS waits for the message after it.
+    pub(crate) fn russh_server_stream(&self) -> RusshStream {
+        let mut russh_stream = self.russh_stream();
+        russh_stream.newkeys = Some(NewKeys::new());
+        russh_stream
     }
 
     pub(crate) fn socket(&self) -> &Socket {
         &self.socket
     }
 
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
+    pub(crate) fn shared(&self) -> &Arc<SharedChannel> {
         &self.shared
     }
 }
 
-impl Drop for Line {
+impl Drop for ChannelStream {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.is_dropped = true;
@@ -66,15 +69,15 @@ impl Drop for Line {
     }
 }
 
-/// What both sides know.
-pub(crate) struct Shared {
+/// State that both sides share.
+pub(crate) struct SharedChannel {
     inbox_max: usize,
-    state: Mutex<State>,
+    state: Mutex<ChannelState>,
 }
 
 #[derive(Default)]
-struct State {
-    /// What the peer has sent on the channel.
+struct ChannelState {
+    /// Octets that the peer has sent on the channel.
     inbox: VecDeque<u8>,
     /// Nothing more is read: what still comes is thrown away.
     discards: bool,
@@ -88,20 +91,20 @@ struct State {
     taken: usize,
     /// Octets that are encrypted, and wait for the socket.
     encrypted: usize,
-    /// russh has said all that it will.
+    /// russh has shut down its side.
     is_said: bool,
     /// russh's task has ended.
     is_over: bool,
-    /// The session's side is gone.
+    /// The session's side was dropped.
     is_dropped: bool,
-    /// Why the socket failed.
+    /// The error of the socket.
     error: Option<io::ErrorKind>,
     session: Option<Waker>,
     russh: Option<Waker>,
     handler: Option<Waker>,
 }
 
-impl State {
+impl ChannelState {
     fn wake_session(&mut self) {
         if let Some(waker) = self.session.take() {
             waker.wake();
@@ -127,9 +130,9 @@ fn remember(slot: &mut Option<Waker>, context: &Context<'_>) {
     }
 }
 
-/// What the session does.
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+/// Methods of the session.
+impl SharedChannel {
+    fn lock(&self) -> MutexGuard<'_, ChannelState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -149,11 +152,11 @@ impl Shared {
         self.take(&mut self.lock(), into)
     }
 
-    fn take(&self, state: &mut State, into: &mut [u8]) -> io::Result<usize> {
+    fn take(&self, state: &mut ChannelState, into: &mut [u8]) -> io::Result<usize> {
         if state.inbox.is_empty() {
             return match state {
-                State { error: Some(_), peer_ended: false, .. } => Err(state.lost()),
-                State { peer_ended: false, is_over: false, .. } => Err(io::ErrorKind::WouldBlock.into()),
+                ChannelState { error: Some(_), peer_ended: false, .. } => Err(state.lost()),
+                ChannelState { peer_ended: false, is_over: false, .. } => Err(io::ErrorKind::WouldBlock.into()),
                 _ => Ok(0),
             };
         }
@@ -178,7 +181,7 @@ impl Shared {
         Poll::Pending
     }
 
-    /// Waits until the system has all that russh was given. That the peer has gone since then is no failure.
+    /// Waits until the system has all that russh was given. A close by the peer after that is no failure.
     pub(crate) fn poll_sent(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.lock();
         if state.taken + state.encrypted == 0 {
@@ -197,7 +200,7 @@ impl Shared {
         Bytes::from_owner(Slice { chunk: chunk.clone(), range, shared: self.clone() })
     }
 
-    /// Whether the peer has closed the channel.
+    /// Waits until the peer has closed the channel.
     pub(crate) fn poll_closed(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if state.peer_closed || state.is_over {
@@ -217,7 +220,7 @@ impl Shared {
         Poll::Pending
     }
 
-    /// Whether the peer has sent anything at all.
+    /// Returns true if the peer has sent anything at all.
     pub(crate) fn has_received(&self) -> bool {
         self.lock().has_received
     }
@@ -231,8 +234,8 @@ impl Shared {
     }
 }
 
-/// What russh's handlers tell.
-impl Shared {
+/// Methods of russh's handlers.
+impl SharedChannel {
     pub(crate) fn received(&self, octets: &[u8]) {
         let mut state = self.lock();
         if !state.discards && !state.is_dropped && !octets.is_empty() {
@@ -253,7 +256,7 @@ impl Shared {
         state.wake_session();
     }
 
-    /// Waits until the session's side is gone, so that a handler need not finish what nobody wants any more.
+    /// Waits until the session's side is dropped, so that a handler need not finish its work.
     pub(crate) fn poll_dropped(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if state.is_dropped {
@@ -268,7 +271,7 @@ impl Shared {
 struct Slice {
     chunk: Chunk,
     range: Range<usize>,
-    shared: Arc<Shared>,
+    shared: Arc<SharedChannel>,
 }
 
 impl AsRef<[u8]> for Slice {
@@ -285,15 +288,15 @@ impl Drop for Slice {
     }
 }
 
-/// What russh takes for its stream.
-pub(crate) struct Gate {
+/// The stream that russh owns.
+pub(crate) struct RusshStream {
     socket: Weak<Socket>,
-    shared: Arc<Shared>,
-    /// Until the cache's first NEWKEYS is out.
+    shared: Arc<SharedChannel>,
+    /// Present until the cache's first NEWKEYS is sent.
     newkeys: Option<NewKeys>,
 }
 
-impl Gate {
+impl RusshStream {
     fn failed(&self, error: io::Error) -> io::Error {
         let mut state = self.shared.lock();
         state.error.get_or_insert(error.kind());
@@ -307,7 +310,7 @@ impl Gate {
     }
 }
 
-impl AsyncRead for Gate {
+impl AsyncRead for RusshStream {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         {
             let mut state = self.shared.lock();
@@ -336,7 +339,7 @@ impl AsyncRead for Gate {
     }
 }
 
-impl AsyncWrite for Gate {
+impl AsyncWrite for RusshStream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
         remember(&mut self.shared.lock().russh, context);
         let Some(socket) = self.socket.upgrade() else { return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())) };
@@ -368,7 +371,7 @@ impl AsyncWrite for Gate {
     }
 }
 
-impl Drop for Gate {
+impl Drop for RusshStream {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.is_over = true;
