@@ -2,8 +2,8 @@
 //!
 //! `cli/` is what a person types, `config/` joins it with a file and says what both mean; `serve/` puts the parts
 //! together, reloads and stops them; `source/` fetches and reads; `hub/` turns what was read into serials and views;
-//! `listener/` opens the listeners, where `rtrcast-net` serves the views to routers; `credentials.rs` keeps up with their
-//! files; `observe/` turns what happens into log lines and metrics; `http/` shows them, `control/` takes commands;
+//! `listener/` opens the listeners, where `rtrcast-net` serves the views to routers; `reloadable.rs` keeps up with
+//! their files; `observe/` turns what happens into log lines and metrics; `http/` shows them, `control/` takes commands;
 //! `command/` has the commands that do not serve.
 
 mod blocking;
@@ -18,6 +18,7 @@ mod http;
 mod hub;
 mod listener;
 mod observe;
+mod reloadable;
 mod serve;
 mod source;
 

@@ -3,9 +3,10 @@
 
 use super::{ConfiguredListener, validity};
 use crate::cli::{ListenOptions, TlsClientAddressArgument, TlsClientsArgument, TlsVersionArgument};
-use crate::credentials::{self, Kept, Look, in_file, of_listener};
+use crate::credentials::{self, in_file};
 use crate::exit::Failure;
 use crate::observe::listeners::InForce;
+use crate::reloadable::{FileBacked, Recheck, observe_listener};
 use rtrcast_net::{
     AddressCheck, AuthorizedKeys, ClientCertificates, ClientCheck, Layer, Logins, Passwords, Security, SshKey,
     SshServer, TcpKeys, TlsError, TlsIdentity, TlsMinimum, TlsPart, TlsServer,
@@ -20,7 +21,7 @@ pub(crate) struct Loaded {
     pub(super) configured: ConfiguredListener,
     pub(super) keys: TcpKeys,
     /// None if it is open already, and stays as it is.
-    pub(super) changed: Option<(Security, Option<OfFiles>)>,
+    pub(super) changed: Option<(Security, Option<CredentialFiles>)>,
     /// Remarks for an operator on its files, though they are used.
     pub(super) remarks: Vec<String>,
 }
@@ -33,12 +34,12 @@ impl Loaded {
 }
 
 /// The layer between RTR and the socket, its files, and remarks on them.
-type Secured = (Security, Option<OfFiles>, Vec<String>);
+type Secured = (Security, Option<CredentialFiles>, Vec<String>);
 
 /// The files of a listener.
 #[derive(Clone)]
-pub(super) struct OfFiles {
-    pub(super) look: Arc<dyn Look>,
+pub(super) struct CredentialFiles {
+    pub(super) recheck: Arc<dyn Recheck>,
     pub(super) in_force: Arc<InForce>,
 }
 
@@ -54,7 +55,7 @@ impl Loader {
         Loader { open: Vec::new() }
     }
 
-    /// Reads the files. Those of a listener that stays as it is are left to whoever looks at them from time to time, but
+    /// Reads the files. Those of a listener that stays as it is are left to whoever rechecks at them from time to time, but
     /// for the keys of TCP.
     pub(crate) fn load(&self, planned: &[ConfiguredListener]) -> Result<Vec<Loaded>, Failure> {
         planned.iter().map(|configured| self.one(configured).map_err(|reason| wrong(configured, &reason))).collect()
@@ -82,7 +83,7 @@ pub(super) fn wrong(configured: &ConfiguredListener, reason: &str) -> Failure {
 fn security(configured: &ConfiguredListener) -> Result<Secured, String> {
     let options = configured.options.clone();
     let in_force = Arc::new(InForce::new(configured.addr.to_string()));
-    let tell = of_listener(Arc::clone(&in_force));
+    let observer = observe_listener(Arc::clone(&in_force));
     match configured.addr.layer {
         Layer::Plain => Ok((Security::None, None, Vec::new())),
         Layer::Tls => {
@@ -99,15 +100,19 @@ fn security(configured: &ConfiguredListener) -> Result<Secured, String> {
                 shown.expires(server.validity().map(|validity| validity.not_after));
                 Ok(server)
             };
-            let kept = Arc::new(Kept::load_unless_worse(tell, files, load)?);
-            let remarks = validity::remarks(&configured.options, &kept.current());
-            Ok((Security::Tls(Arc::clone(&kept) as _), Some(OfFiles { look: kept, in_force }), remarks))
+            let backed = Arc::new(FileBacked::load_unless(observer, files, load)?);
+            let remarks = validity::remarks(&configured.options, &backed.current());
+            Ok((Security::Tls(Arc::clone(&backed) as _), Some(CredentialFiles { recheck: backed, in_force }), remarks))
         }
         Layer::Ssh => {
             let files = options.ssh_host_key.iter().chain(&options.ssh_authorized_keys).chain(&options.ssh_passwords);
             let files = files.cloned().collect();
-            let kept = Arc::new(Kept::load(tell, files, move || ssh_server(&options))?);
-            Ok((Security::Ssh(Arc::clone(&kept) as _), Some(OfFiles { look: kept, in_force }), Vec::new()))
+            let backed = Arc::new(FileBacked::load(observer, files, move || ssh_server(&options))?);
+            Ok((
+                Security::Ssh(Arc::clone(&backed) as _),
+                Some(CredentialFiles { recheck: backed, in_force }),
+                Vec::new(),
+            ))
         }
     }
 }

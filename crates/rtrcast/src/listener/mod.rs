@@ -10,15 +10,15 @@ mod validity;
 use crate::cli::{ListenAddr, ListenEndpoint, ListenOptions, ProxyFrom};
 use crate::config::plan::ConfiguredListener;
 use crate::config::scheme::Scheme;
-use crate::credentials::Look;
 use crate::exit::Failure;
 use crate::observe::describe::count;
 use crate::observe::listeners::OpenListener;
 use crate::observe::metrics::Metrics;
 use crate::observe::routers::Routers;
+use crate::reloadable::Recheck;
 use conflict::{Use, own_use};
+use load::{CredentialFiles, wrong};
 pub(crate) use load::{Loaded, Loader};
-use load::{OfFiles, wrong};
 use rtrcast_net::{
     Activated, ActivatedListener, BACKLOG, Endpoint, Ipv4Beside, Listener, Manner, SocketName, TcpKeys, UnixSocket,
 };
@@ -49,7 +49,7 @@ pub(crate) struct Listeners {
     routers: Arc<Routers>,
     open: Vec<Open>,
     listeners: watch::Sender<Vec<Arc<Listener>>>,
-    looks: watch::Sender<Vec<Arc<dyn Look>>>,
+    rechecks: watch::Sender<Vec<Arc<dyn Recheck>>>,
 }
 
 /// The sockets of a listener, several if systemd passed several of one name; and the name of one of Unix that is ours.
@@ -64,7 +64,7 @@ struct Open {
     /// The name of a Unix socket that is ours.
     name: Option<Arc<SocketName>>,
     beside: Ipv4Beside,
-    files: Option<OfFiles>,
+    files: Option<CredentialFiles>,
     keys: TcpKeys,
 }
 
@@ -77,9 +77,9 @@ struct Change {
 impl Listeners {
     /// None is open yet.
     pub(crate) fn new(passed: Activated, metrics: Arc<Metrics>, routers: Arc<Routers>) -> Listeners {
-        let (listeners, looks) = (watch::channel(Vec::new()).0, watch::channel(Vec::new()).0);
+        let (listeners, rechecks) = (watch::channel(Vec::new()).0, watch::channel(Vec::new()).0);
         let (passed_keys, open) = (BTreeMap::new(), Vec::new());
-        Listeners { passed, passed_keys, http: None, metrics, routers, open, listeners, looks }
+        Listeners { passed, passed_keys, http: None, metrics, routers, open, listeners, rechecks }
     }
 
     /// Takes note of where HTTP is spoken.
@@ -112,7 +112,7 @@ impl Listeners {
         self.show(&open);
         self.open = open;
         let files = self.open.iter().filter_map(|open| open.files.as_ref());
-        self.looks.send_replace(files.map(|files| Arc::clone(&files.look)).collect());
+        self.rechecks.send_replace(files.map(|files| Arc::clone(&files.recheck)).collect());
         self.listeners.send_replace(self.open.iter().flat_map(|open| open.listeners.clone()).collect());
         Ok(())
     }
@@ -123,8 +123,8 @@ impl Listeners {
     }
 
     /// The files that are to be looked at from time to time.
-    pub(crate) fn looks(&self) -> watch::Receiver<Vec<Arc<dyn Look>>> {
-        self.looks.subscribe()
+    pub(crate) fn rechecks(&self) -> watch::Receiver<Vec<Arc<dyn Recheck>>> {
+        self.rechecks.subscribe()
     }
 
     /// Each listener as a router names it.

@@ -3,16 +3,17 @@
 
 use crate::cli::ListenOptions;
 use crate::clock::unix_now;
-use crate::credentials::{Refusal, in_file};
+use crate::credentials::in_file;
+use crate::reloadable::LoadError;
 use rtrcast_net::{CrlOrigin, TlsServer, Validity};
 
 /// Refuses a certificate that is not valid now in the place of one that is.
-pub(super) fn is_no_worse(options: &ListenOptions, before: &TlsServer, new: &TlsServer) -> Result<(), Refusal> {
+pub(super) fn is_no_worse(options: &ListenOptions, before: &TlsServer, new: &TlsServer) -> Result<(), LoadError> {
     let now = unix_now().into();
     match (fault(before, now), new.validity()) {
-        (None, Some(validity)) => worse(validity, now).map_or(Ok(()), |refusal| {
-            let reason = named(options, &refusal.reason);
-            Err(Refusal { reason, ..refusal })
+        (None, Some(validity)) => worse(validity, now).map_or(Ok(()), |error| {
+            let reason = named(options, &error.reason);
+            Err(LoadError { reason, ..error })
         }),
         (Some(_), _) | (None, None) => Ok(()),
     }
@@ -50,9 +51,10 @@ fn fault(server: &TlsServer, now: i64) -> Option<String> {
 }
 
 /// Reason that such a certificate does not replace a valid one. One that becomes valid may do so then.
-fn worse(validity: Validity, now: i64) -> Option<Refusal> {
-    let again = (now < validity.not_before && validity.not_before <= validity.not_after).then_some(validity.not_before);
-    validity.fault(now).map(|reason| Refusal { reason, again })
+fn worse(validity: Validity, now: i64) -> Option<LoadError> {
+    let retry_at =
+        (now < validity.not_before && validity.not_before <= validity.not_after).then_some(validity.not_before);
+    validity.fault(now).map(|reason| LoadError { reason, retry_at })
 }
 
 fn named(options: &ListenOptions, text: &str) -> String {

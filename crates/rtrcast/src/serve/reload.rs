@@ -6,12 +6,12 @@ use super::{Parts, SlurmPlaces};
 use crate::config::CommandLine;
 use crate::config::plan::{ConfiguredSource, Plan};
 use crate::config::secrets;
-use crate::credentials;
 use crate::exit::Failure;
 use crate::hub::message::Input;
 use crate::listener::{Loaded, Loader};
 use crate::observe::describe::first_lines;
 use crate::observe::metrics::OutcomeLabel;
+use crate::reloadable;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tracing::{error, info, warn};
 
@@ -100,7 +100,7 @@ impl Parts {
 
     pub(super) async fn refresh(&mut self, asked_by: &str) {
         info!("{asked_by}: reading all sources again");
-        credentials::look_soon(&self.listeners.looks());
+        reloadable::recheck_now(&self.listeners.rechecks());
         self.tell(Input::AnswerAloud).await;
         self.source_tasks.refresh();
     }

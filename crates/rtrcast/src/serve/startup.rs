@@ -5,7 +5,6 @@ use super::{Parts, SlurmPlaces};
 use crate::config::address::Source;
 use crate::config::plan::Plan;
 use crate::control::Control;
-use crate::credentials;
 use crate::exit::Failure;
 use crate::http;
 use crate::http::api::ApiState;
@@ -17,6 +16,7 @@ use crate::observe::metrics::Metrics;
 use crate::observe::routers::Routers;
 use crate::observe::sessions::SessionObserver;
 use crate::observe::status::Timestamp;
+use crate::reloadable;
 use crate::source::tasks::SourceTasks;
 use rtrcast_feed::curator::Curation;
 use rtrcast_net::{Door, Publisher, Service, listen};
@@ -98,7 +98,7 @@ pub(super) fn start(
     let mut tasks = JoinSet::new();
     tasks.spawn(named("hub", hub.run(inputs, wants)));
     tasks.spawn(named("listener", listen(listeners.subscribe(), service)));
-    tasks.spawn(named("credentials", credentials::look_for_ever(listeners.looks())));
+    tasks.spawn(named("credentials", reloadable::recheck_periodically(listeners.rechecks())));
     if let Some(control) = control {
         let state = ApiState {
             hub: to_hub.clone(),

@@ -4,7 +4,8 @@
 
 use crate::cli::DialOptions;
 use crate::cli::options::CACHE;
-use crate::credentials::{self, Kept, Tell, in_file};
+use crate::credentials::{self, in_file};
+use crate::reloadable::{FileBacked, ReloadObserver};
 use rtrcast_net::{
     ConnectFailure, Dialer, HandshakeFailure, KnownHosts, Layer, SshClient, SshKey, Target, TlsClient, TlsError,
     TlsIdentity, TlsPart,
@@ -35,13 +36,17 @@ impl Spelling {
 }
 
 /// A dialer that connects to a cache as the options say, with what lies in their files now; later content is taken over
-/// when it connects again. `tell` makes whoever wants to know of that.
-pub(crate) fn dialer(target: &Target, options: &DialOptions, tell: impl Fn() -> Tell) -> Result<Dialer, String> {
+/// when it connects again. `observer` makes whoever wants to know of that.
+pub(crate) fn dialer(
+    target: &Target,
+    options: &DialOptions,
+    observer: impl Fn() -> ReloadObserver,
+) -> Result<Dialer, String> {
     let mut dialer = Dialer::from(target.clone());
     if options.tcp_md5.is_some() || options.tcp_ao.is_some() {
         let (md5, ao) = (options.tcp_md5.clone(), options.tcp_ao.clone());
         let files = [&md5, &ao].into_iter().flatten().cloned().collect();
-        let keys = Kept::load(tell(), files, move || credentials::tcp_keys(md5.as_deref(), ao.as_deref()))?;
+        let keys = FileBacked::load(observer(), files, move || credentials::tcp_keys(md5.as_deref(), ao.as_deref()))?;
         dialer = dialer.with_keys(Arc::new(keys));
     }
     let options = options.clone();
@@ -50,14 +55,14 @@ pub(crate) fn dialer(target: &Target, options: &DialOptions, tell: impl Fn() -> 
         Layer::Tls => {
             let files = [&options.ca, &options.client_cert, &options.client_key];
             let files = files.into_iter().flatten().cloned().collect();
-            let client = Kept::load(tell(), files, move || tls_client(&options))?;
+            let client = FileBacked::load(observer(), files, move || tls_client(&options))?;
             dialer = dialer.with_tls(Arc::new(client));
         }
         Layer::Ssh => {
             let known_hosts = options.known_hosts.clone().or_else(known_hosts_of_user);
             let files = [&options.ssh_key, &options.password_file, &known_hosts];
             let files = files.into_iter().flatten().cloned().collect();
-            let client = Kept::load(tell(), files, move || ssh_client(&options))?;
+            let client = FileBacked::load(observer(), files, move || ssh_client(&options))?;
             dialer = dialer.with_ssh(Arc::new(client));
         }
     }

@@ -8,9 +8,9 @@ use super::content::{Content, Read, SourceError};
 use super::{Context, SourceOptions};
 use crate::blocking::blocking;
 use crate::clock::unix_now;
-use crate::credentials::in_log;
 use crate::hub::message::News;
 use crate::observe::describe::{name_customers, plain, span};
+use crate::reloadable::log_reloads;
 use crate::source::dialer::{self, Spelling};
 use rtrcast_feed::{Table, Tally};
 use rtrcast_net::{Clock, Dialer, Follower, Target};
@@ -37,7 +37,7 @@ pub(super) async fn follow(target: Target, context: Context) {
     let clock = Clock::start();
     let seed = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
     let session = ClientSession::new(clock.now(), ClientPolicy::default(), seed);
-    let (shown, seen) = watch::channel(Standing::default());
+    let (shown, seen) = watch::channel(UpstreamState::default());
     let refresh = Arc::clone(&context.refresh);
     let mut upstream = Upstream {
         name: Arc::clone(&context.name),
@@ -57,7 +57,7 @@ pub(super) async fn follow(target: Target, context: Context) {
 async fn dialer(target: Target, context: &Context) -> Dialer {
     loop {
         let (target, options, name) = (target.clone(), context.options.dial.clone(), Arc::clone(&context.name));
-        match blocking(move || dialer::dialer(&target, &options, || in_log(name.to_string()))).await {
+        match blocking(move || dialer::dialer(&target, &options, || log_reloads(name.to_string()))).await {
             Ok(dialer) => return dialer,
             Err(reason) => {
                 context.tell_outcome(Instant::now(), "error", Err(SourceError::Options(reason))).await;
@@ -70,7 +70,7 @@ async fn dialer(target: Target, context: &Context) -> Dialer {
 
 /// How the cache stands now. The hub is told of the newest state only, however often that changes meanwhile.
 #[derive(Clone, Debug, Default)]
-struct Standing {
+struct UpstreamState {
     /// What it sent last.
     data: Option<ClientData>,
     /// How long that took.
@@ -88,7 +88,7 @@ struct Standing {
 struct Upstream {
     name: Arc<str>,
     clock: Clock,
-    shown: watch::Sender<Standing>,
+    shown: watch::Sender<UpstreamState>,
     asked: Instant,
     /// Customers whose ASPAs were left out at the last update.
     refused: Option<Arc<BTreeSet<Asn>>>,
@@ -106,7 +106,7 @@ impl Follower for Upstream {
                 self.asked = Instant::now();
                 self.report = None;
                 debug!("{name}: asking in version {version}{}", since_words(since));
-                self.shown.send_modify(|standing| standing.is_loading = true);
+                self.shown.send_modify(|state| state.is_loading = true);
             }
             ClientEvent::SteppedDown(version) => info!("{name}: the cache is asked in version {version} now"),
             ClientEvent::Negotiated(version) => info!("{name}: the cache speaks version {version}"),
@@ -129,7 +129,7 @@ impl Follower for Upstream {
                 None => warn!("{name}: error {code} reported to the cache"),
             },
             ClientEvent::Flushed(FlushReason::ShutDown) => {
-                self.shown.send_modify(|standing| (standing.data, standing.is_withdrawn) = (None, true));
+                self.shown.send_modify(|state| (state.data, state.is_withdrawn) = (None, true));
             }
             // They stay until they expire, which the curator sees to.
             ClientEvent::Flushed(reason) => debug!("{name}: the session's data are void: {reason}"),
@@ -162,8 +162,9 @@ impl Upstream {
         }
         self.refused = Some(Arc::clone(&update.refused));
         let took = self.asked.elapsed();
-        self.shown.send_modify(|standing| {
-            *standing = Standing { data: Some(data.clone()), took, failures: standing.failures, ..Standing::default() };
+        self.shown.send_modify(|state| {
+            *state =
+                UpstreamState { data: Some(data.clone()), took, failures: state.failures, ..UpstreamState::default() };
         });
     }
 
@@ -175,10 +176,10 @@ impl Upstream {
     }
 
     fn failed(&mut self, why: String) {
-        self.shown.send_modify(|standing| {
-            standing.failures += 1;
-            standing.failure = Some(why);
-            standing.is_loading = false;
+        self.shown.send_modify(|state| {
+            state.failures += 1;
+            state.failure = Some(why);
+            state.is_loading = false;
         });
     }
 }
@@ -189,26 +190,26 @@ fn since_words(since: Option<(SessionId, rtrcast_proto::Serial)>) -> String {
 }
 
 /// Tells the hub how the cache stands, as often as that changes and the hub can take it.
-async fn relay(mut seen: watch::Receiver<Standing>, clock: Clock, context: Context) {
-    let mut told = Standing { is_loading: true, ..Standing::default() };
+async fn relay(mut seen: watch::Receiver<UpstreamState>, clock: Clock, context: Context) {
+    let mut told = UpstreamState { is_loading: true, ..UpstreamState::default() };
     while seen.changed().await.is_ok() {
-        let standing = seen.borrow_and_update().clone();
-        if standing.is_loading && !told.is_loading && told.data.is_none() {
+        let state = seen.borrow_and_update().clone();
+        if state.is_loading && !told.is_loading && told.data.is_none() {
             context.tell(News::Loading).await;
         }
-        if let Some(data) = &standing.data {
-            tell_data(data, told.data.as_ref(), standing.took, clock, &context).await;
+        if let Some(data) = &state.data {
+            tell_data(data, told.data.as_ref(), state.took, clock, &context).await;
         }
-        if standing.is_withdrawn && !told.is_withdrawn {
+        if state.is_withdrawn && !told.is_withdrawn {
             context
                 .tell(News::Withdrawn("the cache shuts down, and takes its data with it (code 13)".to_owned()))
                 .await;
-        } else if standing.failures > told.failures
-            && let Some(why) = &standing.failure
+        } else if state.failures > told.failures
+            && let Some(why) = &state.failure
         {
             context.tell_outcome(Instant::now(), "error", Err(SourceError::Upstream(why.clone()))).await;
         }
-        told = standing;
+        told = state;
     }
 }
 
@@ -235,7 +236,8 @@ pub(super) async fn read_once(target: &Target, options: &SourceOptions) -> Resul
     let clock = Clock::start();
     let session = ClientSession::new(clock.now(), ClientPolicy::default(), 0);
     let (refresh, mut once) = (Notify::new(), Once { outcome: None, error: None, report: None });
-    let dialer = dialer::dialer(target, &options.dial, || in_log(target.to_string())).map_err(SourceError::Options)?;
+    let dialer =
+        dialer::dialer(target, &options.dial, || log_reloads(target.to_string())).map_err(SourceError::Options)?;
     let following = rtrcast_net::follow(&dialer, clock, session, &refresh, &mut once);
     if timeout(options.timeout, following).await.is_err() {
         return Err(SourceError::Upstream("the cache takes too long".to_owned()));

@@ -115,7 +115,7 @@ async fn run(arguments: &DumpArguments, wish: Wish, output: Output) -> Result<()
     let session = wish.session(clock)?;
     let progress = Arc::new(Progress::new(target.to_string(), arguments.quiet));
     let dial = arguments.dial.typed();
-    let dialer = dialer::dialer(&target, &dial, || progress::of_files(Arc::clone(&progress)));
+    let dialer = dialer::dialer(&target, &dial, || progress::note_reloads(Arc::clone(&progress)));
     let dialer = dialer.map_err(Failure::Usage)?;
     let is_for_reader = output.is_standard();
     let asked = wish.clone();

@@ -4,8 +4,8 @@
 //! What takes no longer than that says nothing before it is done.
 
 use super::pdus::{Cutter, Piece};
-use crate::credentials::{KEPT, Standing, Tell};
 use crate::observe::describe::count;
+use crate::reloadable::{REJECTED, ReloadEvent, ReloadObserver};
 use rtrcast_proto::PduType;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -167,10 +167,10 @@ impl Progress {
     }
 }
 
-/// Tells what becomes of the files that a connection needs.
-pub(super) fn of_files(progress: Arc<Progress>) -> Tell {
-    Box::new(move |standing| match standing {
-        Standing::Kept(reason) => progress.note(&format!("{KEPT}: {reason}")),
-        Standing::InForce | Standing::Renewed => {}
+/// ReloadObservers what becomes of the files that a connection needs.
+pub(super) fn note_reloads(progress: Arc<Progress>) -> ReloadObserver {
+    Box::new(move |event| match event {
+        ReloadEvent::Rejected(reason) => progress.note(&format!("{REJECTED}: {reason}")),
+        ReloadEvent::Loaded | ReloadEvent::Reloaded => {}
     })
 }
