@@ -31,7 +31,7 @@ pub(crate) fn read_text(path: &Path) -> Result<String, String> {
     String::from_utf8(read(path)?).map_err(|_| format!("{}: not text", path.display()))
 }
 
-/// Returns an error's text behind the name of its file; a line's number stands between the two.
+/// Returns an error's text behind the name of its file; a line's number follows the name.
 pub(crate) fn in_file(path: &Path, error: &impl fmt::Display) -> String {
     format!("{}: {error}", path.display())
 }

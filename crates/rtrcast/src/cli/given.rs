@@ -51,7 +51,7 @@ impl InvalidOptions {
 impl<T: OptionGroup> Given<T> {
     /// Reads `option=value,option`.
     pub(super) fn read(text: Option<&str>) -> Result<Given<T>, String> {
-        let matches = matches_of::<T>(words_of(text)?)?;
+        let matches = matches_of::<T>(arguments_of(text)?)?;
         Ok(Given::from_matches(&matches, own_id))
     }
 
@@ -208,11 +208,11 @@ pub(super) fn split(text: &str) -> (&str, Option<&str>) {
 
 /// Reads `option=value,option` for a holder whose options nothing else has.
 pub(super) fn read_options<T: Args>(text: Option<&str>) -> Result<T, String> {
-    T::from_arg_matches(&matches_of::<T>(words_of(text)?)?).map_err(|error| error.to_string())
+    T::from_arg_matches(&matches_of::<T>(arguments_of(text)?)?).map_err(|error| error.to_string())
 }
 
 /// `option=value,option` as words of a command line.
-fn words_of(text: Option<&str>) -> Result<Vec<OsString>, String> {
+fn arguments_of(text: Option<&str>) -> Result<Vec<OsString>, String> {
     let words = text.into_iter().flat_map(|text| text.split(',')).map(str::trim);
     words
         .map(|word| match word.split_once('=') {

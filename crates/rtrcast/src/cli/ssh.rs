@@ -17,7 +17,7 @@ Exit codes: 0 done, 2 wrong usage, 5 a file can't be written; what is there is n
 #[command(after_help = SSH_EXAMPLES, arg_required_else_help = true)]
 pub(crate) struct SshArguments {
     #[command(subcommand)]
-    pub(crate) order: SshCommand,
+    pub(crate) command: SshCommand,
 }
 
 /// What can be made for SSH.

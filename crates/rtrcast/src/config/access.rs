@@ -6,6 +6,7 @@ use crate::cli::{DialOptions, FetchOptions, ServeArguments};
 use crate::config::address::Source;
 use crate::config::scheme::Scheme;
 use rtrcast_net::Target;
+use std::path::Path;
 
 /// Options as they were given for one source or place of SLURM, or for all.
 #[derive(Clone, Debug, Default)]
@@ -58,16 +59,16 @@ impl Given<DialOptions> {
             return Err(InvalidOptions::new(&[row.own_name()], reason));
         }
         let options = self.typed();
-        certificate_and_key(options.client_cert.is_some(), options.client_key.is_some())
+        certificate_and_key(options.client_cert.as_deref(), options.client_key.as_deref())
     }
 }
 
 /// Refuses a client's certificate without its key, and the other way round.
-pub(super) fn certificate_and_key(has_certificate: bool, has_key: bool) -> Result<(), InvalidOptions> {
-    match (has_certificate, has_key) {
-        (true, false) => Err(InvalidOptions::new(&["client-cert"], "a client certificate needs its key")),
-        (false, true) => Err(InvalidOptions::new(&["client-key"], "a client key needs its certificate")),
-        (true, true) | (false, false) => Ok(()),
+pub(super) fn certificate_and_key(certificate: Option<&Path>, key: Option<&Path>) -> Result<(), InvalidOptions> {
+    match (certificate, key) {
+        (Some(_), None) => Err(InvalidOptions::new(&["client-cert"], "a client certificate needs its key")),
+        (None, Some(_)) => Err(InvalidOptions::new(&["client-key"], "a client key needs its certificate")),
+        (Some(_), Some(_)) | (None, None) => Ok(()),
     }
 }
 

@@ -16,7 +16,7 @@ const PROXY_SCHEMES: [&str; 2] = ["http", "https"];
 impl FetchOptions {
     /// Refuses what is invalid for a URL.
     pub(super) fn validate_for(&self, url: &Url, source: &Source) -> Result<(), InvalidOptions> {
-        certificate_and_key(self.client_cert.is_some(), self.client_key.is_some())?;
+        certificate_and_key(self.client_cert.as_deref(), self.client_key.as_deref())?;
         let proxy = self.proxy.as_deref().filter(|proxy| *proxy != NO_PROXY);
         // It is not repeated: it may have a password.
         if let Some(Err(error)) = proxy.map(Proxy::all) {

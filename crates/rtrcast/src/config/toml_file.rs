@@ -43,12 +43,12 @@ pub(super) struct FromFile {
 }
 
 /// A file while it is read.
-struct File<'a> {
+struct TomlFile<'a> {
     path: &'a Path,
     text: &'a str,
 }
 
-impl File<'_> {
+impl TomlFile<'_> {
     fn error(&self, at: Option<usize>, reason: String) -> ConfigError {
         let line = at.map(|at| 1 + self.text.get(..at).unwrap_or(self.text).matches('\n').count());
         ConfigError { file: self.path.to_owned(), line, reason }
@@ -60,7 +60,7 @@ impl FromFile {
     pub(super) fn read(path: &Path, given: &[String]) -> Result<FromFile, ConfigError> {
         let error = |reason: String| ConfigError { file: path.to_owned(), line: None, reason };
         let text = read_text(path).map_err(|cause| error(plain(&cause)))?;
-        let file = File { path, text: &text };
+        let file = TomlFile { path, text: &text };
         let document = DeTable::parse(&text).map_err(|cause| {
             let at = cause.span().map(|span| span.start);
             file.error(at, format!("not TOML: {}{}", cause.message(), at.map_or("", |at| hint_of_quotes(&text, at))))
@@ -80,7 +80,7 @@ impl FromFile {
                 let hint = like.map_or(String::new(), |like| format!("; did you mean \"{like}\"?"));
                 return Err(file.error(Some(key.span().start), format!("unknown key \"{name}\"{hint}")));
             };
-            let words = read.words_of(&file, flag, value)?;
+            let words = read.arguments_of(&file, flag, value)?;
             check(&words).map_err(|reason| file.error(Some(value.span().start), reason))?;
             let line = 1 + text.get(..key.span().start).unwrap_or_default().matches('\n').count();
             if !given.iter().any(|given| *given == flag.get_id().as_str()) {
@@ -92,9 +92,9 @@ impl FromFile {
     }
 
     /// A key's value as words of a command line.
-    fn words_of(
+    fn arguments_of(
         &mut self,
-        file: &File<'_>,
+        file: &TomlFile<'_>,
         flag: &Arg,
         value: &Spanned<DeValue<'_>>,
     ) -> Result<Vec<OsString>, ConfigError> {
@@ -146,7 +146,7 @@ impl FromFile {
     /// `{ at = "https://...", token-file = "..." }`
     fn source(
         &mut self,
-        file: &File<'_>,
+        file: &TomlFile<'_>,
         value: &Spanned<DeValue<'_>>,
         table: &DeTable<'_>,
     ) -> Result<String, ConfigError> {
@@ -192,7 +192,7 @@ impl FromFile {
 
 /// `{ at = "tls://[::]:324", tls-cert = "cache.pem", tls-crl = ["a", "b"] }` as `tls://[::]:324,tls-cert=cache.pem,...`.
 fn with_options(
-    file: &File<'_>,
+    file: &TomlFile<'_>,
     value: &Spanned<DeValue<'_>>,
     table: &DeTable<'_>,
     known: &clap::Command,

@@ -3,8 +3,8 @@
 use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// What an operator asks by a signal.
-pub(super) enum Asked {
+/// A request by a signal.
+pub(super) enum SignalRequest {
     Refresh,
     Stop(&'static str),
 }
@@ -24,15 +24,15 @@ impl Signals {
         })
     }
 
-    pub(super) async fn next(&mut self) -> Asked {
+    pub(super) async fn next(&mut self) -> SignalRequest {
         tokio::select! {
-            _ = self.hangup.recv() => Asked::Refresh,
-            _ = self.interrupt.recv() => Asked::Stop("SIGINT"),
-            _ = self.terminate.recv() => Asked::Stop("SIGTERM"),
+            _ = self.hangup.recv() => SignalRequest::Refresh,
+            _ = self.interrupt.recv() => SignalRequest::Stop("SIGINT"),
+            _ = self.terminate.recv() => SignalRequest::Stop("SIGTERM"),
         }
     }
 
     pub(super) async fn next_stop(&mut self) {
-        while let Asked::Refresh = self.next().await {}
+        while let SignalRequest::Refresh = self.next().await {}
     }
 }

@@ -1,7 +1,7 @@
 //! Start: the parts of a cache, their channels and tasks, and the summary on standard output.
 
-use super::capacity::Room;
-use super::{Parts, SlurmPlaces};
+use super::capacity::ConnectionCapacity;
+use super::{PlannedSlurm, RunningCache};
 use crate::config::address::Source;
 use crate::config::plan::Plan;
 use crate::control::Control;
@@ -28,15 +28,15 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-/// What a channel to the hub holds before its senders wait.
+/// Bounds of the channels to the hub; at the bound the senders wait.
 const INPUTS_MAX: usize = 4;
 const WANTS_MAX: usize = 1_024;
 
-/// Requests from the control socket that wait.
+/// Bound of the channel of requests from the control socket.
 const REQUESTS_MAX: usize = 64;
 
-/// What the hub has to know of a plan.
-pub(super) fn reconfiguration(plan: &Plan, source_tasks: &mut SourceTasks, files: SlurmPlaces) -> Reconfiguration {
+/// Returns the hub's part of a plan.
+pub(super) fn reconfiguration(plan: &Plan, source_tasks: &mut SourceTasks, files: PlannedSlurm) -> Reconfiguration {
     let (sources, slurm) = source_tasks.assign(plan);
     Reconfiguration {
         curation: Curation {
@@ -54,22 +54,22 @@ pub(super) fn reconfiguration(plan: &Plan, source_tasks: &mut SourceTasks, files
     }
 }
 
-/// What metrics, status and logs are made from.
-pub(super) struct Observed {
+/// The state behind metrics, status and logs.
+pub(super) struct ObservedState {
     pub(super) metrics: Arc<Metrics>,
     pub(super) routers: Arc<Routers>,
 }
 
 pub(super) fn start(
     plan: Plan,
-    slurm: SlurmPlaces,
-    room: Room,
-    observed: Observed,
+    slurm: PlannedSlurm,
+    capacity: ConnectionCapacity,
+    observed: ObservedState,
     listeners: Listeners,
     http: Option<TcpListener>,
     control: Option<Control>,
-) -> Result<Parts, Failure> {
-    let Observed { metrics, routers } = observed;
+) -> Result<RunningCache, Failure> {
+    let ObservedState { metrics, routers } = observed;
     let clock = routers.clock();
     let history = History::new(HistoryLimits::default(), session_ids()?, plan.timing, Serial(random()?));
     let (to_hub, inputs) = mpsc::channel(INPUTS_MAX);
@@ -78,7 +78,7 @@ pub(super) fn start(
     let mut source_tasks =
         SourceTasks::new(to_hub.clone(), Arc::clone(&metrics), Arc::clone(&routers), plan.most().version());
     let first = reconfiguration(&plan, &mut source_tasks, slurm);
-    let terms = room.terms(&plan);
+    let terms = capacity.terms(&plan);
     let door = Door::new(terms.limits);
     routers.set_names(&plan.peer_names);
     metrics.watch_door(Arc::clone(&door));
@@ -86,7 +86,7 @@ pub(super) fn start(
     let handle = publisher.handle();
     let hub = Hub::new(publisher, Arc::clone(&routers), Arc::clone(&metrics), first);
     let health = hub.health();
-    let sessions = Arc::new(SessionObserver::new(Arc::clone(&metrics), Arc::clone(&routers), room.words));
+    let sessions = Arc::new(SessionObserver::new(Arc::clone(&metrics), Arc::clone(&routers), capacity.description));
     let service = Arc::new(Service {
         clock,
         published: handle.subscribe(),
@@ -113,7 +113,7 @@ pub(super) fn start(
         tasks.spawn(named("HTTP server", http::serve(listener, Arc::clone(&metrics), handle.subscribe(), health)));
     }
     source_tasks.start(&mut tasks);
-    Ok(Parts {
+    Ok(RunningCache {
         tasks,
         plan,
         source_tasks,
@@ -128,14 +128,20 @@ pub(super) fn start(
     })
 }
 
-/// A task that says its name should it end.
+/// Runs a task, and returns its name should it end.
 async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static str {
     task.await;
     name
 }
 
-/// Says what is served, where, and how to look at it.
-pub(super) fn greet(plan: &Plan, slurm: &SlurmPlaces, room: &Room, listeners: &Listeners, http: Option<&TcpListener>) {
+/// Prints the sources, listeners and limits, and how to query them.
+pub(super) fn print_summary(
+    plan: &Plan,
+    slurm: &PlannedSlurm,
+    capacity: &ConnectionCapacity,
+    listeners: &Listeners,
+    http: Option<&TcpListener>,
+) {
     let mut text = format!("rtrcast {}\n", env!("CARGO_PKG_VERSION"));
     for configured in &plan.sources {
         text += &format!("  source  {}\n", configured.source);
@@ -147,10 +153,10 @@ pub(super) fn greet(plan: &Plan, slurm: &SlurmPlaces, room: &Room, listeners: &L
         };
         text += &format!("  SLURM   {}{files}\n", configured.source);
     }
-    for place in listeners.places() {
-        text += &format!("  RTR     {place} (protocol versions {})\n", plan.terms.policy.versions());
+    for name in listeners.names() {
+        text += &format!("  RTR     {name} (protocol versions {})\n", plan.terms.policy.versions());
     }
-    text += &format!("  room    {} routers at a time\n", room.connections_max);
+    text += &format!("  room    {} routers at a time\n", capacity.connections_max);
     match http.and_then(|listener| listener.local_addr().ok()) {
         Some(address) => {
             text += &format!("  HTTP    http://{address} (/metrics, /healthz, /readyz)\n");
@@ -162,7 +168,7 @@ pub(super) fn greet(plan: &Plan, slurm: &SlurmPlaces, room: &Room, listeners: &L
         text += &format!("  control rtrcast ctl status --control {}\n", path.display());
     }
     text += &format!("  stop    Ctrl-C; kill -HUP {} reads configuration and sources again\n", std::process::id());
-    // Whoever started it may not want to read it.
+    // Standard output may be closed.
     let _ = io::stdout().write_all(text.as_bytes());
 }
 

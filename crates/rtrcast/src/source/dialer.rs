@@ -1,6 +1,6 @@
-//! Connections to caches: the meaning of their options, and the reasons that one failed.
+//! Connections to caches: the meaning of their options, and the reasons of failures.
 //!
-//! Whoever connects (`command/dump/`, `source/rtr.rs`) or only tries the files out (`config/plan.rs`) gets a dialer here.
+//! `command/dump/` and `source/rtr.rs` connect by a dialer, and `config/plan.rs` only checks its files.
 
 use crate::cli::DialOptions;
 use crate::cli::options::CACHE;
@@ -14,15 +14,15 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The known hosts of a person, below the home directory.
+/// Known hosts of the user, below the home directory.
 const KNOWN_HOSTS: &str = ".ssh/known_hosts";
 
-/// The holder of options, by which a person names one.
+/// The form in which messages name an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Spelling {
-    /// Those of a command: `--ca`.
+    /// An option of a command: `--ca`.
     Flag,
-    /// Those of a source among others: `--cache-ca`, or `ca` in its table.
+    /// An option of one source among others: `--cache-ca`, or `ca` in its table.
     Source,
 }
 
@@ -35,8 +35,8 @@ impl Spelling {
     }
 }
 
-/// A dialer that connects to a cache as the options say, with what lies in their files now; later content is taken over
-/// when it connects again. `observer` makes whoever wants to know of that.
+/// Returns a dialer that connects to a cache as the options say. Its files are read now, and again for each later
+/// connection; `observer` makes the receiver of the outcomes.
 pub(crate) fn dialer(
     target: &Target,
     options: &DialOptions,
@@ -105,7 +105,7 @@ fn ssh_client(options: &DialOptions) -> Result<SshClient, String> {
         }
         None => None,
     };
-    // The user's own file need not be there.
+    // The user's own file may be missing.
     let known_hosts = options.known_hosts.clone().or_else(|| known_hosts_of_user().filter(|path| path.exists()));
     let known_hosts = match known_hosts {
         Some(path) => KnownHosts::parse(&credentials::read_text(&path)?).map_err(|error| in_file(&path, &error))?,
@@ -119,8 +119,8 @@ fn known_hosts_of_user() -> Option<PathBuf> {
     Some(PathBuf::from(home).join(KNOWN_HOSTS))
 }
 
-/// The reason that the two sides do not trust each other, with the way out; none if it is about something else.
-pub(crate) fn distrust(error: &io::Error, spelling: Spelling) -> Option<String> {
+/// Returns the reason that authentication failed, with the way out; none for other errors.
+pub(crate) fn authentication_failure(error: &io::Error, spelling: Spelling) -> Option<String> {
     let option = |name| spelling.of(name);
     if let Some(failure) = HandshakeFailure::of(error) {
         return match failure {
@@ -142,7 +142,7 @@ pub(crate) fn distrust(error: &io::Error, spelling: Spelling) -> Option<String> 
     })
 }
 
-/// True if the two sides could not agree on TLS or SSH.
-pub(crate) fn is_breach(error: &io::Error) -> bool {
+/// Returns true if TLS or SSH could not be negotiated.
+pub(crate) fn is_protocol_error(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::InvalidData
 }

@@ -115,7 +115,7 @@ fn what_is_spoken_at_an_address_may_change() {
     let both = format!("listen = [\"tcp://{address}\", \"{}\"]", site.tls_at(&address.to_string()));
     reload(&folder, &mut cache, &both);
     let refused = refusal(&mut cache);
-    assert!(refused.contains(&format!("tls://{address} is the place of tcp://{address} already")), "{refused}");
+    assert!(refused.contains(&format!("tls://{address} has the same address as tcp://{address}")), "{refused}");
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn aspas_are_filtered_and_added() {
     let path = folder.put("lenient.slurm", lenient.as_bytes());
     let path = path.to_str().unwrap();
     let (code, _, error) = run(&["check", path]);
-    assert_eq!((code, error.as_str()), (3, "rtrcast: 2 complaints\n"));
+    assert_eq!((code, error.as_str()), (3, "rtrcast: 2 mistakes\n"));
     let (code, text, _) = run(&["check", path, "--slurm-lenient"]);
     assert_eq!((code, text), (0, format!("{path}: SLURM with 1 filter and 1 assertion, all well\n")));
 }
