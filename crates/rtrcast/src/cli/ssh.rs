@@ -20,7 +20,7 @@ pub(crate) struct SshArguments {
     pub(crate) command: SshCommand,
 }
 
-/// What can be made for SSH.
+/// The commands of `rtrcast ssh`.
 #[derive(Subcommand, Debug)]
 pub(crate) enum SshCommand {
     /// Make a host key, and show its fingerprint and its line for known_hosts files
@@ -34,7 +34,7 @@ pub(crate) enum SshCommand {
     },
     /// Make a line for --ssh-passwords, of a password asked for or read from standard input
     HashPassword {
-        /// Who logs in with it
+        /// The user's name
         #[arg(value_name = "USER")]
         user: String,
     },

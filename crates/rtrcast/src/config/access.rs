@@ -1,4 +1,4 @@
-//! Options of the access to sources: how URLs are fetched, and other caches connected to.
+//! Options of the access to sources: of fetching URLs, and of connecting to other caches.
 
 use crate::cli::given::{Given, InvalidOptions};
 use crate::cli::options::{OptionRow, Scope};
@@ -8,7 +8,7 @@ use crate::config::scheme::Scheme;
 use rtrcast_net::Target;
 use std::path::Path;
 
-/// Options as they were given for one source or place of SLURM, or for all.
+/// Options as they were given for one source, or for all.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AccessOptions {
     fetch: Given<FetchOptions>,
@@ -16,7 +16,7 @@ pub(super) struct AccessOptions {
 }
 
 impl AccessOptions {
-    /// Those for all, so far as they are for a source.
+    /// Returns the options for all that apply to a source.
     pub(super) fn of_all_for(source: &Source, arguments: &ServeArguments) -> AccessOptions {
         let Some(scheme) = source.scheme() else { return AccessOptions::default() };
         AccessOptions { fetch: arguments.fetch.0.only_for(scheme), dial: arguments.caches.0.only_for(scheme) }
@@ -29,7 +29,7 @@ impl AccessOptions {
             Some(Scope::Source { schemes: [Scheme::Http], .. }) => self.fetch.add(name, value),
             Some(_) => self.dial.add(name, value),
             None => {
-                // Caches are told of caches, so far as one has such an option.
+                // For a cache, only options of caches are named, if there are any.
                 let is_for_urls = |row: &&OptionRow| row.schemes() == [Scheme::Http];
                 let (urls, caches): (Vec<_>, Vec<_>) = OptionRow::of_source(name).partition(is_for_urls);
                 let urls = if matches!(source, Source::Rtr(_)) && !caches.is_empty() { Vec::new() } else { urls };
@@ -39,7 +39,7 @@ impl AccessOptions {
         }
     }
 
-    /// The same with their types, if they are valid for a source.
+    /// Returns the options with their types, if they are valid for a source.
     pub(super) fn validate_for(&self, source: &Source) -> Result<(FetchOptions, DialOptions), InvalidOptions> {
         let (fetch, dial) = (self.fetch.typed(), self.dial.typed());
         match source {
@@ -52,7 +52,7 @@ impl AccessOptions {
 }
 
 impl Given<DialOptions> {
-    /// Refuses what is not for a cache, or not complete.
+    /// Refuses options that are not for a cache, or incomplete.
     pub(crate) fn validate_for(&self, target: &Target) -> Result<(), InvalidOptions> {
         if let Some(row) = self.first_not_for(Scheme::of_cache(target)) {
             let reason = format!("only {} have such an option", row.sources());
@@ -63,7 +63,7 @@ impl Given<DialOptions> {
     }
 }
 
-/// Refuses a client's certificate without its key, and the other way round.
+/// Refuses a client's certificate without its key, and a key without its certificate.
 pub(super) fn certificate_and_key(certificate: Option<&Path>, key: Option<&Path>) -> Result<(), InvalidOptions> {
     match (certificate, key) {
         (Some(_), None) => Err(InvalidOptions::new(&["client-cert"], "a client certificate needs its key")),

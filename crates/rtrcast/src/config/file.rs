@@ -1,7 +1,7 @@
 //! The command line, joined with a TOML file whose keys are the flags' long names.
 //!
-//! A key goes through the same parser as its flag, so that each exists once and means one thing. A flag on the command
-//! line overrides the file's key, and a list there replaces the file's list. What is wrong with a file is said with its
+//! A key goes through the same parser as its flag, so that each exists once and has one meaning. A flag on the command
+//! line overrides the file's key, and a list there replaces the file's list. A mistake in a file is reported with its
 //! line.
 
 use super::access::AccessOptions;
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// The command line, to be joined with a file as often as that changes.
+/// The command line, which is joined with a file each time that the file is read.
 #[derive(Clone, Debug)]
 pub(crate) struct CommandLine {
     words: Vec<OsString>,
@@ -26,26 +26,26 @@ pub(crate) struct CommandLine {
     file: Option<PathBuf>,
 }
 
-/// Everything that was said, joined.
+/// The command line and the file, joined.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) arguments: ServeArguments,
     /// The options that take effect only at a start, with a text of each value.
     pub(super) needing_restart: Vec<(&'static str, String)>,
-    /// The options of those sources and places of SLURM that have their own.
+    /// The options of those sources that have their own.
     own: BTreeMap<Source, AccessOptions>,
     origins: Origins,
 }
 
 impl CommandLine {
-    /// The words that `rtrcast serve` was started with, and what they were understood as.
+    /// Returns the command line of `rtrcast serve`, from its words and their parsed form.
     pub(crate) fn new(words: Vec<OsString>, matches: &ArgMatches, arguments: &ServeArguments) -> CommandLine {
         let is_given = |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
         let given = matches.ids().filter(is_given).map(|id| id.as_str().to_owned()).collect();
         CommandLine { words, given, file: arguments.config.clone() }
     }
 
-    /// A command line that only names a file.
+    /// Returns a command line that only names a file.
     pub(crate) fn of_file(file: &Path) -> CommandLine {
         let words = ["rtrcast".into(), "serve".into(), "--config".into(), file.into()];
         CommandLine { words: words.to_vec(), given: vec!["config".to_owned()], file: Some(file.to_owned()) }
@@ -76,7 +76,7 @@ impl CommandLine {
 }
 
 impl Settings {
-    /// A config_error about what some flags say together, with the place where one of them stands.
+    /// Returns an error about the values of some flags, with the line of one of them.
     pub(crate) fn config_error(&self, flags: &[&str], reason: &str) -> Failure {
         let place = flags.iter().find_map(|flag| self.origins.lines.get(*flag));
         match place {
@@ -93,7 +93,7 @@ impl Settings {
         }
     }
 
-    /// The options by which a source is fetched or connected to: its own, or those of all.
+    /// Returns the options by which a source is fetched or connected to: its own, or those of all.
     pub(super) fn access_to(&self, source: &Source) -> AccessOptions {
         let of_all = || AccessOptions::of_all_for(source, &self.arguments);
         self.own.get(source).cloned().unwrap_or_else(of_all)

@@ -1,4 +1,4 @@
-//! The meaning of the settings, checked: the plan of `rtrcast serve`, which `rtrcast check` looks at.
+//! The checked settings: the plan of `rtrcast serve`, which `rtrcast check` checks too.
 
 use crate::cli::given::Given;
 use crate::cli::options::{CACHE, FETCH};
@@ -21,10 +21,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Flags that only count at the start, with what they say: a reload tells whoever changed them.
+/// Flags that take effect only at a start, with their values: a reload logs that a change needs a restart.
 type RestartOnly = Vec<(&'static str, String)>;
 
-/// The settings, checked.
+/// The checked settings.
 pub(crate) struct Plan {
     pub(crate) sources: Vec<ConfiguredSource>,
     pub(crate) slurm: Vec<ConfiguredSource>,
@@ -35,23 +35,23 @@ pub(crate) struct Plan {
     pub(crate) listen: Vec<ConfiguredListener>,
     pub(crate) http: HttpAddress,
     pub(crate) control: Option<PathBuf>,
-    /// But for how many connections the descriptors allow.
+    /// The policy, without the limit of connections by descriptors.
     pub(crate) terms: Terms,
-    /// Routers that have a name.
+    /// Names of routers by address.
     pub(crate) peer_names: Vec<(IpAddr, Arc<str>)>,
     pub(crate) timing: Timing,
     pub(crate) connections_max: Option<u32>,
     fixed: RestartOnly,
 }
 
-/// An address where routers connect, with the options that hold there.
+/// An address where routers connect, with the options of the listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ConfiguredListener {
     pub(crate) addr: ListenAddr,
     pub(crate) options: ListenOptions,
 }
 
-/// A source of data or SLURM, with the options that hold for it.
+/// A source of data or SLURM, with its options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ConfiguredSource {
     pub(crate) source: Source,
@@ -59,12 +59,12 @@ pub(crate) struct ConfiguredSource {
 }
 
 impl ConfiguredSource {
-    /// The same as a source of SLURM, which may be a directory.
+    /// Returns the source of SLURM, which may be a directory.
     fn of_slurm(self) -> ConfiguredSource {
         ConfiguredSource { source: self.source.of_slurm(), ..self }
     }
 
-    /// True if a task that follows it may stay. A cache's connection stays when options for URLs change.
+    /// Returns true if its task may go on with other options. A cache's connection stays when options for URLs change.
     pub(crate) fn is_read_like(&self, other: &ConfiguredSource) -> bool {
         match self.source {
             Source::Rtr(_) => self.options.dial == other.options.dial,
@@ -74,7 +74,7 @@ impl ConfiguredSource {
         }
     }
 
-    /// Reads the files for connecting to it, if it is a cache: they have to be there, and valid.
+    /// Reads the files for connecting to it, if it is a cache: they have to exist and be valid.
     pub(crate) fn try_dialing(&self) -> Result<(), String> {
         let Source::Rtr(target) = &self.source else { return Ok(()) };
         dialer::dialer(target, &self.options.dial, || Box::new(|_| ())).map(|_| ())
@@ -122,14 +122,14 @@ impl Plan {
         })
     }
 
-    /// The most that any router is sent.
+    /// Returns the most that any router is sent.
     pub(crate) fn most(&self) -> Profile {
         let peers = self.terms.peers.iter().map(|(_, policy)| policy.most());
         peers.fold(self.terms.policy.most(), Profile::max)
     }
 
-    /// Reads the SLURM files and directories that are there, and sees whether they go together: what is wrong with them now
-    /// would be wrong later. What lies at URLs is not known yet.
+    /// Reads the SLURM files and directories that exist, and checks that they do not conflict, since such mistakes
+    /// would stop a later reload. URLs are not read.
     pub(crate) fn read_slurm(&self) -> Result<Vec<Option<SlurmFiles>>, Failure> {
         let (mut sources, mut slurm_mistakes) = (Vec::new(), SlurmMistakes::default());
         for ConfiguredSource { source, options } in &self.slurm {
@@ -158,8 +158,8 @@ impl Plan {
         Ok(sources)
     }
 
-    /// Reads the files for connecting to caches, which have to be there and valid. Those that were followed before, with
-    /// the same options, go on with what they have.
+    /// Reads the files for connecting to caches, which have to exist and be valid. Caches that were followed before
+    /// with the same options keep what they have.
     pub(crate) fn try_dialing(&self, before: &[ConfiguredSource]) -> Result<(), Failure> {
         let is_new =
             |new: &&ConfiguredSource| !before.iter().any(|old| old.source == new.source && old.is_read_like(new));
@@ -170,14 +170,14 @@ impl Plan {
         Ok(())
     }
 
-    /// Takes over another plan but for what counts only at a start.
+    /// Applies another plan, except for options that take effect only at a start.
     pub(crate) fn keep_restart_only(&mut self, new: Plan) {
         let Plan { http, control, fixed, .. } = self;
         let (control, fixed) = (control.take(), std::mem::take(fixed));
         *self = Plan { http: *http, control, fixed, ..new };
     }
 
-    /// Flags that say something else than in another plan, and count only at a start.
+    /// Returns the flags whose values differ from another plan's, and that take effect only at a start.
     pub(crate) fn needs_restart_for(&self, other: &Plan) -> Vec<&'static str> {
         let pairs = self.fixed.iter().zip(&other.fixed);
         pairs.filter(|(own, others)| own.1 != others.1).map(|(own, _)| own.0).collect()
@@ -197,7 +197,7 @@ impl SlurmMistakes {
         self.mistakes += failure.mistakes();
     }
 
-    /// Takes note of the files that could not be read; the others.
+    /// Records the files that could not be read. Returns the others.
     fn others_of(&mut self, outcomes: Vec<SlurmOutcome>) -> SlurmFiles {
         let mut files = SlurmFiles::new();
         for SlurmOutcome { name, outcome } in outcomes {
@@ -210,7 +210,8 @@ impl SlurmMistakes {
     }
 }
 
-/// The policy for the routers of a prefix, by its own options and by those of all; without a prefix that for all.
+/// Returns the policy for the routers of a prefix, by its own options and by those of all; without a prefix that for
+/// all.
 fn policy(settings: &Settings, own: Option<&PeerArgument>) -> Result<ServerPolicy, Failure> {
     let arguments = &settings.arguments;
     let options = own.map(|own| own.options.clone()).unwrap_or_default();
@@ -245,7 +246,7 @@ fn policy(settings: &Settings, own: Option<&PeerArgument>) -> Result<ServerPolic
     Ok(policy)
 }
 
-/// The names of routers, each given once.
+/// Returns the names of routers, each given once.
 fn peer_names(settings: &Settings) -> Result<Vec<(IpAddr, Arc<str>)>, Failure> {
     let named =
         settings.arguments.peer.iter().filter_map(|peer| Some((peer.prefix.address(), peer.options.name.clone()?)));
@@ -254,7 +255,7 @@ fn peer_names(settings: &Settings) -> Result<Vec<(IpAddr, Arc<str>)>, Failure> {
     Ok(names)
 }
 
-/// Retry intervals for which a router may take nothing of what it is sent (8210bis section 9).
+/// Retry intervals for which a router may read nothing (8210bis section 9).
 const STALL_RETRIES: u32 = 3;
 
 fn terms(settings: &Settings, timing: Timing) -> Result<Terms, Failure> {
@@ -279,7 +280,7 @@ fn terms(settings: &Settings, timing: Timing) -> Result<Terms, Failure> {
     })
 }
 
-/// All listeners, each with the options that count for it.
+/// Returns all listeners, each with the options that apply to it.
 fn configured_listeners(settings: &Settings) -> Result<Vec<ConfiguredListener>, Failure> {
     let arguments = &settings.arguments;
     let mut configured = Vec::new();
@@ -294,7 +295,7 @@ fn configured_listeners(settings: &Settings) -> Result<Vec<ConfiguredListener>, 
         configured.push(ConfiguredListener { addr: addr.clone(), options });
     }
     if let Some((option, such)) = arguments.listeners.unused(&used) {
-        let reason = format!("there is no listener that it counts for; one is named like --listen {such}");
+        let reason = format!("there is no listener that it applies to; one is named like --listen {such}");
         return Err(settings.config_error(&[option], &reason));
     }
     Ok(configured)

@@ -1,4 +1,4 @@
-//! The scheme of a source's or listener's URL: by it the options are told apart that are for one.
+//! The scheme of a source's or listener's URL, which determines the options that apply.
 
 use rtrcast_net::{Endpoint, Layer, Target};
 use std::fmt;
@@ -15,7 +15,7 @@ pub(crate) enum Scheme {
 }
 
 impl Scheme {
-    /// That of an address and port.
+    /// Returns the scheme of a transport at an address and port.
     pub(crate) fn of(layer: Layer) -> Scheme {
         match layer {
             Layer::Plain => Scheme::Tcp,
@@ -24,7 +24,7 @@ impl Scheme {
         }
     }
 
-    /// That of a listener at this address or path.
+    /// Returns the scheme of a listener at this address or path.
     pub(crate) fn at(layer: Layer, local: &Endpoint) -> Scheme {
         match (layer, local) {
             (Layer::Plain, Endpoint::Unix(_)) => Scheme::Unix,
@@ -32,7 +32,7 @@ impl Scheme {
         }
     }
 
-    /// That of another cache.
+    /// Returns the scheme of another cache.
     pub(crate) fn of_cache(target: &Target) -> Scheme {
         if target.path().is_some() { Scheme::Unix } else { Scheme::of(target.layer()) }
     }

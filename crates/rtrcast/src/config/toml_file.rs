@@ -1,4 +1,4 @@
-//! The TOML file: its keys and values as words of a command line, with the lines where they stand.
+//! The TOML file: its keys and values as arguments of a command line, with their lines.
 
 use super::access::AccessOptions;
 use super::text::{ConfigError, first_line, hint_of_quotes, read_text};
@@ -23,7 +23,7 @@ pub(super) struct Origins {
 }
 
 impl Arguments {
-    /// Reads a command line of `rtrcast serve`: what it says, and the same by the parser's ids.
+    /// Reads a command line of `rtrcast serve`. Returns its values, and the same by the parser's ids.
     pub(super) fn try_parse(words: &[OsString]) -> Result<(ServeArguments, ArgMatches), clap::Error> {
         let mut matches = Arguments::command().try_get_matches_from(words)?;
         let Command::Serve(arguments) = Arguments::from_arg_matches(&matches)?.command else {
@@ -34,7 +34,7 @@ impl Arguments {
     }
 }
 
-/// The content of a file: words as on a command line, and the options that these can't say.
+/// The content of a file: arguments of a command line, and the options that have no such form.
 #[derive(Default)]
 pub(super) struct FromFile {
     pub(super) words: Vec<OsString>,
@@ -56,7 +56,7 @@ impl TomlFile<'_> {
 }
 
 impl FromFile {
-    /// Reads a file but for what is given otherwise; that is checked as well.
+    /// Reads a file. What is given on the command line is checked, but not used.
     pub(super) fn read(path: &Path, given: &[String]) -> Result<FromFile, ConfigError> {
         let error = |reason: String| ConfigError { file: path.to_owned(), line: None, reason };
         let text = read_text(path).map_err(|cause| error(plain(&cause)))?;
@@ -70,7 +70,7 @@ impl FromFile {
         let flags: Vec<&Arg> = serve.get_arguments().filter(|arg| scope_of(arg) != Scope::CommandLine).collect();
         let mut read =
             FromFile { origins: Origins { file: path.to_owned(), lines: BTreeMap::new() }, ..FromFile::default() };
-        // In the order of the file: the first mistake is told first.
+        // In the order of the file: the first mistake is reported.
         let mut pairs: Vec<_> = document.get_ref().iter().collect();
         pairs.sort_by_key(|(key, _)| key.span().start);
         for (key, value) in pairs {
@@ -91,7 +91,7 @@ impl FromFile {
         Ok(read)
     }
 
-    /// A key's value as words of a command line.
+    /// Returns a key's value as arguments of a command line.
     fn arguments_of(
         &mut self,
         file: &TomlFile<'_>,
@@ -207,7 +207,7 @@ fn with_options(
         let error = |reason: String| file.error(Some(value.span().start), format!("{name}: {reason}"));
         let values = match value.get_ref() {
             DeValue::Boolean(set) if !takes_values(name) => {
-                // One that is not known is left to the parser, which says so.
+                // An unknown one is left to the parser, which reports it.
                 if *set || option(name).is_none() {
                     options += &format!(",{name}");
                 }
@@ -243,17 +243,17 @@ fn with_options(
     Ok(at + &options)
 }
 
-/// A flag's name in a file.
+/// Returns a flag's name in a file.
 pub(super) fn key_of(flag: &Arg) -> &str {
     flag.get_long().unwrap_or(flag.get_id().as_str())
 }
 
-/// The places where a flag's value may be written.
+/// Returns the places where a flag's value may be written.
 fn scope_of(flag: &Arg) -> Scope {
     OptionRow::of(key_of(flag)).map_or(Scope::CommandLine, |row| row.scope)
 }
 
-/// Reads a command line of these words alone, and refuses what is wrong with it.
+/// Reads a command line of these arguments alone, and refuses mistakes in it.
 fn check(words: &[OsString]) -> Result<(), String> {
     let line = ["rtrcast", "serve"].map(OsStr::new).map(OsStr::to_os_string);
     Arguments::try_parse(&[&line, words].concat()).map(|_| ()).map_err(|error| first_line(&error))

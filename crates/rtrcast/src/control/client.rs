@@ -92,5 +92,5 @@ fn describe(error: &reqwest::Error) -> String {
         }
         cause = error.source();
     }
-    "what answers there does not speak HTTP; is it the socket of a cache's --control?".to_owned()
+    "the answer is not HTTP; is it the socket of a cache's --control?".to_owned()
 }

@@ -156,11 +156,11 @@ pub(super) fn print_summary(
     for name in listeners.names() {
         text += &format!("  RTR     {name} (protocol versions {})\n", plan.terms.policy.versions());
     }
-    text += &format!("  room    {} routers at a time\n", capacity.connections_max);
+    text += &format!("  limit   {} routers at a time\n", capacity.connections_max);
     match http.and_then(|listener| listener.local_addr().ok()) {
         Some(address) => {
             text += &format!("  HTTP    http://{address} (/metrics, /healthz, /readyz)\n");
-            text += &format!("  look    curl -s http://{address}/metrics | grep rpki_objects\n");
+            text += &format!("  metrics curl -s http://{address}/metrics | grep rpki_objects\n");
         }
         None => text += "  HTTP    off\n",
     }

@@ -93,11 +93,11 @@ impl fmt::Display for SourceError {
             SourceError::Content(error) => write!(f, "{error}"),
             SourceError::Transfer(what) | SourceError::Upstream(what) => f.write_str(what),
             SourceError::Status(304) => {
-                f.write_str("the server says \"not modified\" (304) of what it was not asked to compare")
+                f.write_str("the server answered \"not modified\" (304) to an unconditional request")
             }
             SourceError::Status(status) => {
                 let hint = match status {
-                    401 | 403 => ", and may want --fetch-token-file or --fetch-client-cert",
+                    401 | 403 => ", and may need --fetch-token-file or --fetch-client-cert",
                     404 | 410 => "; check the path of the URL",
                     _ => "",
                 };

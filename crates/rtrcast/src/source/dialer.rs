@@ -124,19 +124,23 @@ pub(crate) fn authentication_failure(error: &io::Error, spelling: Spelling) -> O
     let option = |name| spelling.of(name);
     if let Some(failure) = HandshakeFailure::of(error) {
         return match failure {
-            HandshakeFailure::Untrusted(_) => {
-                Some(format!("{failure}; {} says whom to trust, {} whom to expect", option("ca"), option("tls-name")))
-            }
-            HandshakeFailure::Refused(_) => {
-                Some(format!("{failure}; {} and {} say what it is shown", option("client-cert"), option("client-key")))
-            }
+            HandshakeFailure::Untrusted(_) => Some(format!(
+                "{failure}; {} names the authorities to trust, {} the name to expect",
+                option("ca"),
+                option("tls-name")
+            )),
+            HandshakeFailure::Refused(_) => Some(format!(
+                "{failure}; {} and {} are the certificate to show",
+                option("client-cert"),
+                option("client-key")
+            )),
             HandshakeFailure::Protocol(_) | HandshakeFailure::Lost(_) | HandshakeFailure::Probed => None,
         };
     }
     let failure = ConnectFailure::of(error).filter(|failure| failure.is_authentication())?;
     Some(match failure {
         ConnectFailure::LoginRefused { .. } => {
-            format!("{failure}; {} and {} say what logs in", option("ssh-key"), option("password-file"))
+            format!("{failure}; {} and {} are the credentials", option("ssh-key"), option("password-file"))
         }
         failure => failure.to_string(),
     })

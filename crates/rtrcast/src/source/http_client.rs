@@ -171,7 +171,7 @@ fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
             texts.push(match failure {
                 HandshakeFailure::Untrusted(_) => format!("{failure}; --fetch-ca names the authority to trust"),
                 HandshakeFailure::Refused(_) => {
-                    format!("{failure}; --fetch-client-cert and --fetch-client-key say what it is shown")
+                    format!("{failure}; --fetch-client-cert and --fetch-client-key are the certificate to show")
                 }
                 HandshakeFailure::Protocol(_) | HandshakeFailure::Lost(_) | HandshakeFailure::Probed => {
                     failure.to_string()

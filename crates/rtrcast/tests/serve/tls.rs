@@ -38,8 +38,8 @@ fn what_is_wrong_with_the_options_is_said_at_the_start_and_by_check() {
     for (listen, complaint) in [
         ("tls://127.0.0.1:0".to_owned(), "TLS needs --tls-cert, the cache's certificate"),
         (format!("tls://127.0.0.1:0,tls-cert={cert},tls-key={key}"), "routers' certificates need --tls-client-ca"),
-        (given(&cert, &key, &authority) + ",tls-clients=off", "nobody is asked for a certificate"),
-        (format!("127.0.0.1:0,tls-cert={cert}"), "tls-cert means nothing there"),
+        (given(&cert, &key, &authority) + ",tls-clients=off", "routers are not asked for a certificate"),
+        (format!("127.0.0.1:0,tls-cert={cert}"), "tls-cert does not apply there"),
     ] {
         let (code, _, said) = run(&["serve", &site.name("rpki.json"), "--http", "off", "--listen", &listen]);
         assert_eq!(code, 2, "{said}");

@@ -17,7 +17,7 @@ pub(super) fn no_data(url: &str) -> Failure {
 /// The failure where the cache does not know the serial.
 pub(super) fn reset(url: &str, session: SessionId, serial: Serial) -> Failure {
     Failure::NoData(format!(
-        "{url}: the cache can't tell what changed since serial {serial} of session {session} (Cache Reset); without \
+        "{url}: the cache does not have the changes since serial {serial} of session {session} (Cache Reset); without \
          --serial and --session it sends everything"
     ))
 }
@@ -82,7 +82,7 @@ pub(super) fn ended(ended: &EndedConnection<'_>) -> Failure {
         },
         ConnectionEnd::Unanswered => Failure::Unreachable(format!(
             "{url}: {why}, asked in {}; does it admit this address{}?",
-            in_words(versions),
+            versions_text(versions),
             if url.starts_with("tcp://") { ", and RTR without TLS" } else { "" }
         )),
         ConnectionEnd::Lost => Failure::Protocol(format!("{url}: {why} before it sent its data{report}")),
@@ -95,7 +95,7 @@ pub(super) fn ended(ended: &EndedConnection<'_>) -> Failure {
         }
         ConnectionEnd::VersionRefused => {
             let hint = if versions == VersionRange::ALL { "" } else { "; without --version and --max-version it may" };
-            Failure::Protocol(format!("{url}: the cache does not speak {}{report}{hint}", in_words(versions)))
+            Failure::Protocol(format!("{url}: the cache does not speak {}{report}{hint}", versions_text(versions)))
         }
         ConnectionEnd::PeerReported(_) | ConnectionEnd::SessionForgotten => {
             Failure::Protocol(format!("{url}: {why}{report}; --pdus shows what led to it"))
@@ -131,7 +131,7 @@ fn no_connection(error: &io::Error) -> String {
     }
 }
 
-fn in_words(versions: VersionRange) -> String {
+fn versions_text(versions: VersionRange) -> String {
     let (min, max) = (versions.min(), versions.max());
     if min == max { format!("version {min}") } else { format!("versions {max} to {min}") }
 }

@@ -76,10 +76,12 @@ impl DumpRequest {
         let since = arguments.session.map(SessionId).zip(arguments.serial.map(Serial));
         let usage = |text: &str| Err(Failure::Usage(text.to_owned()));
         if is_csv && since.is_some() {
-            return usage("CSV can't say what is withdrawn: --serial needs --format json or text");
+            return usage("CSV has no form for withdrawn records: --serial needs --format json or text");
         }
         if is_csv && arguments.follow && !has_file {
-            return usage("CSV can't say what is withdrawn: --follow needs --format json or text, or a file (-o)");
+            return usage(
+                "CSV has no form for withdrawn records: --follow needs --format json or text, or a file (-o)",
+            );
         }
         if has_file && arguments.follow && since.is_some() && !arguments.pdus {
             return usage("--follow keeps the whole set in the file of --output: that is not known with --serial");

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-const WAY_OUT: &str = "--ssh-key and --password-file say what logs in";
+const WAY_OUT: &str = "--ssh-key and --password-file are the credentials";
 
 /// A key: its file, its public half as a line, and its fingerprint.
 pub(super) struct Key {

@@ -15,8 +15,8 @@ const RESPONSE: &str = "0203000700000008";
 const PAYLOAD: &str = "0204000000000014 01 18 18 00 c0000200 0000fbf0";
 const END: &str = "0207000700000018 00000009 00000e10 00000258 00001c20";
 
-const WHOM: &str = "--ca says whom to trust, --tls-name whom to expect";
-const WHAT: &str = "--client-cert and --client-key say what it is shown";
+const WHOM: &str = "--ca names the authorities to trust, --tls-name the name to expect";
+const WHAT: &str = "--client-cert and --client-key are the certificate to show";
 
 /// Files, by their names.
 pub(super) fn paths<const N: usize>(folder: &Folder, names: [&str; N]) -> [String; N] {
