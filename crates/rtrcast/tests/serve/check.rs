@@ -40,7 +40,7 @@ fn effects_of_each_filter_and_assertion() {
 }
 
 #[test]
-fn files_of_any_kind_are_told_apart_and_each_complaint_counts() {
+fn files_of_any_kind_are_distinguished_and_each_mistake_is_counted() {
     let folder = Folder::new();
     let name = |path: std::path::PathBuf| path.to_str().unwrap().to_owned();
     let files = [

@@ -284,7 +284,7 @@ fn a_connection_that_is_not_accepted_is_given_up_in_time() {
 }
 
 #[test]
-fn what_is_not_rtr_is_said_to_be_so() {
+fn an_answer_that_is_not_rtr_is_reported() {
     let http = |mut router: Peer| {
         router.expect(RESET_V2);
         // "HTTP/1.1 400 Bad Request"

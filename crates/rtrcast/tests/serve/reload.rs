@@ -95,7 +95,7 @@ fn a_wrong_file_changes_nothing() {
 }
 
 #[test]
-fn what_needs_a_restart_is_said() {
+fn a_change_that_needs_a_restart_is_logged() {
     let (folder, path) = setting();
     let mut cache = Cache::configured(&path, &[]);
     cache.wait_for("serial ");

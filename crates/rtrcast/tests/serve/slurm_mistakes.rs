@@ -38,7 +38,7 @@ fn outcome(folder: &Folder, arguments: &[&str], expect: &Expect) {
 }
 
 #[test]
-fn all_mistakes_of_all_files_are_told_at_once() {
+fn all_mistakes_of_all_files_are_reported_at_once() {
     let folder = Folder::new();
     let data = text(&folder.put("rpki.json", &document(&[(1, "10.0.0.0/8", 8)])));
     let (two, none) = (text(&folder.put("two.slurm", TWO_KINDS)), text(&folder.put("none.slurm", b"{}")));
@@ -119,7 +119,7 @@ fn of_many_mistakes_the_log_has_the_first() {
 }
 
 #[test]
-fn all_mistakes_are_told_when_a_file_turns_bad() {
+fn all_mistakes_are_logged_when_a_file_becomes_invalid() {
     let folder = Folder::new();
     let data = text(&folder.put("rpki.json", &document(&[(1, "10.0.0.0/8", 8)])));
     let path = text(&folder.put("local.slurm", EMPTY));

@@ -101,7 +101,7 @@ fn t_ssh_03_a_host_key_that_is_not_known_or_another_one_is_exit_code_14() {
 }
 
 #[test]
-fn t_ssh_02_who_may_not_log_in_is_told_what_would() {
+fn t_ssh_02_a_refused_login_names_the_accepted_methods() {
     let scene = Scene::new(&["--ssh-user", "rpki"]);
     let known = scene.known(&scene.host.line);
     let other = key(&scene.folder, "other");
@@ -143,7 +143,7 @@ fn a_password_stands_in_a_file() {
 }
 
 #[test]
-fn files_that_make_no_sense_are_said() {
+fn invalid_files_are_reported() {
     let folder = Folder::new();
     let hosts = folder.put("hosts", b"# hosts\ncache.example\n");
     let junk = folder.put("junk", b"junk\n");

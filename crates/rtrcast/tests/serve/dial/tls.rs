@@ -137,7 +137,7 @@ fn t_tls_04_a_cache_that_is_not_trusted_is_exit_code_14() {
 }
 
 #[test]
-fn t_tls_02_a_router_that_is_not_trusted_is_told_and_exits_with_14() {
+fn t_tls_02_a_router_that_is_not_trusted_gets_an_alert_and_exits_with_14() {
     let (folder, caches, routers) = setting();
     let elsewhere = routers.client_at("192.0.2.9");
     folder.put("elsewhere.pem", elsewhere.certificate.as_bytes());
@@ -197,7 +197,7 @@ fn what_is_no_tls_is_a_breach() {
 }
 
 #[test]
-fn what_makes_no_sense_is_said_before_anything_is_connected() {
+fn invalid_files_are_reported_before_connecting() {
     let (folder, _, _) = setting();
     let [ca, key, cert, none] = paths(&folder, ["caches.pem", "router.key", "router.pem", "none.pem"]);
     let [other] = paths(&folder, ["cache.key"]);
@@ -216,7 +216,7 @@ fn what_makes_no_sense_is_said_before_anything_is_connected() {
 }
 
 #[test]
-fn authorities_of_the_system_that_can_not_be_read_are_told_in_words() {
+fn authorities_of_the_system_that_cannot_be_read_are_reported() {
     let folder = Folder::new();
     let file = folder.put("cut.pem", b"-----BEGIN CERTIFICATE-----\nAAAA\n");
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rtrcast"));

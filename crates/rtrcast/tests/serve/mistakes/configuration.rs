@@ -139,7 +139,7 @@ fn timers_that_break_the_rules() {
 }
 
 #[test]
-fn a_peer_of_which_nothing_is_said() {
+fn a_peer_without_options() {
     expect![[r#"
         rtrcast.toml:2: invalid value '192.0.2.0/24' for '--peer <PREFIX,OPTION[=VALUE]>': 192.0.2.0/24 has no option behind a comma; for instance max-version=1, hold=60, answer-lower, no-router-keys, send-cache-restart
         rtrcast: 1 mistake
