@@ -26,7 +26,7 @@ pub(crate) enum Failure {
         error: io::Error,
     },
     /// 5: the output can't be written.
-    Output { place: String, error: io::Error },
+    Output { name: String, error: io::Error },
     /// 10: there is no connection to a cache.
     Unreachable(String),
     /// 11: the cache has no data, or not the requested ones.
@@ -96,9 +96,9 @@ impl fmt::Display for Failure {
             | Failure::TimedOut(what)
             | Failure::Authentication(what) => f.write_str(what),
             Failure::Slurm { lines, .. } => f.write_str(&lines.join("; ")),
-            Failure::Output { place, error } => {
+            Failure::Output { name, error } => {
                 let hint = if error.kind() == io::ErrorKind::NotFound { "; does its directory exist?" } else { "" };
-                write!(f, "{place}: can't be written: {}{hint}", plain(error))
+                write!(f, "{name}: can't be written: {}{hint}", plain(error))
             }
             Failure::Interrupted(_) => f.write_str("stopped before it was done"),
             Failure::Socket { flag, path, error } => {

@@ -12,7 +12,7 @@ use std::io::{ErrorKind, Write, stdout};
 fn print(text: &str) -> Result<(), Failure> {
     match stdout().write_all(text.as_bytes()).and_then(|()| stdout().flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::Output { place: "standard output".to_owned(), error })
+            Err(Failure::Output { name: "standard output".to_owned(), error })
         }
         Ok(()) | Err(_) => Ok(()),
     }

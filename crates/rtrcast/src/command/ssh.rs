@@ -53,7 +53,7 @@ fn write_new(path: &Path, mode: u32, octets: &[u8]) -> Result<(), Failure> {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
         file.write_all(octets).and_then(|()| file.sync_all()).inspect_err(|_| remove(path))
     };
-    write().map_err(|error| Failure::Output { place: path.display().to_string(), error })
+    write().map_err(|error| Failure::Output { name: path.display().to_string(), error })
 }
 
 fn remove(path: &Path) {
@@ -81,8 +81,8 @@ fn print_password_line(user: &str) -> Result<(), Failure> {
     }
     let hash = hash_password(&password).map_err(|error| Failure::Internal(error.to_string()))?;
     let line = format!("{user}:{hash}\n");
-    let place = || "standard output".to_owned();
-    stdout().write_all(line.as_bytes()).map_err(|error| Failure::Output { place: place(), error })
+    let name = || "standard output".to_owned();
+    stdout().write_all(line.as_bytes()).map_err(|error| Failure::Output { name: name(), error })
 }
 
 fn first_line() -> io::Result<String> {

@@ -114,7 +114,7 @@ impl Plan {
             listen: configured_listeners(settings)?,
             http: arguments.http,
             control: arguments.control.clone(),
-            terms: terms(settings, timing)?,
+            terms: service_policy(settings, timing)?,
             peer_names,
             timing,
             connections_max: arguments.connections_max,
@@ -258,7 +258,7 @@ fn peer_names(settings: &Settings) -> Result<Vec<(IpAddr, Arc<str>)>, Failure> {
 /// Retry intervals for which a router may read nothing (8210bis section 9).
 const STALL_RETRIES: u32 = 3;
 
-fn terms(settings: &Settings, timing: Timing) -> Result<Terms, Failure> {
+fn service_policy(settings: &Settings, timing: Timing) -> Result<Terms, Failure> {
     let arguments = &settings.arguments;
     let mut peers = PrefixMap::new();
     for peer in arguments.peer.iter().filter(|peer| peer.options.has_policy()) {

@@ -19,7 +19,7 @@ pub(super) struct ConnectionCapacity {
 
 impl ConnectionCapacity {
     /// Returns the policy of a plan, with this number of connections.
-    pub(super) fn terms(&self, plan: &Plan) -> Terms {
+    pub(super) fn service_policy(&self, plan: &Plan) -> Terms {
         let limits = Limits { connections_max: self.connections_max, ..plan.terms.limits };
         Terms { limits, ..plan.terms.clone() }
     }

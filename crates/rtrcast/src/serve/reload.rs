@@ -88,7 +88,7 @@ impl RunningCache {
         }
         self.plan.keep_restart_only(plan);
         let capacity = connection_capacity(self.plan.connections_max);
-        let terms = capacity.terms(&self.plan);
+        let terms = capacity.service_policy(&self.plan);
         self.sessions.set_limit(capacity.description);
         self.door.set_limits(terms.limits);
         self.publisher.set_terms(terms);

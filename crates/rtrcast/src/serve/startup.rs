@@ -78,7 +78,7 @@ pub(super) fn start(
     let mut source_tasks =
         SourceTasks::new(to_hub.clone(), Arc::clone(&metrics), Arc::clone(&routers), plan.most().version());
     let first = reconfiguration(&plan, &mut source_tasks, slurm);
-    let terms = capacity.terms(&plan);
+    let terms = capacity.service_policy(&plan);
     let door = Door::new(terms.limits);
     routers.set_names(&plan.peer_names);
     metrics.watch_door(Arc::clone(&door));

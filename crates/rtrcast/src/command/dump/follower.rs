@@ -88,8 +88,8 @@ impl Dump {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) if error.kind() == ErrorKind::BrokenPipe => self.end(Ok(())),
             Err(error) => {
-                let place = self.output.place();
-                self.end(Err(Failure::Output { place, error }))
+                let name = self.output.name();
+                self.end(Err(Failure::Output { name, error }))
             }
         }
     }

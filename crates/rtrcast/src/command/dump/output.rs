@@ -20,7 +20,7 @@ const STANDARD: &str = "standard output";
 
 pub(super) enum Output {
     /// Written as it comes.
-    Stream { place: String, file: File },
+    Stream { name: String, file: File },
     /// Replaced by each document.
     Replace {
         path: PathBuf,
@@ -39,28 +39,28 @@ pub(super) struct PartialFile {
 impl Output {
     pub(super) fn new(path: Option<&Path>, mode: WriteMode) -> Result<Output, Failure> {
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
-            let place = STANDARD.to_owned();
+            let name = STANDARD.to_owned();
             return match io::stdout().as_fd().try_clone_to_owned() {
-                Ok(file) => Ok(Output::Stream { place, file: file.into() }),
-                Err(error) => Err(Failure::Output { place, error }),
+                Ok(file) => Ok(Output::Stream { name, file: file.into() }),
+                Err(error) => Err(Failure::Output { name, error }),
             };
         };
-        let place = path.display().to_string();
+        let name = path.display().to_string();
         // A device or a pipe can't be replaced, and a link stays one.
         let is_special = path.metadata().is_ok_and(|is| !is.is_file() && !is.is_dir());
         let made = if is_special || mode == WriteMode::Stream {
-            File::create(path).map(|file| Output::Stream { place: place.clone(), file })
+            File::create(path).map(|file| Output::Stream { name: name.clone(), file })
         } else {
             let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
             PartialFile::create_next_to(&path).map(|next| Output::Replace { path, next: Some(next) })
         };
-        made.map_err(|error| Failure::Output { place, error })
+        made.map_err(|error| Failure::Output { name, error })
     }
 
     /// Returns its name, for messages.
-    pub(super) fn place(&self) -> String {
+    pub(super) fn name(&self) -> String {
         match self {
-            Output::Stream { place, .. } => place.clone(),
+            Output::Stream { name, .. } => name.clone(),
             Output::Replace { path, .. } => path.display().to_string(),
         }
     }
@@ -72,7 +72,7 @@ impl Output {
 
     /// Returns true for standard output.
     pub(super) fn is_standard(&self) -> bool {
-        matches!(self, Output::Stream { place, .. } if place == STANDARD)
+        matches!(self, Output::Stream { name, .. } if name == STANDARD)
     }
 
     /// Writes a document.
@@ -82,7 +82,7 @@ impl Output {
             Output::Replace { path, next } => {
                 let mut partial = next.take().map_or_else(|| PartialFile::create_next_to(path), Ok)?;
                 write(&mut partial.file)?;
-                partial.place(path)
+                partial.rename_to(path)
             }
         }
     }
@@ -121,7 +121,7 @@ impl PartialFile {
         Ok(PartialFile { path: partial, file, is_placed: false })
     }
 
-    fn place(mut self, path: &Path) -> io::Result<()> {
+    fn rename_to(mut self, path: &Path) -> io::Result<()> {
         if let Ok(old) = path.metadata() {
             let permissions: Permissions = old.permissions();
             // Readers of the old file can read the new one.
