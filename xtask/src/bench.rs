@@ -17,6 +17,9 @@ pub(crate) struct Arguments {
     /// Rounds of other caches, each of which takes minutes; 0 leaves them out
     #[arg(long, value_name = "NUMBER")]
     peer_rounds: Option<u32>,
+    /// An older build of rtrcast, to be measured in turns with this one
+    #[arg(long, value_name = "PATH", conflicts_with = "write")]
+    before: Option<PathBuf>,
     /// Write docs/BENCH.md and docs/bench.svg
     #[arg(long)]
     write: bool,
@@ -60,6 +63,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     if let Some(only) = &arguments.only {
         command.args(["--only", only]);
+    }
+    if let Some(before) = &arguments.before {
+        command.arg("--before").arg(before);
     }
     if arguments.write {
         command.arg("--write").arg(root.join("docs"));

@@ -150,6 +150,7 @@ fn passed(environment: impl Fn(&str) -> Option<String>, process: u32) -> Result<
 
 /// Why listeners could not be taken over.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum ActivationError {
     /// A variable of the environment that is no number.
     Variable {

@@ -93,6 +93,7 @@ impl fmt::Display for IpPrefix {
 
 /// Why a text is no prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum IpPrefixError {
     /// No address.
     Address(String),

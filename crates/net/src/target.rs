@@ -149,6 +149,7 @@ impl fmt::Display for Target {
 
 /// Why a text names no cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TargetError {
     /// A transport that is not there.
     Scheme(String),

@@ -58,6 +58,7 @@ pub(crate) struct SerialDelta {
 
 /// A delta that does not fit the data set that it was applied to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ApplyError<E> {
     /// It removes a record that is not there.
     UnknownRecord(Section),

@@ -72,6 +72,7 @@ impl Default for Timing {
 
 /// Error of three values that are no [`Timing`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TimingError {
     /// A value is outside the range that RFC 8210 section 6 allows.
     Range {

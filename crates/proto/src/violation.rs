@@ -131,6 +131,7 @@ impl fmt::Display for ErrorCode {
 
 /// One way in which a peer can break the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Violation {
     /// The header's Length is below 8.
     LengthBelowHeader(u32),

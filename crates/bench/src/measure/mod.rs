@@ -2,6 +2,7 @@
 //!
 //! Subjects take turns (A B C, A B C, ...), since a machine that others use is slower at one time than at another.
 
+mod compare;
 mod delta;
 mod growth;
 mod idle;
@@ -28,6 +29,9 @@ pub(crate) struct Arguments {
     /// The program [default: the one beside this]
     #[arg(long, value_name = "PATH")]
     rtrcast: Option<PathBuf>,
+    /// An older build of the program, to be measured in turns with the program
+    #[arg(long, value_name = "PATH", conflicts_with = "write")]
+    before: Option<PathBuf>,
     /// Folder with the data sets
     #[arg(long, value_name = "FOLDER")]
     data: PathBuf,
@@ -124,13 +128,19 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let data = arguments.data.canonicalize();
     let data = Data::new(data.map_err(|error| format!("{}: {error}", arguments.data.display()))?);
     let folder = Folder::new(data.folder())?;
-    let bench = Bench { rtrcast, data, rounds: arguments.rounds, peer_rounds: arguments.peer_rounds, folder };
+    let mut bench = Bench { rtrcast, data, rounds: arguments.rounds, peer_rounds: arguments.peer_rounds, folder };
     for peer in Peer::ALL.iter().filter(|peer| !peer.is_here()) {
         println!("{} is left out: it is not installed", peer.name());
     }
     let mut sections = Vec::new();
     for measure in measures {
         println!("{}: {}", measure.name, measure.text);
+        if let Some(before) = &arguments.before {
+            let table =
+                compare::compare(&mut bench, before, measure).map_err(|error| format!("{}: {error}", measure.name))?;
+            println!("\n{table}");
+            continue;
+        }
         let figures = (measure.run)(&bench).map_err(|error| format!("{}: {error}", measure.name))?;
         println!("\n{}", report::table(&figures));
         sections.push((measure, figures));
@@ -141,7 +151,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let missed = sections.iter().flat_map(|(_, figures)| figures);
     let missed: Vec<&str> =
         missed.filter(|figure| figure.verdict() == Verdict::Missed).map(|figure| figure.what.as_str()).collect();
-    if missed.is_empty() {
+    if sections.is_empty() {
+        // Two builds were compared, by no goal.
+    } else if missed.is_empty() {
         println!("All goals are met.");
     } else {
         println!("Missed: {}", missed.join("; "));

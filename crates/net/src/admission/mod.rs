@@ -48,6 +48,7 @@ impl Default for Limits {
 
 /// Why a connection that was accepted does not get in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Refused {
     /// As many connections as may be are there from its address.
     PerAddress {

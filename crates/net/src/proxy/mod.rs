@@ -57,6 +57,7 @@ pub(crate) async fn read_header(socket: &Socket) -> Result<Proxied, ProxyError> 
 
 /// Why the start of a connection is no header.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum ProxyError {
     /// Something else.
     NoHeader,

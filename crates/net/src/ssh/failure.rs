@@ -7,6 +7,7 @@ use std::io;
 
 /// Why there is no session.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum ConnectFailure {
     /// No host key of the cache is known.
     HostKeyUnknown {

@@ -26,6 +26,7 @@ pub enum SshKeyKind {
 
 /// Why a key is not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KeyError {
     /// It is protected by a passphrase, and there is nobody to ask for it.
     Encrypted,

@@ -38,6 +38,7 @@ const QUEUE_MESSAGES: usize = 16;
 
 /// Why there can be no server.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SshServerError {
     /// It has no host key.
     NoHostKey,

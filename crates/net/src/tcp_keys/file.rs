@@ -149,6 +149,7 @@ impl std::error::Error for KeyFileError {}
 
 /// Why a line of a file of keys is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KeyFileReason {
     /// Not as many words as a line of this kind has.
     Words(TcpAuth),

@@ -30,6 +30,7 @@ impl fmt::Display for TlsPart {
 
 /// Why TLS can't be set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TlsError {
     /// Nothing of the kind is in the PEM text.
     Missing(TlsPart),

@@ -165,6 +165,7 @@ pub enum Reconnect {
 
 /// Why data may not be used any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FlushReason {
     /// Their Expire interval has passed. [R-SYN-08]
     Expired,

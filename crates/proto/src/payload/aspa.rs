@@ -99,6 +99,7 @@ impl FromIterator<Asn> for Providers {
 
 /// Error of a customer and a list that are no [`Aspa`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AspaError {
     /// The customer is AS 0.
     CustomerZero,

@@ -52,6 +52,7 @@ pub enum ServerOutput {
 
 /// Why a cache stops (8210bis sections 8.5 and 8.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Stop {
     /// It will be back: routers keep the data until they expire. They see the end of the connection, behind the
     /// response that is running; code 12 takes [`ServerPolicy::sending_cache_restart`].
@@ -62,6 +63,7 @@ pub enum Stop {
 
 /// Why a cache closes the session of one router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Dismissal {
     /// The operator's list has the router's address no longer.
     NotAdmitted,
@@ -84,6 +86,7 @@ pub enum Answer {
 
 /// Why a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CloseReason {
     /// The router ended its side, and has all that it asked for.
     PeerEnded,

@@ -134,3 +134,185 @@ fn what_is_no_socket_is_left_alone() {
     assert_eq!(code, 2);
     assert!(error.contains("which cache?"), "{error}");
 }
+
+/// The answer to a request as it travels: its status line, its type and its body.
+fn request(socket: &str, request: &str) -> (String, String, String) {
+    use std::io::{Read, Write};
+    let mut stream = std::os::unix::net::UnixStream::connect(socket).unwrap();
+    stream.set_read_timeout(Some(crate::cache::PATIENCE)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let content_type = head.lines().find_map(|line| line.strip_prefix("content-type: ")).unwrap_or_default();
+    (head.lines().next().unwrap().to_owned(), content_type.to_owned(), body.to_owned())
+}
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: rtrcast\r\n\r\n")
+}
+
+fn post(path: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "POST {path} HTTP/1.1\r\nHost: rtrcast\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+}
+
+/// JSON whose values that differ from run to run are replaced by their types.
+fn shape(value: &serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), shape(value))).collect(),
+        Value::Array(values) => values.iter().map(shape).collect(),
+        Value::String(text) if text.len() == 20 && text.ends_with('Z') => Value::from("TIME"),
+        Value::String(text) if text.contains("127.0.0.1:") => Value::from("ADDRESS"),
+        Value::String(text) if text.contains('/') => Value::from("PATH"),
+        other => other.clone(),
+    }
+}
+
+/// Other programs read this: members may be added, and nothing else may change.
+#[test]
+fn the_schema_of_status_and_routers_only_gains_members() {
+    let folder = Folder::new();
+    let slurm = folder.put(
+        "local.slurm",
+        br#"{"slurmVersion":1,"validationOutputFilters":{"prefixFilters":[],"bgpsecFilters":[]},"locallyAddedAssertions":{"prefixAssertions":[],"bgpsecAssertions":[]}}"#,
+    );
+    let path = folder.put("rpki.json", &document(&[(1, "10.0.0.0/8", 8)]));
+    let socket = folder.path("control").to_str().unwrap().to_owned();
+    let mut cache = Cache::start(
+        &path,
+        &[
+            "--control",
+            &socket,
+            "--slurm",
+            slurm.to_str().unwrap(),
+            "--peer",
+            "192.0.2.1,name=edge1",
+            "--connections-max",
+            "100",
+        ],
+    );
+    cache.wait_for("serial ");
+    let mut router = Router::connect(cache.rtr);
+    let response = router.reset_query(2);
+    router.serial_query(2, response.session, response.serial);
+    router.response();
+    let (status, content_type, body) = request(&socket, &get("/api/v1/status"));
+    assert_eq!((status.as_str(), content_type.as_str()), ("HTTP/1.1 200 OK", "application/json"));
+    let status: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let ids = status.pointer("/data/session_ids").unwrap().clone();
+    assert_eq!(ids["2"], response.session);
+    assert_eq!(status["data"]["serial"], response.serial);
+    let mut shown = shape(&status);
+    shown["data"]["serial"] = "SERIAL".into();
+    shown["data"]["session_ids"] = "IDS".into();
+    shown["limits"]["memory_octets"] = "OCTETS".into();
+    expect_test::expect_file!["status.json"].assert_eq(&(serde_json::to_string_pretty(&shown).unwrap() + "\n"));
+    let (_, _, body) = request(&socket, &get("/api/v1/routers"));
+    let mut shown = shape(&serde_json::from_str(&body).unwrap());
+    for pointer in ["/serial", "/routers/0/serial", "/routers/0/session_id"] {
+        *shown.pointer_mut(pointer).unwrap() = "NUMBER".into();
+    }
+    expect_test::expect_file!["routers.json"].assert_eq(&(serde_json::to_string_pretty(&shown).unwrap() + "\n"));
+}
+
+#[test]
+fn requests_that_are_refused_are_answered_and_change_nothing() {
+    let folder = Folder::new();
+    let (cache, socket) = cache(&folder);
+    let refused = |text: &str| {
+        let (status, content_type, body) = request(&socket, text);
+        assert_eq!(content_type, "application/json", "{text}");
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(body["schema"], 1);
+        (status, body["error"].as_str().unwrap().to_owned())
+    };
+    let expected = |status: &str, error: &str| (format!("HTTP/1.1 {status}"), error.to_owned());
+    assert_eq!(refused(&get("/api/v1/stop")), expected("405 Method Not Allowed", "/api/v1/stop can't be asked by GET"));
+    assert_eq!(refused(&get("/api/v2/status")), expected("404 Not Found", "there is no /api/v2/status"));
+    assert_eq!(
+        refused(&post("/api/v1/release", r#"{"source":"x"}"#)).0,
+        "HTTP/1.1 404 Not Found",
+        "there is no such source"
+    );
+    let (status, error) = refused(&post("/api/v1/stop", r#"{"flusch":true}"#));
+    assert_eq!(status, "HTTP/1.1 422 Unprocessable Entity");
+    assert!(error.contains("unknown field `flusch`, expected `flush`"), "{error}");
+    let (status, _) = refused("POST /api/v1/stop HTTP/1.1\r\nHost: rtrcast\r\nContent-Length: 2\r\n\r\n{}");
+    assert_eq!(status, "HTTP/1.1 415 Unsupported Media Type");
+    assert_eq!(cache.get("/readyz").0, 200, "it did not stop");
+}
+
+#[test]
+fn several_are_answered_while_others_ask_nothing() {
+    let folder = Folder::new();
+    let (_cache, socket) = cache(&folder);
+    let silent: Vec<_> = (0..100).map(|_| std::os::unix::net::UnixStream::connect(&socket).unwrap()).collect();
+    let askers: Vec<_> = (0..8)
+        .map(|_| {
+            let socket = socket.clone();
+            std::thread::spawn(move || ctl(&socket, &["status"]))
+        })
+        .collect();
+    for asker in askers {
+        let (code, text, error) = asker.join().unwrap();
+        assert_eq!((code, text.contains("ready\n")), (0, true), "{text}{error}");
+    }
+    drop(silent);
+}
+
+#[test]
+fn what_is_no_control_socket_is_named() {
+    use std::io::Write;
+    let folder = Folder::new();
+    let path = folder.path("rtr");
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    // As an RTR cache does that takes an HTTP request for a query of an unknown version.
+    let answer = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(&[2, 10, 0, 4, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap();
+    });
+    let path = path.to_str().unwrap();
+    let (code, _, error) = ctl(path, &["status"]);
+    answer.join().unwrap();
+    let expected =
+        format!("rtrcast: {path}: what answers there does not speak HTTP; is it the socket of a cache's --control?\n");
+    assert_eq!((code, error), (10, expected));
+}
+
+#[test]
+fn a_router_with_a_name_is_listed_while_it_is_not_connected() {
+    let folder = Folder::new();
+    let path = folder.put("rpki.json", &document(&[(1, "10.0.0.0/8", 8)]));
+    let socket = folder.path("control").to_str().unwrap().to_owned();
+    let arguments = ["--control", &socket, "--peer", "127.0.0.1,name=edge1.fra", "--peer", "192.0.2.9,name=edge2.fra"];
+    let mut cache = Cache::start(&path, &arguments);
+    cache.wait_for("serial ");
+    let absent = || {
+        let (_, text, _) = ctl(&socket, &["routers", "--json"]);
+        let list: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let names = list["absent"].as_array().unwrap().iter().map(|row| row["router"].as_str().unwrap().to_owned());
+        let connected = list["routers"].as_array().unwrap().iter();
+        (names.collect::<Vec<_>>(), connected.map(|row| row["router"].as_str().unwrap().to_owned()).collect::<Vec<_>>())
+    };
+    assert_eq!(absent(), (vec!["edge1.fra".to_owned(), "edge2.fra".to_owned()], vec![]));
+    let (mut first, mut second) = (Router::connect(cache.rtr), Router::connect(cache.rtr));
+    first.reset_query(1);
+    second.reset_query(1);
+    assert_eq!(absent(), (vec!["edge2.fra".to_owned()], vec!["edge1.fra".to_owned(); 2]));
+    let (_, text, _) = ctl(&socket, &["routers"]);
+    assert!(text.starts_with("2 routers connected, 2 current, 1 absent; serial "), "{text}");
+    assert!(text.contains("\nedge2.fra (192.0.2.9): not connected for "), "{text}");
+    let (code, text, _) = ctl(&socket, &["close", "edge1.fra"]);
+    assert_eq!((code, text), (0, format!("closing {}\nclosing {}\n", first.address(), second.address())));
+    first.end();
+    second.end();
+    drop((first, second));
+    cache.wait_for_metric(&format!("rtr_clients{{bind=\"{}\"}}", cache.rtr), 0);
+    assert_eq!(absent(), (vec!["edge1.fra".to_owned(), "edge2.fra".to_owned()], vec![]));
+    let (code, _, error) = ctl(&socket, &["close", "edge1.fra"]);
+    assert_eq!((code, error), (2, "rtrcast: edge1.fra is not connected\n".to_owned()));
+}

@@ -3,9 +3,10 @@
 use crate::cache::PATIENCE;
 use russh::client::{self, Handle};
 use russh::keys::{PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate};
-use russh::{Channel, ChannelMsg};
+use russh::{ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use socket2::Socket;
 use std::io::{self, ErrorKind, Read, Write};
+use std::pin::pin;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -31,7 +32,8 @@ pub(crate) struct SshWire {
     /// For what is about the connection itself.
     pub(crate) socket: Socket,
     _handle: Handle<Known>,
-    channel: Channel<client::Msg>,
+    reader: ChannelReadHalf,
+    writer: ChannelWriteHalf<client::Msg>,
     /// The cache's host key in OpenSSH's form.
     pub(crate) host_key: String,
     rest: Vec<u8>,
@@ -128,14 +130,15 @@ impl SshRouter {
                 Some(_) | None => return Err(russh::Error::Disconnect),
             }
         }
+        let (reader, writer) = channel.split();
         let (rest, ended, patience) = (Vec::new(), Ended::No, PATIENCE);
-        Ok(SshWire { socket, _handle: handle, channel, host_key, rest, ended, patience })
+        Ok(SshWire { socket, _handle: handle, reader, writer, host_key, rest, ended, patience })
     }
 }
 
 impl SshWire {
     pub(crate) fn half_close(&mut self) {
-        RUNTIME.block_on(self.channel.eof()).unwrap();
+        RUNTIME.block_on(self.writer.eof()).unwrap();
     }
 
     pub(crate) fn wait_for_long(&mut self) {
@@ -162,7 +165,7 @@ impl SshWire {
 impl Read for SshWire {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         while self.rest.is_empty() && self.ended != Ended::Closed {
-            let waited = RUNTIME.block_on(async { timeout(self.patience, self.channel.wait()).await });
+            let waited = RUNTIME.block_on(async { timeout(self.patience, self.reader.wait()).await });
             match waited.map_err(|_| ErrorKind::TimedOut)? {
                 Some(message) => self.take(message)?,
                 None => return Err(ErrorKind::UnexpectedEof.into()),
@@ -177,8 +180,24 @@ impl Read for SshWire {
 }
 
 impl Write for SshWire {
+    /// Reads meanwhile: what is not taken would keep the window's adjustment from coming, which the write waits for.
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        RUNTIME.block_on(self.channel.data_bytes(octets.to_vec())).map_err(io::Error::other)?;
+        let mut messages = Vec::new();
+        RUNTIME.block_on(async {
+            let mut sent = pin!(self.writer.data_bytes(octets.to_vec()));
+            loop {
+                tokio::select! {
+                    biased;
+                    sent = &mut sent => return sent.map_err(io::Error::other),
+                    message = self.reader.wait() => match message {
+                        Some(message) => messages.push(message),
+                        // Nobody takes the rest.
+                        None => return Ok(()),
+                    },
+                }
+            }
+        })?;
+        messages.into_iter().try_for_each(|message| self.take(message))?;
         Ok(octets.len())
     }
 
