@@ -95,7 +95,7 @@ mod tests {
                 assert_eq!(add(source, name).is_ok(), counts, "{source} {name}");
             }
             assert!(add("x.json", name).is_err(), "{name}");
-            // What it says for all of the kind is the same.
+            // The flag for all of the kind applies to the same schemes.
             let words = ["rtrcast", "serve", "x", &format!("--{}=x", row.name)].map(OsString::from);
             let (arguments, _) = Arguments::try_parse(&words).unwrap();
             for (scheme, source) in sources {

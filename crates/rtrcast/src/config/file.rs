@@ -185,7 +185,7 @@ peer = ["192.0.2.1,name=edge1.fra", { at = "2001:db8::1", name = "edge2" }, { at
     #[test]
     fn every_option_is_a_key() {
         for option in OPTIONS.iter().filter(|option| option.scope != Scope::CommandLine) {
-            // A date is a value of no option: what is said of it is not that there is no such key.
+            // A date is a value of no option: the error is about the value, not about an unknown key.
             let error = resolve("key", &format!("{} = 2020-01-01", option.name), &[]).unwrap_err();
             assert!(error.starts_with(&format!("rtrcast.toml:1: {} is ", option.name)), "{error}");
         }
