@@ -169,7 +169,7 @@ mod tests {
         }
     }
 
-    /// What is read with this many helpers.
+    /// Reads a file with this many threads that read ahead.
     fn read_with(path: &std::path::Path, helpers: usize) -> Result<SourceContent, SourceError> {
         let mut reading = Reading::Table(Reader::new(), Version::V1);
         let mut pieces = PieceReader { file: File::open(path).unwrap(), spare: Vec::new(), total: 0 };
