@@ -10,6 +10,7 @@ mod count;
 mod generate;
 mod imports;
 mod modules;
+mod names;
 mod peers;
 mod run;
 
@@ -27,8 +28,8 @@ struct Arguments {
 enum Task {
     /// Run all tests and the interop matrix, and check that CONFORMANCE.md and the tests agree
     Test(run::TestArguments),
-    /// Check formatting, lints, documentation, the dependency fences, that no imports form a circle, that the public
-    /// APIs are those of docs/api, and that ARCHITECTURE.md names what is there
+    /// Check formatting, lints, documentation, the dependency fences, that no imports form a circle, the names of types,
+    /// functions and modules, that the public APIs are those of docs/api, and that ARCHITECTURE.md names what is there
     Check,
     /// Compare the public APIs of the libraries with their lists in docs/api
     Api(api::Arguments),

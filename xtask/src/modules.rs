@@ -12,7 +12,7 @@ pub(crate) type Names = Vec<String>;
 /// A module, in a file of its own or inside another's.
 #[derive(Default)]
 pub(crate) struct Module {
-    file: PathBuf,
+    pub(crate) file: PathBuf,
     /// Everything in it but tests.
     pub(crate) nodes: Vec<Item>,
     /// What is defined here, modules aside.

@@ -4,6 +4,7 @@ use crate::api;
 use crate::architecture;
 use crate::conformance;
 use crate::imports;
+use crate::names;
 use crate::peers::{self, Missing};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -70,7 +71,7 @@ pub(crate) fn test(arguments: &TestArguments) -> Outcome {
     peers::run(if arguments.peers { Missing::Install } else { Missing::LeaveOut })
 }
 
-/// Formatting, lints, documentation, what depends on what, and what is public.
+/// Formatting, lints, documentation, what depends on what, what is public, and names.
 pub(crate) fn check() -> Outcome {
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
@@ -87,7 +88,8 @@ pub(crate) fn check() -> Outcome {
     imports::check()?;
     api::check()?;
     architecture::check()?;
-    conformance::check()
+    conformance::check()?;
+    names::check()
 }
 
 /// Checks that a crate depends on these and nothing else.

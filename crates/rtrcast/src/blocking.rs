@@ -2,7 +2,7 @@
 
 use tokio::task::spawn_blocking;
 
-/// Does something that blocks on a thread for that. A panic there goes on here.
+/// Runs work that blocks on a thread for that. A panic there is resumed here.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match spawn_blocking(work).await {
         Ok(done) => done,

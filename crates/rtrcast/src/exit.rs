@@ -1,4 +1,4 @@
-//! How the program ends when it can't go on: a line that says why, and an exit code that a script can tell apart.
+//! Failures that end the program: a message, and an exit code that scripts can distinguish.
 
 use crate::observe::describe::plain;
 use std::fmt;
@@ -7,41 +7,41 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Why the program ends. Exit code 2 is for the command line, and clap gives it too.
+/// A failure that ends the program. Exit code 2 is for the command line, and clap uses it too.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// 1: something that should not happen.
+    /// 1: an internal error.
     Internal(String),
     /// 2: the command line is invalid.
     Usage(String),
-    /// 3: the configuration or SLURM is wrong.
+    /// 3: the configuration or SLURM is invalid.
     Config(String),
-    /// 3: SLURM files are wrong: a line for each mistake, and how many there are.
+    /// 3: SLURM files are invalid: a line for each mistake, and the number of mistakes.
     Slurm { lines: Vec<String>, mistakes: usize },
-    /// 4: a Unix socket can't be had.
+    /// 4: a Unix socket cannot be bound.
     Socket {
-        /// What it was for.
+        /// The option that names it.
         flag: &'static str,
         path: std::path::PathBuf,
         error: io::Error,
     },
     /// 5: the output can't be written.
-    Output { place: String, error: io::Error },
-    /// 10: there is no cache to talk to.
+    Output { name: String, error: io::Error },
+    /// 10: there is no connection to a cache.
     Unreachable(String),
-    /// 11: the cache has no data, or not those that were asked for.
+    /// 11: the cache has no data, or not the requested ones.
     NoData(String),
-    /// 12: the cache reported an error, or broke the protocol.
+    /// 12: the cache reported an error, or violated the protocol.
     Protocol(String),
-    /// 13: it took too long.
+    /// 13: the timeout has passed.
     TimedOut(String),
-    /// 14: the cache and we do not know each other.
+    /// 14: authentication of the cache, or by the cache, failed.
     Authentication(String),
-    /// 128 and the signal's number: stopped before it was done.
+    /// 128 and the signal's number: stopped before the end.
     Interrupted(u8),
-    /// 4: an address can't be had.
+    /// 4: an address cannot be bound.
     Address {
-        /// What it was for.
+        /// The option that names it.
         flag: &'static str,
         address: SocketAddr,
         error: io::Error,
@@ -49,7 +49,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Why in lines, of which there is at least one.
+    /// Returns the message in lines, at least one.
     pub(crate) fn lines(&self) -> Vec<String> {
         match self {
             Failure::Slurm { lines, .. } => lines.clone(),
@@ -57,7 +57,8 @@ impl Failure {
         }
     }
 
-    /// The same of what a file names, with that file's name in front. Mistakes in SLURM have their own files' names.
+    /// Returns the same failure with the name of the configuration file. Mistakes in SLURM have the names of their own
+    /// files.
     pub(crate) fn within(self, file: &Path) -> Failure {
         let name = file.display();
         match self {
@@ -95,9 +96,9 @@ impl fmt::Display for Failure {
             | Failure::TimedOut(what)
             | Failure::Authentication(what) => f.write_str(what),
             Failure::Slurm { lines, .. } => f.write_str(&lines.join("; ")),
-            Failure::Output { place, error } => {
+            Failure::Output { name, error } => {
                 let hint = if error.kind() == io::ErrorKind::NotFound { "; does its directory exist?" } else { "" };
-                write!(f, "{place}: can't be written: {}{hint}", plain(error))
+                write!(f, "{name}: can't be written: {}{hint}", plain(error))
             }
             Failure::Interrupted(_) => f.write_str("stopped before it was done"),
             Failure::Socket { flag, path, error } => {

@@ -1,9 +1,9 @@
 //! `rtrcast`: an RPKI-to-Router (RTR) cache.
 //!
-//! `cli/` is what a person types, `config/` joins it with a file and says what both mean; `serve/` puts the parts
-//! together, reloads and stops them; `source/` fetches and reads; `hub/` turns what was read into serials and views;
-//! `listener/` opens the listeners, where `rtrcast-net` serves the views to routers; `credentials.rs` keeps up with their
-//! files; `observe/` turns what happens into log lines and metrics; `http/` shows them, `control/` takes commands;
+//! `cli/` has the command line, `config/` joins it with a file and checks both; `serve/` starts the parts, reloads and
+//! stops them; `source/` fetches and reads; `hub/` turns data into serials and views; `listener/` opens the listeners,
+//! where `rtrcast-net` serves the views to routers; `reloadable.rs` reads their files again when these change;
+//! `observe/` turns events into log lines, metrics and status; `http/` serves these, `control/` receives commands;
 //! `command/` has the commands that do not serve.
 
 mod blocking;
@@ -18,6 +18,7 @@ mod http;
 mod hub;
 mod listener;
 mod observe;
+mod reloadable;
 mod serve;
 mod source;
 
@@ -30,11 +31,11 @@ fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
     let matches = match cli::Arguments::command().try_get_matches_from(&words) {
         Ok(matches) => matches,
-        Err(error) => return told_by_parser(&error),
+        Err(error) => return print_parser_message(&error),
     };
     let arguments = match cli::Arguments::from_arg_matches(&matches) {
         Ok(arguments) => arguments,
-        Err(error) => return told_by_parser(&error),
+        Err(error) => return print_parser_message(&error),
     };
     let outcome = match (arguments.command, matches.subcommand()) {
         (cli::Command::Serve(serve), Some((_, matches))) => {
@@ -50,7 +51,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             for line in failure.lines() {
-                // Whoever started it may have closed standard error.
+                // Standard error may be closed.
                 let _ = writeln!(std::io::stderr(), "rtrcast: {line}");
             }
             failure.exit_code()
@@ -58,10 +59,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// Help, the version, or what is wrong with the command line.
-fn told_by_parser(error: &clap::Error) -> ExitCode {
+/// Prints help, the version, or a mistake in the command line.
+fn print_parser_message(error: &clap::Error) -> ExitCode {
     let text = error.render().to_string();
-    // Whoever asked may not want to read it.
+    // The output may be closed.
     let _ = if error.use_stderr() {
         std::io::stderr().write_all(observe::describe::with_plain_ranges(&text).as_bytes())
     } else {

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The crates that are shipped, in the order of their dependencies.
-const SHIPPED: [&str; 4] = ["proto", "feed", "net", "rtrcast"];
+pub(crate) const SHIPPED: [&str; 4] = ["proto", "feed", "net", "rtrcast"];
 
 /// The most lines that a file may have: one with more has more than one job.
 const LINES_MAX: usize = 500;

@@ -13,9 +13,9 @@ Examples:
   rtrcast check local.slurm more.slurm
       SLURM files, each by itself and against each other
   rtrcast check local.slurm --source /var/db/rpki-client/json
-      also what each filter and each assertion would do to these data
+      also the effect of each filter and each assertion on these data
   rtrcast check /var/db/rpki-client/rpki.ccr
-      a validator's output: what it has, which entries are invalid, what of it would be served now, and until when
+      a validator's output: its records, invalid entries, and what of it would be served now, and until when
 
 Lines that begin with \"warning:\" name what is no mistake of a file, but what `serve` would not do as expected: data that \
 are too old, for instance.
@@ -40,11 +40,11 @@ pub(crate) struct CheckArguments {
     #[arg(long)]
     pub(crate) slurm_lenient: bool,
 
-    /// Allow SLURM files to speak of the same addresses, router keys' ASes or customers
+    /// Allow SLURM files to name the same addresses, router keys' ASes or customers
     #[arg(long)]
     pub(crate) slurm_allow_overlaps: bool,
 
-    /// How data are judged that no configuration names; a configuration has its own
+    /// Limits of age for data that no configuration names; a configuration has its own
     #[command(flatten)]
     pub(crate) freshness: FreshnessOptions,
 }

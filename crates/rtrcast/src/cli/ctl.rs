@@ -4,7 +4,7 @@ use crate::observe::status::Column;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
-/// What `rtrcast ctl` is told.
+/// Arguments of `rtrcast ctl`.
 #[derive(Args, Debug)]
 #[command(
     arg_required_else_help = true,
@@ -19,7 +19,7 @@ pub(crate) struct CtlArguments {
     pub(crate) control: Option<PathBuf>,
 }
 
-/// What a running cache can be asked.
+/// Requests to a running cache.
 #[derive(Subcommand, Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CtlCommand {
     /// Show what is served, the sources with their age and errors, what is held back, listeners and limits
@@ -52,7 +52,7 @@ pub(crate) enum CtlCommand {
     /// Read all sources and SLURM files again now
     Refresh,
     /// Stop; connections end in order, and routers keep the data until they expire. With --send-cache-restart version 2
-    /// routers are told that the cache restarts (code 12)
+    /// routers get the code of a restarting cache (12)
     Stop {
         /// Tell version 2 routers to forget the data at once: the cache will not be back
         #[arg(long)]

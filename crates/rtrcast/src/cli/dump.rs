@@ -21,7 +21,7 @@ Examples:
       over SSH, to a cache whose host key is in ~/.ssh/known_hosts
   rtrcast dump localhost:8282 --follow --format text
       the set, and then each change as it comes, until Ctrl-C; with -o FILE the file is kept current instead, and has the \
-      newest set even if that may not be used any more, which is said on standard error
+      newest set even if that may not be used any more, which is written to standard error
   rtrcast dump localhost:8282 --version 1 --pdus
       the conversation in version 1, a line a PDU: what is sent (>) and what is received (<)
   diff <(rtrcast dump -q --format csv tcp://one:323) <(rtrcast dump -q --format csv tcp://two:323)
@@ -34,10 +34,10 @@ absent. CSV has VRPs only. Text is the form of --pdus without the version. Chang
 \"= session 4661 serial 8: 2 announced, 1 withdrawn\".
 
 Exit codes: 0 all is written (or --follow was stopped, or nobody reads on), 2 wrong usage, 5 the output can't be written, \
-10 refused: no connection, or closed without an answer, 11 no data: the cache has none yet (code 2), or can't tell what \
-changed, 12 protocol: an Error Report, a breach, no common version, or an end in the middle, 13 timeout (also \
+10 refused: no connection, or closed without an answer, 11 no data: the cache has none yet (code 2), or does not have the \
+changes, 12 protocol: an Error Report, a breach, no common version, or an end in the middle, 13 timeout (also \
 with a wrong key for TCP-MD5 or TCP-AO), 14 authentication: the cache's certificate or host key is not trusted, or it does \
-not accept what we log in with, 128 and the signal's number if one stopped it before it was done. Nothing but 0 leaves a \
+not accept our certificate or login, 128 and the signal's number if one stopped it before it was done. Nothing but 0 leaves a \
 document.";
 
 /// Arguments of `rtrcast dump`.
@@ -52,7 +52,7 @@ pub(crate) struct DumpArguments {
     #[command(flatten)]
     pub(crate) dial: Given<DialOptions>,
 
-    /// How the data are printed
+    /// Format of the data
     #[arg(long, value_name = "FORMAT", default_value = "json")]
     pub(crate) format: DumpFormat,
 
@@ -89,7 +89,7 @@ pub(crate) struct DumpArguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub(crate) timeout: u32,
 
-    /// Say nothing on standard error but what fails
+    /// Write only errors to standard error
     #[arg(short, long)]
     pub(crate) quiet: bool,
 }

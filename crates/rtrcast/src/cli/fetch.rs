@@ -27,7 +27,7 @@ pub(crate) struct FetchOptions {
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
 
-    /// Proxy for all URLs, or "none" [default: what HTTP_PROXY, HTTPS_PROXY and NO_PROXY say]
+    /// Proxy for all URLs, or "none" [default: that of HTTP_PROXY, HTTPS_PROXY and NO_PROXY]
     #[arg(long, value_name = "URL")]
     pub(crate) proxy: Option<String>,
 }

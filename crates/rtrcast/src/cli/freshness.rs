@@ -15,11 +15,11 @@ pub(crate) struct FreshnessOptions {
         help_heading = FRESHNESS)]
     pub(crate) max_age: u32,
 
-    /// What becomes of a set that is older, or whose file says that it is not valid any more (metadata.valid)
+    /// Action for a set that is older, or whose file says that it is not valid any more (metadata.valid)
     #[arg(long, value_name = "WHAT", default_value = "withdraw", help_heading = FRESHNESS)]
     pub(crate) too_old: TooOldArgument,
 
-    /// What becomes of payloads whose own expiry has passed
+    /// Action for payloads whose own expiry has passed
     #[arg(long, value_name = "WHAT", default_value = "withdraw", help_heading = FRESHNESS)]
     pub(crate) expired: ExpiredArgument,
 }

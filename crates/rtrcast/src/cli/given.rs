@@ -1,5 +1,5 @@
 //! Options as they were given, by name and with their values as texts: so they are joined (one listener's or source's
-//! own, and those of all) and narrowed to what counts for a transport, before they get their types.
+//! own, and those of all) and limited to those of a transport, before they get their types.
 
 use super::options::{OPTIONS, OptionRow, Scope};
 use crate::config::scheme::Scheme;
@@ -12,17 +12,17 @@ use std::marker::PhantomData;
 
 /// Options that a listener, or a source of one kind, may have of its own.
 pub(crate) trait OptionGroup: Args {
-    /// The beginning of the flags that say the same for all of the kind.
+    /// The prefix of the flags for all of the kind.
     const PREFIX: &'static str;
 }
 
-/// Such options whose flags for all are apart from those for one.
+/// Such options whose flags for all differ from those for one.
 pub(crate) trait PrefixedGroup: OptionGroup {
     /// The heading of the flags for all.
     const HEADING: &'static str;
 }
 
-/// Options of a group, those that were given. As arguments they have the names that one listener or source has for them.
+/// Options of a group that were given. As arguments they have the names that one listener or source has for them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Given<T> {
     /// By their own names, in the order in which the group declares them; a switch has no value.
@@ -30,11 +30,11 @@ pub(crate) struct Given<T> {
     group: PhantomData<T>,
 }
 
-/// The same for all sources of a kind: as arguments their names begin with the group's prefix.
+/// Options for all sources of a kind: as arguments their names begin with the group's prefix.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ForAll<T>(pub(crate) Given<T>);
 
-/// Options that are invalid, or not for what they stand behind.
+/// Options that are invalid, or not for the listener or source that has them.
 #[derive(Debug)]
 pub(crate) struct InvalidOptions {
     /// Their own names.
@@ -51,7 +51,7 @@ impl InvalidOptions {
 impl<T: OptionGroup> Given<T> {
     /// Reads `option=value,option`.
     pub(super) fn read(text: Option<&str>) -> Result<Given<T>, String> {
-        let matches = matches_of::<T>(words_of(text)?)?;
+        let matches = matches_of::<T>(arguments_of(text)?)?;
         Ok(Given::from_matches(&matches, own_id))
     }
 
@@ -62,7 +62,7 @@ impl<T: OptionGroup> Given<T> {
         Ok(())
     }
 
-    /// These, and of another's options those that are not among them.
+    /// Returns these, and those of another that are not among them.
     pub(crate) fn or(mut self, other: &Given<T>) -> Given<T> {
         let left_open = other.options.iter().filter(|(name, _)| !self.has(name));
         let left_open: Vec<_> = left_open.cloned().collect();
@@ -70,23 +70,23 @@ impl<T: OptionGroup> Given<T> {
         self
     }
 
-    /// Those of them that count for a scheme.
+    /// Returns those that apply to a scheme.
     pub(crate) fn only_for(&self, scheme: Scheme) -> Given<T> {
         let options = self.options.iter().filter(|(name, _)| self.counts(row::<T>(name), scheme));
         Given { options: options.cloned().collect(), group: PhantomData }
     }
 
-    /// The first of them that does not count for a scheme.
+    /// Returns the first that does not apply to a scheme.
     pub(crate) fn first_not_for(&self, scheme: Scheme) -> Option<&'static OptionRow> {
         self.options.iter().map(|(name, _)| row::<T>(name)).find(|row| !self.counts(row, scheme))
     }
 
-    /// The first of them that another has not.
+    /// Returns the first that another does not have.
     pub(crate) fn first_not_in(&self, other: &Given<T>) -> Option<&'static OptionRow> {
         self.options.iter().find(|(name, _)| !other.has(name)).map(|(name, _)| row::<T>(name))
     }
 
-    /// The same with their types.
+    /// Returns the options with their types.
     pub(crate) fn typed(&self) -> T {
         let words = self.options.iter().flat_map(|(name, values)| {
             let switch = values.is_empty().then(|| format!("--{name}").into());
@@ -174,17 +174,17 @@ impl<T: PrefixedGroup> Args for ForAll<T> {
     }
 }
 
-/// The id of an argument with its own name.
+/// Returns the id of an argument with its own name.
 fn own_id(arg: &Arg, _: &'static OptionRow) -> String {
     arg.get_id().to_string()
 }
 
-/// The id of an argument for all.
+/// Returns the id of an argument for all.
 fn id_for_all(_: &Arg, row: &'static OptionRow) -> String {
     row.name.to_owned()
 }
 
-/// The row of a group's option by its own name.
+/// Returns the row of a group's option by its own name.
 fn row<T: OptionGroup>(name: &str) -> &'static OptionRow {
     let is_of_group = |row: &&OptionRow| match row.scope {
         Scope::Source { prefix, .. } => prefix == T::PREFIX,
@@ -195,7 +195,7 @@ fn row<T: OptionGroup>(name: &str) -> &'static OptionRow {
     row.expect("each option has a row, as a test of the table proves")
 }
 
-/// A command that has nothing but some options, with no order in the help yet.
+/// Returns a command with some options only, without an order in the help.
 pub(crate) fn command<T: Args>() -> Command {
     let command = Command::new("options").no_binary_name(true).disable_help_flag(true);
     T::augment_args(command.next_display_order(None))
@@ -208,11 +208,11 @@ pub(super) fn split(text: &str) -> (&str, Option<&str>) {
 
 /// Reads `option=value,option` for a holder whose options nothing else has.
 pub(super) fn read_options<T: Args>(text: Option<&str>) -> Result<T, String> {
-    T::from_arg_matches(&matches_of::<T>(words_of(text)?)?).map_err(|error| error.to_string())
+    T::from_arg_matches(&matches_of::<T>(arguments_of(text)?)?).map_err(|error| error.to_string())
 }
 
-/// `option=value,option` as words of a command line.
-fn words_of(text: Option<&str>) -> Result<Vec<OsString>, String> {
+/// Splits `option=value,option` into arguments of a command line.
+fn arguments_of(text: Option<&str>) -> Result<Vec<OsString>, String> {
     let words = text.into_iter().flat_map(|text| text.split(',')).map(str::trim);
     words
         .map(|word| match word.split_once('=') {

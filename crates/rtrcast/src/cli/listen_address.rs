@@ -1,4 +1,4 @@
-//! The address of a listener, with the transport that is spoken there.
+//! The address and transport of a listener.
 
 use super::value::socket_address;
 use crate::config::scheme::Scheme;
@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// An address where routers connect, and the transport there.
+/// An address where routers connect, and its transport.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ListenAddr {
     pub(crate) layer: Transport,
@@ -25,7 +25,7 @@ pub(crate) enum ListenEndpoint {
 }
 
 impl ListenAddr {
-    /// The scheme of its URL. A socket of systemd counts as one of TCP until it is there.
+    /// Returns the scheme of its URL. A socket of systemd is one of TCP until it is there.
     pub(crate) fn scheme(&self) -> Scheme {
         match self.endpoint {
             ListenEndpoint::Unix(_) => Scheme::Unix,
@@ -43,18 +43,13 @@ impl FromStr for ListenAddr {
             Some(("unix", path)) if path.starts_with('/') => {
                 return Ok(ListenAddr { layer: Transport::Tcp, endpoint: ListenEndpoint::Unix(path.into()) });
             }
-            Some(("unix", path)) => return Err(format!("unix:// wants an absolute path: unix:///run/rtrcast/{path}")),
-            Some((scheme, address)) => match Transport::of_scheme(scheme) {
-                Some(transport) => (transport, address),
-                None => {
-                    return Err(format!(
-                        "{scheme}:// is not a transport; there are tcp://, tls://, ssh:// and unix://"
-                    ));
-                }
-            },
+            Some(("unix", path)) => return Err(format!("unix:// needs an absolute path: unix:///run/rtrcast/{path}")),
+            Some((scheme, _)) => {
+                return Err(format!("{scheme}:// is not a transport; there are tcp://, tls://, ssh:// and unix://"));
+            }
         };
         let endpoint = match address.strip_prefix("fd:") {
-            Some("") => return Err("fd: wants the name of a socket that systemd passes: fd:NAME".to_owned()),
+            Some("") => return Err("fd: needs the name of a socket that systemd passes: fd:NAME".to_owned()),
             Some(name) => ListenEndpoint::Passed(name.to_owned()),
             None => ListenEndpoint::Ip(socket_address(address)?),
         };

@@ -1,7 +1,7 @@
 //! `--listen`: an address, and behind it options of its own.
 //!
-//! An option is written there as its flag is, without the dashes, and goes through the same parser. A flag holds for all
-//! listeners, an option behind an address for that one.
+//! An option is written there as its flag is, without the dashes, and goes through the same parser. A flag applies to all
+//! listeners, an option behind an address to that one.
 
 use super::given::{Given, OptionGroup, split};
 use super::listen_address::ListenAddr;
@@ -38,11 +38,11 @@ pub(crate) struct ListenOptions {
     #[arg(long, value_name = "FILE", help_heading = TLS)]
     pub(crate) tls_client_ca: Option<PathBuf>,
 
-    /// Whether routers have to show a certificate [default: required]
+    /// Client certificates of routers [default: required]
     #[arg(long, value_name = "WHETHER", help_heading = TLS)]
     pub(crate) tls_clients: Option<TlsClientsArgument>,
 
-    /// Whether a router's certificate has to name the address that it comes from, as RFC 8210 section 9.2 says
+    /// Comparison of a router's certificate with the address that it connects from, as in RFC 8210 section 9.2
     /// [default: match]
     #[arg(long, value_name = "WHETHER", help_heading = TLS)]
     pub(crate) tls_client_address: Option<TlsClientAddressArgument>,
@@ -71,11 +71,11 @@ pub(crate) struct ListenOptions {
     #[arg(long, value_name = "NAME", help_heading = SSH)]
     pub(crate) ssh_user: Vec<String>,
 
-    /// Let routers in that prove nothing (authentication "none", which 8210bis forbids)
+    /// Admit routers without authentication (method "none", which 8210bis forbids)
     #[arg(long, help_heading = SSH)]
     pub(crate) ssh_allow_anyone: bool,
 
-    /// Keys for TCP-MD5 (RFC 2385): lines "PREFIX KEY". Who is in it connects with that key or not at all
+    /// Keys for TCP-MD5 (RFC 2385): lines "PREFIX KEY". A peer in it can connect with its key only
     #[arg(long, value_name = "FILE", help_heading = TCP)]
     pub(crate) tcp_md5: Option<PathBuf>,
 
@@ -87,8 +87,8 @@ pub(crate) struct ListenOptions {
     #[arg(long, value_name = "OCTAL", value_parser = octal, help_heading = TCP)]
     pub(crate) unix_mode: Option<u32>,
 
-    /// Load balancers: connections from there have to begin with a PROXY protocol version 2 header, whose address then
-    /// counts as the router's; "unix" for those at Unix sockets. May be given several times
+    /// Load balancers: connections from there have to begin with a PROXY protocol version 2 header, whose address
+    /// is used as the router's; "unix" for those at Unix sockets. May be given several times
     #[arg(long, value_name = "PREFIX", help_heading = TCP)]
     pub(crate) proxy_from: Vec<ProxyFrom>,
 }
@@ -134,7 +134,7 @@ impl OptionGroup for ListenOptions {
 }
 
 impl Given<ListenOptions> {
-    /// Refuses what has no meaning for a listener at this address.
+    /// Refuses options that do not apply to a listener at this address.
     pub(crate) fn validate_for(&self, addr: &ListenAddr) -> Result<(), String> {
         let Some(row) = self.first_not_for(addr.scheme()) else { return Ok(()) };
         let is_of_scheme = row.schemes().contains(&addr.scheme());
@@ -142,11 +142,11 @@ impl Given<ListenOptions> {
             .unless
             .filter(|_| is_of_scheme)
             .map_or(String::new(), |Unless { option, value, reason }| format!(": with {option}={value} {reason}"));
-        Err(format!("{} means nothing there{reason}", row.name))
+        Err(format!("{} does not apply there{reason}", row.name))
     }
 
-    /// The name of an option that no listener uses, and an address that such a listener may have. `used` is what all of
-    /// them use.
+    /// Returns the name of an option that no listener uses, and an address that such a listener may have. `used` are the
+    /// options of all listeners.
     pub(crate) fn unused(&self, used: &Given<ListenOptions>) -> Option<(&'static str, &'static str)> {
         let row: &OptionRow = self.first_not_in(used)?;
         let such = match row.schemes().first() {
@@ -169,7 +169,7 @@ impl ListenOptions {
             Transport::Tls if self.tls_cert.is_none() => Err("TLS needs --tls-cert, the cache's certificate"),
             Transport::Tls if self.tls_key.is_none() => Err("TLS needs --tls-key, the key of its certificate"),
             Transport::Tls if is_asked && self.tls_client_ca.is_none() => Err(
-                "routers' certificates need --tls-client-ca, whoever signs them; --tls-clients off does without any",
+                "routers' certificates need --tls-client-ca, the authorities that sign them; --tls-clients off does without any",
             ),
             Transport::Tls => Ok(()),
             Transport::Ssh if self.ssh_host_key.is_empty() => {
@@ -229,12 +229,12 @@ mod tests {
         assert_eq!(listen("ssh://192.0.2.1:22"), "ssh://192.0.2.1:22");
         assert_eq!(listen("unix:///run/rtr.sock"), "unix:///run/rtr.sock");
         assert_eq!(listen("tls://fd:rtr-tls"), "tls://fd:rtr-tls");
-        assert_eq!(listen("unix://rtr.sock"), "unix:// wants an absolute path: unix:///run/rtrcast/rtr.sock");
+        assert_eq!(listen("unix://rtr.sock"), "unix:// needs an absolute path: unix:///run/rtrcast/rtr.sock");
         assert_eq!(
             listen("quic://[::1]:1"),
             "quic:// is not a transport; there are tcp://, tls://, ssh:// and unix://"
         );
-        assert_eq!(listen("tcp://fd:"), "fd: wants the name of a socket that systemd passes: fd:NAME");
+        assert_eq!(listen("tcp://fd:"), "fd: needs the name of a socket that systemd passes: fd:NAME");
         assert_eq!(listen("8282"), "not an address and port such as 127.0.0.1:8282 or [::1]:8282");
     }
 
@@ -279,10 +279,10 @@ mod tests {
         let ListenArgument { addr, own } = argument("tls://[::]:324,tls-clients=off,tls-client-ca=ca.pem");
         assert_eq!(
             own.validate_for(&addr).unwrap_err(),
-            "tls-client-ca means nothing there: with tls-clients=off nobody is asked for a certificate"
+            "tls-client-ca does not apply there: with tls-clients=off routers are not asked for a certificate"
         );
         let ListenArgument { addr, own } = argument("127.0.0.1:323,tls-client-ca=ca.pem");
-        assert_eq!(own.validate_for(&addr).unwrap_err(), "tls-client-ca means nothing there");
+        assert_eq!(own.validate_for(&addr).unwrap_err(), "tls-client-ca does not apply there");
     }
 
     #[test]

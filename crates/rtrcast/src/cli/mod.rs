@@ -46,9 +46,9 @@ pub(crate) enum Command {
     Serve(Box<ServeArguments>),
     /// Check configuration, SLURM and data files without serving anything
     Check(CheckArguments),
-    /// Tell a running cache something, over the socket of its --control
+    /// Control a running cache over the socket of its --control
     Ctl(CtlArguments),
-    /// Print what a cache sends to routers: its data set, what changed, or each PDU
+    /// Print the data that a cache sends to routers: the set, changes, or each PDU
     Dump(Box<DumpArguments>),
     /// Make host keys and password hashes for SSH listeners
     Ssh(SshArguments),

@@ -1,7 +1,7 @@
-//! The options of `rtrcast serve`, a row each: what the parser does not know of them.
+//! The options of `rtrcast serve`, a row each, beside their parsers.
 //!
-//! Name, values and help of an option stand where the parser is told of it; its row says where else than on the command
-//! line it may be written, for which transports it counts, and whether a reload takes it over. The file is read, options
+//! Name, values and help of an option are declared with its parser; its row has the places other than the command line
+//! where it may be written, the transports that it applies to, and the effect of a reload. The file is read, options
 //! are joined, checked and handed out by these rows, and the tests below prove that there is one for each.
 
 use super::value::{HttpAddress, LogLevel};
@@ -81,12 +81,12 @@ pub(crate) const OPTIONS: &[OptionRow] = &[
     OptionRow { reload: Reload::Restart(|given| shown::<LogLevel>(given, "log_level")), ..cache("log-level") },
 ];
 
-/// The beginning of options for all URLs, and of those for all other caches: one source has them without.
+/// The prefix of options for all URLs, and that for all other caches; one source has them without it.
 pub(crate) const FETCH: &str = "fetch-";
 pub(crate) const CACHE: &str = "cache-";
 
 const NOBODY_IS_ASKED: Unless =
-    Unless { option: "tls-clients", value: "off", reason: "nobody is asked for a certificate" };
+    Unless { option: "tls-clients", value: "off", reason: "routers are not asked for a certificate" };
 
 /// An option of `rtrcast serve`.
 pub(crate) struct OptionRow {
@@ -94,11 +94,11 @@ pub(crate) struct OptionRow {
     pub(crate) name: &'static str,
     pub(crate) scope: Scope,
     pub(crate) reload: Reload,
-    /// Another option of the same listener, with which this one has no meaning.
+    /// Another option of the same listener that disables this one.
     pub(crate) unless: Option<Unless>,
 }
 
-/// The places where an option may be written, and what it counts for.
+/// The places where an option may be written, and its subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     /// The command line only: it names the file.
@@ -124,13 +124,13 @@ pub(crate) enum Holder {
 /// Effect of a reload on an option that has changed.
 #[derive(Clone, Copy)]
 pub(crate) enum Reload {
-    /// Takes it over.
+    /// It takes effect.
     Applied,
-    /// Says that it needs a restart, if this text of its value has changed.
+    /// It is logged that a restart is needed, if this text of its value has changed.
     Restart(fn(&ArgMatches) -> String),
 }
 
-/// An option's value that leaves another option without a meaning, and why.
+/// An option's value that disables another option, and the reason.
 #[derive(Clone, Copy)]
 pub(crate) struct Unless {
     pub(crate) option: &'static str,
@@ -155,17 +155,18 @@ const fn source(name: &'static str, prefix: &'static str, schemes: &'static [Sch
 }
 
 impl OptionRow {
-    /// The row of a flag.
+    /// Returns the row of a flag.
     pub(crate) fn of(name: &str) -> Option<&'static OptionRow> {
         OPTIONS.iter().find(|row| row.name == name)
     }
 
-    /// The rows of options that a source may have of its own, by their name there: one for URLs, one for caches, or both.
+    /// Returns the rows of options that a source may have of its own, by their name there: one for URLs, one for
+    /// caches, or both.
     pub(crate) fn of_source(name: &str) -> impl Iterator<Item = &'static OptionRow> {
         OPTIONS.iter().filter(move |row| matches!(row.scope, Scope::Source { .. }) && row.own_name() == name)
     }
 
-    /// The name of the option where it stands for one listener or source.
+    /// Returns the name of the option in the table of one listener or source.
     pub(crate) fn own_name(&self) -> &'static str {
         match self.scope {
             Scope::Source { prefix, .. } => self.name.strip_prefix(prefix).unwrap_or(self.name),
@@ -173,7 +174,7 @@ impl OptionRow {
         }
     }
 
-    /// The schemes of listeners or sources that it counts for.
+    /// Returns the schemes of listeners or sources that it applies to.
     pub(crate) fn schemes(&self) -> &'static [Scheme] {
         match self.scope {
             Scope::Listener(schemes) | Scope::Source { schemes, .. } => schemes,
@@ -181,7 +182,7 @@ impl OptionRow {
         }
     }
 
-    /// The sources that it is for, in English.
+    /// Returns the sources that it is for, in English.
     pub(crate) fn sources(&self) -> String {
         let urls: Vec<String> = self.schemes().iter().map(|scheme| format!("{scheme}://")).collect();
         match urls.split_last() {
@@ -193,7 +194,7 @@ impl OptionRow {
     }
 }
 
-/// The options that take effect only at a start, each with a text of its value.
+/// Returns the options that take effect only at a start, each with a text of its value.
 pub(crate) fn needing_restart(given: &ArgMatches) -> Vec<(&'static str, String)> {
     let shown = |row: &OptionRow| match row.reload {
         Reload::Applied => None,
@@ -202,7 +203,7 @@ pub(crate) fn needing_restart(given: &ArgMatches) -> Vec<(&'static str, String)>
     OPTIONS.iter().filter_map(shown).collect()
 }
 
-/// The value of an argument as a text; equal values have equal ones.
+/// Returns the value of an argument as a text; equal values have equal texts.
 fn shown<T: Any + Clone + Debug + Send + Sync>(given: &ArgMatches, id: &str) -> String {
     format!("{:?}", given.get_one::<T>(id))
 }

@@ -1,4 +1,4 @@
-//! `--peer`: a prefix, and behind it what is different for its routers.
+//! `--peer`: a prefix, and the options of its routers.
 
 use super::given::{read_options, split};
 use super::value::VersionArgument;
@@ -39,13 +39,13 @@ pub(crate) struct PeerOptions {
 }
 
 impl PeerOptions {
-    /// True if they say how routers are served, and not only what one is called.
+    /// Returns true if an option other than the name is given.
     pub(crate) fn has_policy(&self) -> bool {
         *self != PeerOptions { name: self.name.clone(), ..PeerOptions::default() }
     }
 }
 
-/// The most characters that a name has.
+/// Limit of a name's length.
 const NAME_CHARACTERS_MAX: usize = 64;
 
 /// A router's name.

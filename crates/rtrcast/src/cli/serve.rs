@@ -37,14 +37,14 @@ Examples:
 
 Signals: SIGHUP reads the configuration again and refreshes; router connections stay up. SIGTERM and SIGINT stop: \
 connections end in order, and routers keep their data until these expire.
-Exit codes: 0 stopped as asked, 1 internal error, 2 wrong usage, 3 wrong configuration or SLURM, 4 an address can't be \
-had.";
+Exit codes: 0 stopped as asked, 1 internal error, 2 wrong usage, 3 wrong configuration or SLURM, 4 cannot bind an \
+address.";
 
 /// Arguments of `rtrcast serve`.
 #[derive(Args, Debug)]
 #[command(after_help = SERVE_EXAMPLES)]
 pub(crate) struct ServeArguments {
-    /// Where validators' output is: files, read again whenever they are replaced or rewritten, or http(s) URLs. JSON, CSV
+    /// Validators' output: files, read again whenever they are replaced or rewritten, or http(s) URLs. JSON, CSV
     /// and CCR of all validators are recognised by their content, also compressed by gzip, zstd or xz. Or another cache,
     /// which is followed over RTR: tcp://HOST:PORT, tls://HOST:PORT, ssh://USER@HOST:PORT or unix:///PATH
     #[arg(value_name = "FILE-OR-URL", value_parser = OsStringValueParser::new().try_map(Source::parse))]
@@ -56,12 +56,12 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
-    /// What becomes of several sources
+    /// Combination of several sources
     #[arg(long, value_name = "HOW", default_value = "union", help_heading = SOURCES)]
     pub(crate) merge: Merge,
 
-    /// Seconds between two requests to a URL, a tenth more or less; a file is looked at that often in case the system
-    /// did not tell of a change
+    /// Seconds between two requests to a URL, a tenth more or less; a file is checked that often in case the system
+    /// did not report a change
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=86_400),
         help_heading = SOURCES)]
     pub(crate) refresh: u32,
@@ -88,7 +88,7 @@ pub(crate) struct ServeArguments {
     #[arg(long, help_heading = SLURM)]
     pub(crate) slurm_lenient: bool,
 
-    /// Allow SLURM files to speak of the same addresses, router keys' ASes or customers
+    /// Allow SLURM files to name the same addresses, router keys' ASes or customers
     #[arg(long, help_heading = SLURM)]
     pub(crate) slurm_allow_overlaps: bool,
 
@@ -110,7 +110,7 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "VERSION", default_value = "0", help_heading = ROUTERS)]
     pub(crate) min_version: VersionArgument,
 
-    /// Highest protocol version that routers may ask for; above it they are told this one
+    /// Highest protocol version that routers may ask for; above it they are answered with this one
     #[arg(long, value_name = "VERSION", default_value = "2", help_heading = ROUTERS)]
     pub(crate) max_version: VersionArgument,
 
@@ -122,7 +122,7 @@ pub(crate) struct ServeArguments {
     #[arg(long, help_heading = ROUTERS)]
     pub(crate) no_aspas: bool,
 
-    /// Seconds after which routers ask again, told to them in End of Data (1 to 86400)
+    /// Seconds after which routers ask again, sent to them in End of Data (1 to 86400)
     #[arg(long, value_name = "SECONDS", default_value_t = 3_600, help_heading = ROUTERS)]
     pub(crate) rtr_refresh: u32,
 
@@ -139,19 +139,19 @@ pub(crate) struct ServeArguments {
     #[arg(long, help_heading = ROUTERS)]
     pub(crate) send_cache_restart: bool,
 
-    /// Something else for the routers of an address or prefix, the longest one that matches: PREFIX,OPTION,... with
+    /// Options of the routers of an address or prefix, the longest one that matches: PREFIX,OPTION,... with
     /// min-version=V, max-version=V, no-router-keys, no-aspas; answer-lower: a query above the highest version is answered
     /// in that version at once, for routers that never step down; send-cache-restart, as above; hold=SECONDS: how long a
     /// query is held while there are no data yet, instead of 25 (versions 0 and 1) or 8 (version 2); name=NAME: what the
-    /// router at an address is called, which alone leaves it with what holds around it. May be given several times
+    /// router at an address is called, which alone leaves it with the options of the prefix around it. May be given several times
     #[arg(long, value_name = "PREFIX,OPTION[=VALUE]", help_heading = ROUTERS)]
     pub(crate) peer: Vec<PeerArgument>,
 
-    /// Routers are let in from this address or prefix, and from others given so, only; may be given several times
+    /// Admit routers from this address or prefix, and from others given so, only; may be given several times
     #[arg(long, value_name = "PREFIX", help_heading = ADMISSION)]
     pub(crate) allow: Vec<IpPrefix>,
 
-    /// Routers are not let in from this address or prefix; where --allow has it too the longer one counts. May be given
+    /// Admit no routers from this address or prefix; where --allow has it too the longer one applies. May be given
     /// several times
     #[arg(long, value_name = "PREFIX", help_heading = ADMISSION)]
     pub(crate) deny: Vec<IpPrefix>,
@@ -202,7 +202,7 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "PATH", help_heading = OPERATION)]
     pub(crate) control: Option<PathBuf>,
 
-    /// How much is logged to standard error
+    /// Lowest level that is logged to standard error
     #[arg(long, value_name = "LEVEL", default_value = "info", help_heading = OPERATION)]
     pub(crate) log_level: LogLevel,
 }
@@ -215,9 +215,9 @@ const OPERATION: &str = "Operation";
 /// `--merge`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Merge {
-    /// All that any source has; the providers of a customer are their union
+    /// The data of all sources; the providers of a customer are their union
     Union,
-    /// What the first healthy source has, in the order given. One is passed over after two failures or a minute of
+    /// The data of the first healthy source, in the order given. One is passed over after two failures or a minute of
     /// failing, when it is too old, or when a tenth of its payloads has expired; a preferred one is returned to
     First,
 }

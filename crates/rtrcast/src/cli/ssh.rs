@@ -17,10 +17,10 @@ Exit codes: 0 done, 2 wrong usage, 5 a file can't be written; what is there is n
 #[command(after_help = SSH_EXAMPLES, arg_required_else_help = true)]
 pub(crate) struct SshArguments {
     #[command(subcommand)]
-    pub(crate) order: SshCommand,
+    pub(crate) command: SshCommand,
 }
 
-/// What can be made for SSH.
+/// The commands of `rtrcast ssh`.
 #[derive(Subcommand, Debug)]
 pub(crate) enum SshCommand {
     /// Make a host key, and show its fingerprint and its line for known_hosts files
@@ -34,7 +34,7 @@ pub(crate) enum SshCommand {
     },
     /// Make a line for --ssh-passwords, of a password asked for or read from standard input
     HashPassword {
-        /// Who logs in with it
+        /// The user's name
         #[arg(value_name = "USER")]
         user: String,
     },

@@ -38,7 +38,7 @@ pub(crate) struct DialOptions {
     #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
     pub(crate) password_file: Option<PathBuf>,
 
-    /// Keys for TCP-MD5 (RFC 2385): lines "PREFIX KEY"; the longest prefix around the cache's address counts
+    /// Keys for TCP-MD5 (RFC 2385): lines "PREFIX KEY"; the longest prefix around the cache's address applies
     #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
     pub(crate) tcp_md5: Option<PathBuf>,
 

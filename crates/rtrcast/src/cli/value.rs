@@ -39,7 +39,7 @@ pub(crate) enum LogLevel {
     Warn,
     /// A session or the data changed
     Info,
-    /// Why it decided so
+    /// Reasons for decisions
     Debug,
     /// Everything
     Trace,
@@ -57,7 +57,7 @@ impl LogLevel {
     }
 }
 
-/// A protocol version as it is typed.
+/// A protocol version as an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct VersionArgument(pub(crate) Version);
 

@@ -1,4 +1,4 @@
-//! `rtrcast check`: says what is wrong with configuration, SLURM and data files, and what SLURM would do.
+//! `rtrcast check`: mistakes in configuration, SLURM and data files, and the effect that SLURM would have.
 
 use super::print;
 use crate::cli::{CheckArguments, DialOptions, FetchOptions};
@@ -7,12 +7,12 @@ use crate::config::CommandLine;
 use crate::config::address::Source;
 use crate::config::plan::{ConfiguredSource, Plan};
 use crate::exit::Failure;
-use crate::listener::{Loaded, Loader};
+use crate::listener::{ListenerLoader, LoadedListener};
 use crate::observe::describe::{
     Told, age, count, describe, describe_assessment, describe_conflict, describe_masked, describe_over,
     describe_read_as_empty, describe_refused, describe_remedy, plain, span,
 };
-use crate::source::content::{Content, Read, SlurmFiles, SlurmOutcome, SourceError};
+use crate::source::content::{Read, SlurmFiles, SlurmOutcome, SourceContent, SourceError};
 use crate::source::{self, SourceOptions, is_slurm_name};
 use rtrcast_feed::curator::{
     Assessment, Choice, Curation, Curator, CuratorOutput, CurrentTime, Freshness, Guard, Report, SourceId,
@@ -26,10 +26,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The octets of a file in which signs of SLURM are looked for.
+/// The octets of a file that are searched for members of SLURM.
 const START_OCTETS: usize = 64 * 1024;
 
-/// Files of a directory that are not read and named; more are only counted.
+/// Files of a directory that are named though they are not read; more are only counted.
 const OTHERS_NAMED_MAX: usize = 5;
 
 /// The longest time of a transfer.
@@ -41,53 +41,53 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<(), Failure> {
         overlaps: if arguments.slurm_allow_overlaps { Overlaps::Allow } else { Overlaps::Refuse },
         freshness: arguments.freshness.freshness(),
         slurm: Vec::new(),
-        complaints: 0,
+        mistakes: 0,
         warnings: 0,
         printed: Ok(()),
     };
     for path in &arguments.files {
         checker.file(path);
     }
-    checker.together(&arguments.source);
+    checker.check_combined(&arguments.source);
     checker.printed?;
-    match checker.complaints {
+    match checker.mistakes {
         0 => Ok(()),
-        1 => Err(Failure::Config("1 complaint".to_owned())),
-        more => Err(Failure::Config(format!("{more} complaints"))),
+        1 => Err(Failure::Config("1 mistake".to_owned())),
+        more => Err(Failure::Config(format!("{more} mistakes"))),
     }
 }
 
 struct Checker {
     dialect: SlurmDialect,
     overlaps: Overlaps,
-    /// By which data are judged that no configuration names.
+    /// Limits of age for data that no configuration names.
     freshness: Freshness,
-    /// SLURM files that are fine by themselves.
+    /// SLURM files without mistakes.
     slurm: SlurmFiles,
-    complaints: usize,
-    /// Remarks that are no mistake of a file, but not what was expected.
+    mistakes: usize,
+    /// Warnings: no mistake of a file, but an effect that an operator may not expect.
     warnings: usize,
-    /// The first error of printing.
+    /// The first error of writing to standard output.
     printed: Result<(), Failure>,
 }
 
 impl Checker {
     /// Prints a line.
-    fn say(&mut self, line: &str) {
+    fn print_line(&mut self, line: &str) {
         if self.printed.is_ok() {
             self.printed = print(&format!("{line}\n"));
         }
     }
 
-    fn complain(&mut self, line: &str) {
-        self.complaints += 1;
-        self.say(line);
+    fn report(&mut self, line: &str) {
+        self.mistakes += 1;
+        self.print_line(line);
     }
 
-    /// The same in lines: of many mistakes not each has one.
-    fn complain_in_lines(&mut self, lines: &[String], mistakes: usize) {
-        self.complaints += mistakes;
-        lines.iter().for_each(|line| self.say(line));
+    /// Prints lines, and counts mistakes, of which not each has a line.
+    fn report_lines(&mut self, lines: &[String], mistakes: usize) {
+        self.mistakes += mistakes;
+        lines.iter().for_each(|line| self.print_line(line));
     }
 
     fn file(&mut self, path: &Path) {
@@ -100,62 +100,62 @@ impl Checker {
         match is_slurm(path) {
             Ok(true) => self.slurm_file(path),
             Ok(false) => self.data(path),
-            Err(error) => self.complain(&format!("{}: {}", path.display(), plain(&error))),
+            Err(error) => self.report(&format!("{}: {}", path.display(), plain(&error))),
         }
     }
 
     fn configuration(&mut self, path: &Path) {
-        let outcome = CommandLine::of_file(path).settle().and_then(|settings| {
+        let outcome = CommandLine::of_file(path).resolve().and_then(|settings| {
             let plan = Plan::new(&settings)?;
             let within = |failure: Failure| failure.within(path);
             let slurm = plan.read_slurm().map_err(within)?;
-            let listeners = Loader::new().load(&plan.listen).map_err(within)?;
+            let listeners = ListenerLoader::new().load(&plan.listen).map_err(within)?;
             Ok((plan, slurm, listeners))
         });
         match outcome {
             Ok((plan, files, listeners)) => {
                 for (name, file) in files.iter().flatten().flatten() {
                     if let Some(note) = describe_read_as_empty(file) {
-                        self.say(&format!("{}: note: {name}: {note}", path.display()));
+                        self.print_line(&format!("{}: note: {name}: {note}", path.display()));
                     }
                 }
-                // A directory is as many files as it has.
+                // A directory counts as the files in it.
                 let slurm = files.iter().map(|files| files.as_ref().map_or(1, Vec::len)).sum();
                 let (sources, slurm) = (count(plan.sources.len(), "source"), count(slurm, "SLURM file"));
-                let before = (self.complaints, self.warnings);
-                for remark in listeners.iter().flat_map(Loaded::remarks) {
-                    self.complain(&format!("{}: {remark}", path.display()));
+                let before = (self.mistakes, self.warnings);
+                for remark in listeners.iter().flat_map(LoadedListener::remarks) {
+                    self.report(&format!("{}: {remark}", path.display()));
                 }
-                self.surroundings(path, &plan);
-                let verdict = match (self.complaints - before.0, self.warnings - before.1) {
+                self.check_referenced_files(path, &plan);
+                let verdict = match (self.mistakes - before.0, self.warnings - before.1) {
                     (0, 0) => ", all well".to_owned(),
                     (0, warnings) => format!(", {}", count(warnings, "warning")),
                     (_, _) => String::new(),
                 };
-                self.say(&format!("{}: a configuration with {sources} and {slurm}{verdict}", path.display()));
+                self.print_line(&format!("{}: a configuration with {sources} and {slurm}{verdict}", path.display()));
             }
-            Err(Failure::Slurm { lines, mistakes }) => self.complain_in_lines(&lines, mistakes),
-            Err(failure) => self.complain(&failure.to_string()),
+            Err(Failure::Slurm { lines, mistakes }) => self.report_lines(&lines, mistakes),
+            Err(failure) => self.report(&failure.to_string()),
         }
     }
 
-    /// Looks at what the configuration names on this machine. A source that is not there yet may come.
-    fn surroundings(&mut self, path: &Path, plan: &Plan) {
+    /// Checks the files that the configuration names. A source that is missing gets a note, since it may come later.
+    fn check_referenced_files(&mut self, path: &Path, plan: &Plan) {
         let path = path.display();
         for configured in plan.sources.iter().chain(&plan.slurm) {
             if let Err(failure) = source::try_fetching(&configured.options.fetch, &configured.source, TRANSFER_MAX) {
-                self.complain(&format!("{path}: {}: {failure}", configured.source));
+                self.report(&format!("{path}: {}: {failure}", configured.source));
             }
             if let Err(reason) = configured.try_dialing() {
-                self.complain(&format!("{path}: {}: {reason}", configured.source));
+                self.report(&format!("{path}: {}: {reason}", configured.source));
             }
             if let Source::File(file) = &configured.source
                 && !file.exists()
             {
-                self.say(&format!("{path}: note: {} is not there yet", configured.source));
+                self.print_line(&format!("{path}: note: {} is not there yet", configured.source));
             }
         }
-        // What lies elsewhere is not fetched: a check is quick, and asks nobody.
+        // Data at URLs and caches are not fetched: a check is quick, and needs no network.
         let is_there =
             |configured: &&ConfiguredSource| matches!(&configured.source, Source::File(file) if file.is_file());
         for configured in plan.sources.iter().filter(is_there) {
@@ -163,7 +163,7 @@ impl Checker {
         }
         let folder = plan.control.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-            self.complain(&format!(
+            self.report(&format!(
                 "{path}: control: there is no directory {}; make it, or name another path",
                 folder.display()
             ));
@@ -183,34 +183,34 @@ impl Checker {
                 let (filters, assertions) = (count(filters, "filter"), count(assertions, "assertion"));
                 let note = describe_read_as_empty(&file);
                 let verdict = if note.is_none() { ", all well" } else { "" };
-                self.say(&format!("{name}: SLURM with {filters} and {assertions}{verdict}"));
+                self.print_line(&format!("{name}: SLURM with {filters} and {assertions}{verdict}"));
                 if let Some(note) = note {
-                    self.say(&format!("{name}: note: {note}"));
+                    self.print_line(&format!("{name}: note: {note}"));
                 }
                 self.slurm.push((name, file));
             }
             Err(failure) => {
                 let lines: Vec<String> = failure.lines().iter().map(|line| format!("{name}: {line}")).collect();
-                self.complain_in_lines(&lines, failure.mistakes());
+                self.report_lines(&lines, failure.mistakes());
             }
         }
     }
 
-    /// A directory is one of SLURM files.
+    /// Checks a directory, which is one of SLURM files.
     fn directory(&mut self, path: &Path) {
         let read = source::names(path).and_then(|names| Ok((names, source::read_slurm_directory(path, self.dialect)?)));
         let (names, files) = match read {
             Ok(read) => read,
-            Err(failure) => return self.complain(&format!("{}: {failure}", path.display())),
+            Err(failure) => return self.report(&format!("{}: {failure}", path.display())),
         };
         let name = path.display();
         if files.is_empty() {
             let words =
                 "there is no file in it whose name ends in .slurm or .json, so nothing of it would be in effect";
-            self.say(&format!("{name}: note: {words}"));
+            self.print_line(&format!("{name}: note: {words}"));
         }
         files.into_iter().for_each(|file| self.slurm(file));
-        // What begins with a dot is not meant to be read by anybody.
+        // Files whose names begin with a dot are never meant to be read.
         let is_shown = |name: &OsStr| !name.as_encoded_bytes().starts_with(b".");
         let is_other = |path: &&PathBuf| path.file_name().is_some_and(|name| is_shown(name) && !is_slurm_name(name));
         let others: Vec<String> =
@@ -219,7 +219,9 @@ impl Checker {
             let named: Vec<&str> = others.iter().take(OTHERS_NAMED_MAX).map(String::as_str).collect();
             let more = if others.len() > named.len() { ", ..." } else { "" };
             let named = named.join(", ");
-            self.say(&format!("{name}: note: not read, as the name does not end in .slurm or .json: {named}{more}"));
+            self.print_line(&format!(
+                "{name}: note: not read, as the name does not end in .slurm or .json: {named}{more}"
+            ));
         }
     }
 
@@ -228,8 +230,8 @@ impl Checker {
         self.load(&Source::File(path.to_owned()), &freshness);
     }
 
-    /// Reads data, and says what they have and what of it would be served now.
-    fn load(&mut self, place: &Source, freshness: &Freshness) -> Option<Data> {
+    /// Reads data, and prints their records and what of them would be served now.
+    fn load(&mut self, source: &Source, freshness: &Freshness) -> Option<CheckedData> {
         let options = SourceOptions {
             refresh: Duration::MAX,
             timeout: TRANSFER_MAX,
@@ -239,64 +241,64 @@ impl Checker {
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let read = match runtime {
-            Ok(runtime) => runtime.block_on(source::read_once(place, &options)),
+            Ok(runtime) => runtime.block_on(source::read_once(source, &options)),
             Err(error) => Err(SourceError::Memory(error)),
         };
         match read {
-            Ok(Read { content: Content::Table(table, tally), written }) => {
+            Ok(Read { content: SourceContent::Table(table, tally), written }) => {
                 let made = table.timestamps().made.or(written);
                 let made = made.map_or(String::new(), |made| format!(", made {}", age(made, unix_now())));
-                self.say(&format!("{place}: {}{made}", describe(table.image().layout(), everything())));
+                self.print_line(&format!("{source}: {}{made}", describe(table.image().layout(), full_profile())));
                 if let Some(line) = describe_refused(&tally) {
-                    self.complain(&format!("{place}: {line}"));
+                    self.report(&format!("{source}: {line}"));
                 }
                 if let Some(line) = describe_masked(&tally) {
-                    self.say(&format!("{place}: {line}"));
+                    self.print_line(&format!("{source}: {line}"));
                 }
-                let data = Data { table, written };
+                let data = CheckedData { table, written };
                 let (lines, warnings) = data.in_effect(freshness);
-                lines.iter().for_each(|line| self.say(&format!("{place}: {line}")));
+                lines.iter().for_each(|line| self.print_line(&format!("{source}: {line}")));
                 self.warnings += warnings;
                 Some(data)
             }
-            Ok(Read { content: Content::Slurm(_) | Content::SlurmDirectory(_), .. }) => None,
+            Ok(Read { content: SourceContent::Slurm(_) | SourceContent::SlurmDirectory(_), .. }) => None,
             Err(failure @ SourceError::Content(ReadError { reason: Reason::NothingKnown, .. })) => {
-                self.complain(&format!("{place}: {failure}, and no SLURM (\"slurmVersion\")"));
+                self.report(&format!("{source}: {failure}, and no SLURM (\"slurmVersion\")"));
                 None
             }
             Err(failure) => {
-                self.complain(&format!("{place}: {failure}"));
+                self.report(&format!("{source}: {failure}"));
                 None
             }
         }
     }
 
-    /// Sees whether all SLURM files go together, and what they would do to the data.
-    fn together(&mut self, sources: &[Source]) {
+    /// Checks that the SLURM files do not conflict, and prints their effect on the data.
+    fn check_combined(&mut self, sources: &[Source]) {
         let slurm = match Slurm::merge(&self.slurm, self.overlaps) {
             Ok(slurm) => slurm,
-            Err(conflict) => return self.complain(&describe_conflict(&conflict)),
+            Err(conflict) => return self.report(&describe_conflict(&conflict)),
         };
         let freshness = self.freshness;
-        let data: Vec<Data> = sources.iter().filter_map(|source| self.load(source, &freshness)).collect();
+        let data: Vec<CheckedData> = sources.iter().filter_map(|source| self.load(source, &freshness)).collect();
         if data.is_empty() {
             return;
         }
         for effect in slurm.effects(&union(data, freshness)) {
-            self.say(&effect.to_string());
+            self.print_line(&effect.to_string());
         }
     }
 }
 
-fn everything() -> Profile {
+fn full_profile() -> Profile {
     ServerPolicy::new(VersionRange::new(Version::V0, Version::V2).expect("0 is not above 2")).most()
 }
 
-/// True if a file is meant as SLURM: it has one of the members that only SLURM has, or is no validator's output at all.
+/// Returns true if a file is meant as SLURM: it has a member that only SLURM has, or the name of a SLURM file.
 fn is_slurm(path: &Path) -> std::io::Result<bool> {
     use std::io::Read;
     if !std::fs::metadata(path)?.is_file() {
-        // What else it is, reading it as data will say.
+        // Reading it as data reports what else it is.
         return Ok(false);
     }
     let mut start = Vec::new();
@@ -306,15 +308,15 @@ fn is_slurm(path: &Path) -> std::io::Result<bool> {
     Ok(members.iter().any(|member| start.contains(member)) || path.extension().is_some_and(|kind| kind == "slurm"))
 }
 
-/// A set that was read.
-struct Data {
+/// A data set that was read.
+struct CheckedData {
     table: Arc<Table>,
-    /// When its file was written, in seconds since 1970.
+    /// Time at which its file was written, in seconds since 1970.
     written: Option<u32>,
 }
 
-impl Data {
-    /// The part of it that would be served now, in lines, and the number of warnings among them.
+impl CheckedData {
+    /// Returns what of it would be served now, in lines, and the number of warnings among them.
     fn in_effect(&self, freshness: &Freshness) -> (Vec<String>, usize) {
         let now = unix_now();
         let (made, records) = (self.table.timestamps().made.or(self.written), self.table.image().layout().records());
@@ -341,15 +343,15 @@ impl Data {
     }
 }
 
-/// The payloads of all sources together that are in effect now.
-fn union(data: Vec<Data>, freshness: Freshness) -> Image {
+/// Returns the payloads of all sources together that are in effect now.
+fn union(data: Vec<CheckedData>, freshness: Freshness) -> Image {
     let now = CurrentTime { moment: Moment(0), unix: unix_now() };
     let sources: Vec<SourceId> = (0..).map(SourceId).take(data.len()).collect();
     let guard = Guard { hold: None, ..Guard::default() };
     let curation = Curation { sources: sources.clone(), choice: Choice::Union, freshness, guard };
     let mut curator = Curator::new(curation);
     curator.slurm(now, Arc::default());
-    for (source, Data { table, written }) in sources.into_iter().zip(data) {
+    for (source, CheckedData { table, written }) in sources.into_iter().zip(data) {
         curator.source(now, source, Report::Loaded { table, written });
     }
     loop {

@@ -1,10 +1,10 @@
-//! `rtrcast ctl`: asks a running cache something over its control socket, and shows the answer.
+//! `rtrcast ctl`: sends a request to a running cache's control socket, and prints the answer.
 
 use super::print;
 use crate::cli::{CtlArguments, CtlCommand};
 use crate::control::client::ControlClient;
 use crate::exit::Failure;
-use crate::http::api::{self, CloseRequest, Done, ReleaseRequest, StopRequest};
+use crate::http::api::{self, ActionResponse, CloseRequest, ReleaseRequest, StopRequest};
 use crate::observe::status::{self, RouterList, Status};
 
 pub(crate) fn ctl(arguments: &CtlArguments) -> Result<(), Failure> {
@@ -14,7 +14,7 @@ pub(crate) fn ctl(arguments: &CtlArguments) -> Result<(), Failure> {
     };
     let client = ControlClient::new(path)?;
     let done = |json: String| -> Result<String, Failure> {
-        let Done { message, .. } = client.read(&json)?;
+        let ActionResponse { message, .. } = client.read(&json)?;
         Ok(format!("{}\n", message.trim_end()))
     };
     let text = match &arguments.command {
@@ -36,7 +36,7 @@ pub(crate) fn ctl(arguments: &CtlArguments) -> Result<(), Failure> {
     print(&text)
 }
 
-/// JSON in lines, with the members in the order in which the cache sent them.
+/// Formats JSON in lines, with the members in the order in which the cache sent them.
 fn indented(client: &ControlClient, json: &str) -> Result<String, Failure> {
     let value: serde_json::Value = client.read(json)?;
     let text = serde_json::to_string_pretty(&value).map_err(|error| Failure::Internal(error.to_string()))?;

@@ -8,11 +8,11 @@ pub(crate) mod ssh;
 use crate::exit::Failure;
 use std::io::{ErrorKind, Write, stdout};
 
-/// Prints text on standard output. Whoever asked may not want to read all of it, as `head` does.
+/// Prints text on standard output. A closed pipe, as of `head`, is no error.
 fn print(text: &str) -> Result<(), Failure> {
     match stdout().write_all(text.as_bytes()).and_then(|()| stdout().flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::Output { place: "standard output".to_owned(), error })
+            Err(Failure::Output { name: "standard output".to_owned(), error })
         }
         Ok(()) | Err(_) => Ok(()),
     }

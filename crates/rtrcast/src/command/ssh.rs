@@ -1,4 +1,4 @@
-//! `rtrcast ssh`: what a listener for SSH needs, made here.
+//! `rtrcast ssh`: makes host keys and password hashes for an SSH listener.
 
 use crate::cli::{HostKeyType, SshArguments, SshCommand};
 use crate::exit::Failure;
@@ -9,17 +9,17 @@ use std::io::{self, BufRead, Write, stderr, stdin, stdout};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// The longest password; a longer one is refused, for a part of it would be another one.
+/// The longest password; a longer one is refused, not truncated.
 const PASSWORD_OCTETS_MAX: usize = 1_024;
 
 pub(crate) fn ssh(arguments: &SshArguments) -> Result<(), Failure> {
-    match &arguments.order {
+    match &arguments.command {
         SshCommand::HostKey { file, key_type } => make_host_key(file, *key_type),
         SshCommand::HashPassword { user } => print_password_line(user),
     }
 }
 
-/// Writes a new key for its owner only, and its public half beside it. Nothing is ever replaced: routers know the key.
+/// Writes a new key for its owner only, and the public key beside it. No file is ever replaced: routers know the key.
 fn make_host_key(file: &Path, key_type: HostKeyType) -> Result<(), Failure> {
     let kind = match key_type {
         HostKeyType::Ed25519 => SshKeyKind::Ed25519,
@@ -32,7 +32,7 @@ fn make_host_key(file: &Path, key_type: HostKeyType) -> Result<(), Failure> {
     public_file.push(".pub");
     let public_file = PathBuf::from(public_file);
     write_new(file, 0o600, private.as_bytes())?;
-    // Half of a pair would only stand in the way of the next attempt.
+    // A private key alone would make the next attempt fail.
     write_new(&public_file, 0o644, format!("{}\n", key.public_line()).as_bytes()).inspect_err(|_| remove(file))?;
     let text = format!(
         "host key     {} (for --ssh-host-key)\npublic key   {}\nfingerprint  {}\nknown hosts  routers and clients take \
@@ -42,26 +42,26 @@ fn make_host_key(file: &Path, key_type: HostKeyType) -> Result<(), Failure> {
         key.fingerprint(),
         key.public_line(),
     );
-    // Both files are there, whoever reads this.
+    // Both files are written, even if standard output is closed.
     let _ = stdout().write_all(text.as_bytes());
     Ok(())
 }
 
-/// Writes a file that was not there, whole or not at all.
+/// Writes a new file, whole or not at all.
 fn write_new(path: &Path, mode: u32, octets: &[u8]) -> Result<(), Failure> {
     let write = || {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
         file.write_all(octets).and_then(|()| file.sync_all()).inspect_err(|_| remove(path))
     };
-    write().map_err(|error| Failure::Output { place: path.display().to_string(), error })
+    write().map_err(|error| Failure::Output { name: path.display().to_string(), error })
 }
 
 fn remove(path: &Path) {
-    // What was wrong before is what is told.
+    // The first error is the one that is reported.
     let _ = std::fs::remove_file(path);
 }
 
-/// Prints a line for --ssh-passwords, of a password that is asked for or stands in the first line of standard input.
+/// Prints a line for --ssh-passwords, of a password from the terminal or the first line of standard input.
 fn print_password_line(user: &str) -> Result<(), Failure> {
     if user.is_empty() || user.contains(|c: char| c == ':' || c.is_whitespace() || c.is_control()) {
         return Err(Failure::Usage(format!("\"{user}\" can be no user: a name has no colon and no space")));
@@ -81,8 +81,8 @@ fn print_password_line(user: &str) -> Result<(), Failure> {
     }
     let hash = hash_password(&password).map_err(|error| Failure::Internal(error.to_string()))?;
     let line = format!("{user}:{hash}\n");
-    let place = || "standard output".to_owned();
-    stdout().write_all(line.as_bytes()).map_err(|error| Failure::Output { place: place(), error })
+    let name = || "standard output".to_owned();
+    stdout().write_all(line.as_bytes()).map_err(|error| Failure::Output { name: name(), error })
 }
 
 fn first_line() -> io::Result<String> {
@@ -103,23 +103,23 @@ fn read_password(input: impl BufRead) -> io::Result<String> {
     String::from_utf8(line).map_err(|_| wrong("it is not UTF-8".to_owned()))
 }
 
-/// Asks on the terminal, without showing what is typed.
+/// Asks on the terminal, without echo.
 fn ask(question: &str) -> io::Result<String> {
     let shown = tcgetattr(stdin())?;
     let mut hidden = shown.clone();
     hidden.local_modes.remove(LocalModes::ECHO);
     tcsetattr(stdin(), OptionalActions::Now, &hidden)?;
-    let _shown_again = Restore(shown);
+    let _shown_again = TerminalRestore(shown);
     stderr().write_all(question.as_bytes())?;
     let answer = first_line();
     stderr().write_all(b"\n")?;
     answer
 }
 
-/// Sets the terminal back.
-struct Restore(Termios);
+/// Restores the terminal's settings when it is dropped.
+struct TerminalRestore(Termios);
 
-impl Drop for Restore {
+impl Drop for TerminalRestore {
     fn drop(&mut self) {
         let _ = tcsetattr(stdin(), OptionalActions::Now, &self.0);
     }

@@ -1,4 +1,4 @@
-//! Options of the access to sources: how URLs are fetched, and other caches connected to.
+//! Options of the access to sources: of fetching URLs, and of connecting to other caches.
 
 use crate::cli::given::{Given, InvalidOptions};
 use crate::cli::options::{OptionRow, Scope};
@@ -6,8 +6,9 @@ use crate::cli::{DialOptions, FetchOptions, ServeArguments};
 use crate::config::address::Source;
 use crate::config::scheme::Scheme;
 use rtrcast_net::Target;
+use std::path::Path;
 
-/// Options as they were given for one source or place of SLURM, or for all.
+/// Options as they were given for one source, or for all.
 #[derive(Clone, Debug, Default)]
 pub(super) struct AccessOptions {
     fetch: Given<FetchOptions>,
@@ -15,7 +16,7 @@ pub(super) struct AccessOptions {
 }
 
 impl AccessOptions {
-    /// Those for all, so far as they are for a source.
+    /// Returns the options for all that apply to a source.
     pub(super) fn of_all_for(source: &Source, arguments: &ServeArguments) -> AccessOptions {
         let Some(scheme) = source.scheme() else { return AccessOptions::default() };
         AccessOptions { fetch: arguments.fetch.0.only_for(scheme), dial: arguments.caches.0.only_for(scheme) }
@@ -28,7 +29,7 @@ impl AccessOptions {
             Some(Scope::Source { schemes: [Scheme::Http], .. }) => self.fetch.add(name, value),
             Some(_) => self.dial.add(name, value),
             None => {
-                // Caches are told of caches, so far as one has such an option.
+                // For a cache, only options of caches are named, if there are any.
                 let is_for_urls = |row: &&OptionRow| row.schemes() == [Scheme::Http];
                 let (urls, caches): (Vec<_>, Vec<_>) = OptionRow::of_source(name).partition(is_for_urls);
                 let urls = if matches!(source, Source::Rtr(_)) && !caches.is_empty() { Vec::new() } else { urls };
@@ -38,7 +39,7 @@ impl AccessOptions {
         }
     }
 
-    /// The same with their types, if they are valid for a source.
+    /// Returns the options with their types, if they are valid for a source.
     pub(super) fn validate_for(&self, source: &Source) -> Result<(FetchOptions, DialOptions), InvalidOptions> {
         let (fetch, dial) = (self.fetch.typed(), self.dial.typed());
         match source {
@@ -51,23 +52,23 @@ impl AccessOptions {
 }
 
 impl Given<DialOptions> {
-    /// Refuses what is not for a cache, or not complete.
+    /// Refuses options that are not for a cache, or incomplete.
     pub(crate) fn validate_for(&self, target: &Target) -> Result<(), InvalidOptions> {
         if let Some(row) = self.first_not_for(Scheme::of_cache(target)) {
             let reason = format!("only {} have such an option", row.sources());
             return Err(InvalidOptions::new(&[row.own_name()], reason));
         }
         let options = self.typed();
-        certificate_and_key(options.client_cert.is_some(), options.client_key.is_some())
+        certificate_and_key(options.client_cert.as_deref(), options.client_key.as_deref())
     }
 }
 
-/// Refuses a client's certificate without its key, and the other way round.
-pub(super) fn certificate_and_key(has_certificate: bool, has_key: bool) -> Result<(), InvalidOptions> {
-    match (has_certificate, has_key) {
-        (true, false) => Err(InvalidOptions::new(&["client-cert"], "a client certificate needs its key")),
-        (false, true) => Err(InvalidOptions::new(&["client-key"], "a client key needs its certificate")),
-        (true, true) | (false, false) => Ok(()),
+/// Refuses a client's certificate without its key, and a key without its certificate.
+pub(super) fn certificate_and_key(certificate: Option<&Path>, key: Option<&Path>) -> Result<(), InvalidOptions> {
+    match (certificate, key) {
+        (Some(_), None) => Err(InvalidOptions::new(&["client-cert"], "a client certificate needs its key")),
+        (None, Some(_)) => Err(InvalidOptions::new(&["client-key"], "a client key needs its certificate")),
+        (Some(_), Some(_)) | (None, None) => Ok(()),
     }
 }
 
@@ -94,7 +95,7 @@ mod tests {
                 assert_eq!(add(source, name).is_ok(), counts, "{source} {name}");
             }
             assert!(add("x.json", name).is_err(), "{name}");
-            // What it says for all of the kind is the same.
+            // The flag for all of the kind applies to the same schemes.
             let words = ["rtrcast", "serve", "x", &format!("--{}=x", row.name)].map(OsString::from);
             let (arguments, _) = Arguments::try_parse(&words).unwrap();
             for (scheme, source) in sources {

@@ -1,4 +1,4 @@
-//! Addresses of data and SLURM, as they are named on the command line and in the file.
+//! Addresses of data and SLURM on the command line and in the file.
 
 use crate::config::scheme::Scheme;
 use rtrcast_net::{Target, TargetError};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Schemes of other caches.
 const CACHES: [&str; 4] = ["tcp", "tls", "ssh", "unix"];
 
-/// A source as it is named on the command line.
+/// A source on the command line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Source {
     File(PathBuf),
@@ -22,7 +22,7 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// The same as a place of SLURM, which may be a directory: one that is there, or is named with a slash at its end.
+    /// Returns the address of SLURM, which may be a directory: an existing one, or one with a slash at the end.
     pub(crate) fn of_slurm(self) -> Source {
         match self {
             Source::File(path) if path.as_os_str().as_encoded_bytes().ends_with(b"/") || path.is_dir() => {
@@ -32,7 +32,7 @@ impl Source {
         }
     }
 
-    /// The scheme of its URL; a file has none.
+    /// Returns the scheme of its URL; a file has none.
     pub(crate) fn scheme(&self) -> Option<Scheme> {
         match self {
             Source::File(_) | Source::Directory(_) => None,
@@ -41,7 +41,7 @@ impl Source {
         }
     }
 
-    /// True if both have the same address: what was a file there may be a directory now.
+    /// Returns true if both have the same address: a former file may be a directory now.
     pub(crate) fn is_at_place_of(&self, other: &Source) -> bool {
         match (self, other) {
             (Source::File(path) | Source::Directory(path), Source::File(other) | Source::Directory(other)) => {
@@ -51,7 +51,7 @@ impl Source {
         }
     }
 
-    /// A path need not be UTF-8; a URL has to be.
+    /// Parses an address. A path need not be UTF-8; a URL has to be.
     pub(crate) fn parse(text: OsString) -> Result<Source, String> {
         let Some(words) = text.to_str() else { return Ok(Source::File(PathBuf::from(text))) };
         match words.split_once("://") {
@@ -81,7 +81,7 @@ impl fmt::Display for Source {
         match self {
             Source::File(path) | Source::Directory(path) => write!(f, "{}", path.display()),
             Source::Rtr(target) => write!(f, "{target}"),
-            // User, password and query may be secrets, and this goes into logs and metrics.
+            // User, password and query may be secrets, and the text is for logs and metrics.
             Source::Http(url) => {
                 let mut url = url.clone();
                 let _ = url.set_username("");

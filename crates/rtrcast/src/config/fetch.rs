@@ -1,4 +1,4 @@
-//! Rules for the options of a fetch: no token in the open, and a proxy that is one.
+//! Rules for the options of a fetch: no token without encryption, and a valid proxy.
 
 use super::access::certificate_and_key;
 use crate::cli::FetchOptions;
@@ -7,18 +7,18 @@ use crate::config::address::Source;
 use reqwest::{Proxy, Url};
 use std::error::Error;
 
-/// Instead of a proxy's URL.
+/// The value instead of a proxy's URL.
 pub(crate) const NO_PROXY: &str = "none";
 
 /// Schemes of proxies.
 const PROXY_SCHEMES: [&str; 2] = ["http", "https"];
 
 impl FetchOptions {
-    /// Refuses what is invalid for a URL.
+    /// Refuses options that are invalid for a URL.
     pub(super) fn validate_for(&self, url: &Url, source: &Source) -> Result<(), InvalidOptions> {
-        certificate_and_key(self.client_cert.is_some(), self.client_key.is_some())?;
+        certificate_and_key(self.client_cert.as_deref(), self.client_key.as_deref())?;
         let proxy = self.proxy.as_deref().filter(|proxy| *proxy != NO_PROXY);
-        // It is not repeated: it may have a password.
+        // The URL is not part of the message: it may have a password.
         if let Some(Err(error)) = proxy.map(Proxy::all) {
             let reason = format!("not the URL of a proxy: {}", innermost(&error));
             return Err(InvalidOptions::new(&["proxy"], reason));
@@ -42,20 +42,20 @@ impl FetchOptions {
         Ok(())
     }
 
-    /// True if a token goes with requests that everybody on their way can read.
+    /// Returns true if a token is sent without encryption.
     pub(crate) fn has_open_token(&self, url: &Url) -> bool {
         self.token_file.is_some() && url.scheme() != "https"
     }
 }
 
-/// True if nobody on the way can read what is sent.
+/// Returns true if requests are encrypted, or stay on this machine.
 fn is_protected(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     let is_here = host == "localhost" || host.parse().is_ok_and(|addr: std::net::IpAddr| addr.is_loopback());
     url.scheme() == "https" || is_here
 }
 
-/// The innermost cause of an error: the outermost says little.
+/// Returns the innermost cause of an error: the outer ones are less specific.
 fn innermost(error: &dyn Error) -> String {
     let mut cause = error;
     while let Some(next) = cause.source() {

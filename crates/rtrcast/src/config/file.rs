@@ -1,7 +1,7 @@
 //! The command line, joined with a TOML file whose keys are the flags' long names.
 //!
-//! A key goes through the same parser as its flag, so that each exists once and means one thing. A flag on the command
-//! line overrides the file's key, and a list there replaces the file's list. What is wrong with a file is said with its
+//! A key goes through the same parser as its flag, so that each exists once and has one meaning. A flag on the command
+//! line overrides the file's key, and a list there replaces the file's list. A mistake in a file is reported with its
 //! line.
 
 use super::access::AccessOptions;
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// The command line, to be joined with a file as often as that changes.
+/// The command line, which is joined with a file each time that the file is read.
 #[derive(Clone, Debug)]
 pub(crate) struct CommandLine {
     words: Vec<OsString>,
@@ -26,33 +26,33 @@ pub(crate) struct CommandLine {
     file: Option<PathBuf>,
 }
 
-/// Everything that was said, joined.
+/// The command line and the file, joined.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) arguments: ServeArguments,
     /// The options that take effect only at a start, with a text of each value.
     pub(super) needing_restart: Vec<(&'static str, String)>,
-    /// The options of those sources and places of SLURM that have their own.
+    /// The options of those sources that have their own.
     own: BTreeMap<Source, AccessOptions>,
     origins: Origins,
 }
 
 impl CommandLine {
-    /// The words that `rtrcast serve` was started with, and what they were understood as.
+    /// Returns the command line of `rtrcast serve`, from its words and their parsed form.
     pub(crate) fn new(words: Vec<OsString>, matches: &ArgMatches, arguments: &ServeArguments) -> CommandLine {
         let is_given = |id: &&clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
         let given = matches.ids().filter(is_given).map(|id| id.as_str().to_owned()).collect();
         CommandLine { words, given, file: arguments.config.clone() }
     }
 
-    /// A command line that only names a file.
+    /// Returns a command line that only names a file.
     pub(crate) fn of_file(file: &Path) -> CommandLine {
         let words = ["rtrcast".into(), "serve".into(), "--config".into(), file.into()];
         CommandLine { words: words.to_vec(), given: vec!["config".to_owned()], file: Some(file.to_owned()) }
     }
 
     /// Reads the file again, and joins both.
-    pub(crate) fn settle(&self) -> Result<Settings, Failure> {
+    pub(crate) fn resolve(&self) -> Result<Settings, Failure> {
         let mut from_file = FromFile::default();
         if let Some(path) = &self.file {
             from_file = FromFile::read(path, &self.given).map_err(|error| Failure::Config(error.to_string()))?;
@@ -76,8 +76,8 @@ impl CommandLine {
 }
 
 impl Settings {
-    /// A complaint about what some flags say together, with the place where one of them stands.
-    pub(crate) fn complaint(&self, flags: &[&str], reason: &str) -> Failure {
+    /// Returns an error about the values of some flags, with the line of one of them.
+    pub(crate) fn config_error(&self, flags: &[&str], reason: &str) -> Failure {
         let place = flags.iter().find_map(|flag| self.origins.lines.get(*flag));
         match place {
             Some(line) => {
@@ -93,7 +93,7 @@ impl Settings {
         }
     }
 
-    /// The options by which a source is fetched or connected to: its own, or those of all.
+    /// Returns the options by which a source is fetched or connected to: its own, or those of all.
     pub(super) fn access_to(&self, source: &Source) -> AccessOptions {
         let of_all = || AccessOptions::of_all_for(source, &self.arguments);
         self.own.get(source).cloned().unwrap_or_else(of_all)
@@ -109,7 +109,7 @@ mod tests {
     use expect_test::{Expect, expect};
     use std::fs;
 
-    fn settle(name: &str, text: &str, words: &[&str]) -> Result<Settings, String> {
+    fn resolve(name: &str, text: &str, words: &[&str]) -> Result<Settings, String> {
         let path = std::env::temp_dir().join(format!("rtrcast-config-{}-{name}.toml", std::process::id()));
         fs::write(&path, text).unwrap();
         let words: Vec<OsString> =
@@ -117,13 +117,13 @@ mod tests {
         let matches = Arguments::command().get_matches_from(&words);
         let (_, serve) = matches.subcommand().unwrap();
         let (arguments, _) = Arguments::try_parse(&words).unwrap();
-        let outcome = CommandLine::new(words, serve, &arguments).settle();
+        let outcome = CommandLine::new(words, serve, &arguments).resolve();
         fs::remove_file(&path).unwrap();
         outcome.map_err(|failure| failure.to_string().replace(path.to_str().unwrap(), "rtrcast.toml"))
     }
 
     fn check_error(name: &str, text: &str, expect: Expect) {
-        expect.assert_eq(&settle(name, text, &[]).unwrap_err());
+        expect.assert_eq(&resolve(name, text, &[]).unwrap_err());
     }
 
     #[test]
@@ -136,7 +136,7 @@ no-aspas = true
 no-router-keys = false
 slurm = "local.slurm"
 "#;
-        let settings = settle("keys", text, &[]).unwrap();
+        let settings = resolve("keys", text, &[]).unwrap();
         assert_eq!(settings.arguments.source.len(), 2);
         assert_eq!(settings.arguments.listen.len(), 2);
         assert_eq!(settings.arguments.refresh, 60);
@@ -147,7 +147,7 @@ slurm = "local.slurm"
         };
         assert_eq!((token_file(0), token_file(1)), (None, Some("token".into())));
 
-        let settings = settle("flags", text, &["--refresh", "30", "--listen", "127.0.0.1:3", "b.json"]).unwrap();
+        let settings = resolve("flags", text, &["--refresh", "30", "--listen", "127.0.0.1:3", "b.json"]).unwrap();
         assert_eq!(settings.arguments.refresh, 30);
         assert_eq!(settings.arguments.listen, ["tcp://127.0.0.1:3".parse().unwrap()]);
         assert_eq!(settings.arguments.source, [Source::File("b.json".into())]);
@@ -162,7 +162,7 @@ listen = ["127.0.0.1:1", { at = "tls://127.0.0.1:2", tls-cert = "a.pem", tls-crl
 peer = [{ at = "192.0.2.0/24", max-version = 1, answer-lower = true }]
 tls-key = "b.key"
 "#;
-        let arguments = settle("tables", text, &[]).unwrap().arguments;
+        let arguments = resolve("tables", text, &[]).unwrap().arguments;
         let wanted = ["tcp://127.0.0.1:1", "tls://127.0.0.1:2,tls-cert=a.pem,tls-crl=x,tls-crl=y"];
         assert_eq!(arguments.listen, wanted.map(|text| text.parse().unwrap()));
         assert_eq!(arguments.peer, ["192.0.2.0/24,max-version=1,answer-lower".parse().unwrap()]);
@@ -175,18 +175,18 @@ tls-key = "b.key"
 source = "a.json"
 peer = ["192.0.2.1,name=edge1.fra", { at = "2001:db8::1", name = "edge2" }, { at = "198.51.100.0/24", no-aspas = true }]
 "#;
-        let plan = Plan::new(&settle("names", text, &[]).unwrap()).unwrap();
+        let plan = Plan::new(&resolve("names", text, &[]).unwrap()).unwrap();
         let named = |address: &str, name: &str| (address.parse().unwrap(), name.into());
         assert_eq!(plan.peer_names, [named("192.0.2.1", "edge1.fra"), named("2001:db8::1", "edge2")]);
         // A name alone is no policy: that of the prefix around it holds.
-        assert_eq!(plan.terms.peers.iter().count(), 1);
+        assert_eq!(plan.policy.peers.iter().count(), 1);
     }
 
     #[test]
     fn every_option_is_a_key() {
         for option in OPTIONS.iter().filter(|option| option.scope != Scope::CommandLine) {
-            // A date is a value of no option: what is said of it is not that there is no such key.
-            let error = settle("key", &format!("{} = 2020-01-01", option.name), &[]).unwrap_err();
+            // A date is a value of no option: the error is about the value, not about an unknown key.
+            let error = resolve("key", &format!("{} = 2020-01-01", option.name), &[]).unwrap_err();
             assert!(error.starts_with(&format!("rtrcast.toml:1: {} is ", option.name)), "{error}");
         }
     }
@@ -202,7 +202,7 @@ peer = ["192.0.2.1,name=edge1.fra", { at = "2001:db8::1", name = "edge2" }, { at
             for (key, at) in tables(option) {
                 let text = format!("source = \"x\"\n{key} = {{ at = \"{at}\", {} = \"x\" }}", option.own_name());
                 let text = if key == "source" { text.split_once('\n').unwrap().1.to_owned() } else { text };
-                let outcome = settle("own", &text, &[]).map(|_| ());
+                let outcome = resolve("own", &text, &[]).map(|_| ());
                 assert!(!outcome.as_ref().is_err_and(|error| error.contains("unknown")), "{text}: {outcome:?}");
             }
         }
@@ -307,7 +307,7 @@ peer = ["192.0.2.1,name=edge1.fra", { at = "2001:db8::1", name = "edge2" }, { at
             "listen = { at = \"tls://[::1]:1\", tls-clients = false }\n",
             expect!["rtrcast.toml:1: tls-clients: a text or a number is wanted, and this is of type boolean"],
         );
-        let error = settle("holder", "listen = { at = \"[::1]:1\", answer-lower = false }\n", &[]).unwrap_err();
+        let error = resolve("holder", "listen = { at = \"[::1]:1\", answer-lower = false }\n", &[]).unwrap_err();
         assert!(error.contains("unknown option \"answer-lower\"; there are tls-cert, "), "{error}");
         check_error(
             "float",
@@ -319,7 +319,7 @@ peer = ["192.0.2.1,name=edge1.fra", { at = "2001:db8::1", name = "edge2" }, { at
 
     #[test]
     fn a_file_that_is_not_there_is_said() {
-        let failure = CommandLine::of_file(Path::new("/nowhere/rtrcast.toml")).settle().unwrap_err();
+        let failure = CommandLine::of_file(Path::new("/nowhere/rtrcast.toml")).resolve().unwrap_err();
         assert_eq!(failure.to_string(), "/nowhere/rtrcast.toml: there is no such file or directory");
     }
 }

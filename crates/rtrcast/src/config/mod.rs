@@ -1,5 +1,5 @@
-//! The configuration: the command line joined with a file (`file.rs`, over `toml_file.rs`), what both mean, checked
-//! (`plan.rs`), and who else may read the secrets that it names (`secrets.rs`).
+//! The configuration: the command line joined with a file (`file.rs`, over `toml_file.rs`), the checked plan of both
+//! (`plan.rs`), and the permissions of files with secrets (`secrets.rs`).
 
 mod access;
 pub(crate) mod address;

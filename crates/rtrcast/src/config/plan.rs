@@ -1,4 +1,4 @@
-//! The meaning of the settings, checked: the plan of `rtrcast serve`, which `rtrcast check` looks at.
+//! The checked settings: the plan of `rtrcast serve`, which `rtrcast check` checks too.
 
 use crate::cli::given::Given;
 use crate::cli::options::{CACHE, FETCH};
@@ -21,10 +21,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Flags that only count at the start, with what they say: a reload tells whoever changed them.
-type Fixed = Vec<(&'static str, String)>;
+/// Flags that take effect only at a start, with their values: a reload logs that a change needs a restart.
+type RestartOnly = Vec<(&'static str, String)>;
 
-/// The settings, checked.
+/// The checked settings.
 pub(crate) struct Plan {
     pub(crate) sources: Vec<ConfiguredSource>,
     pub(crate) slurm: Vec<ConfiguredSource>,
@@ -35,23 +35,23 @@ pub(crate) struct Plan {
     pub(crate) listen: Vec<ConfiguredListener>,
     pub(crate) http: HttpAddress,
     pub(crate) control: Option<PathBuf>,
-    /// But for how many connections the descriptors allow.
-    pub(crate) terms: ServicePolicy,
-    /// Routers that have a name.
+    /// The policy, without the limit of connections by descriptors.
+    pub(crate) policy: ServicePolicy,
+    /// Names of routers by address.
     pub(crate) peer_names: Vec<(IpAddr, Arc<str>)>,
     pub(crate) timing: Timing,
     pub(crate) connections_max: Option<u32>,
-    fixed: Fixed,
+    fixed: RestartOnly,
 }
 
-/// An address where routers connect, with the options that hold there.
+/// An address where routers connect, with the options of the listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ConfiguredListener {
     pub(crate) addr: ListenAddr,
     pub(crate) options: ListenOptions,
 }
 
-/// A source of data or SLURM, with the options that hold for it.
+/// A source of data or SLURM, with its options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ConfiguredSource {
     pub(crate) source: Source,
@@ -59,12 +59,12 @@ pub(crate) struct ConfiguredSource {
 }
 
 impl ConfiguredSource {
-    /// The same as a place of SLURM, which may be a directory.
+    /// Returns the source of SLURM, which may be a directory.
     fn of_slurm(self) -> ConfiguredSource {
         ConfiguredSource { source: self.source.of_slurm(), ..self }
     }
 
-    /// True if a task that follows it may stay. A cache's connection stays when options for URLs change.
+    /// Returns true if its task may go on with other options. A cache's connection stays when options for URLs change.
     pub(crate) fn is_read_like(&self, other: &ConfiguredSource) -> bool {
         match self.source {
             Source::Rtr(_) => self.options.dial == other.options.dial,
@@ -74,7 +74,7 @@ impl ConfiguredSource {
         }
     }
 
-    /// Reads the files for connecting to it, if it is a cache: they have to be there, and valid.
+    /// Reads the files for connecting to it, if it is a cache: they have to exist and be valid.
     pub(crate) fn try_dialing(&self) -> Result<(), String> {
         let Source::Rtr(target) = &self.source else { return Ok(()) };
         dialer::dialer(target, &self.options.dial, || Box::new(|_| ())).map(|_| ())
@@ -85,7 +85,7 @@ impl Plan {
     pub(crate) fn new(settings: &Settings) -> Result<Plan, Failure> {
         let arguments = &settings.arguments;
         let timing = Timing::new(arguments.rtr_refresh, arguments.rtr_retry, arguments.rtr_expire)
-            .map_err(|error| settings.complaint(&["rtr-refresh", "rtr-retry", "rtr-expire"], &error.to_string()))?;
+            .map_err(|error| settings.config_error(&["rtr-refresh", "rtr-retry", "rtr-expire"], &error.to_string()))?;
         let addresses: Vec<&ListenAddr> = arguments.listen.iter().map(|argument| &argument.addr).collect();
         once(settings, "listen", &addresses)?;
         once_by_endpoint(settings, &addresses)?;
@@ -93,9 +93,9 @@ impl Plan {
         let peer_names = peer_names(settings)?;
         once(settings, "source", &arguments.source)?;
         once(settings, "slurm", &arguments.slurm)?;
-        if let Some(cache) = arguments.slurm.iter().find(|place| matches!(place, Source::Rtr(_))) {
+        if let Some(cache) = arguments.slurm.iter().find(|source| matches!(source, Source::Rtr(_))) {
             return Err(
-                settings.complaint(&["slurm"], &format!("{cache}: SLURM is a file, a directory or an http(s) URL"))
+                settings.config_error(&["slurm"], &format!("{cache}: SLURM is a file, a directory or an http(s) URL"))
             );
         }
         Ok(Plan {
@@ -114,7 +114,7 @@ impl Plan {
             listen: configured_listeners(settings)?,
             http: arguments.http,
             control: arguments.control.clone(),
-            terms: terms(settings, timing)?,
+            policy: service_policy(settings, timing)?,
             peer_names,
             timing,
             connections_max: arguments.connections_max,
@@ -122,44 +122,44 @@ impl Plan {
         })
     }
 
-    /// The most that any router is sent.
+    /// Returns the most that any router is sent.
     pub(crate) fn most(&self) -> Profile {
-        let peers = self.terms.peers.iter().map(|(_, policy)| policy.most());
-        peers.fold(self.terms.session.most(), Profile::max)
+        let peers = self.policy.peers.iter().map(|(_, policy)| policy.most());
+        peers.fold(self.policy.session.most(), Profile::max)
     }
 
-    /// Reads the SLURM files and directories that are there, and sees whether they go together: what is wrong with them now
-    /// would be wrong later. What lies at URLs is not known yet.
+    /// Reads the SLURM files and directories that exist, and checks that they do not conflict, since such mistakes
+    /// would stop a later reload. URLs are not read.
     pub(crate) fn read_slurm(&self) -> Result<Vec<Option<SlurmFiles>>, Failure> {
-        let (mut places, mut complaints) = (Vec::new(), SlurmComplaints::default());
-        for ConfiguredSource { source: place, options } in &self.slurm {
-            let outcomes = match place {
+        let (mut sources, mut slurm_mistakes) = (Vec::new(), SlurmMistakes::default());
+        for ConfiguredSource { source, options } in &self.slurm {
+            let outcomes = match source {
                 Source::Http(_) | Source::Rtr(_) => {
-                    places.push(None);
+                    sources.push(None);
                     continue;
                 }
                 Source::File(path) => {
                     let outcome = source::read_slurm(path, options.dialect);
-                    Ok(vec![SlurmOutcome { name: place.to_string().into(), outcome }])
+                    Ok(vec![SlurmOutcome { name: source.to_string().into(), outcome }])
                 }
                 Source::Directory(path) => source::read_slurm_directory(path, options.dialect),
             };
             match outcomes {
-                Ok(outcomes) => places.push(Some(complaints.others_of(outcomes))),
-                Err(failure) => complaints.add(&place.to_string(), &failure),
+                Ok(outcomes) => sources.push(Some(slurm_mistakes.others_of(outcomes))),
+                Err(failure) => slurm_mistakes.add(&source.to_string(), &failure),
             }
         }
-        let SlurmComplaints { lines, mistakes } = complaints;
+        let SlurmMistakes { lines, mistakes } = slurm_mistakes;
         if !lines.is_empty() {
             return Err(Failure::Slurm { lines, mistakes });
         }
-        let known: SlurmFiles = places.iter().flatten().flatten().cloned().collect();
+        let known: SlurmFiles = sources.iter().flatten().flatten().cloned().collect();
         Slurm::merge(&known, self.overlaps).map_err(|conflict| Failure::Config(describe_conflict(&conflict)))?;
-        Ok(places)
+        Ok(sources)
     }
 
-    /// Reads the files for connecting to caches, which have to be there and valid. Those that were followed before, with
-    /// the same options, go on with what they have.
+    /// Reads the files for connecting to caches, which have to exist and be valid. Caches that were followed before
+    /// with the same options keep what they have.
     pub(crate) fn try_dialing(&self, before: &[ConfiguredSource]) -> Result<(), Failure> {
         let is_new =
             |new: &&ConfiguredSource| !before.iter().any(|old| old.source == new.source && old.is_read_like(new));
@@ -170,14 +170,14 @@ impl Plan {
         Ok(())
     }
 
-    /// Takes over another plan but for what counts only at a start.
-    pub(crate) fn keep_fixed(&mut self, new: Plan) {
+    /// Applies another plan, except for options that take effect only at a start.
+    pub(crate) fn keep_restart_only(&mut self, new: Plan) {
         let Plan { http, control, fixed, .. } = self;
         let (control, fixed) = (control.take(), std::mem::take(fixed));
         *self = Plan { http: *http, control, fixed, ..new };
     }
 
-    /// Flags that say something else than in another plan, and count only at a start.
+    /// Returns the flags whose values differ from another plan's, and that take effect only at a start.
     pub(crate) fn needs_restart_for(&self, other: &Plan) -> Vec<&'static str> {
         let pairs = self.fixed.iter().zip(&other.fixed);
         pairs.filter(|(own, others)| own.1 != others.1).map(|(own, _)| own.0).collect()
@@ -186,18 +186,18 @@ impl Plan {
 
 /// Mistakes in SLURM files, in lines.
 #[derive(Default)]
-struct SlurmComplaints {
+struct SlurmMistakes {
     lines: Vec<String>,
     mistakes: usize,
 }
 
-impl SlurmComplaints {
+impl SlurmMistakes {
     fn add(&mut self, name: &str, failure: &SourceError) {
         self.lines.extend(failure.lines().into_iter().map(|line| format!("{name}: {line}")));
         self.mistakes += failure.mistakes();
     }
 
-    /// Takes note of the files that could not be read; the others.
+    /// Records the files that could not be read. Returns the others.
     fn others_of(&mut self, outcomes: Vec<SlurmOutcome>) -> SlurmFiles {
         let mut files = SlurmFiles::new();
         for SlurmOutcome { name, outcome } in outcomes {
@@ -210,7 +210,8 @@ impl SlurmComplaints {
     }
 }
 
-/// The policy for the routers of a prefix, by its own options and by those of all; without a prefix that for all.
+/// Returns the policy for the routers of a prefix, by its own options and by those of all; without a prefix that for
+/// all.
 fn policy(settings: &Settings, own: Option<&PeerArgument>) -> Result<ServerPolicy, Failure> {
     let arguments = &settings.arguments;
     let options = own.map(|own| own.options.clone()).unwrap_or_default();
@@ -221,8 +222,8 @@ fn policy(settings: &Settings, own: Option<&PeerArgument>) -> Result<ServerPolic
     let versions = VersionRange::new(min, max).ok_or_else(|| {
         let reason = format!("{min} is above {max}, so that no version is left");
         match own {
-            Some(own) => settings.complaint(&["peer"], &format!("{own}: {reason}")),
-            None => settings.complaint(&["min-version", "max-version"], &reason),
+            Some(own) => settings.config_error(&["peer"], &format!("{own}: {reason}")),
+            None => settings.config_error(&["min-version", "max-version"], &reason),
         }
     })?;
     let mut policy =
@@ -245,7 +246,7 @@ fn policy(settings: &Settings, own: Option<&PeerArgument>) -> Result<ServerPolic
     Ok(policy)
 }
 
-/// The names of routers, each given once.
+/// Returns the names of routers, each given once.
 fn peer_names(settings: &Settings) -> Result<Vec<(IpAddr, Arc<str>)>, Failure> {
     let named =
         settings.arguments.peer.iter().filter_map(|peer| Some((peer.prefix.address(), peer.options.name.clone()?)));
@@ -254,10 +255,10 @@ fn peer_names(settings: &Settings) -> Result<Vec<(IpAddr, Arc<str>)>, Failure> {
     Ok(names)
 }
 
-/// Retry intervals for which a router may take nothing of what it is sent (8210bis section 9).
+/// Retry intervals for which a router may read nothing (8210bis section 9).
 const STALL_RETRIES: u32 = 3;
 
-fn terms(settings: &Settings, timing: Timing) -> Result<ServicePolicy, Failure> {
+fn service_policy(settings: &Settings, timing: Timing) -> Result<ServicePolicy, Failure> {
     let arguments = &settings.arguments;
     let mut peers = PrefixMap::new();
     for peer in arguments.peer.iter().filter(|peer| peer.options.has_policy()) {
@@ -279,34 +280,34 @@ fn terms(settings: &Settings, timing: Timing) -> Result<ServicePolicy, Failure> 
     })
 }
 
-/// All listeners, each with the options that count for it.
+/// Returns all listeners, each with the options that apply to it.
 fn configured_listeners(settings: &Settings) -> Result<Vec<ConfiguredListener>, Failure> {
     let arguments = &settings.arguments;
     let mut configured = Vec::new();
     let mut used = Given::default();
     for ListenArgument { addr, own } in &arguments.listen {
-        let complaint = |reason: &str| settings.complaint(&["listen"], &format!("{addr}: {reason}"));
-        own.validate_for(addr).map_err(|reason| complaint(&reason))?;
+        let config_error = |reason: &str| settings.config_error(&["listen"], &format!("{addr}: {reason}"));
+        own.validate_for(addr).map_err(|reason| config_error(&reason))?;
         let given = own.clone().or(&arguments.listeners).only_for(addr.scheme());
         let options = given.typed();
-        options.validate_for(addr).map_err(complaint)?;
+        options.validate_for(addr).map_err(config_error)?;
         used = given.or(&used);
         configured.push(ConfiguredListener { addr: addr.clone(), options });
     }
     if let Some((option, such)) = arguments.listeners.unused(&used) {
-        let reason = format!("there is no listener that it counts for; one is named like --listen {such}");
-        return Err(settings.complaint(&[option], &reason));
+        let reason = format!("there is no listener that it applies to; one is named like --listen {such}");
+        return Err(settings.config_error(&[option], &reason));
     }
     Ok(configured)
 }
 
-fn configured_sources(settings: &Settings, places: &[Source]) -> Result<Vec<ConfiguredSource>, Failure> {
+fn configured_sources(settings: &Settings, sources: &[Source]) -> Result<Vec<ConfiguredSource>, Failure> {
     let arguments = &settings.arguments;
-    let options = |place: &Source| {
-        let (fetch, dial) = settings.access_to(place).validate_for(place).map_err(|invalid| {
-            let prefix = if matches!(place, Source::Rtr(_)) { CACHE } else { FETCH };
+    let options = |source: &Source| {
+        let (fetch, dial) = settings.access_to(source).validate_for(source).map_err(|invalid| {
+            let prefix = if matches!(source, Source::Rtr(_)) { CACHE } else { FETCH };
             let flags: Vec<String> = invalid.options.iter().map(|name| format!("{prefix}{name}")).collect();
-            settings.complaint(&flags.iter().map(String::as_str).collect::<Vec<_>>(), &invalid.reason)
+            settings.config_error(&flags.iter().map(String::as_str).collect::<Vec<_>>(), &invalid.reason)
         })?;
         Ok(SourceOptions {
             refresh: Duration::from_secs(arguments.refresh.into()),
@@ -316,7 +317,7 @@ fn configured_sources(settings: &Settings, places: &[Source]) -> Result<Vec<Conf
             dialect: if arguments.slurm_lenient { SlurmDialect::Lenient } else { SlurmDialect::Strict },
         })
     };
-    places.iter().map(|place| Ok(ConfiguredSource { source: place.clone(), options: options(place)? })).collect()
+    sources.iter().map(|source| Ok(ConfiguredSource { source: source.clone(), options: options(source)? })).collect()
 }
 
 /// Refuses a value that is given twice.
@@ -327,7 +328,7 @@ fn once<T: PartialEq + std::fmt::Display>(
 ) -> Result<(), Failure> {
     let twice = (1..values.len()).find(|n| values[..*n].contains(&values[*n]));
     match twice.and_then(|n| values.get(n)) {
-        Some(value) => Err(settings.complaint(&[flag], &format!("{value} is given twice"))),
+        Some(value) => Err(settings.config_error(&[flag], &format!("{value} is given twice"))),
         None => Ok(()),
     }
 }
@@ -337,7 +338,7 @@ fn once_by_endpoint(settings: &Settings, addresses: &[&ListenAddr]) -> Result<()
     let is_chosen = |addr: &ListenAddr| matches!(addr.endpoint, ListenEndpoint::Ip(address) if address.port() == 0);
     for (n, addr) in addresses.iter().enumerate().filter(|(_, addr)| !is_chosen(addr)) {
         if let Some(other) = addresses.iter().take(n).find(|other| other.endpoint == addr.endpoint) {
-            return Err(settings.complaint(&["listen"], &format!("{addr} is the place of {other} already")));
+            return Err(settings.config_error(&["listen"], &format!("{addr} has the same address as {other}")));
         }
     }
     Ok(())

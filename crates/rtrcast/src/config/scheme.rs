@@ -1,4 +1,4 @@
-//! Schemes of URLs of sources and listeners, by which options are told apart: RTR's transports, Unix sockets and HTTP.
+//! The scheme of a source's or listener's URL, which determines the options that apply.
 
 use rtrcast_net::{Endpoint, Target, Transport};
 use std::fmt;
@@ -15,24 +15,24 @@ pub(crate) enum Scheme {
 }
 
 impl Scheme {
-    /// That of an address and port.
-    pub(crate) fn of(transport: Transport) -> Scheme {
-        match transport {
+    /// Returns the scheme of a transport at an address and port.
+    pub(crate) fn of(layer: Transport) -> Scheme {
+        match layer {
             Transport::Tcp => Scheme::Tcp,
             Transport::Tls => Scheme::Tls,
             Transport::Ssh => Scheme::Ssh,
         }
     }
 
-    /// That of a listener at this address or path.
-    pub(crate) fn at(transport: Transport, local: &Endpoint) -> Scheme {
-        match (transport, local) {
+    /// Returns the scheme of a listener at this address or path.
+    pub(crate) fn at(layer: Transport, local: &Endpoint) -> Scheme {
+        match (layer, local) {
             (Transport::Tcp, Endpoint::Unix(_)) => Scheme::Unix,
-            (transport, _) => Scheme::of(transport),
+            (layer, _) => Scheme::of(layer),
         }
     }
 
-    /// That of another cache.
+    /// Returns the scheme of another cache.
     pub(crate) fn of_cache(target: &Target) -> Scheme {
         if target.path().is_some() { Scheme::Unix } else { Scheme::of(target.transport()) }
     }

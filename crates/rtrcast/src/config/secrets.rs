@@ -1,5 +1,6 @@
-//! Files with secrets that others than their owner may read: told at the start and at a reload, since nothing else shows
-//! it. Keys of certificates and hosts are often shared with a group, so that only a file for everybody counts there.
+//! Files with secrets that others than their owner may read: warned of at the start and at a reload, since nothing else
+//! shows it. Keys of certificates and hosts are often shared with a group, so only access for everybody is warned of
+//! there.
 
 use crate::config::address::Source;
 use crate::config::plan::Plan;
@@ -15,7 +16,7 @@ const GROUP_AND_OTHERS: u32 = 0o077;
 /// Permissions of those who are not in the file's group either.
 const OTHERS: u32 = 0o007;
 
-/// Warns of each file of a plan that others may read. One that is not there is told of by whoever needs it.
+/// Warns of each file of a plan that others may read. A missing file is reported where it is read.
 pub(crate) fn warn_of_readers(plan: &Plan) {
     for (path, nobody) in secrets(plan) {
         let Ok(metadata) = fs::metadata(&path) else { continue };
@@ -30,7 +31,7 @@ pub(crate) fn warn_of_readers(plan: &Plan) {
     }
 }
 
-/// The files that hold secrets, with the permissions that they should not have.
+/// Returns the files that hold secrets, with the permissions that they should not have.
 fn secrets(plan: &Plan) -> BTreeMap<PathBuf, u32> {
     let mut secrets = BTreeMap::new();
     let mut add = |paths: &[&Option<PathBuf>], nobody: u32| {

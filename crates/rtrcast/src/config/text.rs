@@ -1,4 +1,4 @@
-//! The text of a configuration file, and texts about what is wrong with it.
+//! The text of a configuration file, and texts about its mistakes.
 
 use crate::observe::describe::with_plain_ranges;
 use std::fmt;
@@ -26,7 +26,7 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// Reads a file that is one: opening a FIFO would wait for a writer.
+/// Reads a regular file: opening a FIFO would wait for a writer.
 pub(super) fn read_text(path: &Path) -> io::Result<String> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("not a regular file"));
@@ -39,7 +39,7 @@ pub(super) fn read_text(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// A way out where a text was written without its quotes, the usual mistake.
+/// Returns a hint where a text was written without its quotes, the usual mistake.
 pub(super) fn hint_of_quotes(text: &str, at: usize) -> &'static str {
     let start = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
     let line = text.get(start..).unwrap_or_default().lines().next().unwrap_or_default();
@@ -52,7 +52,7 @@ pub(super) fn hint_of_quotes(text: &str, at: usize) -> &'static str {
     }
 }
 
-/// The message of clap, without the way to get help.
+/// Returns the message of clap, without the hint to its help.
 pub(super) fn first_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let lines = text.lines().take_while(|line| !line.trim().is_empty());
@@ -60,7 +60,7 @@ pub(super) fn first_line(error: &clap::Error) -> String {
     with_plain_ranges(&line)
 }
 
-/// A text in which URLs show neither whom they log in as nor what they ask for.
+/// Returns a text in which URLs show neither user and password nor the query.
 fn without_secrets(text: &str) -> String {
     let mut shown = String::new();
     let mut rest = text;

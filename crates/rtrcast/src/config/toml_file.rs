@@ -1,4 +1,4 @@
-//! The TOML file: its keys and values as words of a command line, with the lines where they stand.
+//! The TOML file: its keys and values as arguments of a command line, with their lines.
 
 use super::access::AccessOptions;
 use super::text::{ConfigError, first_line, hint_of_quotes, read_text};
@@ -23,7 +23,7 @@ pub(super) struct Origins {
 }
 
 impl Arguments {
-    /// Reads a command line of `rtrcast serve`: what it says, and the same by the parser's ids.
+    /// Reads a command line of `rtrcast serve`. Returns its values, and the same by the parser's ids.
     pub(super) fn try_parse(words: &[OsString]) -> Result<(ServeArguments, ArgMatches), clap::Error> {
         let mut matches = Arguments::command().try_get_matches_from(words)?;
         let Command::Serve(arguments) = Arguments::from_arg_matches(&matches)?.command else {
@@ -34,7 +34,7 @@ impl Arguments {
     }
 }
 
-/// The content of a file: words as on a command line, and the options that these can't say.
+/// The content of a file: arguments of a command line, and the options that have no such form.
 #[derive(Default)]
 pub(super) struct FromFile {
     pub(super) words: Vec<OsString>,
@@ -43,12 +43,12 @@ pub(super) struct FromFile {
 }
 
 /// A file while it is read.
-struct File<'a> {
+struct TomlFile<'a> {
     path: &'a Path,
     text: &'a str,
 }
 
-impl File<'_> {
+impl TomlFile<'_> {
     fn error(&self, at: Option<usize>, reason: String) -> ConfigError {
         let line = at.map(|at| 1 + self.text.get(..at).unwrap_or(self.text).matches('\n').count());
         ConfigError { file: self.path.to_owned(), line, reason }
@@ -56,11 +56,11 @@ impl File<'_> {
 }
 
 impl FromFile {
-    /// Reads a file but for what is given otherwise; that is checked as well.
+    /// Reads a file. What is given on the command line is checked, but not used.
     pub(super) fn read(path: &Path, given: &[String]) -> Result<FromFile, ConfigError> {
         let error = |reason: String| ConfigError { file: path.to_owned(), line: None, reason };
         let text = read_text(path).map_err(|cause| error(plain(&cause)))?;
-        let file = File { path, text: &text };
+        let file = TomlFile { path, text: &text };
         let document = DeTable::parse(&text).map_err(|cause| {
             let at = cause.span().map(|span| span.start);
             file.error(at, format!("not TOML: {}{}", cause.message(), at.map_or("", |at| hint_of_quotes(&text, at))))
@@ -70,7 +70,7 @@ impl FromFile {
         let flags: Vec<&Arg> = serve.get_arguments().filter(|arg| scope_of(arg) != Scope::CommandLine).collect();
         let mut read =
             FromFile { origins: Origins { file: path.to_owned(), lines: BTreeMap::new() }, ..FromFile::default() };
-        // In the order of the file: the first mistake is told first.
+        // In the order of the file: the first mistake is reported.
         let mut pairs: Vec<_> = document.get_ref().iter().collect();
         pairs.sort_by_key(|(key, _)| key.span().start);
         for (key, value) in pairs {
@@ -80,7 +80,7 @@ impl FromFile {
                 let hint = like.map_or(String::new(), |like| format!("; did you mean \"{like}\"?"));
                 return Err(file.error(Some(key.span().start), format!("unknown key \"{name}\"{hint}")));
             };
-            let words = read.words_of(&file, flag, value)?;
+            let words = read.arguments_of(&file, flag, value)?;
             check(&words).map_err(|reason| file.error(Some(value.span().start), reason))?;
             let line = 1 + text.get(..key.span().start).unwrap_or_default().matches('\n').count();
             if !given.iter().any(|given| *given == flag.get_id().as_str()) {
@@ -91,10 +91,10 @@ impl FromFile {
         Ok(read)
     }
 
-    /// A key's value as words of a command line.
-    fn words_of(
+    /// Returns a key's value as arguments of a command line.
+    fn arguments_of(
         &mut self,
-        file: &File<'_>,
+        file: &TomlFile<'_>,
         flag: &Arg,
         value: &Spanned<DeValue<'_>>,
     ) -> Result<Vec<OsString>, ConfigError> {
@@ -146,7 +146,7 @@ impl FromFile {
     /// `{ at = "https://...", token-file = "..." }`
     fn source(
         &mut self,
-        file: &File<'_>,
+        file: &TomlFile<'_>,
         value: &Spanned<DeValue<'_>>,
         table: &DeTable<'_>,
     ) -> Result<String, ConfigError> {
@@ -192,7 +192,7 @@ impl FromFile {
 
 /// `{ at = "tls://[::]:324", tls-cert = "cache.pem", tls-crl = ["a", "b"] }` as `tls://[::]:324,tls-cert=cache.pem,...`.
 fn with_options(
-    file: &File<'_>,
+    file: &TomlFile<'_>,
     value: &Spanned<DeValue<'_>>,
     table: &DeTable<'_>,
     known: &clap::Command,
@@ -207,7 +207,7 @@ fn with_options(
         let error = |reason: String| file.error(Some(value.span().start), format!("{name}: {reason}"));
         let values = match value.get_ref() {
             DeValue::Boolean(set) if !takes_values(name) => {
-                // One that is not known is left to the parser, which says so.
+                // An unknown one is left to the parser, which reports it.
                 if *set || option(name).is_none() {
                     options += &format!(",{name}");
                 }
@@ -243,17 +243,17 @@ fn with_options(
     Ok(at + &options)
 }
 
-/// A flag's name in a file.
+/// Returns a flag's name in a file.
 pub(super) fn key_of(flag: &Arg) -> &str {
     flag.get_long().unwrap_or(flag.get_id().as_str())
 }
 
-/// The places where a flag's value may be written.
+/// Returns the places where a flag's value may be written.
 fn scope_of(flag: &Arg) -> Scope {
     OptionRow::of(key_of(flag)).map_or(Scope::CommandLine, |row| row.scope)
 }
 
-/// Reads a command line of these words alone, and refuses what is wrong with it.
+/// Reads a command line of these arguments alone, and refuses mistakes in it.
 fn check(words: &[OsString]) -> Result<(), String> {
     let line = ["rtrcast", "serve"].map(OsStr::new).map(OsStr::to_os_string);
     Arguments::try_parse(&[&line, words].concat()).map(|_| ()).map_err(|error| first_line(&error))

@@ -1,7 +1,7 @@
 //! Requests to a running cache's control socket.
 
 use crate::exit::Failure;
-use crate::http::api::Rejected;
+use crate::http::api::ErrorResponse;
 use crate::observe::describe::plain;
 use reqwest::{Client, Method, StatusCode};
 use serde::Serialize;
@@ -11,7 +11,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long the cache may take: it answers at once unless it is merging sources.
+/// Limit of the time for an answer: the cache answers at once unless it is merging sources.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 
 /// A cache's control socket.
@@ -36,18 +36,18 @@ impl ControlClient {
         Ok(ControlClient { path: path.to_owned(), client, runtime })
     }
 
-    /// The answer's JSON to a GET request.
+    /// Sends a GET request, and returns the answer's JSON.
     pub(crate) fn get(&self, path: &str) -> Result<String, Failure> {
         self.request(Method::GET, path, None)
     }
 
-    /// The answer's JSON to a POST request.
+    /// Sends a POST request, and returns the answer's JSON.
     pub(crate) fn post(&self, path: &str, body: &impl Serialize) -> Result<String, Failure> {
         let body = serde_json::to_string(body).map_err(|error| Failure::Internal(error.to_string()))?;
         self.request(Method::POST, path, Some(body))
     }
 
-    /// An answer as a value.
+    /// Parses an answer.
     pub(crate) fn read<Answer: DeserializeOwned>(&self, json: &str) -> Result<Answer, Failure> {
         serde_json::from_str(json)
             .map_err(|error| self.unreachable(&format!("the answer is not one of this version's: {error}")))
@@ -66,7 +66,7 @@ impl ControlClient {
         if status == StatusCode::OK {
             return Ok(text);
         }
-        let Rejected { error, .. } = self.read(&text)?;
+        let ErrorResponse { error, .. } = self.read(&text)?;
         Err(if status.is_client_error() { Failure::Usage(error) } else { self.unreachable(&error) })
     }
 
@@ -75,7 +75,7 @@ impl ControlClient {
     }
 }
 
-/// Why nothing was answered.
+/// Describes an error without an answer.
 fn describe(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return format!("no answer within {} s; is it the socket of a cache's --control?", ANSWER_MAX.as_secs());
@@ -92,5 +92,5 @@ fn describe(error: &reqwest::Error) -> String {
         }
         cause = error.source();
     }
-    "what answers there does not speak HTTP; is it the socket of a cache's --control?".to_owned()
+    "the answer is not HTTP; is it the socket of a cache's --control?".to_owned()
 }

@@ -1,4 +1,5 @@
-//! The control socket: the API over a Unix socket that only its owner can open. `client.rs` is the side of `rtrcast ctl`.
+//! The control socket: the API over a Unix socket that only its owner can open. `client.rs` is the client of `rtrcast
+//! ctl`.
 
 pub(crate) mod client;
 
@@ -13,13 +14,13 @@ use tokio::sync::mpsc;
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 128;
 
-/// The socket.
+/// The control socket.
 pub(crate) struct Control {
     listener: UnixListener,
 }
 
 impl Control {
-    /// Makes the socket, for its owner only. One that a cache left that is gone is replaced.
+    /// Creates the socket, for its owner only. One that is left of a cache that has ended is replaced.
     pub(crate) fn bind(path: &Path) -> Result<(Control, SocketName), Failure> {
         let socket = UnixSocket::bind(path, 0o600, BACKLOG).map_err(|error| Failure::Socket {
             flag: "--control",
@@ -30,7 +31,7 @@ impl Control {
         Ok((Control { listener }, name))
     }
 
-    /// Answers until the program ends. What only the whole program can do is sent on.
+    /// Answers until the program ends. Requests to the whole program are sent to `requests`.
     pub(crate) async fn serve(self, state: ApiState, requests: mpsc::Sender<ProgramRequest>) {
         server::serve(self.listener, routes(state), Some(requests)).await;
     }

@@ -3,51 +3,53 @@
 use crate::observe::metrics::Format;
 use axum::http::{HeaderMap, header};
 
-/// The format that a reader of metrics gets: OpenMetrics if it prefers that, or names it and likes the other as much.
-/// Whoever asks for neither of the two gets the classic format, as everybody understands it.
+/// Returns the format for a request: OpenMetrics if the client prefers it, or names it with an equal weight. A client
+/// that accepts neither of the two gets the classic format, which all parsers read.
 pub(super) fn format(headers: &HeaderMap) -> Format {
     let values: Vec<&str> = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
-    let ranges: Vec<Range<'_>> = values.iter().flat_map(|value| split(value, ',')).filter_map(Range::parse).collect();
-    let openmetrics = Weight::of(&ranges, "application", "openmetrics-text", "1.0.0");
-    let classic = Weight::of(&ranges, "text", "plain", "0.0.4");
+    let ranges: Vec<MediaRange<'_>> =
+        values.iter().flat_map(|value| split(value, ',')).filter_map(MediaRange::parse).collect();
+    let openmetrics = MediaPreference::of(&ranges, "application", "openmetrics-text", "1.0.0");
+    let classic = MediaPreference::of(&ranges, "text", "plain", "0.0.4");
     let prefers = openmetrics.quality > classic.quality;
     let names = openmetrics.quality == classic.quality && openmetrics.is_named;
     if openmetrics.quality > 0 && (prefers || names) { Format::OpenMetrics } else { Format::Classic }
 }
 
-/// How much a format is liked.
+/// The client's preference for a format.
 #[derive(Clone, Copy, Debug, Default)]
-struct Weight {
+struct MediaPreference {
     /// In thousandths.
     quality: u16,
-    /// Whether the format itself was named, and not a range that it is in.
+    /// True if the format itself was named, and not a range that includes it.
     is_named: bool,
 }
 
-impl Weight {
-    /// What the most specific range says that a format is in, and of equal ones the one that likes it best.
-    fn of(ranges: &[Range<'_>], kind: &str, subtype: &str, version: &str) -> Weight {
+impl MediaPreference {
+    /// Returns the weight of the most specific range that includes a format, the highest one of several.
+    fn of(ranges: &[MediaRange<'_>], kind: &str, subtype: &str, version: &str) -> MediaPreference {
         let matching =
             ranges.iter().filter_map(|range| Some((range.specificity(kind, subtype, version)?, range.quality)));
-        matching
-            .max()
-            .map_or(Weight::default(), |(specificity, quality)| Weight { quality, is_named: specificity >= 2 })
+        matching.max().map_or(MediaPreference::default(), |(specificity, quality)| MediaPreference {
+            quality,
+            is_named: specificity >= 2,
+        })
     }
 }
 
 /// A media range and its weight.
-struct Range<'a> {
+struct MediaRange<'a> {
     kind: &'a str,
     subtype: &'a str,
     version: Option<&'a str>,
     quality: u16,
 }
 
-impl<'a> Range<'a> {
-    fn parse(text: &'a str) -> Option<Range<'a>> {
+impl<'a> MediaRange<'a> {
+    fn parse(text: &'a str) -> Option<MediaRange<'a>> {
         let mut parts = split(text, ';');
         let (kind, subtype) = parts.next()?.split_once('/')?;
-        let mut range = Range { kind, subtype, version: None, quality: 1_000 };
+        let mut range = MediaRange { kind, subtype, version: None, quality: 1_000 };
         for (name, value) in parts.filter_map(|part| part.split_once('=')) {
             let (name, value) = (name.trim(), value.trim().trim_matches('"'));
             if name.eq_ignore_ascii_case("q") {
@@ -59,7 +61,8 @@ impl<'a> Range<'a> {
         Some(range)
     }
 
-    /// How closely it describes a format: by its version, its name, its kind, or as anything. None if it does not.
+    /// Returns how specific the range is for a format: by version 3, by name 2, by type 1, as any type 0; none if it
+    /// does not include the format.
     fn specificity(&self, kind: &str, subtype: &str, version: &str) -> Option<u8> {
         let is = |ours: &str, theirs: &str| theirs == "*" || ours.eq_ignore_ascii_case(theirs);
         if !is(kind, self.kind) || !is(subtype, self.subtype) || self.version.is_some_and(|theirs| theirs != version) {
@@ -74,14 +77,14 @@ impl<'a> Range<'a> {
     }
 }
 
-/// A weight in thousandths: 0 to 1, with up to three decimals.
+/// Parses a weight in thousandths: 0 to 1, with up to three decimals.
 fn quality(text: &str) -> Option<u16> {
     let value: f32 = text.parse().ok()?;
     // In this range, so it fits.
     (0.0..=1.0).contains(&value).then_some((value * 1_000.0).round() as u16)
 }
 
-/// The parts of a header's value between separators, of which those in quotes are none.
+/// Splits a header's value at separators outside quotes.
 fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let mut is_quoted = false;
     text.split(move |c: char| {

@@ -1,8 +1,8 @@
-//! The HTTP side: metrics, and whether the cache lives and has data.
+//! The HTTP server: metrics, liveness and readiness.
 
 mod accept;
 pub(crate) mod api;
-mod room;
+mod eviction;
 pub(crate) mod server;
 
 use crate::hub::message::Health;
@@ -21,16 +21,16 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::spawn_blocking;
 
 #[derive(Clone)]
-struct Shown {
+struct HttpState {
     metrics: Arc<Metrics>,
-    /// For whoever has metrics written: one does at a time.
+    /// Held while metrics are written: one request at a time.
     writing: Arc<Semaphore>,
     published: watch::Receiver<Published>,
     health: watch::Receiver<Health>,
 }
 
-/// Connections that the kernel holds while others make room for them. With fewer, a crowd would have a monitor's attempt to
-/// connect dropped, and repeated a second later.
+/// Connections in the kernel's backlog while all slots are taken. With fewer, a flood of connections would have a
+/// monitor's SYN dropped, and sent again a second later.
 const BACKLOG: u32 = 1_024;
 
 const INDEX: &str = "\
@@ -49,7 +49,7 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Answers until the program ends.
+/// Serves until the program ends.
 pub(crate) async fn serve(
     listener: TcpListener,
     metrics: Arc<Metrics>,
@@ -61,17 +61,17 @@ pub(crate) async fn serve(
         .route("/metrics", get(show_metrics))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
-        .with_state(Shown { metrics, writing: Arc::new(Semaphore::new(1)), published, health });
+        .with_state(HttpState { metrics, writing: Arc::new(Semaphore::new(1)), published, health });
     server::serve(listener, router, None).await;
 }
 
-async fn show_metrics(State(shown): State<Shown>, headers: HeaderMap) -> Response {
+async fn show_metrics(State(state): State<HttpState>, headers: HeaderMap) -> Response {
     let format = accept::format(&headers);
-    let permit = shown.writing.acquire_owned().await.expect("the semaphore is never closed");
+    let permit = state.writing.acquire_owned().await.expect("the semaphore is never closed");
     let written = spawn_blocking(move || {
-        // Kept to the end, even if whoever asked has gone meanwhile.
+        // Held to the end, even if the client is gone.
         let _permit = permit;
-        shown.metrics.text(format)
+        state.metrics.text(format)
     });
     match written.await {
         Ok(Ok(text)) => {
@@ -84,12 +84,12 @@ async fn show_metrics(State(shown): State<Shown>, headers: HeaderMap) -> Respons
     }
 }
 
-async fn ready(State(shown): State<Shown>) -> Response {
+async fn ready(State(state): State<HttpState>) -> Response {
     let not_ready = |why: String| (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response();
-    if shown.published.borrow().stop.is_some() {
+    if state.published.borrow().stop.is_some() {
         return not_ready("stopping".to_owned());
     }
-    match &*shown.health.borrow() {
+    match &*state.health.borrow() {
         Health::Ready(serial) => format!("ready: serial {serial}\n").into_response(),
         Health::NoData => not_ready("no data yet".to_owned()),
         Health::NothingInEffect(why) => not_ready(format!("nothing of any source is in effect: {why}")),

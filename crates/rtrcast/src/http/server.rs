@@ -1,12 +1,12 @@
-//! Connections of the HTTP side, bounded so that they can't use up what routers need, and such that who asks is answered
-//! whoever else is connected.
+//! Connections of the HTTP server, bounded so that they can't use up the descriptors of routers, and so that each
+//! request is answered whatever else is connected.
 //!
-//! There are few places. A newcomer that finds all of them taken gets the place of a connection that does not ask, or
-//! reads its answer too slowly ([`room`](super::room)); and each has a time for the head of its request and for its
-//! answer. A connection carries one request: one that waits for another would only hold a place.
+//! The number of slots is small. A new connection that finds all of them taken evicts one that sends no request, or
+//! reads its response too slowly ([`eviction`](super::eviction)); and each has a limit of time for the head of its
+//! request and for its response. A connection carries one request: waiting for another would only occupy a slot.
 
 use super::api::ProgramRequest;
-use super::room::{Stage, Verdict, make_room};
+use super::eviction::{Eviction, RequestPhase, choose_eviction};
 use axum::Router;
 use axum::extract::Request;
 use hyper::body::Incoming;
@@ -31,11 +31,11 @@ const CONNECTIONS_MAX: usize = 32;
 /// The most octets of a request's head; a longer one is answered by status 431.
 const HEAD_OCTETS_MAX: usize = 16 * 1024;
 
-/// Between two attempts to accept while that fails.
+/// Pause between two attempts to accept while that fails.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Sockets that connections are accepted from.
-pub(crate) trait Accept {
+pub(crate) trait Acceptor {
     /// A connection.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
@@ -43,7 +43,7 @@ pub(crate) trait Accept {
     fn next(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 }
 
-impl Accept for TcpListener {
+impl Acceptor for TcpListener {
     type Stream = TcpStream;
 
     async fn next(&self) -> io::Result<TcpStream> {
@@ -51,7 +51,7 @@ impl Accept for TcpListener {
     }
 }
 
-impl Accept for UnixListener {
+impl Acceptor for UnixListener {
     type Stream = UnixStream;
 
     async fn next(&self) -> io::Result<UnixStream> {
@@ -59,14 +59,14 @@ impl Accept for UnixListener {
     }
 }
 
-/// Answers until the program ends. What a response asks of the whole program is sent on when the response has been sent,
-/// or nobody takes it.
-pub(crate) async fn serve(listener: impl Accept, router: Router, requests: Option<mpsc::Sender<ProgramRequest>>) {
+/// Serves until the program ends. Requests to the whole program are sent on when their response has been sent, or the
+/// client is gone.
+pub(crate) async fn serve(listener: impl Acceptor, router: Router, requests: Option<mpsc::Sender<ProgramRequest>>) {
     let mut connections = Connections::default();
     loop {
         match listener.next().await {
             Ok(stream) => {
-                connections.make_room().await;
+                connections.wait_for_slot().await;
                 connections.start(stream, router.clone(), requests.clone());
             }
             Err(error) => {
@@ -77,35 +77,35 @@ pub(crate) async fn serve(listener: impl Accept, router: Router, requests: Optio
     }
 }
 
-/// Those that are open, a task each.
+/// Open connections, a task each.
 #[derive(Default)]
 struct Connections {
     tasks: JoinSet<()>,
-    open: Vec<Open>,
+    open: Vec<OpenConnection>,
 }
 
-struct Open {
+struct OpenConnection {
     task: AbortHandle,
-    progress: Arc<Progress>,
+    phase: Arc<SharedPhase>,
 }
 
 impl Connections {
-    /// Returns once there is a place, which may cost somebody theirs.
-    async fn make_room(&mut self) {
+    /// Returns once a slot is free, which may evict a connection.
+    async fn wait_for_slot(&mut self) {
         loop {
             while self.tasks.try_join_next().is_some() {}
             self.open.retain(|open| !open.task.is_finished());
             if self.tasks.len() < CONNECTIONS_MAX {
                 return;
             }
-            let stages: Vec<Stage> = self.open.iter().map(|open| open.progress.stage()).collect();
-            match make_room(&stages, Instant::now()) {
-                Verdict::End(number) => {
+            let phases: Vec<RequestPhase> = self.open.iter().map(|open| open.phase.phase()).collect();
+            match choose_eviction(&phases, Instant::now()) {
+                Eviction::Close(number) => {
                     self.open.swap_remove(number).task.abort();
                     // Its descriptor is free once its task is over.
                     self.tasks.join_next().await;
                 }
-                Verdict::Wait(until) => {
+                Eviction::Wait(until) => {
                     tokio::select! {
                         _ = self.tasks.join_next() => {}
                         () = sleep_until(until) => {}
@@ -121,58 +121,63 @@ impl Connections {
         router: Router,
         requests: Option<mpsc::Sender<ProgramRequest>>,
     ) {
-        let progress = Arc::new(Progress(Mutex::new(Stage::Asking(Instant::now()))));
+        let phase = Arc::new(SharedPhase(Mutex::new(RequestPhase::Asking(Instant::now()))));
         let task = self.tasks.spawn(answer(
             stream,
             router,
-            Arc::clone(&progress),
-            After { request: Mutex::new(None), requests },
+            Arc::clone(&phase),
+            DeferredRequest { request: Mutex::new(None), requests },
         ));
-        self.open.push(Open { task, progress });
+        self.open.push(OpenConnection { task, phase });
     }
 }
 
-/// How far a connection is.
-struct Progress(Mutex<Stage>);
+/// The phase of a connection, shared with its task.
+struct SharedPhase(Mutex<RequestPhase>);
 
-impl Progress {
-    fn stage(&self) -> Stage {
+impl SharedPhase {
+    fn phase(&self) -> RequestPhase {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The head of the request is complete.
+    /// Records that the head of the request is complete.
     fn asked(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Stage::Answering(Instant::now());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = RequestPhase::Answering(Instant::now());
     }
 }
 
-/// What is asked of the whole program, once the connection is over.
-struct After {
+/// A request to the whole program, sent when the connection is over.
+struct DeferredRequest {
     request: Mutex<Option<ProgramRequest>>,
     requests: Option<mpsc::Sender<ProgramRequest>>,
 }
 
-impl After {
+impl DeferredRequest {
     fn set(&self, request: Option<ProgramRequest>) {
         *self.request.lock().unwrap_or_else(PoisonError::into_inner) = request;
     }
 }
 
-impl Drop for After {
+impl Drop for DeferredRequest {
     fn drop(&mut self) {
         let request = self.request.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Some((request, requests)) = request.zip(self.requests.as_ref()) {
-            // There is room for more requests than connections.
+            // The channel holds more requests than there are connections.
             let _ = requests.try_send(request);
         }
     }
 }
 
-/// Answers one request within its times.
-async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router, progress: Arc<Progress>, after: After) {
+/// Answers one request within its limits of time.
+async fn answer(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    router: Router,
+    phase: Arc<SharedPhase>,
+    after: DeferredRequest,
+) {
     let router = TowerToHyperService::new(router);
     let service = service_fn(|request: Request<Incoming>| {
-        progress.asked();
+        phase.asked();
         let response = router.call(request);
         async {
             let mut response = response.await?;
@@ -181,16 +186,16 @@ async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router, pro
         }
     });
     let mut http = http1::Builder::new();
-    // Who has said that it asks no more still waits for the answer.
+    // A client that has closed its side still gets the response.
     http.keep_alive(false).half_close(true).max_buf_size(HEAD_OCTETS_MAX);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     loop {
-        let deadline = progress.stage().deadline();
+        let deadline = phase.phase().deadline();
         tokio::select! {
-            // What went wrong is the client's to know.
+            // Errors are the client's to handle.
             _ = connection.as_mut() => return,
-            // The time for the answer begins when the head is complete.
-            () = sleep_until(deadline) => if progress.stage().deadline() <= Instant::now() { return },
+            // The limit for the response starts when the head is complete.
+            () = sleep_until(deadline) => if phase.phase().deadline() <= Instant::now() { return },
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The decision step: what is served, by the curator, and its publication, which change together. That takes
-//! milliseconds, so the hub lends both to a blocking thread for each step.
+//! The decision step: the curator and the publisher, which change together. A step takes milliseconds, so it runs on a
+//! blocking thread.
 
 use rtrcast_feed::Slurm;
 use rtrcast_feed::curator::{
@@ -16,35 +16,35 @@ pub(crate) struct Decider {
     pub(crate) publisher: Publisher,
 }
 
-/// What the hub wants done.
+/// A change to decide on.
 pub(crate) enum HubChange {
     Report(SourceId, Report),
     Slurm(Arc<Slurm>),
     Tick,
     Confirm(Option<SourceId>),
-    /// With other SLURM files, if there are any here.
+    /// Another configuration; with other SLURM files, if the hub has them.
     Reconfigure(Curation, Timing, Option<Arc<Slurm>>),
 }
 
-/// What came of a change, in its order.
+/// The results of a change, in their order.
 pub(crate) enum Decision {
     Event(Event),
-    /// A set is served from now on, once it is shown, or is the same as before.
+    /// A set to be served once it is shown, or the same set as before.
     Publish {
         cause: Cause,
         prepared: Prepared,
         /// Customers with too many providers.
         left_out: Vec<Asn>,
     },
-    /// Nothing is served any more, since all is too old: this is what all shall see.
+    /// Nothing is served any more, since all is too old: the view without data.
     Withhold(PreparedView),
-    /// There was no memory for the set that should be served now.
+    /// There was no memory for the new set.
     NoMemory(io::Error),
 }
 
 impl Decider {
-    /// Does it, and says what came of it and when to look again. An image is made in a version that is in use, or in
-    /// this one if none is.
+    /// Applies a change. Returns the results, and the time of the next step. An image is made in a version that is in
+    /// use, or in `version` if none is.
     pub(crate) fn apply(
         &mut self,
         now: CurrentTime,
@@ -85,7 +85,7 @@ impl Decider {
         Ok(Decision::Publish { cause, prepared, left_out: composed.left_out })
     }
 
-    /// Makes what a session wants, for all.
+    /// Makes what a session wants, for all sessions.
     pub(crate) fn fulfil(&mut self, want: Want, in_use: &InUse) -> io::Result<Arc<View>> {
         self.publisher.fulfil(want, in_use, &mut Tables(&mut self.curator))
     }

@@ -1,4 +1,4 @@
-//! Messages to the hub: what sources and the operator tell it, and the health that it tells everybody.
+//! Messages to the hub from sources and the operator, and the health that it publishes.
 
 use crate::observe::status::HubStatus;
 use crate::source::content::{Purpose, Read, SlurmFiles, SlurmId, SourceError};
@@ -9,60 +9,61 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// What the hub is told.
+/// A message to the hub.
 pub(crate) enum Input {
-    /// By a source.
+    /// From a source.
     From(Purpose, News),
-    /// By the operator: the next outcome of each source is said even if it is no news.
-    AnswerAloud,
-    /// By the operator: another configuration.
+    /// From the operator: the next outcome of each source is logged even if nothing changed.
+    LogNextOutcomes,
+    /// From the operator: another configuration.
     Reconfigure(Box<Reconfiguration>),
-    /// By the operator: what is held back is believed, of the source of this name or of all. The answer says what was.
+    /// From the operator: data that are held back are accepted, of the source of this name or of all. The answer lists
+    /// them.
     Release(Option<String>, oneshot::Sender<Result<String, String>>),
-    /// By the operator: how do things stand?
+    /// From the operator: a request for the status.
     Status(oneshot::Sender<HubStatus>),
 }
 
-/// What a source has to say.
+/// A report of a source.
 pub(crate) enum News {
     /// It begins to load.
     Loading,
-    /// It was read well.
+    /// It was read without error.
     Loaded { read: Read, took: Duration },
-    /// It has the same as before, and did not need to be read.
+    /// It is unchanged, and was not read.
     Unchanged,
-    /// Another cache has a set, to be used for so long from now on.
+    /// Another cache has a set, valid for this long from now on.
     Synchronised { table: Arc<Table>, valid_for: Duration, took: Duration },
-    /// It has the same as before, to be used for so long from now on.
+    /// Another cache has the same set, valid for this long from now on.
     Renewed { valid_for: Duration },
-    /// It takes what it had with it, for this reason.
+    /// It withdraws its data, for this reason.
     Withdrawn(String),
-    /// It has nothing new, for this reason.
+    /// It could not be read, for this reason.
     Failed(SourceError),
 }
 
-/// All sources and exceptions, and what is done with them.
+/// All sources and exceptions, and the options of their processing.
 pub(crate) struct Reconfiguration {
     pub(crate) curation: Curation,
-    /// What routers can be sent at most.
+    /// The most that any router is sent.
     pub(crate) served: Profile,
     pub(crate) timing: Timing,
     pub(crate) overlaps: Overlaps,
     /// Sources with their names, in the order of the curation.
     pub(crate) sources: Vec<(SourceId, Arc<str>)>,
-    /// Places of SLURM with their names, and what they say if that is known already.
+    /// SLURM files, directories and URLs with their names, and their content if it is known already.
     pub(crate) slurm: Vec<(SlurmId, Arc<str>, Option<SlurmFiles>)>,
-    /// How the operator reaches the cache, for messages that ask to.
+    /// The path of the control socket, for messages that name a command.
     pub(crate) control: Option<String>,
 }
 
-/// Whether the cache is of use to routers.
+/// The health of the cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Health {
-    /// There have been no data yet.
+    /// No data yet.
     NoData,
-    /// There are data, perhaps an empty set since the source says so.
+    /// Data to serve, perhaps an empty set if the source has one.
     Ready(Serial),
-    /// All that there was has expired, is too old or was taken back, for this reason.
+    /// All data have expired, are too old or were withdrawn, for this reason.
     NothingInEffect(String),
 }

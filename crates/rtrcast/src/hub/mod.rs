@@ -1,5 +1,5 @@
-//! The hub: it alone has the serial advance. What sources say goes to the curator, and what that chooses to the
-//! publisher, which also makes what sessions want; both off the threads that serve them.
+//! The hub, which alone has the serial advance. Reports of sources go to the curator, and its choice to the publisher,
+//! which also makes what sessions want; both run off the threads that serve sessions.
 
 mod decide;
 pub(crate) mod message;
@@ -15,7 +15,7 @@ use crate::observe::sources::{Places, records};
 use crate::observe::status::{
     DataStatus, HealthState, HealthStatus, HistoryStatus, HubStatus, RecordCounts, Timers, Timestamp,
 };
-use crate::source::content::{Content, Purpose, Read, SourceError};
+use crate::source::content::{Purpose, Read, SourceContent, SourceError};
 use decide::{Decider, Decision, HubChange};
 use message::{Health, Input, News, Reconfiguration};
 use rtrcast_feed::curator::{Cause, Curator, CuratorEvent as Event, CurrentTime, Report, SourceId, Status};
@@ -27,33 +27,33 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, error, info, warn};
 
-/// The data set's line of serials, and everybody who sees it.
+/// The task that owns the curator and the publisher.
 pub(crate) struct Hub {
-    /// Always there but while a blocking thread has it.
+    /// None only while a blocking thread has it.
     decider: Option<Decider>,
     places: Places,
     overlaps: Overlaps,
     clock: Clock,
-    /// When the curator wants to be asked again.
+    /// Time of the curator's next step.
     wait: Option<Moment>,
     publisher: PublisherHandle,
     health: watch::Sender<Health>,
     metrics: Arc<Metrics>,
     routers: Arc<Routers>,
-    /// When the serial last advanced, in seconds since 1970.
+    /// Time at which the serial last advanced, in seconds since 1970.
     changed: u32,
-    /// What routers can be sent at most: other records are read and not served.
+    /// The most that any router is sent: other records are read and not served.
     served: Profile,
 }
 
-/// What came of a change.
+/// The outcome of a change.
 #[derive(Default)]
 struct ChangeOutcome {
-    /// What was released, in words.
+    /// Descriptions of data that were released.
     released: Vec<String>,
-    /// Whether what is served is the same as before.
+    /// True if the served set is the same as before.
     is_same: bool,
-    /// Whether nothing of a new table counts.
+    /// True if no record of a new table is in effect.
     is_old: bool,
 }
 
@@ -80,12 +80,12 @@ impl Hub {
         }
     }
 
-    /// Whether what is served is in effect.
+    /// Returns the health of the cache.
     pub(crate) fn health(&self) -> watch::Receiver<Health> {
         self.health.subscribe()
     }
 
-    /// Runs until both lines end, which they never do while the program runs.
+    /// Runs until both channels close, which they never do while the program runs.
     pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Input>, mut wants: mpsc::Receiver<Wanted>) {
         self.apply_slurm().await;
         loop {
@@ -93,7 +93,7 @@ impl Hub {
             let pause = self.wait.map(|wait| Duration::from_millis(wait.0.saturating_sub(now.0)));
             tokio::select! {
                 input = inputs.recv() => match input {
-                    Some(input) => self.take(input).await,
+                    Some(input) => self.handle(input).await,
                     None => return,
                 },
                 wanted = wants.recv() => match wanted {
@@ -107,7 +107,7 @@ impl Hub {
         }
     }
 
-    async fn take(&mut self, input: Input) {
+    async fn handle(&mut self, input: Input) {
         match input {
             Input::From(purpose, News::Loading) => {
                 self.places.set_loading(purpose);
@@ -135,11 +135,11 @@ impl Hub {
                 }
             }
             Input::From(purpose, News::Failed(failure)) => self.failed(purpose, &failure).await,
-            Input::AnswerAloud => self.places.answer_aloud(),
+            Input::LogNextOutcomes => self.places.answer_aloud(),
             Input::Reconfigure(reconfiguration) => self.reconfigure(*reconfiguration).await,
             Input::Release(source, reply) => {
                 let outcome = self.release(source.as_deref()).await;
-                // Whoever asked may be gone.
+                // The receiver may be gone.
                 let _ = reply.send(outcome);
             }
             Input::Status(reply) => {
@@ -171,26 +171,26 @@ impl Hub {
     async fn loaded(&mut self, purpose: Purpose, read: Read, took: Duration) {
         let Read { content, written } = read;
         match (purpose, content) {
-            (Purpose::Data(source), Content::Table(table, tally)) => {
+            (Purpose::Data(source), SourceContent::Table(table, tally)) => {
                 let report = Report::Loaded { table: Arc::clone(&table), written };
                 self.table_loaded(source, &table, &tally, report, took).await;
             }
-            (Purpose::Slurm(id), Content::Slurm(file)) => {
+            (Purpose::Slurm(id), SourceContent::Slurm(file)) => {
                 if self.places.slurm_loaded(id, file) {
                     self.apply_slurm().await;
                 }
             }
-            (Purpose::Slurm(id), Content::SlurmDirectory(files)) => {
+            (Purpose::Slurm(id), SourceContent::SlurmDirectory(files)) => {
                 if self.places.slurm_directory_loaded(id, files) {
                     self.apply_slurm().await;
                 }
             }
-            (Purpose::Data(_), Content::Slurm(_) | Content::SlurmDirectory(_))
-            | (Purpose::Slurm(_), Content::Table(..)) => {}
+            (Purpose::Data(_), SourceContent::Slurm(_) | SourceContent::SlurmDirectory(_))
+            | (Purpose::Slurm(_), SourceContent::Table(..)) => {}
         }
     }
 
-    /// A source has a table, which the report gives to the curator.
+    /// Handles a table of a source, which the report gives to the curator.
     async fn table_loaded(&mut self, source: SourceId, table: &Table, tally: &Tally, report: Report, took: Duration) {
         let Some(name) = self.places.loaded(source, table, tally) else { return };
         let serial = self.view().serial();
@@ -205,23 +205,23 @@ impl Hub {
         match (held, serial) {
             (Some(held), _) => {
                 let losses = describe_losses(&held.losses);
-                say_same(is_news, &format!("{name}: {took}, and held back: {losses} are gone"));
+                log_unchanged(is_news, &format!("{name}: {took}, and held back: {losses} are gone"));
             }
             (None, Some(serial)) if outcome.is_same => {
-                say_same(is_news, &format!("{name}: {took}, the same set as serial {serial}"));
+                log_unchanged(is_news, &format!("{name}: {took}, the same set as serial {serial}"));
             }
             (None, _) => {}
         }
     }
 
-    /// Has the SLURM files as they are now outcome.
+    /// Applies the SLURM files as they are now.
     async fn apply_slurm(&mut self) {
         if let Some(slurm) = self.join_slurm() {
             self.apply(HubChange::Slurm(slurm), "").await;
         }
     }
 
-    /// Joins the SLURM files if all are known and go together; else the last good ones stay. [SL-06] [SL-11]
+    /// Joins the SLURM files if all are known and without conflict; else the last valid ones stay. [SL-06] [SL-11]
     fn join_slurm(&mut self) -> Option<Arc<Slurm>> {
         let serial = self.view().serial();
         let Some(files) = self.places.slurm_files() else {
@@ -296,18 +296,18 @@ impl Hub {
         }
     }
 
-    /// Has something decided, and says what came of it. `took` says how long it took to come to that.
+    /// Applies a change, and logs the results. `took` is a text of the time that the change took to read.
     async fn apply(&mut self, change: HubChange, took: &str) -> ChangeOutcome {
         let mut outcome = ChangeOutcome::default();
         let now = CurrentTime { moment: self.clock.now(), unix: unix_now() };
         let (in_use, version) = (self.routers.in_use(), self.served.version());
-        let (decisions, wait) = self.lend(move |decider| decider.apply(now, change, &in_use, version)).await;
+        let (decisions, wait) = self.with_decider(move |decider| decider.apply(now, change, &in_use, version)).await;
         self.wait = wait;
-        // Before anything is logged: whoever reads that finds it true.
+        // Shown before anything is logged, so that a reader of the log finds it true.
         self.places.show(&self.decider_ref().curator.status(), self.clock.now());
         let nothing_in_effect = self.decider_ref().curator.nothing_in_effect().is_some();
         if nothing_in_effect {
-            // That it is ready again is shown with what is published.
+            // Readiness is shown with the publication.
             self.show_health();
         }
         for decision in decisions {
@@ -341,9 +341,8 @@ impl Hub {
         outcome
     }
 
-    /// Has the decider do something on a thread that may block. A panic there has lost the history: nothing sensible is
-    /// left to do.
-    async fn lend<T: Send + 'static>(&mut self, step: impl FnOnce(&mut Decider) -> T + Send + 'static) -> T {
+    /// Runs a step with the decider on a blocking thread. A panic there loses the history: the program can't go on.
+    async fn with_decider<T: Send + 'static>(&mut self, step: impl FnOnce(&mut Decider) -> T + Send + 'static) -> T {
         let mut decider = self.decider.take().expect("it is back whenever the hub goes on");
         let (decider, done) = blocking(move || {
             let done = step(&mut decider);
@@ -354,7 +353,7 @@ impl Hub {
         done
     }
 
-    /// Tells whoever asks for the cache's health whether what is served, or is about to be, is in effect.
+    /// Updates the published health of the cache.
     fn show_health(&self) {
         let Decider { curator, publisher } = self.decider_ref();
         let history = publisher.history();
@@ -375,16 +374,16 @@ impl Hub {
         });
     }
 
-    /// Shows all what is new, and says so.
+    /// Publishes a set to all sessions, and logs it.
     fn show(&mut self, cause: Cause, prepared: Prepared, took: &str) {
         let Prepared { publication, is_news, view, incomplete } = prepared;
         let Some(view) = view else { return };
         if let Some(error) = incomplete {
-            // The images of further versions are asked for again one by one.
+            // Images of further versions are requested again one by one.
             error!("no memory for the data in all versions: {error}");
         }
         let before_vrps = self.view().images().next().map_or(0, |image| vrps(image.layout()));
-        // A router that has the data finds the cache ready.
+        // Shown first, so that a router with the data finds the cache ready.
         self.show_health();
         self.decider().publisher.commit(view);
         if !is_news {
@@ -400,7 +399,7 @@ impl Hub {
         let ended: usize = statuses_served(&self.decider_ref().curator.status()).map(|status| status.ended).sum();
         let origin = match cause {
             Cause::Source(source) | Cause::Release(source) => {
-                // It may have been what was waited for, and not what is served.
+                // The cause may be a source that was waited for, and not the one that is served.
                 let statuses = self.decider().curator.status();
                 let is_served = |status: &&Status| status.is_served && status.source == source;
                 let served = statuses.iter().find(is_served).or(statuses.iter().find(|status| status.is_served));
@@ -423,17 +422,17 @@ impl Hub {
             warn!("{origin}: there are no VRPs any more; routers were told to withdraw all {before_vrps}");
         }
         let took = if took.is_empty() { String::new() } else { format!(", {took}") };
-        // Said last: whoever reads it finds it true.
+        // Logged last, so that a reader of the log finds it true.
         let ended = if ended > 0 { format!(", {ended} left out as expired or too old") } else { String::new() };
         info!("{origin}: serial {serial} is {}{ended}{change}{took}", describe(&layout, self.served));
     }
 
-    /// Makes what a session wants, and adds it to the view that all see.
+    /// Makes what a session wants, and adds it to the view of all sessions.
     async fn fulfil(&mut self, wanted: Wanted) {
         let Wanted { want, reply } = wanted;
         let in_use = self.routers.in_use();
-        match self.lend(move |decider| decider.fulfil(want, &in_use)).await {
-            // It may have gone away meanwhile.
+        match self.with_decider(move |decider| decider.fulfil(want, &in_use)).await {
+            // The session may have ended meanwhile.
             Ok(view) => drop(reply.send(view)),
             Err(error) => error!("can't make {want}: {error}"),
         }
@@ -444,6 +443,6 @@ fn statuses_served(statuses: &[Status]) -> impl Iterator<Item = &Status> {
     statuses.iter().filter(|status| status.is_served)
 }
 
-fn say_same(is_news: bool, line: &str) {
+fn log_unchanged(is_news: bool, line: &str) {
     if is_news { info!("{line}") } else { debug!("{line}") }
 }

@@ -1,40 +1,40 @@
-//! Why an address is in use that nobody else has: by this very process. One listener's address may be part of another's:
-//! `0.0.0.0` takes what comes to any IPv4 address, `[::]` that and IPv6, unless IPv4 has a listener beside it.
+//! Conflicts of addresses within this process. One listener's address may include another's: `0.0.0.0` accepts
+//! connections to any IPv4 address, `[::]` to those and IPv6, unless it is limited to IPv6.
 
 use crate::cli::{ListenAddr, ListenEndpoint};
 use rtrcast_net::V6Only;
 use std::fmt;
 use std::net::SocketAddr;
 
-/// An address that a listener has or wants.
-pub(super) struct Use {
+/// An address that a listener has or is to have.
+pub(super) struct AddressUse {
     name: String,
     address: SocketAddr,
     beside: V6Only,
 }
 
-impl Use {
-    /// That of a listener, if it is one of TCP whose address is known.
-    pub(super) fn of(addr: &ListenAddr, beside: V6Only) -> Option<Use> {
+impl AddressUse {
+    /// Returns the address of a TCP listener whose address is known; none for others.
+    pub(super) fn of(addr: &ListenAddr, beside: V6Only) -> Option<AddressUse> {
         match addr.endpoint {
-            ListenEndpoint::Ip(address) => Some(Use { name: addr.to_string(), address, beside }),
+            ListenEndpoint::Ip(address) => Some(AddressUse { name: addr.to_string(), address, beside }),
             ListenEndpoint::Unix(_) | ListenEndpoint::Passed(_) => None,
         }
     }
 
-    /// That of a server without others beside it.
-    pub(super) fn alone(address: SocketAddr) -> Use {
-        Use { name: address.to_string(), address, beside: V6Only::No }
+    /// Returns the address of a server without a further listener for IPv4.
+    pub(super) fn alone(address: SocketAddr) -> AddressUse {
+        AddressUse { name: address.to_string(), address, beside: V6Only::No }
     }
 
-    /// True if both take what comes to some address.
-    pub(super) fn overlaps(&self, other: &Use) -> bool {
+    /// Returns true if some address belongs to both.
+    pub(super) fn overlaps(&self, other: &AddressUse) -> bool {
         let is_same = self.address.ip() == other.address.ip() || self.covers(other) || other.covers(self);
         self.address.port() != 0 && self.address.port() == other.address.port() && is_same
     }
 
-    /// True if it takes what comes to the other.
-    fn covers(&self, other: &Use) -> bool {
+    /// Returns true if it includes the other address.
+    fn covers(&self, other: &AddressUse) -> bool {
         let has_family = match self.address {
             SocketAddr::V4(_) => other.address.is_ipv4(),
             SocketAddr::V6(_) => other.address.is_ipv6() || self.beside == V6Only::No,
@@ -43,22 +43,21 @@ impl Use {
     }
 }
 
-impl fmt::Display for Use {
+impl fmt::Display for AddressUse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
     }
 }
 
-/// Which of ours has the address that is wanted, and what to do. Nothing is handed over from one socket to another while
-/// the cache runs: between closing the one and binding the other, routers would be turned away, and one that is waits
-/// minutes.
-pub(super) fn own_use(
-    wanted: &Use,
+/// Describes the part of this process that has the wanted address, with the way out. No socket is handed over while the
+/// cache runs: between closing the one and binding the other, routers would be refused, and wait minutes.
+pub(super) fn describe_own_use(
+    wanted: &AddressUse,
     http: Option<SocketAddr>,
-    open: impl Iterator<Item = Use>,
-    mut planned: impl Iterator<Item = Use>,
+    open: impl Iterator<Item = AddressUse>,
+    mut planned: impl Iterator<Item = AddressUse>,
 ) -> Option<String> {
-    if let Some(http) = http.filter(|http| Use::alone(*http).overlaps(wanted)) {
+    if let Some(http) = http.filter(|http| AddressUse::alone(*http).overlaps(wanted)) {
         return Some(format!("this cache itself has the address, for --http {http}"));
     }
     if let Some(other) = planned.find(|other| other.overlaps(wanted)) {
@@ -78,8 +77,8 @@ pub(super) fn own_use(
 mod tests {
     use super::*;
 
-    fn used(listener: &str, beside: V6Only) -> Use {
-        Use::of(&listener.parse().unwrap(), beside).unwrap()
+    fn used(listener: &str, beside: V6Only) -> AddressUse {
+        AddressUse::of(&listener.parse().unwrap(), beside).unwrap()
     }
 
     #[test]
@@ -104,18 +103,18 @@ mod tests {
     }
 
     #[test]
-    fn who_has_it_is_named() {
+    fn the_message_names_the_holder() {
         let wanted = used("[::]:1", V6Only::No);
-        let say = |http: Option<&str>, open: &[&str], planned: &[&str]| {
+        let message = |http: Option<&str>, open: &[&str], planned: &[&str]| {
             let uses = |list: &[&str]| list.iter().map(|at| used(at, V6Only::No)).collect::<Vec<_>>().into_iter();
-            own_use(&wanted, http.map(|http| http.parse().unwrap()), uses(open), uses(planned))
+            describe_own_use(&wanted, http.map(|http| http.parse().unwrap()), uses(open), uses(planned))
         };
-        assert_eq!(say(None, &["0.0.0.0:2"], &["0.0.0.0:2"]), None);
+        assert_eq!(message(None, &["0.0.0.0:2"], &["0.0.0.0:2"]), None);
         let of_http = "this cache itself has the address, for --http 127.0.0.1:1";
-        assert_eq!(say(Some("127.0.0.1:1"), &[], &[]).unwrap(), of_http);
+        assert_eq!(message(Some("127.0.0.1:1"), &[], &[]).unwrap(), of_http);
         let planned = "--listen tcp://0.0.0.0:1 takes what comes there already; one of the two is enough";
-        assert_eq!(say(None, &["0.0.0.0:1"], &["0.0.0.0:1"]).unwrap(), planned);
-        let open = say(None, &["0.0.0.0:2", "0.0.0.0:1"], &[]).unwrap();
+        assert_eq!(message(None, &["0.0.0.0:1"], &["0.0.0.0:1"]).unwrap(), planned);
+        let open = message(None, &["0.0.0.0:2", "0.0.0.0:1"], &[]).unwrap();
         assert!(open.starts_with("this cache itself has the address, for --listen tcp://0.0.0.0:1; "), "{open}");
         assert!(open.ends_with(": a restart does it"), "{open}");
     }

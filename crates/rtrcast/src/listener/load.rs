@@ -1,11 +1,12 @@
-//! The files of listeners: certificates, keys and users. Reading them may take as long as a file system likes,
-//! so it is done aside, before anything is opened.
+//! The files of listeners: certificates, keys and users. File systems may be slow, so they are read in the background,
+//! before anything is opened.
 
 use super::{ConfiguredListener, validity};
 use crate::cli::{ListenOptions, TlsClientAddressArgument, TlsClientsArgument, TlsVersionArgument};
-use crate::credentials::{self, Kept, Look, in_file, of_listener};
+use crate::credentials::{self, in_file};
 use crate::exit::Failure;
 use crate::observe::listeners::InForce;
+use crate::reloadable::{FileBacked, Recheck, observe_listener};
 use rtrcast_net::{
     AddressCheck, AuthorizedKeys, ClientCertificates, ClientCheck, Handshake, Logins, Passwords, SshKey, SshServer,
     TcpKeys, TlsError, TlsIdentity, TlsMinimum, TlsPart, TlsServer, Transport,
@@ -15,52 +16,55 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tracing::warn;
 
-/// A listener with what its files say.
-pub(crate) struct Loaded {
+/// A listener with the content of its files.
+pub(crate) struct LoadedListener {
     pub(super) configured: ConfiguredListener,
     pub(super) keys: TcpKeys,
-    /// None if it is open already, and stays as it is.
-    pub(super) changed: Option<(Handshake, Option<OfFiles>)>,
-    /// Remarks for an operator on its files, though they are used.
+    /// None if it is open already with the same options.
+    pub(super) changed: Option<(Handshake, Option<CredentialFiles>)>,
+    /// Remarks on its files, though they are used.
     pub(super) remarks: Vec<String>,
 }
 
-impl Loaded {
-    /// Remarks for an operator on the files, though they are used.
+impl LoadedListener {
+    /// Returns remarks on the files, though they are used.
     pub(crate) fn remarks(&self) -> impl Iterator<Item = String> {
         self.remarks.iter().map(|remark| format!("--listen {}: {remark}", self.configured.addr))
     }
 }
 
 /// The layer between RTR and the socket, its files, and remarks on them.
-type Secured = (Handshake, Option<OfFiles>, Vec<String>);
+type SecurityAndFiles = (Handshake, Option<CredentialFiles>, Vec<String>);
 
-/// The files of a listener.
+/// The reloadable files of a listener.
 #[derive(Clone)]
-pub(super) struct OfFiles {
-    pub(super) look: Arc<dyn Look>,
+pub(super) struct CredentialFiles {
+    pub(super) recheck: Arc<dyn Recheck>,
     pub(super) in_force: Arc<InForce>,
 }
 
-/// Loads what listeners need.
-pub(crate) struct Loader {
-    /// Those that are open.
+/// Loads the files of listeners.
+pub(crate) struct ListenerLoader {
+    /// The listeners that are open.
     pub(super) open: Vec<ConfiguredListener>,
 }
 
-impl Loader {
-    /// One for which nothing is open.
-    pub(crate) fn new() -> Loader {
-        Loader { open: Vec::new() }
+impl ListenerLoader {
+    /// Returns a loader for which no listener is open.
+    pub(crate) fn new() -> ListenerLoader {
+        ListenerLoader { open: Vec::new() }
     }
 
-    /// Reads the files. Those of a listener that stays as it is are left to whoever looks at them from time to time, but
-    /// for the keys of TCP.
-    pub(crate) fn load(&self, planned: &[ConfiguredListener]) -> Result<Vec<Loaded>, Failure> {
-        planned.iter().map(|configured| self.one(configured).map_err(|reason| wrong(configured, &reason))).collect()
+    /// Reads the files. Those of a listener that stays as it is are left to its periodic recheck, except for keys of
+    /// TCP.
+    pub(crate) fn load(&self, planned: &[ConfiguredListener]) -> Result<Vec<LoadedListener>, Failure> {
+        planned
+            .iter()
+            .map(|configured| self.one(configured).map_err(|reason| config_error(configured, &reason)))
+            .collect()
     }
 
-    fn one(&self, configured: &ConfiguredListener) -> Result<Loaded, String> {
+    fn one(&self, configured: &ConfiguredListener) -> Result<LoadedListener, String> {
         let options = &configured.options;
         let keys = credentials::tcp_keys(options.tcp_md5.as_deref(), options.tcp_ao.as_deref())?;
         let is_open = self.open.contains(configured);
@@ -71,18 +75,18 @@ impl Loader {
                 (Some((security, files)), remarks)
             }
         };
-        Ok(Loaded { configured: configured.clone(), keys, changed, remarks })
+        Ok(LoadedListener { configured: configured.clone(), keys, changed, remarks })
     }
 }
 
-pub(super) fn wrong(configured: &ConfiguredListener, reason: &str) -> Failure {
+pub(super) fn config_error(configured: &ConfiguredListener, reason: &str) -> Failure {
     Failure::Config(format!("--listen {}: {reason}", configured.addr))
 }
 
-fn security(configured: &ConfiguredListener) -> Result<Secured, String> {
+fn security(configured: &ConfiguredListener) -> Result<SecurityAndFiles, String> {
     let options = configured.options.clone();
     let in_force = Arc::new(InForce::new(configured.addr.to_string()));
-    let tell = of_listener(Arc::clone(&in_force));
+    let observer = observe_listener(Arc::clone(&in_force));
     match configured.addr.layer {
         Transport::Tcp => Ok((Handshake::None, None, Vec::new())),
         Transport::Tls => {
@@ -99,15 +103,19 @@ fn security(configured: &ConfiguredListener) -> Result<Secured, String> {
                 shown.expires(server.validity().map(|validity| validity.not_after));
                 Ok(server)
             };
-            let kept = Arc::new(Kept::load_unless_worse(tell, files, load)?);
-            let remarks = validity::remarks(&configured.options, &kept.current());
-            Ok((Handshake::Tls(Arc::clone(&kept) as _), Some(OfFiles { look: kept, in_force }), remarks))
+            let backed = Arc::new(FileBacked::load_unless(observer, files, load)?);
+            let remarks = validity::remarks(&configured.options, &backed.current());
+            Ok((Handshake::Tls(Arc::clone(&backed) as _), Some(CredentialFiles { recheck: backed, in_force }), remarks))
         }
         Transport::Ssh => {
             let files = options.ssh_host_key.iter().chain(&options.ssh_authorized_keys).chain(&options.ssh_passwords);
             let files = files.cloned().collect();
-            let kept = Arc::new(Kept::load(tell, files, move || ssh_server(&options))?);
-            Ok((Handshake::Ssh(Arc::clone(&kept) as _), Some(OfFiles { look: kept, in_force }), Vec::new()))
+            let backed = Arc::new(FileBacked::load(observer, files, move || ssh_server(&options))?);
+            Ok((
+                Handshake::Ssh(Arc::clone(&backed) as _),
+                Some(CredentialFiles { recheck: backed, in_force }),
+                Vec::new(),
+            ))
         }
     }
 }
@@ -116,14 +124,14 @@ fn tls_server(options: &ListenOptions) -> Result<TlsServer, String> {
     let (Some(cert), Some(key)) = (&options.tls_cert, &options.tls_key) else {
         return Err("a certificate and its key are needed".to_owned());
     };
-    let wrong = |error: TlsError| match error.part() {
+    let with_file = |error: TlsError| match error.part() {
         Some(TlsPart::Chain) => in_file(cert, &error),
         Some(TlsPart::Key) => in_file(key, &error),
         Some(TlsPart::Authorities) => in_files(options.tls_client_ca.iter(), &error),
         Some(TlsPart::Crls(place)) => in_files(options.tls_crl.iter().skip(place), &error),
         None => error.to_string(),
     };
-    let identity = TlsIdentity::from_pem(&credentials::read(cert)?, &credentials::read(key)?).map_err(wrong)?;
+    let identity = TlsIdentity::from_pem(&credentials::read(cert)?, &credentials::read(key)?).map_err(with_file)?;
     let clients = match options.tls_clients.unwrap_or(TlsClientsArgument::Required) {
         TlsClientsArgument::Off => ClientCertificates::Off,
         TlsClientsArgument::Requested => ClientCertificates::Requested(client_check(options)?),
@@ -133,7 +141,7 @@ fn tls_server(options: &ListenOptions) -> Result<TlsServer, String> {
         Some(TlsVersionArgument::V13) => TlsMinimum::V1_3,
         Some(TlsVersionArgument::V12) | None => TlsMinimum::V1_2,
     };
-    TlsServer::new(identity, clients, minimum).map_err(wrong)
+    TlsServer::new(identity, clients, minimum).map_err(with_file)
 }
 
 fn client_check(options: &ListenOptions) -> Result<ClientCheck, String> {
@@ -170,7 +178,7 @@ fn ssh_server(options: &ListenOptions) -> Result<SshServer, String> {
     SshServer::new(&host_keys, logins).map_err(|error| error.to_string())
 }
 
-/// The same of the first of some files.
+/// Returns an error's text behind the first of some files.
 fn in_files<'a>(mut paths: impl Iterator<Item = &'a PathBuf>, error: &impl fmt::Display) -> String {
     paths.next().map_or_else(|| error.to_string(), |path| in_file(path, error))
 }

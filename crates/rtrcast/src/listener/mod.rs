@@ -1,7 +1,7 @@
-//! Listeners with their certificates, keys and users: opened at the start and exchanged by a reload, whole or not at all.
+//! Listeners with their certificates, keys and users: opened at the start and replaced by a reload, all or none.
 //!
-//! `load.rs` reads the files, which may take long; what is here touches sockets only. A listener is its place: whatever
-//! else changes there, its socket stays. `conflict.rs` says why an address can't be had that is our own.
+//! `load.rs` reads the files, which may take long; this file touches sockets only. A listener is identified by its
+//! address: its socket stays whatever else changes. `conflict.rs` describes conflicts of addresses within this process.
 
 mod conflict;
 mod load;
@@ -10,15 +10,15 @@ mod validity;
 use crate::cli::{ListenAddr, ListenEndpoint, ListenOptions, ProxyFrom};
 use crate::config::plan::ConfiguredListener;
 use crate::config::scheme::Scheme;
-use crate::credentials::Look;
 use crate::exit::Failure;
 use crate::observe::describe::count;
 use crate::observe::listeners::OpenListener;
 use crate::observe::metrics::Metrics;
 use crate::observe::routers::Routers;
-use conflict::{Use, own_use};
-pub(crate) use load::{Loaded, Loader};
-use load::{OfFiles, wrong};
+use crate::reloadable::Recheck;
+use conflict::{AddressUse, describe_own_use};
+use load::{CredentialFiles, config_error};
+pub(crate) use load::{ListenerLoader, LoadedListener};
 use rtrcast_net::{
     Activated, ActivatedListener, BACKLOG_CONNECTIONS_MAX, ConnectionSetup, Endpoint, Listener, SocketName, TcpKeys,
     UnixSocket, V6Only,
@@ -32,117 +32,117 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tracing::warn;
 
-/// Permissions of a Unix socket: for its owner and group.
+/// Permissions of a Unix socket: read and write for its owner and group.
 const UNIX_MODE: u32 = 0o660;
 
-/// Connections that are taken out of the backlog of a socket of systemd, at the most: no backlog is as long.
+/// Limit of connections that are removed from the backlog of systemd's socket, longer than any backlog.
 const DRAINED_MAX: usize = 65_536;
 
 /// All listeners.
 pub(crate) struct Listeners {
     /// Sockets that systemd passed. They stay open even while no listener uses them.
     passed: Activated,
-    /// The keys that they have, by name: the kernel keeps those even while no listener uses them.
+    /// The keys of these sockets, by name: the kernel keeps them even while no listener uses the socket.
     passed_keys: BTreeMap<String, TcpKeys>,
     /// The address of the HTTP server, if there is one.
     http: Option<SocketAddr>,
     metrics: Arc<Metrics>,
     routers: Arc<Routers>,
-    open: Vec<Open>,
+    open: Vec<BoundListener>,
     listeners: watch::Sender<Vec<Arc<Listener>>>,
-    looks: watch::Sender<Vec<Arc<dyn Look>>>,
+    rechecks: watch::Sender<Vec<Arc<dyn Recheck>>>,
 }
 
-/// The sockets of a listener, several if systemd passed several of one name; and the name of one of Unix that is ours.
-type Sockets = (Vec<Arc<Listener>>, Option<Arc<SocketName>>);
+/// The sockets of a listener, several if systemd passed several of one name; and the name of a Unix socket of our own.
+type BoundSockets = (Vec<Arc<Listener>>, Option<Arc<SocketName>>);
 
 /// A listener that is open.
 #[derive(Clone)]
-struct Open {
+struct BoundListener {
     configured: ConfiguredListener,
     /// Several if systemd passed several sockets of one name.
     listeners: Vec<Arc<Listener>>,
-    /// The name of a Unix socket that is ours.
+    /// The name of a Unix socket of our own.
     name: Option<Arc<SocketName>>,
     beside: V6Only,
-    files: Option<OfFiles>,
+    files: Option<CredentialFiles>,
     keys: TcpKeys,
 }
 
-/// A listener as it is to be, and what was open there before.
-struct Change {
-    new: Open,
-    before: Option<Open>,
+/// A listener as it is to be, and the open one at the same address.
+struct ListenerChange {
+    new: BoundListener,
+    before: Option<BoundListener>,
 }
 
 impl Listeners {
-    /// None is open yet.
+    /// Returns a set without listeners.
     pub(crate) fn new(passed: Activated, metrics: Arc<Metrics>, routers: Arc<Routers>) -> Listeners {
-        let (listeners, looks) = (watch::channel(Vec::new()).0, watch::channel(Vec::new()).0);
+        let (listeners, rechecks) = (watch::channel(Vec::new()).0, watch::channel(Vec::new()).0);
         let (passed_keys, open) = (BTreeMap::new(), Vec::new());
-        Listeners { passed, passed_keys, http: None, metrics, routers, open, listeners, looks }
+        Listeners { passed, passed_keys, http: None, metrics, routers, open, listeners, rechecks }
     }
 
-    /// Takes note of where HTTP is spoken.
-    pub(crate) fn beside_http(&mut self, address: SocketAddr) {
+    /// Records the address of the HTTP server.
+    pub(crate) fn set_http_address(&mut self, address: SocketAddr) {
         self.http = Some(address);
     }
 
-    /// A loader of the files for [`Listeners::open`], for any thread. No listener may be opened or closed in between.
-    pub(crate) fn loader(&self) -> Loader {
+    /// Returns a loader of the files for [`Listeners::open`], for any thread. No listener may be opened or closed in
+    /// between.
+    pub(crate) fn loader(&self) -> ListenerLoader {
         let open = self.open.iter().map(|open| open.configured.clone()).collect();
-        Loader { open }
+        ListenerLoader { open }
     }
 
-    /// Opens what is planned, and closes what is not any more; connections that are there stay. What fails changes
-    /// nothing.
-    pub(crate) fn open(&mut self, loaded: Vec<Loaded>) -> Result<(), Failure> {
+    /// Opens the planned listeners, and closes the others; their connections stay. An error changes nothing.
+    pub(crate) fn open(&mut self, loaded: Vec<LoadedListener>) -> Result<(), Failure> {
         let planned: Vec<ConfiguredListener> = loaded.iter().map(|loaded| loaded.configured.clone()).collect();
-        let remarks: Vec<String> = loaded.iter().flat_map(Loaded::remarks).collect();
+        let remarks: Vec<String> = loaded.iter().flat_map(LoadedListener::remarks).collect();
         let prepared = loaded.into_iter().map(|loaded| self.prepare(loaded, &planned));
-        let changes: Vec<Change> = prepared.collect::<Result<_, _>>()?;
+        let changes: Vec<ListenerChange> = prepared.collect::<Result<_, _>>()?;
         for (at, change) in changes.iter().enumerate() {
-            if let Err(failure) = self.make(change) {
-                changes.iter().take(at + 1).for_each(|change| self.take_back(change));
+            if let Err(failure) = self.apply(change) {
+                changes.iter().take(at + 1).for_each(|change| self.revert(change));
                 return Err(failure);
             }
         }
-        let open: Vec<Open> = changes.into_iter().map(|change| change.new).collect();
+        let open: Vec<BoundListener> = changes.into_iter().map(|change| change.new).collect();
         remarks.iter().for_each(|remark| warn!("{remark}"));
-        self.note_keys(&open);
+        self.record_passed_keys(&open);
         self.show(&open);
         self.open = open;
         let files = self.open.iter().filter_map(|open| open.files.as_ref());
-        self.looks.send_replace(files.map(|files| Arc::clone(&files.look)).collect());
+        self.rechecks.send_replace(files.map(|files| Arc::clone(&files.recheck)).collect());
         self.listeners.send_replace(self.open.iter().flat_map(|open| open.listeners.clone()).collect());
         Ok(())
     }
 
-    /// The listeners, as they are exchanged.
+    /// Returns the channel of the open listeners.
     pub(crate) fn subscribe(&self) -> watch::Receiver<Vec<Arc<Listener>>> {
         self.listeners.subscribe()
     }
 
-    /// The files that are to be looked at from time to time.
-    pub(crate) fn looks(&self) -> watch::Receiver<Vec<Arc<dyn Look>>> {
-        self.looks.subscribe()
+    /// Returns the channel of the values whose files are rechecked.
+    pub(crate) fn rechecks(&self) -> watch::Receiver<Vec<Arc<dyn Recheck>>> {
+        self.rechecks.subscribe()
     }
 
-    /// Each listener as a router names it.
-    pub(crate) fn places(&self) -> impl Iterator<Item = String> {
-        self.open.iter().flat_map(Open::shown).map(|listener| listener.name)
+    /// Returns the URL of each listener.
+    pub(crate) fn names(&self) -> impl Iterator<Item = String> {
+        self.open.iter().flat_map(BoundListener::shown).map(|listener| listener.name)
     }
 
-    /// The listener that takes connections to an address, if one does, as a reason.
-    pub(crate) fn taker(&self, address: SocketAddr) -> Option<String> {
-        let wanted = Use::alone(address);
-        let mut open = self.open.iter().filter_map(|open| Use::of(&open.configured.addr, open.beside));
+    /// Describes the listener that accepts connections to an address, if one does.
+    pub(crate) fn describe_holder(&self, address: SocketAddr) -> Option<String> {
+        let wanted = AddressUse::alone(address);
+        let mut open = self.open.iter().filter_map(|open| AddressUse::of(&open.configured.addr, open.beside));
         open.find(|open| open.overlaps(&wanted)).map(|open| format!("--listen {open} takes what comes there already"))
     }
 
-    /// The listener that is open at a socket address, whatever its transport. Port 0 is another address each time, but
-    /// for the same listener.
-    fn before(&self, addr: &ListenAddr, beside: V6Only) -> Option<&Open> {
+    /// Returns the open listener at a socket address, whatever its transport. With port 0 only the same listener has
+    /// the same address.
+    fn before(&self, addr: &ListenAddr, beside: V6Only) -> Option<&BoundListener> {
         let is_chosen = matches!(addr.endpoint, ListenEndpoint::Ip(address) if address.port() == 0);
         let same = self.open.iter().find(|open| open.configured.addr == *addr);
         let same =
@@ -150,10 +150,10 @@ impl Listeners {
         same.filter(|open| open.beside == beside)
     }
 
-    /// A listener as it is to be, with the sockets that its place has already.
-    fn prepare(&self, loaded: Loaded, planned: &[ConfiguredListener]) -> Result<Change, Failure> {
-        let Loaded { configured, keys, changed, remarks: _ } = loaded;
-        let beside = beside(&configured.addr, planned);
+    /// Returns the change for a listener, with the sockets that are open at its address.
+    fn prepare(&self, loaded: LoadedListener, planned: &[ConfiguredListener]) -> Result<ListenerChange, Failure> {
+        let LoadedListener { configured, keys, changed, remarks: _ } = loaded;
+        let beside = v6_only(&configured.addr, planned);
         let before = self.before(&configured.addr, beside).cloned();
         let (mut listeners, name) = match &before {
             Some(before) => (before.listeners.clone(), before.name.clone()),
@@ -161,7 +161,7 @@ impl Listeners {
         };
         let is_unix = listeners.iter().any(|listener| matches!(listener.local(), Endpoint::Unix(_)));
         if is_unix && !keys.is_empty() {
-            return Err(wrong(
+            return Err(config_error(
                 &configured,
                 "it is a Unix socket, which has no keys of TCP: no --tcp-md5 and no --tcp-ao",
             ));
@@ -174,7 +174,7 @@ impl Listeners {
             }
             None => before.as_ref().and_then(|before| before.files.clone()),
         };
-        Ok(Change { new: Open { configured, listeners, name, beside, files, keys }, before })
+        Ok(ListenerChange { new: BoundListener { configured, listeners, name, beside, files, keys }, before })
     }
 
     fn bind(
@@ -183,7 +183,7 @@ impl Listeners {
         keys: &TcpKeys,
         beside: V6Only,
         planned: &[ConfiguredListener],
-    ) -> Result<Sockets, Failure> {
+    ) -> Result<BoundSockets, Failure> {
         match &configured.addr.endpoint {
             ListenEndpoint::Ip(address) => {
                 let listener = Listener::bind_with_keys(*address, beside, keys);
@@ -199,12 +199,15 @@ impl Listeners {
                 Ok((vec![Arc::new(listener)], Some(Arc::new(name))))
             }
             ListenEndpoint::Passed(name) => {
-                let failure = |error: io::Error| wrong(configured, &error.to_string());
+                let failure = |error: io::Error| config_error(configured, &error.to_string());
                 let sockets = self.passed.sockets(name).map_err(failure)?;
                 if sockets.is_empty() {
                     let names = self.passed.names().collect::<Vec<_>>().join(", ");
                     let passed = if names.is_empty() { "none".to_owned() } else { names };
-                    return Err(wrong(configured, &format!("systemd passes no such socket; it passes {passed}")));
+                    return Err(config_error(
+                        configured,
+                        &format!("systemd passes no such socket; it passes {passed}"),
+                    ));
                 }
                 let listeners = sockets.into_iter().map(|socket| Ok(Arc::new(Listener::passed(socket)?)));
                 Ok((listeners.collect::<Result<_, _>>().map_err(failure)?, None))
@@ -212,7 +215,7 @@ impl Listeners {
         }
     }
 
-    /// Says who uses an address if that is nobody else than we.
+    /// Replaces an error by a description of the conflict if this process itself has the address.
     fn explain(
         &self,
         error: io::Error,
@@ -220,16 +223,17 @@ impl Listeners {
         beside: V6Only,
         planned: &[ConfiguredListener],
     ) -> io::Error {
-        let wanted = Use::of(&configured.addr, beside).filter(|_| error.kind() == io::ErrorKind::AddrInUse);
+        let wanted = AddressUse::of(&configured.addr, beside).filter(|_| error.kind() == io::ErrorKind::AddrInUse);
         let Some(wanted) = wanted else { return error };
-        let open = self.open.iter().filter_map(|open| Use::of(&open.configured.addr, open.beside));
+        let open = self.open.iter().filter_map(|open| AddressUse::of(&open.configured.addr, open.beside));
         let others = planned.iter().filter(|other| other.addr != configured.addr);
-        let others = others.filter_map(|other| Use::of(&other.addr, self::beside(&other.addr, planned)));
-        own_use(&wanted, self.http, open, others).map_or(error, io::Error::other)
+        let others = others.filter_map(|other| AddressUse::of(&other.addr, self::v6_only(&other.addr, planned)));
+        describe_own_use(&wanted, self.http, open, others).map_or(error, io::Error::other)
     }
 
-    /// The keys that the kernel knows for a listener; none if it has those that are wanted, since it was just bound.
-    fn keys_before(&self, change: &Change) -> Option<TcpKeys> {
+    /// Returns the keys that the kernel has for a listener; none if it has the wanted ones, since the socket was just
+    /// bound.
+    fn keys_before(&self, change: &ListenerChange) -> Option<TcpKeys> {
         match &change.new.configured.addr.endpoint {
             ListenEndpoint::Ip(_) => change.before.as_ref().map(|before| before.keys.clone()),
             ListenEndpoint::Passed(name) => Some(self.passed_keys.get(name).cloned().unwrap_or_default()),
@@ -237,25 +241,25 @@ impl Listeners {
         }
     }
 
-    /// Has the kernel know the keys and the permissions of a listener.
-    fn make(&self, change: &Change) -> Result<(), Failure> {
-        let Change { new, .. } = change;
+    /// Sets a listener's keys and permissions in the kernel.
+    fn apply(&self, change: &ListenerChange) -> Result<(), Failure> {
+        let ListenerChange { new, .. } = change;
         if let Some(keys) = self.keys_before(change) {
             for listener in &new.listeners {
                 let set = new.keys.apply_to_listener(listener, Some(&keys));
-                set.map_err(|error| wrong(&new.configured, &error.to_string()))?;
+                set.map_err(|error| config_error(&new.configured, &error.to_string()))?;
             }
         }
         let Some((name, _)) = change.other_mode() else { return Ok(()) };
         let set = name.set_mode(mode(&new.configured.options));
-        if !set.map_err(|error| wrong(&new.configured, &format!("its permissions can't be changed: {error}")))? {
+        if !set.map_err(|error| config_error(&new.configured, &format!("its permissions can't be changed: {error}")))? {
             warn!("--listen {}: somebody removed or replaced its name; a restart makes it anew", new.configured.addr);
         }
         Ok(())
     }
 
-    /// Has the kernel know what it knew before, as far as it takes it: what went wrong is what is told.
-    fn take_back(&self, change: &Change) {
+    /// Restores the former keys and permissions as far as possible: the first error is the one that is reported.
+    fn revert(&self, change: &ListenerChange) {
         if let Some(keys) = self.keys_before(change) {
             for listener in &change.new.listeners {
                 let _ = keys.apply_to_listener(listener, Some(&change.new.keys));
@@ -266,8 +270,8 @@ impl Listeners {
         }
     }
 
-    /// Notes which keys sockets of systemd have now. Whoever connected before they had any is turned away.
-    fn note_keys(&mut self, open: &[Open]) {
+    /// Records the keys that systemd's sockets have now. Connections from before they had any are closed.
+    fn record_passed_keys(&mut self, open: &[BoundListener]) {
         for open in open {
             let ListenEndpoint::Passed(name) = &open.configured.addr.endpoint else { continue };
             let before = self.passed_keys.insert(name.clone(), open.keys.clone());
@@ -282,9 +286,9 @@ impl Listeners {
         }
     }
 
-    /// Has the metrics show what is open, and says which sockets are left over.
-    fn show(&self, open: &[Open]) {
-        self.routers.set_listeners(open.iter().flat_map(Open::shown).collect());
+    /// Shows the open listeners in metrics and status, and logs unused sockets.
+    fn show(&self, open: &[BoundListener]) {
+        self.routers.set_listeners(open.iter().flat_map(BoundListener::shown).collect());
         let files = open.iter().filter_map(|open| open.files.as_ref());
         self.metrics.watch_credentials(files.map(|files| Arc::clone(&files.in_force)).collect());
         let is_used = |name: &str| {
@@ -297,8 +301,8 @@ impl Listeners {
     }
 }
 
-impl Open {
-    /// Its sockets as metrics and status show them.
+impl BoundListener {
+    /// Returns its sockets as metrics and status show them.
     fn shown(&self) -> impl Iterator<Item = OpenListener> {
         let layer = self.configured.addr.layer;
         let credentials = self.files.as_ref().map(|files| Arc::clone(&files.in_force));
@@ -310,8 +314,8 @@ impl Open {
     }
 }
 
-impl Change {
-    /// The name of a Unix socket whose permissions are to change, and those that it has.
+impl ListenerChange {
+    /// Returns the name of a Unix socket whose permissions change, and its former permissions.
     fn other_mode(&self) -> Option<(&SocketName, u32)> {
         let before = mode(&self.before.as_ref()?.configured.options);
         let name = self.new.name.as_deref()?;
@@ -319,19 +323,19 @@ impl Change {
     }
 }
 
-/// Makes a Unix socket, and keeps its name apart: that can be given other permissions.
+/// Binds a Unix socket, and returns its name too, by which its permissions can be changed.
 fn bind_unix(path: &Path, mode: u32) -> io::Result<(Listener, SocketName)> {
     let (listener, name) = UnixSocket::bind(path, mode, BACKLOG_CONNECTIONS_MAX)?.into_parts();
     Ok((Listener::passed(OwnedFd::from(listener.into_std()?))?, name))
 }
 
-/// The permissions of a Unix socket.
+/// Returns the permissions of a Unix socket.
 fn mode(options: &ListenOptions) -> u32 {
     options.unix_mode.unwrap_or(UNIX_MODE)
 }
 
-/// Tells an IPv6 listener that leaves IPv4 to another.
-fn beside(addr: &ListenAddr, planned: &[ConfiguredListener]) -> V6Only {
+/// Returns whether an IPv6 listener leaves IPv4 to another one.
+fn v6_only(addr: &ListenAddr, planned: &[ConfiguredListener]) -> V6Only {
     let ListenEndpoint::Ip(SocketAddr::V6(address)) = &addr.endpoint else { return V6Only::No };
     let is_beside = |other: &ConfiguredListener| match other.addr.endpoint {
         ListenEndpoint::Ip(other) => other.is_ipv4() && other.port() == address.port(),
@@ -341,13 +345,13 @@ fn beside(addr: &ListenAddr, planned: &[ConfiguredListener]) -> V6Only {
     if takes_all && planned.iter().any(is_beside) { V6Only::Yes } else { V6Only::No }
 }
 
-/// Closes whoever waits at a socket: they came before it had keys, and the kernel asked them for none. How many.
+/// Closes the connections in a socket's backlog, for which the kernel checked no keys. Returns their number.
 fn drain(listener: &ActivatedListener) -> usize {
     let ActivatedListener::Tcp(listener) = listener else { return 0 };
     (0..DRAINED_MAX).take_while(|_| listener.accept().is_ok()).count()
 }
 
-/// The peers whose connections begin with a PROXY header.
+/// Returns the peers whose connections begin with a PROXY header.
 fn proxied(options: &ListenOptions) -> ConnectionSetup {
     let prefixes = options.proxy_from.iter().filter_map(|from| match from {
         ProxyFrom::Prefix(prefix) => Some(*prefix),

@@ -16,28 +16,28 @@ use std::sync::Arc;
 pub(crate) enum SourceError {
     /// The file or directory can't be read.
     File(io::Error),
-    /// The directory has too much in it, or is none that can be read.
+    /// The directory has too many files, or can't be read as one.
     Directory(String),
     /// The content is invalid.
     Content(ReadError),
-    /// It is no SLURM.
+    /// It is not valid SLURM.
     Slurm(SlurmErrors),
     /// A certificate, key, token or proxy can't be used.
     Options(String),
-    /// The server could not be asked, or broke off.
+    /// The transfer failed.
     Transfer(String),
-    /// Another cache could not be asked, or has nothing.
+    /// The connection to another cache failed, or that has no data.
     Upstream(String),
-    /// The server answered with this.
+    /// The server answered with this status.
     Status(u16),
-    /// More octets than that, which is more than any validator writes.
+    /// More octets than this, which is more than any validator writes.
     TooLarge(u64),
     /// There was no memory for the data.
     Memory(io::Error),
 }
 
 impl SourceError {
-    /// The same in lines: one, or with a SLURM file one for each mistake.
+    /// Returns the message in lines: one, or for a SLURM file one for each mistake.
     pub(crate) fn lines(&self) -> Vec<String> {
         match self {
             SourceError::Slurm(errors) => describe_mistakes(errors),
@@ -45,7 +45,7 @@ impl SourceError {
         }
     }
 
-    /// The number of mistakes.
+    /// Returns the number of mistakes.
     pub(crate) fn mistakes(&self) -> usize {
         match self {
             SourceError::Slurm(errors) => errors.count(),
@@ -53,7 +53,7 @@ impl SourceError {
         }
     }
 
-    /// The reason as a metric's label.
+    /// Returns the reason as a metric's label.
     pub(crate) fn label(&self) -> &'static str {
         match self {
             SourceError::File(error) if error.kind() == io::ErrorKind::NotFound => "missing",
@@ -93,11 +93,11 @@ impl fmt::Display for SourceError {
             SourceError::Content(error) => write!(f, "{error}"),
             SourceError::Transfer(what) | SourceError::Upstream(what) => f.write_str(what),
             SourceError::Status(304) => {
-                f.write_str("the server says \"not modified\" (304) of what it was not asked to compare")
+                f.write_str("the server answered \"not modified\" (304) to an unconditional request")
             }
             SourceError::Status(status) => {
                 let hint = match status {
-                    401 | 403 => ", and may want --fetch-token-file or --fetch-client-cert",
+                    401 | 403 => ", and may need --fetch-token-file or --fetch-client-cert",
                     404 | 410 => "; check the path of the URL",
                     _ => "",
                 };
@@ -128,34 +128,34 @@ pub(crate) enum Purpose {
     Slurm(SlurmId),
 }
 
-/// Names a SLURM file, directory or URL for as long as the program runs.
+/// Id of a SLURM file, directory or URL for as long as the program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SlurmId(pub(crate) u32);
 
 /// The content of a source, as it was read.
-pub(crate) enum Content {
+pub(crate) enum SourceContent {
     Table(Arc<Table>, Tally),
     Slurm(Arc<SlurmFile>),
     SlurmDirectory(Vec<SlurmOutcome>),
 }
 
-/// SLURM files that were read well, each with the name that messages call it by.
+/// SLURM files without mistakes, each with its name in messages.
 pub(crate) type SlurmFiles = Vec<(Arc<str>, Arc<SlurmFile>)>;
 
-/// A content that was read well, and when it was written, in seconds since 1970.
+/// A content without mistakes, and the time at which it was written, in seconds since 1970.
 pub(crate) struct Read {
-    pub(crate) content: Content,
+    pub(crate) content: SourceContent,
     pub(crate) written: Option<u32>,
 }
 
-/// A reading under way: pieces go in, a content comes out.
+/// A reader under way: pieces go in, a content comes out.
 pub(super) enum Reading {
     Table(Reader, Version),
     Slurm(Vec<u8>, SlurmDialect),
 }
 
 impl Reading {
-    /// What a transfer may be compressed by, as a header says it.
+    /// Returns the compressions that a server may use, as a header.
     pub(super) fn encodings(&self) -> &'static str {
         match self {
             Reading::Table(..) => "gzip, zstd",
@@ -176,7 +176,7 @@ impl Reading {
         }
     }
 
-    /// How pieces can be read before their turn, once that is known.
+    /// Returns the function that reads pieces ahead of their turn, once the format is known.
     pub(super) fn prefetch(&self) -> Option<Prefetch> {
         match self {
             Reading::Table(reader, _) => reader.prefetch(),
@@ -184,7 +184,7 @@ impl Reading {
         }
     }
 
-    /// The next piece, read already as far as that could be done.
+    /// Reads the next piece, with the result of reading it ahead.
     pub(super) fn push_speculated(&mut self, octets: &[u8], speculated: Option<Speculated>) -> Result<(), SourceError> {
         match self {
             Reading::Table(reader, _) => reader.push_speculated(octets, speculated).map_err(SourceError::Content),
@@ -192,18 +192,18 @@ impl Reading {
         }
     }
 
-    /// Ends it: sorts, and writes the image where the kernel can send it from.
-    pub(super) fn finish(self) -> Result<Content, SourceError> {
+    /// Ends the reading: sorts, and writes the image to a memory file.
+    pub(super) fn finish(self) -> Result<SourceContent, SourceError> {
         match self {
             Reading::Table(reader, version) => {
                 let rows = reader.finish().map_err(SourceError::Content)?;
                 let tally = rows.tally().clone();
                 let table = rows.into_table(version, DataSink::new()).map_err(SourceError::Memory)?;
-                Ok(Content::Table(Arc::new(table), tally))
+                Ok(SourceContent::Table(Arc::new(table), tally))
             }
             Reading::Slurm(whole, dialect) => {
                 let file = SlurmFile::parse(&whole, dialect).map_err(SourceError::Slurm)?;
-                Ok(Content::Slurm(Arc::new(file)))
+                Ok(SourceContent::Slurm(Arc::new(file)))
             }
         }
     }

@@ -1,10 +1,11 @@
-//! Connections to caches: the meaning of their options, and the reasons that one failed.
+//! Connections to caches: the meaning of their options, and the reasons of failures.
 //!
-//! Whoever connects (`command/dump/`, `source/rtr.rs`) or only tries the files out (`config/plan.rs`) gets a dialer here.
+//! `command/dump/` and `source/rtr.rs` connect by a dialer, and `config/plan.rs` only checks its files.
 
 use crate::cli::DialOptions;
 use crate::cli::options::CACHE;
-use crate::credentials::{self, Kept, Tell, in_file};
+use crate::credentials::{self, in_file};
+use crate::reloadable::{FileBacked, ReloadObserver};
 use rtrcast_net::{
     Dialer, KnownHosts, SshClient, SshFailure, SshKey, Target, TlsClient, TlsError, TlsFailure, TlsIdentity, TlsPart,
     Transport,
@@ -13,15 +14,15 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The known hosts of a person, below the home directory.
+/// Known hosts of the user, below the home directory.
 const KNOWN_HOSTS: &str = ".ssh/known_hosts";
 
-/// The holder of options, by which a person names one.
+/// The form in which messages name an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Spelling {
-    /// Those of a command: `--ca`.
+    /// An option of a command: `--ca`.
     Flag,
-    /// Those of a source among others: `--cache-ca`, or `ca` in its table.
+    /// An option of one source among others: `--cache-ca`, or `ca` in its table.
     Source,
 }
 
@@ -34,14 +35,18 @@ impl Spelling {
     }
 }
 
-/// A dialer that connects to a cache as the options say, with what lies in their files now; later content is taken over
-/// when it connects again. `tell` makes whoever wants to know of that.
-pub(crate) fn dialer(target: &Target, options: &DialOptions, tell: impl Fn() -> Tell) -> Result<Dialer, String> {
+/// Returns a dialer that connects to a cache as the options say. Its files are read now, and again for each later
+/// connection; `observer` makes the receiver of the outcomes.
+pub(crate) fn dialer(
+    target: &Target,
+    options: &DialOptions,
+    observer: impl Fn() -> ReloadObserver,
+) -> Result<Dialer, String> {
     let mut dialer = Dialer::from(target.clone());
     if options.tcp_md5.is_some() || options.tcp_ao.is_some() {
         let (md5, ao) = (options.tcp_md5.clone(), options.tcp_ao.clone());
         let files = [&md5, &ao].into_iter().flatten().cloned().collect();
-        let keys = Kept::load(tell(), files, move || credentials::tcp_keys(md5.as_deref(), ao.as_deref()))?;
+        let keys = FileBacked::load(observer(), files, move || credentials::tcp_keys(md5.as_deref(), ao.as_deref()))?;
         dialer = dialer.with_keys(Arc::new(keys));
     }
     let options = options.clone();
@@ -50,14 +55,14 @@ pub(crate) fn dialer(target: &Target, options: &DialOptions, tell: impl Fn() -> 
         Transport::Tls => {
             let files = [&options.ca, &options.client_cert, &options.client_key];
             let files = files.into_iter().flatten().cloned().collect();
-            let client = Kept::load(tell(), files, move || tls_client(&options))?;
+            let client = FileBacked::load(observer(), files, move || tls_client(&options))?;
             dialer = dialer.with_tls(Arc::new(client));
         }
         Transport::Ssh => {
             let known_hosts = options.known_hosts.clone().or_else(known_hosts_of_user);
             let files = [&options.ssh_key, &options.password_file, &known_hosts];
             let files = files.into_iter().flatten().cloned().collect();
-            let client = Kept::load(tell(), files, move || ssh_client(&options))?;
+            let client = FileBacked::load(observer(), files, move || ssh_client(&options))?;
             dialer = dialer.with_ssh(Arc::new(client));
         }
     }
@@ -100,7 +105,7 @@ fn ssh_client(options: &DialOptions) -> Result<SshClient, String> {
         }
         None => None,
     };
-    // The user's own file need not be there.
+    // The user's own file may be missing.
     let known_hosts = options.known_hosts.clone().or_else(|| known_hosts_of_user().filter(|path| path.exists()));
     let known_hosts = match known_hosts {
         Some(path) => KnownHosts::parse(&credentials::read_text(&path)?).map_err(|error| in_file(&path, &error))?,
@@ -114,30 +119,34 @@ fn known_hosts_of_user() -> Option<PathBuf> {
     Some(PathBuf::from(home).join(KNOWN_HOSTS))
 }
 
-/// The reason that the two sides do not trust each other, with the way out; none if it is about something else.
-pub(crate) fn distrust(error: &io::Error, spelling: Spelling) -> Option<String> {
+/// Returns the reason that authentication failed, with the way out; none for other errors.
+pub(crate) fn authentication_failure(error: &io::Error, spelling: Spelling) -> Option<String> {
     let option = |name| spelling.of(name);
     if let Some(failure) = TlsFailure::of(error) {
         return match failure {
-            TlsFailure::Untrusted(_) => {
-                Some(format!("{failure}; {} says whom to trust, {} whom to expect", option("ca"), option("tls-name")))
-            }
-            TlsFailure::Refused(_) => {
-                Some(format!("{failure}; {} and {} say what it is shown", option("client-cert"), option("client-key")))
-            }
+            TlsFailure::Untrusted(_) => Some(format!(
+                "{failure}; {} names the authorities to trust, {} the name to expect",
+                option("ca"),
+                option("tls-name")
+            )),
+            TlsFailure::Refused(_) => Some(format!(
+                "{failure}; {} and {} are the certificate to show",
+                option("client-cert"),
+                option("client-key")
+            )),
             TlsFailure::Protocol(_) | TlsFailure::Lost(_) | TlsFailure::Probed => None,
         };
     }
     let failure = SshFailure::of(error).filter(|failure| failure.is_authentication())?;
     Some(match failure {
         SshFailure::LoginRefused { .. } => {
-            format!("{failure}; {} and {} say what logs in", option("ssh-key"), option("password-file"))
+            format!("{failure}; {} and {} are the credentials", option("ssh-key"), option("password-file"))
         }
         failure => failure.to_string(),
     })
 }
 
-/// True if the two sides could not agree on TLS or SSH.
-pub(crate) fn is_breach(error: &io::Error) -> bool {
+/// Returns true if TLS or SSH could not be negotiated.
+pub(crate) fn is_protocol_error(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::InvalidData
 }

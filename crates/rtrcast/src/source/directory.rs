@@ -1,9 +1,10 @@
 //! A directory of SLURM files: those whose names end in `.slurm` or `.json`, in the order of their names.
 //!
-//! Each file stands for itself, so that a mistake in one does not keep the others from being read. What has another name
-//! is not read, nor are names that begin with a dot: editors and deployment tools put unfinished files beside the others.
+//! Each file is read on its own, so that a mistake in one does not keep the others from being read. Files with other
+//! names are not read, nor are those that begin with a dot: editors and deployment tools leave unfinished files beside
+//! the others.
 
-use super::content::{Content, Reading, SLURM_OCTETS_MAX, SlurmOutcome, SourceError};
+use super::content::{Reading, SLURM_OCTETS_MAX, SlurmOutcome, SourceContent, SourceError};
 use super::read_file::read_file;
 use rtrcast_feed::SlurmDialect;
 use std::ffi::OsStr;
@@ -17,19 +18,19 @@ const FILES_MAX: usize = 256;
 /// The most names that a directory may have.
 const NAMES_MAX: usize = 10_000;
 
-/// How often a directory is read while its files are removed.
+/// Limit of attempts to read a directory while its files are removed.
 const READINGS_MAX: u32 = 5;
 
-/// How the name of a file that is read ends.
+/// Suffixes of the files that are read.
 const ENDINGS: [&str; 2] = [".slurm", ".json"];
 
-/// Whether a file of this name is read.
+/// Returns true if a file of this name is read.
 pub(crate) fn is_slurm_name(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     !name.starts_with(b".") && ENDINGS.iter().any(|ending| name.ends_with(ending.as_bytes()))
 }
 
-/// The names in a directory, in order.
+/// Returns the paths in a directory, in order.
 pub(crate) fn names(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
     let entries = fs::read_dir(path).map_err(SourceError::File)?;
     let mut paths = Vec::new();
@@ -43,7 +44,7 @@ pub(crate) fn names(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
     Ok(paths)
 }
 
-/// The files that are read, in order.
+/// Returns the files that are read, in order.
 pub(super) fn list(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
     let mut files = names(path)?;
     files.retain(|path| path.file_name().is_some_and(is_slurm_name));
@@ -55,8 +56,8 @@ pub(super) fn list(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
     Ok(files)
 }
 
-/// Reads all files. While some are removed it is read again: if the whole directory is, that is a failure, and not an
-/// empty directory.
+/// Reads all files. While some are removed it is read again: a directory that is removed is an error, and not an empty
+/// directory.
 pub(crate) fn read(path: &Path, dialect: SlurmDialect) -> Result<Vec<SlurmOutcome>, SourceError> {
     read_listed(path, list(path)?, dialect)
 }
@@ -72,7 +73,7 @@ fn read_listed(path: &Path, mut files: Vec<PathBuf>, dialect: SlurmDialect) -> R
     Err(SourceError::Directory(format!("files were removed from it {READINGS_MAX} times while they were read")))
 }
 
-/// Reads files, but for those that are not there any more.
+/// Reads files, except for those that were removed.
 fn read_files(files: &[PathBuf], dialect: SlurmDialect) -> Result<Vec<SlurmOutcome>, SourceError> {
     let octets: u64 = files.iter().filter_map(|file| Some(fs::metadata(file).ok()?.len())).sum();
     if octets > SLURM_OCTETS_MAX as u64 {
@@ -86,8 +87,8 @@ fn read_files(files: &[PathBuf], dialect: SlurmDialect) -> Result<Vec<SlurmOutco
 fn read_slurm_file(path: &Path, dialect: SlurmDialect) -> Option<SlurmOutcome> {
     let outcome = match read_file(path, Reading::Slurm(Vec::new(), dialect)) {
         Ok(read) => match read.content {
-            Content::Slurm(file) => Ok(file),
-            Content::Table(..) | Content::SlurmDirectory(_) => unreachable!("it was read as a SLURM file"),
+            SourceContent::Slurm(file) => Ok(file),
+            SourceContent::Table(..) | SourceContent::SlurmDirectory(_) => unreachable!("it was read as a SLURM file"),
         },
         Err(SourceError::File(error))
             if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(path).is_err() =>

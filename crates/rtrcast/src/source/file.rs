@@ -1,15 +1,15 @@
 //! A file: read at the start, and again when it is moved into place or closed after writing. A directory of SLURM files
-//! likewise, whenever one of them changes, comes or goes.
+//! likewise, whenever one of them changes, is created or removed.
 //!
-//! The system tells of that, so nothing is polled; only now and then the file's identity is compared, since network
-//! file systems tell nothing. Only such a look, or SIGHUP, may meet a file that is still being written: then it is
-//! refused as truncated, and read again when it is closed.
+//! The system reports changes, so the file is not polled; its metadata are only compared at long intervals, since
+//! network file systems report nothing. Only such a check, or SIGHUP, may find a file that is still being written: then
+//! it is refused as truncated, and read again when it is closed.
 
-use super::content::{Content, Read, SourceError};
-use super::local::{Local, State};
+use super::content::{Read, SourceContent, SourceError};
+use super::local::{FilesState, LocalPath};
 use super::read_file::read_file;
-use super::watched::{Told, Watched};
-use super::{Context, directory};
+use super::watched::{ChangeDetection, DirectoryWatcher};
+use super::{SourceContext, directory};
 use crate::blocking::blocking;
 use crate::hub::message::News;
 use std::sync::Arc;
@@ -18,57 +18,57 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
-/// Between two looks where the system does not tell of changes.
+/// Interval of checks where the system does not report changes.
 const POLL: Duration = Duration::from_secs(5);
 
-/// How often a file that was removed is looked for before that is said, and how long between two looks.
-const REPLACEMENT_LOOKS: u32 = 20;
-const REPLACEMENT_LOOK: Duration = Duration::from_millis(100);
+/// Number of checks for a file that was removed before that is logged, and their interval.
+const REPLACEMENT_CHECKS_MAX: u32 = 20;
+const REPLACEMENT_CHECK: Duration = Duration::from_millis(100);
 
-/// How long a directory is left alone after a change: several files often change together.
+/// Delay between a change in a directory and its reading: several files often change together.
 const SETTLE: Duration = Duration::from_millis(100);
 
-/// Files that are read at a time: each takes the memory of its entries.
+/// Number of files that are read at a time: each takes the memory of its entries.
 static READERS: Semaphore = Semaphore::const_new(2);
 
-/// How long a file waits for the others before it is read beside them.
+/// Limit of the time that a file waits for the others.
 const READERS_WAIT_MAX: Duration = Duration::from_secs(5);
 
-pub(super) async fn follow(local: Local, context: Context) {
+pub(super) async fn follow(local: LocalPath, context: SourceContext) {
     let changed = Arc::new(Notify::new());
-    let mut watched = Watched::new(&local, Arc::clone(&changed));
+    let mut watched = DirectoryWatcher::new(&local, Arc::clone(&changed));
     loop {
-        // Watched and looked at before reading: what changes while it is read is read again.
-        let told = watched.renew(&local);
-        let seen = look(&local).await;
-        // One that could not be read may be readable later without being another.
+        // Watched and checked before reading, so that a change meanwhile is read.
+        let detection = watched.renew(&local);
+        let seen = current_state(&local).await;
+        // A file that could not be read may become readable without a change.
         let seen = load(&local, &context).await.then_some(seen).flatten();
-        wait_for_change(&local, seen, &context, &changed, &mut watched, told).await;
-        context.tell(News::Loading).await;
+        wait_for_change(&local, seen, &context, &changed, &mut watched, detection).await;
+        context.send(News::Loading).await;
     }
 }
 
-/// Waits until there is something else to read, as told by the system, by a look, or by the operator.
+/// Waits for a change: reported by the system, found by a check, or requested by the operator.
 async fn wait_for_change(
-    local: &Local,
-    seen: Option<State>,
-    context: &Context,
+    local: &LocalPath,
+    seen: Option<FilesState>,
+    context: &SourceContext,
     changed: &Notify,
-    watched: &mut Watched,
-    mut told: Told,
+    watched: &mut DirectoryWatcher,
+    mut detection: ChangeDetection,
 ) {
     loop {
-        let pause = match (told, &seen) {
-            (Told::BySystem, Some(_)) => context.options.refresh,
-            (Told::BySystem | Told::Not, _) => POLL.min(context.options.refresh),
+        let pause = match (detection, &seen) {
+            (ChangeDetection::BySystem, Some(_)) => context.options.refresh,
+            (ChangeDetection::BySystem | ChangeDetection::ByPolling, _) => POLL.min(context.options.refresh),
         };
         tokio::select! {
             () = changed.notified() => match local {
-                Local::File(_) => {
+                LocalPath::File(_) => {
                     wait_for_replacement(local, seen.as_ref()).await;
                     return;
                 }
-                Local::Directory(_) => {
+                LocalPath::Directory(_) => {
                     sleep(SETTLE).await;
                     wait_for_replacement(local, seen.as_ref()).await;
                 }
@@ -76,57 +76,56 @@ async fn wait_for_change(
             () = context.refresh.notified() => return,
             () = sleep(pause) => {}
         }
-        if look(local).await != seen {
+        if current_state(local).await != seen {
             debug!("{}: changed, as a look shows", context.name);
             return;
         }
-        // A directory that was missing may be there now.
-        told = watched.renew(local);
+        // A directory that was missing may exist now.
+        detection = watched.renew(local);
     }
 }
 
-/// Gives whoever removed a file, to put another in its place, a moment to do so.
-async fn wait_for_replacement(local: &Local, seen: Option<&State>) {
-    for _ in 0..REPLACEMENT_LOOKS {
-        let is_there = |state: State| seen.is_none_or(|seen| state.has_files_of(seen));
-        if look(local).await.is_some_and(is_there) {
+/// Waits for a moment where a file was removed, since another may be put in its place.
+async fn wait_for_replacement(local: &LocalPath, seen: Option<&FilesState>) {
+    for _ in 0..REPLACEMENT_CHECKS_MAX {
+        let is_there = |state: FilesState| seen.is_none_or(|seen| state.has_files_of(seen));
+        if current_state(local).await.is_some_and(is_there) {
             return;
         }
-        sleep(REPLACEMENT_LOOK).await;
+        sleep(REPLACEMENT_CHECK).await;
     }
 }
 
-/// What there is now: a network file system may take its time to say so.
-async fn look(local: &Local) -> Option<State> {
+/// Returns the state of the files; a network file system may be slow.
+async fn current_state(local: &LocalPath) -> Option<FilesState> {
     let local = local.clone();
     blocking(move || local.state()).await
 }
 
-/// Reads what there is and tells the hub; whether it could be read, whatever it says.
-async fn load(local: &Local, context: &Context) -> bool {
+/// Reads the file, and sends the outcome to the hub. Returns true if it could be read, even if its content is invalid.
+async fn load(local: &LocalPath, context: &SourceContext) -> bool {
     let (local, reading, dialect) = (local.clone(), context.reading(), context.options.dialect);
-    // Files that hang, on a network file system say, must not keep others from being read.
+    // A file that hangs, on a network file system for instance, must not keep others from being read.
     let permit = timeout(READERS_WAIT_MAX, READERS.acquire()).await;
     let started = Instant::now();
     let outcome = blocking(move || match local {
-        Local::File(path) => read_file(&path, reading),
-        Local::Directory(path) => {
-            directory::read(&path, dialect).map(|files| Read { content: Content::SlurmDirectory(files), written: None })
-        }
+        LocalPath::File(path) => read_file(&path, reading),
+        LocalPath::Directory(path) => directory::read(&path, dialect)
+            .map(|files| Read { content: SourceContent::SlurmDirectory(files), written: None }),
     })
     .await;
     drop(permit);
     let failures = failures(&outcome);
     let code = if failures.is_empty() { "ok" } else { "error" };
     let was_read = !failures.iter().any(|failure| matches!(failure, SourceError::File(_) | SourceError::Memory(_)));
-    context.tell_outcome(started, code, outcome.map(Some)).await;
+    context.send_outcome(started, code, outcome.map(Some)).await;
     was_read
 }
 
-/// All that went wrong.
+/// Returns all errors of an outcome.
 fn failures(outcome: &Result<Read, SourceError>) -> Vec<&SourceError> {
     match outcome {
-        Ok(Read { content: Content::SlurmDirectory(files), .. }) => {
+        Ok(Read { content: SourceContent::SlurmDirectory(files), .. }) => {
             files.iter().filter_map(|file| file.outcome.as_ref().err()).collect()
         }
         Ok(_) => Vec::new(),

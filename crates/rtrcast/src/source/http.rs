@@ -1,11 +1,11 @@
-//! A URL: asked at intervals with a jitter, conditionally, and within limits of time and size.
+//! A URL: requested at intervals with a jitter, conditionally, and within limits of time and size.
 //!
-//! What a later request is conditional on (ETag, Last-Modified) counts only once the body that came with it has been
-//! read well: a body that was cut short must not be answered with "not modified" for ever.
+//! The conditions of a later request (ETag, Last-Modified) are kept only once the body that came with them was read
+//! without error: a truncated body must not be answered by "not modified" for ever.
 
-use super::content::{Content, Read, Reading, SOURCE_OCTETS_MAX, SourceError};
+use super::content::{Read, Reading, SOURCE_OCTETS_MAX, SourceContent, SourceError};
 use super::http_client::{client, innermost, request_headers};
-use super::{Context, SourceOptions};
+use super::{SourceContext, SourceOptions};
 use crate::blocking::blocking;
 use crate::clock::unix_of;
 use crate::hub::message::News;
@@ -18,64 +18,64 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
 
-/// After a failure; doubled each time, up to the interval between refreshes.
+/// Pause after a failure; doubled each time, up to the interval between refreshes.
 const RETRY_MIN: Duration = Duration::from_secs(10);
-/// An attempt that is younger goes on when the operator asks for a refresh.
-const IMPATIENCE_MIN: Duration = Duration::from_secs(5);
-/// Pieces of a body on their way to the reader.
-const PIECES_MAX: usize = 16;
+/// Age from which on an attempt is given up when the operator asks for a refresh.
+const STALLED_MIN: Duration = Duration::from_secs(5);
+/// Bound of the channel of a body's chunks to the reader.
+const CHUNKS_MAX: usize = 16;
 
-pub(super) async fn follow(url: Url, context: Context) {
-    // What is renewed on disk (certificates, say) is looked at again after a failure.
-    let mut kept: Option<Client> = None;
+pub(super) async fn follow(url: Url, context: SourceContext) {
+    // Files (certificates, for instance) are read again after a failure.
+    let mut client_in_use: Option<Client> = None;
     let mut conditions = HeaderMap::new();
     let mut failures = 0;
     loop {
         let started = Instant::now();
         let attempt = async {
-            let client = match kept.take() {
+            let client = match client_in_use.take() {
                 Some(client) => client,
                 None => prepared(&url, &context.options).await.map_err(|failure| (NO_STATUS.to_owned(), failure))?,
             };
             let answer = fetch(&client, &url, &mut conditions, &context).await?;
-            kept = Some(client);
+            client_in_use = Some(client);
             Ok(answer)
         };
         let outcome = tokio::select! {
             outcome = attempt => outcome,
-            () = impatience(started, &context.refresh) => continue,
+            () = refresh_while_stalled(started, &context.refresh) => continue,
         };
         let (code, outcome) = match outcome {
             Ok((code, read)) => (code, Ok(read)),
             Err((code, failure)) => (code, Err(failure)),
         };
-        failures = if context.tell_outcome(started, &code, outcome).await { 0 } else { failures + 1 };
+        failures = if context.send_outcome(started, &code, outcome).await { 0 } else { failures + 1 };
         tokio::select! {
             () = sleep(pause(context.options.refresh, failures)) => {}
             () = context.refresh.notified() => {}
         }
-        context.tell(News::Loading).await;
+        context.send(News::Loading).await;
     }
 }
 
-/// Waits until the operator asks for data while an attempt has been running for so long that its server may hang. One
-/// that has just begun is what was asked for.
-async fn impatience(started: Instant, refresh: &Notify) {
+/// Waits until the operator asks for a refresh while an attempt has been running for so long that its server may hang.
+/// An attempt that has just begun is the refresh.
+async fn refresh_while_stalled(started: Instant, refresh: &Notify) {
     loop {
         refresh.notified().await;
-        if started.elapsed() >= IMPATIENCE_MIN {
+        if started.elapsed() >= STALLED_MIN {
             return;
         }
     }
 }
 
-/// A client, for which certificates may have to be read.
+/// Returns a client, for which certificates may have to be read.
 async fn prepared(url: &Url, options: &SourceOptions) -> Result<Client, SourceError> {
     let (url, options) = (url.clone(), options.clone());
     blocking(move || client(&url, &options)).await
 }
 
-/// The headers of a request, for which a token may have to be read.
+/// Returns the headers of a request, for which a token may have to be read.
 async fn headers(options: &SourceOptions) -> Result<HeaderMap, SourceError> {
     let fetch = options.fetch.clone();
     blocking(move || request_headers(&fetch)).await
@@ -86,17 +86,18 @@ pub(super) async fn read_once(url: &Url, options: &SourceOptions, reading: Readi
     let client = prepared(url, options).await?;
     let headers = headers(options).await?;
     let request = client.get(url.clone()).header(ACCEPT_ENCODING, reading.encodings()).headers(headers);
-    let response = request.send().await.map_err(broken)?;
+    let response = request.send().await.map_err(transfer_error)?;
     match response.status() {
         StatusCode::OK => read(response, reading).await,
         status => Err(SourceError::Status(status.as_u16())),
     }
 }
 
-/// The status for the metric where there was no answer.
+/// The status in the metric where there was no response.
 const NO_STATUS: &str = "none";
 
-/// How long to wait: the interval a tenth more or less, or after failures less than that. [C-LOC-01]
+/// Returns the pause before the next request: the interval a tenth more or less, or less than that after failures.
+/// [C-LOC-01]
 fn pause(refresh: Duration, failures: u32) -> Duration {
     let base = match failures {
         0 => refresh,
@@ -105,18 +106,18 @@ fn pause(refresh: Duration, failures: u32) -> Duration {
     base.mul_f64(jitter(0.9, 1.1))
 }
 
-/// A random factor; the middle if the system has no randomness.
+/// Returns a random factor; the middle if the system has no randomness.
 fn jitter(from: f64, to: f64) -> f64 {
     let random = getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX));
     from + (to - from) * random
 }
 
-/// Asks once. Beside what came of it stands the status for the metric; nothing is read if nothing is new.
+/// Sends one request. Returns the status for the metric beside the outcome; no content if it is not modified.
 async fn fetch(
     client: &Client,
     url: &Url,
     conditions: &mut HeaderMap,
-    context: &Context,
+    context: &SourceContext,
 ) -> Result<(String, Option<Read>), (String, SourceError)> {
     let headers = headers(&context.options).await.map_err(|failure| (NO_STATUS.to_owned(), failure))?;
     let reading = context.reading();
@@ -126,7 +127,7 @@ async fn fetch(
         .header(ACCEPT_ENCODING, reading.encodings())
         .headers(conditions.clone())
         .headers(headers);
-    let response = request.send().await.map_err(|error| (NO_STATUS.to_owned(), broken(error)))?;
+    let response = request.send().await.map_err(|error| (NO_STATUS.to_owned(), transfer_error(error)))?;
     let code = response.status().as_str().to_owned();
     match response.status() {
         StatusCode::NOT_MODIFIED if !conditions.is_empty() => Ok((code, None)),
@@ -140,7 +141,7 @@ async fn fetch(
     }
 }
 
-fn broken(error: reqwest::Error) -> SourceError {
+fn transfer_error(error: reqwest::Error) -> SourceError {
     let error = error.without_url();
     let innermost = innermost(&error);
     SourceError::Transfer(match (error.is_timeout(), error.is_connect(), error.is_body() || error.is_decode()) {
@@ -162,7 +163,7 @@ fn conditions_of(headers: &HeaderMap) -> HeaderMap {
         .collect()
 }
 
-/// Whether the reader can undo what the transfer is compressed by: it sees that by the content.
+/// Refuses an encoding that the reader does not recognise by the content.
 fn check_encoding(response: &Response, reading: &Reading) -> Result<(), SourceError> {
     let Some(encoding) = response.headers().get(CONTENT_ENCODING) else { return Ok(()) };
     let encoding = encoding.to_str().unwrap_or("something unreadable").trim().to_ascii_lowercase();
@@ -176,26 +177,26 @@ fn check_encoding(response: &Response, reading: &Reading) -> Result<(), SourceEr
     }
 }
 
-/// Reads the body on a blocking thread while it comes in.
+/// Reads the body on a blocking thread while it arrives.
 async fn read(mut response: Response, reading: Reading) -> Result<Read, SourceError> {
     check_encoding(&response, &reading)?;
     let written = response.headers().get(LAST_MODIFIED).and_then(|value| value.to_str().ok());
     let written = written.and_then(|date| unix_of(httpdate::parse_http_date(date).ok()?));
-    let (pieces, incoming) = mpsc::channel(PIECES_MAX);
-    let reader = blocking(move || read_pieces(incoming, reading));
+    let (chunks, incoming) = mpsc::channel(CHUNKS_MAX);
+    let reader = blocking(move || read_chunks(incoming, reading));
     let transfer = async move {
         let mut total = 0_u64;
-        while let Some(octets) = response.chunk().await.map_err(broken)? {
+        while let Some(octets) = response.chunk().await.map_err(transfer_error)? {
             total += octets.len() as u64;
             if total > SOURCE_OCTETS_MAX {
                 return Err(SourceError::TooLarge(SOURCE_OCTETS_MAX));
             }
-            if pieces.send(Piece::Octets(octets)).await.is_err() {
-                // The reader has seen enough to refuse it.
+            if chunks.send(BodyChunk::Octets(octets)).await.is_err() {
+                // The reader has refused it already.
                 return Ok(());
             }
         }
-        let _ = pieces.send(Piece::End).await;
+        let _ = chunks.send(BodyChunk::End).await;
         Ok(())
     };
     let (transferred, outcome) = tokio::join!(transfer, reader);
@@ -203,22 +204,22 @@ async fn read(mut response: Response, reading: Reading) -> Result<Read, SourceEr
     outcome.map(|content| Read { content, written })
 }
 
-fn read_pieces<Octets: AsRef<[u8]>>(
-    mut incoming: mpsc::Receiver<Piece<Octets>>,
+fn read_chunks<Octets: AsRef<[u8]>>(
+    mut incoming: mpsc::Receiver<BodyChunk<Octets>>,
     mut reading: Reading,
-) -> Result<Content, SourceError> {
+) -> Result<SourceContent, SourceError> {
     loop {
         match incoming.blocking_recv() {
-            Some(Piece::Octets(octets)) => reading.push(octets.as_ref())?,
-            Some(Piece::End) => return reading.finish(),
-            // Whoever noticed that says why.
+            Some(BodyChunk::Octets(octets)) => reading.push(octets.as_ref())?,
+            Some(BodyChunk::End) => return reading.finish(),
+            // The transfer returns the reason.
             None => return Err(SourceError::Transfer("the transfer broke off".to_owned())),
         }
     }
 }
 
-/// What the transfer hands to the reader: that it ended well has to be said, or a break would look like an end.
-enum Piece<Octets> {
+/// A message from the transfer to the reader: the end is explicit, since a transfer that broke off would look like one.
+enum BodyChunk<Octets> {
     Octets(Octets),
     End,
 }

@@ -19,17 +19,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tracing::debug;
 
-const CONNECT_MAX: Duration = Duration::from_secs(10);
-/// Without a single octet, the headers included.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
+/// Limit of the time without a single octet, the headers included.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 const REDIRECTS_MAX: usize = 5;
 
-/// The most that is read of a certificate, key or token: the authorities of the world have 300 KB.
+/// The largest certificate, key or token file: the authorities of the world have 300 KB.
 const OPTION_OCTETS_MAX: u64 = 4 * 1024 * 1024;
 
-/// Reads the files that a fetch needs: they have to be there, and valid.
-pub(crate) fn try_fetching(options: &FetchOptions, place: &Source, timeout: Duration) -> Result<(), SourceError> {
-    let Source::Http(url) = place else { return Ok(()) };
+/// Reads the files of a fetch, and refuses what is missing or invalid.
+pub(crate) fn try_fetching(options: &FetchOptions, source: &Source, timeout: Duration) -> Result<(), SourceError> {
+    let Source::Http(url) = source else { return Ok(()) };
     let dialect = SlurmDialect::Strict;
     let source_options =
         SourceOptions { refresh: timeout, timeout, fetch: options.clone(), dial: DialOptions::default(), dialect };
@@ -37,7 +37,7 @@ pub(crate) fn try_fetching(options: &FetchOptions, place: &Source, timeout: Dura
     client(url, &source_options).map(|_| ())
 }
 
-/// The headers of a request.
+/// Returns the headers of a request.
 pub(super) fn request_headers(options: &FetchOptions) -> Result<HeaderMap, SourceError> {
     let mut headers = HeaderMap::new();
     if let Some(path) = &options.token_file {
@@ -53,17 +53,17 @@ pub(super) fn request_headers(options: &FetchOptions) -> Result<HeaderMap, Sourc
     Ok(headers)
 }
 
-/// A client that fetches from a URL as it is wanted.
+/// Returns a client with the options of a URL.
 pub(super) fn client(url: &Url, options: &SourceOptions) -> Result<Client, SourceError> {
     let FetchOptions { ca, client_cert, client_key, .. } = &options.fetch;
-    let broken = |error: reqwest::Error| unusable(&[ca, client_cert, client_key], &error);
+    let option_error = |error: reqwest::Error| unusable(&[ca, client_cert, client_key], &error);
     match builder(url, options)?.build() {
         Err(error) if url.scheme() != "https" && options.fetch.ca.is_none() => {
-            // A system without any authorities, as containers are, can fetch what needs none.
+            // A system without any authorities, as containers are, can fetch http:// URLs.
             debug!("{}; trusting no authority", innermost(&error));
-            builder(url, options)?.tls_certs_only([]).build().map_err(broken)
+            builder(url, options)?.tls_certs_only([]).build().map_err(option_error)
         }
-        built => built.map_err(broken),
+        built => built.map_err(option_error),
     }
 }
 
@@ -71,14 +71,14 @@ fn builder(url: &Url, options: &SourceOptions) -> Result<ClientBuilder, SourceEr
     let FetchOptions { ca, client_cert, client_key, token_file: _, proxy } = &options.fetch;
     let mut builder = Client::builder()
         .user_agent(concat!("rtrcast/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(CONNECT_MAX)
+        .connect_timeout(CONNECT_TIME_MAX)
         .read_timeout(SILENCE_MAX)
         .timeout(options.timeout)
-        // The URL that redirects may have secrets, which are not for where it leads to.
+        // The URL that redirects may have secrets, which the target must not get.
         .referer(false)
         .redirect(Policy::custom(redirect));
     match (ca, client_cert, client_key) {
-        // The library that fetches refuses a certificate that is itself the authority.
+        // reqwest refuses a certificate that is itself the authority.
         (Some(path), ..) => builder = builder.tls_backend_preconfigured(tls(path, client_cert, client_key)?),
         (None, Some(cert), Some(key)) => {
             identity(cert, key)?;
@@ -91,7 +91,7 @@ fn builder(url: &Url, options: &SourceOptions) -> Result<ClientBuilder, SourceEr
         (None, ..) => {}
     }
     builder = match proxy.as_deref() {
-        // The environment's proxy is not this machine itself.
+        // A proxy of the environment is another machine.
         None if options.fetch.has_open_token(url) => builder.no_proxy(),
         None => builder,
         Some(NO_PROXY) => builder.no_proxy(),
@@ -100,7 +100,7 @@ fn builder(url: &Url, options: &SourceOptions) -> Result<ClientBuilder, SourceEr
     Ok(builder)
 }
 
-/// TLS that trusts these authorities, as caches that are followed are trusted.
+/// Returns TLS that trusts these authorities, as for caches that are followed.
 fn tls(
     ca: &Path,
     client_cert: &Option<PathBuf>,
@@ -116,7 +116,7 @@ fn tls(
     Ok(client.config())
 }
 
-/// The certificate for servers; mistakes in it are told in our own words.
+/// Returns the client's certificate and key; mistakes in them get our own messages.
 fn identity(cert: &Path, key: &Path) -> Result<TlsIdentity, SourceError> {
     let (chain, private) = (read("the client's certificate", cert)?, read("the client's key", key)?);
     let made = TlsIdentity::from_pem(&chain, &private);
@@ -136,12 +136,12 @@ fn read(what: &str, path: &Path) -> Result<Vec<u8>, SourceError> {
     read().map_err(|error| SourceError::Options(format!("can't read {what}: {}: {}", path.display(), plain(&error))))
 }
 
-/// The error of a library about one of these files.
+/// Returns a library's error with the names of these files.
 fn unusable(files: &[&Option<PathBuf>], error: &reqwest::Error) -> SourceError {
     let reason = innermost(error);
     let files: Vec<String> = files.iter().filter_map(|path| Some(path.as_ref()?.display().to_string())).collect();
-    let place = if files.is_empty() { String::new() } else { format!("{}: ", files.join(", ")) };
-    SourceError::Options(format!("{place}{reason}"))
+    let names = if files.is_empty() { String::new() } else { format!("{}: ", files.join(", ")) };
+    SourceError::Options(format!("{names}{reason}"))
 }
 
 /// Follows redirects, but never from a protected channel to an unprotected one.
@@ -156,12 +156,12 @@ fn redirect(attempt: Attempt<'_>) -> Action {
     }
 }
 
-/// The innermost cause: the outer ones say where in the library.
+/// Returns the innermost cause: the outer ones name layers of the library.
 pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     causes(error).pop().unwrap_or_default()
 }
 
-/// The texts of an error and of all that caused it.
+/// Returns the texts of an error and of its causes.
 fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
     let mut next = Some(error);
@@ -171,13 +171,13 @@ fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
             texts.push(match failure {
                 TlsFailure::Untrusted(_) => format!("{failure}; --fetch-ca names the authority to trust"),
                 TlsFailure::Refused(_) => {
-                    format!("{failure}; --fetch-client-cert and --fetch-client-key say what it is shown")
+                    format!("{failure}; --fetch-client-cert and --fetch-client-key are the certificate to show")
                 }
                 TlsFailure::Protocol(_) | TlsFailure::Lost(_) | TlsFailure::Probed => failure.to_string(),
             });
             break;
         }
-        // It says by the name of a variant where in the library it comes from.
+        // Its text is the name of a variant in the library.
         if next.is_some() && error.is::<hyper_util::client::legacy::Error>() {
             continue;
         }

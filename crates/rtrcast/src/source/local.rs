@@ -1,4 +1,4 @@
-//! What is followed on this machine: a file, or a directory of SLURM files.
+//! Paths on this machine: a file, or a directory of SLURM files.
 
 use super::content::SourceError;
 use super::directory;
@@ -8,72 +8,74 @@ use std::time::SystemTime;
 
 /// A file or a directory.
 #[derive(Clone, Debug)]
-pub(super) enum Local {
+pub(super) enum LocalPath {
     File(PathBuf),
     Directory(PathBuf),
 }
 
-impl Local {
+impl LocalPath {
     pub(super) fn path(&self) -> &Path {
-        let (Local::File(path) | Local::Directory(path)) = self;
+        let (LocalPath::File(path) | LocalPath::Directory(path)) = self;
         path
     }
 
-    /// The file, or the files of the directory that are read, in order.
+    /// Returns the file, or the files of the directory that are read, in order.
     pub(super) fn files(&self) -> Result<Vec<PathBuf>, SourceError> {
         match self {
-            Local::File(path) => Ok(vec![path.clone()]),
-            Local::Directory(path) => directory::list(path),
+            LocalPath::File(path) => Ok(vec![path.clone()]),
+            LocalPath::Directory(path) => directory::list(path),
         }
     }
 
-    /// What there is now; none if the file is not there, or the directory can't be listed.
-    pub(super) fn state(&self) -> Option<State> {
+    /// Returns the state of the files; none if the file is missing, or the directory can't be listed.
+    pub(super) fn state(&self) -> Option<FilesState> {
         match self {
-            Local::File(path) => Some(State(vec![(path.clone(), Some(Identity::of(path)?))])),
-            Local::Directory(_) => {
+            LocalPath::File(path) => Some(FilesState(vec![(path.clone(), Some(FileIdentity::of(path)?))])),
+            LocalPath::Directory(_) => {
                 let files = self.files().ok()?;
-                let with_identity = |path: PathBuf| (Identity::of(&path), path);
-                Some(State(files.into_iter().map(with_identity).map(|(identity, path)| (path, identity)).collect()))
+                let with_identity = |path: PathBuf| (FileIdentity::of(&path), path);
+                Some(FilesState(
+                    files.into_iter().map(with_identity).map(|(identity, path)| (path, identity)).collect(),
+                ))
             }
         }
     }
 }
 
-/// Files, and what tells a state of each from another one.
+/// Files with the metadata that change with their content.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct State(Vec<(PathBuf, Option<Identity>)>);
+pub(super) struct FilesState(Vec<(PathBuf, Option<FileIdentity>)>);
 
-impl State {
-    /// Whether the files of another state are all there.
-    pub(super) fn has_files_of(&self, other: &State) -> bool {
+impl FilesState {
+    /// Returns true if the files of another state are all there.
+    pub(super) fn has_files_of(&self, other: &FilesState) -> bool {
         let is_here = |path: &PathBuf| self.0.iter().any(|(own, identity)| own == path && identity.is_some());
         other.0.iter().all(|(path, _)| is_here(path))
     }
 }
 
-/// What tells one state of a file from another.
+/// Metadata of a file that change with its content.
 #[derive(Debug, PartialEq, Eq)]
-struct Identity {
+struct FileIdentity {
     file: u64,
     octets: u64,
     modified: Option<SystemTime>,
 }
 
-impl Identity {
-    fn of(path: &Path) -> Option<Identity> {
+impl FileIdentity {
+    fn of(path: &Path) -> Option<FileIdentity> {
         let metadata = fs::metadata(path).ok()?;
-        Some(Identity { file: number(&metadata), octets: metadata.len(), modified: metadata.modified().ok() })
+        Some(FileIdentity { file: inode(&metadata), octets: metadata.len(), modified: metadata.modified().ok() })
     }
 }
 
-/// What tells a file or directory from another of the same name.
+/// Returns the number that distinguishes a file or directory from another of the same name.
 #[cfg(unix)]
-pub(super) fn number(metadata: &Metadata) -> u64 {
+pub(super) fn inode(metadata: &Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::ino(metadata)
 }
 
 #[cfg(not(unix))]
-pub(super) fn number(_: &Metadata) -> u64 {
+pub(super) fn inode(_: &Metadata) -> u64 {
     0
 }

@@ -1,4 +1,4 @@
-//! Sources of data and SLURM: a task for each, which fetches, reads, and tells the hub.
+//! Sources of data and SLURM: a task for each, which fetches, reads, and reports to the hub.
 
 pub(crate) mod content;
 pub(crate) mod dialer;
@@ -21,8 +21,8 @@ use crate::config::address::Source;
 use crate::hub::message::{Input, News};
 use crate::observe::metrics::{Metrics, RequestLabels};
 use crate::observe::routers::Routers;
-use content::{Content, Purpose, Read, Reading, SourceError};
-use local::Local;
+use content::{Purpose, Read, Reading, SourceContent, SourceError};
+use local::LocalPath;
 use read_file::read_file;
 use rtrcast_feed::{Reader, SlurmDialect, SlurmFile};
 use rtrcast_proto::Version;
@@ -33,7 +33,7 @@ use tokio::sync::{Notify, mpsc};
 
 /// The context of a source's task.
 #[derive(Clone)]
-pub(crate) struct Context {
+pub(crate) struct SourceContext {
     pub(crate) purpose: Purpose,
     pub(crate) name: Arc<str>,
     pub(crate) hub: mpsc::Sender<Input>,
@@ -49,32 +49,32 @@ pub(crate) struct Context {
 /// Options of reading a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SourceOptions {
-    /// Between two looks at it.
+    /// Interval of requests and checks.
     pub(crate) refresh: Duration,
-    /// The longest that a transfer may take.
+    /// Limit of the time of a transfer.
     pub(crate) timeout: Duration,
-    /// For URLs.
+    /// Options of URLs.
     pub(crate) fetch: FetchOptions,
-    /// For other caches.
+    /// Options of other caches.
     pub(crate) dial: DialOptions,
     pub(crate) dialect: SlurmDialect,
 }
 
-/// Follows a place for ever.
-pub(crate) async fn follow(place: Source, context: Context) {
-    match place {
-        Source::File(path) => file::follow(Local::File(path), context).await,
-        Source::Directory(path) => file::follow(Local::Directory(path), context).await,
+/// Follows a source for ever.
+pub(crate) async fn follow(source: Source, context: SourceContext) {
+    match source {
+        Source::File(path) => file::follow(LocalPath::File(path), context).await,
+        Source::Directory(path) => file::follow(LocalPath::Directory(path), context).await,
         Source::Http(url) => http::follow(url, context).await,
         Source::Rtr(target) => rtr::follow(target, context).await,
     }
 }
 
-/// Reads a place once, for commands that do not serve.
-pub(crate) async fn read_once(place: &Source, options: &SourceOptions) -> Result<Read, SourceError> {
+/// Reads a source once, for commands that do not serve.
+pub(crate) async fn read_once(source: &Source, options: &SourceOptions) -> Result<Read, SourceError> {
     let reading = Reading::Table(Reader::new(), Version::V2);
-    match place {
-        // Only SLURM has directories, and reading one says that it is none.
+    match source {
+        // Only SLURM has directories; reading one as data is an error.
         Source::File(path) | Source::Directory(path) => read_file(path, reading),
         Source::Http(url) => http::read_once(url, options, reading).await,
         Source::Rtr(target) => rtr::read_once(target, options).await,
@@ -84,14 +84,13 @@ pub(crate) async fn read_once(place: &Source, options: &SourceOptions) -> Result
 /// Reads a SLURM file now.
 pub(crate) fn read_slurm(path: &Path, dialect: SlurmDialect) -> Result<Arc<SlurmFile>, SourceError> {
     match read_file(path, Reading::Slurm(Vec::new(), dialect))?.content {
-        Content::Slurm(file) => Ok(file),
-        Content::Table(..) | Content::SlurmDirectory(_) => unreachable!("it was read as a SLURM file"),
+        SourceContent::Slurm(file) => Ok(file),
+        SourceContent::Table(..) | SourceContent::SlurmDirectory(_) => unreachable!("it was read as a SLURM file"),
     }
 }
 
-impl Context {
-    /// A reading that begins. Tables are read in the version that most routers speak: an image of it needs no second
-    /// one.
+impl SourceContext {
+    /// Returns a new reader. Tables are read in the version of most routers, so that no second image is needed.
     fn reading(&self) -> Reading {
         match self.purpose {
             Purpose::Data(_) => {
@@ -102,8 +101,8 @@ impl Context {
         }
     }
 
-    async fn tell(&self, news: News) {
-        // The hub outlives its sources; should it be gone, the program is ending.
+    async fn send(&self, news: News) {
+        // The hub outlives its sources; if it is gone, the program is ending.
         let _ = self.hub.send(Input::From(self.purpose, news)).await;
     }
 
@@ -113,11 +112,11 @@ impl Context {
         self.metrics.requests.get_or_create(&labels).inc();
     }
 
-    /// Tells the hub what came of an attempt; true if it went well.
-    async fn tell_outcome(&self, started: Instant, code: &str, outcome: Result<Option<Read>, SourceError>) -> bool {
+    /// Sends the outcome of an attempt to the hub. Returns true if it was no error.
+    async fn send_outcome(&self, started: Instant, code: &str, outcome: Result<Option<Read>, SourceError>) -> bool {
         self.count_request(code);
         let good = outcome.is_ok();
-        self.tell(match outcome {
+        self.send(match outcome {
             Ok(Some(read)) => News::Loaded { read, took: started.elapsed() },
             Ok(None) => News::Unchanged,
             Err(failure) => News::Failed(failure),

@@ -1,4 +1,4 @@
-//! A file that several processors read: while one piece is read in its turn, those behind it are read ahead.
+//! Reading a file on several processors: while one piece is read in its turn, those behind it are read ahead.
 
 use super::content::{Reading, SOURCE_OCTETS_MAX, SourceError};
 use rtrcast_feed::{Prefetch, Speculated};
@@ -8,47 +8,49 @@ use std::io::{self, Read as _};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope, available_parallelism, scope};
 
-/// How much is read at once.
+/// Size of a piece.
 const PIECE_OCTETS: usize = 256 * 1024;
 
 /// Pieces that are held for each thread, so that none waits for another.
 const PIECES_PER_THREAD: usize = 2;
 
-/// The most threads that read ahead: what is left to one thread, sorting and writing, is soon the most.
-const HELPERS_MAX: usize = 3;
+/// Limit of threads that read ahead: with more, sorting and writing on one thread take most of the time.
+const READ_AHEAD_THREADS_MAX: usize = 3;
 
-/// In a file of fewer octets there is nothing to be won.
+/// The smallest file that is read ahead.
 const OCTETS_MIN: u64 = 8 * PIECE_OCTETS as u64;
 
 /// Reads the file to its end.
 pub(super) fn read(file: File, reading: &mut Reading) -> Result<(), SourceError> {
     let octets = file.metadata().map_err(SourceError::File)?.len();
-    let mut pieces = Pieces { file, spare: Vec::new(), total: 0 };
-    // What it is shows at its start.
+    let mut pieces = PieceReader { file, spare: Vec::new(), total: 0 };
+    // The format is recognised by the first piece.
     let Some(first) = pieces.next()? else { return Ok(()) };
     reading.push(&first)?;
     pieces.spare.push(first);
     match reading.prefetch() {
         Some(prefetch) if octets >= OCTETS_MIN => scope(|threads| {
-            let helpers = available_parallelism().map_or(0, |processors| (processors.get() - 1).min(HELPERS_MAX));
-            let helpers: Vec<Helper> = (0..helpers).map_while(|_| Helper::start(threads, &prefetch).ok()).collect();
+            let helpers =
+                available_parallelism().map_or(0, |processors| (processors.get() - 1).min(READ_AHEAD_THREADS_MAX));
+            let helpers: Vec<ReadAheadThread> =
+                (0..helpers).map_while(|_| ReadAheadThread::start(threads, &prefetch).ok()).collect();
             read_rest(pieces, reading, &helpers)
         }),
         _ => read_rest(pieces, reading, &[]),
     }
 }
 
-/// A piece that has been taken out of the file.
-enum Taken {
+/// A piece that was read from the file.
+enum QueuedPiece {
     /// It waits for its turn.
     Whole(Vec<u8>),
-    /// This helper reads it.
-    Given(usize),
-    /// It could not be taken. That counts in its turn: what is wrong before it is said rather.
+    /// The thread of this index reads it ahead.
+    ReadAhead(usize),
+    /// It could not be read. The error is returned in its turn, since earlier mistakes go first.
     Failed(SourceError),
 }
 
-fn read_rest(mut pieces: Pieces, reading: &mut Reading, helpers: &[Helper]) -> Result<(), SourceError> {
+fn read_rest(mut pieces: PieceReader, reading: &mut Reading, helpers: &[ReadAheadThread]) -> Result<(), SourceError> {
     let threads = helpers.len() + 1;
     let mut taken = VecDeque::new();
     let (mut turn, mut is_at_end) = (0, false);
@@ -58,25 +60,27 @@ fn read_rest(mut pieces: Pieces, reading: &mut Reading, helpers: &[Helper]) -> R
             is_at_end = !matches!(piece, Ok(Some(_)));
             taken.extend(match (piece, helpers.get(turn)) {
                 (Ok(None), _) => None,
-                (Err(failure), _) => Some(Taken::Failed(failure)),
-                (Ok(Some(piece)), None) => Some(Taken::Whole(piece)),
+                (Err(failure), _) => Some(QueuedPiece::Failed(failure)),
+                (Ok(Some(piece)), None) => Some(QueuedPiece::Whole(piece)),
                 (Ok(Some(piece)), Some(helper)) => {
                     helper.give(piece);
-                    Some(Taken::Given(turn))
+                    Some(QueuedPiece::ReadAhead(turn))
                 }
             });
             turn = (turn + 1) % threads;
         }
         let piece = match taken.pop_front() {
             None => return Ok(()),
-            Some(Taken::Failed(failure)) => return Err(failure),
-            Some(Taken::Whole(piece)) => {
+            Some(QueuedPiece::Failed(failure)) => return Err(failure),
+            Some(QueuedPiece::Whole(piece)) => {
                 reading.push(&piece)?;
                 piece
             }
-            Some(Taken::Given(helper)) => {
-                // Should it have panicked, that goes on where all threads have ended.
-                let Some((piece, speculated)) = helpers.get(helper).and_then(Helper::take) else { return Ok(()) };
+            Some(QueuedPiece::ReadAhead(helper)) => {
+                // If the thread has panicked, the panic is resumed when all threads have ended.
+                let Some((piece, speculated)) = helpers.get(helper).and_then(ReadAheadThread::take) else {
+                    return Ok(());
+                };
                 reading.push_speculated(&piece, speculated)?;
                 piece
             }
@@ -86,15 +90,15 @@ fn read_rest(mut pieces: Pieces, reading: &mut Reading, helpers: &[Helper]) -> R
 }
 
 /// The pieces of a file.
-struct Pieces {
+struct PieceReader {
     file: File,
-    /// Memory of pieces that have been read.
+    /// Buffers of pieces that have been read.
     spare: Vec<Vec<u8>>,
     total: u64,
 }
 
-impl Pieces {
-    /// The next one; none at the end.
+impl PieceReader {
+    /// Reads the next piece; none at the end.
     fn next(&mut self) -> Result<Option<Vec<u8>>, SourceError> {
         let mut piece = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(PIECE_OCTETS));
         piece.clear();
@@ -107,14 +111,14 @@ impl Pieces {
     }
 }
 
-/// A thread that reads ahead. It ends when nobody gives it pieces any more.
-struct Helper {
+/// A thread that reads ahead. It ends when its channel closes.
+struct ReadAheadThread {
     give: SyncSender<Vec<u8>>,
     take: Receiver<(Vec<u8>, Option<Speculated>)>,
 }
 
-impl Helper {
-    fn start<'scope>(threads: &'scope Scope<'scope, '_>, prefetch: &Prefetch) -> io::Result<Helper> {
+impl ReadAheadThread {
+    fn start<'scope>(threads: &'scope Scope<'scope, '_>, prefetch: &Prefetch) -> io::Result<ReadAheadThread> {
         let (give, pieces) = sync_channel::<Vec<u8>>(PIECES_PER_THREAD);
         let (done, take) = sync_channel(PIECES_PER_THREAD);
         let prefetch = prefetch.clone();
@@ -126,11 +130,11 @@ impl Helper {
                 }
             }
         })?;
-        Ok(Helper { give, take })
+        Ok(ReadAheadThread { give, take })
     }
 
     fn give(&self, piece: Vec<u8>) {
-        // One that has panicked is found out when its piece's turn comes.
+        // A thread that has panicked is found when the turn of its piece comes.
         let _ = self.give.send(piece);
     }
 
@@ -142,38 +146,39 @@ impl Helper {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::content::Content;
+    use crate::source::content::SourceContent;
     use rtrcast_feed::Reader;
     use rtrcast_proto::Version;
     use std::fmt::Write as _;
     use std::path::PathBuf;
 
     /// A file with this content, which is gone when it is dropped.
-    struct Temporary(PathBuf);
+    struct TemporaryFile(PathBuf);
 
-    impl Temporary {
-        fn new(name: &str, content: &str) -> Temporary {
+    impl TemporaryFile {
+        fn new(name: &str, content: &str) -> TemporaryFile {
             let path = std::env::temp_dir().join(format!("rtrcast-ahead-{}-{name}", std::process::id()));
             std::fs::write(&path, content).unwrap();
-            Temporary(path)
+            TemporaryFile(path)
         }
     }
 
-    impl Drop for Temporary {
+    impl Drop for TemporaryFile {
         fn drop(&mut self) {
             let _ = std::fs::remove_file(&self.0);
         }
     }
 
-    /// What is read with this many helpers.
-    fn read_with(path: &std::path::Path, helpers: usize) -> Result<Content, SourceError> {
+    /// Reads a file with this many threads that read ahead.
+    fn read_with(path: &std::path::Path, helpers: usize) -> Result<SourceContent, SourceError> {
         let mut reading = Reading::Table(Reader::new(), Version::V1);
-        let mut pieces = Pieces { file: File::open(path).unwrap(), spare: Vec::new(), total: 0 };
+        let mut pieces = PieceReader { file: File::open(path).unwrap(), spare: Vec::new(), total: 0 };
         let first = pieces.next()?.expect("it is not empty");
         reading.push(&first)?;
         let prefetch = reading.prefetch().expect("it is recognised");
         scope(|threads| {
-            let helpers: Vec<Helper> = (0..helpers).map(|_| Helper::start(threads, &prefetch).unwrap()).collect();
+            let helpers: Vec<ReadAheadThread> =
+                (0..helpers).map(|_| ReadAheadThread::start(threads, &prefetch).unwrap()).collect();
             read_rest(pieces, &mut reading, &helpers)
         })?;
         reading.finish()
@@ -195,15 +200,15 @@ mod tests {
 
     #[test]
     fn any_number_of_helpers_reads_the_same() {
-        let file = Temporary::new("sound.json", &document(60_000));
+        let file = TemporaryFile::new("sound.json", &document(60_000));
         let read = |helpers| match read_with(&file.0, helpers).unwrap() {
-            Content::Table(table, tally) => (table, tally),
-            Content::Slurm(_) | Content::SlurmDirectory(_) => unreachable!("it was read as a table"),
+            SourceContent::Table(table, tally) => (table, tally),
+            SourceContent::Slurm(_) | SourceContent::SlurmDirectory(_) => unreachable!("it was read as a table"),
         };
         let (alone, tally) = read(0);
         assert_eq!((tally.entries, tally.refused), (60_001, 600));
         assert_eq!(tally.refused_first[9].index, 999);
-        for helpers in 1..=HELPERS_MAX {
+        for helpers in 1..=READ_AHEAD_THREADS_MAX {
             let (table, with_helpers) = read(helpers);
             assert_eq!(table.image(), alone.image());
             assert_eq!(with_helpers, tally);
@@ -213,14 +218,14 @@ mod tests {
     #[test]
     fn what_is_wrong_has_its_place_however_it_is_read() {
         let document = document(60_000);
-        let cut = Temporary::new("cut.json", &document[..document.len() - 40]);
-        let broken = Temporary::new("broken.json", &document.replacen("{\"asn\": 50000,", "{\"asn\": 50000;", 1));
+        let cut = TemporaryFile::new("cut.json", &document[..document.len() - 40]);
+        let broken = TemporaryFile::new("broken.json", &document.replacen("{\"asn\": 50000,", "{\"asn\": 50000;", 1));
         for file in [cut, broken] {
             let read = |helpers| read_with(&file.0, helpers).err().expect("it is refused").to_string();
             let alone = read(0);
             assert!(alone.contains("(line "), "{alone}");
             assert_eq!(read(1), alone);
-            assert_eq!(read(HELPERS_MAX), alone);
+            assert_eq!(read(READ_AHEAD_THREADS_MAX), alone);
         }
     }
 }

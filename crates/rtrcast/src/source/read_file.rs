@@ -11,7 +11,7 @@ use std::path::Path;
 pub(super) fn read_file(path: &Path, mut reading: Reading) -> Result<Read, SourceError> {
     let kind = fs::metadata(path).map_err(SourceError::File)?.file_type();
     if !kind.is_file() && !kind.is_dir() {
-        // Opening a FIFO would wait for a writer, for ever perhaps.
+        // Opening a FIFO would wait for a writer.
         return Err(SourceError::File(io::Error::other("not a regular file, but a FIFO, socket or device")));
     }
     if kind.is_dir() && matches!(reading, Reading::Table(..)) {

@@ -1,16 +1,16 @@
 //! Another cache, followed over RTR as a router would: incrementally, across lost connections, and by its timers.
 //!
-//! What it sent last stays until its Expire interval has passed, whatever happens to the connection: a cache in the
-//! middle of a chain that let go of its data at a neighbour's mistake would make an outage of it. Only a cache that says
-//! it shuts down (code 13) takes its data with it.
+//! The data that it sent last stay until its Expire interval has passed, whatever happens to the connection: in a chain
+//! of caches, dropping data at a neighbour's mistake would make an outage of it. Only a cache that shuts down (code 13)
+//! withdraws its data.
 
-use super::content::{Content, Read, SourceError};
-use super::{Context, SourceOptions};
+use super::content::{Read, SourceContent, SourceError};
+use super::{SourceContext, SourceOptions};
 use crate::blocking::blocking;
 use crate::clock::unix_now;
-use crate::credentials::in_log;
 use crate::hub::message::News;
 use crate::observe::describe::{name_customers, plain, span};
+use crate::reloadable::log_reloads;
 use crate::source::dialer::{self, Spelling};
 use rtrcast_feed::{Table, Tally};
 use rtrcast_net::{Clock, Dialer, Follower, Target};
@@ -27,17 +27,17 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
-/// Between two looks at files without which there is no connection.
+/// Interval of reading files without which there is no connection.
 const FILES_RETRY: Duration = Duration::from_secs(10);
 
-/// How long a wait is that people want to know of.
-const WAIT_TOLD_MIN: Duration = Duration::from_secs(60);
+/// The shortest wait for a reconnection that is logged.
+const WAIT_LOGGED_MIN: Duration = Duration::from_secs(60);
 
-pub(super) async fn follow(target: Target, context: Context) {
+pub(super) async fn follow(target: Target, context: SourceContext) {
     let clock = Clock::start();
     let seed = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
     let session = ClientSession::new(clock.now(), ClientPolicy::default(), seed);
-    let (shown, seen) = watch::channel(Standing::default());
+    let (shown, seen) = watch::channel(UpstreamState::default());
     let refresh = Arc::clone(&context.refresh);
     let mut upstream = Upstream {
         name: Arc::clone(&context.name),
@@ -52,49 +52,49 @@ pub(super) async fn follow(target: Target, context: Context) {
     tokio::join!(rtrcast_net::follow(&dialer, clock, session, &refresh, &mut upstream), relay(seen, clock, context));
 }
 
-/// What connects to the cache. Its files were valid when the configuration was read; should that not be so any more, it
-/// is said, and they are looked at again until they do.
-async fn dialer(target: Target, context: &Context) -> Dialer {
+/// Returns the dialer. Its files were valid when the configuration was read; if they are not any more, that is logged,
+/// and they are read again until they are.
+async fn dialer(target: Target, context: &SourceContext) -> Dialer {
     loop {
         let (target, options, name) = (target.clone(), context.options.dial.clone(), Arc::clone(&context.name));
-        match blocking(move || dialer::dialer(&target, &options, || in_log(name.to_string()))).await {
+        match blocking(move || dialer::dialer(&target, &options, || log_reloads(name.to_string()))).await {
             Ok(dialer) => return dialer,
             Err(reason) => {
-                context.tell_outcome(Instant::now(), "error", Err(SourceError::Options(reason))).await;
-                // Whatever ends the wait, they are looked at.
+                context.send_outcome(Instant::now(), "error", Err(SourceError::Options(reason))).await;
+                // The files are read again, whatever ends the wait.
                 let _ = timeout(FILES_RETRY, context.refresh.notified()).await;
             }
         }
     }
 }
 
-/// How the cache stands now. The hub is told of the newest state only, however often that changes meanwhile.
+/// The state of the cache. The hub is sent the newest one only, however often it changes meanwhile.
 #[derive(Clone, Debug, Default)]
-struct Standing {
-    /// What it sent last.
+struct UpstreamState {
+    /// The data that it sent last.
     data: Option<ClientData>,
-    /// How long that took.
+    /// Time that the response took.
     took: Duration,
-    /// Counts what went wrong, the last of which stands beside it.
+    /// Number of failures, and the last one.
     failures: u64,
     failure: Option<String>,
-    /// Whether it took its data with it.
+    /// True if it withdrew its data.
     is_withdrawn: bool,
-    /// Whether an answer is waited for.
+    /// True while a response is awaited.
     is_loading: bool,
 }
 
-/// Turns what happens on the connection into how the cache stands.
+/// Turns the events of a session into the state of the cache.
 struct Upstream {
     name: Arc<str>,
     clock: Clock,
-    shown: watch::Sender<Standing>,
+    shown: watch::Sender<UpstreamState>,
     asked: Instant,
     /// Customers whose ASPAs were left out at the last update.
     refused: Option<Arc<BTreeSet<Asn>>>,
-    /// Why there was no connection.
+    /// Error of connecting, where there was no connection.
     error: Option<io::Error>,
-    /// What the cache's last Error Report says.
+    /// The cache's last Error Report.
     report: Option<Box<PeerReport>>,
 }
 
@@ -105,8 +105,8 @@ impl Follower for Upstream {
             ClientEvent::Asked { version, since } => {
                 self.asked = Instant::now();
                 self.report = None;
-                debug!("{name}: asking in version {version}{}", since_words(since));
-                self.shown.send_modify(|standing| standing.is_loading = true);
+                debug!("{name}: asking in version {version}{}", describe_since(since));
+                self.shown.send_modify(|state| state.is_loading = true);
             }
             ClientEvent::SteppedDown(version) => info!("{name}: the cache is asked in version {version} now"),
             ClientEvent::Negotiated(version) => info!("{name}: the cache speaks version {version}"),
@@ -129,14 +129,14 @@ impl Follower for Upstream {
                 None => warn!("{name}: error {code} reported to the cache"),
             },
             ClientEvent::Flushed(FlushReason::ShutDown) => {
-                self.shown.send_modify(|standing| (standing.data, standing.is_withdrawn) = (None, true));
+                self.shown.send_modify(|state| (state.data, state.is_withdrawn) = (None, true));
             }
-            // They stay until they expire, which the curator sees to.
+            // The data stay until they expire, which the curator handles.
             ClientEvent::Flushed(reason) => debug!("{name}: the session's data are void: {reason}"),
             ClientEvent::Ended { why, reconnect: Reconnect::AtOnce } => debug!("{name}: {why}; connecting again"),
             ClientEvent::Ended { why, reconnect } => {
                 let why = ended(why, self.error.take(), self.report.take());
-                let wait = self.wait_until(reconnect).filter(|wait| *wait >= WAIT_TOLD_MIN);
+                let wait = self.wait_until(reconnect).filter(|wait| *wait >= WAIT_LOGGED_MIN);
                 self.failed(wait.map_or(why.clone(), |wait| format!("{why}; it is asked again in {}", span(wait))));
             }
         }
@@ -162,8 +162,9 @@ impl Upstream {
         }
         self.refused = Some(Arc::clone(&update.refused));
         let took = self.asked.elapsed();
-        self.shown.send_modify(|standing| {
-            *standing = Standing { data: Some(data.clone()), took, failures: standing.failures, ..Standing::default() };
+        self.shown.send_modify(|state| {
+            *state =
+                UpstreamState { data: Some(data.clone()), took, failures: state.failures, ..UpstreamState::default() };
         });
     }
 
@@ -175,67 +176,74 @@ impl Upstream {
     }
 
     fn failed(&mut self, why: String) {
-        self.shown.send_modify(|standing| {
-            standing.failures += 1;
-            standing.failure = Some(why);
-            standing.is_loading = false;
+        self.shown.send_modify(|state| {
+            state.failures += 1;
+            state.failure = Some(why);
+            state.is_loading = false;
         });
     }
 }
 
-fn since_words(since: Option<(SessionId, rtrcast_proto::Serial)>) -> String {
+fn describe_since(since: Option<(SessionId, rtrcast_proto::Serial)>) -> String {
     since
         .map_or(" for everything".to_owned(), |(session, serial)| format!(" from session {session} serial {serial} on"))
 }
 
-/// Tells the hub how the cache stands, as often as that changes and the hub can take it.
-async fn relay(mut seen: watch::Receiver<Standing>, clock: Clock, context: Context) {
-    let mut told = Standing { is_loading: true, ..Standing::default() };
+/// Sends the state of the cache to the hub, as often as it changes and the hub can take it.
+async fn relay(mut seen: watch::Receiver<UpstreamState>, clock: Clock, context: SourceContext) {
+    let mut sent = UpstreamState { is_loading: true, ..UpstreamState::default() };
     while seen.changed().await.is_ok() {
-        let standing = seen.borrow_and_update().clone();
-        if standing.is_loading && !told.is_loading && told.data.is_none() {
-            context.tell(News::Loading).await;
+        let state = seen.borrow_and_update().clone();
+        if state.is_loading && !sent.is_loading && sent.data.is_none() {
+            context.send(News::Loading).await;
         }
-        if let Some(data) = &standing.data {
-            tell_data(data, told.data.as_ref(), standing.took, clock, &context).await;
+        if let Some(data) = &state.data {
+            send_data(data, sent.data.as_ref(), state.took, clock, &context).await;
         }
-        if standing.is_withdrawn && !told.is_withdrawn {
+        if state.is_withdrawn && !sent.is_withdrawn {
             context
-                .tell(News::Withdrawn("the cache shuts down, and takes its data with it (code 13)".to_owned()))
+                .send(News::Withdrawn("the cache shuts down, and takes its data with it (code 13)".to_owned()))
                 .await;
-        } else if standing.failures > told.failures
-            && let Some(why) = &standing.failure
+        } else if state.failures > sent.failures
+            && let Some(why) = &state.failure
         {
-            context.tell_outcome(Instant::now(), "error", Err(SourceError::Upstream(why.clone()))).await;
+            context.send_outcome(Instant::now(), "error", Err(SourceError::Upstream(why.clone()))).await;
         }
-        told = standing;
+        sent = state;
     }
 }
 
-/// Tells of a new set, or that the one before counts for longer.
-async fn tell_data(data: &ClientData, told: Option<&ClientData>, took: Duration, clock: Clock, context: &Context) {
-    let is_same_set = told.is_some_and(|told| Arc::ptr_eq(told.image.shared(), data.image.shared()));
+/// Sends a new set, or that the former one is valid for longer.
+async fn send_data(
+    data: &ClientData,
+    sent: Option<&ClientData>,
+    took: Duration,
+    clock: Clock,
+    context: &SourceContext,
+) {
+    let is_same_set = sent.is_some_and(|sent| Arc::ptr_eq(sent.image.shared(), data.image.shared()));
     // Two responses may come within a millisecond.
-    if is_same_set && told.is_some_and(|told| (told.received, told.serial) == (data.received, data.serial)) {
+    if is_same_set && sent.is_some_and(|sent| (sent.received, sent.serial) == (data.received, data.serial)) {
         return;
     }
     context.metrics.show_upstream(&context.name, data.image.version(), data.session, data.serial);
     context.count_request("ok");
     let valid_for = Duration::from_millis(data.expires().0.saturating_sub(clock.now().0));
     if is_same_set {
-        return context.tell(News::Renewed { valid_for }).await;
+        return context.send(News::Renewed { valid_for }).await;
     }
     let image = data.image.clone();
     let table = blocking(move || Arc::new(Table::of_image(image))).await;
-    context.tell(News::Synchronised { table, valid_for, took }).await;
+    context.send(News::Synchronised { table, valid_for, took }).await;
 }
 
-/// What a cache has now, for commands that do not serve: the first complete set, or the first failure.
+/// Reads the data of a cache once, for commands that do not serve: the first complete set, or the first failure.
 pub(super) async fn read_once(target: &Target, options: &SourceOptions) -> Result<Read, SourceError> {
     let clock = Clock::start();
     let session = ClientSession::new(clock.now(), ClientPolicy::default(), 0);
-    let (refresh, mut once) = (Notify::new(), Once { outcome: None, error: None, report: None });
-    let dialer = dialer::dialer(target, &options.dial, || in_log(target.to_string())).map_err(SourceError::Options)?;
+    let (refresh, mut once) = (Notify::new(), FirstOutcome { outcome: None, error: None, report: None });
+    let dialer =
+        dialer::dialer(target, &options.dial, || log_reloads(target.to_string())).map_err(SourceError::Options)?;
     let following = rtrcast_net::follow(&dialer, clock, session, &refresh, &mut once);
     if timeout(options.timeout, following).await.is_err() {
         return Err(SourceError::Upstream("the cache takes too long".to_owned()));
@@ -243,17 +251,17 @@ pub(super) async fn read_once(target: &Target, options: &SourceOptions) -> Resul
     let data =
         once.outcome.unwrap_or_else(|| Err("the cache sent nothing".to_owned())).map_err(SourceError::Upstream)?;
     let table = Table::of_image(data.image);
-    Ok(Read { content: Content::Table(Arc::new(table), Tally::default()), written: Some(unix_now()) })
+    Ok(Read { content: SourceContent::Table(Arc::new(table), Tally::default()), written: Some(unix_now()) })
 }
 
-/// Has enough after one outcome.
-struct Once {
+/// Receiver of the first outcome.
+struct FirstOutcome {
     outcome: Option<Result<ClientData, String>>,
     error: Option<io::Error>,
     report: Option<Box<PeerReport>>,
 }
 
-impl Follower for Once {
+impl Follower for FirstOutcome {
     fn event(&mut self, session: &ClientSession, event: ClientEvent) -> ControlFlow<()> {
         self.outcome = match event {
             ClientEvent::Updated(_) => session.data().cloned().map(Ok),
@@ -278,12 +286,12 @@ impl Follower for Once {
 const NO_DATA: &str = "the cache has no data yet (code 2)";
 
 fn ended(why: ConnectionEnd, error: Option<io::Error>, report: Option<Box<PeerReport>>) -> String {
-    if let Some(distrust) = error.as_ref().and_then(|error| dialer::distrust(error, Spelling::Source)) {
-        return distrust;
+    if let Some(reason) = error.as_ref().and_then(|error| dialer::authentication_failure(error, Spelling::Source)) {
+        return reason;
     }
     match (why, error, report) {
         (ConnectionEnd::NotConnected, Some(error), _) => format!("can't connect: {}", plain(&error)),
-        // It says more than the code.
+        // The report says more than its code.
         (ConnectionEnd::PeerReported(_), _, Some(report)) => format!("the cache {report}"),
         (why, ..) => why.to_string(),
     }

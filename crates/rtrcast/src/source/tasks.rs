@@ -1,26 +1,26 @@
-//! The tasks of sources: one for each, that comes and goes with the configuration.
+//! The tasks of sources: one for each source of the configuration.
 
 use crate::config::plan::{ConfiguredSource, Plan};
 use crate::hub::message::Input;
 use crate::observe::metrics::Metrics;
 use crate::observe::routers::Routers;
 use crate::source::content::{Purpose, SlurmId};
-use crate::source::{self, Context};
+use crate::source::{self, SourceContext};
 use rtrcast_feed::curator::SourceId;
 use rtrcast_proto::Version;
 use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 
-/// The kinds of sources, of which each has numbers of its own.
+/// The kinds of sources, each with ids of its own.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum SourceKind {
     Data,
     Slurm,
 }
 
-/// Sources by their numbers, each with its name.
-type Named<Id> = Vec<(Id, Arc<str>)>;
+/// Sources by id, each with its name.
+type SourceNames<Id> = Vec<(Id, Arc<str>)>;
 
 /// All sources, and their tasks.
 pub(crate) struct SourceTasks {
@@ -28,34 +28,34 @@ pub(crate) struct SourceTasks {
     metrics: Arc<Metrics>,
     routers: Arc<Routers>,
     version: Version,
-    entries: Vec<Entry>,
+    tasks: Vec<SourceTask>,
     next: u32,
     /// True once tasks were started.
     is_running: bool,
 }
 
-struct Entry {
+struct SourceTask {
     purpose: Purpose,
     configured: ConfiguredSource,
-    /// Its name, which no other has.
+    /// Its unique name.
     name: Arc<str>,
     refresh: Arc<Notify>,
-    task: Option<AbortHandle>,
-    /// True if a reload only just started its task, which reads anyway.
+    handle: Option<AbortHandle>,
+    /// True if a reload has just started its task, which reads anyway.
     is_fresh: bool,
 }
 
-impl Entry {
-    fn kind(&self) -> Kind {
+impl SourceTask {
+    fn kind(&self) -> SourceKind {
         match self.purpose {
-            Purpose::Data(_) => Kind::Data,
-            Purpose::Slurm(_) => Kind::Slurm,
+            Purpose::Data(_) => SourceKind::Data,
+            Purpose::Slurm(_) => SourceKind::Slurm,
         }
     }
 
     fn stop(&mut self) {
-        if let Some(task) = self.task.take() {
-            task.abort();
+        if let Some(handle) = self.handle.take() {
+            handle.abort();
         }
     }
 }
@@ -67,35 +67,35 @@ impl SourceTasks {
         routers: Arc<Routers>,
         version: Version,
     ) -> SourceTasks {
-        SourceTasks { hub, metrics, routers, version, entries: Vec::new(), next: 1, is_running: false }
+        SourceTasks { hub, metrics, routers, version, tasks: Vec::new(), next: 1, is_running: false }
     }
 
-    /// Takes over the places of a plan. Those that stay keep their numbers; tasks of those that go, or are to be read in
-    /// another way, end. The hub has to know of the numbers before [`SourceTasks::start`].
-    pub(crate) fn assign(&mut self, plan: &Plan) -> (Named<SourceId>, Named<SlurmId>) {
-        let mut before = std::mem::take(&mut self.entries);
-        let data = plan.sources.iter().map(|configured| (Kind::Data, configured));
-        for (kind, configured) in data.chain(plan.slurm.iter().map(|configured| (Kind::Slurm, configured))) {
-            let is_it =
-                |entry: &Entry| entry.kind() == kind && entry.configured.source.is_at_place_of(&configured.source);
-            let entry = match before.iter().position(is_it) {
+    /// Applies the sources of a plan. Those that stay keep their ids; tasks of those that are removed, or whose options
+    /// change, end. The hub has to have the ids before [`SourceTasks::start`].
+    pub(crate) fn assign(&mut self, plan: &Plan) -> (SourceNames<SourceId>, SourceNames<SlurmId>) {
+        let mut before = std::mem::take(&mut self.tasks);
+        let data = plan.sources.iter().map(|configured| (SourceKind::Data, configured));
+        for (kind, configured) in data.chain(plan.slurm.iter().map(|configured| (SourceKind::Slurm, configured))) {
+            let is_same =
+                |task: &SourceTask| task.kind() == kind && task.configured.source.is_at_place_of(&configured.source);
+            let task = match before.iter().position(is_same) {
                 Some(at) => {
-                    let mut entry = before.remove(at);
-                    if !entry.configured.is_read_like(configured) {
-                        entry.stop();
+                    let mut task = before.remove(at);
+                    if !task.configured.is_read_like(configured) {
+                        task.stop();
                     }
-                    entry.configured = configured.clone();
-                    entry
+                    task.configured = configured.clone();
+                    task
                 }
-                None => self.new_entry(kind, configured, &before),
+                None => self.new_task(kind, configured, &before),
             };
-            self.entries.push(entry);
+            self.tasks.push(task);
         }
-        before.iter_mut().for_each(Entry::stop);
+        before.iter_mut().for_each(SourceTask::stop);
         let (mut sources, mut slurm) = (Vec::new(), Vec::new());
-        for entry in &self.entries {
-            let name = Arc::clone(&entry.name);
-            match entry.purpose {
+        for task in &self.tasks {
+            let name = Arc::clone(&task.name);
+            match task.purpose {
                 Purpose::Data(source) => sources.push((source, name)),
                 Purpose::Slurm(id) => slurm.push((id, name)),
             }
@@ -103,37 +103,37 @@ impl SourceTasks {
         (sources, slurm)
     }
 
-    fn new_entry(&mut self, kind: Kind, configured: &ConfiguredSource, before: &[Entry]) -> Entry {
+    fn new_task(&mut self, kind: SourceKind, configured: &ConfiguredSource, before: &[SourceTask]) -> SourceTask {
         let purpose = match kind {
-            Kind::Data => Purpose::Data(SourceId(self.next)),
-            Kind::Slurm => Purpose::Slurm(SlurmId(self.next)),
+            SourceKind::Data => Purpose::Data(SourceId(self.next)),
+            SourceKind::Slurm => Purpose::Slurm(SlurmId(self.next)),
         };
         self.next += 1;
-        // What is secret of a URL is not shown, and may be all that tells two of them apart.
+        // The hidden secret of a URL may be the only difference between two of them.
         let plain = configured.source.to_string();
         let numbered = (2..).map(|number| format!("{plain} ({number})"));
-        let is_taken = |name: &String| self.entries.iter().chain(before).any(|entry| *entry.name == **name);
+        let is_taken = |name: &String| self.tasks.iter().chain(before).any(|task| *task.name == **name);
         let name = std::iter::once(plain.clone()).chain(numbered).find(|name| !is_taken(name)).unwrap_or(plain);
         let (refresh, configured) = (Arc::default(), configured.clone());
-        Entry { purpose, configured, name: name.into(), refresh, task: None, is_fresh: false }
+        SourceTask { purpose, configured, name: name.into(), refresh, handle: None, is_fresh: false }
     }
 
     /// Starts the tasks that do not run.
     pub(crate) fn start(&mut self, tasks: &mut JoinSet<&'static str>) {
-        for entry in self.entries.iter_mut().filter(|entry| entry.task.is_none()) {
-            let context = Context {
-                purpose: entry.purpose,
-                name: Arc::clone(&entry.name),
+        for task in self.tasks.iter_mut().filter(|task| task.handle.is_none()) {
+            let context = SourceContext {
+                purpose: task.purpose,
+                name: Arc::clone(&task.name),
                 hub: self.hub.clone(),
                 metrics: Arc::clone(&self.metrics),
                 routers: Arc::clone(&self.routers),
-                refresh: Arc::clone(&entry.refresh),
-                options: entry.configured.options.clone(),
+                refresh: Arc::clone(&task.refresh),
+                options: task.configured.options.clone(),
                 version: self.version,
             };
-            let follow = source::follow(entry.configured.source.clone(), context);
-            entry.is_fresh = self.is_running;
-            entry.task = Some(tasks.spawn(async move {
+            let follow = source::follow(task.configured.source.clone(), context);
+            task.is_fresh = self.is_running;
+            task.handle = Some(tasks.spawn(async move {
                 follow.await;
                 "source"
             }));
@@ -141,11 +141,11 @@ impl SourceTasks {
         self.is_running = true;
     }
 
-    /// Has all sources read now.
+    /// Refreshes all sources.
     pub(crate) fn refresh(&mut self) {
-        for entry in &mut self.entries {
-            if !std::mem::take(&mut entry.is_fresh) {
-                entry.refresh.notify_one();
+        for task in &mut self.tasks {
+            if !std::mem::take(&mut task.is_fresh) {
+                task.refresh.notify_one();
             }
         }
     }

@@ -1,6 +1,6 @@
-//! The directories in which changes of a file, or of a directory of files, would show, and what the system tells of them.
+//! Watches on the directories in which changes of a file, or of a directory of files, are reported by the system.
 
-use super::local::{Local, number};
+use super::local::{LocalPath, inode};
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::BTreeMap;
@@ -10,26 +10,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 use tracing::{debug, warn};
 
-/// Whether the system tells of changes.
+/// The way in which changes are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum ChangeDetection {
     BySystem,
-    Not,
+    ByPolling,
 }
 
-/// Each directory has the number that tells it from another of the same name, for a directory that is replaced is no
-/// longer watched.
-pub(super) struct Watched {
+/// The directories that are watched, each with its inode: a directory that was replaced by another of the same name is
+/// watched no longer.
+pub(super) struct DirectoryWatcher {
     watcher: Option<RecommendedWatcher>,
     directories: BTreeMap<PathBuf, u64>,
 }
 
-impl Watched {
-    pub(super) fn new(local: &Local, changed: Arc<Notify>) -> Watched {
+impl DirectoryWatcher {
+    pub(super) fn new(local: &LocalPath, changed: Arc<Notify>) -> DirectoryWatcher {
         let local = local.clone();
         let real = Mutex::new(fs::canonicalize(local.path()).ok());
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Events that were lost may have been about this file: look.
+            // Lost events may have been about this file.
             if event.is_err() || event.is_ok_and(|event| event.need_rescan() || concerns(&event, &local, &real)) {
                 changed.notify_one();
             }
@@ -37,59 +37,60 @@ impl Watched {
         let watcher = watcher
             .inspect_err(|error| warn!("the system does not tell of changes to files ({error}); looking often"))
             .ok();
-        Watched { watcher, directories: BTreeMap::new() }
+        DirectoryWatcher { watcher, directories: BTreeMap::new() }
     }
 
-    /// Watches where the files are now.
-    pub(super) fn renew(&mut self, local: &Local) -> Told {
-        let Some(watcher) = &mut self.watcher else { return Told::Not };
-        let mut told = Told::BySystem;
+    /// Watches the directories in which the files are now.
+    pub(super) fn renew(&mut self, local: &LocalPath) -> ChangeDetection {
+        let Some(watcher) = &mut self.watcher else { return ChangeDetection::ByPolling };
+        let mut detection = ChangeDetection::BySystem;
         let mut wanted = BTreeMap::new();
         for directory in directories(local) {
-            // By its real name: two watches of one directory would be one, and end together.
+            // By its canonical path: two watches of one directory would be one, and end together.
             let real = fs::canonicalize(&directory);
-            match real.and_then(|real| Ok((number(&fs::metadata(&real)?), real))) {
-                Ok((number, real)) => {
-                    wanted.insert(real, number);
+            match real.and_then(|real| Ok((inode(&fs::metadata(&real)?), real))) {
+                Ok((inode, real)) => {
+                    wanted.insert(real, inode);
                 }
                 Err(error) => {
                     debug!("can't watch {}: {error}", directory.display());
-                    told = Told::Not;
+                    detection = ChangeDetection::ByPolling;
                 }
             }
         }
-        for gone in self.directories.iter().filter(|(directory, number)| wanted.get(*directory) != Some(number)) {
-            // The system may have forgotten it already.
+        for gone in self.directories.iter().filter(|(directory, inode)| wanted.get(*directory) != Some(inode)) {
+            // The system may have removed the watch already.
             let _ = watcher.unwatch(gone.0);
         }
-        self.directories.retain(|directory, number| wanted.get(directory) == Some(number));
-        for (directory, number) in wanted {
+        self.directories.retain(|directory, inode| wanted.get(directory) == Some(inode));
+        for (directory, inode) in wanted {
             if self.directories.contains_key(&directory) {
                 continue;
             }
             match watcher.watch(&directory, RecursiveMode::NonRecursive) {
                 Ok(()) => {
-                    self.directories.insert(directory, number);
+                    self.directories.insert(directory, inode);
                 }
                 Err(error) => {
                     debug!("can't watch {}: {error}", directory.display());
-                    told = Told::Not;
+                    detection = ChangeDetection::ByPolling;
                 }
             }
         }
-        told
+        detection
     }
 }
 
-/// Where changes show: the directories that the names are in, and those where the files really lie.
-fn directories(local: &Local) -> Vec<PathBuf> {
+/// Returns the directories in which changes are reported: those of the names, and those of the files that links lead
+/// to.
+fn directories(local: &LocalPath) -> Vec<PathBuf> {
     let mut directories = Vec::new();
     let mut add = |path: &Path| {
         directories.push(directory_of(path));
         directories.extend(fs::canonicalize(path).ok().map(|real| directory_of(&real)));
     };
     add(local.path());
-    if let Local::Directory(path) = local {
+    if let LocalPath::Directory(path) = local {
         local.files().unwrap_or_default().iter().filter(|file| file.is_symlink()).for_each(|file| add(file));
         directories.push(path.clone());
     }
@@ -103,22 +104,22 @@ fn directory_of(path: &Path) -> PathBuf {
     }
 }
 
-/// Whether an event says that a file is another now, and complete. With a directory each event may be about a file, since
-/// a file there may be a link to a link: what it is about, a look will tell.
-fn concerns(event: &notify::Event, local: &Local, real: &Mutex<Option<PathBuf>>) -> bool {
+/// Returns true if an event means that a file was replaced and is complete. In a directory each event may be about a
+/// file, since a file there may be a link to a link; the state of the files decides.
+fn concerns(event: &notify::Event, local: &LocalPath, real: &Mutex<Option<PathBuf>>) -> bool {
     let settled = match event.kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
-        // Where both names are told at once, the new one has been told before.
+        // Where an event has both names, an event of the new one alone came before.
         EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Any)) => true,
-        // Gone: whether another takes its place, a look will tell.
+        // Removed: the state of the files tells whether another took its place.
         EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From)) => true,
         // A new name of a complete file: a link. A plain file is complete when it is closed.
         EventKind::Create(_) => event.paths.iter().any(|path| path.is_dir() || is_link(path)),
-        // Elsewhere than on Linux the end of writing is not told.
+        // Only Linux reports the end of writing.
         EventKind::Modify(ModifyKind::Data(_)) => cfg!(not(target_os = "linux")),
         _ => false,
     };
-    if !settled || matches!(local, Local::Directory(_)) {
+    if !settled || matches!(local, LocalPath::Directory(_)) {
         return settled;
     }
     let mut real = real.lock().unwrap_or_else(PoisonError::into_inner);

@@ -36,7 +36,7 @@ fn a_lack_of_descriptors_is_survived() {
 }
 
 #[test]
-fn a_place_is_not_kept_at_an_address_where_nobody_comes() {
+fn no_connection_is_reserved_at_an_address_where_nobody_connects() {
     let taken: Vec<std::net::TcpListener> =
         (0..2).map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap()).collect();
     let addresses: Vec<String> = taken.iter().map(|listener| listener.local_addr().unwrap().to_string()).collect();

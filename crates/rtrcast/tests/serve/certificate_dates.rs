@@ -78,7 +78,7 @@ fn check_complains_of_it() {
     assert_eq!((code, error.as_str()), (0, ""), "{said}");
     site.put_cache(&site.caches.cache_between(2000, 2001));
     let (code, said, error) = run(&["check", config]);
-    assert_eq!((code, error.as_str()), (3, "rtrcast: 1 complaint\n"), "{said}");
+    assert_eq!((code, error.as_str()), (3, "rtrcast: 1 mistake\n"), "{said}");
     assert!(said.contains("cache.pem: it expired "), "{said}");
 }
 

@@ -60,7 +60,7 @@ fn der(pair: &Pair) -> Vec<u8> {
 }
 
 #[test]
-fn a_new_certificate_counts_from_the_next_handshake_on() {
+fn a_new_certificate_is_in_effect_from_the_next_handshake_on() {
     let mut open = Open::new();
     let pair = open.site.caches.cache();
     open.site.put_cache(&pair);
@@ -82,7 +82,7 @@ fn a_new_certificate_is_taken_over_at_sighup_though_nobody_connects() {
 }
 
 #[test]
-fn a_broken_replacement_keeps_what_was_there_and_says_so_once() {
+fn an_invalid_replacement_keeps_the_former_value_and_is_logged_once() {
     let mut open = Open::new();
     let first = open.shown();
     let (next, other) = (open.site.caches.cache(), open.site.caches.cache());
@@ -139,7 +139,7 @@ fn a_revoked_router_is_refused_from_the_next_handshake_on() {
 }
 
 #[test]
-fn another_authority_of_routers_counts_from_the_next_handshake_on() {
+fn another_authority_of_routers_is_in_effect_from_the_next_handshake_on() {
     let mut open = Open::new();
     let others = Authority::new();
     open.site.folder.put("routers.pem", others.pem().as_bytes());

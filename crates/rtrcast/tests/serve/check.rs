@@ -40,7 +40,7 @@ fn effects_of_each_filter_and_assertion() {
 }
 
 #[test]
-fn files_of_any_kind_are_told_apart_and_each_complaint_counts() {
+fn files_of_any_kind_are_distinguished_and_each_mistake_is_counted() {
     let folder = Folder::new();
     let name = |path: std::path::PathBuf| path.to_str().unwrap().to_owned();
     let files = [
@@ -55,7 +55,7 @@ fn files_of_any_kind_are_told_apart_and_each_complaint_counts() {
     ];
     let arguments: Vec<&str> = ["check"].into_iter().chain(files.iter().map(String::as_str)).collect();
     let (code, text, error) = run(&arguments);
-    assert_eq!((code, error.as_str()), (3, "rtrcast: 7 complaints\n"));
+    assert_eq!((code, error.as_str()), (3, "rtrcast: 7 mistakes\n"));
     let text = text.replace(folder.path("").to_str().unwrap(), "");
     for line in [
         "part.json: 1 of 2 entries left out: roas[1]: asn is invalid: -1",

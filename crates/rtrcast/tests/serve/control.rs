@@ -278,8 +278,7 @@ fn what_is_no_control_socket_is_named() {
     let path = path.to_str().unwrap();
     let (code, _, error) = ctl(path, &["status"]);
     answer.join().unwrap();
-    let expected =
-        format!("rtrcast: {path}: what answers there does not speak HTTP; is it the socket of a cache's --control?\n");
+    let expected = format!("rtrcast: {path}: the answer is not HTTP; is it the socket of a cache's --control?\n");
     assert_eq!((code, error), (10, expected));
 }
 

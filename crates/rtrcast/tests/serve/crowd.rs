@@ -19,15 +19,15 @@ use std::time::{Duration, Instant};
 const CROWD: usize = 500;
 
 /// A cache with a listener of each kind.
-struct Doors {
+struct ListenersOfEachKind {
     site: Site,
     cache: Cache,
     unix: PathBuf,
     ssh: Way,
 }
 
-impl Doors {
-    fn open(arguments: &[&str]) -> Doors {
+impl ListenersOfEachKind {
+    fn open(arguments: &[&str]) -> ListenersOfEachKind {
         let site = Site::new();
         let unix = site.folder.path("rtr.sock");
         let router = site.ssh_router();
@@ -44,7 +44,7 @@ impl Doors {
         let maximum = getrlimit(Resource::Nofile).maximum;
         setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
         let cache = site.start(&[&listeners, arguments].concat());
-        Doors { site, cache, unix, ssh: Way::Ssh(router) }
+        ListenersOfEachKind { site, cache, unix, ssh: Way::Ssh(router) }
     }
 
     fn tcp(&self) -> SocketAddr {
@@ -109,39 +109,42 @@ fn end(socket: &mut Socket) -> Option<std::io::Error> {
 
 #[test]
 fn routers_are_served_while_five_hundred_at_each_listener_say_nothing() {
-    let doors = Doors::open(&["--handshake-timeout", "3600", "--first-query-timeout", "3600"]);
-    let before = doors.cache.descriptors();
-    let mut crowd = doors.crowd();
-    doors.serve();
-    doors.serve();
+    let listeners = ListenersOfEachKind::open(&["--handshake-timeout", "3600", "--first-query-timeout", "3600"]);
+    let before = listeners.cache.descriptors();
+    let mut crowd = listeners.crowd();
+    listeners.serve();
+    listeners.serve();
     let over = crowd.iter_mut().filter_map(|socket| is_over(socket).then_some(())).count();
     // Of those in their handshakes (TLS, SSH and PROXY) as many stay as may be; the others say nothing that is due yet.
     assert!(over <= 3 * CROWD + 8 - 256, "{over} were ended");
-    assert!(doors.cache.metric("rtrcast_connections{state=\"handshake\"}").unwrap() <= 256);
-    assert_eq!(doors.cache.metric("rtrcast_connections{state=\"silent\"}"), Some(2 * CROWD as i64));
+    assert!(listeners.cache.metric("rtrcast_connections{state=\"handshake\"}").unwrap() <= 256);
+    assert_eq!(listeners.cache.metric("rtrcast_connections{state=\"silent\"}"), Some(2 * CROWD as i64));
     drop(crowd);
-    doors.cache.wait_for_descriptors(before);
+    listeners.cache.wait_for_descriptors(before);
 }
 
 #[test]
-fn who_says_nothing_is_gone_after_its_deadline_at_each_listener() {
+fn a_silent_peer_is_closed_after_its_deadline_at_each_listener() {
     let times = ["--handshake-timeout", "1", "--first-query-timeout", "1", "--handshakes-max", "10000"];
-    let doors = Doors::open(&times);
-    let before = doors.cache.descriptors();
-    let crowd = doors.crowd();
+    let listeners = ListenersOfEachKind::open(&times);
+    let before = listeners.cache.descriptors();
+    let crowd = listeners.crowd();
     for mut socket in crowd {
         assert!(end(&mut socket).is_none_or(|error| error.kind() == ErrorKind::ConnectionReset));
     }
-    doors.cache.wait_for_descriptors(before);
-    assert_eq!(doors.cache.metric("rtrcast_refused_connections_total{reason=\"too_slow\"}"), Some(3 * CROWD as i64));
-    doors.serve();
+    listeners.cache.wait_for_descriptors(before);
+    assert_eq!(
+        listeners.cache.metric("rtrcast_refused_connections_total{reason=\"too_slow\"}"),
+        Some(3 * CROWD as i64)
+    );
+    listeners.serve();
 }
 
 /// What 500 connections may cost, far above what they do and far below what a spin takes meanwhile.
 const COST_MAX: Duration = Duration::from_secs(5);
 
 #[test]
-fn a_crowd_above_the_descriptors_gives_way_to_routers_without_a_spin() {
+fn connections_above_the_descriptors_are_evicted_for_routers_without_a_spin() {
     let site = Site::new();
     let mut cache = Cache::with_descriptors(64, site.folder.path("rpki.json"), &[]);
     cache.wait_for("serial ");

@@ -284,7 +284,7 @@ fn a_connection_that_is_not_accepted_is_given_up_in_time() {
 }
 
 #[test]
-fn what_is_not_rtr_is_said_to_be_so() {
+fn an_answer_that_is_not_rtr_is_reported() {
     let http = |mut router: Peer| {
         router.expect(RESET_V2);
         // "HTTP/1.1 400 Bad Request"
@@ -437,7 +437,7 @@ fn what_changed_since_a_serial() {
 
     let (code, text, error) = dump(cache.rtr, &["--session", &session, "--serial", "1"]);
     let line = format!(
-        "rtrcast: CACHE: the cache can't tell what changed since serial 1 of session {session} (Cache Reset); without \
+        "rtrcast: CACHE: the cache does not have the changes since serial 1 of session {session} (Cache Reset); without \
          --serial and --session it sends everything\n"
     );
     assert_eq!((code, text, error), (11, String::new(), line));
@@ -467,7 +467,7 @@ fn a_cache_that_can_t_tell_what_changed_is_asked_nothing_else() {
         router.send("0208000000000008");
         router.expect_end();
     };
-    let line = "the cache can't tell what changed since serial 8 of session 7 (Cache Reset); without --serial and --session \
+    let line = "the cache does not have the changes since serial 8 of session 7 (Cache Reset); without --serial and --session \
                 it sends everything";
     refused(vec![script(reset)], &["--session", "7", "--serial", "8"], 11, line);
 }
@@ -610,11 +610,11 @@ fn wishes_that_make_no_sense_are_refused() {
     for (arguments, line) in [
         (
             &["--format", "csv", "--serial", "1", "--session", "1"][..],
-            "rtrcast: CSV can't say what is withdrawn: --serial needs --format json or text\n",
+            "rtrcast: CSV has no form for withdrawn records: --serial needs --format json or text\n",
         ),
         (
             &["--format", "csv", "--follow"],
-            "rtrcast: CSV can't say what is withdrawn: --follow needs --format json or text, or a file (-o)\n",
+            "rtrcast: CSV has no form for withdrawn records: --follow needs --format json or text, or a file (-o)\n",
         ),
         (
             &["--follow", "-o", "x", "--serial", "1", "--session", "1"],

@@ -116,7 +116,7 @@ fn a_restarted_cache_is_found_again() {
 }
 
 #[test]
-fn data_that_may_not_be_used_any_more_are_said_to_be_so() {
+fn data_that_may_not_be_used_any_more_are_reported() {
     let fake = Fake::new(vec![script(|mut router| {
         router.expect("0202000000000008");
         router.send("0203000700000008");

@@ -218,7 +218,7 @@ fn sighup_reads_again() {
 }
 
 #[test]
-fn a_source_that_reads_well_again_is_said() {
+fn a_source_that_recovers_is_logged() {
     let folder = Folder::new();
     let mut cache = Cache::start(folder.put("rpki.json", &one(1)), &[]);
     cache.wait_for("serial ");

@@ -55,7 +55,7 @@ fn silent_connections_keep_nobody_from_an_answer_and_are_ended() {
 }
 
 #[test]
-fn a_head_that_comes_in_drops_holds_no_place() {
+fn a_head_that_arrives_octet_by_octet_occupies_no_slot() {
     let cache = Cache::small(&[]);
     let mut dripping: Vec<TcpStream> = (0..32).map(|_| connect(&cache)).collect();
     for stream in &mut dripping {

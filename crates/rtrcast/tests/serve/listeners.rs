@@ -126,7 +126,7 @@ fn sockets_that_systemd_passes_are_served() {
 }
 
 #[test]
-fn a_socket_that_systemd_does_not_pass_is_said() {
+fn a_socket_that_systemd_does_not_pass_is_reported() {
     let site = Site::new();
     let (code, _, said) = run(&["serve", &site.name("rpki.json"), "--http", "off", "--listen", "tcp://fd:rtr"]);
     assert_eq!(code, 3, "{said}");

@@ -27,12 +27,13 @@ mod data;
 mod dial;
 mod dump;
 mod dump_follow;
-mod entrances;
+
 mod fetch;
 mod files;
+mod final_reports;
+mod final_reports_secured;
 mod http;
-mod last_words;
-mod last_words_secured;
+mod listener_sockets;
 mod listeners;
 mod listeners_reload;
 mod memory;

@@ -7,7 +7,7 @@ const ONE: [u8; 4] = [127, 0, 0, 1];
 const NINE: [u8; 4] = [127, 0, 0, 9];
 
 #[test]
-fn t_sec_01_who_is_not_let_in_is_reset_said_and_counted() {
+fn t_sec_01_a_peer_that_is_not_admitted_is_reset_logged_and_counted() {
     for arguments in [["--deny", "127.0.0.9"], ["--allow", "127.0.0.1/32"]] {
         let mut cache = Cache::small(&arguments);
         assert!(Router::from(NINE, cache.rtr).is_gone());
@@ -92,7 +92,7 @@ fn t_sec_01_who_is_denied_by_a_reload_is_closed_in_order() {
 }
 
 #[test]
-fn limits_of_a_reload_count_for_new_connections() {
+fn limits_of_a_reload_apply_to_new_connections() {
     let mut configured = Configured::new("");
     let rtr = configured.cache.rtr;
     let mut old: Vec<Router> = (0..3).map(|_| Router::from(ONE, rtr)).collect();

@@ -77,7 +77,7 @@ fn a_header_may_come_octet_by_octet_with_the_query_behind_it() {
 }
 
 #[test]
-fn what_is_no_header_is_refused_and_said() {
+fn an_invalid_header_is_refused_and_logged() {
     let mut cache = behind(&["--handshake-timeout", "1"]);
     let good = header("192.0.2.1:4711", "192.0.2.9:323");
     let mut version_3 = good.clone();

@@ -95,7 +95,7 @@ fn a_wrong_file_changes_nothing() {
 }
 
 #[test]
-fn what_needs_a_restart_is_said() {
+fn a_change_that_needs_a_restart_is_logged() {
     let (folder, path) = setting();
     let mut cache = Cache::configured(&path, &[]);
     cache.wait_for("serial ");
@@ -124,6 +124,6 @@ fn a_wrong_file_at_the_start_is_exit_code_3() {
     assert_eq!(code, 3);
     assert!(error.starts_with(&format!("rtrcast: {path}:3: invalid value '8282' for '--listen")), "{error}");
     let (code, text, error) = run(&["check", &path]);
-    assert_eq!((code, error.as_str()), (3, "rtrcast: 1 complaint\n"));
+    assert_eq!((code, error.as_str()), (3, "rtrcast: 1 mistake\n"));
     assert!(text.starts_with(&format!("{path}:3: invalid value")), "{text}");
 }

@@ -57,7 +57,8 @@ fn another_certificate_of_its_own_is_refused_with_what_to_do() {
     let url = upstream.url("tls");
     let (code, _, said) = run(&["dump", &url, "--ca", &other]);
     assert_eq!(code, 14, "{said}");
-    let wanted = format!("the cache's {AUTHORITYS_OWN}; --ca says whom to trust, --tls-name whom to expect\n");
+    let wanted =
+        format!("the cache's {AUTHORITYS_OWN}; --ca names the authorities to trust, --tls-name the name to expect\n");
     assert_eq!(said, format!("rtrcast: {url}: {wanted}"));
 
     let (code, _, said) = run(&["dump", &url, "--ca", &cache_ca, "--client-cert", &other, "--client-key", &key]);

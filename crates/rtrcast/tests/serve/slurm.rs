@@ -51,7 +51,7 @@ fn sl_08_filters_and_assertions_are_applied_before_serials_are_counted() {
 }
 
 #[test]
-fn sl_06_a_file_with_a_mistake_counts_for_nothing() {
+fn sl_06_nothing_of_a_file_with_a_mistake_is_in_effect() {
     let folder = Folder::new();
     let source = data(&folder);
     let path = folder.put("local.slurm", &slurm(r#"{ "asn": 3 }, { "prefx": "10.0.0.0/8" }"#, ""));
@@ -139,13 +139,13 @@ fn aspas_are_filtered_and_added() {
     let path = folder.put("lenient.slurm", lenient.as_bytes());
     let path = path.to_str().unwrap();
     let (code, _, error) = run(&["check", path]);
-    assert_eq!((code, error.as_str()), (3, "rtrcast: 2 complaints\n"));
+    assert_eq!((code, error.as_str()), (3, "rtrcast: 2 mistakes\n"));
     let (code, text, _) = run(&["check", path, "--slurm-lenient"]);
     assert_eq!((code, text), (0, format!("{path}: SLURM with 1 filter and 1 assertion, all well\n")));
 }
 
 #[test]
-fn sl_06_of_several_files_none_counts_before_all_are_read() {
+fn sl_06_of_several_files_none_is_in_effect_before_all_are_read() {
     let folder = Folder::new();
     let source = data(&folder);
     let first = folder.put("a.slurm", &slurm(r#"{ "asn": 1 }"#, ""));

@@ -254,7 +254,7 @@ fn sl_06_a_start_is_refused_with_all_mistakes_of_a_directory() {
         slurm.d/b.slurm: line 1, column 2: truncated: the file ends before it is complete
         slurm.d/c.json: line 1, column 1: no "validationOutputFilters"; add "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, or use --slurm-lenient, which reads it as empty
         slurm.d/c.json: line 1, column 1: no "locallyAddedAssertions"; add "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, or use --slurm-lenient, which reads it as empty
-        rtrcast: 3 complaints
+        rtrcast: 3 mistakes
     "#]].assert_eq(&check());
     setting.remove("b.slurm");
     setting.put("c.json", &slurm(r#"{"prefix": "10.1.0.0/16"}"#, ""));

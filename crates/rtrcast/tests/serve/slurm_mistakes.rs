@@ -38,7 +38,7 @@ fn outcome(folder: &Folder, arguments: &[&str], expect: &Expect) {
 }
 
 #[test]
-fn all_mistakes_of_all_files_are_told_at_once() {
+fn all_mistakes_of_all_files_are_reported_at_once() {
     let folder = Folder::new();
     let data = text(&folder.put("rpki.json", &document(&[(1, "10.0.0.0/8", 8)])));
     let (two, none) = (text(&folder.put("two.slurm", TWO_KINDS)), text(&folder.put("none.slurm", b"{}")));
@@ -60,7 +60,7 @@ fn all_mistakes_of_all_files_are_told_at_once() {
         none.slurm: line 1, column 1: no "slurmVersion"; add "slurmVersion": 1, or 2 for a file with lists of ASPAs
         none.slurm: line 1, column 1: no "validationOutputFilters"; add "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, or use --slurm-lenient, which reads it as empty
         none.slurm: line 1, column 1: no "locallyAddedAssertions"; add "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, or use --slurm-lenient, which reads it as empty
-        rtrcast: 6 complaints
+        rtrcast: 6 mistakes
     "#]];
     outcome(&folder, &["check", &two, &none], &checked);
     let config = format!("source = \"{data}\"\nslurm = [\"{two}\", \"{none}\"]\n");
@@ -73,7 +73,7 @@ fn all_mistakes_of_all_files_are_told_at_once() {
         none.slurm: line 1, column 1: no "slurmVersion"; add "slurmVersion": 1, or 2 for a file with lists of ASPAs
         none.slurm: line 1, column 1: no "validationOutputFilters"; add "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, or use --slurm-lenient, which reads it as empty
         none.slurm: line 1, column 1: no "locallyAddedAssertions"; add "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, or use --slurm-lenient, which reads it as empty
-        rtrcast: 6 complaints
+        rtrcast: 6 mistakes
     "#]];
     outcome(&folder, &["check", &config], &checked);
 }
@@ -87,14 +87,14 @@ fn check_tells_all_mistakes() {
         .replace(r#""prefixFilters":[]"#, &format!("\"prefixFilters\":[\n{entries}]"));
     let many = text(&folder.put("many.slurm", document.as_bytes()));
     let (code, said, error) = run(&["check", &many]);
-    assert_eq!((code, error.as_str()), (3, "rtrcast: 30 complaints\n"));
+    assert_eq!((code, error.as_str()), (3, "rtrcast: 30 mistakes\n"));
     let lines: Vec<&str> = said.lines().collect();
     assert_eq!(lines.len(), 30, "{said}");
     let last = "line 31: validationOutputFilters.prefixFilters[29].asn: -1 is not an AS number: a whole number up to 4294967295";
     assert_eq!(lines[29], format!("{many}: {last}"));
     let config = text(&folder.put("rtrcast.toml", format!("source = \"x.json\"\nslurm = \"{many}\"\n").as_bytes()));
     let (code, said_of_all, error) = run(&["check", &config]);
-    assert_eq!((code, said_of_all, error.as_str()), (3, said, "rtrcast: 30 complaints\n"));
+    assert_eq!((code, said_of_all, error.as_str()), (3, said, "rtrcast: 30 mistakes\n"));
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn of_many_mistakes_the_log_has_the_first() {
 }
 
 #[test]
-fn all_mistakes_are_told_when_a_file_turns_bad() {
+fn all_mistakes_are_logged_when_a_file_becomes_invalid() {
     let folder = Folder::new();
     let data = text(&folder.put("rpki.json", &document(&[(1, "10.0.0.0/8", 8)])));
     let path = text(&folder.put("local.slurm", EMPTY));
@@ -167,7 +167,7 @@ fn what_a_lenient_reader_accepts_is_named() {
         null.slurm: line 1: validationOutputFilters.prefixFilters: null instead of a list; write [], or use --slurm-lenient, which reads it as empty
         null.slurm: line 1: validationOutputFilters.bgpsecFilters: null instead of a list; write [], or use --slurm-lenient, which reads it as empty
         null.slurm: line 2: locallyAddedAssertions.bgpsecAssertions: null instead of a list; write [], or use --slurm-lenient, which reads it as empty
-        rtrcast: 5 complaints
+        rtrcast: 5 mistakes
     "#]];
     outcome(&folder, &["check", &files[0], &files[1]], &checked);
     let lenient = expect![[r#"

@@ -30,7 +30,7 @@ fn is_refused(cache: &Cache, router: &SshRouter) -> bool {
 const IN_FORCE: &str = "rtrcast_credentials_in_force{listener=\"ssh://127.0.0.1:0\"}";
 
 #[test]
-fn t_ssh_02_keys_and_passwords_let_in_and_nothing_else_does() {
+fn t_ssh_02_keys_and_passwords_are_accepted_and_nothing_else_is() {
     let site = Site::new();
     let (known, stranger) = (site.ssh_router(), site.ssh_router());
     site.authorize(&[&known]);

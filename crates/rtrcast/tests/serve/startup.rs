@@ -41,7 +41,7 @@ fn wrong_usage_is_exit_code_2_and_says_what_is_right() {
         (&["serve", "x", "--max-version", "3"], "possible values: 0, 1, 2"),
         (
             &["serve", "x", "--listen", "127.0.0.1:1", "--tls-cert", "x"],
-            "--tls-cert: there is no listener that it counts for; one is named like --listen tls://[::]:324",
+            "--tls-cert: there is no listener that it applies to; one is named like --listen tls://[::]:324",
         ),
         (
             &["serve", "rsync://x/y"],

@@ -1,4 +1,4 @@
-//! The last word always arrives, whatever else was in flight (S-01 to S-09): the stories, for whatever lies below RTR.
+//! The final Error Report always arrives, whatever else was in flight (S-01 to S-09): stories over each transport.
 
 use crate::cache::large_document;
 use crate::router::{Router, hex, show};

@@ -10,7 +10,7 @@ use rcgen::{SerialNumber, date_time_ymd};
 use rustls::version::{TLS12, TLS13};
 
 #[test]
-fn what_is_wrong_with_the_options_is_said_at_the_start_and_by_check() {
+fn invalid_options_are_reported_at_the_start_and_by_check() {
     let site = Site::new();
     let (cert, key, authority) = (site.name("cache.pem"), site.name("cache.key"), site.name("routers.pem"));
     let (missing, other) = (site.name("missing.pem"), site.name("other.key"));
@@ -38,8 +38,8 @@ fn what_is_wrong_with_the_options_is_said_at_the_start_and_by_check() {
     for (listen, complaint) in [
         ("tls://127.0.0.1:0".to_owned(), "TLS needs --tls-cert, the cache's certificate"),
         (format!("tls://127.0.0.1:0,tls-cert={cert},tls-key={key}"), "routers' certificates need --tls-client-ca"),
-        (given(&cert, &key, &authority) + ",tls-clients=off", "nobody is asked for a certificate"),
-        (format!("127.0.0.1:0,tls-cert={cert}"), "tls-cert means nothing there"),
+        (given(&cert, &key, &authority) + ",tls-clients=off", "routers are not asked for a certificate"),
+        (format!("127.0.0.1:0,tls-cert={cert}"), "tls-cert does not apply there"),
     ] {
         let (code, _, said) = run(&["serve", &site.name("rpki.json"), "--http", "off", "--listen", &listen]);
         assert_eq!(code, 2, "{said}");
@@ -112,7 +112,7 @@ fn t_tls_01_the_lowest_version_can_be_1_3() {
 }
 
 #[test]
-fn what_is_no_tls_is_said() {
+fn an_answer_that_is_not_tls_is_reported() {
     let site = Site::new();
     let mut cache = site.start(&["--listen", &site.tls()]);
     let mut router = Router::on(Way::Tcp.connect(cache.rtr));

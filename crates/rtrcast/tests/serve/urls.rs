@@ -60,7 +60,7 @@ fn conditions_count_only_after_a_body_that_was_read_well() {
 }
 
 #[test]
-fn a_server_that_fails_is_said_and_asked_again() {
+fn a_server_that_fails_is_logged_and_asked_again() {
     let web = Web::new();
     web.reply(Reply::Answer { head: "HTTP/1.1 503 Service Unavailable\r\n".to_owned(), body: b"later".to_vec() });
     let mut cache = Cache::start(web.url(), &["--refresh", "1"]);
@@ -80,7 +80,7 @@ fn a_server_that_fails_is_said_and_asked_again() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_said() {
+fn a_server_that_is_not_there_is_logged() {
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut cache = Cache::start(format!("http://{address}/"), &[]);
     let line = cache.wait_for("WARN");

@@ -1,10 +1,10 @@
-//! What is done with each thing that happens while a cache is followed.
+//! Events of a session, and what each prints.
 
+use super::failure::{self, EndedConnection};
 use super::output::Output;
-use super::pdus::{Cutter, print};
+use super::pdus::{PduFramer, print};
 use super::progress::Progress;
-use super::refusal::{self, Ended};
-use super::{Print, Wish};
+use super::{DumpContent, DumpRequest};
 use crate::cli::DumpFormat;
 use crate::clock::unix_now;
 use crate::exit::Failure;
@@ -25,45 +25,45 @@ use tokio::sync::oneshot;
 
 /// Prints what a cache sends.
 pub(super) struct Dump {
-    wish: Wish,
+    request: DumpRequest,
     output: Output,
     clock: Clock,
     progress: Arc<Progress>,
-    /// Where the outcome goes; none once it is told.
-    tell: Option<oneshot::Sender<Result<(), Failure>>>,
-    sent: Cutter,
-    received: Cutter,
-    /// The serial that was printed last; none if nothing was that counts.
+    /// Sender of the outcome; none once it is sent.
+    outcome_sender: Option<oneshot::Sender<Result<(), Failure>>>,
+    sent: PduFramer,
+    received: PduFramer,
+    /// The serial that was printed last; none if no printed data are valid.
     printed: Option<Serial>,
-    /// Why there was no connection.
+    /// Error of connecting, where there was no connection.
     error: Option<io::Error>,
     /// Customers whose ASPAs were left out at the last update.
     refused: Option<Arc<BTreeSet<Asn>>>,
-    /// What the cache's last Error Report says.
+    /// Text and PDU of the cache's last Error Report.
     report: String,
-    /// Whether the cache ever answered as one does.
+    /// True if the cache ever answered as one.
     has_answered: bool,
-    /// Whether the connection was lost, and that was said.
+    /// True if the connection was lost, and a note of that was printed.
     is_lost: bool,
 }
 
 impl Dump {
     pub(super) fn new(
-        wish: Wish,
+        request: DumpRequest,
         output: Output,
         clock: Clock,
         progress: Arc<Progress>,
-        tell: oneshot::Sender<Result<(), Failure>>,
+        outcome_sender: oneshot::Sender<Result<(), Failure>>,
     ) -> Dump {
-        let printed = wish.since.map(|(_, serial)| serial);
+        let printed = request.since.map(|(_, serial)| serial);
         Dump {
-            wish,
+            request,
             output,
             clock,
             progress,
-            tell: Some(tell),
-            sent: Cutter::default(),
-            received: Cutter::default(),
+            outcome_sender: Some(outcome_sender),
+            sent: PduFramer::default(),
+            received: PduFramer::default(),
             printed,
             error: None,
             refused: None,
@@ -73,28 +73,28 @@ impl Dump {
         }
     }
 
-    /// It is over.
+    /// Ends the dump.
     fn end(&mut self, outcome: Result<(), Failure>) -> ControlFlow<()> {
-        if let Some(tell) = self.tell.take() {
-            // Nobody waits for it any more: a signal came first.
-            let _ = tell.send(outcome);
+        if let Some(outcome_sender) = self.outcome_sender.take() {
+            // The receiver is gone if a signal came first.
+            let _ = outcome_sender.send(outcome);
         }
         ControlFlow::Break(())
     }
 
-    /// Ends it if something could not be written. A reader that has seen enough is no failure.
+    /// Ends the dump if something could not be written. A closed pipe is no failure.
     fn wrote(&mut self, written: io::Result<()>) -> ControlFlow<()> {
         match written {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) if error.kind() == ErrorKind::BrokenPipe => self.end(Ok(())),
             Err(error) => {
-                let place = self.output.place();
-                self.end(Err(Failure::Output { place, error }))
+                let name = self.output.name();
+                self.end(Err(Failure::Output { name, error }))
             }
         }
     }
 
-    /// A response is complete.
+    /// Handles a complete response.
     fn updated(&mut self, update: &Update) -> ControlFlow<()> {
         let is_first = !self.progress.is_complete();
         self.progress.complete();
@@ -112,21 +112,21 @@ impl Dump {
             timing: (update.version != Version::V0).then_some(update.timing),
             received: unix_now(),
         };
-        let written = match self.wish.print {
-            Print::Data(format) if is_news => {
-                print_update(format, &self.wish, &mut self.output, origin, self.printed, update)
+        let written = match self.request.print {
+            DumpContent::Data(format) if is_news => {
+                print_update(format, &self.request, &mut self.output, origin, self.printed, update)
             }
-            Print::Data(_) | Print::Pdus => Ok(()),
+            DumpContent::Data(_) | DumpContent::Pdus => Ok(()),
         };
         self.wrote(written)?;
         if is_first || (is_news && self.output.replaces()) {
             self.sum_up(update);
         }
         self.printed = Some(update.serial);
-        if self.wish.follow { ControlFlow::Continue(()) } else { self.end(Ok(())) }
+        if self.request.follow { ControlFlow::Continue(()) } else { self.end(Ok(())) }
     }
 
-    /// Says on standard error what was received.
+    /// Prints a summary of the response on standard error.
     fn sum_up(&self, update: &Update) {
         let Update { version, session, serial, .. } = update;
         let mut line = format!("version {version}, session {session}, serial {serial}: ");
@@ -141,7 +141,7 @@ impl Dump {
                 if *version >= Version::V2 {
                     let _ = write!(line, ", {}", count(aspas, "ASPA"));
                 }
-                if self.wish.print == Print::Data(DumpFormat::Csv) && keys + aspas > 0 {
+                if self.request.print == DumpContent::Data(DumpFormat::Csv) && keys + aspas > 0 {
                     line += " (CSV has the VRPs only)";
                 }
             }
@@ -157,32 +157,34 @@ impl Dump {
         self.progress.sum_up(&line);
     }
 
-    /// The data may not be used any more.
+    /// Handles data that may not be used any more.
     fn flushed(&mut self, reason: FlushReason) -> ControlFlow<()> {
         self.printed = None;
         self.progress.note(&format!("the data may not be used any more: {reason}"));
         if self.output.replaces() {
             return ControlFlow::Continue(());
         }
-        let line = match self.wish.print {
-            Print::Data(DumpFormat::Json) => {
+        let line = match self.request.print {
+            DumpContent::Data(DumpFormat::Json) => {
                 format!("{{ \"flushed\": {:?} }}\n", reason.to_string())
             }
-            Print::Data(DumpFormat::Text | DumpFormat::Csv) | Print::Pdus => format!("= flushed: {reason}\n"),
+            DumpContent::Data(DumpFormat::Text | DumpFormat::Csv) | DumpContent::Pdus => {
+                format!("= flushed: {reason}\n")
+            }
         };
         let written = self.output.stream().and_then(|stream| stream.write_all(line.as_bytes()));
         self.wrote(written)
     }
 
-    /// The connection is over, or there was none.
+    /// Handles the end of a connection, or that there was none.
     fn ended(&mut self, why: ConnectionEnd, reconnect: Reconnect) -> ControlFlow<()> {
         let error = self.error.take();
-        if self.wish.print == Print::Pdus {
+        if self.request.print == DumpContent::Pdus {
             let mut text = String::new();
             let (sent, received) = (std::mem::take(&mut self.sent), std::mem::take(&mut self.received));
-            sent.end(|piece| print(&mut text, Direction::Sent, piece));
-            received.end(|piece| print(&mut text, Direction::Received, piece));
-            let _ = writeln!(text, "= {}", refusal::reason(why, error.as_ref()));
+            sent.end(|frame| print(&mut text, Direction::Sent, frame));
+            received.end(|frame| print(&mut text, Direction::Received, frame));
+            let _ = writeln!(text, "= {}", failure::reason(why, error.as_ref()));
             let written = self.output.stream().and_then(|stream| stream.write_all(text.as_bytes()));
             self.wrote(written)?;
         }
@@ -190,22 +192,22 @@ impl Dump {
         let at = match reconnect {
             Reconnect::AtOnce => return ControlFlow::Continue(()),
             Reconnect::At(at) => at,
-            // Whatever this was stopped for has been told.
+            // The outcome was sent before.
             Reconnect::Never => return ControlFlow::Break(()),
         };
         if !self.progress.is_complete() {
-            let failure = refusal::ended(&Ended {
+            let failure = failure::ended(&EndedConnection {
                 url: self.progress.url(),
                 why,
                 error: error.as_ref(),
                 report: &report,
-                versions: self.wish.versions,
+                versions: self.request.versions,
                 has_answered: self.has_answered,
                 records: self.progress.records(),
             });
             return self.end(Err(failure));
         }
-        let why = refusal::reason(why, error.as_ref());
+        let why = failure::reason(why, error.as_ref());
         let seconds = at.0.saturating_sub(self.clock.now().0).div_ceil(1_000);
         self.progress.note(&format!("{why}{report}; trying again in {seconds} s"));
         self.is_lost = true;
@@ -213,18 +215,18 @@ impl Dump {
     }
 }
 
-/// Prints the set, or what changed, as it was asked for.
+/// Prints the set, or the changes, as requested.
 fn print_update(
     format: DumpFormat,
-    wish: &Wish,
+    request: &DumpRequest,
     output: &mut Output,
     origin: Provenance<'_>,
     printed: Option<Serial>,
     update: &Update,
 ) -> io::Result<()> {
-    // A set that nobody wants to have followed, and a file that is kept current, are whole.
+    // Without --follow, and to a file that is kept current, the whole set is written.
     if let Some(image) = &update.image
-        && (!wish.follow || output.replaces())
+        && (!request.follow || output.replaces())
     {
         return output.document(|out| match format {
             DumpFormat::Json => write_json(out, &origin, image),
@@ -237,7 +239,7 @@ fn print_update(
         (None, Some(image)) => (SetChange::Whole(image), None),
         (None, None) => return Ok(()),
     };
-    let lines = if wish.follow { JsonLayout::SingleLine } else { JsonLayout::RecordPerLine };
+    let lines = if request.follow { JsonLayout::SingleLine } else { JsonLayout::RecordPerLine };
     output.document(|out| match format {
         DumpFormat::Json => write_json_changes(out, &origin, since, change, lines),
         DumpFormat::Text | DumpFormat::Csv => write_text_changes(out, &origin, change),
@@ -246,7 +248,7 @@ fn print_update(
 
 impl Follower for Dump {
     fn event(&mut self, _session: &ClientSession, event: ClientEvent) -> ControlFlow<()> {
-        if self.tell.is_none() {
+        if self.outcome_sender.is_none() {
             // A line could not be written.
             return ControlFlow::Break(());
         }
@@ -254,15 +256,15 @@ impl Follower for Dump {
             ClientEvent::Asked { .. } => self.progress.asked(),
             ClientEvent::Updated(update) => return self.updated(&update),
             ClientEvent::NoData if !self.progress.is_complete() => {
-                let failure = refusal::no_data(self.progress.url());
+                let failure = failure::no_data(self.progress.url());
                 return self.end(Err(failure));
             }
             ClientEvent::NoData => self.progress.note("the cache has no data any more; it is asked again"),
             ClientEvent::CacheReset => {
-                if let Some((session, serial)) = self.wish.since
+                if let Some((session, serial)) = self.request.since
                     && !self.progress.is_complete()
                 {
-                    let failure = refusal::reset(self.progress.url(), session, serial);
+                    let failure = failure::reset(self.progress.url(), session, serial);
                     return self.end(Err(failure));
                 }
             }
@@ -271,7 +273,7 @@ impl Follower for Dump {
                     "" => String::new(),
                     text => format!(", {what} \"{text}\""),
                 };
-                // A version is refused with the query, which says nothing new.
+                // A refused version comes with the query, whose octets are of no interest.
                 let is_of_version = report.code == Some(ErrorCode::UnsupportedProtocolVersion.number());
                 let about = if is_of_version { "" } else { &report.about };
                 self.report = part("about", about) + &part("saying", &report.text);
@@ -302,15 +304,15 @@ impl Follower for Dump {
     }
 
     fn octets(&mut self, direction: Direction, octets: &[u8]) {
-        if self.wish.print == Print::Pdus {
+        if self.request.print == DumpContent::Pdus {
             let mut text = String::new();
-            let cutter = match direction {
+            let framer = match direction {
                 Direction::Sent => &mut self.sent,
                 Direction::Received => &mut self.received,
             };
-            cutter.push(octets, |piece| print(&mut text, direction, piece));
+            framer.push(octets, |frame| print(&mut text, direction, frame));
             let written = self.output.stream().and_then(|stream| stream.write_all(text.as_bytes()));
-            // The loop that calls this goes on until it is dropped.
+            // The loop that calls this runs until it is dropped.
             let _ = self.wrote(written);
         }
         if direction == Direction::Received && !self.progress.is_complete() {

@@ -1,22 +1,22 @@
-//! `rtrcast dump`: asks a cache as a router does, and prints what it sends.
+//! `rtrcast dump`: asks a cache as a router does, and prints its answer.
 //!
-//! A task follows the cache (`follower.rs`), and here it is waited for what becomes of that: an outcome, the end of the
-//! time, or a signal. `refusal.rs` says what went wrong and what to do, `output.rs` is where a document goes, `pdus.rs`
-//! takes the conversation apart, `progress.rs` has standard error.
+//! A task follows the cache (`follower.rs`), and this file waits for its outcome, the deadline or a signal.
+//! `failure.rs` has messages and exit codes, `output.rs` the destination of a document, `pdus.rs` splits the octets
+//! into PDUs, `progress.rs` writes to standard error.
 
+mod failure;
 mod follower;
 mod output;
 mod pdus;
 mod progress;
-mod refusal;
 
 use crate::cli::given::InvalidOptions;
 use crate::cli::{DumpArguments, DumpFormat};
 use crate::exit::Failure;
 use crate::source::dialer;
 use follower::Dump;
-use output::{Output, Shape};
-use progress::Progress;
+use output::{Output, WriteMode};
+use progress::{Progress, Verbosity};
 use rtrcast_net::{Clock, follow};
 use rtrcast_proto::{ClientPolicy, ClientSession, Serial, SessionId, VersionRange, limits};
 use std::sync::Arc;
@@ -25,61 +25,63 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout};
 
-/// How long last words to the cache may take once all is printed.
+/// Limit of the time for a final Error Report to the cache once all is printed.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// What is asked for.
+/// The data that are requested, and how they are printed.
 #[derive(Clone, Debug)]
-struct Wish {
+struct DumpRequest {
     versions: VersionRange,
     since: Option<(SessionId, Serial)>,
     follow: bool,
-    print: Print,
+    print: DumpContent,
     timeout: Duration,
 }
 
-/// What is printed.
+/// The content of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Print {
+enum DumpContent {
     Data(DumpFormat),
     Pdus,
 }
 
 pub(crate) fn dump(arguments: &DumpArguments) -> Result<(), Failure> {
-    let wish = Wish::of(arguments)?;
+    let request = DumpRequest::of(arguments)?;
     arguments.dial.validate_for(&arguments.target).map_err(|InvalidOptions { options, reason }| {
         Failure::Usage(format!(
             "{}: {reason}",
             options.iter().map(|option| format!("--{option}")).collect::<Vec<_>>().join(", ")
         ))
     })?;
-    let shape = match wish.print {
-        Print::Pdus => Shape::Stream,
-        Print::Data(_) => Shape::Documents,
+    let mode = match request.print {
+        DumpContent::Pdus => WriteMode::Stream,
+        DumpContent::Data(_) => WriteMode::Documents,
     };
-    let output = Output::new(arguments.output.as_deref(), shape)?;
-    // One worker may be stuck in a write to whoever reads slowly; the other one still sees signals.
+    let output = Output::new(arguments.output.as_deref(), mode)?;
+    // One worker may block in a write to a slow reader; the other one still receives signals.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|error| Failure::Internal(format!("can't start threads: {error}")))?;
-    let outcome = runtime.block_on(run(arguments, wish, output));
+    let outcome = runtime.block_on(run(arguments, request, output));
     runtime.shutdown_background();
     outcome
 }
 
-impl Wish {
-    fn of(arguments: &DumpArguments) -> Result<Wish, Failure> {
+impl DumpRequest {
+    fn of(arguments: &DumpArguments) -> Result<DumpRequest, Failure> {
         let is_csv = !arguments.pdus && arguments.format == DumpFormat::Csv;
         let has_file = arguments.output.is_some();
         let since = arguments.session.map(SessionId).zip(arguments.serial.map(Serial));
         let usage = |text: &str| Err(Failure::Usage(text.to_owned()));
         if is_csv && since.is_some() {
-            return usage("CSV can't say what is withdrawn: --serial needs --format json or text");
+            return usage("CSV has no form for withdrawn records: --serial needs --format json or text");
         }
         if is_csv && arguments.follow && !has_file {
-            return usage("CSV can't say what is withdrawn: --follow needs --format json or text, or a file (-o)");
+            return usage(
+                "CSV has no form for withdrawn records: --follow needs --format json or text, or a file (-o)",
+            );
         }
         if has_file && arguments.follow && since.is_some() && !arguments.pdus {
             return usage("--follow keeps the whole set in the file of --output: that is not known with --serial");
@@ -88,17 +90,17 @@ impl Wish {
             Some(exact) => VersionRange::new(exact.0, exact.0),
             None => VersionRange::new(VersionRange::ALL.min(), arguments.max_version.0),
         };
-        Ok(Wish {
+        Ok(DumpRequest {
             versions: versions.expect("a version is not above itself, and 0 above none"),
             since,
             follow: arguments.follow,
-            print: if arguments.pdus { Print::Pdus } else { Print::Data(arguments.format) },
+            print: if arguments.pdus { DumpContent::Pdus } else { DumpContent::Data(arguments.format) },
             timeout: Duration::from_secs(arguments.timeout.into()),
         })
     }
 
     fn session(&self, clock: Clock) -> Result<ClientSession, Failure> {
-        // Silence is for --timeout to judge, as long as that runs.
+        // The timeout applies to a silent cache, as long as it runs.
         let silence_max = limits::SILENCE_MAX.max(self.timeout + GRACE);
         let policy = ClientPolicy { versions: self.versions, silence_max, ..ClientPolicy::default() };
         let seed = getrandom::u64().map_err(|error| Failure::Internal(format!("no random numbers: {error}")))?;
@@ -109,18 +111,20 @@ impl Wish {
     }
 }
 
-async fn run(arguments: &DumpArguments, wish: Wish, output: Output) -> Result<(), Failure> {
-    let mut signals = Signals::new().map_err(|error| Failure::Internal(format!("can't receive signals: {error}")))?;
+async fn run(arguments: &DumpArguments, request: DumpRequest, output: Output) -> Result<(), Failure> {
+    let mut signals =
+        StopSignals::new().map_err(|error| Failure::Internal(format!("can't receive signals: {error}")))?;
     let (clock, target) = (Clock::start(), arguments.target.clone());
-    let session = wish.session(clock)?;
-    let progress = Arc::new(Progress::new(target.to_string(), arguments.quiet));
+    let session = request.session(clock)?;
+    let verbosity = if arguments.quiet { Verbosity::ErrorsOnly } else { Verbosity::Notes };
+    let progress = Arc::new(Progress::new(target.to_string(), verbosity));
     let dial = arguments.dial.typed();
-    let dialer = dialer::dialer(&target, &dial, || progress::of_files(Arc::clone(&progress)));
+    let dialer = dialer::dialer(&target, &dial, || progress::note_reloads(Arc::clone(&progress)));
     let dialer = dialer.map_err(Failure::Usage)?;
     let is_for_reader = output.is_standard();
-    let asked = wish.clone();
-    let (tell, mut ended) = oneshot::channel();
-    let mut dump = Dump::new(wish, output, clock, Arc::clone(&progress), tell);
+    let asked = request.clone();
+    let (outcome_sender, mut ended) = oneshot::channel();
+    let mut dump = Dump::new(request, output, clock, Arc::clone(&progress), outcome_sender);
     let mut task = tokio::spawn(async move {
         follow(&dialer, clock, session, &Notify::new(), &mut dump).await;
     });
@@ -131,11 +135,11 @@ async fn run(arguments: &DumpArguments, wish: Wish, output: Output) -> Result<()
             biased;
             outcome = &mut ended => break match outcome {
                 Ok(outcome) => {
-                    // The cache may still be told what was wrong, but nobody has to wait for that.
+                    // A final Error Report may still be sent; the dump does not wait longer for it.
                     let _ = timeout(GRACE, &mut task).await;
                     outcome
                 }
-                // It went without a word: a panic.
+                // The sender was dropped: a panic.
                 Err(_) => Err(Failure::Internal("the connection's task ended".to_owned())),
             },
             signal = signals.next() => {
@@ -143,7 +147,7 @@ async fn run(arguments: &DumpArguments, wish: Wish, output: Output) -> Result<()
                 break if is_done { Ok(()) } else { Err(Failure::Interrupted(signal)) };
             }
             () = &mut deadline, if !progress.is_complete() => {
-                break Err(refusal::too_late(progress.url(), progress.stage(), &asked, &dial));
+                break Err(failure::timed_out(progress.url(), progress.stage(), &asked, &dial));
             }
             _ = ticks.tick() => {
                 if is_for_reader && output::has_no_reader() {
@@ -156,11 +160,11 @@ async fn run(arguments: &DumpArguments, wish: Wish, output: Output) -> Result<()
     progress.clear();
     if !task.is_finished() {
         task.abort();
-        // A file that is not complete goes with the task, unless that hangs in a write.
+        // An incomplete file is removed with the task, unless that blocks in a write.
         let _ = timeout(GRACE, task).await;
     }
     match (outcome, ended.try_recv()) {
-        // It was done all the same: its last write was under way.
+        // The dump was complete: its last write was under way.
         (Err(Failure::Interrupted(_)), Ok(Ok(()))) => Ok(()),
         (outcome, _) => outcome,
     }
@@ -172,18 +176,18 @@ fn ticks(first: Duration) -> Interval {
     ticks
 }
 
-/// The signals that end it.
-struct Signals {
+/// Signals that end a dump.
+struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
 }
 
-impl Signals {
-    fn new() -> std::io::Result<Signals> {
-        Ok(Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+impl StopSignals {
+    fn new() -> std::io::Result<StopSignals> {
+        Ok(StopSignals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
 
-    /// The number of the next one.
+    /// Returns the number of the next signal.
     async fn next(&mut self) -> u8 {
         tokio::select! {
             _ = self.interrupt.recv() => 2,

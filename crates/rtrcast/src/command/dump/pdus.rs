@@ -1,28 +1,28 @@
-//! Takes a direction of a conversation apart, and prints it.
+//! Splits each direction of a connection into PDUs, and prints them.
 
 use rtrcast_net::Direction;
 use rtrcast_proto::{HEADER_OCTETS, Header, PDU_OCTETS_MAX, Pdu, Version, wire};
 use std::fmt::Write as _;
 
-/// Cuts octets where PDUs end.
+/// Splits octets where PDUs end.
 #[derive(Default)]
-pub(super) struct Cutter {
+pub(super) struct PduFramer {
     waiting: Vec<u8>,
-    /// What came made no sense: nobody knows where another PDU begins.
+    /// True after an invalid header: the start of the next PDU is unknown.
     is_lost: bool,
 }
 
-/// A part of a conversation.
+/// A part of a direction: a PDU, or octets that are none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Piece<'a> {
-    /// As long as its header says.
+pub(super) enum Frame<'a> {
+    /// A PDU with the length of its header.
     Pdu(Header, &'a [u8]),
     /// Octets that are no PDU.
     Octets(&'a [u8]),
 }
 
-impl Cutter {
-    pub(super) fn push(&mut self, octets: &[u8], mut visit: impl FnMut(Piece<'_>)) {
+impl PduFramer {
+    pub(super) fn push(&mut self, octets: &[u8], mut visit: impl FnMut(Frame<'_>)) {
         self.waiting.extend_from_slice(octets);
         let mut rest = self.waiting.as_slice();
         while !self.is_lost
@@ -34,39 +34,39 @@ impl Cutter {
                 break;
             }
             let Some((pdu, after)) = rest.split_at_checked(length) else { break };
-            visit(Piece::Pdu(header, pdu));
+            visit(Frame::Pdu(header, pdu));
             rest = after;
         }
         if self.is_lost && !rest.is_empty() {
-            visit(Piece::Octets(rest));
+            visit(Frame::Octets(rest));
             rest = &[];
         }
         let done = self.waiting.len() - rest.len();
         self.waiting.drain(..done);
     }
 
-    /// There is no more: what has begun is no PDU.
-    pub(super) fn end(self, mut visit: impl FnMut(Piece<'_>)) {
+    /// Ends the direction: an incomplete PDU is shown as octets.
+    pub(super) fn end(self, mut visit: impl FnMut(Frame<'_>)) {
         if !self.waiting.is_empty() {
-            visit(Piece::Octets(&self.waiting));
+            visit(Frame::Octets(&self.waiting));
         }
     }
 }
 
-/// Appends a line: `< v1 cache-response session=4660`, or `< octets 0203..` with what is wrong behind it.
-pub(super) fn print(text: &mut String, direction: Direction, piece: Piece<'_>) {
+/// Appends a line: `< v1 cache-response session=4660`, or `< octets 0203..` followed by the error.
+pub(super) fn print(text: &mut String, direction: Direction, frame: Frame<'_>) {
     let sign = match direction {
         Direction::Sent => '>',
         Direction::Received => '<',
     };
     // Writing to a String does not fail.
-    let _ = match piece {
-        Piece::Pdu(header, octets) => match (Version::from_octet(header.version), Pdu::decode(octets)) {
+    let _ = match frame {
+        Frame::Pdu(header, octets) => match (Version::from_octet(header.version), Pdu::decode(octets)) {
             (Some(version), Ok(pdu)) => writeln!(text, "{sign} {}", pdu.line(version)),
             (Some(_), Err(violation)) => writeln!(text, "{sign} octets {} ({violation})", wire::hex(octets)),
             (None, _) => writeln!(text, "{sign} octets {} (version {})", wire::hex(octets), header.version),
         },
-        Piece::Octets(octets) => writeln!(text, "{sign} octets {}", wire::hex(octets)),
+        Frame::Octets(octets) => writeln!(text, "{sign} octets {}", wire::hex(octets)),
     };
 }
 
@@ -75,11 +75,11 @@ mod tests {
     use super::*;
 
     fn cut(pieces: &[&str]) -> String {
-        let (mut cutter, mut text) = (Cutter::default(), String::new());
-        for piece in pieces {
-            cutter.push(&wire::parse_hex(piece).unwrap(), |piece| print(&mut text, Direction::Received, piece));
+        let (mut framer, mut text) = (PduFramer::default(), String::new());
+        for frame in pieces {
+            framer.push(&wire::parse_hex(frame).unwrap(), |frame| print(&mut text, Direction::Received, frame));
         }
-        cutter.end(|piece| print(&mut text, Direction::Received, piece));
+        framer.end(|frame| print(&mut text, Direction::Received, frame));
         text
     }
 

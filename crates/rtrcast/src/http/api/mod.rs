@@ -1,7 +1,8 @@
-//! The API below `/api/v1/`: JSON in and out, each answer with the number of its schema. The control socket serves it.
+//! The API below `/api/v1/`: JSON requests and responses, each response with the number of its schema. The control
+//! socket serves it.
 //!
-//! What is asked changes nothing; actions are POST requests. An answer to an action has a `message` for people, and a
-//! refusal has an `error` beside its status code.
+//! GET requests change nothing; actions are POST requests. The response to an action has a `message` for people, and an
+//! error response has an `error` beside its status code.
 
 mod state;
 
@@ -20,7 +21,7 @@ use tracing::info;
 /// The most octets of a request's body: the name of a router or a source.
 const BODY_OCTETS_MAX: usize = 64 * 1024;
 
-/// Something that only the whole program can do.
+/// A request to the whole program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProgramRequest {
     /// Read all sources and SLURM files again.
@@ -33,19 +34,19 @@ pub(crate) enum ProgramRequest {
 
 /// The outcome of an action, for people.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Done {
+pub(crate) struct ActionResponse {
     pub(crate) schema: u32,
     pub(crate) message: String,
 }
 
-/// Why a request is refused, for people.
+/// The reason of an error response, for people.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Rejected {
+pub(crate) struct ErrorResponse {
     pub(crate) schema: u32,
     pub(crate) error: String,
 }
 
-/// Which router's connections are closed: by its name, its address, or its address and port.
+/// The router whose connections are closed: by its name, its address, or its address and port.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CloseRequest {
@@ -59,11 +60,11 @@ pub(crate) struct ReleaseRequest {
     pub(crate) source: Option<String>,
 }
 
-/// How the program stops.
+/// Options of a stop.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct StopRequest {
-    /// Routers of version 2 are told to discard the data.
+    /// True if routers of version 2 are told to discard the data.
     pub(crate) flush: bool,
 }
 
@@ -74,7 +75,7 @@ pub(crate) const RELEASE: &str = "/api/v1/release";
 pub(crate) const REFRESH: &str = "/api/v1/refresh";
 pub(crate) const STOP: &str = "/api/v1/stop";
 
-/// All paths with what answers.
+/// Returns all paths with their handlers.
 pub(crate) fn routes(state: ApiState) -> Router {
     Router::new()
         .route(STATUS, get(status))
@@ -90,15 +91,15 @@ pub(crate) fn routes(state: ApiState) -> Router {
 }
 
 fn done(message: impl Into<String>) -> Response {
-    Json(Done { schema: SCHEMA, message: message.into() }).into_response()
+    Json(ActionResponse { schema: SCHEMA, message: message.into() }).into_response()
 }
 
 fn rejected(status: StatusCode, error: impl Into<String>) -> Response {
-    (status, Json(Rejected { schema: SCHEMA, error: error.into() })).into_response()
+    (status, Json(ErrorResponse { schema: SCHEMA, error: error.into() })).into_response()
 }
 
-/// The answer to an action of the whole program, which begins when the answer has been sent: a program that stops may be
-/// gone before.
+/// Returns the response to a request to the whole program, which begins when the response has been sent: a program that
+/// stops may end before.
 fn done_before(request: ProgramRequest, message: &str) -> Response {
     let mut response = done(message);
     response.extensions_mut().insert(request);

@@ -1,4 +1,4 @@
-//! What the API asks: the hub, the table of routers, and what connections use.
+//! The data behind the API: the hub, the table of routers, and limits.
 
 use crate::hub::message::Input;
 use crate::observe::describe::count;
@@ -13,18 +13,18 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// Where answers come from.
+/// The sources of answers.
 #[derive(Clone)]
 pub(crate) struct ApiState {
     pub(crate) hub: mpsc::Sender<Input>,
     pub(crate) routers: Arc<Routers>,
     pub(crate) published: watch::Receiver<Published>,
-    pub(crate) door: Arc<ConnectionLimiter>,
+    pub(crate) limiter: Arc<ConnectionLimiter>,
     pub(crate) started: Timestamp,
 }
 
 impl ApiState {
-    /// The whole status; none if the cache is ending.
+    /// Returns the whole status; none if the cache is ending.
     pub(super) async fn status(&self) -> Option<Status> {
         let (reply, answer) = oneshot::channel();
         self.hub.send(Input::Status(reply)).await.ok()?;
@@ -50,7 +50,7 @@ impl ApiState {
         })
     }
 
-    /// All routers.
+    /// Returns all routers.
     pub(super) fn routers(&self) -> RouterList {
         let view = Arc::clone(&self.published.borrow().view);
         list(&self.routers, &view)
@@ -95,7 +95,7 @@ impl ApiState {
     }
 
     fn limits(&self) -> LimitStatus {
-        let (counts, limits) = (self.door.counts(), self.published.borrow().policy.limits);
+        let (counts, limits) = (self.limiter.counts(), self.published.borrow().policy.limits);
         LimitStatus {
             connections: counts.connections,
             connections_max: limits.connections_max,
@@ -106,7 +106,7 @@ impl ApiState {
         }
     }
 
-    /// Accepts what is held back, of one source or of all; none if the cache is ending.
+    /// Accepts data that are held back, of one source or of all; none if the cache is ending.
     pub(super) async fn release(&self, source: Option<String>) -> Option<Result<String, String>> {
         let (reply, answer) = oneshot::channel();
         self.hub.send(Input::Release(source, reply)).await.ok()?;
@@ -116,7 +116,7 @@ impl ApiState {
     /// Closes a router's connections in order: a line for each.
     pub(super) fn close(&self, router: &str) -> Result<String, String> {
         let connected = self.routers.list();
-        let chosen: Vec<&Connected> = connected.iter().filter(|connected| is_meant(connected, router)).collect();
+        let chosen: Vec<&Connected> = connected.iter().filter(|connected| matches_router(connected, router)).collect();
         if chosen.is_empty() {
             return Err(match self.routers.absent().iter().any(|absent| &*absent.name == router) {
                 true => format!("{router} is not connected"),
@@ -138,8 +138,9 @@ impl ApiState {
     }
 }
 
-/// True if that is its name, its address, its address and port, or whom its certificate or login names.
-fn is_meant(connected: &Connected, router: &str) -> bool {
+/// Returns true if this is the router's name, its address, its address and port, or the name in its certificate or
+/// login.
+fn matches_router(connected: &Connected, router: &str) -> bool {
     let peer = connected.connection.peer();
     let is_address = |address: IpAddr| peer.remote.ip() == Some(address.to_canonical());
     let is_socket = |socket: SocketAddr| peer.remote.address() == Some(socket);

@@ -86,7 +86,7 @@ pub(crate) struct CodeLabel {
 /// All metrics of the process.
 pub(crate) struct Metrics {
     registry: Registry,
-    door: OnceLock<Arc<ConnectionLimiter>>,
+    limiter: OnceLock<Arc<ConnectionLimiter>>,
     pub(crate) vrps: Family<VrpLabels, Gauge>,
     pub(crate) objects: Family<TypeLabel, Gauge>,
     pub(crate) change: Family<PathLabel, Gauge>,
@@ -131,7 +131,7 @@ impl Metrics {
     pub(crate) fn new(routers: Arc<Routers>) -> Metrics {
         let mut metrics = Metrics {
             registry: Registry::default(),
-            door: OnceLock::new(),
+            limiter: OnceLock::new(),
             vrps: Family::default(),
             objects: Family::default(),
             change: Family::default(),
@@ -285,9 +285,9 @@ impl Metrics {
     }
 
     /// Has the connections' numbers shown as they are when somebody looks.
-    pub(crate) fn watch_door(&self, door: Arc<ConnectionLimiter>) {
+    pub(crate) fn watch_limiter(&self, limiter: Arc<ConnectionLimiter>) {
         // There is one cache in a process.
-        let _ = self.door.set(door);
+        let _ = self.limiter.set(limiter);
     }
 
     /// The same of the files of all listeners that are open.
@@ -303,8 +303,8 @@ impl Metrics {
 
     /// All of it as text. It reads files of the kernel, which is for a blocking thread.
     pub(crate) fn text(&self, format: Format) -> Result<String, std::fmt::Error> {
-        if let Some(door) = self.door.get() {
-            let counts = door.counts();
+        if let Some(limiter) = self.limiter.get() {
+            let counts = limiter.counts();
             let silent = counts.newcomers.saturating_sub(counts.handshakes);
             let states = [
                 ("handshake", counts.handshakes),

@@ -10,7 +10,7 @@ use crate::router::Router;
 const CHANGED: &str = " VRPs, read in";
 
 const NOT_TRUSTED: &str = "the cache's certificate is not accepted: none of the authorities that are trusted here \
-    has issued it; --cache-ca says whom to trust, --cache-tls-name whom to expect";
+    has issued it; --cache-ca names the authorities to trust, --cache-tls-name the name to expect";
 
 /// A document whose one VRP has this origin.
 fn one(asn: u32) -> Vec<u8> {
@@ -148,7 +148,7 @@ fn flags_hold_for_all_caches_and_what_is_wrong_at_the_start_is_exit_code_3() {
     let mut b = Cache::start(a.url("tls"), &["--cache-ca", &ca]);
     b.wait_for(
         "the cache does not accept our certificate (certificate_required): it requires a certificate of ours; \
-         --cache-client-cert and --cache-client-key say what it is shown",
+         --cache-client-cert and --cache-client-key are the certificate to show",
     );
 
     let (code, _, said) = run(&["serve", "tls://127.0.0.1:1", "--cache-ca", &none]);
@@ -193,5 +193,5 @@ fn a_cache_is_followed_over_ssh() {
     let options = ["--cache-ssh-key", &other.file, "--cache-known-hosts", &known];
     let mut b = Cache::start(scene.url("rpki"), &options);
     let line = b.wait_for("the cache refuses the login of rpki");
-    assert!(line.contains("--cache-ssh-key and --cache-password-file say what logs in"), "{line}");
+    assert!(line.contains("--cache-ssh-key and --cache-password-file are the credentials"), "{line}");
 }

@@ -33,7 +33,7 @@ fn t_md5_01_who_has_the_key_is_served_and_a_wrong_one_meets_silence() {
 }
 
 #[test]
-fn keys_that_cannot_be_read_are_said_with_their_line() {
+fn keys_that_cannot_be_read_are_reported_with_their_line() {
     let folder = Folder::new();
     let broken = folder.put("keys", b"# none\n192.0.2.1\n");
     let broken = broken.to_str().unwrap();

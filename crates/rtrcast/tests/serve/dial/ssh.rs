@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-const WAY_OUT: &str = "--ssh-key and --password-file say what logs in";
+const WAY_OUT: &str = "--ssh-key and --password-file are the credentials";
 
 /// A key: its file, its public half as a line, and its fingerprint.
 pub(super) struct Key {
@@ -101,7 +101,7 @@ fn t_ssh_03_a_host_key_that_is_not_known_or_another_one_is_exit_code_14() {
 }
 
 #[test]
-fn t_ssh_02_who_may_not_log_in_is_told_what_would() {
+fn t_ssh_02_a_refused_login_names_the_accepted_methods() {
     let scene = Scene::new(&["--ssh-user", "rpki"]);
     let known = scene.known(&scene.host.line);
     let other = key(&scene.folder, "other");
@@ -147,7 +147,7 @@ fn a_password_stands_in_a_file() {
 }
 
 #[test]
-fn files_that_make_no_sense_are_said() {
+fn invalid_files_are_reported() {
     let folder = Folder::new();
     let hosts = folder.put("hosts", b"# hosts\ncache.example\n");
     let junk = folder.put("junk", b"junk\n");

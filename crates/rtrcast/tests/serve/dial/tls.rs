@@ -15,8 +15,8 @@ const RESPONSE: &str = "0203000700000008";
 const PAYLOAD: &str = "0204000000000014 01 18 18 00 c0000200 0000fbf0";
 const END: &str = "0207000700000018 00000009 00000e10 00000258 00001c20";
 
-const WHOM: &str = "--ca says whom to trust, --tls-name whom to expect";
-const WHAT: &str = "--client-cert and --client-key say what it is shown";
+const WHOM: &str = "--ca names the authorities to trust, --tls-name the name to expect";
+const WHAT: &str = "--client-cert and --client-key are the certificate to show";
 
 /// Files, by their names.
 pub(super) fn paths<const N: usize>(folder: &Folder, names: [&str; N]) -> [String; N] {
@@ -137,7 +137,7 @@ fn t_tls_04_a_cache_that_is_not_trusted_is_exit_code_14() {
 }
 
 #[test]
-fn t_tls_02_a_router_that_is_not_trusted_is_told_and_exits_with_14() {
+fn t_tls_02_a_router_that_is_not_trusted_gets_an_alert_and_exits_with_14() {
     let (folder, caches, routers) = setting();
     let elsewhere = routers.client_at("192.0.2.9");
     folder.put("elsewhere.pem", elsewhere.certificate.as_bytes());
@@ -197,7 +197,7 @@ fn what_is_no_tls_is_a_breach() {
 }
 
 #[test]
-fn what_makes_no_sense_is_said_before_anything_is_connected() {
+fn invalid_files_are_reported_before_connecting() {
     let (folder, _, _) = setting();
     let [ca, key, cert, none] = paths(&folder, ["caches.pem", "router.key", "router.pem", "none.pem"]);
     let [other] = paths(&folder, ["cache.key"]);
@@ -216,7 +216,7 @@ fn what_makes_no_sense_is_said_before_anything_is_connected() {
 }
 
 #[test]
-fn authorities_of_the_system_that_can_not_be_read_are_told_in_words() {
+fn authorities_of_the_system_that_cannot_be_read_are_reported() {
     let folder = Folder::new();
     let file = folder.put("cut.pem", b"-----BEGIN CERTIFICATE-----\nAAAA\n");
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rtrcast"));

@@ -75,7 +75,7 @@ fn the_operator_does_not_wait_for_a_server_that_hangs() {
 }
 
 #[test]
-fn what_went_wrong_is_told_without_where_in_a_library() {
+fn errors_do_not_name_layers_of_a_library() {
     let web = Web::new();
     web.always(Reply::HangUp);
     let mut cache = Cache::start(web.url(), &[]);

@@ -51,7 +51,7 @@ fn at_most_five_redirects_are_followed() {
 }
 
 #[test]
-fn where_a_redirect_leads_to_the_first_url_is_not_told() {
+fn the_target_of_a_redirect_does_not_get_the_first_url() {
     let (web, other) = (Web::new(), Web::new());
     web.reply(redirect(&other.url()));
     other.reply(ok("", &one(1)));

@@ -37,7 +37,7 @@ fn a_private_authority_has_to_be_named() {
 }
 
 #[test]
-fn authorities_that_cannot_be_read_are_said_with_their_file() {
+fn authorities_that_cannot_be_read_are_reported_with_their_file() {
     let (folder, authority) = (Folder::new(), Authority::new());
     let web = Web::with_tls(authority.server());
     web.always(ok("", &one(1)));
@@ -102,7 +102,7 @@ fn a_client_certificate_is_shown_and_a_renewed_one_is_noticed() {
 }
 
 #[test]
-fn a_client_certificate_that_cannot_be_read_is_said_with_its_file() {
+fn a_client_certificate_that_cannot_be_read_is_reported_with_its_file() {
     let (folder, clients) = (Folder::new(), Authority::new());
     let pair = clients.client();
     let certificate = folder.put("client.pem", pair.certificate.as_bytes());

@@ -25,7 +25,7 @@ fn refused(arguments: &[&str]) -> String {
 fn a_key_that_is_misspelt() {
     expect![[r#"
         rtrcast.toml:2: unknown key "lisen"; did you mean "listen"?
-        rtrcast: 1 complaint
+        rtrcast: 1 mistake
         exit code 3
     "#]]
     .assert_eq(&checked("lisen = \"127.0.0.1:8282\"\n"));
@@ -35,7 +35,7 @@ fn a_key_that_is_misspelt() {
 fn a_value_out_of_its_range() {
     expect![[r#"
         rtrcast.toml:2: invalid value '0' for '--refresh <SECONDS>': 0 is not from 1 to 86400
-        rtrcast: 1 complaint
+        rtrcast: 1 mistake
         exit code 3
     "#]]
     .assert_eq(&checked("refresh = 0\n"));
@@ -45,7 +45,7 @@ fn a_value_out_of_its_range() {
 fn a_text_without_quotes() {
     expect![[r#"
         rtrcast.toml:2: not TOML: invalid float, expected nothing; a text is written in quotes, as in listen = "127.0.0.1:PORT"
-        rtrcast: 1 complaint
+        rtrcast: 1 mistake
         exit code 3
     "#]]
     .assert_eq(&checked("listen = 127.0.0.1:8282\n"));
@@ -57,7 +57,7 @@ fn no_source() {
     folder.put("rtrcast.toml", b"listen = \"127.0.0.1:8282\"\n");
     expect![[r#"
         rtrcast.toml: there is no source; source = "FILE-OR-URL" names one
-        rtrcast: 1 complaint
+        rtrcast: 1 mistake
         exit code 3
     "#]]
     .assert_eq(&said(&folder, &["check", "rtrcast.toml"]));
@@ -67,7 +67,7 @@ fn no_source() {
 fn a_port_without_an_address() {
     expect![[r#"
         rtrcast.toml:2: invalid value ':323' for '--listen <[TRANSPORT://]ADDRESS:PORT[,OPTION=VALUE]>': not an address and port such as 127.0.0.1:PORT or [::1]:8282
-        rtrcast: 1 complaint
+        rtrcast: 1 mistake
         exit code 3
     "#]].assert_eq(&checked("listen = \":323\"\n"));
 }
@@ -76,7 +76,7 @@ fn a_port_without_an_address() {
 fn tls_without_a_certificate() {
     expect![[r#"
         rtrcast.toml:2: listen: tls://127.0.0.1:PORT: TLS needs --tls-cert, the cache's certificate
-        rtrcast: 1 complaint
+        rtrcast: 1 mistake
         exit code 3
     "#]]
     .assert_eq(&checked("listen = \"tls://127.0.0.1:3324\"\n"));
@@ -87,7 +87,7 @@ fn a_certificate_that_is_not_there() {
     let options = "tls-clients=off,tls-cert=cache.pem,tls-key=cache.key";
     expect![[r#"
         rtrcast.toml: --listen tls://127.0.0.1:PORT: cache.pem: there is no such file or directory
-        rtrcast: 1 complaint
+        rtrcast: 1 mistake
         exit code 3
     "#]]
     .assert_eq(&checked(&format!("listen = \"tls://127.0.0.1:3324,{options}\"\n")));
@@ -112,7 +112,7 @@ fn a_key_of_another_certificate() {
 fn a_slurm_file_that_is_not_there() {
     expect![[r#"
         local.slurm: there is no such file or directory
-        rtrcast: 1 complaint
+        rtrcast: 1 mistake
         exit code 3
     "#]]
     .assert_eq(&checked("slurm = \"local.slurm\"\n"));
@@ -122,7 +122,7 @@ fn a_slurm_file_that_is_not_there() {
 fn versions_the_wrong_way_round() {
     expect![[r#"
         rtrcast.toml:2: min-version, max-version: 2 is above 1, so that no version is left
-        rtrcast: 1 complaint
+        rtrcast: 1 mistake
         exit code 3
     "#]]
     .assert_eq(&checked("min-version = 2\nmax-version = 1\n"));
@@ -132,17 +132,17 @@ fn versions_the_wrong_way_round() {
 fn timers_that_break_the_rules() {
     expect![[r#"
         rtrcast.toml:2: rtr-refresh, rtr-retry, rtr-expire: expire (3600 s) must be larger than refresh (7200 s)
-        rtrcast: 1 complaint
+        rtrcast: 1 mistake
         exit code 3
     "#]]
     .assert_eq(&checked("rtr-refresh = 7200\nrtr-expire = 3600\n"));
 }
 
 #[test]
-fn a_peer_of_which_nothing_is_said() {
+fn a_peer_without_options() {
     expect![[r#"
         rtrcast.toml:2: invalid value '192.0.2.0/24' for '--peer <PREFIX,OPTION[=VALUE]>': 192.0.2.0/24 has no option behind a comma; for instance max-version=1, hold=60, answer-lower, no-router-keys, send-cache-restart
-        rtrcast: 1 complaint
+        rtrcast: 1 mistake
         exit code 3
     "#]].assert_eq(&checked("peer = \"192.0.2.0/24\"\n"));
 }
@@ -151,7 +151,7 @@ fn a_peer_of_which_nothing_is_said() {
 fn a_name_of_two_routers() {
     expect![[r#"
         rtrcast.toml:2: peer: name=edge1 is given twice
-        rtrcast: 1 complaint
+        rtrcast: 1 mistake
         exit code 3
     "#]]
     .assert_eq(&checked("peer = [\"192.0.2.1,name=edge1\", \"192.0.2.2,name=edge1\"]\n"));
@@ -161,7 +161,7 @@ fn a_name_of_two_routers() {
 fn a_name_of_a_prefix() {
     expect![[r#"
         rtrcast.toml:2: invalid value '192.0.2.0/24,name=edge1' for '--peer <PREFIX,OPTION[=VALUE]>': name=edge1 is for one router, and 192.0.2.0/24 may have many; give it with an address
-        rtrcast: 1 complaint
+        rtrcast: 1 mistake
         exit code 3
     "#]].assert_eq(&checked("peer = { at = \"192.0.2.0/24\", name = \"edge1\" }\n"));
 }
@@ -173,7 +173,7 @@ fn a_folder_for_the_control_socket_that_is_not_there() {
         rpki.json: all 2 records would be served now, until TIME (in SPAN)
         rtrcast.toml: control: there is no directory run/rtrcast; make it, or name another path
         rtrcast.toml: a configuration with 1 source and 0 SLURM files
-        rtrcast: 1 complaint
+        rtrcast: 1 mistake
         exit code 3
     "#]]
     .assert_eq(&checked("control = \"run/rtrcast/control\"\n"));

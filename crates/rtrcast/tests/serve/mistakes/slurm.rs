@@ -20,7 +20,7 @@ fn several_mistakes_at_once() {
         local.slurm: line 5: locallyAddedAssertions.prefixAssertions[0].prefix: "10.10.10.164/27" has bits beyond its length; did you mean 10.10.10.160/27?
         local.slurm: line 6: locallyAddedAssertions.prefixAssertions[1].prefix: "10.10.11.164/27" has bits beyond its length; did you mean 10.10.11.160/27?
         local.slurm: line 7: locallyAddedAssertions.prefixAssertions[2].asn: "64546" instead of a number; did you mean 64546?
-        rtrcast: 3 complaints
+        rtrcast: 3 mistakes
         exit code 3
     "#]].assert_eq(&checked("local.slurm", file("", assertions)));
 }
@@ -36,7 +36,7 @@ fn lists_that_are_null() {
         go.slurm: line 2: validationOutputFilters.prefixFilters: null instead of a list; write [], or use --slurm-lenient, which reads it as empty
         go.slurm: line 2: validationOutputFilters.bgpsecFilters: null instead of a list; write [], or use --slurm-lenient, which reads it as empty
         go.slurm: line 3: locallyAddedAssertions.bgpsecAssertions: null instead of a list; write [], or use --slurm-lenient, which reads it as empty
-        rtrcast: 3 complaints
+        rtrcast: 3 mistakes
         exit code 3
     "#]]
     .assert_eq(&said(&folder, &["check", "go.slurm"]));
@@ -58,7 +58,7 @@ fn lists_that_are_missing() {
     expect![[r#"
         local.slurm: line 2: validationOutputFilters: no "bgpsecFilters"; add "bgpsecFilters": [], or use --slurm-lenient, which reads it as empty
         local.slurm: line 3: locallyAddedAssertions: no "bgpsecAssertions"; add "bgpsecAssertions": [], or use --slurm-lenient, which reads it as empty
-        rtrcast: 2 complaints
+        rtrcast: 2 mistakes
         exit code 3
     "#]]
     .assert_eq(&said(&folder, &["check", "local.slurm"]));
@@ -74,7 +74,7 @@ fn lists_that_are_missing() {
 fn another_version() {
     expect![[r#"
         local.slurm: line 1: slurmVersion: 3 is not a version of SLURM that is known: 1 or 2
-        rtrcast: 1 complaint
+        rtrcast: 1 mistake
         exit code 3
     "#]]
     .assert_eq(&checked("local.slurm", file("", "").replace("\"slurmVersion\":1", "\"slurmVersion\":3")));
@@ -84,7 +84,7 @@ fn another_version() {
 fn a_member_that_is_misspelt() {
     expect![[r#"
         local.slurm: line 3: validationOutputFilters.prefixFilters[0]: unknown member "prefx"; did you mean "prefix"?
-        rtrcast: 1 complaint
+        rtrcast: 1 mistake
         exit code 3
     "#]]
     .assert_eq(&checked("local.slurm", file("{\"prefx\":\"10.0.0.0/8\"}", "")));
@@ -94,7 +94,7 @@ fn a_member_that_is_misspelt() {
 fn a_filter_without_anything() {
     expect![[r#"
         local.slurm: line 3: validationOutputFilters.prefixFilters[0]: a filter without "prefix" and "asn" names nothing to remove
-        rtrcast: 1 complaint
+        rtrcast: 1 mistake
         exit code 3
     "#]].assert_eq(&checked("local.slurm", file("{\"comment\":\"all\"}", "")));
 }
@@ -103,7 +103,7 @@ fn a_filter_without_anything() {
 fn a_maximum_length_that_is_too_long() {
     expect![[r#"
         local.slurm: line 5: locallyAddedAssertions.prefixAssertions[0].maxPrefixLength: maximum length 33 of 10.0.0.0/8 is not from 8 to 32
-        rtrcast: 1 complaint
+        rtrcast: 1 mistake
         exit code 3
     "#]]
         .assert_eq(&checked("local.slurm", file("", "{\"asn\":1,\"prefix\":\"10.0.0.0/8\",\"maxPrefixLength\":33}")));
@@ -114,7 +114,7 @@ fn a_file_that_was_cut_short() {
     let whole = file("{\"prefix\":\"10.0.0.0/8\"}", "");
     expect![[r#"
         local.slurm: line 3, column 28: validationOutputFilters: truncated: the file ends before it is complete
-        rtrcast: 1 complaint
+        rtrcast: 1 mistake
         exit code 3
     "#]]
     .assert_eq(&checked("local.slurm", &whole[..whole.len() / 2]));
@@ -129,7 +129,7 @@ fn two_files_that_speak_of_the_same() {
         a.slurm: SLURM with 1 filter and 0 assertions, all well
         b.slurm: SLURM with 0 filters and 1 assertion, all well
         a.slurm:3 (validationOutputFilters.prefixFilters[0]: VRPs in 10.0.0.0/8) and b.slurm:5 (locallyAddedAssertions.prefixAssertions[0]: VRP 10.1.0.0/16-16 AS1) have addresses in common; put both entries into one file, or allow it by --slurm-allow-overlaps
-        rtrcast: 1 complaint
+        rtrcast: 1 mistake
         exit code 3
     "#]].assert_eq(&said(&folder, &["check", "a.slurm", "b.slurm"]));
 }

@@ -1,7 +1,7 @@
-//! What went wrong between a cache and us: the line that says so, with the way out, and the exit code.
+//! Failures of a dump: the message with the way out, and the exit code.
 
-use super::Wish;
-use super::progress::Stage;
+use super::DumpRequest;
+use super::progress::DumpStage;
 use crate::cli::DialOptions;
 use crate::exit::Failure;
 use crate::observe::describe::{count, plain};
@@ -9,65 +9,67 @@ use crate::source::dialer::{self, Spelling};
 use rtrcast_proto::{ConnectionEnd, Serial, SessionId, VersionRange};
 use std::io::{self, ErrorKind};
 
-/// The cache has no data.
+/// The failure where the cache has no data.
 pub(super) fn no_data(url: &str) -> Failure {
     Failure::NoData(format!("{url}: the cache has no data yet (code 2); try again in a minute"))
 }
 
-/// The cache does not know the serial.
+/// The failure where the cache does not know the serial.
 pub(super) fn reset(url: &str, session: SessionId, serial: Serial) -> Failure {
     Failure::NoData(format!(
-        "{url}: the cache can't tell what changed since serial {serial} of session {session} (Cache Reset); without \
+        "{url}: the cache does not have the changes since serial {serial} of session {session} (Cache Reset); without \
          --serial and --session it sends everything"
     ))
 }
 
-/// The time is over. Where TCP has keys, a wrong one is as silent as a firewall.
-pub(super) fn too_late(url: &str, stage: Stage, wish: &Wish, dial: &DialOptions) -> Failure {
-    let (seconds, has_keys) = (wish.timeout.as_secs(), dial.tcp_md5.is_some() || dial.tcp_ao.is_some());
+/// The failure after `--timeout`. With keys for TCP, a wrong key looks like a firewall that drops packets.
+pub(super) fn timed_out(url: &str, stage: DumpStage, request: &DumpRequest, dial: &DialOptions) -> Failure {
+    let (seconds, has_keys) = (request.timeout.as_secs(), dial.tcp_md5.is_some() || dial.tcp_ao.is_some());
     let silent = if has_keys { "is the key the cache's?" } else { "is a firewall between?" };
     Failure::TimedOut(match stage {
-        Stage::Connecting => format!("{url}: can't connect: no answer within {seconds} s; {silent}"),
-        Stage::Asked => {
-            let hint = if wish.versions == VersionRange::ALL { "; --version 1 or 0 may get one" } else { "" };
+        DumpStage::Connecting => format!("{url}: can't connect: no answer within {seconds} s; {silent}"),
+        DumpStage::Asked => {
+            let hint = if request.versions == VersionRange::ALL { "; --version 1 or 0 may get one" } else { "" };
             format!("{url}: connected, but no answer within {seconds} s{hint}")
         }
-        Stage::Receiving(records) => format!(
+        DumpStage::Receiving(records) => format!(
             "{url}: the data are not complete after {seconds} s ({} came); --timeout gives them longer",
             count(records, "record")
         ),
-        Stage::Complete => format!("{url}: not done within {seconds} s"),
+        DumpStage::Complete => format!("{url}: not done within {seconds} s"),
     })
 }
 
-/// What is known of a connection that ended.
-pub(super) struct Ended<'a> {
+/// State of a connection that ended.
+pub(super) struct EndedConnection<'a> {
     pub(super) url: &'a str,
     pub(super) why: ConnectionEnd,
-    /// Why there was none.
+    /// Error of connecting, where there was no connection.
     pub(super) error: Option<&'a io::Error>,
-    /// What the cache's Error Report says, as a part of a sentence.
+    /// Text and PDU of the cache's Error Report, as a part of a message.
     pub(super) report: &'a str,
-    /// What it was asked in.
+    /// Versions of the query.
     pub(super) versions: VersionRange,
-    /// Whether it ever answered as a cache does.
+    /// True if the cache ever answered as one.
     pub(super) has_answered: bool,
-    /// How many records came of a response that is not complete.
+    /// Records of a response that is not complete.
     pub(super) records: usize,
 }
 
-/// The connection ended, or there was none.
-pub(super) fn ended(ended: &Ended<'_>) -> Failure {
-    let Ended { url, why, error, report, versions, has_answered, records } = *ended;
-    if let Some(distrust) = error.and_then(|error| dialer::distrust(error, Spelling::Flag)) {
-        return Failure::Authentication(format!("{url}: {distrust}"));
+/// The failure where the connection ended, or there was none.
+pub(super) fn ended(ended: &EndedConnection<'_>) -> Failure {
+    let EndedConnection { url, why, error, report, versions, has_answered, records } = *ended;
+    if let Some(reason) = error.and_then(|error| dialer::authentication_failure(error, Spelling::Flag)) {
+        return Failure::Authentication(format!("{url}: {reason}"));
     }
     match why {
         ConnectionEnd::NotConnected => match error {
             Some(error) if error.kind() == ErrorKind::TimedOut => {
                 Failure::TimedOut(format!("{url}: can't connect: {error}"))
             }
-            Some(error) if dialer::is_breach(error) => Failure::Protocol(format!("{url}: can't connect: {error}")),
+            Some(error) if dialer::is_protocol_error(error) => {
+                Failure::Protocol(format!("{url}: can't connect: {error}"))
+            }
             Some(error) => {
                 let hint = match error.kind() {
                     ErrorKind::ConnectionRefused => "; does a cache listen there?",
@@ -80,7 +82,7 @@ pub(super) fn ended(ended: &Ended<'_>) -> Failure {
         },
         ConnectionEnd::Unanswered => Failure::Unreachable(format!(
             "{url}: {why}, asked in {}; does it admit this address{}?",
-            in_words(versions),
+            versions_text(versions),
             if url.starts_with("tcp://") { ", and RTR without TLS" } else { "" }
         )),
         ConnectionEnd::Lost => Failure::Protocol(format!("{url}: {why} before it sent its data{report}")),
@@ -93,7 +95,7 @@ pub(super) fn ended(ended: &Ended<'_>) -> Failure {
         }
         ConnectionEnd::VersionRefused => {
             let hint = if versions == VersionRange::ALL { "" } else { "; without --version and --max-version it may" };
-            Failure::Protocol(format!("{url}: the cache does not speak {}{report}{hint}", in_words(versions)))
+            Failure::Protocol(format!("{url}: the cache does not speak {}{report}{hint}", versions_text(versions)))
         }
         ConnectionEnd::PeerReported(_) | ConnectionEnd::SessionForgotten => {
             Failure::Protocol(format!("{url}: {why}{report}; --pdus shows what led to it"))
@@ -110,11 +112,11 @@ pub(super) fn ended(ended: &Ended<'_>) -> Failure {
     }
 }
 
-/// Why a connection is over, or there is none, in a few words.
+/// Returns the reason that a connection ended, or that there is none, in a few words.
 pub(super) fn reason(why: ConnectionEnd, error: Option<&io::Error>) -> String {
-    let distrust = error.and_then(|error| dialer::distrust(error, Spelling::Flag));
-    match (distrust, error) {
-        (Some(distrust), _) => distrust,
+    let untrusted = error.and_then(|error| dialer::authentication_failure(error, Spelling::Flag));
+    match (untrusted, error) {
+        (Some(reason), _) => reason,
         (None, Some(error)) if why == ConnectionEnd::NotConnected => no_connection(error),
         (None, _) => why.to_string(),
     }
@@ -129,7 +131,7 @@ fn no_connection(error: &io::Error) -> String {
     }
 }
 
-fn in_words(versions: VersionRange) -> String {
+fn versions_text(versions: VersionRange) -> String {
     let (min, max) = (versions.min(), versions.max());
     if min == max { format!("version {min}") } else { format!("versions {max} to {min}") }
 }

@@ -1,4 +1,4 @@
-//! What changes at a listener while it is open, what is refused because of it, and what an operator is warned of.
+//! Changes of a listener while it is open, refused changes, and warnings.
 
 use crate::cache::{Cache, Folder, document, run};
 use crate::router::Router;
@@ -91,7 +91,7 @@ fn permissions_that_were_changed_before_something_failed_are_changed_back() {
 }
 
 #[test]
-fn what_is_spoken_at_an_address_may_change() {
+fn the_transport_at_an_address_may_change() {
     let site = Site::new();
     let address = free();
     let plain = format!("listen = \"tcp://{address}\"");
@@ -115,11 +115,11 @@ fn what_is_spoken_at_an_address_may_change() {
     let both = format!("listen = [\"tcp://{address}\", \"{}\"]", site.tls_at(&address.to_string()));
     reload(&folder, &mut cache, &both);
     let refused = refusal(&mut cache);
-    assert!(refused.contains(&format!("tls://{address} is the place of tcp://{address} already")), "{refused}");
+    assert!(refused.contains(&format!("tls://{address} has the same address as tcp://{address}")), "{refused}");
 }
 
 #[test]
-fn who_takes_ipv4_changes_at_a_restart_and_that_is_said() {
+fn which_socket_takes_ipv4_changes_at_a_restart_and_that_is_logged() {
     let Ok(wildcard) = TcpListener::bind("[::]:0") else { return };
     let port = wildcard.local_addr().unwrap().port();
     drop(wildcard);

@@ -1,4 +1,4 @@
-//! The last word always arrives: every report of thousands, whatever else was in flight (S-01 to S-09).
+//! Every final Error Report of thousands arrives, whatever else was in flight (S-01 to S-09).
 
 use crate::cache::{Cache, document};
 use crate::router::Router;
@@ -32,13 +32,13 @@ fn s_03_a_refused_router_is_answered_on_the_same_connection() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn s_04_a_router_that_never_closes_is_let_go() {
+fn s_04_a_router_that_never_closes_is_disconnected() {
     stories::never_closes(Below::Tcp);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn s_04_a_router_that_never_reads_is_let_go() {
+fn s_04_a_router_that_never_reads_is_disconnected() {
     stories::never_reads(Below::Tcp);
 }
 
@@ -80,7 +80,7 @@ fn c_err_03_codes_that_nobody_knows_share_a_counter() {
 }
 
 #[test]
-fn c_err_03_a_report_that_is_followed_by_a_reset_is_still_heard() {
+fn c_err_03_a_report_that_is_followed_by_a_reset_is_still_counted() {
     let mut cache = Cache::of(&document(&[(1, "10.0.0.0/8", 8)]), &[]);
     let mut router = Router::connect(cache.rtr);
     router.reset_query(1);

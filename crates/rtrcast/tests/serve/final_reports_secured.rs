@@ -1,4 +1,4 @@
-//! The same last words over TLS 1.2 and 1.3 with certificates on both sides, and over SSH with keys (S-06). An end
+//! The same final Error Reports over TLS 1.2 and 1.3 with certificates on both sides, and over SSH with keys (S-06). An end
 //! without close_notify, or without the channel's EOF, exit status and CLOSE, fails these tests.
 
 use crate::site::Below;
@@ -31,13 +31,13 @@ fn s_06_over_tls_1_2_s_03_a_refused_router_is_answered_on_the_same_connection() 
 
 #[cfg(target_os = "linux")]
 #[test]
-fn s_06_over_tls_1_2_s_04_a_router_that_never_closes_is_let_go() {
+fn s_06_over_tls_1_2_s_04_a_router_that_never_closes_is_disconnected() {
     stories::never_closes(Below::Tls12);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn s_06_over_tls_1_2_s_04_a_router_that_never_reads_is_let_go() {
+fn s_06_over_tls_1_2_s_04_a_router_that_never_reads_is_disconnected() {
     stories::never_reads(Below::Tls12);
 }
 
@@ -93,13 +93,13 @@ fn s_06_over_tls_1_3_s_03_a_refused_router_is_answered_on_the_same_connection() 
 
 #[cfg(target_os = "linux")]
 #[test]
-fn s_06_over_tls_1_3_s_04_a_router_that_never_closes_is_let_go() {
+fn s_06_over_tls_1_3_s_04_a_router_that_never_closes_is_disconnected() {
     stories::never_closes(Below::Tls13);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn s_06_over_tls_1_3_s_04_a_router_that_never_reads_is_let_go() {
+fn s_06_over_tls_1_3_s_04_a_router_that_never_reads_is_disconnected() {
     stories::never_reads(Below::Tls13);
 }
 
@@ -155,13 +155,13 @@ fn s_06_over_ssh_s_03_a_refused_router_is_answered_on_the_same_connection() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn s_06_over_ssh_s_04_a_router_that_never_closes_is_let_go() {
+fn s_06_over_ssh_s_04_a_router_that_never_closes_is_disconnected() {
     stories::never_closes(Below::Ssh);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn s_06_over_ssh_s_04_a_router_that_never_reads_is_let_go() {
+fn s_06_over_ssh_s_04_a_router_that_never_reads_is_disconnected() {
     stories::never_reads(Below::Ssh);
 }
 

@@ -1,0 +1,182 @@
+//! Start: the parts of a cache, their channels and tasks, and the summary on standard output.
+
+use super::capacity::ConnectionCapacity;
+use super::{PlannedSlurm, RunningCache};
+use crate::config::address::Source;
+use crate::config::plan::Plan;
+use crate::control::Control;
+use crate::exit::Failure;
+use crate::http;
+use crate::http::api::ApiState;
+use crate::hub::Hub;
+use crate::hub::message::Reconfiguration;
+use crate::listener::Listeners;
+use crate::observe::describe::count;
+use crate::observe::metrics::Metrics;
+use crate::observe::routers::Routers;
+use crate::observe::sessions::SessionObserver;
+use crate::observe::status::Timestamp;
+use crate::reloadable;
+use crate::source::tasks::SourceTasks;
+use rtrcast_feed::curator::Curation;
+use rtrcast_net::{ConnectionLimiter, Publisher, Service, listen};
+use rtrcast_proto::{History, HistoryLimits, Serial, SessionIds};
+use std::future::Future;
+use std::io::{self, Write};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// Bounds of the channels to the hub; at the bound the senders wait.
+const INPUTS_MAX: usize = 4;
+const WANTS_MAX: usize = 1_024;
+
+/// Bound of the channel of requests from the control socket.
+const REQUESTS_MAX: usize = 64;
+
+/// Returns the hub's part of a plan.
+pub(super) fn reconfiguration(plan: &Plan, source_tasks: &mut SourceTasks, files: PlannedSlurm) -> Reconfiguration {
+    let (sources, slurm) = source_tasks.assign(plan);
+    Reconfiguration {
+        curation: Curation {
+            sources: sources.iter().map(|(source, _)| *source).collect(),
+            choice: plan.choice,
+            freshness: plan.freshness,
+            guard: plan.guard,
+        },
+        served: plan.most(),
+        timing: plan.timing,
+        overlaps: plan.overlaps,
+        sources,
+        slurm: slurm.into_iter().zip(files).map(|((id, name), file)| (id, name, file)).collect(),
+        control: plan.control.as_ref().map(|path| path.display().to_string()),
+    }
+}
+
+/// The state behind metrics, status and logs.
+pub(super) struct ObservedState {
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) routers: Arc<Routers>,
+}
+
+pub(super) fn start(
+    plan: Plan,
+    slurm: PlannedSlurm,
+    capacity: ConnectionCapacity,
+    observed: ObservedState,
+    listeners: Listeners,
+    http: Option<TcpListener>,
+    control: Option<Control>,
+) -> Result<RunningCache, Failure> {
+    let ObservedState { metrics, routers } = observed;
+    let clock = routers.clock();
+    let history = History::new(HistoryLimits::default(), session_ids()?, plan.timing, Serial(random()?));
+    let (to_hub, inputs) = mpsc::channel(INPUTS_MAX);
+    let (to_maker, wants) = mpsc::channel(WANTS_MAX);
+    let (to_program, requests) = mpsc::channel(REQUESTS_MAX);
+    let mut source_tasks =
+        SourceTasks::new(to_hub.clone(), Arc::clone(&metrics), Arc::clone(&routers), plan.most().version());
+    let first = reconfiguration(&plan, &mut source_tasks, slurm);
+    let policy = capacity.service_policy(&plan);
+    let limiter = ConnectionLimiter::new(policy.limits);
+    routers.set_names(&plan.peer_names);
+    metrics.watch_limiter(Arc::clone(&limiter));
+    let publisher = Publisher::new(history, policy);
+    let handle = publisher.handle();
+    let hub = Hub::new(publisher, Arc::clone(&routers), Arc::clone(&metrics), first);
+    let health = hub.health();
+    let sessions = Arc::new(SessionObserver::new(Arc::clone(&metrics), Arc::clone(&routers), capacity.description));
+    let service = Arc::new(Service {
+        clock,
+        published: handle.subscribe(),
+        wants: to_maker,
+        observer: Arc::clone(&sessions) as _,
+        limiter: Arc::clone(&limiter),
+    });
+
+    let mut tasks = JoinSet::new();
+    tasks.spawn(named("hub", hub.run(inputs, wants)));
+    tasks.spawn(named("listener", listen(listeners.subscribe(), service)));
+    tasks.spawn(named("credentials", reloadable::recheck_periodically(listeners.rechecks())));
+    if let Some(control) = control {
+        let state = ApiState {
+            hub: to_hub.clone(),
+            routers: Arc::clone(&routers),
+            published: handle.subscribe(),
+            limiter: Arc::clone(&limiter),
+            started: Timestamp::now(),
+        };
+        tasks.spawn(named("control socket", control.serve(state, to_program)));
+    }
+    if let Some(listener) = http {
+        tasks.spawn(named("HTTP server", http::serve(listener, Arc::clone(&metrics), handle.subscribe(), health)));
+    }
+    source_tasks.start(&mut tasks);
+    Ok(RunningCache {
+        tasks,
+        plan,
+        source_tasks,
+        hub: to_hub,
+        requests,
+        publisher: handle,
+        limiter,
+        listeners,
+        sessions,
+        routers,
+        metrics,
+    })
+}
+
+/// Runs a task, and returns its name should it end.
+async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static str {
+    task.await;
+    name
+}
+
+/// Prints the sources, listeners and limits, and how to query them.
+pub(super) fn print_summary(
+    plan: &Plan,
+    slurm: &PlannedSlurm,
+    capacity: &ConnectionCapacity,
+    listeners: &Listeners,
+    http: Option<&TcpListener>,
+) {
+    let mut text = format!("rtrcast {}\n", env!("CARGO_PKG_VERSION"));
+    for configured in &plan.sources {
+        text += &format!("  source  {}\n", configured.source);
+    }
+    for (configured, files) in plan.slurm.iter().zip(slurm) {
+        let files = match (&configured.source, files) {
+            (Source::Directory(_), Some(files)) => format!(" ({})", count(files.len(), "file")),
+            _ => String::new(),
+        };
+        text += &format!("  SLURM   {}{files}\n", configured.source);
+    }
+    for name in listeners.names() {
+        text += &format!("  RTR     {name} (protocol versions {})\n", plan.policy.session.versions());
+    }
+    text += &format!("  limit   {} routers at a time\n", capacity.connections_max);
+    match http.and_then(|listener| listener.local_addr().ok()) {
+        Some(address) => {
+            text += &format!("  HTTP    http://{address} (/metrics, /healthz, /readyz)\n");
+            text += &format!("  metrics curl -s http://{address}/metrics | grep rpki_objects\n");
+        }
+        None => text += "  HTTP    off\n",
+    }
+    if let Some(path) = &plan.control {
+        text += &format!("  control rtrcast ctl status --control {}\n", path.display());
+    }
+    text += &format!("  stop    Ctrl-C; kill -HUP {} reads configuration and sources again\n", std::process::id());
+    // Standard output may be closed.
+    let _ = io::stdout().write_all(text.as_bytes());
+}
+
+fn session_ids() -> Result<SessionIds, Failure> {
+    let [high, low, ..] = random()?.to_be_bytes();
+    Ok(SessionIds::new(u16::from_be_bytes([high, low])))
+}
+
+fn random() -> Result<u32, Failure> {
+    getrandom::u32().map_err(|error| Failure::Internal(format!("no random numbers: {error}")))
+}
