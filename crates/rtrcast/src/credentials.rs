@@ -4,6 +4,8 @@
 use crate::clock::unix_now;
 use crate::observe::describe::plain;
 use crate::observe::listeners::InForce;
+use crate::observe::log::LogEvent;
+use crate::observe::log::event::listeners::ListenerEvent;
 use rtrcast_net::{Fresh, TcpKeys};
 use std::fmt;
 use std::fs;
@@ -16,7 +18,6 @@ use std::time::Duration;
 use tokio::sync::{Mutex as Turn, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use tracing::{error, info};
 
 /// The largest file that is read: bundles of all the world's authorities have 250 KB.
 const FILE_OCTETS_MAX: u64 = 8 * 1024 * 1024;
@@ -53,15 +54,11 @@ pub(crate) fn of_listener(in_force: Arc<InForce>) -> Tell {
 /// Tells the log.
 pub(crate) fn in_log(name: String) -> Tell {
     Box::new(move |standing| match standing {
-        Standing::Renewed => info!("{name}: {RENEWED}"),
-        Standing::Kept(reason) => error!("{name}: {KEPT}: {reason}"),
+        Standing::Renewed => ListenerEvent::CredentialsRenewed { owner: &name }.log(),
+        Standing::Kept(reason) => ListenerEvent::CredentialsRefused { owner: &name, reason }.log(),
         Standing::InForce => {}
     })
 }
-
-/// What is said of files that were replaced.
-pub(crate) const RENEWED: &str = "its files changed; they count from the next handshake on";
-pub(crate) const KEPT: &str = "its files changed, and what they were stays in force";
 
 /// What was made of some files.
 pub(crate) struct Kept<T> {

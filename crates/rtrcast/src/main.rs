@@ -22,6 +22,8 @@ mod serve;
 mod source;
 
 use clap::{CommandFactory, FromArgMatches};
+use observe::log::event::service::ServiceEvent;
+use observe::log::{self, LogEvent};
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
@@ -49,9 +51,13 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            for line in failure.lines() {
+            let lines = failure.lines();
+            if log::is_for_programs() {
+                lines.iter().for_each(|reason| ServiceEvent::Failed { reason }.log());
+                log::finish();
+            } else {
                 // Whoever started it may have closed standard error.
-                let _ = writeln!(std::io::stderr(), "rtrcast: {line}");
+                lines.iter().for_each(|line| drop(writeln!(std::io::stderr(), "rtrcast: {line}")));
             }
             failure.exit_code()
         }

@@ -9,9 +9,10 @@ use crate::config::plan::{ConfiguredSource, Plan};
 use crate::exit::Failure;
 use crate::listener::{Loaded, Loader};
 use crate::observe::describe::{
-    Told, age, count, describe, describe_assessment, describe_conflict, describe_masked, describe_over,
+    AgeFormat, age, count, describe_assessment, describe_conflict, describe_masked, describe_not_in_effect,
     describe_read_as_empty, describe_refused, describe_remedy, plain, span,
 };
+use crate::observe::status::{RecordCounts, describe_records};
 use crate::source::content::{Content, Read, SlurmFiles, SlurmOutcome, SourceError};
 use crate::source::{self, SourceOptions, is_slurm_name};
 use rtrcast_feed::curator::{
@@ -20,7 +21,7 @@ use rtrcast_feed::curator::{
 };
 use rtrcast_feed::write::utc;
 use rtrcast_feed::{Overlaps, ReadError, Reason, Slurm, SlurmDialect, Table};
-use rtrcast_proto::{Image, Moment, Profile, ServerPolicy, Version, VersionRange};
+use rtrcast_proto::{Image, Moment, Version};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -123,8 +124,8 @@ impl Checker {
                 let slurm = files.iter().map(|files| files.as_ref().map_or(1, Vec::len)).sum();
                 let (sources, slurm) = (count(plan.sources.len(), "source"), count(slurm, "SLURM file"));
                 let before = (self.complaints, self.warnings);
-                for remark in listeners.iter().flat_map(Loaded::remarks) {
-                    self.complain(&format!("{}: {remark}", path.display()));
+                for (listener, reason) in listeners.iter().flat_map(Loaded::remarks) {
+                    self.complain(&format!("{}: --listen {listener}: {reason}", path.display()));
                 }
                 self.surroundings(path, &plan);
                 let verdict = match (self.complaints - before.0, self.warnings - before.1) {
@@ -246,12 +247,12 @@ impl Checker {
             Ok(Read { content: Content::Table(table, tally), written }) => {
                 let made = table.timestamps().made.or(written);
                 let made = made.map_or(String::new(), |made| format!(", made {}", age(made, unix_now())));
-                self.say(&format!("{place}: {}{made}", describe(table.image().layout(), everything())));
-                if let Some(line) = describe_refused(&tally) {
-                    self.complain(&format!("{place}: {line}"));
+                self.say(&format!("{place}: {}{made}", describe_records(RecordCounts::of(table.image().layout()))));
+                if tally.refused > 0 {
+                    self.complain(&format!("{place}: {}", describe_refused(&tally)));
                 }
-                if let Some(line) = describe_masked(&tally) {
-                    self.say(&format!("{place}: {line}"));
+                if tally.masked > 0 {
+                    self.say(&format!("{place}: {}", describe_masked(tally.masked)));
                 }
                 let data = Data { table, written };
                 let (lines, warnings) = data.in_effect(freshness);
@@ -286,10 +287,6 @@ impl Checker {
             self.say(&effect.to_string());
         }
     }
-}
-
-fn everything() -> Profile {
-    ServerPolicy::new(VersionRange::new(Version::V0, Version::V2).expect("0 is not above 2")).most()
 }
 
 /// True if a file is meant as SLURM: it has one of the members that only SLURM has, or is no validator's output at all.
@@ -329,7 +326,7 @@ impl Data {
         }
         let line = match &assessment.nothing_in_effect {
             Some(over) => {
-                let (why, remedy) = (describe_over(over, Told::At(now)), describe_remedy(over));
+                let (why, remedy) = (describe_not_in_effect(over, AgeFormat::RelativeTo(now)), describe_remedy(over));
                 warnings.push(format!("warning: nothing of it would be served now: {why}. What helps: {remedy}"));
                 None
             }

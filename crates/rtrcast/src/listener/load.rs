@@ -6,6 +6,8 @@ use crate::cli::{ListenOptions, TlsClientAddressArgument, TlsClientsArgument, Tl
 use crate::credentials::{self, Kept, Look, in_file, of_listener};
 use crate::exit::Failure;
 use crate::observe::listeners::InForce;
+use crate::observe::log::LogEvent;
+use crate::observe::log::event::listeners::ListenerEvent;
 use rtrcast_net::{
     AddressCheck, AuthorizedKeys, ClientCertificates, ClientCheck, Layer, Logins, Passwords, Security, SshKey,
     SshServer, TcpKeys, TlsError, TlsIdentity, TlsMinimum, TlsPart, TlsServer,
@@ -13,7 +15,6 @@ use rtrcast_net::{
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tracing::warn;
 
 /// A listener with what its files say.
 pub(crate) struct Loaded {
@@ -26,9 +27,9 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    /// Remarks for an operator on the files, though they are used.
-    pub(crate) fn remarks(&self) -> impl Iterator<Item = String> {
-        self.remarks.iter().map(|remark| format!("--listen {}: {remark}", self.configured.addr))
+    /// Remarks for an operator on the files, though they are used, each with its listener.
+    pub(crate) fn remarks(&self) -> impl Iterator<Item = (String, String)> {
+        self.remarks.iter().map(|remark| (self.configured.addr.to_string(), remark.clone()))
     }
 }
 
@@ -94,7 +95,9 @@ fn security(configured: &ConfiguredListener) -> Result<Secured, String> {
                 if let Some(before) = before {
                     validity::is_no_worse(&options, before, &server)?;
                     let remarks = validity::remarks(&options, &server);
-                    remarks.iter().for_each(|remark| warn!("{}: {remark}", shown.listener));
+                    for reason in &remarks {
+                        ListenerEvent::CertificateWarning { listener: &shown.listener, reason }.log();
+                    }
                 }
                 shown.expires(server.validity().map(|validity| validity.not_after));
                 Ok(server)

@@ -16,16 +16,7 @@ pub(crate) fn count(number: usize, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
-/// What is served of a set.
-pub(crate) fn describe(layout: &Layout, served: Profile) -> String {
-    let records = |section| if served.has(section) { layout.count(section) } else { 0 };
-    let (ipv4, ipv6) = (records(Section::Ipv4Prefix), records(Section::Ipv6Prefix));
-    let (vrps, keys, aspas) = (ipv4 + ipv6, records(Section::RouterKey), records(Section::Aspa));
-    let (vrps, keys, aspas) = (count(vrps, "VRP"), count(keys, "router key"), count(aspas, "ASPA"));
-    format!("{vrps} ({ipv4} IPv4, {ipv6} IPv6), {keys}, {aspas}")
-}
-
-/// What routers are told of a change.
+/// The part of a change that routers are sent.
 pub(crate) fn describe_delta(delta: &Delta, served: Profile) -> String {
     let parts = [
         ("VRPs", [Section::Ipv4Prefix, Section::Ipv6Prefix].as_slice()),
@@ -65,34 +56,34 @@ pub(crate) fn describe_too_old(then: TooOld, records: usize) -> String {
     }
 }
 
-/// When something is described.
+/// A form of times in the past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
-    /// At this time, in seconds since 1970: ages are given.
-    At(u32),
-    /// It is shown as long as it holds: ages would change.
-    OnceForAll,
+pub(crate) enum AgeFormat {
+    /// With their age at this time, in seconds since 1970.
+    RelativeTo(u32),
+    /// Without their age, which would change while the text is shown.
+    Absolute,
 }
 
-/// A time, and how long ago that is.
-fn past(at: u32, told: Told) -> String {
-    match told {
-        Told::At(now) => format!("{} ({})", utc(at), age(at, now)),
-        Told::OnceForAll => utc(at),
+/// A time in the past.
+fn past(at: u32, format: AgeFormat) -> String {
+    match format {
+        AgeFormat::RelativeTo(now) => format!("{} ({})", utc(at), age(at, now)),
+        AgeFormat::Absolute => utc(at),
     }
 }
 
-/// Why nothing of a set is in effect.
-pub(crate) fn describe_over(over: &NotInEffect, told: Told) -> String {
-    match over {
-        NotInEffect::NotValid { until } => format!("its metadata.valid was {}", past(*until, told)),
+/// Reason that nothing of a set is in effect.
+pub(crate) fn describe_not_in_effect(reason: &NotInEffect, format: AgeFormat) -> String {
+    match reason {
+        NotInEffect::NotValid { until } => format!("its metadata.valid was {}", past(*until, format)),
         NotInEffect::TooOld { made, age_seconds_max } => {
             let limit = span(Duration::from_secs((*age_seconds_max).into()));
-            format!("it was made {}, and --max-age is {limit}", past(*made, told))
+            format!("it was made {}, and --max-age is {limit}", past(*made, format))
         }
-        NotInEffect::Expired { records: 1, last } => format!("its only record expired {}", past(*last, told)),
+        NotInEffect::Expired { records: 1, last } => format!("its only record expired {}", past(*last, format)),
         NotInEffect::Expired { records, last } => {
-            format!("all its {records} records have expired, the last one {}", past(*last, told))
+            format!("all its {records} records have expired, the last one {}", past(*last, format))
         }
         NotInEffect::NotRenewed => "the cache could not be reached within its Expire interval".to_owned(),
         NotInEffect::Withdrawn => "the cache has shut down and taken its data back (code 13)".to_owned(),
@@ -107,11 +98,11 @@ pub(crate) fn describe_assessment(assessment: &Assessment, records: usize, now: 
         (1, 0) => "its only record would be served now".to_owned(),
         (_, 0) => format!("all {records} records would be served now"),
         (_, _) => {
-            let last =
-                last_expiry.map_or(String::new(), |at| format!(", the last of them {}", past(at, Told::At(now))));
+            let last = last_expiry
+                .map_or(String::new(), |at| format!(", the last of them {}", past(at, AgeFormat::RelativeTo(now))));
             let expired = (expired > 0).then(|| format!("{} expired{last}", has_or_have(expired)));
             let aged = set_not_in_effect.filter(|_| aged > 0).map(|over| {
-                let (why, remedy) = (describe_over(&over, Told::At(now)), describe_remedy(&over));
+                let (why, remedy) = (describe_not_in_effect(&over, AgeFormat::RelativeTo(now)), describe_remedy(&over));
                 format!("{} no expiry and {} too old: {why} (what helps: {remedy})", has_or_have(aged), is_or_are(aged))
             });
             let why: Vec<String> = expired.into_iter().chain(aged).collect();
@@ -152,19 +143,17 @@ pub(crate) fn describe_remedy(over: &NotInEffect) -> &'static str {
     }
 }
 
-/// Which entries of a file were left out, if any were.
-pub(crate) fn describe_refused(tally: &Tally) -> Option<String> {
+/// Entries of a file that were left out.
+pub(crate) fn describe_refused(tally: &Tally) -> String {
     let named: Vec<String> = tally.refused_first.iter().map(ToString::to_string).collect();
     let more = tally.refused.saturating_sub(named.len());
     let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-    let line = format!("{} of {} entries left out: {}{more}", tally.refused, tally.entries, named.join("; "));
-    (tally.refused > 0).then_some(line)
+    format!("{} of {} entries left out: {}{more}", tally.refused, tally.entries, named.join("; "))
 }
 
-/// How many VRPs of a file had to be corrected, if any had.
-pub(crate) fn describe_masked(tally: &Tally) -> Option<String> {
-    let masked = count(tally.masked, "VRP");
-    (tally.masked > 0).then(|| format!("{masked} had bits beyond the prefix length, which were set to zero"))
+/// VRPs of a file that had to be corrected.
+pub(crate) fn describe_masked(vrps: usize) -> String {
+    format!("{} had bits beyond the prefix length, which were set to zero", count(vrps, "VRP"))
 }
 
 /// What is wrong with a SLURM file, a line for each mistake, with what can be done.

@@ -14,7 +14,8 @@ use crate::hub::Hub;
 use crate::hub::message::{Input, Reconfiguration};
 use crate::listener::{Listeners, Loaded, Loader};
 use crate::observe::describe::{count, first_lines};
-use crate::observe::log;
+use crate::observe::log::event::service::ServiceEvent;
+use crate::observe::log::{self, LogEvent};
 use crate::observe::metrics::{Metrics, OutcomeLabel};
 use crate::observe::routers::Routers;
 use crate::observe::sessions::SessionObserver;
@@ -35,7 +36,6 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
-use tracing::{error, info, warn};
 
 /// How long routers may take for the rest of their response, or a final Error Report, when the cache stops. [C-RST-01]
 const GRACE: Duration = Duration::from_secs(10);
@@ -60,7 +60,7 @@ pub(crate) fn serve(command_line: &CommandLine) -> Result<(), Failure> {
     let slurm = plan.read_slurm()?;
     plan.try_dialing(&[])?;
     rtrcast_net::give_memory_back();
-    log::start(settings.arguments.log_level);
+    log::start(settings.arguments.log_level.level(), settings.arguments.log_format.format());
     secrets::warn_of_readers(&plan);
     let room = room(plan.connections_max);
     if room.descriptors < DESCRIPTORS_MIN {
@@ -117,7 +117,7 @@ fn room(asked: Option<u32>) -> Room {
         Some(_) | None => {
             let words = format!("{allowed}, by the descriptor limit {limit}, which `ulimit -n` or LimitNOFILE= raise");
             if let Some(asked) = asked {
-                warn!("--connections-max {asked} is too many: {words}");
+                ServiceEvent::ConnectionsMaxReduced { asked, connections_max: allowed, limit: &words }.log();
             }
             Room { descriptors: limit, connections_max: allowed, words }
         }
@@ -164,12 +164,12 @@ async fn run(command_line: &CommandLine, plan: Plan, slurm: SlurmPlaces, room: R
                 }
                 Asked::Refresh => {
                     let _ = sd_notify(&sd_reloading());
-                    warn!("SIGHUP: the configuration is still being read, and will be once more");
+                    ServiceEvent::ReloadRepeated {}.log();
                     again = true;
                 }
                 Asked::Stop(name) => {
                     let _ = sd_notify("STOPPING=1");
-                    info!("{name}: stopping; connections end in order within {} s", GRACE.as_secs());
+                    ServiceEvent::Stopping { asked_by: name, seconds_max: GRACE.as_secs() }.log();
                     break Stop::Restart;
                 }
             },
@@ -184,11 +184,11 @@ async fn run(command_line: &CommandLine, plan: Plan, slurm: SlurmPlaces, room: R
             Some(request) = parts.requests.recv() => match request {
                 ProgramRequest::Refresh => parts.refresh("control").await,
                 ProgramRequest::Stop => {
-                    info!("control: stopping; connections end in order within {} s", GRACE.as_secs());
+                    ServiceEvent::Stopping { asked_by: "control", seconds_max: GRACE.as_secs() }.log();
                     break Stop::Restart;
                 }
                 ProgramRequest::StopAndFlush => {
-                    info!("control: stopping; routers that can be told forget the data");
+                    ServiceEvent::StoppingForGood { asked_by: "control" }.log();
                     break Stop::Shutdown;
                 }
             },
@@ -285,7 +285,7 @@ impl Parts {
     /// Says why a configuration is refused; in a word what became of it.
     fn refuse(failure: &Failure) -> &'static str {
         for line in first_lines(failure.lines()) {
-            error!("SIGHUP: the configuration stays as it is: {line}");
+            ServiceEvent::ReloadRefused { reason: &line }.log();
         }
         "refused"
     }
@@ -293,7 +293,7 @@ impl Parts {
     async fn apply(&mut self, plan: Plan, slurm: SlurmPlaces) {
         let fixed = plan.needs_restart_for(&self.plan);
         if !fixed.is_empty() {
-            warn!("a restart is needed for what changed of: {}", fixed.join(", "));
+            ServiceEvent::RestartNeeded { options: &fixed }.log();
         }
         self.plan.keep_fixed(plan);
         let room = room(self.plan.connections_max);
@@ -308,7 +308,7 @@ impl Parts {
     }
 
     async fn refresh(&mut self, asked_by: &str) {
-        info!("{asked_by}: reading all sources again");
+        ServiceEvent::Refreshing { asked_by }.log();
         credentials::look_soon(&self.listeners.looks());
         self.tell(Input::AnswerAloud).await;
         self.source_tasks.refresh();
@@ -423,9 +423,9 @@ async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static s
 async fn say_goodbye(parts: &Parts, stop: Stop, signals: &mut Signals) {
     parts.publisher.stop(stop);
     tokio::select! {
-        () = parts.door.empty() => info!("stopped; all connections are closed"),
-        () = tokio::time::sleep(GRACE) => warn!("stopped; some routers did not take the rest of their response in time, and were cut off"),
-        () = signals.next_stop() => warn!("stopped at once, as asked again"),
+        () = parts.door.empty() => ServiceEvent::Stopped {}.log(),
+        () = tokio::time::sleep(GRACE) => ServiceEvent::StoppedBeforeAllWasSent {}.log(),
+        () = signals.next_stop() => ServiceEvent::StoppedAtOnce {}.log(),
     }
 }
 

@@ -12,11 +12,12 @@ use super::watched::{Told, Watched};
 use super::{Context, directory};
 use crate::blocking::blocking;
 use crate::hub::message::News;
+use crate::observe::log::LogEvent;
+use crate::observe::log::event::sources::SourceEvent;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{sleep, timeout};
-use tracing::debug;
 
 /// Between two looks where the system does not tell of changes.
 const POLL: Duration = Duration::from_secs(5);
@@ -77,7 +78,7 @@ async fn wait_for_change(
             () = sleep(pause) => {}
         }
         if look(local).await != seen {
-            debug!("{}: changed, as a look shows", context.name);
+            SourceEvent::ChangedUnreported { source: &context.name }.log();
             return;
         }
         // A directory that was missing may be there now.

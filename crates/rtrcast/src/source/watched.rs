@@ -1,6 +1,8 @@
 //! The directories in which changes of a file, or of a directory of files, would show, and what the system tells of them.
 
 use super::local::{Local, number};
+use crate::observe::log::LogEvent;
+use crate::observe::log::event::sources::SourceEvent;
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::BTreeMap;
@@ -8,7 +10,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
-use tracing::{debug, warn};
 
 /// Whether the system tells of changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +35,7 @@ impl Watched {
                 changed.notify_one();
             }
         });
-        let watcher = watcher
-            .inspect_err(|error| warn!("the system does not tell of changes to files ({error}); looking often"))
-            .ok();
+        let watcher = watcher.inspect_err(|error| SourceEvent::WatchUnavailable { error }.log()).ok();
         Watched { watcher, directories: BTreeMap::new() }
     }
 
@@ -53,7 +52,7 @@ impl Watched {
                     wanted.insert(real, number);
                 }
                 Err(error) => {
-                    debug!("can't watch {}: {error}", directory.display());
+                    SourceEvent::WatchFailed { directory: &directory.display(), error: &error }.log();
                     told = Told::Not;
                 }
             }
@@ -72,7 +71,7 @@ impl Watched {
                     self.directories.insert(directory, number);
                 }
                 Err(error) => {
-                    debug!("can't watch {}: {error}", directory.display());
+                    SourceEvent::WatchFailed { directory: &directory.display(), error: &error }.log();
                     told = Told::Not;
                 }
             }

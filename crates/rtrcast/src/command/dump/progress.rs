@@ -4,8 +4,9 @@
 //! What takes no longer than that says nothing before it is done.
 
 use super::pdus::{Cutter, Piece};
-use crate::credentials::{KEPT, Standing, Tell};
+use crate::credentials::{Standing, Tell};
 use crate::observe::describe::count;
+use crate::observe::log::event::listeners::REFUSED;
 use rtrcast_proto::PduType;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -170,7 +171,7 @@ impl Progress {
 /// Tells what becomes of the files that a connection needs.
 pub(super) fn of_files(progress: Arc<Progress>) -> Tell {
     Box::new(move |standing| match standing {
-        Standing::Kept(reason) => progress.note(&format!("{KEPT}: {reason}")),
+        Standing::Kept(reason) => progress.note(&format!("{REFUSED}: {reason}")),
         Standing::InForce | Standing::Renewed => {}
     })
 }

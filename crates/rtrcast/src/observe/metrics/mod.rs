@@ -2,6 +2,7 @@
 //! `rtrcast_`.
 
 mod exposition;
+mod log;
 mod plain_counter;
 mod process;
 mod routers;
@@ -106,7 +107,7 @@ pub(crate) struct Metrics {
     pub(crate) held_until: Family<PathLabel, Gauge>,
     pub(crate) held_lost: Family<LossLabels, Gauge>,
     pub(crate) slurm_entries: Family<TypeLabel, Gauge>,
-    pub(crate) slurm_in_force: Gauge,
+    pub(crate) slurm_in_effect: Gauge,
     pub(crate) reloads: Family<OutcomeLabel, Counter>,
     pub(crate) refused: Family<ReasonLabel, Counter>,
     credentials_in_force: Family<ListenerLabel, Gauge>,
@@ -151,7 +152,7 @@ impl Metrics {
             held_until: Family::default(),
             held_lost: Family::default(),
             slurm_entries: Family::default(),
-            slurm_in_force: Gauge::default(),
+            slurm_in_effect: Gauge::default(),
             reloads: Family::default(),
             refused: Family::default(),
             credentials_in_force: Family::default(),
@@ -175,6 +176,7 @@ impl Metrics {
         metrics.register_curation();
         metrics.register_admission();
         metrics.registry.register_collector(Box::new(Process::new()));
+        metrics.registry.register_collector(Box::new(log::LogCollector));
         metrics.registry.register_collector(Box::new(RouterCollector(routers)));
         for outcome in ["applied", "refused"] {
             metrics.reloads.get_or_create(&OutcomeLabel { outcome }).inc_by(0);
@@ -279,7 +281,7 @@ impl Metrics {
         registry.register(
             "rtrcast_slurm_in_force",
             "1 if the SLURM files are in force as they were read last",
-            self.slurm_in_force.clone(),
+            self.slurm_in_effect.clone(),
         );
         registry.register("rtrcast_reloads", "Configurations read again, by outcome", self.reloads.clone());
     }
@@ -402,8 +404,8 @@ impl Metrics {
         self.upstream_serial.get_or_create(&path).set(serial.0.into());
     }
 
-    /// Shows nothing any more of a place that is not configured any more. What was counted stays.
-    pub(crate) fn forget_place(&self, name: &str) {
+    /// Removes the gauges of a source that is not configured any more. What was counted stays.
+    pub(crate) fn forget_source(&self, name: &str) {
         let path = PathLabel { path: name.to_owned() };
         let gauges = [&self.healthy, &self.refresh, &self.change, &self.refused_entries, &self.is_served, &self.made];
         let upstream = [&self.upstream_version, &self.upstream_session, &self.upstream_serial];

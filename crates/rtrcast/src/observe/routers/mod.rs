@@ -147,6 +147,11 @@ impl Routers {
         listeners
     }
 
+    /// The name of a router over all of its connections.
+    pub(crate) fn name(&self, peer: &Peer) -> Arc<str> {
+        self.table().name(peer)
+    }
+
     /// Routers that are connected, in the order in which they came.
     pub(crate) fn list(&self) -> Vec<Connected> {
         let table = self.table();

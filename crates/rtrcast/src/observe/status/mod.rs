@@ -10,9 +10,10 @@ mod time;
 
 pub(crate) use routers::{AbsentRouter, RouterList, RouterStatus, SyncState, list};
 pub(crate) use table::{Column, table};
-pub(crate) use text::text;
+pub(crate) use text::{describe_records, text};
 pub(crate) use time::Timestamp;
 
+use rtrcast_proto::{Layout, Profile, Section};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -93,6 +94,28 @@ pub(crate) struct RecordCounts {
     pub(crate) vrps_ipv6: usize,
     pub(crate) router_keys: usize,
     pub(crate) aspas: usize,
+}
+
+impl RecordCounts {
+    /// Those of a data set.
+    pub(crate) fn of(layout: &Layout) -> RecordCounts {
+        RecordCounts {
+            vrps_ipv4: layout.count(Section::Ipv4Prefix),
+            vrps_ipv6: layout.count(Section::Ipv6Prefix),
+            router_keys: layout.count(Section::RouterKey),
+            aspas: layout.count(Section::Aspa),
+        }
+    }
+
+    /// Those of them that are sent to routers with a profile.
+    pub(crate) fn sent_in(self, profile: Profile) -> RecordCounts {
+        let sent = |section, records| if profile.has(section) { records } else { 0 };
+        RecordCounts {
+            router_keys: sent(Section::RouterKey, self.router_keys),
+            aspas: sent(Section::Aspa, self.aspas),
+            ..self
+        }
+    }
 }
 
 /// The timers of End of Data, in seconds.

@@ -16,7 +16,7 @@ pub(crate) fn text(status: &Status, control: &str) -> String {
     match &status.data {
         Some(data) => {
             let changed = ago(data.changed, now);
-            text += &format!("serial {}: {}, unchanged for {changed}\n", data.serial, records(data.records));
+            text += &format!("serial {}: {}, unchanged for {changed}\n", data.serial, describe_records(data.records));
         }
         None => text += "nothing is served\n",
     }
@@ -58,7 +58,8 @@ fn health(status: &Status) -> String {
     }
 }
 
-fn records(records: RecordCounts) -> String {
+/// Numbers of records in English.
+pub(crate) fn describe_records(records: RecordCounts) -> String {
     let RecordCounts { vrps_ipv4, vrps_ipv6, router_keys, aspas } = records;
     let (keys, aspas) = (count(router_keys, "router key"), count(aspas, "ASPA"));
     format!("{} ({vrps_ipv4} IPv4, {vrps_ipv6} IPv6), {keys}, {aspas}", count(vrps_ipv4 + vrps_ipv6, "VRP"))
