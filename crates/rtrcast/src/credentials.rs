@@ -3,7 +3,7 @@
 
 use crate::clock::unix_now;
 use crate::observe::describe::plain;
-use crate::observe::listeners::InForce;
+use crate::observe::listeners::CredentialsState;
 use crate::observe::log::LogEvent;
 use crate::observe::log::event::listeners::ListenerEvent;
 use rtrcast_net::{Fresh, TcpKeys};
@@ -43,7 +43,7 @@ pub(crate) enum Standing<'a> {
 pub(crate) type Tell = Box<dyn Fn(Standing<'_>) + Send + Sync>;
 
 /// Tells log and metrics of a listener's files.
-pub(crate) fn of_listener(in_force: Arc<InForce>) -> Tell {
+pub(crate) fn of_listener(in_force: Arc<CredentialsState>) -> Tell {
     let log = in_log(in_force.listener.clone());
     Box::new(move |standing| {
         log(standing);

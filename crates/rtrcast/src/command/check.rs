@@ -12,7 +12,7 @@ use crate::observe::describe::{
     AgeFormat, age, count, describe_assessment, describe_conflict, describe_masked, describe_not_in_effect,
     describe_read_as_empty, describe_refused, describe_remedy, plain, span,
 };
-use crate::observe::status::{RecordCounts, describe_records};
+use crate::observe::status::{RecordsByType, describe_records};
 use crate::source::content::{Content, Read, SlurmFiles, SlurmOutcome, SourceError};
 use crate::source::{self, SourceOptions, is_slurm_name};
 use rtrcast_feed::curator::{
@@ -247,7 +247,7 @@ impl Checker {
             Ok(Read { content: Content::Table(table, tally), written }) => {
                 let made = table.timestamps().made.or(written);
                 let made = made.map_or(String::new(), |made| format!(", made {}", age(made, unix_now())));
-                self.say(&format!("{place}: {}{made}", describe_records(RecordCounts::of(table.image().layout()))));
+                self.say(&format!("{place}: {}{made}", describe_records(RecordsByType::of(table.image().layout()))));
                 if tally.refused > 0 {
                     self.complain(&format!("{place}: {}", describe_refused(&tally)));
                 }

@@ -14,7 +14,7 @@ use crate::observe::metrics::Metrics;
 use crate::observe::routers::Routers;
 use crate::observe::sources::Sources;
 use crate::observe::status::{
-    DataStatus, HealthState, HealthStatus, HistoryStatus, HubStatus, RecordCounts, Timers, Timestamp,
+    DataStatus, HealthState, HealthStatus, HistoryStatus, HubStatus, RecordsByType, Timers, Timestamp,
 };
 use crate::source::content::{Content, Purpose, Read, SourceError};
 use decide::{Decider, Decision, HubChange};
@@ -263,7 +263,7 @@ impl Hub {
             DataStatus {
                 serial: serial.0,
                 changed: Timestamp(self.changed),
-                records: RecordCounts::of(image.layout()).sent_in(served),
+                records: RecordsByType::of(image.layout()).sent_in(served),
                 session_ids: Version::ALL.into_iter().map(session).collect(),
             }
         });
@@ -413,7 +413,7 @@ impl Hub {
         DataEvent::Published {
             origin: &origin,
             serial,
-            records: RecordCounts::of(&layout).sent_in(self.served),
+            records: RecordsByType::of(&layout).sent_in(self.served),
             expired_records: expired,
             change,
             read_seconds: took,

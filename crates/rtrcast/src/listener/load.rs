@@ -5,7 +5,7 @@ use super::{ConfiguredListener, validity};
 use crate::cli::{ListenOptions, TlsClientAddressArgument, TlsClientsArgument, TlsVersionArgument};
 use crate::credentials::{self, Kept, Look, in_file, of_listener};
 use crate::exit::Failure;
-use crate::observe::listeners::InForce;
+use crate::observe::listeners::CredentialsState;
 use crate::observe::log::LogEvent;
 use crate::observe::log::event::listeners::ListenerEvent;
 use rtrcast_net::{
@@ -40,7 +40,7 @@ type Secured = (Security, Option<OfFiles>, Vec<String>);
 #[derive(Clone)]
 pub(super) struct OfFiles {
     pub(super) look: Arc<dyn Look>,
-    pub(super) in_force: Arc<InForce>,
+    pub(super) in_force: Arc<CredentialsState>,
 }
 
 /// Loads what listeners need.
@@ -82,7 +82,7 @@ pub(super) fn wrong(configured: &ConfiguredListener, reason: &str) -> Failure {
 
 fn security(configured: &ConfiguredListener) -> Result<Secured, String> {
     let options = configured.options.clone();
-    let in_force = Arc::new(InForce::new(configured.addr.to_string()));
+    let in_force = Arc::new(CredentialsState::new(configured.addr.to_string()));
     let tell = of_listener(Arc::clone(&in_force));
     match configured.addr.layer {
         Layer::Plain => Ok((Security::None, None, Vec::new())),

@@ -1,4 +1,4 @@
-//! What is said of data sets, for the log and for `rtrcast ctl`.
+//! Phrases for people, of data sets, errors, times and sizes.
 
 use rtrcast_feed::curator::{Assessment, Loss, NotInEffect, TooOld};
 use rtrcast_feed::write::utc;
@@ -37,12 +37,12 @@ pub(crate) fn describe_delta(delta: &Delta, served: Profile) -> String {
     if changed.is_empty() { "nothing that is served has changed".to_owned() } else { changed.join(", ") }
 }
 
-/// What is gone.
+/// Records that are missing.
 pub(crate) fn describe_losses(losses: &[Loss]) -> String {
     losses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// What is done about a set that is too old.
+/// The action on a set that is too old.
 pub(crate) fn describe_too_old(then: TooOld, records: usize) -> String {
     match then {
         TooOld::Withdraw | TooOld::Close if records == 0 => "its payloads stay until they expire one by one".to_owned(),
@@ -90,7 +90,7 @@ pub(crate) fn describe_not_in_effect(reason: &NotInEffect, format: AgeFormat) ->
     }
 }
 
-/// What of a set would be served now, and until when.
+/// The part of a set that would be served now, and until when.
 pub(crate) fn describe_assessment(assessment: &Assessment, records: usize, now: u32) -> String {
     let Assessment { expired, last_expiry, aged, set_not_in_effect, first_end, last_end, .. } = *assessment;
     let ended = expired + aged;
@@ -130,7 +130,7 @@ fn is_or_are(number: usize) -> &'static str {
     if number == 1 { "is" } else { "are" }
 }
 
-/// What an operator can do about that.
+/// A remedy that an operator has.
 pub(crate) fn describe_remedy(over: &NotInEffect) -> &'static str {
     match over {
         NotInEffect::NotValid { .. } => "a newer file, or --too-old keep to serve it all the same",
@@ -156,12 +156,12 @@ pub(crate) fn describe_masked(vrps: usize) -> String {
     format!("{} had bits beyond the prefix length, which were set to zero", count(vrps, "VRP"))
 }
 
-/// What is wrong with a SLURM file, a line for each mistake, with what can be done.
+/// Mistakes of a SLURM file, a line each, with a remedy.
 ///
 /// All of them: a log gets [`LINES_LOGGED_MAX`].
 pub(crate) fn describe_mistakes(errors: &SlurmErrors) -> Vec<String> {
-    let way_out = |lenient| if lenient { ", or use --slurm-lenient, which reads it as empty" } else { "" };
-    let lines = errors.iter().map(|error| format!("{error}{}", way_out(error.reason.is_lenient())));
+    let remedy = |lenient| if lenient { ", or use --slurm-lenient, which reads it as empty" } else { "" };
+    let lines = errors.iter().map(|error| format!("{error}{}", remedy(error.reason.is_lenient())));
     let more = (errors.more() > 0).then(|| format!("and {}", count_more(errors.more())));
     lines.chain(more).collect()
 }
@@ -169,7 +169,7 @@ pub(crate) fn describe_mistakes(errors: &SlurmErrors) -> Vec<String> {
 /// Lines about one file that go into a log or a status; `rtrcast check` prints all.
 const LINES_LOGGED_MAX: usize = 20;
 
-/// The first lines of a long complaint, and how many there are more.
+/// The first of many lines, and how many there are more.
 pub(crate) fn first_lines(lines: Vec<String>) -> Vec<String> {
     let more = lines.len().saturating_sub(LINES_LOGGED_MAX);
     let rest = (more > 1).then(|| format!("and {}; `rtrcast check` prints all", count_more(more)));
@@ -181,7 +181,7 @@ fn count_more(mistakes: usize) -> String {
     if mistakes == 1 { "1 more mistake".to_owned() } else { format!("{mistakes} more mistakes") }
 }
 
-/// What a SLURM file lacks, and should have for whoever reads it strictly.
+/// Lists that a SLURM file lacks, and should have for whoever reads it strictly.
 pub(crate) fn describe_read_as_empty(file: &SlurmFile) -> Option<String> {
     let remedies: Vec<String> = file.read_as_empty().iter().map(ToString::to_string).collect();
     (!remedies.is_empty()).then(|| {
@@ -205,7 +205,7 @@ pub(crate) fn name_customers<'a>(customers: impl IntoIterator<Item = &'a Asn>) -
     }
 }
 
-/// What went wrong with a file, a socket or a connection, without numbers that only programmers know.
+/// An error of a file, a socket or a connection, without numbers that only programmers know.
 pub(crate) fn plain(error: &io::Error) -> String {
     match error.kind() {
         _ if error.raw_os_error().is_none() => error.to_string(),
@@ -232,7 +232,7 @@ pub(crate) fn without_os_errors(text: &str) -> String {
     shown + rest
 }
 
-/// A complaint of the command line's parser with ranges as people write them: "is not from 1 to 86400" for
+/// An error of the command line's parser with ranges as people write them: "is not from 1 to 86400" for
 /// "is not in 1..=86400".
 pub(crate) fn with_plain_ranges(text: &str) -> String {
     const IN: &str = " is not in ";
@@ -249,12 +249,12 @@ pub(crate) fn with_plain_ranges(text: &str) -> String {
     format!("{before}{range}{behind}")
 }
 
-/// Why SLURM files do not go together, and the ways out.
+/// A conflict of SLURM files, and the remedies.
 pub(crate) fn describe_conflict(conflict: &SlurmConflict) -> String {
     format!("{conflict}; put both entries into one file, or allow it by --slurm-allow-overlaps")
 }
 
-/// A time span as people say it, in its two largest units.
+/// A time span in its two largest units.
 pub(crate) fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
@@ -303,7 +303,7 @@ pub(crate) fn quoted(argument: &str) -> String {
     }
 }
 
-/// How long ago something was made, or when, if that is later than now.
+/// The age of something that was made then; its time, if that is later than now.
 pub(crate) fn age(made: u32, now: u32) -> String {
     if made > now {
         return utc(made);
@@ -357,7 +357,7 @@ mod tests {
 
     #[test]
     fn spans() {
-        for (seconds, words) in [
+        for (seconds, text) in [
             (0, "0 s"),
             (59, "59 s"),
             (60, "1 min"),
@@ -367,7 +367,7 @@ mod tests {
             (90_000, "1 day 1 h"),
             (864_061, "10 days"),
         ] {
-            assert_eq!(span(Duration::from_secs(seconds)), words);
+            assert_eq!(span(Duration::from_secs(seconds)), text);
         }
     }
 }

@@ -35,6 +35,7 @@ mod last_words;
 mod last_words_secured;
 mod listeners;
 mod listeners_reload;
+mod log;
 mod memory;
 mod metrics;
 mod mistakes;

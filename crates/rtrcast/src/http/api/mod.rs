@@ -9,7 +9,7 @@ pub(crate) use state::ApiState;
 
 use crate::observe::log::LogEvent;
 use crate::observe::log::event::control::ControlEvent;
-use crate::observe::status::{RouterList, SCHEMA, Status};
+use crate::observe::status::{CacheStatus, RouterList, SCHEMA};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{Method, StatusCode, Uri};
@@ -114,7 +114,7 @@ async fn unknown_method(method: Method, uri: Uri) -> Response {
     rejected(StatusCode::METHOD_NOT_ALLOWED, format!("{} can't be asked by {method}", uri.path()))
 }
 
-async fn status(State(state): State<ApiState>) -> Result<Json<Status>, Response> {
+async fn status(State(state): State<ApiState>) -> Result<Json<CacheStatus>, Response> {
     state.status().await.map(Json).ok_or_else(ending)
 }
 

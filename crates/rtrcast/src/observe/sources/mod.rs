@@ -227,7 +227,7 @@ impl Sources {
         })
     }
 
-    /// What is served changed by a source.
+    /// A source changed what is served.
     pub(crate) fn changed(&mut self, source: SourceId) {
         if let Some(health) = self.find(Purpose::Data(source)) {
             health.last_change = Some(unix_now());

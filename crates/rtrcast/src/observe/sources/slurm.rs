@@ -20,7 +20,7 @@ pub(super) struct MergedFiles {
 pub(super) struct FileFailure {
     pub(super) name: Arc<str>,
     pub(super) error: SourceError,
-    /// What is in effect of it instead.
+    /// The effect: what of it stays in effect.
     effect: &'static str,
 }
 

@@ -3,7 +3,7 @@
 use super::health::SourceHealth;
 use super::slurm::is_directory;
 use crate::observe::status::{
-    HeldData, HeldLoss, ReadState, RecordCounts, SlurmFileStatus, SlurmLocation, SourceStatus, Timestamp,
+    HeldData, HeldLoss, ReadState, RecordsByType, SlurmFileStatus, SlurmLocation, SourceStatus, Timestamp,
 };
 use rtrcast_feed::curator::{HeldStatus, Status};
 use rtrcast_proto::Moment;
@@ -28,7 +28,7 @@ impl SourceHealth {
             name: self.name.to_string(),
             served: status.is_served,
             state: self.state(status.layout.is_some()),
-            records: status.layout.as_ref().map(RecordCounts::of),
+            records: status.layout.as_ref().map(RecordsByType::of),
             made: status.made.map(Timestamp),
             too_old: status.is_too_old,
             expired_records: status.ended,

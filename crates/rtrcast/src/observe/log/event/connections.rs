@@ -6,7 +6,7 @@ use rtrcast_proto::{ErrorCode, Profile, Serial};
 use std::fmt;
 
 events! {
-    /// What happens on connections.
+    /// An event of a connection.
     ConnectionEvent<'a> {
         /// A connection was ended before RTR began; `reason` is that of `rtrcast_refused_connections_total`
         Warn "connection_refused" Refused { router: EventRouter<'a>, reason: &'a str, error: &'a dyn fmt::Display }

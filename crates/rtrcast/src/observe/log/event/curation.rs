@@ -10,7 +10,7 @@ use std::fmt;
 use std::time::Duration;
 
 events! {
-    /// What becomes of the data of sources.
+    /// An event of the data of sources.
     CurationEvent<'a> {
         /// Too much is missing in a source's new data, which are held back for now; `release` is the command that accepts
         /// them

@@ -2,20 +2,20 @@
 
 use super::events;
 use crate::observe::describe::name_customers;
-use crate::observe::status::{RecordCounts, describe_records};
+use crate::observe::status::{RecordsByType, describe_records};
 use rtrcast_proto::{Asn, Serial};
 use std::fmt;
 use std::time::Duration;
 
 events! {
-    /// What happens to the data that are served.
+    /// An event of the data that are served.
     DataEvent<'a> {
         /// A new serial is served. `origin` is the source that changed it, `SLURM`, `expiry` or `configuration`; the
         /// numbers of records are those that are served; `announced` and `withdrawn` are missing for the first serial
         Info "data_published" Published {
             origin: &'a str,
             serial: Serial,
-            records: RecordCounts,
+            records: RecordsByType,
             expired_records: usize,
             change: Option<DataChange>,
             read_seconds: Option<Duration>,

@@ -4,7 +4,7 @@ use super::data::DataChange;
 use super::service::OctalMode;
 use crate::config::scheme::Scheme;
 use crate::observe::routers::Routers;
-use crate::observe::status::{RecordCounts, Timestamp};
+use crate::observe::status::{RecordsByType, Timestamp};
 use rtrcast_feed::Tally;
 use rtrcast_feed::curator::{Loss, Release};
 use rtrcast_net::{Endpoint, Peer};
@@ -106,7 +106,7 @@ impl EventField for Profile {
 }
 
 /// Records by type, as the status has them.
-impl EventField for RecordCounts {
+impl EventField for RecordsByType {
     fn add(&self, _: &'static str, to: &mut Map<String, Value>) {
         to.insert("vrps_ipv4".to_owned(), self.vrps_ipv4.into());
         to.insert("vrps_ipv6".to_owned(), self.vrps_ipv6.into());
@@ -121,7 +121,7 @@ impl EventField for RecordCounts {
 
     #[cfg(test)]
     fn example() -> Self {
-        RecordCounts { vrps_ipv4: 1, vrps_ipv6: 2, router_keys: 3, aspas: 4 }
+        RecordsByType { vrps_ipv4: 1, vrps_ipv6: 2, router_keys: 3, aspas: 4 }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::observe::describe::count;
 use std::fmt;
 
 events! {
-    /// What happens to listeners and to files with certificates, keys and users. Sources have such files as well.
+    /// An event of listeners, or of files with certificates, keys and users. Sources have such files as well.
     ListenerEvent<'a> {
         /// Certificates, keys or users were read again, and are in effect; `owner` is a listener or source
         Info "credentials_renewed" CredentialsRenewed { owner: &'a str }

@@ -4,7 +4,7 @@ use super::events;
 use std::fmt;
 
 events! {
-    /// What happens to the program as a whole.
+    /// An event of the program as a whole.
     ServiceEvent<'a> {
         /// Others than its owner may read or change a file that holds a secret; `mode` and `suggested_mode` are octal
         Warn "secret_readable" SecretReadable { path: &'a dyn fmt::Display, mode: OctalMode, suggested_mode: OctalMode }

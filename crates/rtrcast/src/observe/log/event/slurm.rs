@@ -5,7 +5,7 @@ use crate::observe::describe::count;
 use std::fmt;
 
 events! {
-    /// What happens when SLURM is read.
+    /// An event of reading SLURM.
     SlurmEvent<'a> {
         /// A SLURM file, directory or URL could not be read or has one mistake; `effect` says what is in effect instead
         Warn "slurm_failed" Failed { file: &'a str, reason: &'a str, effect: &'a str }

@@ -9,7 +9,7 @@ use std::fmt;
 use std::time::Duration;
 
 events! {
-    /// What happens when a source is read. Events of what comes of its data are those of `curation.rs`.
+    /// An event of reading a source. `curation.rs` has those of its data.
     SourceEvent<'a> {
         /// A source could not be read, or its content is invalid; `effect` says what is served instead
         Warn "source_failed" Failed { source: &'a str, reason: &'a str, effect: &'a str, serial: Option<Serial> }

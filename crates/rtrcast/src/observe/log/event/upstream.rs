@@ -6,7 +6,7 @@ use rtrcast_proto::{Asn, ErrorCode, Serial, SessionId, Timing, Version};
 use std::fmt;
 
 events! {
-    /// What happens on the connection to another cache.
+    /// An event of the connection to another cache.
     UpstreamEvent<'a> {
         /// The cache is asked: for everything or, with `serial`, for what has changed since then
         Debug "upstream_asked" Asked {
