@@ -21,9 +21,9 @@ mod observe;
 mod serve;
 mod source;
 
+use crate::observe::log::event::service::ServiceEvent;
+use crate::observe::log::{self, LogEvent};
 use clap::{CommandFactory, FromArgMatches};
-use observe::log::event::service::ServiceEvent;
-use observe::log::{self, LogEvent};
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;

@@ -7,7 +7,7 @@ use std::fmt;
 
 events! {
     /// An event of a connection.
-    ConnectionEvent<'a> {
+    pub(crate) enum ConnectionEvent<'a> {
         /// A connection was ended before RTR began; `reason` is that of `rtrcast_refused_connections_total`
         Warn "connection_refused" Refused { router: EventRouter<'a>, reason: &'a str, error: &'a dyn fmt::Display }
         /// Whoever connected ended the connection before anything was sent, as monitors do

@@ -5,7 +5,7 @@ use std::fmt;
 
 events! {
     /// A request of the operator, or a failure of the servers that take them.
-    ControlEvent<'a> {
+    pub(crate) enum ControlEvent<'a> {
         /// `rtrcast ctl close`
         Info "control_close" Close { router: &'a str }
         /// `rtrcast ctl release`, of one source or, without `source`, of all

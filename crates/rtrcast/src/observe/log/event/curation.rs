@@ -11,7 +11,7 @@ use std::time::Duration;
 
 events! {
     /// An event of the data of sources.
-    CurationEvent<'a> {
+    pub(crate) enum CurationEvent<'a> {
         /// Too much is missing in a source's new data, which are held back for now; `release` is the command that accepts
         /// them
         Error "loss_held" LossHeld {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 events! {
     /// An event of the data that are served.
-    DataEvent<'a> {
+    pub(crate) enum DataEvent<'a> {
         /// A new serial is served. `origin` is the source that changed it, `SLURM`, `expiry` or `configuration`; the
         /// numbers of records are those that are served; `announced` and `withdrawn` are missing for the first serial
         Info "data_published" Published {

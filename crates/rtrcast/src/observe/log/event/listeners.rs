@@ -6,7 +6,7 @@ use std::fmt;
 
 events! {
     /// An event of listeners, or of files with certificates, keys and users. Sources have such files as well.
-    ListenerEvent<'a> {
+    pub(crate) enum ListenerEvent<'a> {
         /// Certificates, keys or users were read again, and are in effect; `owner` is a listener or source
         Info "credentials_renewed" CredentialsRenewed { owner: &'a str }
         /// Certificates, keys or users in files changed and cannot be used; those before stay in effect

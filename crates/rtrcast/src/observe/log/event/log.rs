@@ -7,7 +7,7 @@ use std::fmt;
 
 events! {
     /// A loss of log lines.
-    LogLossEvent {
+    pub(crate) enum LogLossEvent {
         /// Log lines before this one were lost, because nothing read standard error fast enough
         Warn "log_lines_lost" LinesLost { lines: u64 }
     }

@@ -81,7 +81,7 @@ pub(crate) struct EventDescription {
 
 /// Declares the events of a subject: for each its meaning, level, name, and fields.
 macro_rules! events {
-    ($(#[$attribute:meta])* $subject:ident $(<$lifetime:lifetime>)? { $(
+    ($(#[$attribute:meta])* pub(crate) enum $subject:ident $(<$lifetime:lifetime>)? { $(
         $(#[doc = $meaning:literal])+
         $level:ident $name:literal $variant:ident { $($field:ident: $type:ty),* $(,)? }
     )* }) => {
@@ -264,7 +264,5 @@ several events have:
 | `reason`, `error` | why |
 | `losses` | records that are missing: `of` what, how many there were (`had`), how many are missing (`lost`) |
 | `..._seconds` | a time span in seconds |
-
-The levels below are those at which events are logged first.
 ";
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 events! {
     /// An event of the program as a whole.
-    ServiceEvent<'a> {
+    pub(crate) enum ServiceEvent<'a> {
         /// Others than its owner may read or change a file that holds a secret; `mode` and `suggested_mode` are octal
         Warn "secret_readable" SecretReadable { path: &'a dyn fmt::Display, mode: OctalMode, suggested_mode: OctalMode }
         /// `--connections-max` is larger than the descriptor limit allows

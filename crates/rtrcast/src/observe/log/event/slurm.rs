@@ -6,7 +6,7 @@ use std::fmt;
 
 events! {
     /// An event of reading SLURM.
-    SlurmEvent<'a> {
+    pub(crate) enum SlurmEvent<'a> {
         /// A SLURM file, directory or URL could not be read or has one mistake; `effect` says what is in effect instead
         Warn "slurm_failed" Failed { file: &'a str, reason: &'a str, effect: &'a str }
         /// One of several mistakes of a SLURM file, which is refused; the event `slurm_refused` follows

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 events! {
     /// An event of reading a source. `curation.rs` has those of its data.
-    SourceEvent<'a> {
+    pub(crate) enum SourceEvent<'a> {
         /// A source could not be read, or its content is invalid; `effect` says what is served instead
         Warn "source_failed" Failed { source: &'a str, reason: &'a str, effect: &'a str, serial: Option<Serial> }
         /// Another cache that is a source shut down for good (code 13), and its data were withdrawn

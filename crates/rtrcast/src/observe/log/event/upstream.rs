@@ -7,7 +7,7 @@ use std::fmt;
 
 events! {
     /// An event of the connection to another cache.
-    UpstreamEvent<'a> {
+    pub(crate) enum UpstreamEvent<'a> {
         /// The cache is asked: for everything or, with `serial`, for what has changed since then
         Debug "upstream_asked" Asked {
             source: &'a str, protocol_version: Version, session: Option<SessionId>, serial: Option<Serial>,
