@@ -4,7 +4,7 @@
 use crate::clock::unix_now;
 use crate::observe::describe::plain;
 use crate::observe::listeners::CredentialsState;
-use crate::observe::log::LogEvent;
+use crate::observe::log::Log;
 use crate::observe::log::event::listeners::ListenerEvent;
 use rtrcast_net::{Fresh, TcpKeys};
 use std::fmt;

@@ -22,7 +22,7 @@ mod serve;
 mod source;
 
 use crate::observe::log::event::service::ServiceEvent;
-use crate::observe::log::{self, LogEvent};
+use crate::observe::log::{self, Log};
 use clap::{CommandFactory, FromArgMatches};
 use std::ffi::OsString;
 use std::io::Write;

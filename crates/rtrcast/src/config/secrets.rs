@@ -3,7 +3,7 @@
 
 use crate::config::address::Source;
 use crate::config::plan::Plan;
-use crate::observe::log::LogEvent;
+use crate::observe::log::Log;
 use crate::observe::log::event::service::{OctalMode, ServiceEvent};
 use std::collections::BTreeMap;
 use std::fs;

@@ -7,7 +7,7 @@
 
 use super::api::ProgramRequest;
 use super::room::{Stage, Verdict, make_room};
-use crate::observe::log::LogEvent;
+use crate::observe::log::Log;
 use crate::observe::log::event::control::ControlEvent;
 use axum::Router;
 use axum::extract::Request;

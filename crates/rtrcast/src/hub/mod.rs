@@ -7,7 +7,7 @@ pub(crate) mod message;
 use crate::blocking::blocking;
 use crate::clock::unix_now;
 use crate::observe::describe::{AgeFormat, describe_conflict, describe_delta, describe_not_in_effect, vrps};
-use crate::observe::log::LogEvent;
+use crate::observe::log::Log;
 use crate::observe::log::event::data::{DataChange, DataEvent};
 use crate::observe::log::event::sources::SourceEvent;
 use crate::observe::metrics::Metrics;

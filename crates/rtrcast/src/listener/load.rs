@@ -6,7 +6,7 @@ use crate::cli::{ListenOptions, TlsClientAddressArgument, TlsClientsArgument, Tl
 use crate::credentials::{self, Kept, Look, in_file, of_listener};
 use crate::exit::Failure;
 use crate::observe::listeners::CredentialsState;
-use crate::observe::log::LogEvent;
+use crate::observe::log::Log;
 use crate::observe::log::event::listeners::ListenerEvent;
 use rtrcast_net::{
     AddressCheck, AuthorizedKeys, ClientCertificates, ClientCheck, Layer, Logins, Passwords, Security, SshKey,

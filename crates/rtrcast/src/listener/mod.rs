@@ -13,7 +13,7 @@ use crate::config::scheme::Scheme;
 use crate::credentials::Look;
 use crate::exit::Failure;
 use crate::observe::listeners::OpenListener;
-use crate::observe::log::LogEvent;
+use crate::observe::log::Log;
 use crate::observe::log::event::listeners::ListenerEvent;
 use crate::observe::metrics::Metrics;
 use crate::observe::routers::Routers;

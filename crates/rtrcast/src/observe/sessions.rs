@@ -3,7 +3,7 @@
 use crate::observe::describe::plain;
 use crate::observe::log::event::connections::ConnectionEvent;
 use crate::observe::log::event::field::EventRouter;
-use crate::observe::log::{LogEvent, Throttle};
+use crate::observe::log::{Log, Throttle};
 use crate::observe::metrics::{CodeLabel, Metrics, PlainCounter, ReasonLabel, TypeLabel};
 use crate::observe::routers::Routers;
 use prometheus_client::metrics::counter::Counter;

@@ -15,7 +15,7 @@ use crate::hub::message::{Input, Reconfiguration};
 use crate::listener::{Listeners, Loaded, Loader};
 use crate::observe::describe::{count, first_lines};
 use crate::observe::log::event::service::ServiceEvent;
-use crate::observe::log::{self, LogEvent};
+use crate::observe::log::{self, Log};
 use crate::observe::metrics::{Metrics, OutcomeLabel};
 use crate::observe::routers::Routers;
 use crate::observe::sessions::SessionObserver;

@@ -12,7 +12,7 @@ use super::watched::{Told, Watched};
 use super::{Context, directory};
 use crate::blocking::blocking;
 use crate::hub::message::News;
-use crate::observe::log::LogEvent;
+use crate::observe::log::Log;
 use crate::observe::log::event::sources::SourceEvent;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -6,7 +6,7 @@ use crate::cli::{DialOptions, FetchOptions};
 use crate::config::address::Source;
 use crate::config::fetch::NO_PROXY;
 use crate::observe::describe::{plain, without_os_errors};
-use crate::observe::log::LogEvent;
+use crate::observe::log::Log;
 use crate::observe::log::event::sources::SourceEvent;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::{Action, Attempt, Policy};

@@ -11,7 +11,7 @@ use crate::clock::unix_now;
 use crate::credentials::in_log;
 use crate::hub::message::News;
 use crate::observe::describe::{plain, span};
-use crate::observe::log::LogEvent;
+use crate::observe::log::Log;
 use crate::observe::log::event::upstream::UpstreamEvent;
 use crate::source::dialer::{self, Spelling};
 use rtrcast_feed::{Table, Tally};

@@ -1,7 +1,7 @@
 //! The directories in which changes of a file, or of a directory of files, would show, and what the system tells of them.
 
 use super::local::{Local, number};
-use crate::observe::log::LogEvent;
+use crate::observe::log::Log;
 use crate::observe::log::event::sources::SourceEvent;
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};

@@ -7,7 +7,7 @@ mod state;
 
 pub(crate) use state::ApiState;
 
-use crate::observe::log::LogEvent;
+use crate::observe::log::Log;
 use crate::observe::log::event::control::ControlEvent;
 use crate::observe::status::{CacheStatus, RouterList, SCHEMA};
 use axum::extract::rejection::JsonRejection;

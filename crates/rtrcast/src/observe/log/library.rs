@@ -1,7 +1,8 @@
 //! Events of libraries, which log by `tracing`: hyper tells at level `trace` and `debug` what its connections do.
 
+use super::Log;
 use super::event::log::LibraryEvent;
-use super::{Level, LogEvent};
+use super::level::Level;
 use std::fmt::{self, Write};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;

@@ -12,20 +12,21 @@ mod render;
 mod throttle;
 mod writer;
 
-pub(crate) use event::LogEvent;
 pub(crate) use format::LogFormat;
 pub(crate) use level::Level;
 pub(crate) use throttle::Throttle;
 
+use event::LogEvent;
 use render::LogRecord;
 use std::sync::OnceLock;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
+use throttle::ThrottleDecision;
 use writer::LogQueue;
 
-static LOG: OnceLock<Log> = OnceLock::new();
+static LOG: OnceLock<ProcessLog> = OnceLock::new();
 
 /// The log of the process.
-struct Log {
+struct ProcessLog {
     level: Level,
     format: LogFormat,
     queue: LogQueue,
@@ -33,7 +34,7 @@ struct Log {
 
 /// Starts the log. Without it events go nowhere.
 pub(crate) fn start(level: Level, format: LogFormat) {
-    LOG.get_or_init(|| Log { level, format, queue: LogQueue::start(format) });
+    LOG.get_or_init(|| ProcessLog { level, format, queue: LogQueue::start(format) });
     library::start(level);
 }
 
@@ -53,6 +54,36 @@ pub(crate) fn lines_lost() -> u64 {
 pub(crate) fn is_for_programs() -> bool {
     LOG.get().is_some_and(|log| log.format != LogFormat::Text)
 }
+
+/// Ways to log an event.
+pub(crate) trait Log: LogEvent + Sized {
+    /// Logs it.
+    fn log(&self) {
+        write(&LogRecord { event: self, level: self.level(), is_repeated: false, left_out: 0 });
+    }
+
+    /// Logs it at level `debug`: it is no news.
+    fn log_quietly(&self) {
+        write(&LogRecord { event: self, level: Level::Debug, is_repeated: false, left_out: 0 });
+    }
+
+    /// Logs it at level `debug`, and that the same was logged before.
+    fn log_repeated(&self) {
+        write(&LogRecord { event: self, level: Level::Debug, is_repeated: true, left_out: 0 });
+    }
+
+    /// Logs it unless there are too many like it.
+    fn log_limited(&self, throttle: &Throttle) {
+        if !is_logged(self.level()) {
+            return;
+        }
+        if let ThrottleDecision::Log { left_out } = throttle.decide(Instant::now()) {
+            write(&LogRecord { event: self, level: self.level(), is_repeated: false, left_out });
+        }
+    }
+}
+
+impl<Event: LogEvent> Log for Event {}
 
 /// Returns true if events of a level are logged.
 fn is_logged(level: Level) -> bool {

@@ -1,6 +1,8 @@
 //! A log line: the only place that makes one of an event.
 
-use super::{Level, LogEvent, LogFormat};
+use super::event::LogEvent;
+use super::format::LogFormat;
+use super::level::Level;
 use crate::clock::unix_of;
 use rtrcast_feed::write::utc;
 use serde_json::{Map, Value};

@@ -1,9 +1,10 @@
 //! The thread that writes log lines. Whoever logs never waits and never fails: a pipe that nobody reads, a full disk or a
 //! reader that has gone costs lines, which are counted, and nothing else.
 
+use super::event::LogEvent;
 use super::event::log::LogLossEvent;
+use super::format::LogFormat;
 use super::render::{self, LogRecord};
-use super::{LogEvent, LogFormat};
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

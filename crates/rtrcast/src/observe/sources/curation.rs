@@ -3,7 +3,7 @@
 use super::{Sources, UNTIL_THEN};
 use crate::clock::unix_now;
 use crate::observe::describe::{AgeFormat, describe_not_in_effect, describe_remedy, describe_too_old, quoted};
-use crate::observe::log::LogEvent;
+use crate::observe::log::Log;
 use crate::observe::log::event::curation::CurationEvent;
 use crate::observe::metrics::{LossLabels, PathLabel};
 use crate::observe::status::Timestamp;

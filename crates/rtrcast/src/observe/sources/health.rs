@@ -1,6 +1,6 @@
 //! The health of one source or SLURM location, by what came of reading it: the same failure twice in a row is logged once.
 
-use crate::observe::log::LogEvent;
+use crate::observe::log::Log;
 use crate::observe::log::event::slurm::SlurmEvent;
 use crate::observe::log::event::sources::SourceEvent;
 use crate::observe::metrics::PathLabel;
@@ -52,16 +52,16 @@ impl SourceHealth {
     }
 
     /// Logs a failure unless that is what was logged last: a group of events for each file. `errors` is the same in short.
-    pub(super) fn log_failure<Event: LogEvent>(&mut self, errors: String, groups: &[Vec<Event>]) {
+    pub(super) fn log_failure<Event: Log>(&mut self, errors: String, groups: &[Vec<Event>]) {
         self.errors = errors;
         let log_anyway = std::mem::take(&mut self.log_next);
         let lines = |group: &Vec<Event>| group.iter().map(ToString::to_string).collect();
         let logged: Vec<Vec<String>> = groups.iter().map(lines).collect();
         for (group, lines) in groups.iter().zip(&logged) {
             if self.failure_logged.contains(lines) && !log_anyway {
-                group.iter().for_each(LogEvent::log_repeated);
+                group.iter().for_each(Log::log_repeated);
             } else {
-                group.iter().for_each(LogEvent::log);
+                group.iter().for_each(Log::log);
             }
         }
         self.failure_logged = logged;
@@ -85,6 +85,6 @@ impl SourceHealth {
     }
 }
 
-fn log_if_news(is_news: bool, event: &impl LogEvent) {
+fn log_if_news(is_news: bool, event: &impl Log) {
     if is_news { event.log() } else { event.log_quietly() }
 }

@@ -9,7 +9,7 @@ mod status;
 use crate::clock::unix_now;
 use crate::hub::message::Reconfiguration;
 use crate::observe::describe::first_lines;
-use crate::observe::log::LogEvent;
+use crate::observe::log::Log;
 use crate::observe::log::event::data::DataEvent;
 use crate::observe::log::event::slurm::SlurmEvent;
 use crate::observe::log::event::sources::SourceEvent;
@@ -343,7 +343,7 @@ impl Sources {
     }
 
     /// Logs a problem that is not about one source or SLURM file, unless it is there already.
-    fn log_problem(problems: &mut BTreeMap<ProblemKind, String>, kind: ProblemKind, event: &impl LogEvent) {
+    fn log_problem(problems: &mut BTreeMap<ProblemKind, String>, kind: ProblemKind, event: &impl Log) {
         let text = event.to_string();
         if problems.get(&kind) != Some(&text) {
             event.log();

@@ -2,7 +2,7 @@
 //! read.
 
 use crate::observe::describe::{describe_read_as_empty, first_lines};
-use crate::observe::log::LogEvent;
+use crate::observe::log::Log;
 use crate::observe::log::event::slurm::SlurmEvent;
 use crate::source::content::{SlurmFiles, SlurmOutcome, SourceError};
 use rtrcast_feed::SlurmFile;

@@ -1,7 +1,7 @@
 //! Events of the log itself, and those of libraries.
 
-use super::events;
-use crate::observe::log::{Level, LogEvent};
+use super::{LogEvent, events};
+use crate::observe::log::level::Level;
 use serde_json::{Map, Value};
 use std::fmt;
 

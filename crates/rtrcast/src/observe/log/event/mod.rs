@@ -15,12 +15,9 @@ pub(crate) mod slurm;
 pub(crate) mod sources;
 pub(crate) mod upstream;
 
-use super::render::LogRecord;
-use super::throttle::{Throttle, ThrottleDecision};
-use super::{Level, is_logged, write};
+use super::level::Level;
 use serde_json::{Map, Value};
 use std::fmt;
-use std::time::Instant;
 
 /// An event. Its `Display` is its text.
 pub(crate) trait LogEvent: fmt::Display {
@@ -31,43 +28,6 @@ pub(crate) trait LogEvent: fmt::Display {
 
     /// Adds its fields, by their names.
     fn add_fields(&self, to: &mut Map<String, Value>);
-
-    /// Logs it.
-    fn log(&self)
-    where
-        Self: Sized,
-    {
-        write(&LogRecord { event: self, level: self.level(), is_repeated: false, left_out: 0 });
-    }
-
-    /// Logs it at level `debug`: it is no news.
-    fn log_quietly(&self)
-    where
-        Self: Sized,
-    {
-        write(&LogRecord { event: self, level: Level::Debug, is_repeated: false, left_out: 0 });
-    }
-
-    /// Logs it at level `debug`, and that the same was logged before.
-    fn log_repeated(&self)
-    where
-        Self: Sized,
-    {
-        write(&LogRecord { event: self, level: Level::Debug, is_repeated: true, left_out: 0 });
-    }
-
-    /// Logs it unless there are too many like it.
-    fn log_limited(&self, throttle: &Throttle)
-    where
-        Self: Sized,
-    {
-        if !is_logged(self.level()) {
-            return;
-        }
-        if let ThrottleDecision::Log { left_out } = throttle.decide(Instant::now()) {
-            write(&LogRecord { event: self, level: self.level(), is_repeated: false, left_out });
-        }
-    }
 }
 
 /// A row of the list of events.
@@ -91,13 +51,13 @@ macro_rules! events {
             $variant { $($field: $type),* },
         )* }
 
-        impl $(<$lifetime>)? $crate::observe::log::LogEvent for $subject $(<$lifetime>)? {
+        impl $(<$lifetime>)? $crate::observe::log::event::LogEvent for $subject $(<$lifetime>)? {
             fn name(&self) -> &'static str {
                 match self { $( $subject::$variant { .. } => $name, )* }
             }
 
-            fn level(&self) -> $crate::observe::log::Level {
-                match self { $( $subject::$variant { .. } => $crate::observe::log::Level::$level, )* }
+            fn level(&self) -> $crate::observe::log::level::Level {
+                match self { $( $subject::$variant { .. } => $crate::observe::log::level::Level::$level, )* }
             }
 
             fn add_fields(&self, _to: &mut serde_json::Map<String, serde_json::Value>) {
@@ -124,7 +84,7 @@ macro_rules! events {
                 vec![ $(
                     $crate::observe::log::event::EventDescription {
                         name: $name,
-                        level: $crate::observe::log::Level::$level,
+                        level: $crate::observe::log::level::Level::$level,
                         fields: <[Vec<&'static str>]>::concat(&[
                             $( <$type as $crate::observe::log::event::field::EventField>::names(stringify!($field)) ),*
                         ]),
@@ -141,7 +101,7 @@ use events;
 mod tests {
     use super::*;
     use crate::observe::log::LogFormat;
-    use crate::observe::log::render::line;
+    use crate::observe::log::render::{LogRecord, line};
     use expect_test::expect_file;
     use serde_json::Value;
     use std::collections::BTreeSet;
