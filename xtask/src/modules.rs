@@ -78,6 +78,7 @@ impl Crate {
                 Item::Use(item) => flatten(&item.tree, &Names::new(), &mut module),
                 item => {
                     module.items.extend(name(item));
+                    module.items.extend(names_in_macro(item));
                     Paths(&mut module).visit_item(item);
                 }
             }
@@ -242,6 +243,14 @@ pub(crate) fn name(item: &Item) -> Option<String> {
     )
 }
 
+/// The types that the tokens of a macro's call declare as a person reads them: `events! { pub enum Name { .. } }`.
+fn names_in_macro(item: &Item) -> Vec<String> {
+    let Item::Macro(item) = item else { return Vec::new() };
+    let words: Vec<String> = item.mac.tokens.clone().into_iter().map(|token| token.to_string()).collect();
+    let declares = |pair: &&[String]| matches!(pair, [keyword, _] if keyword == "enum" || keyword == "struct");
+    words.windows(2).filter(declares).map(|pair| pair[1].clone()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,6 +298,13 @@ mod tests {
                 "lib.rs: a.rs c.rs",
             ]
         );
+    }
+
+    #[test]
+    fn types_that_a_macro_makes_are_found_by_their_declaration() {
+        let a = "macro_rules! events { () => {} } events! { pub enum A<'a> { B { c: &'a str } } }";
+        let found = imports("macro", &[("lib.rs", "mod a; mod b;"), ("a.rs", a), ("b.rs", "use crate::a::A;")]);
+        assert_eq!(found.unwrap(), ["a.rs: ", "b.rs: a.rs", "lib.rs: "]);
     }
 
     #[test]

@@ -22,6 +22,8 @@ mod reloadable;
 mod serve;
 mod source;
 
+use crate::observe::log::event::service::ServiceEvent;
+use crate::observe::log::{self, Log};
 use clap::{CommandFactory, FromArgMatches};
 use std::ffi::OsString;
 use std::io::Write;
@@ -50,9 +52,13 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            for line in failure.lines() {
+            let lines = failure.lines();
+            if log::is_for_programs() {
+                lines.iter().for_each(|reason| ServiceEvent::Failed { reason }.log());
+                log::finish();
+            } else {
                 // Standard error may be closed.
-                let _ = writeln!(std::io::stderr(), "rtrcast: {line}");
+                lines.iter().for_each(|line| drop(writeln!(std::io::stderr(), "rtrcast: {line}")));
             }
             failure.exit_code()
         }

@@ -2,7 +2,9 @@
 //! when their files have changed, and kept where the new content is invalid.
 
 use crate::clock::unix_now;
-use crate::observe::listeners::InForce;
+use crate::observe::listeners::CredentialsState;
+use crate::observe::log::Log;
+use crate::observe::log::event::listeners::ListenerEvent;
 use rtrcast_net::Reloadable;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -13,7 +15,6 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use tracing::{error, info};
 
 /// Limit of a handshake's wait for a recheck; after it the value is used as it is. File systems may hang.
 const RECHECK_MAX: Duration = Duration::from_secs(1);
@@ -36,7 +37,7 @@ pub(crate) enum ReloadEvent<'a> {
 pub(crate) type ReloadObserver = Box<dyn Fn(ReloadEvent<'_>) + Send + Sync>;
 
 /// Logs the outcomes of a listener's files, and shows them in metrics and status.
-pub(crate) fn observe_listener(in_force: Arc<InForce>) -> ReloadObserver {
+pub(crate) fn observe_listener(in_force: Arc<CredentialsState>) -> ReloadObserver {
     let log = log_reloads(in_force.listener.clone());
     Box::new(move |event| {
         log(event);
@@ -47,15 +48,11 @@ pub(crate) fn observe_listener(in_force: Arc<InForce>) -> ReloadObserver {
 /// Logs outcomes.
 pub(crate) fn log_reloads(name: String) -> ReloadObserver {
     Box::new(move |event| match event {
-        ReloadEvent::Reloaded => info!("{name}: {RELOADED}"),
-        ReloadEvent::Rejected(reason) => error!("{name}: {REJECTED}: {reason}"),
+        ReloadEvent::Reloaded => ListenerEvent::CredentialsRenewed { owner: &name }.log(),
+        ReloadEvent::Rejected(reason) => ListenerEvent::CredentialsRefused { owner: &name, reason }.log(),
         ReloadEvent::Loaded => {}
     })
 }
-
-/// Log texts of files that changed.
-pub(crate) const RELOADED: &str = "its files changed; they count from the next handshake on";
-pub(crate) const REJECTED: &str = "its files changed, and what they were stays in force";
 
 /// A value that is made from files.
 pub(crate) struct FileBacked<T> {

@@ -1,6 +1,6 @@
 //! `rtrcast ctl`: its options, and what a running cache can be asked.
 
-use crate::observe::status::Column;
+use crate::observe::status::RouterColumn;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -35,7 +35,7 @@ pub(crate) enum CtlCommand {
         json: bool,
         /// Sort by this column
         #[arg(long, value_name = "COLUMN", value_enum, default_value = "lag")]
-        sort: Column,
+        sort: RouterColumn,
     },
     /// Close a router's connections in order: its response is completed, and it may connect again
     Close {

@@ -28,7 +28,7 @@ pub(crate) use peer::{PeerArgument, PeerName, PeerOptions};
 pub(crate) use serve::{Merge, ServeArguments};
 pub(crate) use ssh::{HostKeyType, SshArguments, SshCommand};
 pub(crate) use upstream::DialOptions;
-pub(crate) use value::{HttpAddress, LogLevel};
+pub(crate) use value::HttpAddress;
 
 use clap::{Parser, Subcommand};
 

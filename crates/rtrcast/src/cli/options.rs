@@ -4,7 +4,7 @@
 //! where it may be written, the transports that it applies to, and the effect of a reload. The file is read, options
 //! are joined, checked and handed out by these rows, and the tests below prove that there is one for each.
 
-use super::value::{HttpAddress, LogLevel};
+use super::value::{HttpAddress, LogFormatArgument, LogLevel};
 use crate::config::scheme::Scheme::{self, Http, Ssh, Tcp, Tls, Unix};
 use clap::ArgMatches;
 use std::any::Any;
@@ -79,6 +79,10 @@ pub(crate) const OPTIONS: &[OptionRow] = &[
     OptionRow { reload: Reload::Restart(|given| shown::<HttpAddress>(given, "http")), ..cache("http") },
     OptionRow { reload: Reload::Restart(|given| shown::<PathBuf>(given, "control")), ..cache("control") },
     OptionRow { reload: Reload::Restart(|given| shown::<LogLevel>(given, "log_level")), ..cache("log-level") },
+    OptionRow {
+        reload: Reload::Restart(|given| shown::<LogFormatArgument>(given, "log_format")),
+        ..cache("log-format")
+    },
 ];
 
 /// The prefix of options for all URLs, and that for all other caches; one source has them without it.
@@ -287,7 +291,7 @@ mod tests {
             needing_restart(&serve().no_binary_name(false).try_get_matches_from(words).unwrap())
         };
         let names: Vec<&str> = needing(&[]).into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["http", "control", "log-level"]);
+        assert_eq!(names, ["http", "control", "log-level", "log-format"]);
         assert_eq!(needing(&["--http", "localhost:9847", "--refresh", "1"]), needing(&[]));
         assert_ne!(needing(&["--http", "off"]), needing(&[]));
     }

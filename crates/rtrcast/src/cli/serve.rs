@@ -4,7 +4,7 @@ use super::fetch::SOURCES;
 use super::given::{ForAll, Given};
 use super::listener::{ListenArgument, ListenOptions};
 use super::peer::PeerArgument;
-use super::value::{HttpAddress, LogLevel, VersionArgument};
+use super::value::{HttpAddress, LogFormatArgument, LogLevel, VersionArgument};
 use super::{DialOptions, FetchOptions, FreshnessOptions, GuardOptions};
 use crate::config::address::Source;
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -205,6 +205,10 @@ pub(crate) struct ServeArguments {
     /// Lowest level that is logged to standard error
     #[arg(long, value_name = "LEVEL", default_value = "info", help_heading = OPERATION)]
     pub(crate) log_level: LogLevel,
+
+    /// How a line of the log is written
+    #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = OPERATION)]
+    pub(crate) log_format: LogFormatArgument,
 }
 
 const SLURM: &str = "SLURM";

@@ -1,11 +1,11 @@
 //! Values of options of several commands.
 
+use crate::observe::log::{Level, LogFormat};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use rtrcast_proto::Version;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
-use tracing::level_filters::LevelFilter;
 
 /// `--http`: an address, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,13 +46,39 @@ pub(crate) enum LogLevel {
 }
 
 impl LogLevel {
-    pub(crate) fn filter(self) -> LevelFilter {
+    /// The level up to which events are logged.
+    pub(crate) fn level(self) -> Level {
         match self {
-            LogLevel::Error => LevelFilter::ERROR,
-            LogLevel::Warn => LevelFilter::WARN,
-            LogLevel::Info => LevelFilter::INFO,
-            LogLevel::Debug => LevelFilter::DEBUG,
-            LogLevel::Trace => LevelFilter::TRACE,
+            LogLevel::Error => Level::Error,
+            LogLevel::Warn => Level::Warn,
+            LogLevel::Info => Level::Info,
+            LogLevel::Debug => Level::Debug,
+            LogLevel::Trace => Level::Trace,
+        }
+    }
+}
+
+/// `--log-format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormatArgument {
+    /// "journal" if standard error is connected to systemd's journal, else "text"
+    Auto,
+    /// Time, level and message
+    Text,
+    /// A JSON object a line; docs/LOG.md lists its members
+    Json,
+    /// The level as a prefix for systemd's journal, and the message
+    Journal,
+}
+
+impl LogFormatArgument {
+    /// The format, by what standard error is if that is wanted.
+    pub(crate) fn format(self) -> LogFormat {
+        match self {
+            LogFormatArgument::Auto => LogFormat::detect(),
+            LogFormatArgument::Text => LogFormat::Text,
+            LogFormatArgument::Json => LogFormat::Json,
+            LogFormatArgument::Journal => LogFormat::Journal,
         }
     }
 }

@@ -9,9 +9,10 @@ use crate::config::plan::{ConfiguredSource, Plan};
 use crate::exit::Failure;
 use crate::listener::{ListenerLoader, LoadedListener};
 use crate::observe::describe::{
-    Told, age, count, describe, describe_assessment, describe_conflict, describe_masked, describe_over,
+    AgeFormat, age, count, describe_assessment, describe_conflict, describe_masked, describe_not_in_effect,
     describe_read_as_empty, describe_refused, describe_remedy, plain, span,
 };
+use crate::observe::status::{RecordsByType, describe_records};
 use crate::source::content::{Read, SlurmFiles, SlurmOutcome, SourceContent, SourceError};
 use crate::source::{self, SourceOptions, is_slurm_name};
 use rtrcast_feed::curator::{
@@ -20,7 +21,7 @@ use rtrcast_feed::curator::{
 };
 use rtrcast_feed::write::utc;
 use rtrcast_feed::{Overlaps, ReadError, Reason, Slurm, SlurmDialect, Table};
-use rtrcast_proto::{Image, Moment, Profile, ServerPolicy, Version, VersionRange};
+use rtrcast_proto::{Image, Moment, Version};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -123,8 +124,8 @@ impl Checker {
                 let slurm = files.iter().map(|files| files.as_ref().map_or(1, Vec::len)).sum();
                 let (sources, slurm) = (count(plan.sources.len(), "source"), count(slurm, "SLURM file"));
                 let before = (self.mistakes, self.warnings);
-                for remark in listeners.iter().flat_map(LoadedListener::remarks) {
-                    self.report(&format!("{}: {remark}", path.display()));
+                for (listener, reason) in listeners.iter().flat_map(LoadedListener::remarks) {
+                    self.report(&format!("{}: --listen {listener}: {reason}", path.display()));
                 }
                 self.check_referenced_files(path, &plan);
                 let verdict = match (self.mistakes - before.0, self.warnings - before.1) {
@@ -248,12 +249,15 @@ impl Checker {
             Ok(Read { content: SourceContent::Table(table, tally), written }) => {
                 let made = table.timestamps().made.or(written);
                 let made = made.map_or(String::new(), |made| format!(", made {}", age(made, unix_now())));
-                self.print_line(&format!("{source}: {}{made}", describe(table.image().layout(), full_profile())));
-                if let Some(line) = describe_refused(&tally) {
-                    self.report(&format!("{source}: {line}"));
+                self.print_line(&format!(
+                    "{source}: {}{made}",
+                    describe_records(RecordsByType::of(table.image().layout()))
+                ));
+                if tally.refused > 0 {
+                    self.report(&format!("{source}: {}", describe_refused(&tally)));
                 }
-                if let Some(line) = describe_masked(&tally) {
-                    self.print_line(&format!("{source}: {line}"));
+                if tally.masked > 0 {
+                    self.print_line(&format!("{source}: {}", describe_masked(tally.masked)));
                 }
                 let data = CheckedData { table, written };
                 let (lines, warnings) = data.in_effect(freshness);
@@ -288,10 +292,6 @@ impl Checker {
             self.print_line(&effect.to_string());
         }
     }
-}
-
-fn full_profile() -> Profile {
-    ServerPolicy::new(VersionRange::new(Version::V0, Version::V2).expect("0 is not above 2")).most()
 }
 
 /// Returns true if a file is meant as SLURM: it has a member that only SLURM has, or the name of a SLURM file.
@@ -331,7 +331,7 @@ impl CheckedData {
         }
         let line = match &assessment.nothing_in_effect {
             Some(over) => {
-                let (why, remedy) = (describe_over(over, Told::At(now)), describe_remedy(over));
+                let (why, remedy) = (describe_not_in_effect(over, AgeFormat::RelativeTo(now)), describe_remedy(over));
                 warnings.push(format!("warning: nothing of it would be served now: {why}. What helps: {remedy}"));
                 None
             }

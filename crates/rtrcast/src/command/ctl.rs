@@ -5,7 +5,7 @@ use crate::cli::{CtlArguments, CtlCommand};
 use crate::control::client::ControlClient;
 use crate::exit::Failure;
 use crate::http::api::{self, ActionResponse, CloseRequest, ReleaseRequest, StopRequest};
-use crate::observe::status::{self, RouterList, Status};
+use crate::observe::status::{self, CacheStatus, RouterList};
 
 pub(crate) fn ctl(arguments: &CtlArguments) -> Result<(), Failure> {
     let Some(path) = &arguments.control else {
@@ -20,7 +20,7 @@ pub(crate) fn ctl(arguments: &CtlArguments) -> Result<(), Failure> {
     let text = match &arguments.command {
         CtlCommand::Status { json: true } => indented(&client, &client.get(api::STATUS)?)?,
         CtlCommand::Status { json: false } => {
-            let status: Status = client.read(&client.get(api::STATUS)?)?;
+            let status: CacheStatus = client.read(&client.get(api::STATUS)?)?;
             status::text(&status, &path.display().to_string())
         }
         CtlCommand::Routers { json: true, .. } => indented(&client, &client.get(api::ROUTERS)?)?,

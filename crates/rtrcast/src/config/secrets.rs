@@ -4,11 +4,12 @@
 
 use crate::config::address::Source;
 use crate::config::plan::Plan;
+use crate::observe::log::Log;
+use crate::observe::log::event::service::{OctalMode, ServiceEvent};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use tracing::warn;
 
 /// Permissions of all others than the owner.
 const GROUP_AND_OTHERS: u32 = 0o077;
@@ -22,11 +23,8 @@ pub(crate) fn warn_of_readers(plan: &Plan) {
         let Ok(metadata) = fs::metadata(&path) else { continue };
         let mode = metadata.permissions().mode() & 0o777;
         if mode & nobody != 0 {
-            let path = path.display();
-            warn!(
-                "{path}: it holds a secret, and others may read or change it (mode {mode:03o}): chmod {:03o}",
-                mode & !nobody
-            );
+            let (path, suggested_mode) = (&path.display(), OctalMode(mode & !nobody));
+            ServiceEvent::SecretReadable { path, mode: OctalMode(mode), suggested_mode }.log();
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Content negotiation (RFC 9110 section 12.5.1), as far as the two formats of metrics need it.
 
-use crate::observe::metrics::Format;
+use crate::observe::metrics::MetricsFormat;
 use axum::http::{HeaderMap, header};
 
 /// Returns the format for a request: OpenMetrics if the client prefers it, or names it with an equal weight. A client
 /// that accepts neither of the two gets the classic format, which all parsers read.
-pub(super) fn format(headers: &HeaderMap) -> Format {
+pub(super) fn format(headers: &HeaderMap) -> MetricsFormat {
     let values: Vec<&str> = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
     let ranges: Vec<MediaRange<'_>> =
         values.iter().flat_map(|value| split(value, ',')).filter_map(MediaRange::parse).collect();
@@ -13,7 +13,7 @@ pub(super) fn format(headers: &HeaderMap) -> Format {
     let classic = MediaPreference::of(&ranges, "text", "plain", "0.0.4");
     let prefers = openmetrics.quality > classic.quality;
     let names = openmetrics.quality == classic.quality && openmetrics.is_named;
-    if openmetrics.quality > 0 && (prefers || names) { Format::OpenMetrics } else { Format::Classic }
+    if openmetrics.quality > 0 && (prefers || names) { MetricsFormat::OpenMetrics } else { MetricsFormat::Classic }
 }
 
 /// The client's preference for a format.
@@ -100,7 +100,7 @@ mod tests {
     use axum::http::HeaderValue;
 
     #[track_caller]
-    fn check(accept: &[&str], expected: Format) {
+    fn check(accept: &[&str], expected: MetricsFormat) {
         let mut headers = HeaderMap::new();
         for value in accept {
             headers.append(header::ACCEPT, HeaderValue::from_str(value).unwrap());
@@ -125,14 +125,14 @@ mod tests {
             "application/openmetrics-text, */*",
             "text/plain;q=0.3, application/*",
         ] {
-            check(&[accept], Format::OpenMetrics);
+            check(&[accept], MetricsFormat::OpenMetrics);
         }
-        check(&["text/plain;q=0.5", "application/openmetrics-text;version=1.0.0"], Format::OpenMetrics);
+        check(&["text/plain;q=0.5", "application/openmetrics-text;version=1.0.0"], MetricsFormat::OpenMetrics);
     }
 
     #[test]
     fn everybody_else_gets_the_classic_format() {
-        check(&[], Format::Classic);
+        check(&[], MetricsFormat::Classic);
         for accept in [
             "",
             "*/*",
@@ -148,7 +148,7 @@ mod tests {
             "text/plain;x=\"a, application/openmetrics-text\"",
             "garbage, ;;, /, =",
         ] {
-            check(&[accept], Format::Classic);
+            check(&[accept], MetricsFormat::Classic);
         }
     }
 }

@@ -7,6 +7,8 @@
 
 use super::api::ProgramRequest;
 use super::eviction::{Eviction, RequestPhase, choose_eviction};
+use crate::observe::log::Log;
+use crate::observe::log::event::control::ControlEvent;
 use axum::Router;
 use axum::extract::Request;
 use hyper::body::Incoming;
@@ -70,7 +72,7 @@ pub(crate) async fn serve(listener: impl Acceptor, router: Router, requests: Opt
                 connections.start(stream, router.clone(), requests.clone());
             }
             Err(error) => {
-                tracing::debug!("HTTP: can't accept a connection, trying again: {error}");
+                ControlEvent::AcceptFailed { error: &error }.log();
                 sleep(RETRY).await;
             }
         }

@@ -6,14 +6,15 @@ pub(crate) mod message;
 
 use crate::blocking::blocking;
 use crate::clock::unix_now;
-use crate::observe::describe::{
-    Told, describe, describe_conflict, describe_delta, describe_losses, describe_over, vrps,
-};
+use crate::observe::describe::{AgeFormat, describe_conflict, describe_delta, describe_not_in_effect, vrps};
+use crate::observe::log::Log;
+use crate::observe::log::event::data::{DataChange, DataEvent};
+use crate::observe::log::event::sources::SourceEvent;
 use crate::observe::metrics::Metrics;
 use crate::observe::routers::Routers;
-use crate::observe::sources::{Places, records};
+use crate::observe::sources::Sources;
 use crate::observe::status::{
-    DataStatus, HealthState, HealthStatus, HistoryStatus, HubStatus, RecordCounts, Timers, Timestamp,
+    DataStatus, HealthState, HealthStatus, HistoryStatus, HubStatus, RecordsByType, Timers, Timestamp,
 };
 use crate::source::content::{Purpose, Read, SourceContent, SourceError};
 use decide::{Decider, Decision, HubChange};
@@ -21,17 +22,16 @@ use message::{Health, Input, News, Reconfiguration};
 use rtrcast_feed::curator::{Cause, Curator, CuratorEvent as Event, CurrentTime, Report, SourceId, Status};
 use rtrcast_feed::{Overlaps, Slurm, Table, Tally};
 use rtrcast_net::{Clock, Prepared, Publisher, PublisherHandle, Wanted};
-use rtrcast_proto::{Moment, Profile, Publication, Section, Version, View};
+use rtrcast_proto::{Delta, Moment, Profile, Publication, Section, Version, View};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tracing::{debug, error, info, warn};
 
 /// The task that owns the curator and the publisher.
 pub(crate) struct Hub {
     /// None only while a blocking thread has it.
     decider: Option<Decider>,
-    places: Places,
+    sources: Sources,
     overlaps: Overlaps,
     clock: Clock,
     /// Time of the curator's next step.
@@ -67,7 +67,7 @@ impl Hub {
         let handle = publisher.handle();
         Hub {
             decider: Some(Decider { curator: Curator::new(first.curation.clone()), publisher }),
-            places: Places::new(Arc::clone(&metrics), &first),
+            sources: Sources::new(Arc::clone(&metrics), &first),
             overlaps: first.overlaps,
             clock: routers.clock(),
             wait: None,
@@ -101,7 +101,7 @@ impl Hub {
                     None => return,
                 },
                 () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {
-                    self.apply(HubChange::Tick, "").await;
+                    self.apply(HubChange::Tick, None).await;
                 }
             }
         }
@@ -110,13 +110,13 @@ impl Hub {
     async fn handle(&mut self, input: Input) {
         match input {
             Input::From(purpose, News::Loading) => {
-                self.places.set_loading(purpose);
+                self.sources.set_loading(purpose);
             }
             Input::From(purpose, News::Loaded { read, took }) => self.loaded(purpose, read, took).await,
             Input::From(purpose, News::Unchanged) => {
-                self.places.unchanged(purpose);
+                self.sources.unchanged(purpose);
                 if let Purpose::Data(source) = purpose {
-                    self.apply(HubChange::Report(source, Report::Unchanged), "").await;
+                    self.apply(HubChange::Report(source, Report::Unchanged), None).await;
                 }
             }
             Input::From(Purpose::Data(source), News::Synchronised { table, valid_for, took }) => {
@@ -124,18 +124,18 @@ impl Hub {
                 self.table_loaded(source, &table, &Tally::default(), report, took).await;
             }
             Input::From(Purpose::Data(source), News::Renewed { valid_for }) => {
-                self.places.unchanged(Purpose::Data(source));
-                self.apply(HubChange::Report(source, Report::Renewed { valid_for }), "").await;
+                self.sources.unchanged(Purpose::Data(source));
+                self.apply(HubChange::Report(source, Report::Renewed { valid_for }), None).await;
             }
             Input::From(Purpose::Slurm(_), News::Synchronised { .. } | News::Renewed { .. }) => {}
             Input::From(purpose, News::Withdrawn(why)) => {
-                self.places.withdrawn(purpose, &why);
+                self.sources.withdrawn(purpose, &why);
                 if let Purpose::Data(source) = purpose {
-                    self.apply(HubChange::Report(source, Report::Withdrawn), "").await;
+                    self.apply(HubChange::Report(source, Report::Withdrawn), None).await;
                 }
             }
             Input::From(purpose, News::Failed(failure)) => self.failed(purpose, &failure).await,
-            Input::LogNextOutcomes => self.places.answer_aloud(),
+            Input::LogNextOutcomes => self.sources.log_next_outcome(),
             Input::Reconfigure(reconfiguration) => self.reconfigure(*reconfiguration).await,
             Input::Release(source, reply) => {
                 let outcome = self.release(source.as_deref()).await;
@@ -162,9 +162,9 @@ impl Hub {
 
     async fn failed(&mut self, purpose: Purpose, failure: &SourceError) {
         let serial = self.view().serial();
-        self.places.failed(purpose, failure, serial);
+        self.sources.failed(purpose, failure, serial);
         if let Purpose::Data(source) = purpose {
-            self.apply(HubChange::Report(source, Report::Failed), "").await;
+            self.apply(HubChange::Report(source, Report::Failed), None).await;
         }
     }
 
@@ -176,12 +176,12 @@ impl Hub {
                 self.table_loaded(source, &table, &tally, report, took).await;
             }
             (Purpose::Slurm(id), SourceContent::Slurm(file)) => {
-                if self.places.slurm_loaded(id, file) {
+                if self.sources.slurm_loaded(id, file) {
                     self.apply_slurm().await;
                 }
             }
             (Purpose::Slurm(id), SourceContent::SlurmDirectory(files)) => {
-                if self.places.slurm_directory_loaded(id, files) {
+                if self.sources.slurm_directory_loaded(id, files) {
                     self.apply_slurm().await;
                 }
             }
@@ -192,49 +192,44 @@ impl Hub {
 
     /// Handles a table of a source, which the report gives to the curator.
     async fn table_loaded(&mut self, source: SourceId, table: &Table, tally: &Tally, report: Report, took: Duration) {
-        let Some(name) = self.places.loaded(source, table, tally) else { return };
+        let Some(name) = self.sources.loaded(source, table, tally) else { return };
         let serial = self.view().serial();
-        let took = format!("read in {:.2} s", took.as_secs_f32());
-        let outcome = self.apply(HubChange::Report(source, report), &took).await;
+        let outcome = self.apply(HubChange::Report(source, report), Some(took)).await;
         if outcome.is_old {
             return;
         }
-        let is_news = self.places.counts(source);
+        let is_news = self.sources.in_effect(source);
         let statuses = self.decider().curator.status();
         let held = statuses.into_iter().find(|status| status.source == source).and_then(|status| status.held);
-        match (held, serial) {
-            (Some(held), _) => {
-                let losses = describe_losses(&held.losses);
-                log_unchanged(is_news, &format!("{name}: {took}, and held back: {losses} are gone"));
-            }
-            (None, Some(serial)) if outcome.is_same => {
-                log_unchanged(is_news, &format!("{name}: {took}, the same set as serial {serial}"));
-            }
-            (None, _) => {}
-        }
+        let event = match (&held, serial) {
+            (Some(held), _) => SourceEvent::StillHeld { source: &name, read_seconds: took, losses: &held.losses },
+            (None, Some(serial)) if outcome.is_same => SourceEvent::Same { source: &name, read_seconds: took, serial },
+            (None, _) => return,
+        };
+        if is_news { event.log() } else { event.log_quietly() }
     }
 
     /// Applies the SLURM files as they are now.
     async fn apply_slurm(&mut self) {
         if let Some(slurm) = self.join_slurm() {
-            self.apply(HubChange::Slurm(slurm), "").await;
+            self.apply(HubChange::Slurm(slurm), None).await;
         }
     }
 
     /// Joins the SLURM files if all are known and without conflict; else the last valid ones stay. [SL-06] [SL-11]
     fn join_slurm(&mut self) -> Option<Arc<Slurm>> {
         let serial = self.view().serial();
-        let Some(files) = self.places.slurm_files() else {
-            self.places.slurm_waits(serial);
+        let Some(files) = self.sources.slurm_files() else {
+            self.sources.slurm_waits(serial);
             return None;
         };
         match Slurm::merge(&files, self.overlaps) {
             Ok(slurm) => {
-                self.places.slurm_applied(&slurm);
+                self.sources.slurm_applied(&slurm);
                 Some(Arc::new(slurm))
             }
             Err(conflict) => {
-                self.places.slurm_refused(&describe_conflict(&conflict), serial);
+                self.sources.slurm_refused(&describe_conflict(&conflict), serial);
                 None
             }
         }
@@ -243,19 +238,19 @@ impl Hub {
     async fn reconfigure(&mut self, new: Reconfiguration) {
         self.overlaps = new.overlaps;
         self.served = new.served;
-        self.places.reconfigure(&new);
+        self.sources.reconfigure(&new);
         let slurm = self.join_slurm();
-        self.apply(HubChange::Reconfigure(new.curation, new.timing, slurm), "").await;
+        self.apply(HubChange::Reconfigure(new.curation, new.timing, slurm), None).await;
     }
 
     async fn release(&mut self, name: Option<&str>) -> Result<String, String> {
         let source = match name {
             None => None,
-            Some(name) => Some(self.places.named(name).ok_or_else(|| {
-                format!("there is no source \"{name}\"; there are: {}", self.places.source_names().join(", "))
+            Some(name) => Some(self.sources.named(name).ok_or_else(|| {
+                format!("there is no source \"{name}\"; there are: {}", self.sources.source_names().join(", "))
             })?),
         };
-        let released = self.apply(HubChange::Confirm(source), "").await.released;
+        let released = self.apply(HubChange::Confirm(source), None).await.released;
         if released.is_empty() { Ok("nothing was held back".to_owned()) } else { Ok(released.join("\n")) }
     }
 
@@ -264,16 +259,11 @@ impl Hub {
         let statuses = self.decider().curator.status();
         let served = self.served;
         let data = view.serial().zip(view.images().next()).map(|(serial, image)| {
-            let all = records(image.layout());
             let session = |version: Version| (version.octet(), view.session(Profile::full(version)).0);
             DataStatus {
                 serial: serial.0,
                 changed: Timestamp(self.changed),
-                records: RecordCounts {
-                    router_keys: if served.has(Section::RouterKey) { all.router_keys } else { 0 },
-                    aspas: if served.has(Section::Aspa) { all.aspas } else { 0 },
-                    ..all
-                },
+                records: RecordsByType::of(image.layout()).sent_in(served),
                 session_ids: Version::ALL.into_iter().map(session).collect(),
             }
         });
@@ -290,21 +280,21 @@ impl Hub {
             data,
             timers: Timers { refresh: timing.refresh(), retry: timing.retry(), expire: timing.expire() },
             history: HistoryStatus { deltas, octets },
-            sources: self.places.source_statuses(&statuses, now),
-            slurm: self.places.slurm_status(),
-            problems: self.places.problems(),
+            sources: self.sources.source_statuses(&statuses, now),
+            slurm: self.sources.slurm_status(),
+            problems: self.sources.problems(),
         }
     }
 
-    /// Applies a change, and logs the results. `took` is a text of the time that the change took to read.
-    async fn apply(&mut self, change: HubChange, took: &str) -> ChangeOutcome {
+    /// Applies a change, and logs the results. `took` is the time that the change took to read.
+    async fn apply(&mut self, change: HubChange, took: Option<Duration>) -> ChangeOutcome {
         let mut outcome = ChangeOutcome::default();
         let now = CurrentTime { moment: self.clock.now(), unix: unix_now() };
         let (in_use, version) = (self.routers.in_use(), self.served.version());
         let (decisions, wait) = self.with_decider(move |decider| decider.apply(now, change, &in_use, version)).await;
         self.wait = wait;
         // Shown before anything is logged, so that a reader of the log finds it true.
-        self.places.show(&self.decider_ref().curator.status(), self.clock.now());
+        self.sources.show(&self.decider_ref().curator.status(), self.clock.now());
         let nothing_in_effect = self.decider_ref().curator.nothing_in_effect().is_some();
         if nothing_in_effect {
             // Readiness is shown with the publication.
@@ -313,28 +303,25 @@ impl Hub {
         for decision in decisions {
             match decision {
                 Decision::Event(event) => {
-                    let words = self.places.tell(&event, self.view().serial());
+                    let text = self.sources.log_curation(&event, self.view().serial());
                     match event {
-                        Event::Released { .. } | Event::ClockAccepted { .. } => outcome.released.push(words),
+                        Event::Released { .. } | Event::ClockAccepted { .. } => outcome.released.push(text),
                         Event::NothingInEffect { .. } => outcome.is_old = true,
                         _ => {}
                     }
                 }
                 Decision::Publish { cause, prepared, left_out } => {
                     outcome.is_same = matches!(prepared.publication, Publication::Same);
-                    self.places.tell_left_out(&left_out);
+                    self.sources.log_left_out(&left_out);
                     self.show(cause, prepared, took);
                 }
                 Decision::Withhold(view) => {
                     self.decider().publisher.commit(view);
                     self.metrics.show_nothing_served();
                     self.show_health();
-                    warn!(
-                        "nothing of any source is fresh any more: connections end, and routers are told that there are no \
-                         data (code 2) until there are fresh ones, as --too-old close says"
-                    );
+                    DataEvent::Withheld {}.log();
                 }
-                Decision::NoMemory(error) => error!("no memory for the data, the last ones stay served: {error}"),
+                Decision::NoMemory(error) => DataEvent::NotStored { error: &error }.log(),
             }
         }
         self.show_health();
@@ -359,10 +346,10 @@ impl Hub {
         let history = publisher.history();
         let serial = history.current().filter(|_| !history.is_withheld()).map(|_| history.serial());
         let health = match (curator.nothing_in_effect(), serial) {
-            (Some((source, over)), _) => Health::NothingInEffect(format!(
+            (Some((source, reason)), _) => Health::NothingInEffect(format!(
                 "{}: {}",
-                self.places.name(source),
-                describe_over(&over, Told::OnceForAll)
+                self.sources.name(source),
+                describe_not_in_effect(&reason, AgeFormat::Absolute)
             )),
             (None, None) => Health::NoData,
             (None, Some(serial)) => Health::Ready(serial),
@@ -375,12 +362,12 @@ impl Hub {
     }
 
     /// Publishes a set to all sessions, and logs it.
-    fn show(&mut self, cause: Cause, prepared: Prepared, took: &str) {
+    fn show(&mut self, cause: Cause, prepared: Prepared, took: Option<Duration>) {
         let Prepared { publication, is_news, view, incomplete } = prepared;
         let Some(view) = view else { return };
         if let Some(error) = incomplete {
             // Images of further versions are requested again one by one.
-            error!("no memory for the data in all versions: {error}");
+            DataEvent::Incomplete { error: &error }.log();
         }
         let before_vrps = self.view().images().next().map_or(0, |image| vrps(image.layout()));
         // Shown first, so that a router with the data finds the cache ready.
@@ -396,7 +383,7 @@ impl Hub {
         };
         let retained = self.decider_ref().publisher.history().retained();
         self.metrics.show_served(&layout, self.served, serial, retained);
-        let ended: usize = statuses_served(&self.decider_ref().curator.status()).map(|status| status.ended).sum();
+        let expired: usize = statuses_served(&self.decider_ref().curator.status()).map(|status| status.ended).sum();
         let origin = match cause {
             Cause::Source(source) | Cause::Release(source) => {
                 // The cause may be a source that was waited for, and not the one that is served.
@@ -404,27 +391,33 @@ impl Hub {
                 let is_served = |status: &&Status| status.is_served && status.source == source;
                 let served = statuses.iter().find(is_served).or(statuses.iter().find(|status| status.is_served));
                 let source = served.map_or(source, |status| status.source);
-                self.places.changed(source);
-                self.places.name(source)
+                self.sources.changed(source);
+                self.sources.name(source)
             }
             Cause::Time if matches!(publication, Publication::First) => {
-                self.places.first_served(&self.decider_ref().curator.status())
+                self.sources.first_served(&self.decider_ref().curator.status())
             }
             Cause::Time => "expiry".into(),
             Cause::Slurm => "SLURM".into(),
             Cause::Configuration => "configuration".into(),
         };
-        let change = match &publication {
-            Publication::Changed(delta) => format!(": {}", describe_delta(delta, self.served)),
-            Publication::Same | Publication::First => String::new(),
-        };
         if vrps(&layout) == 0 && before_vrps > 0 {
-            warn!("{origin}: there are no VRPs any more; routers were told to withdraw all {before_vrps}");
+            DataEvent::VrpsGone { origin: &origin, withdrawn: before_vrps }.log();
         }
-        let took = if took.is_empty() { String::new() } else { format!(", {took}") };
+        let change = match &publication {
+            Publication::Changed(delta) => Some(data_change(delta, self.served)),
+            Publication::Same | Publication::First => None,
+        };
         // Logged last, so that a reader of the log finds it true.
-        let ended = if ended > 0 { format!(", {ended} left out as expired or too old") } else { String::new() };
-        info!("{origin}: serial {serial} is {}{ended}{change}{took}", describe(&layout, self.served));
+        DataEvent::Published {
+            origin: &origin,
+            serial,
+            records: RecordsByType::of(&layout).sent_in(self.served),
+            expired_records: expired,
+            change,
+            read_seconds: took,
+        }
+        .log();
     }
 
     /// Makes what a session wants, and adds it to the view of all sessions.
@@ -434,7 +427,7 @@ impl Hub {
         match self.with_decider(move |decider| decider.fulfil(want, &in_use)).await {
             // The session may have ended meanwhile.
             Ok(view) => drop(reply.send(view)),
-            Err(error) => error!("can't make {want}: {error}"),
+            Err(error) => DataEvent::ResponseFailed { response: &want, error: &error }.log(),
         }
     }
 }
@@ -443,6 +436,8 @@ fn statuses_served(statuses: &[Status]) -> impl Iterator<Item = &Status> {
     statuses.iter().filter(|status| status.is_served)
 }
 
-fn log_unchanged(is_news: bool, line: &str) {
-    if is_news { info!("{line}") } else { debug!("{line}") }
+fn data_change(delta: &Delta, served: Profile) -> DataChange {
+    let sum = |of: fn(&Delta, Section) -> usize| served.sections().map(|section| of(delta, section)).sum();
+    let text = describe_delta(delta, served);
+    DataChange { announced: sum(Delta::announced), withdrawn: sum(Delta::withdrawn), text }
 }

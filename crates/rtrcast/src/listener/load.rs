@@ -5,7 +5,9 @@ use super::{ConfiguredListener, validity};
 use crate::cli::{ListenOptions, TlsClientAddressArgument, TlsClientsArgument, TlsVersionArgument};
 use crate::credentials::{self, in_file};
 use crate::exit::Failure;
-use crate::observe::listeners::InForce;
+use crate::observe::listeners::CredentialsState;
+use crate::observe::log::Log;
+use crate::observe::log::event::listeners::ListenerEvent;
 use crate::reloadable::{FileBacked, Recheck, observe_listener};
 use rtrcast_net::{
     AddressCheck, AuthorizedKeys, ClientCertificates, ClientCheck, Handshake, Logins, Passwords, SshKey, SshServer,
@@ -14,7 +16,6 @@ use rtrcast_net::{
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tracing::warn;
 
 /// A listener with the content of its files.
 pub(crate) struct LoadedListener {
@@ -27,9 +28,9 @@ pub(crate) struct LoadedListener {
 }
 
 impl LoadedListener {
-    /// Returns remarks on the files, though they are used.
-    pub(crate) fn remarks(&self) -> impl Iterator<Item = String> {
-        self.remarks.iter().map(|remark| format!("--listen {}: {remark}", self.configured.addr))
+    /// Returns remarks on the files, though they are used, each with its listener.
+    pub(crate) fn remarks(&self) -> impl Iterator<Item = (String, String)> {
+        self.remarks.iter().map(|remark| (self.configured.addr.to_string(), remark.clone()))
     }
 }
 
@@ -40,7 +41,7 @@ type SecurityAndFiles = (Handshake, Option<CredentialFiles>, Vec<String>);
 #[derive(Clone)]
 pub(super) struct CredentialFiles {
     pub(super) recheck: Arc<dyn Recheck>,
-    pub(super) in_force: Arc<InForce>,
+    pub(super) in_force: Arc<CredentialsState>,
 }
 
 /// Loads the files of listeners.
@@ -85,7 +86,7 @@ pub(super) fn config_error(configured: &ConfiguredListener, reason: &str) -> Fai
 
 fn security(configured: &ConfiguredListener) -> Result<SecurityAndFiles, String> {
     let options = configured.options.clone();
-    let in_force = Arc::new(InForce::new(configured.addr.to_string()));
+    let in_force = Arc::new(CredentialsState::new(configured.addr.to_string()));
     let observer = observe_listener(Arc::clone(&in_force));
     match configured.addr.layer {
         Transport::Tcp => Ok((Handshake::None, None, Vec::new())),
@@ -98,7 +99,9 @@ fn security(configured: &ConfiguredListener) -> Result<SecurityAndFiles, String>
                 if let Some(before) = before {
                     validity::is_no_worse(&options, before, &server)?;
                     let remarks = validity::remarks(&options, &server);
-                    remarks.iter().for_each(|remark| warn!("{}: {remark}", shown.listener));
+                    for reason in &remarks {
+                        ListenerEvent::CertificateWarning { listener: &shown.listener, reason }.log();
+                    }
                 }
                 shown.expires(server.validity().map(|validity| validity.not_after));
                 Ok(server)

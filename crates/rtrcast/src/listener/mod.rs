@@ -11,8 +11,9 @@ use crate::cli::{ListenAddr, ListenEndpoint, ListenOptions, ProxyFrom};
 use crate::config::plan::ConfiguredListener;
 use crate::config::scheme::Scheme;
 use crate::exit::Failure;
-use crate::observe::describe::count;
 use crate::observe::listeners::OpenListener;
+use crate::observe::log::Log;
+use crate::observe::log::event::listeners::ListenerEvent;
 use crate::observe::metrics::Metrics;
 use crate::observe::routers::Routers;
 use crate::reloadable::Recheck;
@@ -30,7 +31,6 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::watch;
-use tracing::warn;
 
 /// Permissions of a Unix socket: read and write for its owner and group.
 const UNIX_MODE: u32 = 0o660;
@@ -98,7 +98,7 @@ impl Listeners {
     /// Opens the planned listeners, and closes the others; their connections stay. An error changes nothing.
     pub(crate) fn open(&mut self, loaded: Vec<LoadedListener>) -> Result<(), Failure> {
         let planned: Vec<ConfiguredListener> = loaded.iter().map(|loaded| loaded.configured.clone()).collect();
-        let remarks: Vec<String> = loaded.iter().flat_map(LoadedListener::remarks).collect();
+        let remarks: Vec<(String, String)> = loaded.iter().flat_map(LoadedListener::remarks).collect();
         let prepared = loaded.into_iter().map(|loaded| self.prepare(loaded, &planned));
         let changes: Vec<ListenerChange> = prepared.collect::<Result<_, _>>()?;
         for (at, change) in changes.iter().enumerate() {
@@ -108,7 +108,9 @@ impl Listeners {
             }
         }
         let open: Vec<BoundListener> = changes.into_iter().map(|change| change.new).collect();
-        remarks.iter().for_each(|remark| warn!("{remark}"));
+        for (listener, reason) in &remarks {
+            ListenerEvent::CertificateWarning { listener, reason }.log();
+        }
         self.record_passed_keys(&open);
         self.show(&open);
         self.open = open;
@@ -253,7 +255,7 @@ impl Listeners {
         let Some((name, _)) = change.other_mode() else { return Ok(()) };
         let set = name.set_mode(mode(&new.configured.options));
         if !set.map_err(|error| config_error(&new.configured, &format!("its permissions can't be changed: {error}")))? {
-            warn!("--listen {}: somebody removed or replaced its name; a restart makes it anew", new.configured.addr);
+            ListenerEvent::NameLost { listener: &new.configured.addr.to_string() }.log();
         }
         Ok(())
     }
@@ -278,9 +280,8 @@ impl Listeners {
             if before.is_none() && !open.keys.is_empty() {
                 let drained: usize = self.passed.named(name).map(drain).sum();
                 if drained > 0 {
-                    let addr = &open.configured.addr;
-                    let drained = count(drained, "connection");
-                    warn!("--listen {addr}: {drained} closed, from before the socket had its keys");
+                    let listener = open.configured.addr.to_string();
+                    ListenerEvent::WithoutKeysClosed { listener: &listener, connections: drained }.log();
                 }
             }
         }
@@ -296,7 +297,7 @@ impl Listeners {
         };
         let unused: BTreeSet<&str> = self.passed.names().filter(|name| !is_used(name)).collect();
         for name in unused {
-            warn!("systemd passes the socket \"{name}\", and no --listen says what is spoken there: tcp://fd:{name}");
+            ListenerEvent::SocketUnused { socket: name }.log();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is said of data sets, for the log and for `rtrcast ctl`.
+//! Phrases for people, of data sets, errors, times and sizes.
 
 use rtrcast_feed::curator::{Assessment, Loss, NotInEffect, TooOld};
 use rtrcast_feed::write::utc;
@@ -16,16 +16,7 @@ pub(crate) fn count(number: usize, thing: &str) -> String {
     if number == 1 { format!("1 {thing}") } else { format!("{number} {thing}s") }
 }
 
-/// What is served of a set.
-pub(crate) fn describe(layout: &Layout, served: Profile) -> String {
-    let records = |section| if served.has(section) { layout.count(section) } else { 0 };
-    let (ipv4, ipv6) = (records(Section::Ipv4Prefix), records(Section::Ipv6Prefix));
-    let (vrps, keys, aspas) = (ipv4 + ipv6, records(Section::RouterKey), records(Section::Aspa));
-    let (vrps, keys, aspas) = (count(vrps, "VRP"), count(keys, "router key"), count(aspas, "ASPA"));
-    format!("{vrps} ({ipv4} IPv4, {ipv6} IPv6), {keys}, {aspas}")
-}
-
-/// What routers are told of a change.
+/// The part of a change that routers are sent.
 pub(crate) fn describe_delta(delta: &Delta, served: Profile) -> String {
     let parts = [
         ("VRPs", [Section::Ipv4Prefix, Section::Ipv6Prefix].as_slice()),
@@ -46,12 +37,12 @@ pub(crate) fn describe_delta(delta: &Delta, served: Profile) -> String {
     if changed.is_empty() { "nothing that is served has changed".to_owned() } else { changed.join(", ") }
 }
 
-/// What is gone.
+/// Records that are missing.
 pub(crate) fn describe_losses(losses: &[Loss]) -> String {
     losses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// What is done about a set that is too old.
+/// The action on a set that is too old.
 pub(crate) fn describe_too_old(then: TooOld, records: usize) -> String {
     match then {
         TooOld::Withdraw | TooOld::Close if records == 0 => "its payloads stay until they expire one by one".to_owned(),
@@ -65,41 +56,41 @@ pub(crate) fn describe_too_old(then: TooOld, records: usize) -> String {
     }
 }
 
-/// When something is described.
+/// A form of times in the past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
-    /// At this time, in seconds since 1970: ages are given.
-    At(u32),
-    /// It is shown as long as it holds: ages would change.
-    OnceForAll,
+pub(crate) enum AgeFormat {
+    /// With their age at this time, in seconds since 1970.
+    RelativeTo(u32),
+    /// Without their age, which would change while the text is shown.
+    Absolute,
 }
 
-/// A time, and how long ago that is.
-fn past(at: u32, told: Told) -> String {
-    match told {
-        Told::At(now) => format!("{} ({})", utc(at), age(at, now)),
-        Told::OnceForAll => utc(at),
+/// A time in the past.
+fn past(at: u32, format: AgeFormat) -> String {
+    match format {
+        AgeFormat::RelativeTo(now) => format!("{} ({})", utc(at), age(at, now)),
+        AgeFormat::Absolute => utc(at),
     }
 }
 
-/// Why nothing of a set is in effect.
-pub(crate) fn describe_over(over: &NotInEffect, told: Told) -> String {
-    match over {
-        NotInEffect::NotValid { until } => format!("its metadata.valid was {}", past(*until, told)),
+/// Reason that nothing of a set is in effect.
+pub(crate) fn describe_not_in_effect(reason: &NotInEffect, format: AgeFormat) -> String {
+    match reason {
+        NotInEffect::NotValid { until } => format!("its metadata.valid was {}", past(*until, format)),
         NotInEffect::TooOld { made, age_seconds_max } => {
             let limit = span(Duration::from_secs((*age_seconds_max).into()));
-            format!("it was made {}, and --max-age is {limit}", past(*made, told))
+            format!("it was made {}, and --max-age is {limit}", past(*made, format))
         }
-        NotInEffect::Expired { records: 1, last } => format!("its only record expired {}", past(*last, told)),
+        NotInEffect::Expired { records: 1, last } => format!("its only record expired {}", past(*last, format)),
         NotInEffect::Expired { records, last } => {
-            format!("all its {records} records have expired, the last one {}", past(*last, told))
+            format!("all its {records} records have expired, the last one {}", past(*last, format))
         }
         NotInEffect::NotRenewed => "the cache could not be reached within its Expire interval".to_owned(),
         NotInEffect::Withdrawn => "the cache has shut down and taken its data back (code 13)".to_owned(),
     }
 }
 
-/// What of a set would be served now, and until when.
+/// The part of a set that would be served now, and until when.
 pub(crate) fn describe_assessment(assessment: &Assessment, records: usize, now: u32) -> String {
     let Assessment { expired, last_expiry, aged, set_not_in_effect, first_end, last_end, .. } = *assessment;
     let ended = expired + aged;
@@ -107,11 +98,11 @@ pub(crate) fn describe_assessment(assessment: &Assessment, records: usize, now: 
         (1, 0) => "its only record would be served now".to_owned(),
         (_, 0) => format!("all {records} records would be served now"),
         (_, _) => {
-            let last =
-                last_expiry.map_or(String::new(), |at| format!(", the last of them {}", past(at, Told::At(now))));
+            let last = last_expiry
+                .map_or(String::new(), |at| format!(", the last of them {}", past(at, AgeFormat::RelativeTo(now))));
             let expired = (expired > 0).then(|| format!("{} expired{last}", has_or_have(expired)));
             let aged = set_not_in_effect.filter(|_| aged > 0).map(|over| {
-                let (why, remedy) = (describe_over(&over, Told::At(now)), describe_remedy(&over));
+                let (why, remedy) = (describe_not_in_effect(&over, AgeFormat::RelativeTo(now)), describe_remedy(&over));
                 format!("{} no expiry and {} too old: {why} (what helps: {remedy})", has_or_have(aged), is_or_are(aged))
             });
             let why: Vec<String> = expired.into_iter().chain(aged).collect();
@@ -139,7 +130,7 @@ fn is_or_are(number: usize) -> &'static str {
     if number == 1 { "is" } else { "are" }
 }
 
-/// What an operator can do about that.
+/// A remedy that an operator has.
 pub(crate) fn describe_remedy(over: &NotInEffect) -> &'static str {
     match over {
         NotInEffect::NotValid { .. } => "a newer file, or --too-old keep to serve it all the same",
@@ -152,27 +143,25 @@ pub(crate) fn describe_remedy(over: &NotInEffect) -> &'static str {
     }
 }
 
-/// Which entries of a file were left out, if any were.
-pub(crate) fn describe_refused(tally: &Tally) -> Option<String> {
+/// Entries of a file that were left out.
+pub(crate) fn describe_refused(tally: &Tally) -> String {
     let named: Vec<String> = tally.refused_first.iter().map(ToString::to_string).collect();
     let more = tally.refused.saturating_sub(named.len());
     let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-    let line = format!("{} of {} entries left out: {}{more}", tally.refused, tally.entries, named.join("; "));
-    (tally.refused > 0).then_some(line)
+    format!("{} of {} entries left out: {}{more}", tally.refused, tally.entries, named.join("; "))
 }
 
-/// How many VRPs of a file had to be corrected, if any had.
-pub(crate) fn describe_masked(tally: &Tally) -> Option<String> {
-    let masked = count(tally.masked, "VRP");
-    (tally.masked > 0).then(|| format!("{masked} had bits beyond the prefix length, which were set to zero"))
+/// VRPs of a file that had to be corrected.
+pub(crate) fn describe_masked(vrps: usize) -> String {
+    format!("{} had bits beyond the prefix length, which were set to zero", count(vrps, "VRP"))
 }
 
-/// What is wrong with a SLURM file, a line for each mistake, with what can be done.
+/// Mistakes of a SLURM file, a line each, with a remedy.
 ///
 /// All of them: a log gets [`LINES_LOGGED_MAX`].
 pub(crate) fn describe_mistakes(errors: &SlurmErrors) -> Vec<String> {
-    let way_out = |lenient| if lenient { ", or use --slurm-lenient, which reads it as empty" } else { "" };
-    let lines = errors.iter().map(|error| format!("{error}{}", way_out(error.reason.is_lenient())));
+    let remedy = |lenient| if lenient { ", or use --slurm-lenient, which reads it as empty" } else { "" };
+    let lines = errors.iter().map(|error| format!("{error}{}", remedy(error.reason.is_lenient())));
     let more = (errors.more() > 0).then(|| format!("and {}", count_more(errors.more())));
     lines.chain(more).collect()
 }
@@ -180,7 +169,7 @@ pub(crate) fn describe_mistakes(errors: &SlurmErrors) -> Vec<String> {
 /// Lines about one file that go into a log or a status; `rtrcast check` prints all.
 const LINES_LOGGED_MAX: usize = 20;
 
-/// The first lines of a long complaint, and how many there are more.
+/// The first of many lines, and how many there are more.
 pub(crate) fn first_lines(lines: Vec<String>) -> Vec<String> {
     let more = lines.len().saturating_sub(LINES_LOGGED_MAX);
     let rest = (more > 1).then(|| format!("and {}; `rtrcast check` prints all", count_more(more)));
@@ -192,7 +181,7 @@ fn count_more(mistakes: usize) -> String {
     if mistakes == 1 { "1 more mistake".to_owned() } else { format!("{mistakes} more mistakes") }
 }
 
-/// What a SLURM file lacks, and should have for whoever reads it strictly.
+/// Lists that a SLURM file lacks, and should have for whoever reads it strictly.
 pub(crate) fn describe_read_as_empty(file: &SlurmFile) -> Option<String> {
     let remedies: Vec<String> = file.read_as_empty().iter().map(ToString::to_string).collect();
     (!remedies.is_empty()).then(|| {
@@ -216,7 +205,7 @@ pub(crate) fn name_customers<'a>(customers: impl IntoIterator<Item = &'a Asn>) -
     }
 }
 
-/// What went wrong with a file, a socket or a connection, without numbers that only programmers know.
+/// An error of a file, a socket or a connection, without numbers that only programmers know.
 pub(crate) fn plain(error: &io::Error) -> String {
     match error.kind() {
         _ if error.raw_os_error().is_none() => error.to_string(),
@@ -243,7 +232,7 @@ pub(crate) fn without_os_errors(text: &str) -> String {
     shown + rest
 }
 
-/// A complaint of the command line's parser with ranges as people write them: "is not from 1 to 86400" for
+/// An error of the command line's parser with ranges as people write them: "is not from 1 to 86400" for
 /// "is not in 1..=86400".
 pub(crate) fn with_plain_ranges(text: &str) -> String {
     const IN: &str = " is not in ";
@@ -260,12 +249,12 @@ pub(crate) fn with_plain_ranges(text: &str) -> String {
     format!("{before}{range}{behind}")
 }
 
-/// Why SLURM files do not go together, and the ways out.
+/// A conflict of SLURM files, and the remedies.
 pub(crate) fn describe_conflict(conflict: &SlurmConflict) -> String {
     format!("{conflict}; put both entries into one file, or allow it by --slurm-allow-overlaps")
 }
 
-/// A time span as people say it, in its two largest units.
+/// A time span in its two largest units.
 pub(crate) fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
@@ -314,7 +303,7 @@ pub(crate) fn quoted(argument: &str) -> String {
     }
 }
 
-/// How long ago something was made, or when, if that is later than now.
+/// The age of something that was made then; its time, if that is later than now.
 pub(crate) fn age(made: u32, now: u32) -> String {
     if made > now {
         return utc(made);
@@ -368,7 +357,7 @@ mod tests {
 
     #[test]
     fn spans() {
-        for (seconds, words) in [
+        for (seconds, text) in [
             (0, "0 s"),
             (59, "59 s"),
             (60, "1 min"),
@@ -378,7 +367,7 @@ mod tests {
             (90_000, "1 day 1 h"),
             (864_061, "10 days"),
         ] {
-            assert_eq!(span(Duration::from_secs(seconds)), words);
+            assert_eq!(span(Duration::from_secs(seconds)), text);
         }
     }
 }

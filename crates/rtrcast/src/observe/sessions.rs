@@ -1,9 +1,9 @@
-//! Connections and sessions as log lines and counters, and their rows in the table of routers: the only place where one
-//! becomes the other.
+//! Connections and sessions as log events and counters, and their rows in the table of routers.
 
-use crate::config::scheme::Scheme;
 use crate::observe::describe::plain;
-use crate::observe::log::{Throttle, Verdict};
+use crate::observe::log::event::connections::ConnectionEvent;
+use crate::observe::log::event::field::EventRouter;
+use crate::observe::log::{Log, Throttle};
 use crate::observe::metrics::{CodeLabel, Metrics, PlainCounter, ReasonLabel, TypeLabel};
 use crate::observe::routers::Routers;
 use prometheus_client::metrics::counter::Counter;
@@ -12,7 +12,6 @@ use rtrcast_proto::{Answer, CloseReason, ErrorCode, PduType, Profile, ServerEven
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-use tracing::{debug, info, trace, warn};
 
 /// Lines a second about connections that are refused for one reason at one layer.
 const REFUSALS_MAX: u32 = 10;
@@ -26,29 +25,29 @@ pub(crate) struct SessionObserver {
     metrics: Arc<Metrics>,
     routers: Arc<Routers>,
     throttle: Throttle,
-    /// For routers that are told to ask in a lower version, which some do at each connection.
-    steps_down: Throttle,
-    /// For what does not get better by being said often.
-    rarely: Throttle,
-    /// How many routers there may be, and what sets the limit.
+    /// Limit on events of routers that have to ask in a lower version, which some do at each connection.
+    versions_lowered: Throttle,
+    /// Limit on events that last.
+    rare: Throttle,
+    /// The most routers, and what sets that limit.
     limit: Mutex<String>,
-    /// For what keeps connections out, by reason and layer: a scan of one port hides nothing of another.
+    /// Limits on events of refused connections by reason and transport: a scan of one port hides nothing of another.
     refusals: Mutex<BTreeMap<(&'static str, Transport), Arc<Throttle>>>,
-    /// What a router that is up to date has counted, again and again.
+    /// Counters of a router that is up to date.
     serial_queries: OnceLock<PlainCounter>,
     deltas: OnceLock<Counter>,
 }
 
 impl SessionObserver {
-    /// `limit` says how many routers there may be, and what raises that.
+    /// `limit` is the most routers in English, with what raises it.
     pub(crate) fn new(metrics: Arc<Metrics>, routers: Arc<Routers>, limit: String) -> SessionObserver {
         let now = Instant::now();
         SessionObserver {
             metrics,
             routers,
             throttle: Throttle::new(10, Duration::from_secs(1), now),
-            steps_down: Throttle::new(10, Duration::from_secs(1), now),
-            rarely: Throttle::new(1, Duration::from_secs(60), now),
+            versions_lowered: Throttle::new(10, Duration::from_secs(1), now),
+            rare: Throttle::new(1, Duration::from_secs(60), now),
             limit: Mutex::new(limit),
             refusals: Mutex::default(),
             serial_queries: OnceLock::new(),
@@ -56,48 +55,29 @@ impl SessionObserver {
         }
     }
 
-    /// Takes over another limit, in the words of [`SessionObserver::new`].
+    /// Takes over another limit, as that of [`SessionObserver::new`].
     pub(crate) fn set_limit(&self, limit: String) {
         *self.limit.lock().unwrap_or_else(PoisonError::into_inner) = limit;
     }
 
-    /// Logs what a peer did unless there is too much of it.
-    fn warn(&self, line: impl FnOnce() -> String) {
-        SessionObserver::warn_by(&self.throttle, line);
-    }
-
-    fn warn_by(throttle: &Throttle, line: impl FnOnce() -> String) {
-        if let Some(line) = SessionObserver::admitted(throttle, line) {
-            warn!("{line}");
-        }
-    }
-
-    /// The line if it may be logged, with how many before it were not.
-    fn admitted(throttle: &Throttle, line: impl FnOnce() -> String) -> Option<String> {
-        match throttle.admit(Instant::now()) {
-            Verdict::Log { left_out: 0 } => Some(line()),
-            Verdict::Log { left_out } => Some(format!("{} ({left_out} lines like this were left out)", line())),
-            Verdict::LeaveOut => None,
-        }
+    fn router<'a>(&'a self, peer: &'a Peer) -> EventRouter<'a> {
+        EventRouter { peer, routers: &self.routers }
     }
 
     /// An Error Report was sent.
     fn reported(&self, peer: &Peer, code: ErrorCode, violation: Option<Violation>) {
         self.metrics.reports_sent.get_or_create(&CodeLabel { code: code.number().to_string() }).inc();
+        let router = self.router(peer);
         match violation {
             // That is how a router finds the version (8210bis section 7): nothing is wrong with it.
             Some(Violation::VersionAbove { asked, served }) if asked < FIRST_OCTET_OF_OTHERS => {
-                let line = || {
-                    format!(
-                        "router {peer} asks in version {asked}, and is told to ask in version {served}: error {code}"
-                    )
-                };
-                if let Some(line) = SessionObserver::admitted(&self.steps_down, line) {
-                    info!("{line}");
-                }
+                ConnectionEvent::VersionUnsupported { router, asked, served: &served, code }
+                    .log_limited(&self.versions_lowered);
             }
-            Some(violation) => self.warn(|| format!("router {peer} gets error {code}: {violation}")),
-            None => debug!("router {peer} gets error {code}"),
+            Some(violation) => {
+                ConnectionEvent::ReportSent { router, code, reason: &violation }.log_limited(&self.throttle);
+            }
+            None => ConnectionEvent::ReportSentWithoutViolation { router, code }.log(),
         }
     }
 
@@ -121,16 +101,16 @@ impl SessionObserver {
 
     fn negotiated(&self, peer: &Peer, profile: Profile) {
         self.routers.negotiated(profile);
-        info!("router {peer} speaks {profile}");
+        ConnectionEvent::Negotiated { router: self.router(peer), profile }.log();
     }
 }
 
 impl Observer for SessionObserver {
     fn refused(&self, peer: &Peer, why: &RefusalReason) {
-        let scheme = Scheme::at(peer.transport, &peer.local);
+        let router = self.router(peer);
         let reason = match why {
             // Nothing was refused. On plain TCP it is not counted either.
-            RefusalReason::Probed => return debug!("connection {peer} to {scheme}://{}: {why}", peer.local),
+            RefusalReason::Probed => return ConnectionEvent::Probed { router, reason: why }.log(),
             RefusalReason::NotAdmitted => "not_admitted",
             RefusalReason::PerAddress { .. } => "per_address",
             RefusalReason::Proxy(_) => "proxy",
@@ -144,22 +124,20 @@ impl Observer for SessionObserver {
             let new = || Arc::new(Throttle::new(REFUSALS_MAX, Duration::from_secs(1), Instant::now()));
             Arc::clone(refusals.entry((reason, peer.transport)).or_insert_with(new))
         };
-        SessionObserver::warn_by(&throttle, || {
-            format!("connection {peer} to {scheme}://{} is refused: {why}", peer.local)
-        });
+        ConnectionEvent::Refused { router, reason, error: why }.log_limited(&throttle);
     }
 
     fn connected(&self, connection: &Arc<Connection>) {
         self.routers.connected(connection);
-        let peer = connection.peer();
-        debug!("router {peer} connected to {}", peer.local);
+        ConnectionEvent::Connected { router: self.router(connection.peer()) }.log();
     }
 
     fn event(&self, connection: &Connection, event: &ServerEvent) {
         let peer = connection.peer();
+        let router = self.router(peer);
         match event {
             ServerEvent::Received(pdu_type) => {
-                trace!("router {peer} sent {pdu_type}");
+                ConnectionEvent::PduReceived { router, pdu: pdu_type }.log();
                 self.count_received(*pdu_type);
             }
             ServerEvent::Negotiated(profile) => self.negotiated(peer, *profile),
@@ -170,11 +148,11 @@ impl Observer for SessionObserver {
                     Answer::CacheReset => "cache_reset",
                 };
                 self.count_answer(*answer, kind);
-                debug!("router {peer} is sent {kind} of serial {serial}");
+                ConnectionEvent::Answered { router, response: kind, serial: *serial }.log();
             }
             ServerEvent::Notified(serial) => {
                 self.metrics.notifies.inc();
-                debug!("router {peer} is notified of serial {serial}");
+                ConnectionEvent::Notified { router, serial: *serial }.log();
             }
             ServerEvent::Reported { code, violation } => self.reported(peer, *code, *violation),
             ServerEvent::PeerReported(report) => {
@@ -184,7 +162,8 @@ impl Observer for SessionObserver {
                     let label = CodeLabel { code: known.unwrap_or("other".to_owned()) };
                     self.metrics.reports_received.get_or_create(&label).inc();
                 }
-                self.warn(|| format!("router {peer} {report}"));
+                let (code, text) = (report.code, report.text.as_str());
+                ConnectionEvent::ReportReceived { router, code, text, report }.log_limited(&self.throttle);
             }
             ServerEvent::Closing(
                 reason @ (CloseReason::Stalled
@@ -192,15 +171,15 @@ impl Observer for SessionObserver {
                 | CloseReason::Internal
                 | CloseReason::TooManyVersions),
             ) => {
-                self.warn(|| format!("router {peer} is cut off: {reason}"));
+                ConnectionEvent::CutOff { router, reason }.log_limited(&self.throttle);
             }
-            ServerEvent::Closing(reason) => debug!("router {peer} is closed: {reason}"),
+            ServerEvent::Closing(reason) => ConnectionEvent::Closing { router, reason }.log(),
         }
     }
 
     fn ended(&self, connection: &Connection, end: &End) {
-        let (peer, profile) = (connection.peer(), self.routers.ended(connection));
-        let how = match end {
+        let (router, profile) = (self.router(connection.peer()), self.routers.ended(connection));
+        let reason = &*match end {
             End::Ordered { peer_ended: true } => "in order".to_owned(),
             End::Ordered { peer_ended: false } => "in order, though the router did not end its side".to_owned(),
             End::Aborted => "by a reset, since the router took nothing any more".to_owned(),
@@ -210,26 +189,22 @@ impl Observer for SessionObserver {
             self.metrics.unclean_ends.inc();
         }
         match profile {
-            Some(_) => info!("router {peer} ended {how}"),
-            // Load balancers and monitors connect and go without a word.
-            None => debug!("connection {peer} ended {how} before it asked anything that is served"),
+            Some(_) => ConnectionEvent::RouterEnded { router, reason }.log(),
+            // Load balancers and monitors connect and send nothing.
+            None => ConnectionEvent::Ended { router, reason }.log(),
         }
     }
 
     fn accept_event(&self, event: &AcceptEvent) {
         match event {
-            AcceptEvent::Paused => SessionObserver::warn_by(&self.rarely, || {
-                format!(
-                    "as many routers are connected as may be: {}, or --connections-memory; further ones wait until one ends",
-                    self.limit.lock().unwrap_or_else(PoisonError::into_inner)
-                )
-            }),
-            AcceptEvent::Resumed => debug!("there is room for routers again"),
-            AcceptEvent::Failed(local, error) => {
+            AcceptEvent::Paused => {
+                let limit = &*self.limit.lock().unwrap_or_else(PoisonError::into_inner);
+                ConnectionEvent::Full { limit }.log_limited(&self.rare);
+            }
+            AcceptEvent::Resumed => ConnectionEvent::Available {}.log(),
+            AcceptEvent::Failed(listener, error) => {
                 self.metrics.accept_failures.inc();
-                SessionObserver::warn_by(&self.rarely, || {
-                    format!("{local}: can't accept a connection, trying again: {error}")
-                });
+                ConnectionEvent::AcceptFailed { listener, error }.log_limited(&self.rare);
             }
         }
     }

@@ -1,9 +1,10 @@
 //! The number of connections that the descriptor limit allows.
 
 use crate::config::plan::Plan;
+use crate::observe::log::Log;
+use crate::observe::log::event::service::ServiceEvent;
 use rtrcast_net::{Limits, ServicePolicy};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tracing::warn;
 
 /// Descriptors that are not for routers: sources, HTTP, data sets, logs.
 const DESCRIPTORS_KEPT: u64 = 64;
@@ -44,7 +45,7 @@ pub(super) fn connection_capacity(asked: Option<u32>) -> ConnectionCapacity {
             let description =
                 format!("{allowed}, by the descriptor limit {limit}, which `ulimit -n` or LimitNOFILE= raise");
             if let Some(asked) = asked {
-                warn!("--connections-max {asked} is too many: {description}");
+                ServiceEvent::ConnectionsMaxReduced { asked, connections_max: allowed, limit: &description }.log();
             }
             ConnectionCapacity { descriptors: limit, connections_max: allowed, description }
         }

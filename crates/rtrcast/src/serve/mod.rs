@@ -15,7 +15,8 @@ use crate::http;
 use crate::http::api::ProgramRequest;
 use crate::hub::message::Input;
 use crate::listener::Listeners;
-use crate::observe::log;
+use crate::observe::log::event::service::ServiceEvent;
+use crate::observe::log::{self, Log};
 use crate::observe::metrics::Metrics;
 use crate::observe::routers::Routers;
 use crate::observe::sessions::SessionObserver;
@@ -32,7 +33,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tracing::{info, warn};
 
 /// Limit of the time for the rest of responses and final Error Reports when the cache stops. [C-RST-01]
 const GRACE: Duration = Duration::from_secs(10);
@@ -47,7 +47,7 @@ pub(crate) fn serve(command_line: &CommandLine) -> Result<(), Failure> {
     let slurm = plan.read_slurm()?;
     plan.try_dialing(&[])?;
     rtrcast_net::give_memory_back();
-    log::start(settings.arguments.log_level);
+    log::start(settings.arguments.log_level.level(), settings.arguments.log_format.format());
     secrets::warn_of_readers(&plan);
     let capacity = connection_capacity(plan.connections_max);
     if capacity.descriptors < DESCRIPTORS_MIN {
@@ -135,12 +135,12 @@ async fn run(
                 }
                 SignalRequest::Refresh => {
                     let _ = sd_notify(&sd_reloading());
-                    warn!("SIGHUP: the configuration is still being read, and will be once more");
+                    ServiceEvent::ReloadRepeated {}.log();
                     is_due_again = true;
                 }
                 SignalRequest::Stop(name) => {
                     let _ = sd_notify("STOPPING=1");
-                    info!("{name}: stopping; connections end in order within {} s", GRACE.as_secs());
+                    ServiceEvent::Stopping { asked_by: name, seconds_max: GRACE.as_secs() }.log();
                     break Stop::Restart;
                 }
             },
@@ -156,11 +156,11 @@ async fn run(
             Some(request) = cache.requests.recv() => match request {
                 ProgramRequest::Refresh => cache.refresh("control").await,
                 ProgramRequest::Stop => {
-                    info!("control: stopping; connections end in order within {} s", GRACE.as_secs());
+                    ServiceEvent::Stopping { asked_by: "control", seconds_max: GRACE.as_secs() }.log();
                     break Stop::Restart;
                 }
                 ProgramRequest::StopAndFlush => {
-                    info!("control: stopping; routers that can be told forget the data");
+                    ServiceEvent::StoppingForGood { asked_by: "control" }.log();
                     break Stop::Shutdown;
                 }
             },
@@ -181,8 +181,8 @@ async fn run(
 async fn drain_sessions(cache: &RunningCache, stop: Stop, signals: &mut Signals) {
     cache.publisher.stop(stop);
     tokio::select! {
-        () = cache.limiter.wait_until_empty() => info!("stopped; all connections are closed"),
-        () = tokio::time::sleep(GRACE) => warn!("stopped; some routers did not take the rest of their response in time, and were cut off"),
-        () = signals.next_stop() => warn!("stopped at once, as asked again"),
+        () = cache.limiter.wait_until_empty() => ServiceEvent::Stopped {}.log(),
+        () = tokio::time::sleep(GRACE) => ServiceEvent::StoppedBeforeAllWasSent {}.log(),
+        () = signals.next_stop() => ServiceEvent::StoppedAtOnce {}.log(),
     }
 }

@@ -10,10 +10,11 @@ use crate::exit::Failure;
 use crate::hub::message::Input;
 use crate::listener::{ListenerLoader, LoadedListener};
 use crate::observe::describe::first_lines;
+use crate::observe::log::Log;
+use crate::observe::log::event::service::ServiceEvent;
 use crate::observe::metrics::OutcomeLabel;
 use crate::reloadable;
 use tokio::task::{JoinHandle, spawn_blocking};
-use tracing::{error, info, warn};
 
 /// A configuration, and the content of the files that it names, except for the data.
 pub(super) struct Configuration {
@@ -76,7 +77,7 @@ impl RunningCache {
     /// Logs the reason that a configuration is refused. Returns the outcome for the metric.
     fn log_rejected(failure: &Failure) -> &'static str {
         for line in first_lines(failure.lines()) {
-            error!("SIGHUP: the configuration stays as it is: {line}");
+            ServiceEvent::ReloadRefused { reason: &line }.log();
         }
         "refused"
     }
@@ -84,7 +85,7 @@ impl RunningCache {
     async fn apply(&mut self, plan: Plan, slurm: PlannedSlurm) {
         let fixed = plan.needs_restart_for(&self.plan);
         if !fixed.is_empty() {
-            warn!("a restart is needed for what changed of: {}", fixed.join(", "));
+            ServiceEvent::RestartNeeded { options: &fixed }.log();
         }
         self.plan.keep_restart_only(plan);
         let capacity = connection_capacity(self.plan.connections_max);
@@ -99,7 +100,7 @@ impl RunningCache {
     }
 
     pub(super) async fn refresh(&mut self, asked_by: &str) {
-        info!("{asked_by}: reading all sources again");
+        ServiceEvent::Refreshing { asked_by }.log();
         reloadable::recheck_now(&self.listeners.rechecks());
         self.send(Input::LogNextOutcomes).await;
         self.source_tasks.refresh();

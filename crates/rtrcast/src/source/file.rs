@@ -12,11 +12,12 @@ use super::watched::{ChangeDetection, DirectoryWatcher};
 use super::{SourceContext, directory};
 use crate::blocking::blocking;
 use crate::hub::message::News;
+use crate::observe::log::Log;
+use crate::observe::log::event::sources::SourceEvent;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{sleep, timeout};
-use tracing::debug;
 
 /// Interval of checks where the system does not report changes.
 const POLL: Duration = Duration::from_secs(5);
@@ -77,7 +78,7 @@ async fn wait_for_change(
             () = sleep(pause) => {}
         }
         if current_state(local).await != seen {
-            debug!("{}: changed, as a look shows", context.name);
+            SourceEvent::ChangedUnreported { source: &context.name }.log();
             return;
         }
         // A directory that was missing may exist now.

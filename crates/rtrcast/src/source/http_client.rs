@@ -6,6 +6,8 @@ use crate::cli::{DialOptions, FetchOptions};
 use crate::config::address::Source;
 use crate::config::fetch::NO_PROXY;
 use crate::observe::describe::{plain, without_os_errors};
+use crate::observe::log::Log;
+use crate::observe::log::event::sources::SourceEvent;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Client, ClientBuilder, Identity, Proxy, Url};
@@ -17,7 +19,6 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tracing::debug;
 
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 /// Limit of the time without a single octet, the headers included.
@@ -60,7 +61,7 @@ pub(super) fn client(url: &Url, options: &SourceOptions) -> Result<Client, Sourc
     match builder(url, options)?.build() {
         Err(error) if url.scheme() != "https" && options.fetch.ca.is_none() => {
             // A system without any authorities, as containers are, can fetch http:// URLs.
-            debug!("{}; trusting no authority", innermost(&error));
+            SourceEvent::AuthoritiesUnusable { error: &innermost(&error) }.log();
             builder(url, options)?.tls_certs_only([]).build().map_err(option_error)
         }
         built => built.map_err(option_error),

@@ -9,23 +9,25 @@ use super::{SourceContext, SourceOptions};
 use crate::blocking::blocking;
 use crate::clock::unix_now;
 use crate::hub::message::News;
-use crate::observe::describe::{name_customers, plain, span};
+use crate::observe::describe::{plain, span};
+use crate::observe::log::Log;
+use crate::observe::log::event::upstream::UpstreamEvent;
 use crate::reloadable::log_reloads;
 use crate::source::dialer::{self, Spelling};
 use rtrcast_feed::{Table, Tally};
 use rtrcast_net::{Clock, Dialer, Follower, Target};
 use rtrcast_proto::{
     Asn, ClientData, ClientEvent, ClientPolicy, ClientSession, ConnectionEnd, FlushReason, PeerReport, Reconnect,
-    SessionId, Update,
+    Update,
 };
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
-use tracing::{debug, info, warn};
 
 /// Interval of reading files without which there is no connection.
 const FILES_RETRY: Duration = Duration::from_secs(10);
@@ -100,40 +102,43 @@ struct Upstream {
 
 impl Follower for Upstream {
     fn event(&mut self, session: &ClientSession, event: ClientEvent) -> ControlFlow<()> {
-        let name = &self.name;
+        let source = &*self.name;
         match event {
             ClientEvent::Asked { version, since } => {
                 self.asked = Instant::now();
                 self.report = None;
-                debug!("{name}: asking in version {version}{}", describe_since(since));
+                let (session, serial) = since.unzip();
+                UpstreamEvent::Asked { source, protocol_version: version, session, serial }.log();
                 self.shown.send_modify(|state| state.is_loading = true);
             }
-            ClientEvent::SteppedDown(version) => info!("{name}: the cache is asked in version {version} now"),
-            ClientEvent::Negotiated(version) => info!("{name}: the cache speaks version {version}"),
-            ClientEvent::Notified(serial) => debug!("{name}: the cache has serial {serial}"),
+            ClientEvent::SteppedDown(protocol_version) => {
+                UpstreamEvent::VersionLowered { source, protocol_version }.log();
+            }
+            ClientEvent::Negotiated(protocol_version) => UpstreamEvent::Negotiated { source, protocol_version }.log(),
+            ClientEvent::Notified(serial) => UpstreamEvent::Notified { source, serial }.log(),
             ClientEvent::Updated(update) => self.updated(session, &update),
-            ClientEvent::CacheReset => debug!("{name}: the cache can't go on from there, and sends everything"),
+            ClientEvent::CacheReset => UpstreamEvent::CacheReset { source }.log(),
             ClientEvent::NoData => self.failed(NO_DATA.to_owned()),
-            ClientEvent::TimersAdjusted { got: [refresh, retry, expire], used } => warn!(
-                "{name}: refresh {refresh} s, retry {retry} s and expire {expire} s break the rules; used are {}, {} and {}",
-                used.refresh(),
-                used.retry(),
-                used.expire()
-            ),
+            ClientEvent::TimersAdjusted { got: [refresh, retry, expire], used } => {
+                UpstreamEvent::TimersAdjusted { source, refresh, retry, expire, used }.log();
+            }
             ClientEvent::PeerReported(report) => {
-                debug!("{name}: the cache {report}");
+                let (code, text) = (report.code, report.text.as_str());
+                UpstreamEvent::ReportReceived { source, code, text, report: &report }.log();
                 self.report = Some(report);
             }
-            ClientEvent::Reported { code, violation } => match violation {
-                Some(violation) => warn!("{name}: error {code} reported to the cache: {violation}"),
-                None => warn!("{name}: error {code} reported to the cache"),
-            },
+            ClientEvent::Reported { code, violation } => {
+                let reason = violation.as_ref().map(|violation| violation as &dyn fmt::Display);
+                UpstreamEvent::ReportSent { source, code, reason }.log();
+            }
             ClientEvent::Flushed(FlushReason::ShutDown) => {
                 self.shown.send_modify(|state| (state.data, state.is_withdrawn) = (None, true));
             }
             // The data stay until they expire, which the curator handles.
-            ClientEvent::Flushed(reason) => debug!("{name}: the session's data are void: {reason}"),
-            ClientEvent::Ended { why, reconnect: Reconnect::AtOnce } => debug!("{name}: {why}; connecting again"),
+            ClientEvent::Flushed(reason) => UpstreamEvent::DataVoid { source, reason: &reason }.log(),
+            ClientEvent::Ended { why, reconnect: Reconnect::AtOnce } => {
+                UpstreamEvent::Reconnecting { source, reason: &why }.log();
+            }
             ClientEvent::Ended { why, reconnect } => {
                 let why = ended(why, self.error.take(), self.report.take());
                 let wait = self.wait_until(reconnect).filter(|wait| *wait >= WAIT_LOGGED_MIN);
@@ -151,14 +156,12 @@ impl Follower for Upstream {
 impl Upstream {
     fn updated(&mut self, session: &ClientSession, update: &Update) {
         let Some(data) = session.data() else { return };
-        let (ClientData { session, serial, .. }, name) = (data, &self.name);
-        debug!(
-            "{name}: session {session} serial {serial}, {} {}",
-            if update.is_change() { "changed" } else { "unchanged" },
-            if update.is_full() { "as a whole" } else { "since the last one" }
-        );
+        let (ClientData { session, serial, .. }, source) = (data, &*self.name);
+        let (changed, full) = (update.is_change(), update.is_full());
+        UpstreamEvent::Updated { source, session: *session, serial: *serial, changed, full }.log();
         if !update.refused.is_empty() && Some(&update.refused) != self.refused.as_ref() {
-            warn!("{name}: left out, no ASPAs that a router could use: {}", name_customers(update.refused.iter()));
+            let customers: Vec<Asn> = update.refused.iter().copied().collect();
+            UpstreamEvent::AspasRefused { source, customers: &customers }.log();
         }
         self.refused = Some(Arc::clone(&update.refused));
         let took = self.asked.elapsed();
@@ -182,11 +185,6 @@ impl Upstream {
             state.is_loading = false;
         });
     }
-}
-
-fn describe_since(since: Option<(SessionId, rtrcast_proto::Serial)>) -> String {
-    since
-        .map_or(" for everything".to_owned(), |(session, serial)| format!(" from session {session} serial {serial} on"))
 }
 
 /// Sends the state of the cache to the hub, as often as it changes and the hub can take it.

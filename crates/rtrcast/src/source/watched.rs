@@ -1,6 +1,8 @@
 //! Watches on the directories in which changes of a file, or of a directory of files, are reported by the system.
 
 use super::local::{LocalPath, inode};
+use crate::observe::log::Log;
+use crate::observe::log::event::sources::SourceEvent;
 use notify::event::{AccessKind, AccessMode, ModifyKind, RenameMode};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::BTreeMap;
@@ -8,7 +10,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
-use tracing::{debug, warn};
 
 /// The way in which changes are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +35,7 @@ impl DirectoryWatcher {
                 changed.notify_one();
             }
         });
-        let watcher = watcher
-            .inspect_err(|error| warn!("the system does not tell of changes to files ({error}); looking often"))
-            .ok();
+        let watcher = watcher.inspect_err(|error| SourceEvent::WatchUnavailable { error }.log()).ok();
         DirectoryWatcher { watcher, directories: BTreeMap::new() }
     }
 
@@ -53,7 +52,7 @@ impl DirectoryWatcher {
                     wanted.insert(real, inode);
                 }
                 Err(error) => {
-                    debug!("can't watch {}: {error}", directory.display());
+                    SourceEvent::WatchFailed { directory: &directory.display(), error: &error }.log();
                     detection = ChangeDetection::ByPolling;
                 }
             }
@@ -72,7 +71,7 @@ impl DirectoryWatcher {
                     self.directories.insert(directory, inode);
                 }
                 Err(error) => {
-                    debug!("can't watch {}: {error}", directory.display());
+                    SourceEvent::WatchFailed { directory: &directory.display(), error: &error }.log();
                     detection = ChangeDetection::ByPolling;
                 }
             }

@@ -16,7 +16,7 @@ fn t_tcp_06_above_the_limit_routers_wait_in_the_backlog_and_get_in_later() {
     drop(first);
     assert_eq!(third.response().payload.len(), 1);
     drop(second);
-    cache.wait_for("there is room for routers again");
+    cache.wait_for("further routers may connect again");
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn a_certificate_that_is_not_valid_now_replaces_none_that_is() {
     {
         site.put_cache(&site.caches.cache_between(from, until));
         cache.signal("HUP");
-        let line = cache.wait_for("its files changed, and what they were stays in force");
+        let line = cache.wait_for("its files changed, and what they were stays in effect");
         assert!(line.contains("ERROR") && line.contains(complaint), "{line}");
         let mut router = Router::on(way.connect(cache.rtr));
         router.reset_query(1);
@@ -62,7 +62,7 @@ fn at_the_start_it_is_shown_and_complained_of() {
     site.put_cache(&site.caches.cache_between(2000, 2002));
     cache.signal("HUP");
     cache.wait_for("cache.pem: it expired ");
-    cache.wait_for("its files changed; they count from the next handshake on");
+    cache.wait_for("its files changed; they are in effect from the next handshake on");
     site.put_cache(&site.caches.cache_between(2000, 2099));
     Router::on(site.router(&TLS13).connect(cache.rtr)).reset_query(1);
     assert_eq!((cache.metric(IN_FORCE), cache.metric(EXPIRY)), (Some(1), Some(IN_2099)));

@@ -65,7 +65,7 @@ fn a_new_certificate_is_in_effect_from_the_next_handshake_on() {
     let pair = open.site.caches.cache();
     open.site.put_cache(&pair);
     assert_eq!(open.shown(), der(&pair));
-    open.cache.wait_for("its files changed; they count from the next handshake on");
+    open.cache.wait_for("its files changed; they are in effect from the next handshake on");
     assert_eq!(open.cache.metric(&open.listener()), Some(1));
     open.all_go_on();
 }
@@ -76,7 +76,7 @@ fn a_new_certificate_is_taken_over_at_sighup_though_nobody_connects() {
     let pair = open.site.caches.cache();
     open.site.put_cache(&pair);
     open.cache.signal("HUP");
-    open.cache.wait_for("its files changed; they count from the next handshake on");
+    open.cache.wait_for("its files changed; they are in effect from the next handshake on");
     assert_eq!(open.shown(), der(&pair));
     open.all_go_on();
 }
@@ -101,7 +101,7 @@ fn an_invalid_replacement_keeps_the_former_value_and_is_logged_once() {
             None => std::fs::remove_file(file).unwrap(),
         }
         assert_eq!(open.shown(), first, "{complaint}");
-        let line = open.cache.wait_for("its files changed, and what they were stays in force");
+        let line = open.cache.wait_for("its files changed, and what they were stays in effect");
         assert!(line.contains("ERROR") && line.contains(complaint.as_str()), "{line}");
         assert_eq!(open.cache.metric(&open.listener()), Some(0));
         assert_eq!(open.shown(), first);

@@ -36,6 +36,7 @@ mod http;
 mod listener_sockets;
 mod listeners;
 mod listeners_reload;
+mod log;
 mod memory;
 mod metrics;
 mod mistakes;

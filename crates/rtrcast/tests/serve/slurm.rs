@@ -77,7 +77,7 @@ fn sl_11_a_file_that_turns_bad_leaves_the_last_good_one_in_force() {
     let mut cache = Cache::start(&source, &["--slurm", path.to_str().unwrap()]);
     cache.wait_for(" is 2 VRPs");
     folder.put("local.slurm", b"{}");
-    let line = cache.wait_for("its last good content stays in force");
+    let line = cache.wait_for("its last good content stays in effect");
     assert!(line.contains(" WARN ") && line.contains("refused for these mistakes"), "{line}");
     assert!(cache.log().iter().any(|line| line.contains("no \"slurmVersion\"")), "{:#?}", cache.seen);
     assert_eq!(cache.metric(&format!("rtrcast_source_healthy{{path=\"{}\"}}", path.display())), Some(0));
@@ -113,7 +113,7 @@ fn files_that_speak_of_the_same_are_refused_unless_that_is_wanted() {
     cache.wait_for("serial ");
     folder.put("a.slurm", &slurm(r#"{ "prefix": "10.0.0.0/8" }"#, ""));
     let line = cache.wait_for("the SLURM files do not go together");
-    assert!(line.contains("the last good ones stay in force"), "{line}");
+    assert!(line.contains("the last good ones stay in effect"), "{line}");
     assert_eq!(cache.metric("rtrcast_slurm_in_force"), Some(0));
     assert_eq!(asns(&Router::connect(cache.rtr).reset_query(1).payload), [1, 2, 9]);
 }

@@ -186,7 +186,7 @@ fn of_a_directory_that_is_gone_the_last_good_content_stays() {
     let mut cache = setting.cache();
     fs::rename(setting.folder.path("slurm.d"), setting.folder.path("elsewhere")).unwrap();
     let line = cache.wait_for(" WARN ");
-    let expected = "slurm.d: there is no such file or directory; its last good content stays in force";
+    let expected = "slurm.d: there is no such file or directory; its last good content stays in effect";
     assert!(line.ends_with(expected), "{line}");
     cache.wait_for_metric("rtrcast_slurm_in_force", 0);
     assert_eq!(served(&cache), [2, 3, 4, 5, 6]);
@@ -316,14 +316,14 @@ fn a_file_that_becomes_a_directory_is_one_with_the_next_reload() {
     fs::rename(setting.folder.path("slurm.d"), setting.folder.path("before")).unwrap();
     fs::rename(setting.folder.path("later"), setting.folder.path("slurm.d")).unwrap();
     let line = cache.wait_for(" WARN ");
-    assert!(line.contains("its last good content stays in force"), "{line}");
+    assert!(line.contains("its last good content stays in effect"), "{line}");
     assert_eq!(served(&cache), [1, 3, 4, 5, 6]);
     cache.signal("HUP");
     cache.wait_for(" INFO configuration: serial");
     cache.wait_for(&format!(" INFO {}: no error any more, unchanged", setting.directory));
     assert_eq!(served(&cache), [2, 3, 4, 5, 6]);
     expect![[r#"
-        WARN: slurm.d: it is a directory; its last good content stays in force
+        WARN: slurm.d: it is a directory; its last good content stays in effect
         INFO: slurm.d/a.slurm: new, SLURM with 1 filter and 0 assertions
         INFO: slurm.d: removed, with its 1 filter and 0 assertions
         INFO: slurm.d: no error any more, unchanged

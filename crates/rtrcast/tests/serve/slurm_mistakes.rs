@@ -110,7 +110,7 @@ fn of_many_mistakes_the_log_has_the_first() {
         "local.slurm",
         bad.replace(r#""prefixFilters":[]"#, &format!("\"prefixFilters\":[\n{entries}]")).as_bytes(),
     );
-    cache.wait_for("its last good content stays in force");
+    cache.wait_for("its last good content stays in effect");
     let lines = cache.log().iter().filter(|line| line.contains(" WARN ") && line.contains("local.slurm: "));
     let lines: Vec<&String> = lines.collect();
     assert_eq!(lines.len(), 22, "{lines:#?}");
@@ -127,7 +127,7 @@ fn all_mistakes_are_logged_when_a_file_becomes_invalid() {
     let mut cache = Cache::start(&data, &["--slurm", &path, "--control", &socket]);
     cache.wait_for("serial ");
     folder.put("local.slurm", TWO_KINDS);
-    cache.wait_for("its last good content stays in force");
+    cache.wait_for("its last good content stays in effect");
     let told = |cache: &mut Cache, words: &str| {
         let lines = cache.log().iter().filter_map(|line| line.split_once(words));
         lines.map(|(_, line)| line.replace(&text(&folder.path("")), "")).collect::<Vec<_>>().join("\n")
@@ -136,7 +136,7 @@ fn all_mistakes_are_logged_when_a_file_becomes_invalid() {
         local.slurm: line 3: locallyAddedAssertions.prefixAssertions[0].prefix: "192.0.2.164/27" has bits beyond its length; did you mean 192.0.2.160/27?
         local.slurm: line 4: locallyAddedAssertions.prefixAssertions[1].prefix: "198.51.100.164/27" has bits beyond its length; did you mean 198.51.100.160/27?
         local.slurm: line 5: locallyAddedAssertions.prefixAssertions[2].asn: "64496" instead of a number; did you mean 64496?
-        local.slurm: refused for these mistakes; its last good content stays in force"#]].assert_eq(&told(&mut cache, " WARN "));
+        local.slurm: refused for these mistakes; its last good content stays in effect"#]].assert_eq(&told(&mut cache, " WARN "));
     let (_, status, _) = run(&["ctl", "status", "--control", &socket]);
     let slurm =
         status.split_once("slurm ").unwrap().1.split_once("listener ").unwrap().0.replace(&text(&folder.path("")), "");

@@ -80,7 +80,7 @@ fn keys_passwords_and_host_keys_are_replaced_under_a_hundred_sessions() {
         for bad in [&b"garbage\n"[..], &good[..good.len() / 2]] {
             site.folder.put(name, bad);
             assert!(host_key.starts_with(&shown(&cache)), "{name}");
-            let line = cache.wait_for("its files changed, and what they were stays in force");
+            let line = cache.wait_for("its files changed, and what they were stays in effect");
             assert!(line.contains("ERROR") && line.contains(&site.name(name)), "{line}");
             assert_eq!(cache.metric(IN_FORCE), Some(0));
             assert_eq!(router_of(&cache, &with("after")).reset_query(1).payload.len(), 1);

@@ -5,7 +5,8 @@
 
 use super::pdus::{Frame, PduFramer};
 use crate::observe::describe::count;
-use crate::reloadable::{REJECTED, ReloadEvent, ReloadObserver};
+use crate::observe::log::event::listeners::REFUSED;
+use crate::reloadable::{ReloadEvent, ReloadObserver};
 use rtrcast_proto::PduType;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -180,7 +181,7 @@ impl Progress {
 /// Writes a note when files that the connection needs are rejected.
 pub(super) fn note_reloads(progress: Arc<Progress>) -> ReloadObserver {
     Box::new(move |event| match event {
-        ReloadEvent::Rejected(reason) => progress.note(&format!("{REJECTED}: {reason}")),
+        ReloadEvent::Rejected(reason) => progress.note(&format!("{REFUSED}: {reason}")),
         ReloadEvent::Loaded | ReloadEvent::Reloaded => {}
     })
 }

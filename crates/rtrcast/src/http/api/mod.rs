@@ -8,7 +8,9 @@ mod state;
 
 pub(crate) use state::ApiState;
 
-use crate::observe::status::{RouterList, SCHEMA, Status};
+use crate::observe::log::Log;
+use crate::observe::log::event::control::ControlEvent;
+use crate::observe::status::{CacheStatus, RouterList, SCHEMA};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{Method, StatusCode, Uri};
@@ -16,7 +18,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
-use tracing::info;
 
 /// The most octets of a request's body: the name of a router or a source.
 const BODY_OCTETS_MAX: usize = 64 * 1024;
@@ -114,7 +115,7 @@ async fn unknown_method(method: Method, uri: Uri) -> Response {
     rejected(StatusCode::METHOD_NOT_ALLOWED, format!("{} can't be asked by {method}", uri.path()))
 }
 
-async fn status(State(state): State<ApiState>) -> Result<Json<Status>, Response> {
+async fn status(State(state): State<ApiState>) -> Result<Json<CacheStatus>, Response> {
     state.status().await.map(Json).ok_or_else(ending)
 }
 
@@ -127,7 +128,7 @@ async fn close(State(state): State<ApiState>, body: Result<Json<CloseRequest>, J
         Ok(body) => body,
         Err(error) => return rejected(error.status(), error.body_text()),
     };
-    info!("control: close {router:?}");
+    ControlEvent::Close { router: &router }.log();
     match state.close(&router) {
         Ok(message) => done(message),
         Err(error) => rejected(StatusCode::NOT_FOUND, error),
@@ -139,10 +140,7 @@ async fn release(State(state): State<ApiState>, body: Result<Json<ReleaseRequest
         Ok(body) => body,
         Err(error) => return rejected(error.status(), error.body_text()),
     };
-    match &source {
-        Some(source) => info!("control: release {source:?}"),
-        None => info!("control: release"),
-    }
+    ControlEvent::Release { source: source.as_deref() }.log();
     match state.release(source).await {
         Some(Ok(message)) => done(message),
         Some(Err(error)) => rejected(StatusCode::NOT_FOUND, error),
@@ -151,18 +149,18 @@ async fn release(State(state): State<ApiState>, body: Result<Json<ReleaseRequest
 }
 
 async fn refresh() -> Response {
-    info!("control: refresh");
+    ControlEvent::Refresh {}.log();
     done_before(ProgramRequest::Refresh, "reading all sources again")
 }
 
 async fn stop(body: Result<Json<StopRequest>, JsonRejection>) -> Response {
     match body {
         Ok(Json(StopRequest { flush: false })) => {
-            info!("control: stop");
+            ControlEvent::Stop { flush: false }.log();
             done_before(ProgramRequest::Stop, "stopping")
         }
         Ok(Json(StopRequest { flush: true })) => {
-            info!("control: stop --flush");
+            ControlEvent::Stop { flush: true }.log();
             done_before(ProgramRequest::StopAndFlush, "stopping; routers of version 2 forget the data")
         }
         Err(error) => rejected(error.status(), error.body_text()),

@@ -3,9 +3,9 @@
 use crate::hub::message::Input;
 use crate::observe::describe::count;
 use crate::observe::listeners::OpenListener;
-use crate::observe::routers::{Connected, Routers};
+use crate::observe::routers::{ConnectedRouter, Routers};
 use crate::observe::status::{
-    HealthState, HealthStatus, HubStatus, LimitStatus, ListenerStatus, RouterCounts, RouterList, SCHEMA, Status,
+    CacheStatus, HealthState, HealthStatus, HubStatus, LimitStatus, ListenerStatus, RouterCounts, RouterList, SCHEMA,
     Timestamp, list,
 };
 use rtrcast_net::{ConnectionLimiter, Published};
@@ -25,14 +25,14 @@ pub(crate) struct ApiState {
 
 impl ApiState {
     /// Returns the whole status; none if the cache is ending.
-    pub(super) async fn status(&self) -> Option<Status> {
+    pub(super) async fn status(&self) -> Option<CacheStatus> {
         let (reply, answer) = oneshot::channel();
         self.hub.send(Input::Status(reply)).await.ok()?;
         let HubStatus { mut health, data, timers, history, sources, slurm, problems } = answer.await.ok()?;
         if self.published.borrow().stop.is_some() {
             health = HealthStatus { state: HealthState::Stopping, reason: None };
         }
-        Some(Status {
+        Some(CacheStatus {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             time: Timestamp::now(),
@@ -78,7 +78,7 @@ impl ApiState {
                 name,
                 address,
                 open: true,
-                credentials_in_effect: credentials.map(|credentials| credentials.is_in_force()),
+                credentials_in_effect: credentials.map(|credentials| credentials.is_in_effect()),
                 certificate_expires: expires.and_then(|at| u32::try_from(at).ok()).map(Timestamp),
             }
         });
@@ -116,7 +116,8 @@ impl ApiState {
     /// Closes a router's connections in order: a line for each.
     pub(super) fn close(&self, router: &str) -> Result<String, String> {
         let connected = self.routers.list();
-        let chosen: Vec<&Connected> = connected.iter().filter(|connected| matches_router(connected, router)).collect();
+        let chosen: Vec<&ConnectedRouter> =
+            connected.iter().filter(|connected| matches_router(connected, router)).collect();
         if chosen.is_empty() {
             return Err(match self.routers.absent().iter().any(|absent| &*absent.name == router) {
                 true => format!("{router} is not connected"),
@@ -140,7 +141,7 @@ impl ApiState {
 
 /// Returns true if this is the router's name, its address, its address and port, or the name in its certificate or
 /// login.
-fn matches_router(connected: &Connected, router: &str) -> bool {
+fn matches_router(connected: &ConnectedRouter, router: &str) -> bool {
     let peer = connected.connection.peer();
     let is_address = |address: IpAddr| peer.remote.ip() == Some(address.to_canonical());
     let is_socket = |socket: SocketAddr| peer.remote.address() == Some(socket);

@@ -2,16 +2,17 @@
 //! `rtrcast_`.
 
 mod exposition;
+mod log;
 mod plain_counter;
 mod process;
 mod routers;
 
-pub(crate) use exposition::Format;
+pub(crate) use exposition::MetricsFormat;
 pub(crate) use plain_counter::PlainCounter;
 
-use crate::observe::listeners::InForce;
+use crate::observe::listeners::CredentialsState;
 use crate::observe::routers::Routers;
-use process::Process;
+use process::ProcessCollector;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -106,13 +107,13 @@ pub(crate) struct Metrics {
     pub(crate) held_until: Family<PathLabel, Gauge>,
     pub(crate) held_lost: Family<LossLabels, Gauge>,
     pub(crate) slurm_entries: Family<TypeLabel, Gauge>,
-    pub(crate) slurm_in_force: Gauge,
+    pub(crate) slurm_in_effect: Gauge,
     pub(crate) reloads: Family<OutcomeLabel, Counter>,
     pub(crate) refused: Family<ReasonLabel, Counter>,
     credentials_in_force: Family<ListenerLabel, Gauge>,
     certificate_expiry: Family<ListenerLabel, Gauge>,
-    /// What these show.
-    credentials: Mutex<Vec<Arc<InForce>>>,
+    /// The listeners' files that these show.
+    credentials: Mutex<Vec<Arc<CredentialsState>>>,
     pub(crate) connections: Family<StateLabel, Gauge>,
     pub(crate) connections_memory: Gauge,
     pub(crate) pdus: Family<TypeLabel, PlainCounter>,
@@ -151,7 +152,7 @@ impl Metrics {
             held_until: Family::default(),
             held_lost: Family::default(),
             slurm_entries: Family::default(),
-            slurm_in_force: Gauge::default(),
+            slurm_in_effect: Gauge::default(),
             reloads: Family::default(),
             refused: Family::default(),
             credentials_in_force: Family::default(),
@@ -171,10 +172,11 @@ impl Metrics {
             history_octets: Gauge::default(),
         };
         metrics.register_names_of_stayrtr();
-        metrics.register_names_of_our_own();
+        metrics.register_own_names();
         metrics.register_curation();
         metrics.register_admission();
-        metrics.registry.register_collector(Box::new(Process::new()));
+        metrics.registry.register_collector(Box::new(ProcessCollector::new()));
+        metrics.registry.register_collector(Box::new(log::LogCollector));
         metrics.registry.register_collector(Box::new(RouterCollector(routers)));
         for outcome in ["applied", "refused"] {
             metrics.reloads.get_or_create(&OutcomeLabel { outcome }).inc_by(0);
@@ -186,10 +188,14 @@ impl Metrics {
         let registry = &mut self.registry;
         registry.register("rpki_vrps", "VRPs that a source has", self.vrps.clone());
         registry.register("rpki_objects", "Records that are served, by type", self.objects.clone());
-        registry.register("rpki_change", "When a source last changed, in seconds since 1970", self.change.clone());
+        registry.register(
+            "rpki_change",
+            "Time when a source last changed what is served, in seconds since 1970",
+            self.change.clone(),
+        );
         registry.register(
             "rpki_refresh",
-            "When a source was last read well, in seconds since 1970",
+            "Time when a source was last read without error, in seconds since 1970",
             self.refresh.clone(),
         );
         // The encoder adds `_total`.
@@ -198,22 +204,26 @@ impl Metrics {
         registry.register("rtr_serial", "Serial of the data that are served", self.serial.clone());
     }
 
-    fn register_names_of_our_own(&mut self) {
+    fn register_own_names(&mut self) {
         let registry = &mut self.registry;
-        registry.register("rtrcast_build", "This program", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
+        registry.register(
+            "rtrcast_build",
+            "The program, by version",
+            Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
+        );
         registry.register(
             "rtrcast_source_failures",
-            "Times that a source could not be read, and why",
+            "Failed attempts to read a source, by reason",
             self.failures.clone(),
         );
         registry.register(
             "rtrcast_source_healthy",
-            "1 if the last attempt to read a source went well",
+            "1 if the last attempt to read a source succeeded",
             self.healthy.clone(),
         );
         registry.register(
             "rtrcast_source_refused_entries",
-            "Entries of a source's current file that make no sense",
+            "Entries of a source's current content that are invalid",
             self.refused_entries.clone(),
         );
         let upstream = "of another cache that is a source, at its last End of Data";
@@ -225,12 +235,8 @@ impl Metrics {
             registry.register(name, format!("{what} {upstream}"), gauge.clone());
         }
         registry.register("rtrcast_responses", "Queries answered, by kind of answer", self.responses.clone());
-        registry.register("rtrcast_notifies", "Serial Notify PDUs given out to be sent", self.notifies.clone());
-        registry.register(
-            "rtrcast_error_reports_sent",
-            "Error Reports given out to be sent, by code",
-            self.reports_sent.clone(),
-        );
+        registry.register("rtrcast_notifies", "Serial Notify PDUs sent", self.notifies.clone());
+        registry.register("rtrcast_error_reports_sent", "Error Reports sent, by code", self.reports_sent.clone());
         registry.register(
             "rtrcast_error_reports_received",
             "Error Reports received, by code",
@@ -243,7 +249,7 @@ impl Metrics {
         );
         registry.register(
             "rtrcast_accept_failures",
-            "Times that accepting a connection failed",
+            "Failed attempts to accept a connection",
             self.accept_failures.clone(),
         );
         registry.register("rtrcast_history_deltas", "Deltas kept for Serial Queries", self.history_deltas.clone());
@@ -254,44 +260,48 @@ impl Metrics {
         let registry = &mut self.registry;
         registry.register(
             "rtrcast_source_served",
-            "1 if what is served has a part from the source",
+            "1 if some of what is served is from the source",
             self.is_served.clone(),
         );
         registry.register(
             "rtrcast_source_made_timestamp_seconds",
-            "When a source's data were made, in seconds since 1970",
+            "Time when a source's data were made, in seconds since 1970",
             self.made.clone(),
         );
         registry.register("rtrcast_source_too_old", "1 if a source's data are too old", self.is_too_old.clone());
         registry.register(
             "rtrcast_source_expired_entries",
-            "Records of a source that are not served since they have expired or are too old",
+            "Records of a source that are not served because they have expired or are too old",
             self.ended_entries.clone(),
         );
         registry.register("rtrcast_held", "1 if a source's newer data are held back", self.held.clone());
         registry.register(
             "rtrcast_held_until_timestamp_seconds",
-            "When data that are held back will be taken at the latest, in seconds since 1970",
+            "Time when data that are held back are accepted at the latest, in seconds since 1970",
             self.held_until.clone(),
         );
-        registry.register("rtrcast_held_lost", "Records that are gone in data held back", self.held_lost.clone());
-        registry.register("rtrcast_slurm_entries", "SLURM entries in force, by type", self.slurm_entries.clone());
+        registry.register(
+            "rtrcast_held_lost",
+            "Records that are missing in data that are held back",
+            self.held_lost.clone(),
+        );
+        registry.register("rtrcast_slurm_entries", "SLURM entries in effect, by type", self.slurm_entries.clone());
         registry.register(
             "rtrcast_slurm_in_force",
-            "1 if the SLURM files are in force as they were read last",
-            self.slurm_in_force.clone(),
+            "1 if the SLURM files are in effect as they are now",
+            self.slurm_in_effect.clone(),
         );
         registry.register("rtrcast_reloads", "Configurations read again, by outcome", self.reloads.clone());
     }
 
-    /// Has the connections' numbers shown as they are when somebody looks.
+    /// Takes the numbers of connections from there whenever metrics are asked for.
     pub(crate) fn watch_limiter(&self, limiter: Arc<ConnectionLimiter>) {
         // There is one cache in a process.
         let _ = self.limiter.set(limiter);
     }
 
-    /// The same of the files of all listeners that are open.
-    pub(crate) fn watch_credentials(&self, open: Vec<Arc<InForce>>) {
+    /// Takes the state of the files of all listeners that are open from there.
+    pub(crate) fn watch_credentials(&self, open: Vec<Arc<CredentialsState>>) {
         let mut shown = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
         for gone in shown.iter().filter(|gone| !open.iter().any(|open| open.listener == gone.listener)) {
             let label = ListenerLabel { listener: gone.listener.clone() };
@@ -302,7 +312,7 @@ impl Metrics {
     }
 
     /// All of it as text. It reads files of the kernel, which is for a blocking thread.
-    pub(crate) fn text(&self, format: Format) -> Result<String, std::fmt::Error> {
+    pub(crate) fn text(&self, format: MetricsFormat) -> Result<String, std::fmt::Error> {
         if let Some(limiter) = self.limiter.get() {
             let counts = limiter.counts();
             let silent = counts.newcomers.saturating_sub(counts.handshakes);
@@ -318,7 +328,7 @@ impl Metrics {
         }
         for credentials in &*self.credentials.lock().unwrap_or_else(PoisonError::into_inner) {
             let label = ListenerLabel { listener: credentials.listener.clone() };
-            self.credentials_in_force.get_or_create(&label).set(credentials.is_in_force().into());
+            self.credentials_in_force.get_or_create(&label).set(credentials.is_in_effect().into());
             match credentials.expiry() {
                 Some(at) => drop(self.certificate_expiry.get_or_create(&label).set(at)),
                 None => drop(self.certificate_expiry.remove(&label)),
@@ -327,8 +337,8 @@ impl Metrics {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(match format {
-            Format::Classic => exposition::classic(&text),
-            Format::OpenMetrics => text,
+            MetricsFormat::Classic => exposition::classic(&text),
+            MetricsFormat::OpenMetrics => text,
         })
     }
 
@@ -346,17 +356,17 @@ impl Metrics {
         );
         registry.register(
             "rtrcast_connections_memory_bytes",
-            "What connections count for by --connections-memory",
+            "Memory of connections as --connections-memory reckons it",
             self.connections_memory.clone(),
         );
         registry.register(
             "rtrcast_credentials_in_force",
-            "1 if a listener's certificates, keys or users are in force as they lie in the files now",
+            "1 if a listener's certificates, keys and users are in effect as the files are now",
             self.credentials_in_force.clone(),
         );
         registry.register(
             "rtrcast_tls_certificate_expiry_seconds",
-            "When the certificate that a listener shows expires, in seconds since 1970",
+            "Time when the certificate that a listener uses expires, in seconds since 1970",
             self.certificate_expiry.clone(),
         );
     }
@@ -387,14 +397,14 @@ impl Metrics {
         }
     }
 
-    /// Shows how much SLURM is in force.
+    /// Shows numbers of SLURM entries in effect.
     pub(crate) fn show_slurm(&self, filters: usize, assertions: usize) {
         for (name, count) in [("filters", filters), ("assertions", assertions)] {
             self.slurm_entries.get_or_create(&TypeLabel { r#type: name }).set(gauge(count));
         }
     }
 
-    /// Shows where another cache stands that is a source.
+    /// Shows version, session and serial of another cache that is a source.
     pub(crate) fn show_upstream(&self, name: &str, version: Version, session: SessionId, serial: Serial) {
         let path = PathLabel { path: name.to_owned() };
         self.upstream_version.get_or_create(&path).set(version.octet().into());
@@ -402,8 +412,8 @@ impl Metrics {
         self.upstream_serial.get_or_create(&path).set(serial.0.into());
     }
 
-    /// Shows nothing any more of a place that is not configured any more. What was counted stays.
-    pub(crate) fn forget_place(&self, name: &str) {
+    /// Removes the gauges of a source that is not configured any more. What was counted stays.
+    pub(crate) fn forget_source(&self, name: &str) {
         let path = PathLabel { path: name.to_owned() };
         let gauges = [&self.healthy, &self.refresh, &self.change, &self.refused_entries, &self.is_served, &self.made];
         let upstream = [&self.upstream_version, &self.upstream_session, &self.upstream_serial];

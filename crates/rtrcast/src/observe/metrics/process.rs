@@ -13,25 +13,25 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The metrics of this process.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(super) struct ProcessCollector {
     /// In seconds since 1970. It is read once: a value that moved with the clock would look like a restart.
     started: f64,
 }
 
-impl Process {
+impl ProcessCollector {
     /// Those of a process that starts now.
-    pub(super) fn new() -> Process {
+    pub(super) fn new() -> ProcessCollector {
         let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Process { started: started.as_secs_f64() }
+        ProcessCollector { started: started.as_secs_f64() }
     }
 }
 
-impl Collector for Process {
+impl Collector for ProcessCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let cpu = ConstCounter::new(cpu_seconds());
         // The encoder adds `_total`.
         show(&mut encoder, "process_cpu_seconds", "User and system CPU time spent, in seconds.", &cpu)?;
-        let memory = Memory::read();
+        let memory = ProcessMemory::read();
         let gauges = [
             ("process_resident_memory_bytes", "Resident memory size in bytes.", memory.as_ref().map(|m| m.resident)),
             ("process_virtual_memory_bytes", "Virtual memory size in bytes.", memory.as_ref().map(|m| m.total)),
@@ -60,18 +60,18 @@ fn cpu_seconds() -> f64 {
 }
 
 /// Memory of the process, in octets.
-struct Memory {
+struct ProcessMemory {
     total: u64,
     resident: u64,
 }
 
-impl Memory {
+impl ProcessMemory {
     /// As proc(5) has it in `statm`, in pages.
-    fn read() -> Option<Memory> {
+    fn read() -> Option<ProcessMemory> {
         let text = fs::read_to_string("/proc/self/statm").ok()?;
         let page = u64::try_from(rustix::param::page_size()).ok()?;
         let mut octets = text.split_whitespace().map(|pages| Some(pages.parse::<u64>().ok()?.saturating_mul(page)));
-        Some(Memory { total: octets.next()??, resident: octets.next()?? })
+        Some(ProcessMemory { total: octets.next()??, resident: octets.next()?? })
     }
 }
 

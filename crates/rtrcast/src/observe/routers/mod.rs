@@ -17,37 +17,37 @@ use usage::Usage;
 /// All routers.
 pub(crate) struct Routers {
     clock: Clock,
-    table: Mutex<Table>,
+    table: Mutex<RouterTable>,
     usage: Usage,
 }
 
 #[derive(Default)]
-struct Table {
+struct RouterTable {
     /// By the connection's number.
     connections: BTreeMap<u64, Arc<Connection>>,
     /// Routers that have a name, by their address.
-    named: BTreeMap<IpAddr, Named>,
+    named: BTreeMap<IpAddr, NamedRouter>,
     /// Listeners that are open.
     listeners: Vec<OpenListener>,
 }
 
 /// A router that the operator gave a name.
-struct Named {
+struct NamedRouter {
     name: Arc<str>,
     connections: usize,
-    /// When its last connection ended, or when its name was configured.
+    /// Time when its last connection ended, or when its name was configured.
     left: Moment,
 }
 
 /// A connected router.
-pub(crate) struct Connected {
-    /// What it is called over all of its connections.
+pub(crate) struct ConnectedRouter {
+    /// Its name over all of its connections.
     pub(crate) name: Arc<str>,
     pub(crate) connection: Arc<Connection>,
 }
 
 /// A router that has a name and no connection.
-pub(crate) struct Absent {
+pub(crate) struct UnconnectedRouter {
     pub(crate) name: Arc<str>,
     pub(crate) address: IpAddr,
     pub(crate) since: Moment,
@@ -58,7 +58,7 @@ impl Routers {
         Routers { clock, table: Mutex::default(), usage: Usage::default() }
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
+    fn table(&self) -> MutexGuard<'_, RouterTable> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -77,8 +77,8 @@ impl Routers {
             let known = before.remove(&address);
             let connections = || table.connections.values().filter(|connection| is_at(connection, address)).count();
             let named = match known {
-                Some(known) => Named { name: Arc::clone(name), ..known },
-                None => Named { name: Arc::clone(name), connections: connections(), left: now },
+                Some(known) => NamedRouter { name: Arc::clone(name), ..known },
+                None => NamedRouter { name: Arc::clone(name), connections: connections(), left: now },
             };
             table.named.insert(address, named);
         }
@@ -99,7 +99,7 @@ impl Routers {
         self.usage.add(profile);
     }
 
-    /// It is gone; what it spoke.
+    /// Its connection ended. Returns what it spoke.
     pub(crate) fn ended(&self, connection: &Connection) -> Option<Profile> {
         let profile = connection.stats().profile;
         if let Some(profile) = profile {
@@ -116,12 +116,12 @@ impl Routers {
         profile
     }
 
-    /// What sessions speak now.
+    /// Profiles of the sessions of now.
     pub(crate) fn in_use(&self) -> InUse {
         InUse::count(|profile| self.usage.of(profile))
     }
 
-    /// How many sessions speak a version.
+    /// Sessions of a version.
     pub(crate) fn sessions(&self, version: Version) -> usize {
         self.usage.sessions(version)
     }
@@ -147,10 +147,15 @@ impl Routers {
         listeners
     }
 
+    /// The name of a router over all of its connections.
+    pub(crate) fn name(&self, peer: &Peer) -> Arc<str> {
+        self.table().name(peer)
+    }
+
     /// Routers that are connected, in the order in which they came.
-    pub(crate) fn list(&self) -> Vec<Connected> {
+    pub(crate) fn list(&self) -> Vec<ConnectedRouter> {
         let table = self.table();
-        let row = |connection: &Arc<Connection>| Connected {
+        let row = |connection: &Arc<Connection>| ConnectedRouter {
             name: table.name(connection.peer()),
             connection: Arc::clone(connection),
         };
@@ -158,18 +163,22 @@ impl Routers {
     }
 
     /// Routers that have a name and are not connected.
-    pub(crate) fn absent(&self) -> Vec<Absent> {
+    pub(crate) fn absent(&self) -> Vec<UnconnectedRouter> {
         let table = self.table();
         let absent = table.named.iter().filter(|(_, named)| named.connections == 0);
         absent
-            .map(|(address, named)| Absent { name: Arc::clone(&named.name), address: *address, since: named.left })
+            .map(|(address, named)| UnconnectedRouter {
+                name: Arc::clone(&named.name),
+                address: *address,
+                since: named.left,
+            })
             .collect()
     }
 }
 
-impl Table {
-    /// What a router is called over all of its connections: its name by `--peer`, else who it proved to be by its certificate
-    /// or as user of SSH, else its address, and never its port. At a Unix socket, that socket.
+impl RouterTable {
+    /// The name of a router over all of its connections: that by `--peer`, else that of its certificate, or its user of SSH,
+    /// else its address, and never its port. At a Unix socket, that socket.
     fn name(&self, peer: &Peer) -> Arc<str> {
         if let Some(named) = peer.remote.ip().and_then(|address| self.named.get(&address)) {
             return Arc::clone(&named.name);

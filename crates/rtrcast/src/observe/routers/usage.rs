@@ -1,4 +1,4 @@
-//! Counts of sessions by what they speak. The hub makes images and deltas for these.
+//! Counts of sessions by profile. The hub makes images and deltas for these.
 
 use rtrcast_proto::{Profile, Version};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ impl Usage {
         self.0[profile.index()].load(Ordering::Relaxed)
     }
 
-    /// Sessions that speak a version.
+    /// Sessions of a version.
     pub(super) fn sessions(&self, version: Version) -> usize {
         Profile::ALL.into_iter().filter(|profile| profile.version() == version).map(|profile| self.of(profile)).sum()
     }

@@ -1,39 +1,42 @@
-//! The SLURM files of a place: one, or those of a directory. What changes, and what stays in effect when a file can't be
+//! The SLURM files of a location: one, or those of a directory. What changes, and what stays in effect when a file can't be
 //! read.
 
-use crate::observe::describe::{count, describe_read_as_empty, first_lines};
+use crate::observe::describe::{describe_read_as_empty, first_lines};
+use crate::observe::log::Log;
+use crate::observe::log::event::slurm::SlurmEvent;
 use crate::source::content::{SlurmFiles, SlurmOutcome, SourceError};
 use rtrcast_feed::SlurmFile;
 use std::sync::Arc;
-use tracing::{info, warn};
 
-/// What came of reading a directory.
-pub(super) struct Merged {
-    /// What is in effect now: each file as it was read last.
+/// The files of a directory after it was read.
+pub(super) struct MergedFiles {
+    /// Those in effect now: each as it was read last.
     pub(super) files: SlurmFiles,
-    /// What could not be read.
-    pub(super) failures: Vec<SourceError>,
-    /// The same in lines for each file, with what is in effect instead.
-    pub(super) complaint: Vec<Vec<String>>,
-    /// The same in short.
-    pub(super) trouble: Vec<String>,
+    /// Those that could not be read.
+    pub(super) failures: Vec<FileFailure>,
+}
+
+/// A SLURM file that could not be read.
+pub(super) struct FileFailure {
+    pub(super) name: Arc<str>,
+    pub(super) error: SourceError,
+    /// The effect: what of it stays in effect.
+    effect: &'static str,
 }
 
 /// Takes over the files of a directory. One that can't be read stays as it was. [SL-11]
-pub(super) fn merge(before: Option<&SlurmFiles>, outcomes: Vec<SlurmOutcome>) -> Merged {
-    let mut merged = Merged { files: Vec::new(), failures: Vec::new(), complaint: Vec::new(), trouble: Vec::new() };
+pub(super) fn merge(before: Option<&SlurmFiles>, outcomes: Vec<SlurmOutcome>) -> MergedFiles {
+    let mut merged = MergedFiles { files: Vec::new(), failures: Vec::new() };
     for SlurmOutcome { name, outcome } in outcomes {
         let last = find(before, &name);
         match (outcome, last) {
             (Ok(file), _) => merged.files.push((name, file)),
-            (Err(failure), last) => {
-                let then = match last {
+            (Err(error), last) => {
+                let effect = match last {
                     Some(_) => "its last good content stays in effect",
                     None => "nothing of it is in effect",
                 };
-                merged.complaint.push(complaint(&name, &failure, then));
-                merged.trouble.extend(first_lines(failure.lines()).into_iter().map(|line| format!("{name}: {line}")));
-                merged.failures.push(failure);
+                merged.failures.push(FileFailure { name: Arc::clone(&name), error, effect });
                 merged.files.extend(last.map(|file| (name, file)));
             }
         }
@@ -41,13 +44,25 @@ pub(super) fn merge(before: Option<&SlurmFiles>, outcomes: Vec<SlurmOutcome>) ->
     merged
 }
 
-/// What is wrong with a file in lines, and what is done now.
-pub(super) fn complaint(name: &str, failure: &SourceError, then: &str) -> Vec<String> {
-    match first_lines(failure.lines()).as_slice() {
-        [line] => vec![format!("{name}: {line}; {then}")],
+impl FileFailure {
+    /// Its mistakes in short, a line each.
+    pub(super) fn lines(&self) -> Vec<String> {
+        first_lines(self.error.lines())
+    }
+
+    /// The events of these lines.
+    pub(super) fn events<'a>(&'a self, lines: &'a [String]) -> Vec<SlurmEvent<'a>> {
+        failure_events(&self.name, lines, self.effect)
+    }
+}
+
+/// The events of a file that could not be read, for these lines.
+pub(super) fn failure_events<'a>(file: &'a str, lines: &'a [String], effect: &'a str) -> Vec<SlurmEvent<'a>> {
+    match lines {
+        [reason] => vec![SlurmEvent::Failed { file, reason, effect }],
         lines => {
-            let told = lines.iter().map(|line| format!("{name}: {line}"));
-            told.chain([format!("{name}: refused for these mistakes; {then}")]).collect()
+            let mistakes = lines.iter().map(|reason| SlurmEvent::Mistake { file, reason });
+            mistakes.chain([SlurmEvent::Refused { file, effect }]).collect()
         }
     }
 }
@@ -57,51 +72,43 @@ fn find(files: Option<&SlurmFiles>, name: &str) -> Option<Arc<SlurmFile>> {
     Some(Arc::clone(file))
 }
 
-/// Says what should be known of files that are new with a configuration.
-pub(super) fn tell_new(place: &str, files: &SlurmFiles) {
+/// Logs warnings of files that are new with a configuration.
+pub(super) fn log_new(location: &str, files: &SlurmFiles) {
     for (name, file) in files {
-        tell_read_as_empty(name, file);
+        log_lists_missing(name, file);
     }
     if files.is_empty() {
-        tell_empty(place);
+        SlurmEvent::DirectoryEmpty { directory: location }.log();
     }
 }
 
-/// Says what changed.
-pub(super) fn tell_changes(place: &str, before: Option<&SlurmFiles>, now: &SlurmFiles) {
+/// Logs what changed.
+pub(super) fn log_changes(location: &str, before: Option<&SlurmFiles>, now: &SlurmFiles) {
     for (name, file) in now {
-        let words = words(file);
-        match find(before, name) {
-            Some(last) if last == *file => continue,
-            None if before.is_some() => info!("{name}: new, SLURM with {words}"),
-            _ => info!("{name}: SLURM with {words}"),
+        let last = find(before, name);
+        if last.as_ref() == Some(file) {
+            continue;
         }
-        tell_read_as_empty(name, file);
+        let (filters, assertions) = (file.filters().len(), file.assertions().len());
+        SlurmEvent::Read { file: name, filters, assertions, added: last.is_none() && before.is_some() }.log();
+        log_lists_missing(name, file);
     }
     for (name, file) in before.into_iter().flatten().filter(|(name, _)| find(Some(now), name).is_none()) {
-        info!("{name}: removed, with its {}", words(file));
+        let (filters, assertions) = (file.filters().len(), file.assertions().len());
+        SlurmEvent::Removed { file: name, filters, assertions }.log();
     }
     if now.is_empty() && before.is_none_or(|before| !before.is_empty()) {
-        tell_empty(place);
+        SlurmEvent::DirectoryEmpty { directory: location }.log();
     }
 }
 
-/// True if these are the files of a directory of that name.
-pub(super) fn is_directory(place: &str, files: &SlurmFiles) -> bool {
-    !matches!(files.as_slice(), [(name, _)] if **name == *place)
+/// Returns true if these are the files of a directory of that name.
+pub(super) fn is_directory(location: &str, files: &SlurmFiles) -> bool {
+    !matches!(files.as_slice(), [(name, _)] if **name == *location)
 }
 
-fn words(file: &SlurmFile) -> String {
-    let (filters, assertions) = (count(file.filters().len(), "filter"), count(file.assertions().len(), "assertion"));
-    format!("{filters} and {assertions}")
-}
-
-fn tell_read_as_empty(name: &str, file: &SlurmFile) {
-    if let Some(words) = describe_read_as_empty(file) {
-        warn!("{name}: {words}");
+fn log_lists_missing(name: &str, file: &SlurmFile) {
+    if let Some(reason) = describe_read_as_empty(file) {
+        SlurmEvent::ListsMissing { file: name, reason: &reason }.log();
     }
-}
-
-fn tell_empty(place: &str) {
-    warn!("{place}: there is no file in it whose name ends in .slurm or .json, and nothing of it is in effect");
 }

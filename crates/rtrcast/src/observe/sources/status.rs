@@ -1,16 +1,16 @@
 //! Sources and SLURM files as the status value has them.
 
-use super::place::Place;
+use super::health::SourceHealth;
 use super::slurm::is_directory;
 use crate::observe::status::{
-    HeldData, HeldLoss, ReadState, RecordCounts, SlurmFileStatus, SlurmLocation, SourceStatus, Timestamp,
+    HeldData, HeldLoss, ReadState, RecordsByType, SlurmFileStatus, SlurmLocation, SourceStatus, Timestamp,
 };
 use rtrcast_feed::curator::{HeldStatus, Status};
-use rtrcast_proto::{Layout, Moment, Section};
+use rtrcast_proto::Moment;
 
-impl Place {
+impl SourceHealth {
     fn state(&self, was_read: bool) -> ReadState {
-        match (was_read, self.trouble.is_empty(), self.is_loading) {
+        match (was_read, self.errors.is_empty(), self.is_loading) {
             (_, false, _) => ReadState::Failed,
             (true, true, _) => ReadState::Read,
             (false, true, true) => ReadState::Reading,
@@ -18,8 +18,8 @@ impl Place {
         }
     }
 
-    fn errors(&self) -> Vec<String> {
-        self.trouble.lines().map(str::to_owned).collect()
+    fn error_lines(&self) -> Vec<String> {
+        self.errors.lines().map(str::to_owned).collect()
     }
 
     /// A source's state, with what the curator knows of it.
@@ -28,14 +28,14 @@ impl Place {
             name: self.name.to_string(),
             served: status.is_served,
             state: self.state(status.layout.is_some()),
-            records: status.layout.as_ref().map(records),
+            records: status.layout.as_ref().map(RecordsByType::of),
             made: status.made.map(Timestamp),
             too_old: status.is_too_old,
             expired_records: status.ended,
             last_success: self.last_success.map(Timestamp),
             last_change: self.last_change.map(Timestamp),
             failing_since: self.failing_since.map(Timestamp),
-            errors: self.errors(),
+            errors: self.error_lines(),
             held: status.held.as_ref().map(|held| held_data(held, now)),
         }
     }
@@ -55,7 +55,7 @@ impl Place {
                     assertions: file.assertions().len(),
                 })
                 .collect(),
-            errors: self.errors(),
+            errors: self.error_lines(),
         }
     }
 }
@@ -69,15 +69,5 @@ fn held_data(held: &HeldStatus, now: Moment) -> HeldData {
             .iter()
             .map(|loss| HeldLoss { of: loss.of.to_string(), had: loss.had, lost: loss.lost })
             .collect(),
-    }
-}
-
-/// Records of a data set by type.
-pub(crate) fn records(layout: &Layout) -> RecordCounts {
-    RecordCounts {
-        vrps_ipv4: layout.count(Section::Ipv4Prefix),
-        vrps_ipv6: layout.count(Section::Ipv6Prefix),
-        router_keys: layout.count(Section::RouterKey),
-        aspas: layout.count(Section::Aspa),
     }
 }

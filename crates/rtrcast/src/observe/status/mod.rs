@@ -9,10 +9,11 @@ mod text;
 mod time;
 
 pub(crate) use routers::{AbsentRouter, RouterList, RouterStatus, SyncState, list};
-pub(crate) use table::{Column, table};
-pub(crate) use text::text;
+pub(crate) use table::{RouterColumn, table};
+pub(crate) use text::{describe_records, text};
 pub(crate) use time::Timestamp;
 
+use rtrcast_proto::{Layout, Profile, Section};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -21,29 +22,29 @@ pub(crate) const SCHEMA: u32 = 1;
 
 /// The whole cache.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Status {
+pub(crate) struct CacheStatus {
     pub(crate) schema: u32,
     /// The version of the program.
     pub(crate) version: String,
-    /// When this was asked.
+    /// Time of this status.
     pub(crate) time: Timestamp,
-    /// When the program was started.
+    /// Time when the program was started.
     pub(crate) started: Timestamp,
     pub(crate) health: HealthStatus,
-    /// What is served; none before the first data, and while all are too old.
+    /// The data that are served; none before the first data, and while all are too old.
     pub(crate) data: Option<DataStatus>,
     pub(crate) timers: Timers,
     pub(crate) history: HistoryStatus,
     pub(crate) sources: Vec<SourceStatus>,
     pub(crate) slurm: SlurmStatus,
-    /// What is wrong with several sources or SLURM files together.
+    /// Problems of several sources or SLURM files together.
     pub(crate) problems: Vec<String>,
     pub(crate) listeners: Vec<ListenerStatus>,
     pub(crate) routers: RouterCounts,
     pub(crate) limits: LimitStatus,
 }
 
-/// What the hub knows of it.
+/// The part that the hub knows.
 #[derive(Debug)]
 pub(crate) struct HubStatus {
     pub(crate) health: HealthStatus,
@@ -55,7 +56,7 @@ pub(crate) struct HubStatus {
     pub(crate) problems: Vec<String>,
 }
 
-/// Whether the cache is of use to routers, as `/readyz` says it.
+/// The cache's use to routers, as `/readyz` says it.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HealthStatus {
     pub(crate) state: HealthState,
@@ -79,20 +80,42 @@ pub(crate) enum HealthState {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DataStatus {
     pub(crate) serial: u32,
-    /// When the serial last advanced.
+    /// Time when the serial last advanced.
     pub(crate) changed: Timestamp,
-    pub(crate) records: RecordCounts,
+    pub(crate) records: RecordsByType,
     /// Session ids by protocol version, of routers that are sent all that the version has.
     pub(crate) session_ids: BTreeMap<u8, u16>,
 }
 
 /// Records by type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct RecordCounts {
+pub(crate) struct RecordsByType {
     pub(crate) vrps_ipv4: usize,
     pub(crate) vrps_ipv6: usize,
     pub(crate) router_keys: usize,
     pub(crate) aspas: usize,
+}
+
+impl RecordsByType {
+    /// Those of a data set.
+    pub(crate) fn of(layout: &Layout) -> RecordsByType {
+        RecordsByType {
+            vrps_ipv4: layout.count(Section::Ipv4Prefix),
+            vrps_ipv6: layout.count(Section::Ipv6Prefix),
+            router_keys: layout.count(Section::RouterKey),
+            aspas: layout.count(Section::Aspa),
+        }
+    }
+
+    /// Those of them that are sent to routers with a profile.
+    pub(crate) fn sent_in(self, profile: Profile) -> RecordsByType {
+        let sent = |section, records| if profile.has(section) { records } else { 0 };
+        RecordsByType {
+            router_keys: sent(Section::RouterKey, self.router_keys),
+            aspas: sent(Section::Aspa, self.aspas),
+            ..self
+        }
+    }
 }
 
 /// The timers of End of Data, in seconds.
@@ -114,23 +137,23 @@ pub(crate) struct HistoryStatus {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SourceStatus {
     pub(crate) name: String,
-    /// Whether what is served has a part from it.
+    /// True if some of what is served is from it.
     pub(crate) served: bool,
     pub(crate) state: ReadState,
-    /// What its newest accepted data have, served or not.
-    pub(crate) records: Option<RecordCounts>,
-    /// When these were made, by what the source says or by the time of its file.
+    /// Records of its newest accepted data, served or not.
+    pub(crate) records: Option<RecordsByType>,
+    /// Time when these were made, by what the source says or by the time of its file.
     pub(crate) made: Option<Timestamp>,
     pub(crate) too_old: bool,
     /// Records that are not served, since they have expired or are too old.
     pub(crate) expired_records: usize,
-    /// When it was last read without error.
+    /// Time of the last read without error.
     pub(crate) last_success: Option<Timestamp>,
-    /// When it last changed what is served.
+    /// Time when it last changed what is served.
     pub(crate) last_change: Option<Timestamp>,
-    /// Since when no attempt to read it succeeded.
+    /// Time of the first of the failed attempts since then.
     pub(crate) failing_since: Option<Timestamp>,
-    /// What is wrong with it now.
+    /// Present errors.
     pub(crate) errors: Vec<String>,
     pub(crate) held: Option<HeldData>,
 }
@@ -152,7 +175,7 @@ pub(crate) enum ReadState {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HeldData {
     pub(crate) since: Timestamp,
-    /// When they are accepted at the latest; a time that has passed means: once the source is read well again.
+    /// Time when they are accepted at the latest; one that has passed means: once the source is read without error.
     pub(crate) until: Timestamp,
     pub(crate) losses: Vec<HeldLoss>,
 }
@@ -160,7 +183,7 @@ pub(crate) struct HeldData {
 /// Records that are gone.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HeldLoss {
-    /// What they are part of: `VRPs`, `VRPs of trust anchor ripe`, `ASPAs`.
+    /// Kind of the records: `VRPs`, `VRPs of trust anchor ripe`, `ASPAs`.
     pub(crate) of: String,
     pub(crate) had: usize,
     pub(crate) lost: usize,
@@ -169,7 +192,7 @@ pub(crate) struct HeldLoss {
 /// The SLURM files.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SlurmStatus {
-    /// Whether all files are in effect as they were read last.
+    /// True if all files are in effect as they were read last.
     pub(crate) in_effect: bool,
     /// Files, directories and URLs as configured.
     pub(crate) locations: Vec<SlurmLocation>,
@@ -182,7 +205,7 @@ pub(crate) struct SlurmLocation {
     pub(crate) state: ReadState,
     pub(crate) is_directory: bool,
     pub(crate) files: Vec<SlurmFileStatus>,
-    /// What is wrong with it now.
+    /// Present errors.
     pub(crate) errors: Vec<String>,
 }
 
@@ -202,7 +225,7 @@ pub(crate) struct ListenerStatus {
     pub(crate) address: String,
     pub(crate) open: bool,
     pub(crate) connections: usize,
-    /// Whether its certificates, keys and users are in effect as they lie in their files; none without files.
+    /// True if its certificates, keys and users are in effect as they are in their files; none without files.
     pub(crate) credentials_in_effect: Option<bool>,
     pub(crate) certificate_expires: Option<Timestamp>,
 }
@@ -217,7 +240,7 @@ pub(crate) struct RouterCounts {
     pub(crate) absent: usize,
 }
 
-/// What connections may use, and use.
+/// Limits of connections, and what is used of them.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LimitStatus {
     pub(crate) connections: u32,

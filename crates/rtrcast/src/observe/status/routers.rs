@@ -2,7 +2,7 @@
 
 use super::Timestamp;
 use crate::config::scheme::Scheme;
-use crate::observe::routers::{Connected, Routers};
+use crate::observe::routers::{ConnectedRouter, Routers};
 use rtrcast_net::{ConnectionStats, QueryKind, ReportCounts};
 use rtrcast_proto::{Moment, Section, View};
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ pub(crate) struct RouterList {
 pub(crate) struct RouterStatus {
     /// The number of the connection.
     pub(crate) id: u64,
-    /// What the router is called over all its connections: its name by `--peer`, else its certificate's name or its SSH user,
+    /// The router's name over all its connections: that by `--peer`, else its certificate's name or its SSH user,
     /// else its address.
     pub(crate) router: String,
     /// Address and port; none at a Unix socket.
@@ -36,14 +36,14 @@ pub(crate) struct RouterStatus {
     /// Whom its certificate or its SSH login names.
     pub(crate) authenticated_as: Option<String>,
     pub(crate) protocol_version: Option<u8>,
-    /// Whether it is sent router keys and ASPAs.
+    /// True if it is sent router keys and ASPAs.
     pub(crate) router_keys: bool,
     pub(crate) aspas: bool,
     pub(crate) state: SyncState,
     /// Session id and serial of the data that it was sent last.
     pub(crate) session_id: Option<u16>,
     pub(crate) serial: Option<u32>,
-    /// How many serials later than that is what is served; 0 if nothing of these changes is for this router.
+    /// Serials from that to what is served; 0 if nothing of these changes is for this router.
     pub(crate) serials_behind: Option<u32>,
     pub(crate) connected: Timestamp,
     pub(crate) last_query: Option<LastQuery>,
@@ -56,7 +56,7 @@ pub(crate) struct RouterStatus {
     pub(crate) closing: Option<String>,
 }
 
-/// What a router waits for, or has.
+/// The state of a router's data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SyncState {
@@ -123,13 +123,13 @@ pub(crate) struct ErrorReports {
 pub(crate) struct AbsentRouter {
     pub(crate) router: String,
     pub(crate) address: String,
-    /// When its last connection ended; else since when its name is configured.
+    /// Time when its last connection ended, or when its name was configured.
     pub(crate) since: Timestamp,
 }
 
 impl RouterStatus {
     /// A connected router at the moment `now`, where this is served.
-    pub(crate) fn new(connected: &Connected, view: &View, now: Moment) -> RouterStatus {
+    pub(crate) fn new(connected: &ConnectedRouter, view: &View, now: Moment) -> RouterStatus {
         let connection = &connected.connection;
         let (peer, stats) = (connection.peer(), connection.stats());
         let serials_behind = serials_behind(&stats, view);

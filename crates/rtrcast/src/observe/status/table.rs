@@ -7,7 +7,7 @@ use std::cmp::{Ordering, Reverse};
 
 /// A column to sort by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Column {
+pub(crate) enum RouterColumn {
     /// How far its data are behind, the farthest first
     Lag,
     /// Name
@@ -56,7 +56,7 @@ const HEAD: [&str; 13] = [
 const NUMBERS: [usize; 7] = [3, 5, 6, 9, 10, 11, 12];
 
 /// The table, its most notable rows first.
-pub(crate) fn table(mut list: RouterList, by: Column) -> String {
+pub(crate) fn table(mut list: RouterList, by: RouterColumn) -> String {
     list.routers.sort_by(|a, b| order(a, b, by).then_with(|| a.router.cmp(&b.router)).then(a.id.cmp(&b.id)));
     let rows: Vec<[String; 13]> = list.routers.iter().map(|router| row(router, list.time)).collect();
     let mut widths = HEAD.map(str::len);
@@ -146,26 +146,26 @@ fn errors(router: &RouterStatus) -> u64 {
     router.error_reports.sent.values().chain(router.error_reports.received.values()).sum()
 }
 
-fn order(a: &RouterStatus, b: &RouterStatus, by: Column) -> Ordering {
+fn order(a: &RouterStatus, b: &RouterStatus, by: RouterColumn) -> Ordering {
     fn by_key<Key: Ord>(a: &RouterStatus, b: &RouterStatus, key: impl Fn(&RouterStatus) -> Key) -> Ordering {
         key(a).cmp(&key(b))
     }
     match by {
         // Whoever has no data at all is the farthest behind.
-        Column::Lag => by_key(a, b, |router| Reverse(router.serials_behind.map_or(u64::MAX, u64::from))),
-        Column::Router => by_key(a, b, |router| router.router.clone()),
-        Column::Address => by_key(a, b, |router| router.address.clone()),
-        Column::Transport => by_key(a, b, |router| router.transport.clone()),
-        Column::Version => by_key(a, b, |router| router.protocol_version),
-        Column::State => by_key(a, b, |router| router.state),
-        Column::Serial => by_key(a, b, |router| router.serial),
-        Column::Connected => by_key(a, b, |router| Reverse((router.connected, router.id))),
-        Column::Query => by_key(a, b, |router| router.last_query.map(|query| query.time)),
-        Column::Responses => by_key(a, b, |router| {
+        RouterColumn::Lag => by_key(a, b, |router| Reverse(router.serials_behind.map_or(u64::MAX, u64::from))),
+        RouterColumn::Router => by_key(a, b, |router| router.router.clone()),
+        RouterColumn::Address => by_key(a, b, |router| router.address.clone()),
+        RouterColumn::Transport => by_key(a, b, |router| router.transport.clone()),
+        RouterColumn::Version => by_key(a, b, |router| router.protocol_version),
+        RouterColumn::State => by_key(a, b, |router| router.state),
+        RouterColumn::Serial => by_key(a, b, |router| router.serial),
+        RouterColumn::Connected => by_key(a, b, |router| Reverse((router.connected, router.id))),
+        RouterColumn::Query => by_key(a, b, |router| router.last_query.map(|query| query.time)),
+        RouterColumn::Responses => by_key(a, b, |router| {
             Reverse(router.responses.full + router.responses.delta + router.responses.cache_reset)
         }),
-        Column::Sent => by_key(a, b, |router| Reverse(router.octets.sent)),
-        Column::Received => by_key(a, b, |router| Reverse(router.octets.received)),
-        Column::Errors => by_key(a, b, |router| Reverse(errors(router))),
+        RouterColumn::Sent => by_key(a, b, |router| Reverse(router.octets.sent)),
+        RouterColumn::Received => by_key(a, b, |router| Reverse(router.octets.received)),
+        RouterColumn::Errors => by_key(a, b, |router| Reverse(errors(router))),
     }
 }

@@ -2,21 +2,21 @@
 
 use super::table::{STATES, name};
 use super::{
-    HealthState, HeldData, ListenerStatus, ReadState, RecordCounts, SlurmLocation, SlurmStatus, SourceStatus, Status,
-    Timestamp,
+    CacheStatus, HealthState, HeldData, ListenerStatus, ReadState, RecordsByType, SlurmLocation, SlurmStatus,
+    SourceStatus, Timestamp,
 };
 use crate::observe::describe::{age, count, octets, printable, quoted, span};
 use std::time::Duration;
 
 /// The status in lines. `control` is the socket that it came from, for commands to be copied.
-pub(crate) fn text(status: &Status, control: &str) -> String {
+pub(crate) fn text(status: &CacheStatus, control: &str) -> String {
     let now = status.time;
     let mut text =
         format!("rtrcast {}, started {} ago: {}\n", status.version, ago(status.started, now), health(status));
     match &status.data {
         Some(data) => {
             let changed = ago(data.changed, now);
-            text += &format!("serial {}: {}, unchanged for {changed}\n", data.serial, records(data.records));
+            text += &format!("serial {}: {}, unchanged for {changed}\n", data.serial, describe_records(data.records));
         }
         None => text += "nothing is served\n",
     }
@@ -45,7 +45,7 @@ fn ago(time: Timestamp, now: Timestamp) -> String {
     span(time.before(now))
 }
 
-fn health(status: &Status) -> String {
+fn health(status: &CacheStatus) -> String {
     let state = match status.health.state {
         HealthState::Ready => "ready",
         HealthState::NoData => "no data yet",
@@ -58,8 +58,9 @@ fn health(status: &Status) -> String {
     }
 }
 
-fn records(records: RecordCounts) -> String {
-    let RecordCounts { vrps_ipv4, vrps_ipv6, router_keys, aspas } = records;
+/// Numbers of records in English.
+pub(crate) fn describe_records(records: RecordsByType) -> String {
+    let RecordsByType { vrps_ipv4, vrps_ipv6, router_keys, aspas } = records;
     let (keys, aspas) = (count(router_keys, "router key"), count(aspas, "ASPA"));
     format!("{} ({vrps_ipv4} IPv4, {vrps_ipv6} IPv6), {keys}, {aspas}", count(vrps_ipv4 + vrps_ipv6, "VRP"))
 }
@@ -136,7 +137,7 @@ fn listener_line(listener: &ListenerStatus, now: Timestamp) -> String {
     )
 }
 
-fn router_line(status: &Status) -> String {
+fn router_line(status: &CacheStatus) -> String {
     let routers = &status.routers;
     let states = STATES.iter().filter_map(|(state, _)| {
         let number = routers.by_state.get(state)?;

@@ -28,7 +28,7 @@ impl Timestamp {
         })
     }
 
-    /// How long it is ago; nothing if it is to come.
+    /// The time since then; none if it is to come.
     pub(crate) fn before(self, now: Timestamp) -> Duration {
         Duration::from_secs(now.0.saturating_sub(self.0).into())
     }

@@ -107,7 +107,10 @@ fn certificates_are_renewed_under_a_followed_cache() {
     folder.put("rpki.json", &one(3));
     let mut a = upstream(&folder, &url);
     let line = b.wait_for("its files changed");
-    assert!(line.contains(&format!("{url}: its files changed; they count from the next handshake on")), "{line}");
+    assert!(
+        line.contains(&format!("{url}: its files changed; they are in effect from the next handshake on")),
+        "{line}"
+    );
     b.wait_for(CHANGED);
     assert_eq!(served(&b), 3);
 
@@ -119,7 +122,7 @@ fn certificates_are_renewed_under_a_followed_cache() {
     let mut a = upstream(&folder, &url);
     let line = b.wait_for("ERROR");
     let [file] = paths(&folder, ["caches.pem"]);
-    let said = "its files changed, and what they were stays in force";
+    let said = "its files changed, and what they were stays in effect";
     assert!(line.contains(&format!("{url}: {said}: {file}: there is no certificate in it")), "{line}");
     b.wait_for(CHANGED);
     assert_eq!(served(&b), 4);

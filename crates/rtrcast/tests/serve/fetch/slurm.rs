@@ -49,9 +49,9 @@ fn exceptions_from_a_url_are_waited_for_and_the_last_good_ones_stay() {
     // Broken, more than once: said once, and nothing changes.
     slurm.always(ok("ETag: \"two\"\r\n", b"{ \"slurmVersion\": 1, "));
     let line = cache.wait_for("WARN");
-    assert!(line.contains(&url) && line.contains("its last good content stays in force"), "{line}");
+    assert!(line.contains(&url) && line.contains("its last good content stays in effect"), "{line}");
     cache.wait_for(&format!("still: {url}"));
-    let complaints = cache.log().iter().filter(|line| line.contains("WARN") && line.contains("stays in force"));
+    let complaints = cache.log().iter().filter(|line| line.contains("WARN") && line.contains("stays in effect"));
     assert_eq!(complaints.count(), 1);
     assert_eq!(served(&cache), 3);
     assert_eq!(cache.metric(&healthy(&url)), Some(0));
