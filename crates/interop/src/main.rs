@@ -53,54 +53,54 @@ struct Arguments {
 
 const ROUTERS: &str = "\
 Each holds exactly what rtrcast serves, record for record: 45,000 IPv4 and 15,000 IPv6 VRPs, 40 router keys and 80
-ASPAs, as far as it tells what it holds.
+ASPAs, as far as it shows what it holds.
 
-* **Notify**: 500 VRPs go and 700 come, and the peer has them long before its refresh. At version 2, another change
-  withdraws ASPAs.
-* **Restart**: the cache stops, and comes back at the same address with other data.
-* **Planned stop**: so the cache is stopped by SIGTERM, and started again a second later. So long the peer holds all that it
-  had, and until it has the new set, nothing that is in both is ever missing.
+* **Notify**: 500 VRPs are withdrawn and 700 announced, and the peer has them long before its refresh. At version 2,
+  another change withdraws ASPAs.
+* **Restart**: the cache stops, and is started again at the same address with other data.
+* **Planned stop**: the cache is stopped by SIGTERM, and started again a second later. During that second the peer holds
+  all that it had, and until it has the new set, nothing that is in both is ever missing.
 * **Cache Restart**: the same with `--send-cache-restart` (code 12, at version 2).
 * **Cold start**: the peer asks a cache that has no data yet. They come 5 s later, and the peer has them on the same
   connection, with a retry interval of ten minutes.
 * **Downgrade**: the peer begins with its highest version, the cache speaks only lower ones, and the peer holds
-  everything in each of those without waiting for a retry interval of ten minutes. A peer that can be told a version
-  is also run with each.
+  everything in each of those without waiting for a retry interval of ten minutes. A peer that has an option for the
+  version is also run with each.
 
-Those of Debian 13 are run out of a folder with its packages, the others as this machine has them, or within the matrix's
+Those of Debian 13 are run from a folder with its packages, the others as this machine has them, or within the matrix's
 own program.
 
-What a peer does otherwise than the texts say stands under the table. A step in which it deviates is tried in each run
-nevertheless.";
+Deviations of a peer from the specifications are listed under the table. A step in which it deviates is tried in each
+run nevertheless.";
 
 const SERVERS: &str = "\
 rtrcast follows each of them, as a library and as `rtrcast serve tcp://...`, and holds exactly what it serves, record
 for record, out of the same records. Our client begins at version 2.
 
 * **Full load**: at the highest version that the cache speaks, without waiting for a retry interval in between.
-* **Notify**: 500 VRPs go and 700 come, and a notify tells of them. At version 2, another change withdraws ASPAs.
-* **Restart**: the cache stops, and comes back at the same address with other data. Until they are there, rtrcast
-  serves those before, and nothing between the two.
-* **Downgrade**: a cache that can be held to lower versions is held to each, and our client is there a hundred times in
-  a row without waiting. It also begins with each lower version once.
+* **Notify**: 500 VRPs are withdrawn and 700 announced, after a notify. At version 2, another change withdraws ASPAs.
+* **Restart**: the cache stops, and is started again at the same address with other data. Until rtrcast has
+  them, it serves the data from before, and nothing in between.
+* **Downgrade**: a cache that can be limited to lower versions is limited to each, and our client connects a hundred
+  times in a row without waiting. It also begins with each lower version once.
 
-What a cache does otherwise than the texts say stands under the table. A step in which it deviates is tried in each run
-nevertheless.";
+Deviations of a cache from the specifications are listed under the table. A step in which it deviates is tried in each
+run nevertheless.";
 
 const TRANSPORTS: &str = "\
-The same records over transports that protect (8210bis section 9), record for record. What a client shows is a
+The same records over protected transports (8210bis section 9), compared record for record. A client presents a
 certificate with its address, a key of OpenSSH, a password, or a key of TCP-MD5; it verifies the cache's certificate or
-host key. `s_client` and `ssh -s` carry the `rpki` crate's client, so that neither the protocol nor what protects it is
-ours. TCP-MD5 runs between two network namespaces.
+host key. `s_client` and `ssh -s` carry the `rpki` crate's client, so that neither the implementation of RTR nor that of
+the transport is ours. TCP-MD5 runs between two network namespaces.
 
-* **Update**: 500 VRPs go and 700 come, and the peer has them long before its refresh.
-* **Restart**: the cache stops, and comes back at the same address with other data.
-* **End**: the cache stops. It logs that the session ended in order, and who can tell has seen the close_notify of TLS,
-  or the exit status 0 and the end of the channel of SSH.
-* **Last words**: of 200 connections, each sends one query too many of a version that does not exist, and gets all octets
-  of the Error Reports, and then that same end. Four come at a time.
-* **Strangers**: no certificate, one of another authority, another address than the certificate's; another key, a shell,
-  a command or another subsystem; no key or another one of TCP-MD5. None of them gets an octet.";
+* **Update**: 500 VRPs are withdrawn and 700 announced, and the peer has them long before its refresh.
+* **Restart**: the cache stops, and is started again at the same address with other data.
+* **End**: the cache stops. It logs that the session ended in order, and clients that show it have seen the close_notify
+  of TLS, or the exit status 0 and the end of the channel of SSH.
+* **Final report**: each of 200 connections, four at a time, sends one query too many in a version that does not exist,
+  and gets all octets of the Error Reports, and then that same end.
+* **Refused**: no certificate, one of another authority, another address than the certificate's; another key, a shell, a
+  command or another subsystem; no key or another one of TCP-MD5. No such client gets an octet of RTR.";
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

@@ -42,8 +42,8 @@ impl Columns {
             }
             Columns::Caches => "Peer | Version | Speaks | Full load | Notify | Restart | Downgrade | Held and compared",
             Columns::Transports => {
-                "Transport | Client | Version | Shows | Full load | Update | Restart | End | Last words | Strangers | \
-                    Held and compared"
+                "Transport | Client | Version | Presents | Full load | Update | Restart | End | Final report | \
+                    Refused | Held and compared"
             }
         }
     }
@@ -236,7 +236,7 @@ const INTRODUCTION: &str = "\
 # Interoperability
 
 Written by `cargo xtask test --peers`, which installs the peers from Debian's packages where it may, runs rtrcast with
-each of them on the loopback, and fails where one does otherwise than this says. Do not edit it: what stands here is in
+each of them on the loopback, and fails if one differs from this document. Do not edit it: its texts are in
 `crates/interop`.
 ";
 

@@ -80,8 +80,8 @@ impl Step {
             Step::Aspas => "ASPAs",
             Step::AspaWithdrawal => "withdrawal of ASPAs",
             Step::End => "end of the session",
-            Step::LastWords => "last words",
-            Step::Strangers => "strangers",
+            Step::LastWords => "final Error Report",
+            Step::Strangers => "refused clients",
             Step::Versions => "versions",
             Step::Downgrade => "downgrade",
         }

@@ -32,8 +32,8 @@ pub(crate) const BIRD_2: Peer = Peer {
         Exception {
             step: Step::FormerAspas,
             kind: Kind::Deviates,
-            reason: "when it gets everything of a new session, the ASPAs of customers that have none any more stay. So \
-                restarts are judged without those.",
+            reason: "when it gets the full data of a new session, the ASPAs of customers that have none any more \
+                stay. So restarts are checked without those.",
         },
     ],
     notes: &["keeps no router keys."],
@@ -43,8 +43,8 @@ pub(crate) const BIRD_2: Peer = Peer {
 const CODE_12: Exception = Exception {
     step: Step::CacheRestart,
     kind: Kind::Deviates,
-    reason: "it takes code 12 for an unknown fatal error: it drops everything, and comes back after its own retry interval, \
-        which is 5 s here and 600 s by default.",
+    reason: "it treats code 12 as an unknown fatal error: it drops everything, and connects again after its own \
+        retry interval, which is 5 s here and 600 s by default.",
 };
 
 pub(crate) const BIRD_3: Peer = Peer {

@@ -18,10 +18,10 @@ pub(crate) const PEER: Peer = Peer {
     start: |start| run(start, Syntax::Plain),
     exceptions: &[],
     notes: &[
-        "does not tell which router keys it holds.",
-        "follows the cache's intervals, whatever its configuration says, and stays at a lower version until it is \
-         started again.",
-        "asks again at its retry interval after \"no data\"; until then it takes no notice of a notify.",
+        "does not show which router keys it holds.",
+        "follows the cache's intervals, ignores those of its configuration, and stays at a lower version until it is \
+         restarted.",
+        "asks again at its retry interval after \"No Data Available\" (code 2); until then it ignores notifies.",
     ],
 };
 

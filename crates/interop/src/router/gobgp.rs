@@ -17,9 +17,9 @@ pub(crate) const PEER: Peer = Peer {
     start,
     exceptions: &[Exception { step: Step::Downgrade, kind: Kind::NotApplicable, reason: "it speaks version 0 only." }],
     notes: &[
-        "tries to connect again at once, and then every 30 seconds, whatever the intervals are.",
-        "asks for everything when it is connected again, and adds it to what it had if the session ID is the same. So \
-         VRPs that were withdrawn meanwhile stay. After a start, rtrcast has another session ID.",
+        "tries to connect again at once, and then every 30 seconds, and ignores the intervals.",
+        "sends a Reset Query when it is connected again, and adds the answer to its data if the session ID is the \
+         same. So VRPs that were withdrawn meanwhile stay. After a restart, rtrcast has another session ID.",
     ],
 };
 

@@ -28,8 +28,8 @@ pub(crate) const PEER: Peer = Peer {
         Exception {
             step: Step::PlannedStop,
             kind: Kind::Otherwise,
-            reason: "it holds its data while the cache is away. At the Cache Reset that comes then it drops them, and asks \
-                for the new ones up to 9 s later.",
+            reason: "it holds its data while the cache is stopped. At the Cache Reset that follows it drops them, \
+                and asks for the new ones up to 9 s later.",
         },
         Exception {
             step: Step::Downgrade,
@@ -38,12 +38,14 @@ pub(crate) const PEER: Peer = Peer {
         },
     ],
     notes: &[
-        "lists no VRPs, and says for how many prefixes it has some. So a BGP speaker announces up to four routes for \
-         each VRP that is or was served, of its AS: its prefix, its longest allowed part, one bit more, and the prefix \
-         beside it. OpenBGPD's validation state of each of these 190,000 routes, and both numbers of prefixes, have \
-         to be what RFC 6811 makes of what is served. AS 0 has no routes: of its VRPs only the prefixes are counted.",
-        "waits up to 9 seconds, by chance, before it follows a notify or a Cache Reset, or connects again.",
-        "misreads the lengths in an Error Report. So after \"no data\" it closes the connection, and comes again.",
+        "lists no VRPs, and shows only for how many prefixes it has some. So a BGP speaker announces up to four \
+         routes for each VRP that is or was served, of its AS: its prefix, its longest allowed part, one bit more, \
+         and the prefix beside it. OpenBGPD's validation state of each of these 190,000 routes, and both numbers of \
+         prefixes, have to be what RFC 6811 makes of what is served. AS 0 has no routes: of its VRPs only the \
+         prefixes are counted.",
+        "waits up to 9 seconds, at random, before it follows a notify or a Cache Reset, or connects again.",
+        "misreads the lengths in an Error Report. So after \"No Data Available\" (code 2) it closes the connection, \
+            and connects again.",
     ],
 };
 
@@ -58,28 +60,29 @@ pub(crate) const DEBIAN_13: Peer = Peer {
         Exception {
             step: Step::CacheRestart,
             kind: Kind::Deviates,
-            reason: "it takes code 12 for an unknown fatal error, and drops everything.",
+            reason: "it treats code 12 as an unknown fatal error, and drops everything.",
         },
         Exception {
             step: Step::Downgrade,
             kind: Kind::NotApplicable,
-            reason: "it begins at version 1, or with `min-version 2` at version 2, which holds it there.",
+            reason: "it begins at version 1, or with `min-version 2` at version 2, which also prevents lower \
+                versions.",
         },
     ],
     notes: &[
-        "is asked as the one of Debian 12 is, and at version 2 by 500 more routes: each came from a customer through one \
-         of its providers, or through another AS. What OpenBGPD thinks of these paths, and the number of customers, have \
-         to be what follows from the ASPAs that are served.",
-        "waits up to 9 seconds, by chance, before it follows a notify or a Cache Reset, or connects again. At a Cache \
-         Reset it drops everything first.",
+        "is tested as the one of Debian 12 is, and at version 2 with 500 more routes: each came from a customer \
+         through one of its providers, or through another AS. OpenBGPD's validation state of these paths, and the \
+         number of customers, have to be what follows from the ASPAs that are served.",
+        "waits up to 9 seconds, at random, before it follows a notify or a Cache Reset, or connects again. At a \
+         Cache Reset it drops everything first.",
     ],
     ..PEER
 };
 
 /// `rde_roa_reload` and `rde_aspa_reload` in its rde.c throw the new set away then.
-pub(crate) const LOST_SET: &str = "it drops its data at a Cache Reset and judges its routes anew. If the new data come \
-    before that is done, they are lost (\"RPKI softreload skipped, old still running\"), and it has none until the next \
-    End of Data. So the matrix changes something if it has to.";
+pub(crate) const LOST_SET: &str = "it drops its data at a Cache Reset and validates its routes anew. If the new data \
+    come before that is done, they are lost (\"RPKI softreload skipped, old still running\"), and it has none until \
+    the next End of Data. So the matrix changes something if it has to.";
 
 /// Neither is an AS that a VRP may be for: who announces, and OpenBGPD.
 const SPEAKER_ASN: u32 = 4_294_000_001;

@@ -28,8 +28,8 @@ pub(crate) const PEER: Peer = Peer {
     exceptions: &[Exception {
         step: Step::AspaWithdrawal,
         kind: Kind::Deviates,
-        reason: "its client takes the withdrawal of an ASPA, which has no providers, for a wrong PDU, and ends. When \
-            it asks from the same serial again, it gets the same and ends again.",
+        reason: "its client treats the withdrawal of an ASPA, which has no providers, as an invalid PDU, and ends. \
+            When it asks from the same serial again, it gets the same answer and ends again.",
     }],
     notes: &[
         "its client ends with its connection; the matrix connects again with the state that it had, as RTRTR does.",

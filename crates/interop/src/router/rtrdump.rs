@@ -28,8 +28,8 @@ pub(crate) const PEER: Peer = Peer {
         Exception {
             step: Step::Downgrade,
             kind: Kind::Deviates,
-            reason: "told which versions there are, it says that it steps down, and writes an empty set instead of \
-                asking again. With `-rtr.version` it begins at the right one.",
+            reason: "when the cache names its versions, it logs that it uses a lower one, and writes an empty set \
+                instead of asking again. With `-rtr.version` it begins at the right one.",
         },
     ],
     notes: &[

@@ -33,8 +33,8 @@ pub(crate) const PEER: Peer = Peer {
         Exception {
             step: Step::Downgrade,
             kind: Kind::Deviates,
-            reason: "told which versions there are, it says that it steps down, and begins at version 1 again for \
-                ever.",
+            reason: "when the cache names its versions, it logs that it uses a lower one, and begins at version 1 \
+                again for ever.",
         },
     ],
     notes: &[

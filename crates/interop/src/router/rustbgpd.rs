@@ -19,7 +19,7 @@ pub(crate) const PEER: Peer = Peer {
     cache_flags: &["--no-router-keys"],
     start,
     exceptions: &[],
-    notes: &["ends the session at a router key, which it takes for an unknown PDU. So it is served with \
+    notes: &["ends the session at a router key, which it treats as an unknown PDU. So it is served with \
         `--no-router-keys`."],
 };
 

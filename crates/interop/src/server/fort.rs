@@ -29,14 +29,16 @@ pub(crate) const PEER: Peer = Peer {
     exceptions: &[Exception {
         step: Step::Downgrade,
         kind: Kind::NotApplicable,
-        reason: "it can't be held to lower versions. It has no version 2, so each session begins with a downgrade.",
+        reason: "it cannot be limited to lower versions. It has no version 2, so each session begins with a \
+            downgrade.",
     }],
     notes: &[
-        "its session comes from the second of its start, and its serials begin at 1. A router that knew one that started \
-            within the same second takes it for that one. So it is restarted a second later.",
+        "its session ID is derived from the second of its start, and its serials begin at 1. A router that had a \
+            session with one that started within the same second continues that session. So it is restarted a second \
+            later.",
         "has no ASPAs.",
-        "takes a SLURM assertion of a prefix of length 0 for an error, and serves none of the file then. So the two \
-            default routes are left out.",
+        "treats a SLURM assertion of a prefix of length 0 as an error, and then serves nothing of the file. So the \
+            two default routes are left out.",
     ],
 };
 

@@ -42,12 +42,10 @@ pub(crate) const PEER: Peer = Peer {
     exceptions: &[Exception {
         step: Step::Downgrade,
         kind: Kind::NotApplicable,
-        reason: "it speaks all versions, and can't be held to lower ones.",
+        reason: "it speaks all versions, and cannot be limited to lower ones.",
     }],
-    notes: &[
-        "leaves the order of the records to who provides them. The matrix provides them backwards, and announcements \
-            before withdrawals.",
-    ],
+    notes: &["leaves the order of the records to the program that provides them. The matrix provides them in reverse \
+            order, and announcements before withdrawals."],
 };
 
 /// The serial before the one that has zeros in all places, so that it wraps.

@@ -25,16 +25,17 @@ pub(crate) const PEER: Peer = Peer {
     exceptions: &[Exception {
         step: Step::Aspas,
         kind: Kind::Deviates,
-        reason: "its version 2 is draft-10, whose ASPAs have another form: one for each address family, and flags that \
-            stand elsewhere. Our client takes that for the broken protocol that it is.",
+        reason: "its version 2 is draft-10, whose ASPAs have another form: one for each address family, and flags in \
+            another place. Our client treats that as a protocol error, as it has to.",
     }],
     notes: &[
-        "two of it that start within the same second have the same session and count serials alike. A router that knew \
-            the first one takes the second for it, and gets no record of what changed. So it is restarted a second later.",
-        "after a restart it closes at a Serial Query of the old session, about every second time without an Error Report. \
-            Our client asks for everything then.",
-        "drops prefixes of length 0, so the two default routes are not among what is compared.",
-        "makes a new serial each time that it reads its input, and notifies of it, also where nothing changed.",
+        "two of its processes that start within the same second have the same session ID and the same serials. A \
+            router that had a session with the first one continues it with the second, and gets no record of what \
+            changed. So it is restarted a second later.",
+        "after a restart it closes at a Serial Query of the old session, about every second time without an Error \
+            Report. Our client sends a Reset Query then.",
+        "drops prefixes of length 0, so the two default routes are not compared.",
+        "advances its serial each time that it reads its input, and sends a notify, also where nothing changed.",
     ],
 };
 

@@ -159,7 +159,7 @@ const ASKS_ONCE: &[Exception] = &[
 const LEAVES_SSH: Exception = Exception {
     step: Step::End,
     kind: Kind::NotApplicable,
-    reason: "it closes neither the channel nor the connection, and is just gone.",
+    reason: "it ends without closing the channel or the connection.",
 };
 const ASKS_ONCE_BY_SSH: &[Exception] = &[ASKS_ONCE[0], ASKS_ONCE[1], LEAVES_SSH];
 const LOADS_ONCE_BY_SSH: &[Exception] = &[
@@ -168,8 +168,8 @@ const LOADS_ONCE_BY_SSH: &[Exception] = &[
     LEAVES_SSH,
 ];
 
-const FRR_PRELOADED: &str = "as Debian has it, no SSH connection comes about: FRR has functions by the name of OpenSSL's \
-    `SHA256_Init`, `SHA256_Update` and `SHA256_Final`, which libssh then gets. So it is started with \
+const FRR_PRELOADED: &str = "as Debian has it, no SSH connection is established: FRR has functions with the names of \
+    OpenSSL's `SHA256_Init`, `SHA256_Update` and `SHA256_Final`, which libssh then calls. So it is started with \
     `LD_PRELOAD=libcrypto.so.3`.";
 
 /// In the order of the table.
@@ -195,8 +195,8 @@ pub(crate) const ALL: &[Peer] = &[
     Peer {
         exceptions: &[Exception { step: Step::FullLoad, kind: Kind::Otherwise, reason: FRR_PRELOADED }],
         notes: &[
-            "up to 8.4 the command is `rpki cache HOST PORT USER PRIVATE-KEY [KNOWN-HOSTS] preference N`. The file that \
-            its help calls SERVER_PUBKEY is one of known hosts, and no public key of the router is named.",
+            "up to 8.4 the command is `rpki cache HOST PORT USER PRIVATE-KEY [KNOWN-HOSTS] preference N`. The file \
+            that its help calls SERVER_PUBKEY is one of known hosts, and the router's public key is not given.",
         ],
         ..Peer::new(&frr::PEER, Over::Ssh(Login::Key(SshKey::Ed25519)))
     },
@@ -206,8 +206,8 @@ pub(crate) const ALL: &[Peer] = &[
             Exception {
                 step: Step::End,
                 kind: Kind::Deviates,
-                reason: "it takes no notice of the end of the channel, and ends with the connection, which rtrcast \
-                    closes 8 s later.",
+                reason: "it ignores the end of the channel, and ends with the connection, which rtrcast closes 8 s \
+                    later.",
             },
         ],
         notes: &["the command is `rpki cache ssh HOST PORT USER PRIVATE-KEY [KNOWN-HOSTS] preference N`."],

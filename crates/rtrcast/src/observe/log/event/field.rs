@@ -223,8 +223,8 @@ impl EventField for EventRouter<'_> {
     #[cfg(test)]
     fn example() -> Self {
         let at = |port| Endpoint::Ip(([127, 0, 0, 1], port).into());
-        let layer = rtrcast_net::Layer::Plain;
-        let peer = Box::leak(Box::new(Peer { id: 1, remote: at(4_711), local: at(8_282), layer, name: None }));
+        let transport = rtrcast_net::Transport::Tcp;
+        let peer = Box::leak(Box::new(Peer { id: 1, remote: at(4_711), local: at(8_282), transport, name: None }));
         EventRouter { peer, routers: Box::leak(Box::new(Routers::new(rtrcast_net::Clock::start()))) }
     }
 }
