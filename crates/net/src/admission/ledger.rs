@@ -155,7 +155,7 @@ impl Ledger {
         self.connections += 1;
         self.memory_octets += cost;
         self.newcomers_octets += cost;
-        let id = self.turn();
+        let id = self.next_number();
         let newcomer = Newcomer { address, cost, since: now, handshake: None, displacement: Displacement::None(None) };
         self.newcomers.insert(id, newcomer);
         self.undisplaced.insert(address, id);
@@ -194,7 +194,7 @@ impl Ledger {
     /// Begins a newcomer's handshake. If there are too many, displaces the oldest of the address with the most, but
     /// never this one.
     pub(super) fn begin_handshake(&mut self, id: PermitId) -> Option<Waker> {
-        let turn = self.turn();
+        let turn = self.next_number();
         let newcomer = self.newcomers.get_mut(&id)?;
         if newcomer.handshake.is_some() || matches!(newcomer.displacement, Displacement::Requested) {
             return None;
@@ -297,7 +297,7 @@ impl Ledger {
             && (self.newcomers_octets, self.leaving_octets) == (0, 0)
     }
 
-    fn turn(&mut self) -> u64 {
+    fn next_number(&mut self) -> u64 {
         self.next += 1;
         self.next
     }

@@ -178,7 +178,7 @@ pub(super) fn alert(alert: rustls::AlertDescription) -> String {
         rustls::AlertDescription::UnrecognisedName => return "unrecognized_name".to_owned(),
         alert => format!("{alert:?}"),
     };
-    let words: Vec<String> = words(&name).map(str::to_ascii_lowercase).collect();
+    let words: Vec<String> = split_variant(&name).map(str::to_ascii_lowercase).collect();
     words.join("_")
 }
 
@@ -187,7 +187,7 @@ pub(super) fn alert(alert: rustls::AlertDescription) -> String {
 pub(super) fn variant_in_english(variant: &impl Debug) -> String {
     let name = format!("{variant:?}");
     let end = name.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(name.len());
-    let words: Vec<String> = words(name.get(..end).unwrap_or_default()).map(word).collect();
+    let words: Vec<String> = split_variant(name.get(..end).unwrap_or_default()).map(word).collect();
     words.join(" ")
 }
 
@@ -210,7 +210,7 @@ fn word(part: &str) -> String {
 }
 
 /// The parts of a name in camel case.
-fn words(name: &str) -> impl Iterator<Item = &str> {
+fn split_variant(name: &str) -> impl Iterator<Item = &str> {
     let octets = name.as_bytes();
     let begins = move |at: &usize| {
         let [before, here] = [at.wrapping_sub(1), *at].map(|at| octets.get(at).copied().unwrap_or(b'_'));

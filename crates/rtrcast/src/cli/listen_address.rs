@@ -44,9 +44,14 @@ impl FromStr for ListenAddr {
                 return Ok(ListenAddr { layer: Transport::Tcp, endpoint: ListenEndpoint::Unix(path.into()) });
             }
             Some(("unix", path)) => return Err(format!("unix:// needs an absolute path: unix:///run/rtrcast/{path}")),
-            Some((scheme, _)) => {
-                return Err(format!("{scheme}:// is not a transport; there are tcp://, tls://, ssh:// and unix://"));
-            }
+            Some((scheme, address)) => match Transport::of_scheme(scheme) {
+                Some(transport) => (transport, address),
+                None => {
+                    return Err(format!(
+                        "{scheme}:// is not a transport; there are tcp://, tls://, ssh:// and unix://"
+                    ));
+                }
+            },
         };
         let endpoint = match address.strip_prefix("fd:") {
             Some("") => return Err("fd: needs the name of a socket that systemd passes: fd:NAME".to_owned()),

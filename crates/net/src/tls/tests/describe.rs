@@ -296,10 +296,10 @@ fn no_error_of_the_library_is_described_by_the_name_of_its_variant() {
 
 #[test]
 fn names_of_variants_become_english() {
-    let words = |error: &PeerIncompatible| describe::variant_in_english(error);
-    assert_eq!(words(&PeerIncompatible::NoCipherSuitesInCommon), "no cipher suites in common");
-    assert_eq!(words(&PeerIncompatible::ServerDoesNotSupportTls12Or13), "server does not support TLS 1.2 or 1.3");
-    assert_eq!(words(&PeerIncompatible::NoKxGroupsInCommon), "no key exchange groups in common");
+    let text = |error: &PeerIncompatible| describe::variant_in_english(error);
+    assert_eq!(text(&PeerIncompatible::NoCipherSuitesInCommon), "no cipher suites in common");
+    assert_eq!(text(&PeerIncompatible::ServerDoesNotSupportTls12Or13), "server does not support TLS 1.2 or 1.3");
+    assert_eq!(text(&PeerIncompatible::NoKxGroupsInCommon), "no key exchange groups in common");
     assert_eq!(describe::variant_in_english(&InvalidMessage::MissingData("ServerHello")), "missing data");
     assert_eq!(describe::alert(AlertDescription::UnknownCA), "unknown_ca");
     assert_eq!(describe::alert(AlertDescription::UnknownPSKIdentity), "unknown_psk_identity");

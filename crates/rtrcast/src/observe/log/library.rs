@@ -34,7 +34,7 @@ impl Subscriber for LibraryEvents {
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut message = Message(String::new());
+        let mut message = EventText(String::new());
         event.record(&mut message);
         let metadata = event.metadata();
         let (level, library) = (level(*metadata.level()), metadata.target());
@@ -66,10 +66,10 @@ fn level(level: tracing::Level) -> Level {
     }
 }
 
-/// Message and fields of an event in one line: `message field=value`.
-struct Message(String);
+/// EventText and fields of an event in one line: `message field=value`.
+struct EventText(String);
 
-impl Visit for Message {
+impl Visit for EventText {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let gap = if self.0.is_empty() { "" } else { " " };
         let _ = match field.name() {
