@@ -30,7 +30,7 @@ pub struct ConnectionStats {
     pub synchronised: Option<(SessionId, Serial)>,
     /// The router's last query, and when it came.
     pub last_query: Option<(QueryKind, Moment)>,
-    /// True until that query has a complete answer.
+    /// True while a query waits for its answer, or the answer is being sent.
     pub is_answering: bool,
     /// The serial of the last Serial Notify, and when it was sent.
     pub last_notify: Option<(Serial, Moment)>,
@@ -162,6 +162,7 @@ impl Connection {
     /// Updates the statistics by an event of the session.
     pub(crate) fn count(&self, event: &ServerEvent, now: Moment, session: &ServerSession) {
         let mut stats = self.lock();
+        stats.is_answering = session.is_answering();
         match event {
             ServerEvent::Received(pdu_type) => {
                 stats.pdus.received += 1;
@@ -171,11 +172,9 @@ impl Connection {
                     _ => return,
                 };
                 stats.last_query = Some((query, now));
-                stats.is_answering = true;
             }
             ServerEvent::Negotiated(profile) => stats.profile = Some(*profile),
             ServerEvent::Answered { answer, .. } => {
-                stats.is_answering = false;
                 stats.synchronised = session.synchronised();
                 match answer {
                     Answer::Full => stats.answers.full += 1,
@@ -185,7 +184,6 @@ impl Connection {
             }
             ServerEvent::Notified(serial) => stats.last_notify = Some((*serial, now)),
             ServerEvent::Reported { code, .. } => {
-                stats.is_answering = false;
                 stats.reports_sent.add(code.number());
             }
             ServerEvent::PeerReported(report) => {
@@ -194,7 +192,6 @@ impl Connection {
                 }
             }
             ServerEvent::Closing(reason) => {
-                stats.is_answering = false;
                 stats.closing = Some(*reason);
             }
         }

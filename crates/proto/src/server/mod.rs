@@ -348,6 +348,11 @@ impl ServerSession {
         }
     }
 
+    /// Returns whether a query waits for its answer, or the answer has not been given out to its end.
+    pub fn is_answering(&self) -> bool {
+        self.pending.is_some() || self.response.is_some()
+    }
+
     /// Returns whether a query of a version that is served has come.
     pub fn has_asked(&self) -> bool {
         match self.first_query {

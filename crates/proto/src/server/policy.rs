@@ -110,7 +110,7 @@ impl ServerPolicy {
     }
 
     /// Returns the profile that a router of a version is sent.
-    pub(super) fn profile(&self, version: Version) -> Profile {
+    pub fn profile(&self, version: Version) -> Profile {
         self.profiles[version.index()]
     }
 }

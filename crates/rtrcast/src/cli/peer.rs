@@ -5,6 +5,7 @@ use super::value::VersionArgument;
 use clap::Args;
 use rtrcast_net::IpPrefix;
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -59,6 +60,11 @@ impl FromStr for PeerName {
         let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
         if text.is_empty() || !text.chars().all(is_allowed) {
             return Err("a name has letters, digits and -._ only, such as edge1.fra".to_owned());
+        }
+        if text.parse::<IpAddr>().is_ok() || text.chars().all(|c| c.is_ascii_digit()) {
+            return Err(
+                "a name is no address and no number: `rtrcast ctl close` would not know which is meant".to_owned()
+            );
         }
         if text.len() > NAME_CHARACTERS_MAX {
             return Err(format!("a name has at most {NAME_CHARACTERS_MAX} characters"));

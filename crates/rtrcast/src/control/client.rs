@@ -2,17 +2,21 @@
 
 use crate::exit::Failure;
 use crate::http::api::ErrorResponse;
-use crate::observe::describe::plain;
+use crate::observe::describe::{plain, printable_lines};
+use crate::observe::status::SCHEMA;
 use reqwest::{Client, Method, StatusCode};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Limit of the time for an answer: the cache answers at once unless it is merging sources.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
+
+/// Pause before connecting again to a socket whose backlog is full.
+const RETRY: Duration = Duration::from_millis(20);
 
 /// A cache's control socket.
 pub(crate) struct ControlClient {
@@ -47,10 +51,16 @@ impl ControlClient {
         self.request(Method::POST, path, Some(body))
     }
 
-    /// Parses an answer.
+    /// Parses an answer of a schema that this version knows.
     pub(crate) fn read<Answer: DeserializeOwned>(&self, json: &str) -> Result<Answer, Failure> {
-        serde_json::from_str(json)
-            .map_err(|error| self.unreachable(&format!("the answer is not one of this version's: {error}")))
+        let read = |error| self.unreachable(&format!("the answer is not one of this version's: {error}"));
+        let Schema { schema } = serde_json::from_str(json).map_err(read)?;
+        if schema > SCHEMA {
+            return Err(self.unreachable(&format!(
+                "the cache answers in schema {schema}, and this rtrcast reads {SCHEMA}; use the cache's own `rtrcast ctl`, or --json"
+            )));
+        }
+        serde_json::from_str(json).map_err(read)
     }
 
     fn request(&self, method: Method, path: &str, body: Option<String>) -> Result<String, Failure> {
@@ -58,15 +68,26 @@ impl ControlClient {
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body);
         }
-        let answer = self.runtime.block_on(async {
-            let response = request.send().await?;
-            Ok::<_, reqwest::Error>((response.status(), response.text().await?))
-        });
+        let started = Instant::now();
+        let answer = loop {
+            let request =
+                request.try_clone().ok_or_else(|| Failure::Internal("a request without a body".to_owned()))?;
+            let answer = self.runtime.block_on(async {
+                let response = request.send().await?;
+                Ok::<_, reqwest::Error>((response.status(), response.text().await?))
+            });
+            match answer {
+                // The backlog of a Unix socket is full: connecting fails at once where TCP would wait.
+                Err(error) if is_busy(&error) && started.elapsed() < ANSWER_MAX => std::thread::sleep(RETRY),
+                answer => break answer,
+            }
+        };
         let (status, text) = answer.map_err(|error| self.unreachable(&describe(&error)))?;
         if status == StatusCode::OK {
             return Ok(text);
         }
         let ErrorResponse { error, .. } = self.read(&text)?;
+        let error = printable_lines(&error);
         Err(if status.is_client_error() { Failure::Usage(error) } else { self.unreachable(&error) })
     }
 
@@ -75,22 +96,40 @@ impl ControlClient {
     }
 }
 
+/// The number of an answer's schema.
+#[derive(Deserialize)]
+struct Schema {
+    schema: u32,
+}
+
+fn is_busy(error: &reqwest::Error) -> bool {
+    io_error(error).is_some_and(|error| error.kind() == ErrorKind::WouldBlock)
+}
+
+fn io_error(error: &reqwest::Error) -> Option<&io::Error> {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref() {
+            return Some(error);
+        }
+        cause = error.source();
+    }
+    None
+}
+
 /// Describes an error without an answer.
 fn describe(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return format!("no answer within {} s; is it the socket of a cache's --control?", ANSWER_MAX.as_secs());
     }
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return match error.kind() {
-                ErrorKind::NotFound => "there is no such socket; was the cache started with --control?".to_owned(),
-                ErrorKind::ConnectionRefused => "no cache listens there any more".to_owned(),
-                ErrorKind::PermissionDenied => "permission denied; the socket is for the cache's own user".to_owned(),
-                _ => plain(error),
-            };
-        }
-        cause = error.source();
+    let Some(error) = io_error(error) else {
+        return "the answer is not HTTP; is it the socket of a cache's --control?".to_owned();
+    };
+    match error.kind() {
+        ErrorKind::NotFound => "there is no such socket; was the cache started with --control?".to_owned(),
+        ErrorKind::ConnectionRefused => "no cache listens there any more".to_owned(),
+        ErrorKind::PermissionDenied => "permission denied; the socket is for the cache's own user".to_owned(),
+        ErrorKind::WouldBlock => "too many clients connect to it".to_owned(),
+        _ => plain(error),
     }
-    "the answer is not HTTP; is it the socket of a cache's --control?".to_owned()
 }

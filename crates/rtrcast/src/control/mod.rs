@@ -4,12 +4,12 @@
 pub(crate) mod client;
 
 use crate::exit::Failure;
-use crate::http::api::{ApiState, ProgramRequest, routes};
+use crate::http::api::{ApiState, routes};
 use crate::http::server;
 use rtrcast_net::{SocketName, UnixSocket};
 use std::path::Path;
+use std::sync::Arc;
 use tokio::net::UnixListener;
-use tokio::sync::mpsc;
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 128;
@@ -31,8 +31,9 @@ impl Control {
         Ok((Control { listener }, name))
     }
 
-    /// Answers until the program ends. Requests to the whole program are sent to `requests`.
-    pub(crate) async fn serve(self, state: ApiState, requests: mpsc::Sender<ProgramRequest>) {
+    /// Answers until the program ends. Requests to the whole program are added to those of `state`.
+    pub(crate) async fn serve(self, state: ApiState) {
+        let requests = Arc::clone(&state.requests);
         server::serve(self.listener, routes(state), Some(requests)).await;
     }
 }

@@ -5,7 +5,7 @@
 //! reads its response too slowly ([`eviction`](super::eviction)); and each has a limit of time for the head of its
 //! request and for its response. A connection carries one request: waiting for another would only occupy a slot.
 
-use super::api::ProgramRequest;
+use super::api::{ProgramRequest, ProgramRequests};
 use super::eviction::{Eviction, RequestPhase, choose_eviction};
 use crate::observe::log::Log;
 use crate::observe::log::event::control::ControlEvent;
@@ -23,7 +23,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -63,7 +62,7 @@ impl Acceptor for UnixListener {
 
 /// Serves until the program ends. Requests to the whole program are sent on when their response has been sent, or the
 /// client is gone.
-pub(crate) async fn serve(listener: impl Acceptor, router: Router, requests: Option<mpsc::Sender<ProgramRequest>>) {
+pub(crate) async fn serve(listener: impl Acceptor, router: Router, requests: Option<Arc<ProgramRequests>>) {
     let mut connections = Connections::default();
     loop {
         match listener.next().await {
@@ -121,7 +120,7 @@ impl Connections {
         &mut self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         router: Router,
-        requests: Option<mpsc::Sender<ProgramRequest>>,
+        requests: Option<Arc<ProgramRequests>>,
     ) {
         let phase = Arc::new(SharedPhase(Mutex::new(RequestPhase::Asking(Instant::now()))));
         let task = self.tasks.spawn(answer(
@@ -151,7 +150,7 @@ impl SharedPhase {
 /// A request to the whole program, sent when the connection is over.
 struct DeferredRequest {
     request: Mutex<Option<ProgramRequest>>,
-    requests: Option<mpsc::Sender<ProgramRequest>>,
+    requests: Option<Arc<ProgramRequests>>,
 }
 
 impl DeferredRequest {
@@ -164,8 +163,7 @@ impl Drop for DeferredRequest {
     fn drop(&mut self) {
         let request = self.request.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Some((request, requests)) = request.zip(self.requests.as_ref()) {
-            // The channel holds more requests than there are connections.
-            let _ = requests.try_send(request);
+            requests.add(request);
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::observe::metrics::Metrics;
 use crate::observe::routers::Routers;
 use crate::observe::sources::Sources;
 use crate::observe::status::{
-    DataStatus, HealthState, HealthStatus, HistoryStatus, HubStatus, RecordsByType, Timers, Timestamp,
+    DataStatus, HealthState, HealthStatus, HistoryStatus, HubStatus, RecordsByType, SessionStatus, Timers, Timestamp,
 };
 use crate::source::content::{Purpose, Read, SourceContent, SourceError};
 use decide::{Decider, Decision, HubChange};
@@ -22,7 +22,8 @@ use message::{Health, Input, News, Reconfiguration};
 use rtrcast_feed::curator::{Cause, Curator, CuratorEvent as Event, CurrentTime, Report, SourceId, Status};
 use rtrcast_feed::{Overlaps, Slurm, Table, Tally};
 use rtrcast_net::{Clock, Prepared, Publisher, PublisherHandle, Wanted};
-use rtrcast_proto::{Delta, Moment, Profile, Publication, Section, Version, View};
+use rtrcast_proto::{Delta, Moment, Profile, Publication, Section, ServerPolicy, Version, View};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -255,17 +256,14 @@ impl Hub {
     }
 
     fn status(&mut self) -> HubStatus {
-        let (now, view) = (self.clock.now(), self.view());
+        let view = self.view();
         let statuses = self.decider().curator.status();
         let served = self.served;
-        let data = view.serial().zip(view.images().next()).map(|(serial, image)| {
-            let session = |version: Version| (version.octet(), view.session(Profile::full(version)).0);
-            DataStatus {
-                serial: serial.0,
-                changed: Timestamp(self.changed),
-                records: RecordsByType::of(image.layout()).sent_in(served),
-                session_ids: Version::ALL.into_iter().map(session).collect(),
-            }
+        let data = view.serial().zip(view.images().next()).map(|(serial, image)| DataStatus {
+            serial: serial.0,
+            changed: Timestamp(self.changed),
+            records: RecordsByType::of(image.layout()).sent_in(served),
+            sessions: self.sessions(&view),
         });
         let (deltas, octets) = self.decider_ref().publisher.history().retained();
         let timing = view.timing();
@@ -280,10 +278,29 @@ impl Hub {
             data,
             timers: Timers { refresh: timing.refresh(), retry: timing.retry(), expire: timing.expire() },
             history: HistoryStatus { deltas, octets },
-            sources: self.sources.source_statuses(&statuses, now),
+            sources: self.sources.source_statuses(&statuses, self.routers.wall_clock()),
             slurm: self.sources.slurm_status(),
             problems: self.sources.problems(),
         }
+    }
+
+    /// Returns the sessions that routers may be told, by the policy for all and that for some addresses.
+    fn sessions(&self, view: &View) -> Vec<SessionStatus> {
+        let policy = self.publisher.policy();
+        let policies = std::iter::once(policy.session).chain(policy.peers.iter().map(|(_, policy)| *policy));
+        let versions = |policy: ServerPolicy| {
+            let served = policy.versions();
+            let is_served = move |version: &Version| (served.min()..=served.max()).contains(version);
+            Version::ALL.into_iter().filter(is_served).map(move |version| policy.profile(version))
+        };
+        let profiles: BTreeSet<Profile> = policies.flat_map(versions).collect();
+        let session = |profile: Profile| SessionStatus {
+            protocol_version: profile.version().octet(),
+            router_keys: profile.has(Section::RouterKey),
+            aspas: profile.has(Section::Aspa),
+            session_id: view.session(profile).0,
+        };
+        profiles.into_iter().map(session).collect()
     }
 
     /// Applies a change, and logs the results. `took` is the time that the change took to read.

@@ -12,7 +12,7 @@ use crate::config::secrets;
 use crate::control::Control;
 use crate::exit::Failure;
 use crate::http;
-use crate::http::api::ProgramRequest;
+use crate::http::api::{ProgramRequest, ProgramRequests};
 use crate::hub::message::Input;
 use crate::listener::Listeners;
 use crate::observe::log::event::service::ServiceEvent;
@@ -80,7 +80,7 @@ struct RunningCache {
     source_tasks: SourceTasks,
     hub: mpsc::Sender<Input>,
     /// Requests from the control socket.
-    requests: mpsc::Receiver<ProgramRequest>,
+    requests: Arc<ProgramRequests>,
     /// Handle to stop the sessions, and to change the policy.
     publisher: PublisherHandle,
     limiter: Arc<ConnectionLimiter>,
@@ -153,15 +153,14 @@ async fn run(
                     let _ = sd_notify("READY=1");
                 }
             }
-            Some(request) = cache.requests.recv() => match request {
+            request = cache.requests.next() => match request {
                 ProgramRequest::Refresh => cache.refresh("control").await,
-                ProgramRequest::Stop => {
-                    ServiceEvent::Stopping { asked_by: "control", seconds_max: GRACE.as_secs() }.log();
-                    break Stop::Restart;
-                }
-                ProgramRequest::StopAndFlush => {
-                    ServiceEvent::StoppingForGood { asked_by: "control" }.log();
-                    break Stop::Shutdown;
+                ProgramRequest::Stop(stop) => {
+                    match stop {
+                        Stop::Shutdown => ServiceEvent::StoppingForGood { asked_by: "control" }.log(),
+                        _ => ServiceEvent::Stopping { asked_by: "control", seconds_max: GRACE.as_secs() }.log(),
+                    }
+                    break stop;
                 }
             },
             ended = cache.tasks.join_next() => match ended {

@@ -7,7 +7,7 @@ use crate::config::plan::Plan;
 use crate::control::Control;
 use crate::exit::Failure;
 use crate::http;
-use crate::http::api::ApiState;
+use crate::http::api::{ApiState, ProgramRequests};
 use crate::hub::Hub;
 use crate::hub::message::Reconfiguration;
 use crate::listener::Listeners;
@@ -25,15 +25,12 @@ use std::future::Future;
 use std::io::{self, Write};
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 /// Bounds of the channels to the hub; at the bound the senders wait.
 const INPUTS_MAX: usize = 4;
 const WANTS_MAX: usize = 1_024;
-
-/// Bound of the channel of requests from the control socket.
-const REQUESTS_MAX: usize = 64;
 
 /// Returns the hub's part of a plan.
 pub(super) fn reconfiguration(plan: &Plan, source_tasks: &mut SourceTasks, files: PlannedSlurm) -> Reconfiguration {
@@ -74,7 +71,7 @@ pub(super) fn start(
     let history = History::new(HistoryLimits::default(), session_ids()?, plan.timing, Serial(random()?));
     let (to_hub, inputs) = mpsc::channel(INPUTS_MAX);
     let (to_maker, wants) = mpsc::channel(WANTS_MAX);
-    let (to_program, requests) = mpsc::channel(REQUESTS_MAX);
+    let requests = Arc::<ProgramRequests>::default();
     let mut source_tasks =
         SourceTasks::new(to_hub.clone(), Arc::clone(&metrics), Arc::clone(&routers), plan.most().version());
     let first = reconfiguration(&plan, &mut source_tasks, slurm);
@@ -106,8 +103,10 @@ pub(super) fn start(
             published: handle.subscribe(),
             limiter: Arc::clone(&limiter),
             started: Timestamp::now(),
+            requests: Arc::clone(&requests),
+            long_answers: Arc::new(Semaphore::new(1)),
         };
-        tasks.spawn(named("control socket", control.serve(state, to_program)));
+        tasks.spawn(named("control socket", control.serve(state)));
     }
     if let Some(listener) = http {
         tasks.spawn(named("HTTP server", http::serve(listener, Arc::clone(&metrics), handle.subscribe(), health)));

@@ -203,12 +203,14 @@ fn the_schema_of_status_and_routers_only_gains_members() {
     let (status, content_type, body) = request(&socket, &get("/api/v1/status"));
     assert_eq!((status.as_str(), content_type.as_str()), ("HTTP/1.1 200 OK", "application/json"));
     let status: serde_json::Value = serde_json::from_str(&body).unwrap();
-    let ids = status.pointer("/data/session_ids").unwrap().clone();
-    assert_eq!(ids["2"], response.session);
+    let session = &status["data"]["sessions"][2];
+    assert_eq!((&session["protocol_version"], &session["session_id"]), (&2.into(), &response.session.into()));
     assert_eq!(status["data"]["serial"], response.serial);
     let mut shown = shape(&status);
     shown["data"]["serial"] = "SERIAL".into();
-    shown["data"]["session_ids"] = "IDS".into();
+    for session in shown["data"]["sessions"].as_array_mut().unwrap() {
+        session["session_id"] = "ID".into();
+    }
     shown["limits"]["memory_octets"] = "OCTETS".into();
     expect_test::expect_file!["status.json"].assert_eq(&(serde_json::to_string_pretty(&shown).unwrap() + "\n"));
     let (_, _, body) = request(&socket, &get("/api/v1/routers"));
@@ -241,7 +243,7 @@ fn requests_that_are_refused_are_answered_and_change_nothing() {
     let (status, error) = refused(&post("/api/v1/stop", r#"{"flusch":true}"#));
     assert_eq!(status, "HTTP/1.1 422 Unprocessable Entity");
     assert!(error.contains("unknown field `flusch`, expected `flush`"), "{error}");
-    let (status, _) = refused("POST /api/v1/stop HTTP/1.1\r\nHost: rtrcast\r\nContent-Length: 2\r\n\r\n{}");
+    let (status, _) = refused("POST /api/v1/refresh HTTP/1.1\r\nHost: rtrcast\r\nContent-Length: 2\r\n\r\n{}");
     assert_eq!(status, "HTTP/1.1 415 Unsupported Media Type");
     assert_eq!(cache.get("/readyz").0, 200, "it did not stop");
 }
@@ -314,4 +316,82 @@ fn a_router_with_a_name_is_listed_while_it_is_not_connected() {
     assert_eq!(absent(), (vec!["edge1.fra".to_owned(), "edge2.fra".to_owned()], vec![]));
     let (code, _, error) = ctl(&socket, &["close", "edge1.fra"]);
     assert_eq!((code, error), (2, "rtrcast: edge1.fra is not connected\n".to_owned()));
+}
+
+/// What was promised is done, whatever else is asked meanwhile; and what will not be done is not promised.
+#[test]
+fn a_stop_is_not_lost_behind_refreshes_and_is_promised_once() {
+    let folder = Folder::new();
+    let path = folder.put("rpki.json", &crate::cache::large_document(400_000, 1));
+    let socket = folder.path("control").to_str().unwrap().to_owned();
+    let mut cache = Cache::start(&path, &["--control", &socket]);
+    cache.wait_for("serial ");
+    // A response that is not read keeps the cache from ending at once.
+    let mut router = Router::narrow(cache.rtr);
+    router.send("02 02 0000 00000008");
+    assert_eq!(router.next()[1], 3, "Cache Response");
+    folder.put("rpki.json", &crate::cache::large_document(400_000, 2));
+    for _ in 0..200 {
+        assert_eq!(request(&socket, &post("/api/v1/refresh", "{}")).0, "HTTP/1.1 200 OK");
+    }
+    assert_eq!(ctl(&socket, &["stop"]), (0, "stopping\n".to_owned(), String::new()));
+    let refused = "rtrcast: the cache is stopping already; SIGTERM ends it at once\n";
+    assert_eq!(ctl(&socket, &["stop", "--flush"]), (2, String::new(), refused.to_owned()));
+    assert_eq!(ctl(&socket, &["refresh"]), (2, String::new(), refused.to_owned()));
+    cache.wait_for("control: stopping; connections end in order");
+    while router.next()[1] != 7 {}
+    router.end();
+    drop(router);
+    assert_eq!(cache.exit_code(), 0);
+}
+
+/// Whatever a newer cache says, this version shows what it knows of it.
+#[test]
+fn status_of_a_newer_version_is_shown_as_far_as_it_is_known() {
+    use std::io::{Read, Write};
+    let folder = Folder::new();
+    let path = folder.path("control");
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let answers = [
+        r#"{"schema":1,"version":"9.9.9","health":{"state":"frozen","reason":null},"news":7,"problems":["a\u001b[31mb"]}"#,
+        r#"{"schema":2,"version":"10.0.0"}"#,
+    ];
+    let server = std::thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut head = [0; 4_096];
+            assert!(stream.read(&mut head).unwrap() > 0);
+            let length = answer.len();
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n");
+            stream.write_all((head + answer).as_bytes()).unwrap();
+        }
+    });
+    let path = path.to_str().unwrap();
+    let (code, text, error) = ctl(path, &["status"]);
+    assert_eq!(code, 0, "{error}");
+    assert!(text.starts_with("rtrcast 9.9.9, "), "{text}");
+    assert!(text.contains(": in a state that this version of rtrcast ctl does not know\n"), "{text}");
+    assert!(text.contains("\na\\u{1b}[31mb\n"), "{text}");
+    let (code, _, error) = ctl(path, &["status"]);
+    let expected = format!(
+        "rtrcast: {path}: the cache answers in schema 2, and this rtrcast reads 1; use the cache's own `rtrcast ctl`, or --json\n"
+    );
+    assert_eq!((code, error), (10, expected));
+    server.join().unwrap();
+}
+
+#[test]
+fn a_connection_is_closed_by_its_number_too() {
+    let folder = Folder::new();
+    let (cache, socket) = cache(&folder);
+    let (mut first, mut second) = (Router::connect(cache.rtr), Router::connect(cache.rtr));
+    first.reset_query(1);
+    second.reset_query(1);
+    let (_, text, _) = ctl(&socket, &["routers", "--json"]);
+    let list: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let is_second = |row: &&serde_json::Value| row["address"] == second.address().to_string();
+    let id = list["routers"].as_array().unwrap().iter().find(is_second).unwrap()["id"].to_string();
+    assert_eq!(ctl(&socket, &["close", &id]).1, format!("closing {}\n", second.address()));
+    second.end();
+    first.reset_query(1);
 }

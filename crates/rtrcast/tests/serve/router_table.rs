@@ -1,6 +1,6 @@
 //! The table of routers: what the cache counts of each is what the router itself counts, and one of them can be closed.
 
-use crate::cache::{Folder, document, large_document, run};
+use crate::cache::{Folder, PATIENCE, document, large_document, run};
 use crate::router::Router;
 use crate::site::Site;
 use crate::wire::Way;
@@ -8,6 +8,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustls::version::TLS13;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 /// Routers, a third of them on each transport.
 const ROUTERS: usize = 1_000;
@@ -148,7 +149,11 @@ fn a_router_that_is_closed_in_the_middle_of_a_response_gets_all_of_it_and_no_pro
         assert_eq!(router.next()[1], 3, "Cache Response");
         let address = router.address().to_string();
         let (code, text, error) = run(&["ctl", "close", &address, "--control", &socket]);
-        assert_eq!((code, text), (0, format!("closing {address}, behind its response\n")), "{error}");
+        assert_eq!(
+            (code, text),
+            (0, format!("closing {address}, behind its response if one is being sent\n")),
+            "{error}"
+        );
         let mut payload = 0;
         loop {
             let pdu = router.next();
@@ -162,6 +167,28 @@ fn a_router_that_is_closed_in_the_middle_of_a_response_gets_all_of_it_and_no_pro
         // The end, and no Error Report before it. The other router stays.
         router.end();
         other.reset_query(version);
+    }
+}
+
+#[test]
+fn a_query_that_waits_behind_a_response_is_being_answered() {
+    let folder = Folder::new();
+    let path = folder.put("rpki.json", &large_document(400_000, 64_496));
+    let socket = folder.path("control").to_str().unwrap().to_owned();
+    let mut cache = crate::cache::Cache::start(&path, &["--control", &socket]);
+    cache.wait_for("serial ");
+    let mut router = Router::narrow(cache.rtr);
+    let state = || json(&socket, "routers")["routers"][0]["state"].clone();
+    router.send("01 02 0000 00000008");
+    assert_eq!(router.next()[1], 3, "Cache Response");
+    router.send("01 02 0000 00000008");
+    for _ in 0..2 {
+        assert_eq!(state(), "answering");
+        while router.next()[1] != 7 {}
+    }
+    let deadline = Instant::now() + PATIENCE;
+    while state() != "current" {
+        assert!(Instant::now() < deadline, "{}", state());
     }
 }
 

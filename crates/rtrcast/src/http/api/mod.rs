@@ -4,34 +4,27 @@
 //! GET requests change nothing; actions are POST requests. The response to an action has a `message` for people, and an
 //! error response has an `error` beside its status code.
 
+mod requests;
 mod state;
 
+pub(crate) use requests::{ProgramRequest, ProgramRequests};
 pub(crate) use state::ApiState;
 
 use crate::observe::log::Log;
 use crate::observe::log::event::control::ControlEvent;
-use crate::observe::status::{CacheStatus, RouterList, SCHEMA};
+use crate::observe::status::{CacheStatus, SCHEMA};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, State};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use rtrcast_proto::Stop;
 use serde::{Deserialize, Serialize};
 
 /// The most octets of a request's body: the name of a router or a source.
 const BODY_OCTETS_MAX: usize = 64 * 1024;
-
-/// A request to the whole program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ProgramRequest {
-    /// Read all sources and SLURM files again.
-    Refresh,
-    /// Stop; routers keep the data.
-    Stop,
-    /// Stop; routers of version 2 discard the data.
-    StopAndFlush,
-}
 
 /// The outcome of an action, for people.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +54,11 @@ pub(crate) struct ReleaseRequest {
     pub(crate) source: Option<String>,
 }
 
+/// A refresh has no options yet.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct RefreshRequest {}
+
 /// Options of a stop.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -78,13 +76,15 @@ pub(crate) const STOP: &str = "/api/v1/stop";
 
 /// Returns all paths with their handlers.
 pub(crate) fn routes(state: ApiState) -> Router {
-    Router::new()
-        .route(STATUS, get(status))
-        .route(ROUTERS, get(routers))
+    let queries = Router::new().route(STATUS, get(status)).route(ROUTERS, get(routers));
+    // Each of them wants JSON, which no form of a web page sends.
+    let actions = Router::new()
         .route(CLOSE, post(close))
         .route(RELEASE, post(release))
         .route(REFRESH, post(refresh))
-        .route(STOP, post(stop))
+        .route(STOP, post(stop));
+    queries
+        .merge(actions)
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         .layer(DefaultBodyLimit::max(BODY_OCTETS_MAX))
@@ -119,8 +119,13 @@ async fn status(State(state): State<ApiState>) -> Result<Json<CacheStatus>, Resp
     state.status().await.map(Json).ok_or_else(ending)
 }
 
-async fn routers(State(state): State<ApiState>) -> Json<RouterList> {
-    Json(state.routers())
+/// Makes the list and its JSON on a thread that may block: there may be ten thousand routers.
+async fn routers(State(state): State<ApiState>) -> Response {
+    let listed = state.blocking(|state| serde_json::to_vec(&state.routers())).await;
+    match listed {
+        Ok(json) => ([(CONTENT_TYPE, "application/json")], json).into_response(),
+        Err(error) => rejected(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    }
 }
 
 async fn close(State(state): State<ApiState>, body: Result<Json<CloseRequest>, JsonRejection>) -> Response {
@@ -148,23 +153,35 @@ async fn release(State(state): State<ApiState>, body: Result<Json<ReleaseRequest
     }
 }
 
-async fn refresh() -> Response {
+async fn refresh(State(state): State<ApiState>, body: Result<Json<RefreshRequest>, JsonRejection>) -> Response {
+    if let Err(error) = body {
+        return rejected(error.status(), error.body_text());
+    }
+    if state.is_stopping() {
+        return stopping();
+    }
     ControlEvent::Refresh {}.log();
     done_before(ProgramRequest::Refresh, "reading all sources again")
 }
 
-async fn stop(body: Result<Json<StopRequest>, JsonRejection>) -> Response {
-    match body {
-        Ok(Json(StopRequest { flush: false })) => {
-            ControlEvent::Stop { flush: false }.log();
-            done_before(ProgramRequest::Stop, "stopping")
-        }
-        Ok(Json(StopRequest { flush: true })) => {
-            ControlEvent::Stop { flush: true }.log();
-            done_before(ProgramRequest::StopAndFlush, "stopping; routers of version 2 forget the data")
-        }
-        Err(error) => rejected(error.status(), error.body_text()),
+async fn stop(State(state): State<ApiState>, body: Result<Json<StopRequest>, JsonRejection>) -> Response {
+    let Json(StopRequest { flush }) = match body {
+        Ok(body) => body,
+        Err(error) => return rejected(error.status(), error.body_text()),
+    };
+    if !state.claim_stop() {
+        return stopping();
     }
+    ControlEvent::Stop { flush }.log();
+    match flush {
+        false => done_before(ProgramRequest::Stop(Stop::Restart), "stopping"),
+        true => done_before(ProgramRequest::Stop(Stop::Shutdown), "stopping; routers of version 2 forget the data"),
+    }
+}
+
+/// Returns the response to an action that a stop does not leave time for.
+fn stopping() -> Response {
+    rejected(StatusCode::CONFLICT, "the cache is stopping already; SIGTERM ends it at once")
 }
 
 fn ending() -> Response {

@@ -1,17 +1,19 @@
 //! The data behind the API: the hub, the table of routers, and limits.
 
+use super::ProgramRequests;
+use crate::blocking::blocking;
 use crate::hub::message::Input;
 use crate::observe::describe::count;
 use crate::observe::listeners::OpenListener;
 use crate::observe::routers::{ConnectedRouter, Routers};
 use crate::observe::status::{
     CacheStatus, HealthState, HealthStatus, HubStatus, LimitStatus, ListenerStatus, RouterCounts, RouterList, SCHEMA,
-    Timestamp, list,
+    Timestamp, list, sum,
 };
 use rtrcast_net::{ConnectionLimiter, Published};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 /// The sources of answers.
 #[derive(Clone)]
@@ -21,6 +23,9 @@ pub(crate) struct ApiState {
     pub(crate) published: watch::Receiver<Published>,
     pub(crate) limiter: Arc<ConnectionLimiter>,
     pub(crate) started: Timestamp,
+    pub(crate) requests: Arc<ProgramRequests>,
+    /// Permit to make long answers: one at a time.
+    pub(crate) long_answers: Arc<Semaphore>,
 }
 
 impl ApiState {
@@ -29,9 +34,10 @@ impl ApiState {
         let (reply, answer) = oneshot::channel();
         self.hub.send(Input::Status(reply)).await.ok()?;
         let HubStatus { mut health, data, timers, history, sources, slurm, problems } = answer.await.ok()?;
-        if self.published.borrow().stop.is_some() {
+        if self.is_stopping() {
             health = HealthStatus { state: HealthState::Stopping, reason: None };
         }
+        let (listeners, routers) = self.blocking(|state| (state.listeners(), state.router_counts())).await;
         Some(CacheStatus {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -44,8 +50,8 @@ impl ApiState {
             sources,
             slurm,
             problems,
-            listeners: self.listeners(),
-            routers: self.router_counts(),
+            listeners,
+            routers,
             limits: self.limits(),
         })
     }
@@ -57,15 +63,30 @@ impl ApiState {
     }
 
     fn router_counts(&self) -> RouterCounts {
-        let RouterList { routers, absent, .. } = self.routers();
-        let mut counts = RouterCounts { connected: routers.len(), absent: absent.len(), ..RouterCounts::default() };
-        for router in routers {
-            *counts.by_state.entry(router.state).or_default() += 1;
-            if let Some(version) = router.protocol_version {
-                *counts.by_version.entry(version).or_default() += 1;
-            }
-        }
-        counts
+        let view = Arc::clone(&self.published.borrow().view);
+        sum(&self.routers, &view)
+    }
+
+    /// Does what takes long with many routers on a thread that may block, one at a time.
+    pub(super) async fn blocking<T: Send + 'static>(&self, work: impl FnOnce(&ApiState) -> T + Send + 'static) -> T {
+        let permit = Arc::clone(&self.long_answers).acquire_owned().await;
+        let state = self.clone();
+        blocking(move || {
+            // Held to the end, even if the client has gone meanwhile.
+            let _permit = permit;
+            work(&state)
+        })
+        .await
+    }
+
+    /// Returns true once the cache stops, or has promised to.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.published.borrow().stop.is_some() || self.requests.is_stop_claimed()
+    }
+
+    /// Returns true to the first who wants to stop the cache.
+    pub(super) fn claim_stop(&self) -> bool {
+        self.published.borrow().stop.is_none() && self.requests.claim_stop()
     }
 
     fn listeners(&self) -> Vec<ListenerStatus> {
@@ -131,7 +152,8 @@ impl ApiState {
             });
         }
         let lines = chosen.iter().map(|connected| {
-            let behind = if connected.connection.stats().is_answering { ", behind its response" } else { "" };
+            let is_answering = connected.connection.stats().is_answering;
+            let behind = if is_answering { ", behind its response if one is being sent" } else { "" };
             connected.connection.close();
             format!("closing {}{behind}", connected.connection.peer())
         });
@@ -139,13 +161,15 @@ impl ApiState {
     }
 }
 
-/// Returns true if this is the router's name, its address, its address and port, or the name in its certificate or
-/// login.
+/// Returns true if this is the router's name, its address, its address and port, the name in its certificate or login,
+/// or the number of its connection.
 fn matches_router(connected: &ConnectedRouter, router: &str) -> bool {
     let peer = connected.connection.peer();
     let is_address = |address: IpAddr| peer.remote.ip() == Some(address.to_canonical());
     let is_socket = |socket: SocketAddr| peer.remote.address() == Some(socket);
+    let number = router.strip_prefix(&peer.local.to_string()).and_then(|rest| rest.strip_prefix('#')).unwrap_or(router);
     *connected.name == *router
+        || number.parse() == Ok(peer.id)
         || router.parse().is_ok_and(is_address)
         || router.parse().is_ok_and(is_socket)
         || peer.name.as_deref() == Some(router)

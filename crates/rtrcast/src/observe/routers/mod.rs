@@ -1,11 +1,12 @@
 //! The table of routers: a row a connection, and the routers that have a name of the operator's and are not connected. The
 //! hub, sources, metrics and the control socket ask it.
 //!
-//! Its lock is held while a connection comes or goes, and while rows are listed. What passes over a connection is counted
-//! in the connection itself.
+//! Its lock is held while a connection comes or goes, and while the rows are copied: a pointer each. What passes over a
+//! connection is counted in the connection itself.
 
 mod usage;
 
+use crate::clock::WallClock;
 use crate::observe::listeners::OpenListener;
 use rtrcast_net::{Clock, Connection, Endpoint, InUse, Peer};
 use rtrcast_proto::{Moment, Profile, Version};
@@ -17,6 +18,7 @@ use usage::Usage;
 /// All routers.
 pub(crate) struct Routers {
     clock: Clock,
+    wall_clock: WallClock,
     table: Mutex<RouterTable>,
     usage: Usage,
 }
@@ -55,11 +57,16 @@ pub(crate) struct UnconnectedRouter {
 
 impl Routers {
     pub(crate) fn new(clock: Clock) -> Routers {
-        Routers { clock, table: Mutex::default(), usage: Usage::default() }
+        Routers { clock, wall_clock: WallClock::new(clock), table: Mutex::default(), usage: Usage::default() }
     }
 
     fn table(&self) -> MutexGuard<'_, RouterTable> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The time of day at moments in the table.
+    pub(crate) fn wall_clock(&self) -> &WallClock {
+        &self.wall_clock
     }
 
     /// The clock of all moments in the table.
@@ -138,28 +145,43 @@ impl Routers {
 
     /// Connections by the address of their listener, which is listed while it is open or has connections.
     pub(crate) fn by_listener(&self) -> BTreeMap<String, usize> {
-        let table = self.table();
-        let mut listeners: BTreeMap<String, usize> =
-            table.listeners.iter().map(|listener| (listener.address.clone(), 0)).collect();
-        for connection in table.connections.values() {
-            *listeners.entry(connection.peer().local.to_string()).or_default() += 1;
+        let (open, connections) = {
+            let table = self.table();
+            (table.listeners.clone(), table.connections())
+        };
+        let mut counts: BTreeMap<&Endpoint, usize> = BTreeMap::new();
+        for connection in &connections {
+            *counts.entry(&connection.peer().local).or_default() += 1;
+        }
+        let mut listeners: BTreeMap<String, usize> = open.into_iter().map(|listener| (listener.address, 0)).collect();
+        for (local, count) in counts {
+            *listeners.entry(local.to_string()).or_default() += count;
         }
         listeners
     }
 
     /// The name of a router over all of its connections.
     pub(crate) fn name(&self, peer: &Peer) -> Arc<str> {
-        self.table().name(peer)
+        let configured = self.table().configured_name(peer);
+        configured.unwrap_or_else(|| own_name(peer))
     }
 
     /// Routers that are connected, in the order in which they came.
     pub(crate) fn list(&self) -> Vec<ConnectedRouter> {
-        let table = self.table();
-        let row = |connection: &Arc<Connection>| ConnectedRouter {
-            name: table.name(connection.peer()),
-            connection: Arc::clone(connection),
+        let rows: Vec<(Option<Arc<str>>, Arc<Connection>)> = {
+            let table = self.table();
+            table.connections().into_iter().map(|row| (table.configured_name(row.peer()), row)).collect()
         };
-        table.connections.values().map(row).collect()
+        let row = |(configured, connection): (Option<Arc<str>>, Arc<Connection>)| ConnectedRouter {
+            name: configured.unwrap_or_else(|| own_name(connection.peer())),
+            connection,
+        };
+        rows.into_iter().map(row).collect()
+    }
+
+    /// Connections, in the order in which they came.
+    pub(crate) fn connections(&self) -> Vec<Arc<Connection>> {
+        self.table().connections()
     }
 
     /// Routers that have a name and are not connected.
@@ -177,17 +199,24 @@ impl Routers {
 }
 
 impl RouterTable {
-    /// The name of a router over all of its connections: that by `--peer`, else that of its certificate, or its user of SSH,
-    /// else its address, and never its port. At a Unix socket, that socket.
-    fn name(&self, peer: &Peer) -> Arc<str> {
-        if let Some(named) = peer.remote.ip().and_then(|address| self.named.get(&address)) {
-            return Arc::clone(&named.name);
-        }
-        match (&peer.name, &peer.remote) {
-            (Some(name), _) => Arc::clone(name),
-            (None, Endpoint::Ip(address)) => address.ip().to_string().into(),
-            (None, Endpoint::Unix(_)) => peer.local.to_string().into(),
-        }
+    /// The name of a router by `--peer`.
+    fn configured_name(&self, peer: &Peer) -> Option<Arc<str>> {
+        let named = peer.remote.ip().and_then(|address| self.named.get(&address))?;
+        Some(Arc::clone(&named.name))
+    }
+
+    fn connections(&self) -> Vec<Arc<Connection>> {
+        self.connections.values().cloned().collect()
+    }
+}
+
+/// The name of a router that has none by `--peer`: that of its certificate, or its user of SSH, else its address, and never
+/// its port. At a Unix socket, that socket.
+fn own_name(peer: &Peer) -> Arc<str> {
+    match (&peer.name, &peer.remote) {
+        (Some(name), _) => Arc::clone(name),
+        (None, Endpoint::Ip(address)) => address.ip().to_string().into(),
+        (None, Endpoint::Unix(_)) => peer.local.to_string().into(),
     }
 }
 

@@ -6,7 +6,7 @@ mod health;
 mod slurm;
 mod status;
 
-use crate::clock::unix_now;
+use crate::clock::{WallClock, unix_now};
 use crate::hub::message::Reconfiguration;
 use crate::observe::describe::first_lines;
 use crate::observe::log::Log;
@@ -19,7 +19,7 @@ use crate::source::content::{Purpose, SlurmFiles, SlurmId, SlurmOutcome, SourceE
 use health::SourceHealth;
 use rtrcast_feed::curator::{SourceId, Status};
 use rtrcast_feed::{Slurm, SlurmFile, Table, Tally};
-use rtrcast_proto::{Asn, Moment, Section, Serial};
+use rtrcast_proto::{Asn, Section, Serial};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -352,10 +352,10 @@ impl Sources {
     }
 
     /// The status of all sources.
-    pub(crate) fn source_statuses(&self, statuses: &[Status], now: Moment) -> Vec<SourceStatus> {
+    pub(crate) fn source_statuses(&self, statuses: &[Status], clock: &WallClock) -> Vec<SourceStatus> {
         statuses
             .iter()
-            .filter_map(|status| Some(self.find_ref(Purpose::Data(status.source))?.status(status, now)))
+            .filter_map(|status| Some(self.find_ref(Purpose::Data(status.source))?.status(status, clock)))
             .collect()
     }
 

@@ -2,11 +2,11 @@
 
 use super::health::SourceHealth;
 use super::slurm::is_directory;
+use crate::clock::WallClock;
 use crate::observe::status::{
     HeldData, HeldLoss, ReadState, RecordsByType, SlurmFileStatus, SlurmLocation, SourceStatus, Timestamp,
 };
 use rtrcast_feed::curator::{HeldStatus, Status};
-use rtrcast_proto::Moment;
 
 impl SourceHealth {
     fn state(&self, was_read: bool) -> ReadState {
@@ -23,7 +23,7 @@ impl SourceHealth {
     }
 
     /// A source's state, with what the curator knows of it.
-    pub(super) fn status(&self, status: &Status, now: Moment) -> SourceStatus {
+    pub(super) fn status(&self, status: &Status, clock: &WallClock) -> SourceStatus {
         SourceStatus {
             name: self.name.to_string(),
             served: status.is_served,
@@ -36,7 +36,7 @@ impl SourceHealth {
             last_change: self.last_change.map(Timestamp),
             failing_since: self.failing_since.map(Timestamp),
             errors: self.error_lines(),
-            held: status.held.as_ref().map(|held| held_data(held, now)),
+            held: status.held.as_ref().map(|held| held_data(held, clock)),
         }
     }
 
@@ -60,10 +60,10 @@ impl SourceHealth {
     }
 }
 
-fn held_data(held: &HeldStatus, now: Moment) -> HeldData {
+fn held_data(held: &HeldStatus, clock: &WallClock) -> HeldData {
     HeldData {
-        since: Timestamp::of(held.since, now),
-        until: Timestamp::of(held.until, now),
+        since: Timestamp(clock.time(held.since)),
+        until: Timestamp(clock.time(held.until)),
         losses: held
             .losses
             .iter()

@@ -8,7 +8,7 @@ mod table;
 mod text;
 mod time;
 
-pub(crate) use routers::{AbsentRouter, RouterList, RouterStatus, SyncState, list};
+pub(crate) use routers::{AbsentRouter, RouterList, RouterStatus, SyncState, list, sum};
 pub(crate) use table::{RouterColumn, table};
 pub(crate) use text::{describe_records, text};
 pub(crate) use time::Timestamp;
@@ -21,7 +21,8 @@ use std::collections::BTreeMap;
 pub(crate) const SCHEMA: u32 = 1;
 
 /// The whole cache.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct CacheStatus {
     pub(crate) schema: u32,
     /// The version of the program.
@@ -57,14 +58,15 @@ pub(crate) struct HubStatus {
 }
 
 /// The cache's use to routers, as `/readyz` says it.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct HealthStatus {
     pub(crate) state: HealthState,
     /// The reason, if it is not ready.
     pub(crate) reason: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum HealthState {
     Ready,
@@ -74,21 +76,37 @@ pub(crate) enum HealthState {
     NothingInEffect,
     /// The cache stops.
     Stopping,
+    /// A state of a newer version of the program.
+    #[default]
+    #[serde(other)]
+    Unknown,
 }
 
 /// The data set that is served.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct DataStatus {
     pub(crate) serial: u32,
     /// Time when the serial last advanced.
     pub(crate) changed: Timestamp,
     pub(crate) records: RecordsByType,
-    /// Session ids by protocol version, of routers that are sent all that the version has.
-    pub(crate) session_ids: BTreeMap<u8, u16>,
+    /// Sessions that routers may be told, by what they are sent.
+    pub(crate) sessions: Vec<SessionStatus>,
+}
+
+/// A session: its id is that of all routers that are sent the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct SessionStatus {
+    pub(crate) protocol_version: u8,
+    pub(crate) router_keys: bool,
+    pub(crate) aspas: bool,
+    pub(crate) session_id: u16,
 }
 
 /// Records by type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct RecordsByType {
     pub(crate) vrps_ipv4: usize,
     pub(crate) vrps_ipv6: usize,
@@ -119,7 +137,8 @@ impl RecordsByType {
 }
 
 /// The timers of End of Data, in seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Timers {
     pub(crate) refresh: u32,
     pub(crate) retry: u32,
@@ -127,14 +146,16 @@ pub(crate) struct Timers {
 }
 
 /// The deltas that answer Serial Queries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct HistoryStatus {
     pub(crate) deltas: usize,
     pub(crate) octets: usize,
 }
 
 /// A source of data.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct SourceStatus {
     pub(crate) name: String,
     /// True if some of what is served is from it.
@@ -158,7 +179,7 @@ pub(crate) struct SourceStatus {
     pub(crate) held: Option<HeldData>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ReadState {
     /// Not read before, and no attempt is running.
@@ -169,10 +190,15 @@ pub(crate) enum ReadState {
     Read,
     /// The last attempt failed: what was read before stays.
     Failed,
+    /// A state of a newer version of the program.
+    #[default]
+    #[serde(other)]
+    Unknown,
 }
 
 /// Newer data of a source that are held back, since so much is gone in them.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct HeldData {
     pub(crate) since: Timestamp,
     /// Time when they are accepted at the latest; one that has passed means: once the source is read without error.
@@ -181,7 +207,8 @@ pub(crate) struct HeldData {
 }
 
 /// Records that are gone.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct HeldLoss {
     /// Kind of the records: `VRPs`, `VRPs of trust anchor ripe`, `ASPAs`.
     pub(crate) of: String,
@@ -190,7 +217,8 @@ pub(crate) struct HeldLoss {
 }
 
 /// The SLURM files.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct SlurmStatus {
     /// True if all files are in effect as they were read last.
     pub(crate) in_effect: bool,
@@ -199,7 +227,8 @@ pub(crate) struct SlurmStatus {
 }
 
 /// A file, directory or URL of SLURM.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct SlurmLocation {
     pub(crate) name: String,
     pub(crate) state: ReadState,
@@ -210,7 +239,8 @@ pub(crate) struct SlurmLocation {
 }
 
 /// A SLURM file that is in effect.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct SlurmFileStatus {
     pub(crate) name: String,
     pub(crate) filters: usize,
@@ -218,7 +248,8 @@ pub(crate) struct SlurmFileStatus {
 }
 
 /// A listener that is open, or that still has connections.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct ListenerStatus {
     /// As configured, `tls://[::]:8283`; the address alone for one that is closed.
     pub(crate) name: String,
@@ -232,8 +263,9 @@ pub(crate) struct ListenerStatus {
 
 /// Routers in sum; `GET /api/v1/routers` lists them.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct RouterCounts {
-    pub(crate) connected: usize,
+    pub(crate) connections: usize,
     pub(crate) by_state: BTreeMap<SyncState, usize>,
     pub(crate) by_version: BTreeMap<u8, usize>,
     /// Routers with a name that are not connected.
@@ -241,7 +273,8 @@ pub(crate) struct RouterCounts {
 }
 
 /// Limits of connections, and what is used of them.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct LimitStatus {
     pub(crate) connections: u32,
     pub(crate) connections_max: u32,

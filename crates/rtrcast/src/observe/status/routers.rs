@@ -1,15 +1,17 @@
 //! Routers as JSON: who is connected, what each has, and what has passed.
 
-use super::Timestamp;
+use super::{RouterCounts, Timestamp};
+use crate::clock::WallClock;
 use crate::config::scheme::Scheme;
 use crate::observe::routers::{ConnectedRouter, Routers};
 use rtrcast_net::{ConnectionStats, QueryKind, ReportCounts};
-use rtrcast_proto::{Moment, Section, View};
+use rtrcast_proto::{Section, View};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// All routers.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct RouterList {
     pub(crate) schema: u32,
     pub(crate) time: Timestamp,
@@ -22,7 +24,8 @@ pub(crate) struct RouterList {
 }
 
 /// A router's connection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct RouterStatus {
     /// The number of the connection.
     pub(crate) id: u64,
@@ -57,7 +60,7 @@ pub(crate) struct RouterStatus {
 }
 
 /// The state of a router's data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SyncState {
     /// It has all that is served.
@@ -72,25 +75,35 @@ pub(crate) enum SyncState {
     Silent,
     /// Its session ends.
     Closing,
+    /// A state of a newer version of the program.
+    #[default]
+    #[serde(other)]
+    Unknown,
 }
 
 /// A query.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct LastQuery {
     #[serde(rename = "type")]
     pub(crate) query: QueryType,
     pub(crate) time: Timestamp,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum QueryType {
     ResetQuery,
     SerialQuery,
+    /// A type of a newer version of the program.
+    #[default]
+    #[serde(other)]
+    Unknown,
 }
 
 /// A Serial Notify.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct LastNotify {
     pub(crate) serial: u32,
     pub(crate) time: Timestamp,
@@ -98,6 +111,7 @@ pub(crate) struct LastNotify {
 
 /// Complete answers by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Responses {
     pub(crate) full: u64,
     pub(crate) delta: u64,
@@ -106,6 +120,7 @@ pub(crate) struct Responses {
 
 /// From the router and to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Directions {
     pub(crate) received: u64,
     pub(crate) sent: u64,
@@ -113,13 +128,15 @@ pub(crate) struct Directions {
 
 /// Error Reports by code.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct ErrorReports {
     pub(crate) received: BTreeMap<u16, u64>,
     pub(crate) sent: BTreeMap<u16, u64>,
 }
 
 /// A router with a name that is not connected.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct AbsentRouter {
     pub(crate) router: String,
     pub(crate) address: String,
@@ -128,8 +145,8 @@ pub(crate) struct AbsentRouter {
 }
 
 impl RouterStatus {
-    /// A connected router at the moment `now`, where this is served.
-    pub(crate) fn new(connected: &ConnectedRouter, view: &View, now: Moment) -> RouterStatus {
+    /// A connected router, where this is served.
+    pub(crate) fn new(connected: &ConnectedRouter, view: &View, clock: &WallClock) -> RouterStatus {
         let connection = &connected.connection;
         let (peer, stats) = (connection.peer(), connection.stats());
         let serials_behind = serials_behind(&stats, view);
@@ -149,17 +166,17 @@ impl RouterStatus {
             session_id: stats.synchronised.map(|(session, _)| session.0),
             serial: stats.synchronised.map(|(_, serial)| serial.0),
             serials_behind,
-            connected: Timestamp::of(connection.since(), now),
+            connected: Timestamp(clock.time(connection.since())),
             last_query: stats.last_query.map(|(query, at)| LastQuery {
                 query: match query {
                     QueryKind::Reset => QueryType::ResetQuery,
                     QueryKind::Serial => QueryType::SerialQuery,
                 },
-                time: Timestamp::of(at, now),
+                time: Timestamp(clock.time(at)),
             }),
             last_notify: stats
                 .last_notify
-                .map(|(serial, at)| LastNotify { serial: serial.0, time: Timestamp::of(at, now) }),
+                .map(|(serial, at)| LastNotify { serial: serial.0, time: Timestamp(clock.time(at)) }),
             responses: Responses {
                 full: stats.answers.full,
                 delta: stats.answers.delta,
@@ -196,21 +213,36 @@ fn state(stats: &ConnectionStats, serials_behind: Option<u32>) -> SyncState {
     }
 }
 
+/// Routers in sum, where this is served.
+pub(crate) fn sum(routers: &Routers, view: &View) -> RouterCounts {
+    let connections = routers.connections();
+    let absent = routers.absent().len();
+    let mut counts = RouterCounts { connections: connections.len(), absent, ..RouterCounts::default() };
+    for connection in connections {
+        let stats = connection.stats();
+        *counts.by_state.entry(state(&stats, serials_behind(&stats, view))).or_default() += 1;
+        if let Some(profile) = stats.profile {
+            *counts.by_version.entry(profile.version().octet()).or_default() += 1;
+        }
+    }
+    counts
+}
+
 /// All routers, where this is served.
 pub(crate) fn list(routers: &Routers, view: &View) -> RouterList {
-    let now = routers.clock().now();
+    let clock = routers.wall_clock();
     let absent = routers.absent();
     RouterList {
         schema: super::SCHEMA,
         time: Timestamp::now(),
         serial: view.serial().map(|serial| serial.0),
-        routers: routers.list().iter().map(|connected| RouterStatus::new(connected, view, now)).collect(),
+        routers: routers.list().iter().map(|connected| RouterStatus::new(connected, view, clock)).collect(),
         absent: absent
             .iter()
             .map(|absent| AbsentRouter {
                 router: absent.name.to_string(),
                 address: absent.address.to_string(),
-                since: Timestamp::of(absent.since, now),
+                since: Timestamp(clock.time(absent.since)),
             })
             .collect(),
     }

@@ -96,13 +96,14 @@ fn summary(list: &RouterList) -> String {
 }
 
 /// States, with how a table names them.
-pub(super) const STATES: [(SyncState, &str); 6] = [
+pub(super) const STATES: [(SyncState, &str); 7] = [
     (SyncState::Current, "current"),
     (SyncState::Behind, "behind"),
     (SyncState::Answering, "answering"),
     (SyncState::NoData, "without data"),
     (SyncState::Silent, "silent"),
     (SyncState::Closing, "closing"),
+    (SyncState::Unknown, "unknown"),
 ];
 
 pub(super) fn name(state: SyncState) -> &'static str {

@@ -24,7 +24,7 @@ pub(crate) fn text(status: &CacheStatus, control: &str) -> String {
         text += &source_lines(source, now, control);
     }
     text += &slurm_lines(&status.slurm);
-    status.problems.iter().for_each(|problem| text += &format!("{problem}\n"));
+    status.problems.iter().for_each(|problem| text += &format!("{}\n", printable(problem)));
     status.listeners.iter().for_each(|listener| text += &listener_line(listener, now));
     text += &router_line(status);
     let history = &status.history;
@@ -51,6 +51,7 @@ fn health(status: &CacheStatus) -> String {
         HealthState::NoData => "no data yet",
         HealthState::NothingInEffect => "nothing of any source is in effect",
         HealthState::Stopping => "stopping",
+        HealthState::Unknown => "in a state that this version of rtrcast ctl does not know",
     };
     match &status.health.reason {
         Some(reason) => format!("{state}: {}", printable(reason)),
@@ -132,7 +133,7 @@ fn listener_line(listener: &ListenerStatus, now: Timestamp) -> String {
     });
     format!(
         "listener {}: {}{closed}{credentials}{certificate}\n",
-        listener.name,
+        printable(&listener.name),
         count(listener.connections, "connection")
     )
 }
@@ -146,5 +147,5 @@ fn router_line(status: &CacheStatus) -> String {
     let states: Vec<String> = states.collect();
     let states = if states.is_empty() { String::new() } else { format!(" ({})", states.join(", ")) };
     let absent = if routers.absent == 0 { String::new() } else { format!(", {} absent", routers.absent) };
-    format!("routers: {} connected{states}{absent}\n", routers.connected)
+    format!("routers: {} connected{states}{absent}\n", routers.connections)
 }

@@ -2,30 +2,19 @@
 
 use crate::clock::unix_now;
 use rtrcast_feed::write::{from_utc, utc};
-use rtrcast_proto::Moment;
 use serde::de::{Deserialize, Deserializer, Error, Unexpected};
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::time::Duration;
 
 /// A time in seconds since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Timestamp(pub(crate) u32);
 
 impl Timestamp {
     /// The time it is.
     pub(crate) fn now() -> Timestamp {
         Timestamp(unix_now())
-    }
-
-    /// The time of a moment of the clock that shows `now`.
-    pub(crate) fn of(moment: Moment, now: Moment) -> Timestamp {
-        let seconds = |milliseconds: u64| u32::try_from(milliseconds / 1_000).unwrap_or(u32::MAX);
-        let time = unix_now();
-        Timestamp(match moment.0.checked_sub(now.0) {
-            Some(ahead) => time.saturating_add(seconds(ahead)),
-            None => time.saturating_sub(seconds(now.0 - moment.0)),
-        })
     }
 
     /// The time since then; none if it is to come.
