@@ -18,7 +18,7 @@ pub(crate) fn unix_of(time: SystemTime) -> Option<u32> {
 /// The time of day at moments of a clock.
 ///
 /// The difference of both is kept while the time of day is not set: the same moment has the same time in each status.
-pub(crate) struct WallClock {
+pub(crate) struct DayTime {
     clock: Clock,
     /// Milliseconds from a moment to its time of day since 1970.
     difference_ms: AtomicI64,
@@ -27,9 +27,9 @@ pub(crate) struct WallClock {
 /// The difference that is taken for a time of day that was set, and not for the time between two readings.
 const SET_MS_MIN: i64 = 500;
 
-impl WallClock {
-    pub(crate) fn new(clock: Clock) -> WallClock {
-        WallClock { clock, difference_ms: AtomicI64::new(i64::MIN / 2) }
+impl DayTime {
+    pub(crate) fn new(clock: Clock) -> DayTime {
+        DayTime { clock, difference_ms: AtomicI64::new(i64::MIN / 2) }
     }
 
     /// Returns the time of day of a moment, in seconds since 1970.
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn a_moment_has_one_time() {
-        let clock = WallClock::new(Clock::start());
+        let clock = DayTime::new(Clock::start());
         let time = clock.time(Moment(1_234));
         for _ in 0..100_000 {
             assert_eq!(clock.time(Moment(1_234)), time);

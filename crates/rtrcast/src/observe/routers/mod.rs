@@ -6,7 +6,7 @@
 
 mod usage;
 
-use crate::clock::WallClock;
+use crate::clock::DayTime;
 use crate::observe::listeners::OpenListener;
 use rtrcast_net::{Clock, Connection, Endpoint, InUse, Peer};
 use rtrcast_proto::{Moment, Profile, Version};
@@ -18,7 +18,7 @@ use usage::Usage;
 /// All routers.
 pub(crate) struct Routers {
     clock: Clock,
-    wall_clock: WallClock,
+    day_time: DayTime,
     table: Mutex<RouterTable>,
     usage: Usage,
 }
@@ -57,7 +57,7 @@ pub(crate) struct UnconnectedRouter {
 
 impl Routers {
     pub(crate) fn new(clock: Clock) -> Routers {
-        Routers { clock, wall_clock: WallClock::new(clock), table: Mutex::default(), usage: Usage::default() }
+        Routers { clock, day_time: DayTime::new(clock), table: Mutex::default(), usage: Usage::default() }
     }
 
     fn table(&self) -> MutexGuard<'_, RouterTable> {
@@ -65,8 +65,8 @@ impl Routers {
     }
 
     /// The time of day at moments in the table.
-    pub(crate) fn wall_clock(&self) -> &WallClock {
-        &self.wall_clock
+    pub(crate) fn day_time(&self) -> &DayTime {
+        &self.day_time
     }
 
     /// The clock of all moments in the table.

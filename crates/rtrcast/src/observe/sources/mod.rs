@@ -6,7 +6,7 @@ mod health;
 mod slurm;
 mod status;
 
-use crate::clock::{WallClock, unix_now};
+use crate::clock::{DayTime, unix_now};
 use crate::hub::message::Reconfiguration;
 use crate::observe::describe::first_lines;
 use crate::observe::log::Log;
@@ -352,7 +352,7 @@ impl Sources {
     }
 
     /// The status of all sources.
-    pub(crate) fn source_statuses(&self, statuses: &[Status], clock: &WallClock) -> Vec<SourceStatus> {
+    pub(crate) fn source_statuses(&self, statuses: &[Status], clock: &DayTime) -> Vec<SourceStatus> {
         statuses
             .iter()
             .filter_map(|status| Some(self.find_ref(Purpose::Data(status.source))?.status(status, clock)))

@@ -2,7 +2,7 @@
 
 use super::health::SourceHealth;
 use super::slurm::is_directory;
-use crate::clock::WallClock;
+use crate::clock::DayTime;
 use crate::observe::status::{
     HeldData, HeldLoss, ReadState, RecordsByType, SlurmFileStatus, SlurmLocation, SourceStatus, Timestamp,
 };
@@ -23,7 +23,7 @@ impl SourceHealth {
     }
 
     /// A source's state, with what the curator knows of it.
-    pub(super) fn status(&self, status: &Status, clock: &WallClock) -> SourceStatus {
+    pub(super) fn status(&self, status: &Status, clock: &DayTime) -> SourceStatus {
         SourceStatus {
             name: self.name.to_string(),
             served: status.is_served,
@@ -60,7 +60,7 @@ impl SourceHealth {
     }
 }
 
-fn held_data(held: &HeldStatus, clock: &WallClock) -> HeldData {
+fn held_data(held: &HeldStatus, clock: &DayTime) -> HeldData {
     HeldData {
         since: Timestamp(clock.time(held.since)),
         until: Timestamp(clock.time(held.until)),

@@ -1,7 +1,7 @@
 //! Routers as JSON: who is connected, what each has, and what has passed.
 
 use super::{RouterCounts, Timestamp};
-use crate::clock::WallClock;
+use crate::clock::DayTime;
 use crate::config::scheme::Scheme;
 use crate::observe::routers::{ConnectedRouter, Routers};
 use rtrcast_net::{ConnectionStats, QueryKind, ReportCounts};
@@ -146,7 +146,7 @@ pub(crate) struct AbsentRouter {
 
 impl RouterStatus {
     /// A connected router, where this is served.
-    pub(crate) fn new(connected: &ConnectedRouter, view: &View, clock: &WallClock) -> RouterStatus {
+    pub(crate) fn new(connected: &ConnectedRouter, view: &View, clock: &DayTime) -> RouterStatus {
         let connection = &connected.connection;
         let (peer, stats) = (connection.peer(), connection.stats());
         let serials_behind = serials_behind(&stats, view);
@@ -230,7 +230,7 @@ pub(crate) fn sum(routers: &Routers, view: &View) -> RouterCounts {
 
 /// All routers, where this is served.
 pub(crate) fn list(routers: &Routers, view: &View) -> RouterList {
-    let clock = routers.wall_clock();
+    let clock = routers.day_time();
     let absent = routers.absent();
     RouterList {
         schema: super::SCHEMA,
