@@ -278,7 +278,7 @@ impl Hub {
             data,
             timers: Timers { refresh: timing.refresh(), retry: timing.retry(), expire: timing.expire() },
             history: HistoryStatus { deltas, octets },
-            sources: self.sources.source_statuses(&statuses, self.routers.wall_clock()),
+            sources: self.sources.source_statuses(&statuses, self.routers.day_time()),
             slurm: self.sources.slurm_status(),
             problems: self.sources.problems(),
         }
