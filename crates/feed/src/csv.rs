@@ -3,7 +3,7 @@
 //! The first line names the columns, in any order. It has VRPs only, and a complete file ends with a line end.
 
 use crate::error::{ReadError, Reason, unrecognised};
-use crate::rows::Rows;
+use crate::rows::{ListName, Rows};
 use crate::scalar;
 use crate::table::NEVER;
 use rtrcast_proto::{Asn, RouteOrigin};
@@ -149,7 +149,7 @@ impl CsvReader {
             Some(columns) => {
                 let outcome = self.read_vrp(&columns, &fields(text));
                 let line = usize::try_from(self.lines + 1).unwrap_or(usize::MAX);
-                self.rows.finish_entry("line", line, outcome);
+                self.rows.finish_entry(ListName::Vrps("line"), line, outcome);
                 self.columns = Some(columns);
             }
         }

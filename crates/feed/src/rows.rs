@@ -31,8 +31,22 @@ impl std::fmt::Display for RefusedEntry {
     }
 }
 
-/// The lists whose entries are VRPs, and the lines of a CSV.
-const MEMBERS_OF_VRPS: [&str; 2] = ["roas", "line"];
+/// A list of entries, by its name for messages. A list of VRPs of which nothing is accepted must not withdraw all VRPs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ListName {
+    /// A list of VRPs, or the lines of a CSV.
+    Vrps(&'static str),
+    /// A list of other payloads, or of several types.
+    Other(&'static str),
+}
+
+impl ListName {
+    fn text(self) -> &'static str {
+        match self {
+            ListName::Vrps(name) | ListName::Other(name) => name,
+        }
+    }
+}
 
 /// Number of values of half of an IPv4 address.
 const HALVES: usize = 1 << 16;
@@ -91,9 +105,10 @@ impl Rows {
         self.tally.entries - self.tally.refused
     }
 
-    pub(crate) fn refuse(&mut self, member: &'static str, index: usize, reason: String) {
+    pub(crate) fn refuse(&mut self, list: ListName, index: usize, reason: String) {
         self.tally.refused += 1;
-        if self.tally.refused_vrp.is_none() && MEMBERS_OF_VRPS.contains(&member) {
+        let member = list.text();
+        if self.tally.refused_vrp.is_none() && matches!(list, ListName::Vrps(_)) {
             self.tally.refused_vrp = Some(RefusedEntry { member, index, reason: reason.clone() });
         }
         if self.tally.refused_first.len() < REFUSED_KEPT_MAX {
@@ -106,10 +121,10 @@ impl Rows {
     }
 
     /// Counts an entry, and records the reason if it was refused.
-    pub(crate) fn finish_entry(&mut self, member: &'static str, index: usize, outcome: Result<(), String>) {
+    pub(crate) fn finish_entry(&mut self, list: ListName, index: usize, outcome: Result<(), String>) {
         self.count_entry();
         if let Err(reason) = outcome {
-            self.refuse(member, index, reason);
+            self.refuse(list, index, reason);
         }
     }
 
@@ -230,7 +245,7 @@ impl Rows {
             keep
         });
         for ((member, index), reason) in refused {
-            self.refuse(member, index, reason);
+            self.refuse(ListName::Other(member), index, reason);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::der::{BIT_STRING, DerCursor, DerError, SEQUENCE};
 use super::{ascends, check_hash};
-use crate::rows::Rows;
+use crate::rows::{ListName, Rows};
 use crate::table::NEVER;
 use rtrcast_proto::{Asn, Prefix, RouteOrigin, RouterKey};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -201,6 +201,6 @@ fn take_router_key(ski: [u8; 20], asn: Asn, spki: &[u8], index: usize, rows: &mu
             let anchor = rows.anchor("");
             rows.router_key(ski, asn, spki.to_vec(), NEVER, anchor);
         }
-        Err(error) => rows.refuse("rks", index, error.to_string()),
+        Err(error) => rows.refuse(ListName::Other("rks"), index, error.to_string()),
     }
 }

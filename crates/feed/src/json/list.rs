@@ -1,6 +1,7 @@
 //! The lists of a validator's document: their names in all dialects, and the objects that they are in.
 
 use super::scan::Text;
+use crate::rows::ListName;
 
 /// A list whose entries are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +91,21 @@ impl EntryList {
             EntryList::AuthorizationsIpv4 => "provider_authorizations.ipv4",
             EntryList::AuthorizationsIpv6 => "provider_authorizations.ipv6",
             EntryList::Document => "list",
+        }
+    }
+
+    /// The list as rows are counted by it.
+    pub(super) const fn in_rows(self) -> ListName {
+        match self {
+            EntryList::Roas => ListName::Vrps(self.name()),
+            EntryList::BgpsecKeys
+            | EntryList::RouterKeys
+            | EntryList::RouterKeysOfFort
+            | EntryList::Aspas
+            | EntryList::AspaMap
+            | EntryList::AuthorizationsIpv4
+            | EntryList::AuthorizationsIpv6
+            | EntryList::Document => ListName::Other(self.name()),
         }
     }
 

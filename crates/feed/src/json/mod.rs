@@ -353,7 +353,7 @@ impl JsonReader {
     fn finish_entry(&mut self, member: EntryList, outcome: Result<(), String>) {
         let index = self.seen[member.index()].unwrap_or(0);
         self.seen[member.index()] = Some(index + 1);
-        self.rows.finish_entry(member.name(), index, outcome);
+        self.rows.finish_entry(member.in_rows(), index, outcome);
     }
 }
 

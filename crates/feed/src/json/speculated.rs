@@ -35,7 +35,7 @@ impl SpeculatedEntries {
         let mut index = 0;
         // An entry that the piece cuts is no error, and the reader reports those that are.
         while let Ok(outcome) = EntryList::Roas.read(&mut cursor, index, &mut rows, &mut scratch) {
-            rows.finish_entry(EntryList::Roas.name(), index, outcome);
+            rows.finish_entry(EntryList::Roas.in_rows(), index, outcome);
             (end, index) = (cursor.at(), index + 1);
             if cursor.mark() != Ok(b',') {
                 break;

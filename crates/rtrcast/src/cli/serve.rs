@@ -194,7 +194,7 @@ pub(crate) struct ServeArguments {
     #[command(flatten)]
     pub(crate) listeners: Given<ListenOptions>,
 
-    /// Address for /metrics, /healthz and /readyz, or "off"
+    /// Address for metrics and probes of health by HTTP, or "off"
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9847", help_heading = OPERATION)]
     pub(crate) http: HttpAddress,
 

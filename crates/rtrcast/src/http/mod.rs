@@ -33,13 +33,23 @@ struct HttpState {
 /// monitor's SYN dropped, and sent again a second later.
 const BACKLOG: u32 = 1_024;
 
-const INDEX: &str = "\
-rtrcast: an RPKI-to-Router cache
+/// Paths, each with its answer in English.
+const PATHS: [(&str, &str); 3] = [
+    ("/metrics", "Prometheus metrics"),
+    ("/healthz", "200 while the program runs"),
+    ("/readyz", "200 while there are data to serve that are in effect, else 503 with the reason"),
+];
 
-/metrics   Prometheus metrics
-/healthz   200 while the program runs
-/readyz    200 while there are data to serve that are in effect, else 503 with the reason
-";
+/// Returns the paths, for the summary at the start.
+pub(crate) fn paths() -> String {
+    PATHS.map(|(path, _)| path).join(", ")
+}
+
+/// Returns the text of `/`.
+fn index() -> String {
+    let lines = PATHS.map(|(path, answer)| format!("{path:<10} {answer}\n"));
+    format!("rtrcast: an RPKI-to-Router cache\n\n{}", lines.concat())
+}
 
 /// Listens at an address.
 pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
@@ -57,7 +67,7 @@ pub(crate) async fn serve(
     health: watch::Receiver<Health>,
 ) {
     let router = Router::new()
-        .route("/", get(|| async { INDEX }))
+        .route("/", get(|| async { index() }))
         .route("/metrics", get(show_metrics))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))

@@ -158,7 +158,7 @@ pub(super) fn print_summary(
     text += &format!("  limit   {} routers at a time\n", capacity.connections_max);
     match http.and_then(|listener| listener.local_addr().ok()) {
         Some(address) => {
-            text += &format!("  HTTP    http://{address} (/metrics, /healthz, /readyz)\n");
+            text += &format!("  HTTP    http://{address} ({})\n", crate::http::paths());
             text += &format!("  metrics curl -s http://{address}/metrics | grep rpki_objects\n");
         }
         None => text += "  HTTP    off\n",

@@ -430,3 +430,32 @@ impl Metrics {
 fn gauge(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    /// Names in these texts that only metrics have.
+    fn names<'a>(texts: impl Iterator<Item = &'a str>) -> BTreeSet<&'a str> {
+        let prefixes = ["rtrcast_", "rtr_", "rpki_", "process_", "refresh_"];
+        let is_name = |text: &&str| {
+            prefixes.iter().any(|prefix| text.starts_with(prefix))
+                && text.chars().all(|character| character.is_ascii_lowercase() || character == '_')
+        };
+        texts.filter(is_name).map(|name| name.trim_end_matches("_total").trim_end_matches("_info")).collect()
+    }
+
+    #[test]
+    fn the_document_has_each_metric_and_no_other() {
+        let sources =
+            [include_str!("mod.rs"), include_str!("log.rs"), include_str!("routers.rs"), include_str!("process.rs")];
+        // Only a literal of code stands between two quotes and has no space.
+        let code = sources.iter().flat_map(|source| source.split("#[cfg(test)]").next());
+        let shown = names(code.flat_map(|code| code.split('"')));
+        let rows = include_str!("../../../../../docs/METRICS.md").lines().filter(|line| line.starts_with("| `"));
+        let described = names(rows.filter_map(|row| row.split('|').nth(1)).flat_map(|cell| cell.split('`')));
+        assert!(shown.len() > 40, "{shown:?}");
+        assert_eq!(shown.difference(&described).collect::<Vec<_>>(), Vec::<&&str>::new(), "missing in docs/METRICS.md");
+        assert_eq!(described.difference(&shown).collect::<Vec<_>>(), Vec::<&&str>::new(), "not shown");
+    }
+}
