@@ -6,14 +6,13 @@
 
 use super::access::AccessOptions;
 use super::text::{ConfigError, first_line};
-use super::toml_file::{FromFile, Origins};
+use super::toml_file::{FromFile, Origins, OwnOptions};
 use crate::cli::options::needing_restart;
 use crate::cli::{Arguments, ServeArguments};
 use crate::config::address::Source;
 use crate::exit::Failure;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -32,8 +31,7 @@ pub(crate) struct Settings {
     pub(crate) arguments: ServeArguments,
     /// The options that take effect only at a start, with a text of each value.
     pub(super) needing_restart: Vec<(&'static str, String)>,
-    /// The options of those sources that have their own.
-    own: BTreeMap<Source, AccessOptions>,
+    own: OwnOptions,
     origins: Origins,
 }
 
@@ -94,9 +92,11 @@ impl Settings {
     }
 
     /// Returns the options by which a source is fetched or connected to: its own, or those of all.
-    pub(super) fn access_to(&self, source: &Source) -> AccessOptions {
+    ///
+    /// `list` is the key that the source is in: data and SLURM at one URL have options of their own.
+    pub(super) fn access_to(&self, list: &str, source: &Source) -> AccessOptions {
         let of_all = || AccessOptions::of_all_for(source, &self.arguments);
-        self.own.get(source).cloned().unwrap_or_else(of_all)
+        self.own.get(&(list.to_owned(), source.clone())).cloned().unwrap_or_else(of_all)
     }
 }
 
@@ -143,11 +143,27 @@ slurm = "local.slurm"
         assert!(settings.arguments.no_aspas && !settings.arguments.no_router_keys);
         let token_file = |at: usize| {
             let source = &settings.arguments.source[at];
-            settings.access_to(source).validate_for(source).unwrap().0.token_file
+            settings.access_to("source", source).validate_for(source).unwrap().0.token_file
         };
         assert_eq!((token_file(0), token_file(1)), (None, Some("token".into())));
 
-        let settings = resolve("flags", text, &["--refresh", "30", "--listen", "127.0.0.1:3", "b.json"]).unwrap();
+        let first = text;
+        // The same URL in two lists has the options of each; and those of a list that the command line replaces are gone.
+        let text = r#"
+source = { at = "https://validator.example/json", token-file = "token" }
+slurm = { at = "https://validator.example/json", proxy = "none" }
+"#;
+        let url = ["https://validator.example/json"];
+        let token_files = |words: &[&str]| {
+            let settings = resolve("lists", text, words).unwrap();
+            let source = settings.arguments.source[0].clone();
+            ["source", "slurm"]
+                .map(|list| settings.access_to(list, &source).validate_for(&source).unwrap().0.token_file)
+        };
+        assert_eq!(token_files(&[]), [Some("token".into()), None]);
+        assert_eq!(token_files(&url), [None, None]);
+
+        let settings = resolve("flags", first, &["--refresh", "30", "--listen", "127.0.0.1:3", "b.json"]).unwrap();
         assert_eq!(settings.arguments.refresh, 30);
         assert_eq!(settings.arguments.listen, ["tcp://127.0.0.1:3".parse().unwrap()]);
         assert_eq!(settings.arguments.source, [Source::File("b.json".into())]);

@@ -99,8 +99,8 @@ impl Plan {
             );
         }
         Ok(Plan {
-            sources: configured_sources(settings, &arguments.source)?,
-            slurm: configured_sources(settings, &arguments.slurm)?
+            sources: configured_sources(settings, "source", &arguments.source)?,
+            slurm: configured_sources(settings, "slurm", &arguments.slurm)?
                 .into_iter()
                 .map(ConfiguredSource::of_slurm)
                 .collect(),
@@ -301,10 +301,10 @@ fn configured_listeners(settings: &Settings) -> Result<Vec<ConfiguredListener>, 
     Ok(configured)
 }
 
-fn configured_sources(settings: &Settings, sources: &[Source]) -> Result<Vec<ConfiguredSource>, Failure> {
+fn configured_sources(settings: &Settings, list: &str, sources: &[Source]) -> Result<Vec<ConfiguredSource>, Failure> {
     let arguments = &settings.arguments;
     let options = |source: &Source| {
-        let (fetch, dial) = settings.access_to(source).validate_for(source).map_err(|invalid| {
+        let (fetch, dial) = settings.access_to(list, source).validate_for(source).map_err(|invalid| {
             let prefix = if matches!(source, Source::Rtr(_)) { CACHE } else { FETCH };
             let flags: Vec<String> = invalid.options.iter().map(|name| format!("{prefix}{name}")).collect();
             settings.config_error(&flags.iter().map(String::as_str).collect::<Vec<_>>(), &invalid.reason)

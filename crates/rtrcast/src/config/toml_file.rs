@@ -38,7 +38,7 @@ impl Arguments {
 #[derive(Default)]
 pub(super) struct FromFile {
     pub(super) words: Vec<OsString>,
-    pub(super) own: BTreeMap<Source, AccessOptions>,
+    pub(super) own: OwnOptions,
     pub(super) origins: Origins,
 }
 
@@ -54,6 +54,9 @@ impl TomlFile<'_> {
         ConfigError { file: self.path.to_owned(), line, reason }
     }
 }
+
+/// Options of those sources that have their own, by the key of their list.
+pub(super) type OwnOptions = BTreeMap<(String, Source), AccessOptions>;
 
 impl FromFile {
     /// Reads a file. What is given on the command line is checked, but not used.
@@ -86,6 +89,9 @@ impl FromFile {
             if !given.iter().any(|given| *given == flag.get_id().as_str()) {
                 read.origins.lines.insert(name.to_owned(), line);
                 read.words.extend(words);
+            } else {
+                // The command line replaces the list, and what stood in it.
+                read.own.retain(|(list, _), _| list != name);
             }
         }
         Ok(read)
@@ -122,7 +128,7 @@ impl FromFile {
         for value in values {
             let word = match (value.get_ref(), scope) {
                 (DeValue::String(text), _) => text.to_string(),
-                (DeValue::Table(table), Scope::Holder(Holder::Source)) => self.source(file, value, table)?,
+                (DeValue::Table(table), Scope::Holder(Holder::Source)) => self.source(file, key, value, table)?,
                 (DeValue::Table(table), Scope::Holder(Holder::Listener)) => {
                     with_options(file, value, table, &given::command::<ListenOptions>())?
                 }
@@ -147,6 +153,7 @@ impl FromFile {
     fn source(
         &mut self,
         file: &TomlFile<'_>,
+        list: &str,
         value: &Spanned<DeValue<'_>>,
         table: &DeTable<'_>,
     ) -> Result<String, ConfigError> {
@@ -185,7 +192,7 @@ impl FromFile {
             Source::Rtr(_) => file.error(start, format!("{}: {reason}", options.join(", "))),
             Source::File(_) | Source::Directory(_) | Source::Http(_) => file.error(start, reason),
         })?;
-        self.own.insert(source, own);
+        self.own.insert((list.to_owned(), source), own);
         Ok(at)
     }
 }
