@@ -78,7 +78,9 @@ impl Crate {
                 Item::Use(item) => flatten(&item.tree, &Names::new(), &mut module),
                 item => {
                     module.items.extend(name(item));
-                    module.items.extend(names_in_macro(item));
+                    if let Item::Macro(item) = item {
+                        module.items.extend(types_in_macro(item));
+                    }
                     Paths(&mut module).visit_item(item);
                 }
             }
@@ -214,6 +216,12 @@ fn attributes(item: &Item) -> &[Attribute] {
         Item::Impl(item) => &item.attrs,
         Item::Struct(item) => &item.attrs,
         Item::Enum(item) => &item.attrs,
+        Item::Union(item) => &item.attrs,
+        Item::Trait(item) => &item.attrs,
+        Item::Type(item) => &item.attrs,
+        Item::Const(item) => &item.attrs,
+        Item::Static(item) => &item.attrs,
+        Item::Macro(item) => &item.attrs,
         _ => &[],
     }
 }
@@ -244,8 +252,7 @@ pub(crate) fn name(item: &Item) -> Option<String> {
 }
 
 /// The types that the tokens of a macro's call declare as a person reads them: `events! { pub enum Name { .. } }`.
-fn names_in_macro(item: &Item) -> Vec<String> {
-    let Item::Macro(item) = item else { return Vec::new() };
+pub(crate) fn types_in_macro(item: &syn::ItemMacro) -> Vec<String> {
     let words: Vec<String> = item.mac.tokens.clone().into_iter().map(|token| token.to_string()).collect();
     let declares = |pair: &&[String]| matches!(pair, [keyword, _] if keyword == "enum" || keyword == "struct");
     words.windows(2).filter(declares).map(|pair| pair[1].clone()).collect()

@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub enum AcceptEvent {
     /// As many connections are open as may be; the next ones wait in the backlog.
     Paused,
-    /// There is room again.
+    /// Further connections are accepted again.
     Resumed,
     /// Accepting there failed, for lack of file descriptors for instance; it is tried again.
     Failed(Endpoint, io::Error),
@@ -91,7 +91,9 @@ impl fmt::Display for RefusalReason {
             RefusalReason::Proxy(error) => fmt::Display::fmt(error, f),
             RefusalReason::Handshake(failure) => fmt::Display::fmt(failure, f),
             RefusalReason::TooSlow => f.write_str("its handshake took too long"),
-            RefusalReason::Displaced => f.write_str("it was in its handshake for longest when there were too many"),
+            RefusalReason::Displaced => {
+                f.write_str("it had sent no query for the longest time when its place was needed")
+            }
             RefusalReason::Probed => f.write_str("it ended before anything was received"),
         }
     }

@@ -92,7 +92,7 @@ impl Chunk {
         }
     }
 
-    /// How many PDUs these are: a chunk begins and ends where a PDU does.
+    /// Returns the number of PDUs: a chunk begins and ends where a PDU does.
     pub fn pdus(&self) -> u32 {
         self.pdus
     }
@@ -108,7 +108,7 @@ fn count(pdus: usize) -> u32 {
     u32::try_from(pdus).unwrap_or(u32::MAX)
 }
 
-/// How many records a part of the payload has. PDUs of any kind tell their own length, as router keys do.
+/// Counts whole records of a part of the payload. PDUs of any kind have their length in the header, as router keys do.
 fn records(section: Option<Section>, octets: &[u8], octets_max: usize) -> WholeRecords {
     if octets.is_empty() {
         return WholeRecords { octets: 0, count: 0 };

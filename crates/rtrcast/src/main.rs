@@ -57,6 +57,8 @@ fn main() -> ExitCode {
                 lines.iter().for_each(|reason| ServiceEvent::Failed { reason }.log());
                 log::finish();
             } else {
+                // Lines of the log that were before come before.
+                log::finish();
                 // Standard error may be closed.
                 lines.iter().for_each(|line| drop(writeln!(std::io::stderr(), "rtrcast: {line}")));
             }

@@ -4,7 +4,7 @@
 mod words;
 
 use crate::imports::SHIPPED;
-use crate::modules::{Crate, is_test};
+use crate::modules::{Crate, is_test, types_in_macro};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
@@ -89,6 +89,12 @@ impl<'ast> Visit<'ast> for Names<'_> {
 
     fn visit_item_type(&mut self, item: &'ast syn::ItemType) {
         self.add(Kind::Type, &item.ident);
+    }
+
+    fn visit_item_macro(&mut self, item: &'ast syn::ItemMacro) {
+        for name in types_in_macro(item) {
+            self.declared.push(Declared { kind: Kind::Type, name, file: self.file.to_owned() });
+        }
     }
 
     fn visit_item_trait(&mut self, item: &'ast syn::ItemTrait) {
@@ -226,6 +232,14 @@ mod tests {
                  Position",
             ]
         );
+    }
+
+    #[test]
+    fn types_that_a_macro_call_declares_are_found() {
+        let files = [("lib.rs", "events! { pub(crate) enum RoomEvent<'a> {} } struct RoomEvent;")];
+        let declared = declared("macros", &files);
+        assert_eq!(unwanted(&declared), Vec::<String>::new(), "\"room\" is a word only by itself");
+        assert_eq!(shared(&declared, &[]), ["2 types are named RoomEvent: net/lib.rs, net/lib.rs"]);
     }
 
     #[test]

@@ -16,11 +16,11 @@ pub(crate) struct FreshnessOptions {
     pub(crate) max_age: u32,
 
     /// Action for a set that is older, or whose file says that it is not valid any more (metadata.valid)
-    #[arg(long, value_name = "WHAT", default_value = "withdraw", help_heading = FRESHNESS)]
+    #[arg(long, value_name = "ACTION", default_value = "withdraw", help_heading = FRESHNESS)]
     pub(crate) too_old: TooOldArgument,
 
     /// Action for payloads whose own expiry has passed
-    #[arg(long, value_name = "WHAT", default_value = "withdraw", help_heading = FRESHNESS)]
+    #[arg(long, value_name = "ACTION", default_value = "withdraw", help_heading = FRESHNESS)]
     pub(crate) expired: ExpiredArgument,
 }
 

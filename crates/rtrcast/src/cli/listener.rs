@@ -39,12 +39,12 @@ pub(crate) struct ListenOptions {
     pub(crate) tls_client_ca: Option<PathBuf>,
 
     /// Client certificates of routers [default: required]
-    #[arg(long, value_name = "WHETHER", help_heading = TLS)]
+    #[arg(long, value_name = "MODE", help_heading = TLS)]
     pub(crate) tls_clients: Option<TlsClientsArgument>,
 
     /// Comparison of a router's certificate with the address that it connects from, as in RFC 8210 section 9.2
     /// [default: match]
-    #[arg(long, value_name = "WHETHER", help_heading = TLS)]
+    #[arg(long, value_name = "CHECK", help_heading = TLS)]
     pub(crate) tls_client_address: Option<TlsClientAddressArgument>,
 
     /// Certificates of routers that were revoked (PEM); may be given several times
@@ -96,20 +96,20 @@ pub(crate) struct ListenOptions {
 /// `--tls-clients`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TlsClientsArgument {
-    /// One of --tls-client-ca
+    /// Each router has to present one of --tls-client-ca
     Required,
-    /// None, or one of --tls-client-ca
+    /// A router may present one of --tls-client-ca, or none
     Requested,
-    /// They are not asked for one
+    /// Routers are not asked for one
     Off,
 }
 
 /// `--tls-client-address`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TlsClientAddressArgument {
-    /// It does, as iPAddress
+    /// The certificate has to contain the address, as iPAddress
     Match,
-    /// It need not: behind NAT, for instance
+    /// It need not contain it: for routers behind NAT, for instance
     Ignore,
 }
 
@@ -263,7 +263,7 @@ mod tests {
     fn what_is_wrong_with_options_is_said() {
         assert_eq!(
             listen("tls://[::]:324,tls-clients=maybe"),
-            "invalid value 'maybe' for 'tls-clients=<WHETHER>'; there are required, requested, off"
+            "invalid value 'maybe' for 'tls-clients=<MODE>'; there are required, requested, off"
         );
         assert!(
             listen("tls://[::]:324,cert=a.pem").starts_with("unknown option \"cert\"; there are tls-cert, tls-key, ")

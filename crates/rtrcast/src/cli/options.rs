@@ -4,8 +4,9 @@
 //! where it may be written, the transports that it applies to, and the effect of a reload. The file is read, options
 //! are joined, checked and handed out by these rows, and the tests below prove that there is one for each.
 
-use super::value::{HttpAddress, LogFormatArgument, LogLevel};
+use super::value::{HttpAddress, LogFormatArgument};
 use crate::config::scheme::Scheme::{self, Http, Ssh, Tcp, Tls, Unix};
+use crate::observe::log::Level;
 use clap::ArgMatches;
 use std::any::Any;
 use std::fmt::Debug;
@@ -78,7 +79,7 @@ pub(crate) const OPTIONS: &[OptionRow] = &[
     listener("proxy-from", &[Tcp, Tls, Ssh, Unix]),
     OptionRow { reload: Reload::Restart(|given| shown::<HttpAddress>(given, "http")), ..cache("http") },
     OptionRow { reload: Reload::Restart(|given| shown::<PathBuf>(given, "control")), ..cache("control") },
-    OptionRow { reload: Reload::Restart(|given| shown::<LogLevel>(given, "log_level")), ..cache("log-level") },
+    OptionRow { reload: Reload::Restart(|given| shown::<Level>(given, "log_level")), ..cache("log-level") },
     OptionRow {
         reload: Reload::Restart(|given| shown::<LogFormatArgument>(given, "log_format")),
         ..cache("log-format")

@@ -4,9 +4,10 @@ use super::fetch::SOURCES;
 use super::given::{ForAll, Given};
 use super::listener::{ListenArgument, ListenOptions};
 use super::peer::PeerArgument;
-use super::value::{HttpAddress, LogFormatArgument, LogLevel, VersionArgument};
+use super::value::{HttpAddress, LogFormatArgument, VersionArgument};
 use super::{DialOptions, FetchOptions, FreshnessOptions, GuardOptions};
 use crate::config::address::Source;
+use crate::observe::log::Level;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use rtrcast_net::IpPrefix;
@@ -57,7 +58,7 @@ pub(crate) struct ServeArguments {
     pub(crate) config: Option<PathBuf>,
 
     /// Combination of several sources
-    #[arg(long, value_name = "HOW", default_value = "union", help_heading = SOURCES)]
+    #[arg(long, value_name = "MODE", default_value = "union", help_heading = SOURCES)]
     pub(crate) merge: Merge,
 
     /// Seconds between two requests to a URL, a tenth more or less; a file is checked that often in case the system
@@ -204,9 +205,9 @@ pub(crate) struct ServeArguments {
 
     /// Lowest level that is logged to standard error
     #[arg(long, value_name = "LEVEL", default_value = "info", help_heading = OPERATION)]
-    pub(crate) log_level: LogLevel,
+    pub(crate) log_level: Level,
 
-    /// How a line of the log is written
+    /// Format of log lines
     #[arg(long, value_name = "FORMAT", default_value = "auto", help_heading = OPERATION)]
     pub(crate) log_format: LogFormatArgument,
 }

@@ -1,6 +1,6 @@
 //! Values of options of several commands.
 
-use crate::observe::log::{Level, LogFormat};
+use crate::observe::log::LogFormat;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use rtrcast_proto::Version;
@@ -28,34 +28,6 @@ pub(super) fn socket_address(text: &str) -> Result<SocketAddr, String> {
         return Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
     }
     text.parse().map_err(|_| "not an address and port such as 127.0.0.1:8282 or [::1]:8282".to_owned())
-}
-
-/// `--log-level`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogLevel {
-    /// An operator must act now
-    Error,
-    /// Look today
-    Warn,
-    /// A session or the data changed
-    Info,
-    /// Reasons for decisions
-    Debug,
-    /// Everything
-    Trace,
-}
-
-impl LogLevel {
-    /// The level up to which events are logged.
-    pub(crate) fn level(self) -> Level {
-        match self {
-            LogLevel::Error => Level::Error,
-            LogLevel::Warn => Level::Warn,
-            LogLevel::Info => Level::Info,
-            LogLevel::Debug => Level::Debug,
-            LogLevel::Trace => Level::Trace,
-        }
-    }
 }
 
 /// `--log-format`.

@@ -240,7 +240,7 @@ peer = ["192.0.2.1,name=edge1.fra", { at = "2001:db8::1", name = "edge2" }, { at
         check_error(
             "word",
             "merge = \"newest\"\n",
-            expect!["rtrcast.toml:1: invalid value 'newest' for '--merge <HOW>' [possible values: union, first]"],
+            expect!["rtrcast.toml:1: invalid value 'newest' for '--merge <MODE>' [possible values: union, first]"],
         );
         check_error(
             "kind",

@@ -7,6 +7,7 @@
 
 use super::api::{ProgramRequest, ProgramRequests};
 use super::eviction::{Eviction, RequestPhase, choose_eviction};
+use crate::observe::describe::plain;
 use crate::observe::log::Log;
 use crate::observe::log::event::control::ControlEvent;
 use axum::Router;
@@ -60,7 +61,7 @@ impl Acceptor for UnixListener {
     }
 }
 
-/// Serves until the program ends. Requests to the whole program are sent on when their response has been sent, or the
+/// Serves until the program ends. `requests` are there for the control socket: requests to the whole program are sent on when their response has been sent, or the
 /// client is gone.
 pub(crate) async fn serve(listener: impl Acceptor, router: Router, requests: Option<Arc<ProgramRequests>>) {
     let mut connections = Connections::default();
@@ -71,7 +72,11 @@ pub(crate) async fn serve(listener: impl Acceptor, router: Router, requests: Opt
                 connections.start(stream, router.clone(), requests.clone());
             }
             Err(error) => {
-                ControlEvent::AcceptFailed { error: &error }.log();
+                let error = &plain(&error);
+                match requests {
+                    Some(_) => ControlEvent::AcceptFailed { error }.log(),
+                    None => ControlEvent::HttpAcceptFailed { error }.log(),
+                }
                 sleep(RETRY).await;
             }
         }

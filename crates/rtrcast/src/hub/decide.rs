@@ -3,7 +3,7 @@
 
 use rtrcast_feed::Slurm;
 use rtrcast_feed::curator::{
-    Cause, Curation, Curator, CuratorEvent as Event, CuratorOutput as Output, CurrentTime, Recipe, Report, SourceId,
+    Cause, Curation, Curator, CuratorEvent, CuratorOutput, CurrentTime, Recipe, Report, SourceId,
 };
 use rtrcast_net::{DataSink, ImageKeeper, InUse, Prepared, PreparedView, Publisher};
 use rtrcast_proto::{Asn, Image, Moment, Octets, Timing, Version, View, Want};
@@ -28,7 +28,7 @@ pub(crate) enum HubChange {
 
 /// The results of a change, in their order.
 pub(crate) enum Decision {
-    Event(Event),
+    Event(CuratorEvent),
     /// A set to be served once it is shown, or the same set as before.
     Publish {
         cause: Cause,
@@ -65,16 +65,16 @@ impl Decider {
         let mut decisions = Vec::new();
         loop {
             match self.curator.next() {
-                Output::Event(event) => decisions.push(Decision::Event(event)),
-                Output::Publish(recipe, cause) => {
+                CuratorOutput::Event(event) => decisions.push(Decision::Event(event)),
+                CuratorOutput::Publish(recipe, cause) => {
                     let version = in_use.versions.first().copied().unwrap_or(version);
                     decisions.push(self.publish(&recipe, cause, in_use, version).unwrap_or_else(|error| {
                         self.curator.not_published(now, cause);
                         Decision::NoMemory(error)
                     }));
                 }
-                Output::Withhold => decisions.push(Decision::Withhold(self.publisher.withhold())),
-                Output::Wait(wait) => return (decisions, wait),
+                CuratorOutput::Withhold => decisions.push(Decision::Withhold(self.publisher.withhold())),
+                CuratorOutput::Wait(wait) => return (decisions, wait),
             }
         }
     }

@@ -19,7 +19,7 @@ use crate::observe::status::{
 use crate::source::content::{Purpose, Read, SourceContent, SourceError};
 use decide::{Decider, Decision, HubChange};
 use message::{Health, Input, News, Reconfiguration};
-use rtrcast_feed::curator::{Cause, Curator, CuratorEvent as Event, CurrentTime, Report, SourceId, Status};
+use rtrcast_feed::curator::{Cause, Curator, CuratorEvent, CurrentTime, Report, SourceId, Status};
 use rtrcast_feed::{Overlaps, Slurm, Table, Tally};
 use rtrcast_net::{Clock, Prepared, Publisher, PublisherHandle, Wanted};
 use rtrcast_proto::{Delta, Moment, Profile, Publication, Section, ServerPolicy, Version, View};
@@ -311,7 +311,7 @@ impl Hub {
         let (decisions, wait) = self.with_decider(move |decider| decider.apply(now, change, &in_use, version)).await;
         self.wait = wait;
         // Shown before anything is logged, so that a reader of the log finds it true.
-        self.sources.show(&self.decider_ref().curator.status(), self.clock.now());
+        self.sources.show(&self.decider_ref().curator.status(), self.routers.day_time());
         let nothing_in_effect = self.decider_ref().curator.nothing_in_effect().is_some();
         if nothing_in_effect {
             // Readiness is shown with the publication.
@@ -322,8 +322,10 @@ impl Hub {
                 Decision::Event(event) => {
                     let text = self.sources.log_curation(&event, self.view().serial());
                     match event {
-                        Event::Released { .. } | Event::ClockAccepted { .. } => outcome.released.push(text),
-                        Event::NothingInEffect { .. } => outcome.is_old = true,
+                        CuratorEvent::Released { .. } | CuratorEvent::ClockAccepted { .. } => {
+                            outcome.released.push(text)
+                        }
+                        CuratorEvent::NothingInEffect { .. } => outcome.is_old = true,
                         _ => {}
                     }
                 }

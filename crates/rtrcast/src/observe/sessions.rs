@@ -204,7 +204,7 @@ impl Observer for SessionObserver {
             AcceptEvent::Resumed => ConnectionEvent::Available {}.log(),
             AcceptEvent::Failed(listener, error) => {
                 self.metrics.accept_failures.inc();
-                ConnectionEvent::AcceptFailed { listener, error }.log_limited(&self.rare);
+                ConnectionEvent::AcceptFailed { listener, error: &plain(error) }.log_limited(&self.rare);
             }
         }
     }

@@ -47,7 +47,7 @@ pub(crate) fn serve(command_line: &CommandLine) -> Result<(), Failure> {
     let slurm = plan.read_slurm()?;
     plan.try_dialing(&[])?;
     rtrcast_net::give_memory_back();
-    log::start(settings.arguments.log_level.level(), settings.arguments.log_format.format());
+    log::start(settings.arguments.log_level, settings.arguments.log_format.format());
     secrets::warn_of_readers(&plan);
     let capacity = connection_capacity(plan.connections_max);
     if capacity.descriptors < DESCRIPTORS_MIN {
@@ -126,7 +126,7 @@ async fn run(
 
     // The reading of the configuration: a file system that hangs does not keep the cache from stopping.
     let (mut reading, mut is_due_again): (Option<ReadTask>, bool) = (None, false);
-    let stop = loop {
+    let (asked_by, stop) = loop {
         tokio::select! {
             asked = signals.next() => match asked {
                 SignalRequest::Refresh if reading.is_none() => {
@@ -138,11 +138,7 @@ async fn run(
                     ServiceEvent::ReloadRepeated {}.log();
                     is_due_again = true;
                 }
-                SignalRequest::Stop(name) => {
-                    let _ = sd_notify("STOPPING=1");
-                    ServiceEvent::Stopping { asked_by: name, seconds_max: GRACE.as_secs() }.log();
-                    break Stop::Restart;
-                }
+                SignalRequest::Stop(name) => break (name, Stop::Restart),
             },
             read = finished(&mut reading) => {
                 cache.reload(read).await;
@@ -155,13 +151,7 @@ async fn run(
             }
             request = cache.requests.next() => match request {
                 ProgramRequest::Refresh => cache.refresh("control").await,
-                ProgramRequest::Stop(stop) => {
-                    match stop {
-                        Stop::Shutdown => ServiceEvent::StoppingForGood { asked_by: "control" }.log(),
-                        _ => ServiceEvent::Stopping { asked_by: "control", seconds_max: GRACE.as_secs() }.log(),
-                    }
-                    break stop;
-                }
+                ProgramRequest::Stop(stop) => break ("control", stop),
             },
             ended = cache.tasks.join_next() => match ended {
                 // A source that is not configured any more.
@@ -172,6 +162,11 @@ async fn run(
             },
         }
     };
+    let _ = sd_notify("STOPPING=1");
+    match stop {
+        Stop::Shutdown => ServiceEvent::StoppingForGood { asked_by }.log(),
+        _ => ServiceEvent::Stopping { asked_by, grace_seconds: GRACE.as_secs() }.log(),
+    }
     drain_sessions(&cache, stop, &mut signals).await;
     Ok(())
 }

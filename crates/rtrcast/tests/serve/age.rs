@@ -44,7 +44,7 @@ fn a_file_that_is_not_valid_any_more_is_named_with_the_member_and_the_option() {
     let path = folder.put("dn42.json", &valid_until(-3_600, 1));
     let mut cache = Cache::start(&path, &[]);
     let line = cache.wait_for("nothing of it is in effect: its metadata.valid was ");
-    assert!(line.contains("Z (1 h ago); a router that asks is held for 25 s"), "{line}");
+    assert!(line.contains("Z (1 h ago); a query is held for 25 s"), "{line}");
     assert!(line.ends_with("What helps: a newer file, or --too-old keep to serve it all the same"), "{line}");
     let (status, why) = cache.get("/readyz");
     assert!(status == 503 && why.contains("dn42.json: its metadata.valid was "), "{status} {why}");

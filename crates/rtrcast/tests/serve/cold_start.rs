@@ -30,7 +30,7 @@ fn all_are_served(routers: Vec<Router>) {
 fn c_nda_01_routers_wait_for_a_file_that_is_not_there_yet() {
     let folder = Folder::new();
     let mut cache = Cache::start(folder.path("rpki.json"), &[]);
-    cache.wait_for("waiting for it; a router that asks is held for 25 s");
+    cache.wait_for("waiting for it; a query is held for 25 s");
     let routers = waiting(&cache);
     folder.put("rpki.json", &document(&[(1, "10.0.0.0/8", 8)]));
     all_are_served(routers);

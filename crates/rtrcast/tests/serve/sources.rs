@@ -187,7 +187,7 @@ fn data_that_are_too_old_at_the_start_are_no_data() {
     let path = folder.put("rpki.json", format!(r#"{{{made},"roas":[{{"asn":1,"prefix":"10.0.0.0/8"}}]}}"#).as_bytes());
     let mut cache = Cache::start(&path, &["--peer", "127.0.0.1,hold=0"]);
     let line = cache.wait_for("nothing of it is in effect: it was made 2020-01-01T00:00:00Z (");
-    assert!(line.contains("ago), and --max-age is 1 day; a router that asks is held for 25 s"), "{line}");
+    assert!(line.contains("ago), and --max-age is 1 day; a query is held for 25 s"), "{line}");
     assert!(
         line.ends_with("What helps: a newer file, or a larger --max-age, or --too-old keep to serve it all the same"),
         "{line}"

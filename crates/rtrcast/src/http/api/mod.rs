@@ -128,55 +128,65 @@ async fn routers(State(state): State<ApiState>) -> Response {
     }
 }
 
-async fn close(State(state): State<ApiState>, body: Result<Json<CloseRequest>, JsonRejection>) -> Response {
-    let Json(CloseRequest { router }) = match body {
-        Ok(body) => body,
-        Err(error) => return rejected(error.status(), error.body_text()),
-    };
+async fn close(
+    State(state): State<ApiState>,
+    body: Result<Json<CloseRequest>, JsonRejection>,
+) -> Result<Response, Response> {
+    let Json(CloseRequest { router }) = body.map_err(invalid_body)?;
     ControlEvent::Close { router: &router }.log();
-    match state.close(&router) {
-        Ok(message) => done(message),
-        Err(error) => rejected(StatusCode::NOT_FOUND, error),
-    }
+    state.close(&router).map(done).map_err(|error| rejected(StatusCode::NOT_FOUND, error))
 }
 
-async fn release(State(state): State<ApiState>, body: Result<Json<ReleaseRequest>, JsonRejection>) -> Response {
-    let Json(ReleaseRequest { source }) = match body {
-        Ok(body) => body,
-        Err(error) => return rejected(error.status(), error.body_text()),
-    };
+async fn release(
+    State(state): State<ApiState>,
+    body: Result<Json<ReleaseRequest>, JsonRejection>,
+) -> Result<Response, Response> {
+    let Json(ReleaseRequest { source }) = body.map_err(invalid_body)?;
     ControlEvent::Release { source: source.as_deref() }.log();
-    match state.release(source).await {
-        Some(Ok(message)) => done(message),
-        Some(Err(error)) => rejected(StatusCode::NOT_FOUND, error),
-        None => ending(),
-    }
+    let released = state.release(source).await.ok_or_else(ending)?;
+    released.map(done).map_err(|error| rejected(StatusCode::NOT_FOUND, error))
 }
 
-async fn refresh(State(state): State<ApiState>, body: Result<Json<RefreshRequest>, JsonRejection>) -> Response {
-    if let Err(error) = body {
-        return rejected(error.status(), error.body_text());
-    }
+async fn refresh(
+    State(state): State<ApiState>,
+    body: Result<Json<RefreshRequest>, JsonRejection>,
+) -> Result<Response, Response> {
+    let Json(RefreshRequest {}) = body.map_err(invalid_body)?;
     if state.is_stopping() {
-        return stopping();
+        return Err(stopping());
     }
     ControlEvent::Refresh {}.log();
-    done_before(ProgramRequest::Refresh, "reading all sources again")
+    Ok(done_before(ProgramRequest::Refresh, "reading all sources again"))
 }
 
-async fn stop(State(state): State<ApiState>, body: Result<Json<StopRequest>, JsonRejection>) -> Response {
-    let Json(StopRequest { flush }) = match body {
-        Ok(body) => body,
-        Err(error) => return rejected(error.status(), error.body_text()),
-    };
+async fn stop(
+    State(state): State<ApiState>,
+    body: Result<Json<StopRequest>, JsonRejection>,
+) -> Result<Response, Response> {
+    let Json(StopRequest { flush }) = body.map_err(invalid_body)?;
     if !state.claim_stop() {
-        return stopping();
+        return Err(stopping());
     }
     ControlEvent::Stop { flush }.log();
-    match flush {
+    Ok(match flush {
         false => done_before(ProgramRequest::Stop(Stop::Restart), "stopping"),
         true => done_before(ProgramRequest::Stop(Stop::Shutdown), "stopping; routers of version 2 forget the data"),
-    }
+    })
+}
+
+/// Returns the response to a body that is not the JSON of the request.
+fn invalid_body(error: JsonRejection) -> Response {
+    let status = error.status();
+    let text = match &error {
+        JsonRejection::MissingJsonContentType(_) => "the request needs Content-Type: application/json".to_owned(),
+        error => {
+            let text = error.body_text();
+            // What the library puts before the reason names its own types.
+            text.split_once("target type: ")
+                .map_or(text.clone(), |(_, reason)| format!("the body is invalid: {reason}"))
+        }
+    };
+    rejected(status, text)
 }
 
 /// Returns the response to an action that a stop does not leave time for.

@@ -1,12 +1,19 @@
-//! Levels of log lines.
+//! Levels of log lines, which are the values of `--log-level` as well.
+
+use clap::ValueEnum;
 
 /// A level, the most urgent one first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Level {
+    /// An operator must act now
     Error,
+    /// Look today
     Warn,
+    /// A session or the data changed
     Info,
+    /// Reasons for decisions
     Debug,
+    /// Everything
     Trace,
 }
 

@@ -66,7 +66,7 @@ fn level(level: tracing::Level) -> Level {
     }
 }
 
-/// EventText and fields of an event in one line: `message field=value`.
+/// Message and fields of an event in one line: `message field=value`.
 struct EventText(String);
 
 impl Visit for EventText {

@@ -1,7 +1,7 @@
 //! Events of the curator, with the names of sources, and the metrics of what it decided.
 
 use super::{Sources, UNTIL_THEN};
-use crate::clock::unix_now;
+use crate::clock::{DayTime, unix_now};
 use crate::observe::describe::{AgeFormat, describe_not_in_effect, describe_remedy, describe_too_old, quoted};
 use crate::observe::log::Log;
 use crate::observe::log::event::curation::CurationEvent;
@@ -9,8 +9,7 @@ use crate::observe::metrics::{LossLabels, PathLabel};
 use crate::observe::status::Timestamp;
 use crate::source::content::Purpose;
 use rtrcast_feed::curator::{CuratorEvent, NotInEffect, Release, SourceId, Status};
-use rtrcast_proto::{Moment, Serial};
-use std::time::Duration;
+use rtrcast_proto::Serial;
 
 impl Sources {
     /// Logs an event. Returns its text.
@@ -85,7 +84,7 @@ impl Sources {
     }
 
     /// Shows the curator's status of sources in metrics.
-    pub(crate) fn show(&self, statuses: &[Status], now: Moment) {
+    pub(crate) fn show(&self, statuses: &[Status], clock: &DayTime) {
         let metrics = &self.metrics;
         metrics.held_lost.clear();
         for status in statuses {
@@ -99,8 +98,7 @@ impl Sources {
             metrics.ended_entries.get_or_create(&path).set(i64::try_from(status.ended).unwrap_or(i64::MAX));
             metrics.held.get_or_create(&path).set(status.held.is_some().into());
             let Some(held) = &status.held else { continue };
-            let left = Duration::from_millis(held.until.0.saturating_sub(now.0)).as_secs();
-            metrics.held_until.get_or_create(&path).set(i64::from(unix_now()) + i64::try_from(left).unwrap_or(0));
+            metrics.held_until.get_or_create(&path).set(clock.time(held.until).into());
             for loss in &held.losses {
                 let labels = LossLabels { path: name.clone(), of: loss.of.to_string() };
                 metrics.held_lost.get_or_create(&labels).set(i64::try_from(loss.lost).unwrap_or(i64::MAX));

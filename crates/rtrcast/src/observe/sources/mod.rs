@@ -375,5 +375,4 @@ impl Sources {
 }
 
 /// The answer that routers get while there are no data.
-const UNTIL_THEN: &str =
-    "a router that asks is held for 25 s (8 s in version 2), and then told that there are no data yet (code 2)";
+const UNTIL_THEN: &str = "a query is held for 25 s (8 s in version 2, or as --peer says), and then answered that there are no data yet (code 2)";

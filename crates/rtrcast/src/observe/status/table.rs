@@ -8,7 +8,7 @@ use std::cmp::{Ordering, Reverse};
 /// A column to sort by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RouterColumn {
-    /// How far its data are behind, the farthest first
+    /// Distance to the data that are served, the largest first
     Lag,
     /// Name
     Router,

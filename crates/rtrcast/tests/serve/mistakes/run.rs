@@ -63,31 +63,31 @@ fn a_control_socket_where_something_else_is() {
 
 #[test]
 fn a_source_that_is_not_there() {
-    expect!["WARN rpki.json: there is no such file or directory; waiting for it; a router that asks is held for 25 s (8 s in version 2), and then told that there are no data yet (code 2)"].assert_eq(&complaint(&Folder::new(), &["rpki.json"]));
+    expect!["WARN rpki.json: there is no such file or directory; waiting for it; a query is held for 25 s (8 s in version 2, or as --peer says), and then answered that there are no data yet (code 2)"].assert_eq(&complaint(&Folder::new(), &["rpki.json"]));
 }
 
 #[test]
 fn a_server_that_does_not_listen() {
-    expect!["WARN http://127.0.0.1:PORT/rpki.json: can't connect: Connection refused; waiting for it; a router that asks is held for 25 s (8 s in version 2), and then told that there are no data yet (code 2)"].assert_eq(&complaint(&Folder::new(), &[&format!("http://{}/rpki.json", closed_port())]));
+    expect!["WARN http://127.0.0.1:PORT/rpki.json: can't connect: Connection refused; waiting for it; a query is held for 25 s (8 s in version 2, or as --peer says), and then answered that there are no data yet (code 2)"].assert_eq(&complaint(&Folder::new(), &[&format!("http://{}/rpki.json", closed_port())]));
 }
 
 #[test]
 fn a_url_that_is_wrong() {
     let web = Web::new();
     web.always(crate::web::Reply::Answer { head: "HTTP/1.1 404 Not Found\r\n".to_owned(), body: Vec::new() });
-    expect!["WARN http://127.0.0.1:PORT/rpki.json: the server answered with status 404 (Not Found); check the path of the URL; waiting for it; a router that asks is held for 25 s (8 s in version 2), and then told that there are no data yet (code 2)"].assert_eq(&complaint(&Folder::new(), &[&web.url()]));
+    expect!["WARN http://127.0.0.1:PORT/rpki.json: the server answered with status 404 (Not Found); check the path of the URL; waiting for it; a query is held for 25 s (8 s in version 2, or as --peer says), and then answered that there are no data yet (code 2)"].assert_eq(&complaint(&Folder::new(), &[&web.url()]));
 }
 
 #[test]
 fn a_cache_that_does_not_listen() {
-    expect!["WARN tcp://127.0.0.1:PORT: can't connect: connection refused; waiting for it; a router that asks is held for 25 s (8 s in version 2), and then told that there are no data yet (code 2)"].assert_eq(&complaint(&Folder::new(), &[&format!("tcp://{}", closed_port())]));
+    expect!["WARN tcp://127.0.0.1:PORT: can't connect: connection refused; waiting for it; a query is held for 25 s (8 s in version 2, or as --peer says), and then answered that there are no data yet (code 2)"].assert_eq(&complaint(&Folder::new(), &[&format!("tcp://{}", closed_port())]));
 }
 
 #[test]
 fn a_file_that_is_too_old() {
     let folder = with_data();
     age(&folder, "rpki.json");
-    expect!["WARN rpki.json: nothing of it is in effect: it was made TIME (3 days ago), and --max-age is 1 day; a router that asks is held for 25 s (8 s in version 2), and then told that there are no data yet (code 2). What helps: a newer file, or a larger --max-age, or --too-old keep to serve it all the same"].assert_eq(&complaint(&folder, &["rpki.json"]));
+    expect!["WARN rpki.json: nothing of it is in effect: it was made TIME (3 days ago), and --max-age is 1 day; a query is held for 25 s (8 s in version 2, or as --peer says), and then answered that there are no data yet (code 2). What helps: a newer file, or a larger --max-age, or --too-old keep to serve it all the same"].assert_eq(&complaint(&folder, &["rpki.json"]));
 }
 
 #[test]

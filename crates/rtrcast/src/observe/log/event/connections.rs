@@ -76,9 +76,10 @@ impl fmt::Display for ConnectionEvent<'_> {
             ConnectionEvent::Connected { router } => write!(f, "router {router} connected to {}", router.peer.local),
             ConnectionEvent::Negotiated { router, profile } => write!(f, "router {router} speaks {profile}"),
             ConnectionEvent::PduReceived { router, pdu } => write!(f, "router {router} sent {pdu}"),
-            ConnectionEvent::Answered { router, response, serial } => {
-                write!(f, "router {router} is sent {response} of serial {serial}")
-            }
+            ConnectionEvent::Answered { router, response, serial } => match *response {
+                "cache_reset" => write!(f, "router {router} is sent a Cache Reset at serial {serial}"),
+                response => write!(f, "router {router} is sent a {response} response, serial {serial}"),
+            },
             ConnectionEvent::Notified { router, serial } => write!(f, "router {router} is notified of serial {serial}"),
             ConnectionEvent::VersionUnsupported { router, asked, served, code } => write!(
                 f,

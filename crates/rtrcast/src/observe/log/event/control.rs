@@ -14,8 +14,10 @@ events! {
         Info "control_refresh" Refresh {}
         /// `rtrcast ctl stop`
         Info "control_stop" Stop { flush: bool }
+        /// A connection to the control socket could not be accepted; it is tried again
+        Warn "control_accept_failed" AcceptFailed { error: &'a dyn fmt::Display }
         /// An HTTP connection could not be accepted; it is tried again
-        Debug "http_accept_failed" AcceptFailed { error: &'a dyn fmt::Display }
+        Debug "http_accept_failed" HttpAcceptFailed { error: &'a dyn fmt::Display }
     }
 }
 
@@ -29,6 +31,9 @@ impl fmt::Display for ControlEvent<'_> {
             ControlEvent::Stop { flush: false } => f.write_str("control: stop"),
             ControlEvent::Stop { flush: true } => f.write_str("control: stop --flush"),
             ControlEvent::AcceptFailed { error } => {
+                write!(f, "control: can't accept a connection, trying again: {error}")
+            }
+            ControlEvent::HttpAcceptFailed { error } => {
                 write!(f, "HTTP: can't accept a connection, trying again: {error}")
             }
         }

@@ -19,7 +19,7 @@ events! {
         /// All sources are read again; `asked_by` is `SIGHUP` or `control`
         Info "refreshing" Refreshing { asked_by: &'a str }
         /// The cache stops; `asked_by` is a signal or `control`
-        Info "stopping" Stopping { asked_by: &'a str, seconds_max: u64 }
+        Info "stopping" Stopping { asked_by: &'a str, grace_seconds: u64 }
         /// The cache stops for good, and tells routers to forget the data (code 13)
         Info "stopping_for_good" StoppingForGood { asked_by: &'a str }
         /// All connections are closed
@@ -51,8 +51,8 @@ impl fmt::Display for ServiceEvent<'_> {
                 write!(f, "a restart is needed for what changed of: {}", options.join(", "))
             }
             ServiceEvent::Refreshing { asked_by } => write!(f, "{asked_by}: reading all sources again"),
-            ServiceEvent::Stopping { asked_by, seconds_max } => {
-                write!(f, "{asked_by}: stopping; connections end in order within {seconds_max} s")
+            ServiceEvent::Stopping { asked_by, grace_seconds } => {
+                write!(f, "{asked_by}: stopping; connections end in order within {grace_seconds} s")
             }
             ServiceEvent::StoppingForGood { asked_by } => {
                 write!(f, "{asked_by}: stopping; routers that can be told forget the data")
