@@ -159,6 +159,13 @@ impl Connection {
         stats.pdus.sent += u64::from(pdus);
     }
 
+    /// Takes over that the session ends behind the response that is running, which is no event yet.
+    pub(crate) fn update_end(&self, session: &ServerSession) {
+        if let Some(reason) = session.ends_after_response() {
+            self.lock().closing = Some(reason);
+        }
+    }
+
     /// Updates the statistics by an event of the session.
     pub(crate) fn count(&self, event: &ServerEvent, now: Moment, session: &ServerSession) {
         let mut stats = self.lock();

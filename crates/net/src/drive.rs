@@ -291,6 +291,7 @@ impl Drive {
         if self.connection.poll_close(context) {
             self.now = self.clock.now();
             self.session.dismiss(self.now, Dismissal::Requested);
+            self.connection.update_end(&self.session);
             return Poll::Ready(NextStep::Go);
         }
         if let Some(making) = &mut self.making
@@ -379,6 +380,7 @@ impl Drive {
             Some(stop) => {
                 self.stopping = true;
                 self.session.stop(now, stop);
+                self.connection.update_end(&self.session);
             }
         }
     }

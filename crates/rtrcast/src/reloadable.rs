@@ -41,7 +41,10 @@ pub(crate) fn observe_listener(in_force: Arc<CredentialsState>) -> ReloadObserve
     let log = log_reloads(in_force.listener.clone());
     Box::new(move |event| {
         log(event);
-        in_force.set(!matches!(event, ReloadEvent::Rejected(_)));
+        in_force.set(match event {
+            ReloadEvent::Rejected(reason) => Some(reason),
+            ReloadEvent::Loaded | ReloadEvent::Reloaded => None,
+        });
     })
 }
 

@@ -348,6 +348,11 @@ impl ServerSession {
         }
     }
 
+    /// Returns the reason for which the session ends behind the response that is running, if it does.
+    pub fn ends_after_response(&self) -> Option<CloseReason> {
+        self.finishing
+    }
+
     /// Returns whether a query waits for its answer, or the answer has not been given out to its end.
     pub fn is_answering(&self) -> bool {
         self.pending.is_some() || self.response.is_some()

@@ -8,7 +8,9 @@ use reqwest::{Client, Method, StatusCode};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::error::Error;
+use std::fs;
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -82,13 +84,32 @@ impl ControlClient {
                 answer => break answer,
             }
         };
-        let (status, text) = answer.map_err(|error| self.unreachable(&describe(&error)))?;
+        let (status, text) = answer.map_err(|error| self.unreachable(&self.describe(&error)))?;
         if status == StatusCode::OK {
             return Ok(text);
         }
         let ErrorResponse { error, .. } = self.read(&text)?;
         let error = printable_lines(&error);
         Err(if status.is_client_error() { Failure::Usage(error) } else { self.unreachable(&error) })
+    }
+
+    /// Describes an error without an answer.
+    fn describe(&self, error: &reqwest::Error) -> String {
+        let is_socket = fs::metadata(&self.path).is_ok_and(|file| file.file_type().is_socket());
+        if error.is_timeout() {
+            return format!("no answer within {} s; is it the socket of a cache's --control?", ANSWER_MAX.as_secs());
+        }
+        let Some(error) = io_error(error) else {
+            return "the answer is not HTTP; is it the socket of a cache's --control?".to_owned();
+        };
+        match error.kind() {
+            ErrorKind::NotFound => "there is no such socket; was the cache started with --control?".to_owned(),
+            ErrorKind::ConnectionRefused if !is_socket => "this is no socket".to_owned(),
+            ErrorKind::ConnectionRefused => "no cache listens there any more".to_owned(),
+            ErrorKind::PermissionDenied => "permission denied; the socket is for the cache's own user".to_owned(),
+            ErrorKind::WouldBlock => "too many clients connect to it".to_owned(),
+            _ => plain(error),
+        }
     }
 
     fn unreachable(&self, why: &str) -> Failure {
@@ -115,21 +136,4 @@ fn io_error(error: &reqwest::Error) -> Option<&io::Error> {
         cause = error.source();
     }
     None
-}
-
-/// Describes an error without an answer.
-fn describe(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return format!("no answer within {} s; is it the socket of a cache's --control?", ANSWER_MAX.as_secs());
-    }
-    let Some(error) = io_error(error) else {
-        return "the answer is not HTTP; is it the socket of a cache's --control?".to_owned();
-    };
-    match error.kind() {
-        ErrorKind::NotFound => "there is no such socket; was the cache started with --control?".to_owned(),
-        ErrorKind::ConnectionRefused => "no cache listens there any more".to_owned(),
-        ErrorKind::PermissionDenied => "permission denied; the socket is for the cache's own user".to_owned(),
-        ErrorKind::WouldBlock => "too many clients connect to it".to_owned(),
-        _ => plain(error),
-    }
 }

@@ -1,6 +1,6 @@
 //! Listeners as metrics and status show them.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use crate::clock::unix_now;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A listener that is open.
@@ -17,23 +17,31 @@ pub(crate) struct OpenListener {
 /// State of a listener's certificates, keys or users, which lie in files.
 pub(crate) struct CredentialsState {
     pub(crate) listener: String,
-    is_in_effect: AtomicBool,
+    /// The reason for which the files as they are now are not in effect, and since when, in seconds since 1970.
+    refused: Mutex<Option<(String, u32)>>,
     /// Time when the certificate in use expires, in seconds since 1970, if there is one.
     expiry: Mutex<Option<i64>>,
 }
 
 impl CredentialsState {
     pub(crate) fn new(listener: String) -> CredentialsState {
-        CredentialsState { listener, is_in_effect: AtomicBool::new(true), expiry: Mutex::default() }
+        CredentialsState { listener, refused: Mutex::default(), expiry: Mutex::default() }
     }
 
     /// True if they are in effect as the files are now.
     pub(crate) fn is_in_effect(&self) -> bool {
-        self.is_in_effect.load(Ordering::Relaxed)
+        self.refused().is_none()
     }
 
-    pub(crate) fn set(&self, is_in_effect: bool) {
-        self.is_in_effect.store(is_in_effect, Ordering::Relaxed);
+    /// The reason for which they are not, and since when, in seconds since 1970.
+    pub(crate) fn refused(&self) -> Option<(String, u32)> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes note that the files are in effect, or of the reason for which they are not.
+    pub(crate) fn set(&self, refused: Option<&str>) {
+        let mut state = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        *state = refused.map(|reason| (reason.to_owned(), state.as_ref().map_or_else(unix_now, |(_, since)| *since)));
     }
 
     /// Time when the certificate in use expires, in seconds since 1970.

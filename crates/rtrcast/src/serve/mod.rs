@@ -20,6 +20,7 @@ use crate::observe::log::{self, Log};
 use crate::observe::metrics::Metrics;
 use crate::observe::routers::Routers;
 use crate::observe::sessions::SessionObserver;
+use crate::observe::status::ConfigurationStatus;
 use crate::source::content::SlurmFiles;
 use crate::source::tasks::SourceTasks;
 use capacity::{ConnectionCapacity, connection_capacity};
@@ -29,7 +30,7 @@ use rtrcast_proto::Stop;
 use signals::{SignalRequest, Signals};
 use startup::{ObservedState, print_summary, start};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -81,6 +82,8 @@ struct RunningCache {
     hub: mpsc::Sender<Input>,
     /// Requests from the control socket.
     requests: Arc<ProgramRequests>,
+    /// For the status.
+    configuration: Arc<Mutex<ConfigurationStatus>>,
     /// Handle to stop the sessions, and to change the policy.
     publisher: PublisherHandle,
     limiter: Arc<ConnectionLimiter>,

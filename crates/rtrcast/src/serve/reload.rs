@@ -13,7 +13,9 @@ use crate::observe::describe::first_lines;
 use crate::observe::log::Log;
 use crate::observe::log::event::service::ServiceEvent;
 use crate::observe::metrics::OutcomeLabel;
+use crate::observe::status::{ConfigurationStatus, Timestamp};
 use crate::reloadable;
+use std::sync::PoisonError;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 /// A configuration, and the content of the files that it names, except for the data.
@@ -66,24 +68,39 @@ impl RunningCache {
                     self.apply(plan, slurm).await;
                     "applied"
                 }
-                Err(failure) => RunningCache::log_rejected(&failure),
+                Err(failure) => self.reject(&failure),
             },
-            Err(failure) => RunningCache::log_rejected(&failure),
+            Err(failure) => self.reject(&failure),
         };
         self.metrics.reloads.get_or_create(&OutcomeLabel { outcome }).inc();
         self.refresh("SIGHUP").await;
     }
 
-    /// Logs the reason that a configuration is refused. Returns the outcome for the metric.
-    fn log_rejected(failure: &Failure) -> &'static str {
-        for line in first_lines(failure.lines()) {
+    /// Logs the reason that a configuration is refused, and shows it in the status. Returns the outcome for the metric.
+    fn reject(&self, failure: &Failure) -> &'static str {
+        let lines = first_lines(failure.lines());
+        self.update_status(|status| {
+            status.refused = Some(Timestamp::now());
+            status.errors.clone_from(&lines);
+        });
+        for line in lines {
             ServiceEvent::ReloadRefused { reason: &line }.log();
         }
         "refused"
     }
 
+    fn update_status(&self, update: impl FnOnce(&mut ConfigurationStatus)) {
+        update(&mut self.configuration.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
     async fn apply(&mut self, plan: Plan, slurm: PlannedSlurm) {
         let fixed = plan.needs_restart_for(&self.plan);
+        self.update_status(|status| {
+            let restart_needed = fixed.iter().map(ToString::to_string).collect();
+            *status =
+                ConfigurationStatus { applied: Timestamp::now(), restart_needed, ..ConfigurationStatus::default() };
+        });
+        ServiceEvent::ReloadApplied {}.log();
         if !fixed.is_empty() {
             ServiceEvent::RestartNeeded { options: &fixed }.log();
         }

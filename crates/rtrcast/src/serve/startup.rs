@@ -15,7 +15,7 @@ use crate::observe::describe::count;
 use crate::observe::metrics::Metrics;
 use crate::observe::routers::Routers;
 use crate::observe::sessions::SessionObserver;
-use crate::observe::status::Timestamp;
+use crate::observe::status::{ConfigurationStatus, Timestamp};
 use crate::reloadable;
 use crate::source::tasks::SourceTasks;
 use rtrcast_feed::curator::Curation;
@@ -23,7 +23,7 @@ use rtrcast_net::{ConnectionLimiter, Publisher, Service, listen};
 use rtrcast_proto::{History, HistoryLimits, Serial, SessionIds};
 use std::future::Future;
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -72,6 +72,8 @@ pub(super) fn start(
     let (to_hub, inputs) = mpsc::channel(INPUTS_MAX);
     let (to_maker, wants) = mpsc::channel(WANTS_MAX);
     let requests = Arc::<ProgramRequests>::default();
+    let applied = ConfigurationStatus { applied: Timestamp::now(), ..ConfigurationStatus::default() };
+    let configuration = Arc::new(Mutex::new(applied));
     let mut source_tasks =
         SourceTasks::new(to_hub.clone(), Arc::clone(&metrics), Arc::clone(&routers), plan.most().version());
     let first = reconfiguration(&plan, &mut source_tasks, slurm);
@@ -103,6 +105,7 @@ pub(super) fn start(
             published: handle.subscribe(),
             limiter: Arc::clone(&limiter),
             started: Timestamp::now(),
+            configuration: Arc::clone(&configuration),
             requests: Arc::clone(&requests),
             long_answers: Arc::new(Semaphore::new(1)),
         };
@@ -118,6 +121,7 @@ pub(super) fn start(
         source_tasks,
         hub: to_hub,
         requests,
+        configuration,
         publisher: handle,
         limiter,
         listeners,

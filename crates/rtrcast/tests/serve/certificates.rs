@@ -2,7 +2,7 @@
 //! what is new, and what makes no sense changes nothing and is said once.
 
 use crate::authority::{Authority, Pair};
-use crate::cache::Cache;
+use crate::cache::{Cache, run};
 use crate::router::Router;
 use crate::site::Site;
 use crate::wire::Way;
@@ -25,7 +25,7 @@ impl Open {
     fn new() -> Open {
         let site = Site::new();
         let listen = format!("{},tls-crl={}", site.tls(), site.name("routers.crl"));
-        let cache = site.start(&["--listen", &listen]);
+        let cache = site.start(&["--listen", &listen, "--control", &site.name("control")]);
         let (way, old) = (site.router(&TLS13), site.router(&TLS12));
         let session = |at: usize| Router::on(if at.is_multiple_of(2) { &way } else { &old }.connect(cache.rtr));
         let mut sessions: Vec<Router> = (0..SESSIONS).map(session).collect();
@@ -44,6 +44,10 @@ impl Open {
         let mut router = Router::on(self.way.connect(self.cache.rtr));
         router.reset_query(1);
         router.shown()
+    }
+
+    fn status(&self) -> String {
+        run(&["ctl", "status", "--control", &self.site.name("control")]).1
     }
 
     /// All sessions go on.
@@ -104,6 +108,11 @@ fn an_invalid_replacement_keeps_the_former_value_and_is_logged_once() {
         let line = open.cache.wait_for("its files changed, and what they were stays in effect");
         assert!(line.contains("ERROR") && line.contains(complaint.as_str()), "{line}");
         assert_eq!(open.cache.metric(&open.listener()), Some(0));
+        let status = open.status();
+        let (line, reason) = status.split_once(", certificate files or keys refused ").expect(&status);
+        assert!(line.contains("\nlistener tls://"), "{status}");
+        let expected = format!(" ago, the earlier ones are in effect\n  {complaint}");
+        assert!(reason.contains(&expected), "{status}");
         assert_eq!(open.shown(), first);
     }
     let errors = |cache: &mut Cache| cache.log().iter().filter(|line| line.contains("ERROR")).count();
@@ -115,6 +124,7 @@ fn an_invalid_replacement_keeps_the_former_value_and_is_logged_once() {
     open.site.put_cache(&other);
     assert_eq!(open.shown(), der(&other));
     assert_eq!(open.cache.metric(&open.listener()), Some(1));
+    assert!(!open.status().contains("refused"), "{}", open.status());
     open.all_go_on();
 }
 

@@ -308,7 +308,8 @@ fn a_router_with_a_name_is_listed_while_it_is_not_connected() {
     assert!(text.starts_with("2 routers connected, 2 current, 1 absent; serial "), "{text}");
     assert!(text.contains("\nedge2.fra (192.0.2.9): not connected for "), "{text}");
     let (code, text, _) = ctl(&socket, &["close", "edge1.fra"]);
-    assert_eq!((code, text), (0, format!("closing {}\nclosing {}\n", first.address(), second.address())));
+    let closing = |router: &Router| format!("closing edge1.fra ({})\n", router.address());
+    assert_eq!((code, text), (0, closing(&first) + &closing(&second)));
     first.end();
     second.end();
     drop((first, second));

@@ -64,7 +64,8 @@ fn sighup_reads_the_file_again_and_routers_stay_connected() {
 #[test]
 fn a_wrong_file_changes_nothing() {
     let (folder, path) = setting();
-    let mut cache = Cache::configured(&path, &[]);
+    let socket = folder.path("control").to_str().unwrap().to_owned();
+    let mut cache = Cache::configured(&path, &["--control", &socket]);
     cache.wait_for("serial ");
     let mut router = Router::connect(cache.rtr);
     assert_eq!(asns(&mut router), [1]);
@@ -85,6 +86,9 @@ fn a_wrong_file_changes_nothing() {
         cache.signal("HUP");
         let line = cache.wait_for("ERROR");
         assert!(line.contains("the configuration stays as it is") && line.contains(complaint), "{line}");
+        let (_, status, _) = run(&["ctl", "status", "--control", &socket]);
+        let refused = "\nconfiguration: reload refused 0 s ago, the one before is in effect\n  ";
+        assert!(status.split_once(refused).is_some_and(|(_, errors)| errors.contains(complaint)), "{status}");
     }
     std::fs::remove_file(&path).unwrap();
     cache.signal("HUP");
@@ -92,11 +96,18 @@ fn a_wrong_file_changes_nothing() {
     cache.wait_for("a.json: read in");
     assert_eq!(asns(&mut router), [1]);
     assert_eq!(cache.metric("rtrcast_reloads_total{outcome=\"refused\"}"), Some(6));
+    // A reload that is applied takes the refusal out of the status.
+    configure(&folder, "source = \"DIR/b.json\"\n");
+    cache.signal("HUP");
+    cache.wait_for("SIGHUP: the configuration is applied");
+    let (_, status, _) = run(&["ctl", "status", "--control", &socket]);
+    assert!(!status.contains("configuration:"), "{status}");
 }
 
 #[test]
 fn a_change_that_needs_a_restart_is_logged() {
-    let (folder, path) = setting();
+    let (folder, _) = setting();
+    let path = configure(&folder, "source = \"DIR/a.json\"\ncontrol = \"DIR/first\"\n");
     let mut cache = Cache::configured(&path, &[]);
     cache.wait_for("serial ");
     configure(&folder, "source = \"DIR/b.json\"\ncontrol = \"DIR/control\"\n");
@@ -105,6 +116,8 @@ fn a_change_that_needs_a_restart_is_logged() {
     assert!(line.ends_with("a restart is needed for what changed of: control"), "{line}");
     cache.wait_for(": +1 -1 VRPs");
     assert_eq!(Router::connect(cache.rtr).reset_query(2).payload.len(), 1);
+    let (_, status, _) = run(&["ctl", "status", "--control", folder.path("first").to_str().unwrap()]);
+    assert!(status.contains("\nconfiguration: a restart is needed for control\n"), "{status}");
 }
 
 #[test]

@@ -154,6 +154,11 @@ fn a_router_that_is_closed_in_the_middle_of_a_response_gets_all_of_it_and_no_pro
             (0, format!("closing {address}, behind its response if one is being sent\n")),
             "{error}"
         );
+        let state = || json(&socket, "routers")["routers"][0]["state"].clone();
+        let deadline = Instant::now() + PATIENCE;
+        while state() != "closing" {
+            assert!(Instant::now() < deadline, "{}", state());
+        }
         let mut payload = 0;
         loop {
             let pdu = router.next();

@@ -7,12 +7,12 @@ use crate::observe::describe::count;
 use crate::observe::listeners::OpenListener;
 use crate::observe::routers::{ConnectedRouter, Routers};
 use crate::observe::status::{
-    CacheStatus, HealthState, HealthStatus, HubStatus, LimitStatus, ListenerStatus, RouterCounts, RouterList, SCHEMA,
-    Timestamp, list, sum,
+    CacheStatus, ConfigurationStatus, HealthState, HealthStatus, HubStatus, LimitStatus, ListenerStatus, RouterCounts,
+    RouterList, SCHEMA, Timestamp, list, sum,
 };
 use rtrcast_net::{ConnectionLimiter, Published};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 /// The sources of answers.
@@ -23,6 +23,7 @@ pub(crate) struct ApiState {
     pub(crate) published: watch::Receiver<Published>,
     pub(crate) limiter: Arc<ConnectionLimiter>,
     pub(crate) started: Timestamp,
+    pub(crate) configuration: Arc<Mutex<ConfigurationStatus>>,
     pub(crate) requests: Arc<ProgramRequests>,
     /// Permit to make long answers: one at a time.
     pub(crate) long_answers: Arc<Semaphore>,
@@ -50,6 +51,7 @@ impl ApiState {
             sources,
             slurm,
             problems,
+            configuration: self.configuration.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             listeners,
             routers,
             limits: self.limits(),
@@ -94,12 +96,17 @@ impl ApiState {
         let open = self.routers.listeners().into_iter().map(|listener| {
             let OpenListener { name, address, credentials } = listener;
             let expires = credentials.as_ref().and_then(|credentials| credentials.expiry());
+            let refused = credentials.as_ref().and_then(|credentials| credentials.refused());
+            let (credentials_error, credentials_refused_since) =
+                refused.map(|(reason, since)| (reason, Timestamp(since))).unzip();
             ListenerStatus {
                 connections: connections.remove(&address).unwrap_or(0),
                 name,
                 address,
                 open: true,
                 credentials_in_effect: credentials.map(|credentials| credentials.is_in_effect()),
+                credentials_error,
+                credentials_refused_since,
                 certificate_expires: expires.and_then(|at| u32::try_from(at).ok()).map(Timestamp),
             }
         });
@@ -110,6 +117,8 @@ impl ApiState {
             open: false,
             connections,
             credentials_in_effect: None,
+            credentials_error: None,
+            credentials_refused_since: None,
             certificate_expires: None,
         }));
         listeners
@@ -155,7 +164,7 @@ impl ApiState {
             let is_answering = connected.connection.stats().is_answering;
             let behind = if is_answering { ", behind its response if one is being sent" } else { "" };
             connected.connection.close();
-            format!("closing {}{behind}", connected.connection.peer())
+            format!("closing {}{behind}", self.routers.describe(connected.connection.peer()))
         });
         Ok(lines.collect::<Vec<_>>().join("\n"))
     }

@@ -160,6 +160,13 @@ impl Routers {
         listeners
     }
 
+    /// A connection as log lines and `ctl` name it: `edge1.fra (192.0.2.7:57891)` with a name by `--peer`, else the address
+    /// with the name of its certificate or login.
+    pub(crate) fn describe(&self, peer: &Peer) -> String {
+        let configured = self.table().configured_name(peer);
+        configured.map_or_else(|| peer.to_string(), |name| format!("{name} ({})", peer.remote))
+    }
+
     /// The name of a router over all of its connections.
     pub(crate) fn name(&self, peer: &Peer) -> Arc<str> {
         let configured = self.table().configured_name(peer);

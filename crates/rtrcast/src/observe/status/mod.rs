@@ -40,9 +40,24 @@ pub(crate) struct CacheStatus {
     pub(crate) slurm: SlurmStatus,
     /// Problems of several sources or SLURM files together.
     pub(crate) problems: Vec<String>,
+    pub(crate) configuration: ConfigurationStatus,
     pub(crate) listeners: Vec<ListenerStatus>,
     pub(crate) routers: RouterCounts,
     pub(crate) limits: LimitStatus,
+}
+
+/// The configuration, by the last reload.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ConfigurationStatus {
+    /// Time when the configuration in effect was applied: that of the start, or of a reload.
+    pub(crate) applied: Timestamp,
+    /// Time of the last reload, if it was refused: the configuration before it is in effect.
+    pub(crate) refused: Option<Timestamp>,
+    /// Mistakes for which it was refused.
+    pub(crate) errors: Vec<String>,
+    /// Options that changed and need a restart.
+    pub(crate) restart_needed: Vec<String>,
 }
 
 /// The part that the hub knows.
@@ -258,6 +273,9 @@ pub(crate) struct ListenerStatus {
     pub(crate) connections: usize,
     /// True if its certificates, keys and users are in effect as they are in their files; none without files.
     pub(crate) credentials_in_effect: Option<bool>,
+    /// The reason for which they are not, and since when.
+    pub(crate) credentials_error: Option<String>,
+    pub(crate) credentials_refused_since: Option<Timestamp>,
     pub(crate) certificate_expires: Option<Timestamp>,
 }
 

@@ -2,8 +2,8 @@
 
 use super::table::{STATES, name};
 use super::{
-    CacheStatus, HealthState, HeldData, ListenerStatus, ReadState, RecordsByType, SlurmLocation, SlurmStatus,
-    SourceStatus, Timestamp,
+    CacheStatus, ConfigurationStatus, HealthState, HeldData, ListenerStatus, ReadState, RecordsByType, SlurmLocation,
+    SlurmStatus, SourceStatus, Timestamp,
 };
 use crate::observe::describe::{age, count, octets, printable, quoted, span};
 use std::time::Duration;
@@ -25,6 +25,7 @@ pub(crate) fn text(status: &CacheStatus, control: &str) -> String {
     }
     text += &slurm_lines(&status.slurm);
     status.problems.iter().for_each(|problem| text += &format!("{}\n", printable(problem)));
+    text += &configuration_lines(&status.configuration, now);
     status.listeners.iter().for_each(|listener| text += &listener_line(listener, now));
     text += &router_line(status);
     let history = &status.history;
@@ -107,7 +108,7 @@ fn slurm_lines(slurm: &SlurmStatus) -> String {
     for SlurmLocation { name, state, is_directory, files, errors } in &slurm.locations {
         let state = match (state, files.is_empty()) {
             (ReadState::Read, _) => "read",
-            (ReadState::Failed, false) => "as it was read last",
+            (ReadState::Failed, false) => "refused, and its last good content is in effect",
             _ => "not read yet",
         };
         let files = if *is_directory { format!(", {}", count(files.len(), "file")) } else { String::new() };
@@ -117,11 +118,28 @@ fn slurm_lines(slurm: &SlurmStatus) -> String {
     text
 }
 
+/// Nothing, if there is nothing to do about it.
+fn configuration_lines(configuration: &ConfigurationStatus, now: Timestamp) -> String {
+    let mut text = String::new();
+    if let Some(refused) = configuration.refused {
+        text += &format!("configuration: reload refused {} ago, the one before is in effect\n", ago(refused, now));
+        configuration.errors.iter().for_each(|error| text += &format!("  {}\n", printable(error)));
+    }
+    if !configuration.restart_needed.is_empty() {
+        text += &format!("configuration: a restart is needed for {}\n", configuration.restart_needed.join(", "));
+    }
+    text
+}
+
 fn listener_line(listener: &ListenerStatus, now: Timestamp) -> String {
     let closed = if listener.open { "" } else { ", closed" };
     let credentials = match listener.credentials_in_effect {
-        Some(false) => ", its files can't be used and what they were stays in effect",
-        Some(true) | None => "",
+        Some(false) => {
+            let since =
+                listener.credentials_refused_since.map_or(String::new(), |since| format!(" {} ago", ago(since, now)));
+            format!(", certificate files or keys refused{since}, the earlier ones are in effect")
+        }
+        Some(true) | None => String::new(),
     };
     let certificate = listener.certificate_expires.map_or(String::new(), |expires| {
         let left = now.before(expires);
@@ -131,8 +149,9 @@ fn listener_line(listener: &ListenerStatus, now: Timestamp) -> String {
             format!(", certificate ends in {}", span(left))
         }
     });
+    let error = listener.credentials_error.as_ref().map_or(String::new(), |error| format!("  {}\n", printable(error)));
     format!(
-        "listener {}: {}{closed}{credentials}{certificate}\n",
+        "listener {}: {}{closed}{credentials}{certificate}\n{error}",
         printable(&listener.name),
         count(listener.connections, "connection")
     )

@@ -198,7 +198,7 @@ impl EventRouter<'_> {
 
 impl fmt::Display for EventRouter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self.peer, f)
+        f.write_str(&self.routers.describe(self.peer))
     }
 }
 

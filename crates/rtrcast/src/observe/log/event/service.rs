@@ -14,6 +14,8 @@ events! {
         Warn "reload_repeated" ReloadRepeated {}
         /// The configuration was read again and is invalid; the one before stays in effect. One event for each mistake
         Error "reload_refused" ReloadRefused { reason: &'a str }
+        /// The configuration was read again and is in effect
+        Info "reload_applied" ReloadApplied {}
         /// Options changed that need a restart
         Warn "restart_needed" RestartNeeded { options: &'a [&'a str] }
         /// All sources are read again; `asked_by` is `SIGHUP` or `control`
@@ -47,6 +49,7 @@ impl fmt::Display for ServiceEvent<'_> {
                 f.write_str("SIGHUP: the configuration is still being read, and will be once more")
             }
             ServiceEvent::ReloadRefused { reason } => write!(f, "SIGHUP: the configuration stays as it is: {reason}"),
+            ServiceEvent::ReloadApplied {} => f.write_str("SIGHUP: the configuration is applied"),
             ServiceEvent::RestartNeeded { options } => {
                 write!(f, "a restart is needed for what changed of: {}", options.join(", "))
             }
