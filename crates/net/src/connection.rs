@@ -38,6 +38,8 @@ pub struct ConnectionStats {
     pub answers: Answers,
     /// Octets of RTR, without what TLS or SSH add.
     pub octets: Traffic,
+    /// The moment at which the connection last took octets of a chunk that has not been written completely yet.
+    pub unsent_since: Option<Moment>,
     /// PDUs. Those sent are counted when all of the chunk has been written that they are a part of.
     pub pdus: Traffic,
     /// Error Reports that were sent, by code.
@@ -152,11 +154,12 @@ impl Connection {
         self.lock().octets.received += octets as u64;
     }
 
-    /// Octets were written, and so many PDUs are complete with them.
-    pub(crate) fn octets_sent(&self, octets: usize, pdus: u32) {
+    /// Octets were written, and so many PDUs are complete with them: none, if the chunk is not written completely yet.
+    pub(crate) fn octets_sent(&self, octets: usize, pdus: Option<u32>, now: Moment) {
         let mut stats = self.lock();
         stats.octets.sent += octets as u64;
-        stats.pdus.sent += u64::from(pdus);
+        stats.pdus.sent += u64::from(pdus.unwrap_or(0));
+        stats.unsent_since = pdus.is_none().then_some(now);
     }
 
     /// Takes over that the session ends behind the response that is running, which is no event yet.

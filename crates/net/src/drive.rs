@@ -351,7 +351,7 @@ impl Drive {
                 let buffering = self.stream.buffering();
                 let pdus = self.writing.as_ref().map_or(0, PendingWrite::pdus);
                 self.writing = self.writing.take().and_then(|writing| writing.further(octets, buffering, now));
-                self.connection.octets_sent(octets, if self.writing.is_none() { pdus } else { 0 });
+                self.connection.octets_sent(octets, self.writing.is_none().then_some(pdus), now);
             }
             Transferred::Failed(error) => {
                 self.read_final_report(now);

@@ -32,6 +32,11 @@ impl DayTime {
         DayTime { clock, difference_ms: AtomicI64::new(i64::MIN / 2) }
     }
 
+    /// Returns the moment it is.
+    pub(crate) fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
     /// Returns the time of day of a moment, in seconds since 1970.
     pub(crate) fn time(&self, moment: Moment) -> u32 {
         let milliseconds = |moment: Moment| i64::try_from(moment.0).unwrap_or(i64::MAX);

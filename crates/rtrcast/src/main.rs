@@ -59,8 +59,10 @@ fn main() -> ExitCode {
             } else {
                 // Lines of the log that were before come before.
                 log::finish();
+                // Mistakes at the start are found before the format of the log is known.
+                let prefix = log::error_prefix();
                 // Standard error may be closed.
-                lines.iter().for_each(|line| drop(writeln!(std::io::stderr(), "rtrcast: {line}")));
+                lines.iter().for_each(|line| drop(writeln!(std::io::stderr(), "{prefix}rtrcast: {line}")));
             }
             failure.exit_code()
         }

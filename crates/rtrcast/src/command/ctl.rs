@@ -7,6 +7,8 @@ use crate::exit::Failure;
 use crate::http::api::{self, ActionResponse, CloseRequest, RefreshRequest, ReleaseRequest, StopRequest};
 use crate::observe::describe::printable_lines;
 use crate::observe::status::{self, CacheStatus, RouterList};
+use rustix::termios::tcgetwinsize;
+use std::io;
 
 pub(crate) fn ctl(arguments: &CtlArguments) -> Result<(), Failure> {
     let Some(path) = &arguments.control else {
@@ -27,7 +29,7 @@ pub(crate) fn ctl(arguments: &CtlArguments) -> Result<(), Failure> {
         CtlCommand::Routers { json: true, .. } => indented(&client.get(api::ROUTERS)?)?,
         CtlCommand::Routers { json: false, sort } => {
             let list: RouterList = client.read(&client.get(api::ROUTERS)?)?;
-            status::table(list, *sort)
+            status::table(list, *sort, terminal_width())
         }
         CtlCommand::Close { router } => done(client.post(api::CLOSE, &CloseRequest { router: router.clone() })?)?,
         CtlCommand::Release { source } => done(client.post(api::RELEASE, &ReleaseRequest { source: source.clone() })?)?,
@@ -35,6 +37,11 @@ pub(crate) fn ctl(arguments: &CtlArguments) -> Result<(), Failure> {
         CtlCommand::Stop { flush } => done(client.post(api::STOP, &StopRequest { flush: *flush })?)?,
     };
     print(&text)
+}
+
+/// Returns the characters of a line, if the output is a terminal.
+fn terminal_width() -> Option<usize> {
+    tcgetwinsize(io::stdout()).ok().map(|size| size.ws_col.into()).filter(|width| *width > 0)
 }
 
 /// Formats JSON of any schema in lines, with the members in the order in which the cache sent them. Control characters,

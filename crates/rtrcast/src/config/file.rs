@@ -257,7 +257,11 @@ peer = ["192.0.2.1,name=edge1.fra", { at = "2001:db8::1", name = "edge2" }, { at
             "source = \"a\"\nrefresh =\n",
             expect!["rtrcast.toml:2: not TOML: string values must be quoted, expected literal string"],
         );
-        check_error("twice", "refresh = 1\nrefresh = 2\n", expect!["rtrcast.toml:2: not TOML: duplicate key"]);
+        check_error(
+            "twice",
+            "refresh = 1\nrefresh = 2\n",
+            expect!["rtrcast.toml:2: not TOML: duplicate key \"refresh\", which is in line 1 already"],
+        );
         check_error(
             "none",
             "refresh = 1\n",

@@ -9,6 +9,7 @@ use crate::config::address::Source;
 use crate::observe::describe::plain;
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches};
 use rtrcast_feed::closest_name;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -53,6 +54,39 @@ impl TomlFile<'_> {
         let line = at.map(|at| 1 + self.text.get(..at).unwrap_or(self.text).matches('\n').count());
         ConfigError { file: self.path.to_owned(), line, reason }
     }
+
+    /// Refuses keys that no flag has: all of them, at the line of the first.
+    fn refuse_unknown<'k>(
+        &self,
+        keys: impl Iterator<Item = &'k Spanned<Cow<'k, str>>>,
+        flags: &[&Arg],
+    ) -> Result<(), ConfigError> {
+        let mut first: Option<ConfigError> = None;
+        for key in keys.filter(|key| !flags.iter().any(|flag| key_of(flag) == key.get_ref().as_ref())) {
+            let name = key.get_ref();
+            let like = closest_name(name.as_bytes(), flags.iter().map(|flag| key_of(flag)));
+            let hint = like.map_or(String::new(), |like| format!("; did you mean \"{like}\"?"));
+            let error = self.error(Some(key.span().start), format!("unknown key \"{name}\"{hint}"));
+            match (&mut first, error.line) {
+                (Some(first), Some(line)) => first.reason += &format!("; line {line}: {}", error.reason),
+                _ => first = Some(error),
+            }
+        }
+        first.map_or(Ok(()), Err)
+    }
+
+    fn invalid_toml(&self, cause: &toml::de::Error) -> ConfigError {
+        let (at, reason) = (cause.span().map(|span| span.start), cause.message());
+        let hint = at.map_or("", |at| hint_of_quotes(self.text, at));
+        let key = cause.span().and_then(|span| self.text.get(span)).filter(|_| reason == "duplicate key");
+        let detail = key.map_or(hint.to_owned(), |key| {
+            let is_key = |line: &&str| line.split('=').next().is_some_and(|name| name.trim() == key);
+            let first = self.text.lines().zip(1..).find(|(line, _)| is_key(line)).map(|(_, number)| number);
+            let first = first.map_or(String::new(), |line| format!(", which is in line {line} already"));
+            format!(" \"{key}\"{first}")
+        });
+        self.error(at, format!("not TOML: {reason}{detail}"))
+    }
 }
 
 /// Options of those sources that have their own, by the key of their list.
@@ -64,25 +98,19 @@ impl FromFile {
         let error = |reason: String| ConfigError { file: path.to_owned(), line: None, reason };
         let text = read_text(path).map_err(|cause| error(plain(&cause)))?;
         let file = TomlFile { path, text: &text };
-        let document = DeTable::parse(&text).map_err(|cause| {
-            let at = cause.span().map(|span| span.start);
-            file.error(at, format!("not TOML: {}{}", cause.message(), at.map_or("", |at| hint_of_quotes(&text, at))))
-        })?;
+        let document = DeTable::parse(&text).map_err(|cause| file.invalid_toml(&cause))?;
         let command = Arguments::command();
         let serve = command.find_subcommand("serve").expect("there is such a command");
         let flags: Vec<&Arg> = serve.get_arguments().filter(|arg| scope_of(arg) != Scope::CommandLine).collect();
         let mut read =
             FromFile { origins: Origins { file: path.to_owned(), lines: BTreeMap::new() }, ..FromFile::default() };
-        // In the order of the file: the first mistake is reported.
+        // In the order of the file: after unknown keys, the first mistake is reported.
         let mut pairs: Vec<_> = document.get_ref().iter().collect();
         pairs.sort_by_key(|(key, _)| key.span().start);
+        file.refuse_unknown(pairs.iter().map(|(key, _)| *key), &flags)?;
         for (key, value) in pairs {
             let name: &str = key.get_ref();
-            let Some(flag) = flags.iter().find(|flag| key_of(flag) == name) else {
-                let like = closest_name(name.as_bytes(), flags.iter().map(|flag| key_of(flag)));
-                let hint = like.map_or(String::new(), |like| format!("; did you mean \"{like}\"?"));
-                return Err(file.error(Some(key.span().start), format!("unknown key \"{name}\"{hint}")));
-            };
+            let flag = flags.iter().find(|flag| key_of(flag) == name).expect("it is known");
             let words = read.arguments_of(&file, flag, value)?;
             check(&words).map_err(|reason| file.error(Some(value.span().start), reason))?;
             let line = 1 + text.get(..key.span().start).unwrap_or_default().matches('\n').count();
@@ -264,4 +292,23 @@ fn scope_of(flag: &Arg) -> Scope {
 fn check(words: &[OsString]) -> Result<(), String> {
     let line = ["rtrcast", "serve"].map(OsStr::new).map(OsStr::to_os_string);
     Arguments::try_parse(&[&line, words].concat()).map(|_| ()).map_err(|error| first_line(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistake(text: &str) -> (Option<usize>, String) {
+        let path = std::env::temp_dir().join(format!("rtrcast-{}-{}.toml", std::process::id(), text.len()));
+        std::fs::write(&path, text).unwrap();
+        let error = FromFile::read(&path, &[]).map(|_| ()).unwrap_err();
+        std::fs::remove_file(&path).unwrap();
+        (error.line, error.reason)
+    }
+
+    #[test]
+    fn all_unknown_keys_are_named() {
+        let reason = "unknown key \"mergee\"; did you mean \"merge\"?; line 3: unknown key \"zzzz\"".to_owned();
+        assert_eq!(mistake("source = 1.5\nmergee = \"first\"\nzzzz = 1\n"), (Some(2), reason));
+    }
 }

@@ -1,6 +1,6 @@
 //! Connections and sessions as log events and counters, and their rows in the table of routers.
 
-use crate::observe::describe::plain;
+use crate::observe::describe::{plain, span};
 use crate::observe::log::event::connections::ConnectionEvent;
 use crate::observe::log::event::field::EventRouter;
 use crate::observe::log::{Log, Throttle};
@@ -10,6 +10,7 @@ use prometheus_client::metrics::counter::Counter;
 use rtrcast_net::{AcceptEvent, Connection, End, Observer, Peer, RefusalReason, Transport};
 use rtrcast_proto::{Answer, CloseReason, ErrorCode, PduType, Profile, ServerEvent, Violation};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,16 @@ const REFUSALS_MAX: u32 = 10;
 /// Other protocols begin with octets that are no versions of RTR, and will not be soon: TLS with 22, HTTP and SSH with
 /// letters.
 const FIRST_OCTET_OF_OTHERS: u8 = 16;
+
+/// Names the protocol that begins with this octet, where RTR has its version.
+fn other_protocol(octet: u8) -> Option<&'static str> {
+    match octet {
+        0x16 => Some("this is no RTR: it looks like TLS, for which --listen has tls://"),
+        b'S' => Some("this is no RTR: it looks like SSH, for which --listen has ssh://"),
+        b'G' | b'H' | b'P' | b'O' => Some("this is no RTR: it looks like HTTP, for which there is --http"),
+        _ => None,
+    }
+}
 
 /// Logs and counts what happens on connections.
 pub(crate) struct SessionObserver {
@@ -75,7 +86,12 @@ impl SessionObserver {
                     .log_limited(&self.versions_lowered);
             }
             Some(violation) => {
-                ConnectionEvent::ReportSent { router, code, reason: &violation }.log_limited(&self.throttle);
+                let reason = match violation {
+                    Violation::VersionAbove { asked, .. } => other_protocol(asked),
+                    _ => None,
+                };
+                let reason: &dyn fmt::Display = reason.as_ref().map_or(&violation, |reason| reason);
+                ConnectionEvent::ReportSent { router, code, reason }.log_limited(&self.throttle);
             }
             None => ConnectionEvent::ReportSentWithoutViolation { router, code }.log(),
         }
@@ -165,11 +181,15 @@ impl Observer for SessionObserver {
                 let (code, text) = (report.code, report.text.as_str());
                 ConnectionEvent::ReportReceived { router, code, text, report }.log_limited(&self.throttle);
             }
+            ServerEvent::Closing(CloseReason::Stalled) => {
+                let clock = self.routers.day_time();
+                let since = connection.stats().unsent_since.unwrap_or(connection.since());
+                let time = span(Duration::from_millis(clock.now().0.saturating_sub(since.0)));
+                let reason = format!("it has read nothing for {time}; --write-stall is that time");
+                ConnectionEvent::CutOff { router, reason: &reason }.log_limited(&self.throttle);
+            }
             ServerEvent::Closing(
-                reason @ (CloseReason::Stalled
-                | CloseReason::Overtaken
-                | CloseReason::Internal
-                | CloseReason::TooManyVersions),
+                reason @ (CloseReason::Overtaken | CloseReason::Internal | CloseReason::TooManyVersions),
             ) => {
                 ConnectionEvent::CutOff { router, reason }.log_limited(&self.throttle);
             }

@@ -47,7 +47,10 @@ pub(super) fn reconfiguration(plan: &Plan, source_tasks: &mut SourceTasks, files
         overlaps: plan.overlaps,
         sources,
         slurm: slurm.into_iter().zip(files).map(|((id, name), file)| (id, name, file)).collect(),
-        control: plan.control.as_ref().map(|path| path.display().to_string()),
+        control: plan.control.as_ref().map(|path| {
+            // Who runs the command that names it may be in another directory.
+            std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()
+        }),
     }
 }
 

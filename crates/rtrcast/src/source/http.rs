@@ -4,7 +4,7 @@
 //! without error: a truncated body must not be answered by "not modified" for ever.
 
 use super::content::{Read, Reading, SOURCE_OCTETS_MAX, SourceContent, SourceError};
-use super::http_client::{client, innermost, request_headers};
+use super::http_client::{CONNECT_TIME_MAX, SILENCE_MAX, client, innermost, request_headers};
 use super::{SourceContext, SourceOptions};
 use crate::blocking::blocking;
 use crate::clock::unix_of;
@@ -86,9 +86,9 @@ pub(super) async fn read_once(url: &Url, options: &SourceOptions, reading: Readi
     let client = prepared(url, options).await?;
     let headers = headers(options).await?;
     let request = client.get(url.clone()).header(ACCEPT_ENCODING, reading.encodings()).headers(headers);
-    let response = request.send().await.map_err(transfer_error)?;
+    let response = request.send().await.map_err(|error| transfer_error(error, options))?;
     match response.status() {
-        StatusCode::OK => read(response, reading).await,
+        StatusCode::OK => read(response, reading, options).await,
         status => Err(SourceError::Status(status.as_u16())),
     }
 }
@@ -127,13 +127,14 @@ async fn fetch(
         .header(ACCEPT_ENCODING, reading.encodings())
         .headers(conditions.clone())
         .headers(headers);
-    let response = request.send().await.map_err(|error| (NO_STATUS.to_owned(), transfer_error(error)))?;
+    let response =
+        request.send().await.map_err(|error| (NO_STATUS.to_owned(), transfer_error(error, &context.options)))?;
     let code = response.status().as_str().to_owned();
     match response.status() {
         StatusCode::NOT_MODIFIED if !conditions.is_empty() => Ok((code, None)),
         StatusCode::OK => {
             let fresh = conditions_of(response.headers());
-            let outcome = read(response, reading).await;
+            let outcome = read(response, reading, &context.options).await;
             *conditions = if outcome.is_ok() { fresh } else { HeaderMap::new() };
             outcome.map(|read| (code.clone(), Some(read))).map_err(|failure| (code, failure))
         }
@@ -141,13 +142,20 @@ async fn fetch(
     }
 }
 
-fn transfer_error(error: reqwest::Error) -> SourceError {
+fn transfer_error(error: reqwest::Error, options: &SourceOptions) -> SourceError {
+    let (connect, silence, timeout) = (CONNECT_TIME_MAX.as_secs(), SILENCE_MAX.as_secs(), options.timeout.as_secs());
     let error = error.without_url();
     let innermost = innermost(&error);
     SourceError::Transfer(match (error.is_timeout(), error.is_connect(), error.is_body() || error.is_decode()) {
-        (true, true, _) => "connecting takes too long".to_owned(),
-        (true, _, true) => "the transfer takes too long".to_owned(),
-        (true, ..) => "the server does not answer in time".to_owned(),
+        (true, true, _) => format!("no connection within {connect} s"),
+        (true, _, true) => {
+            format!("the transfer paused for {silence} s, or was not complete within {timeout} s (--fetch-timeout)")
+        }
+        (true, ..) => format!(
+            "no answer within {} s{}",
+            silence.min(timeout),
+            if timeout < silence { " (--fetch-timeout)" } else { "" }
+        ),
         (false, true, _) => format!("can't connect: {innermost}"),
         (false, false, true) => format!("the transfer broke off: {innermost}"),
         (false, false, false) if error.is_redirect() || error.is_builder() => innermost,
@@ -178,7 +186,7 @@ fn check_encoding(response: &Response, reading: &Reading) -> Result<(), SourceEr
 }
 
 /// Reads the body on a blocking thread while it arrives.
-async fn read(mut response: Response, reading: Reading) -> Result<Read, SourceError> {
+async fn read(mut response: Response, reading: Reading, options: &SourceOptions) -> Result<Read, SourceError> {
     check_encoding(&response, &reading)?;
     let written = response.headers().get(LAST_MODIFIED).and_then(|value| value.to_str().ok());
     let written = written.and_then(|date| unix_of(httpdate::parse_http_date(date).ok()?));
@@ -186,7 +194,7 @@ async fn read(mut response: Response, reading: Reading) -> Result<Read, SourceEr
     let reader = blocking(move || read_chunks(incoming, reading));
     let transfer = async move {
         let mut total = 0_u64;
-        while let Some(octets) = response.chunk().await.map_err(transfer_error)? {
+        while let Some(octets) = response.chunk().await.map_err(|error| transfer_error(error, options))? {
             total += octets.len() as u64;
             if total > SOURCE_OCTETS_MAX {
                 return Err(SourceError::TooLarge(SOURCE_OCTETS_MAX));

@@ -38,10 +38,17 @@ fn a_router_that_never_steps_down_and_what_is_no_router_are_warnings() {
     let line = cache.wait_for("is cut off");
     assert!(line.contains(" WARN ") && line.ends_with("too many queries of unsupported versions"), "{line}");
 
-    let mut browser = crate::wire::socket(cache.rtr);
-    browser.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
-    let line = cache.wait_for("gets error 4 (Unsupported Protocol Version): supported versions 0-1");
-    assert!(line.contains(" WARN "), "{line}");
+    for (first, expected) in [
+        (&b"GET / HTTP/1.1\r\n\r\n"[..], "it looks like HTTP, for which there is --http"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01", "it looks like TLS, for which --listen has tls://"),
+        (b"SSH-2.0-OpenSSH_9.9\r\n", "it looks like SSH, for which --listen has ssh://"),
+        (b"\xff\x02\x00\x00\x00\x00\x00\x08", "supported versions 0-1"),
+    ] {
+        let mut other = crate::wire::socket(cache.rtr);
+        other.write_all(first).unwrap();
+        let line = cache.wait_for("gets error 4 (Unsupported Protocol Version): ");
+        assert!(line.contains(" WARN ") && line.ends_with(expected), "{line}");
+    }
 }
 
 #[test]

@@ -50,6 +50,11 @@ pub(crate) fn lines_lost() -> u64 {
     LOG.get().map_or(0, |log| log.queue.lost_total())
 }
 
+/// Returns the prefix of an error that is printed before the log is configured: the journal takes it as the level.
+pub(crate) fn error_prefix() -> &'static str {
+    if LOG.get().is_none() && LogFormat::detect() == LogFormat::Journal { "<3>" } else { "" }
+}
+
 /// Returns true if the log is for programs to read, and not for people.
 pub(crate) fn is_for_programs() -> bool {
     LOG.get().is_some_and(|log| log.format != LogFormat::Text)

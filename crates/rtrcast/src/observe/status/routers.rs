@@ -5,9 +5,10 @@ use crate::clock::DayTime;
 use crate::config::scheme::Scheme;
 use crate::observe::routers::{ConnectedRouter, Routers};
 use rtrcast_net::{ConnectionStats, QueryKind, ReportCounts};
-use rtrcast_proto::{Section, View};
+use rtrcast_proto::{Moment, Section, View};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// All routers.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +52,8 @@ pub(crate) struct RouterStatus {
     pub(crate) connected: Timestamp,
     pub(crate) last_query: Option<LastQuery>,
     pub(crate) last_notify: Option<LastNotify>,
+    /// Time at which it last took octets of a response that it has not taken to the end.
+    pub(crate) unsent_since: Option<Timestamp>,
     pub(crate) responses: Responses,
     pub(crate) pdus: Directions,
     pub(crate) octets: Directions,
@@ -69,6 +72,8 @@ pub(crate) enum SyncState {
     Behind,
     /// It is being sent a response, or waits for one.
     Answering,
+    /// It is being sent a response, and has taken none of it for [`STALLED_MIN`].
+    Stalled,
     /// It has asked, and has no data of this connection.
     NoData,
     /// It has asked nothing yet.
@@ -80,6 +85,9 @@ pub(crate) enum SyncState {
     #[serde(other)]
     Unknown,
 }
+
+/// Time without progress of a response after which a router is shown as stalled.
+const STALLED_MIN: Duration = Duration::from_secs(10);
 
 /// A query.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,7 +170,7 @@ impl RouterStatus {
             protocol_version: stats.profile.map(|profile| profile.version().octet()),
             router_keys: has(Section::RouterKey),
             aspas: has(Section::Aspa),
-            state: state(&stats, serials_behind),
+            state: state(&stats, serials_behind, clock.now()),
             session_id: stats.synchronised.map(|(session, _)| session.0),
             serial: stats.synchronised.map(|(_, serial)| serial.0),
             serials_behind,
@@ -177,6 +185,7 @@ impl RouterStatus {
             last_notify: stats
                 .last_notify
                 .map(|(serial, at)| LastNotify { serial: serial.0, time: Timestamp(clock.time(at)) }),
+            unsent_since: stats.unsent_since.map(|since| Timestamp(clock.time(since))),
             responses: Responses {
                 full: stats.answers.full,
                 delta: stats.answers.delta,
@@ -202,10 +211,12 @@ fn serials_behind(stats: &ConnectionStats, view: &View) -> Option<u32> {
     Some(if view.has_news(profile, has) { current.0.wrapping_sub(has.0) } else { 0 })
 }
 
-fn state(stats: &ConnectionStats, serials_behind: Option<u32>) -> SyncState {
+fn state(stats: &ConnectionStats, serials_behind: Option<u32>, now: Moment) -> SyncState {
+    let is_stalled = stats.unsent_since.is_some_and(|since| since.after(STALLED_MIN) <= now);
     match (stats.closing, stats.profile, stats.is_answering, serials_behind) {
         (Some(_), ..) => SyncState::Closing,
         (None, None, ..) => SyncState::Silent,
+        (None, Some(_), true, _) if is_stalled => SyncState::Stalled,
         (None, Some(_), true, _) => SyncState::Answering,
         (None, Some(_), false, None) => SyncState::NoData,
         (None, Some(_), false, Some(0)) => SyncState::Current,
@@ -216,11 +227,11 @@ fn state(stats: &ConnectionStats, serials_behind: Option<u32>) -> SyncState {
 /// Routers in sum, where this is served.
 pub(crate) fn sum(routers: &Routers, view: &View) -> RouterCounts {
     let connections = routers.connections();
-    let absent = routers.absent().len();
+    let (absent, now) = (routers.absent().len(), routers.day_time().now());
     let mut counts = RouterCounts { connections: connections.len(), absent, ..RouterCounts::default() };
     for connection in connections {
         let stats = connection.stats();
-        *counts.by_state.entry(state(&stats, serials_behind(&stats, view))).or_default() += 1;
+        *counts.by_state.entry(state(&stats, serials_behind(&stats, view), now)).or_default() += 1;
         if let Some(profile) = stats.profile {
             *counts.by_version.entry(profile.version().octet()).or_default() += 1;
         }
@@ -245,5 +256,25 @@ pub(crate) fn list(routers: &Routers, view: &View) -> RouterList {
                 since: Timestamp(clock.time(absent.since)),
             })
             .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rtrcast_proto::{Profile, Version};
+
+    #[test]
+    fn a_response_that_makes_no_progress_is_stalled() {
+        let mut stats = ConnectionStats {
+            profile: Some(Profile::full(Version::V2)),
+            is_answering: true,
+            unsent_since: Some(Moment(5_000)),
+            ..ConnectionStats::default()
+        };
+        assert_eq!(state(&stats, None, Moment(14_999)), SyncState::Answering);
+        assert_eq!(state(&stats, None, Moment(15_000)), SyncState::Stalled);
+        stats.unsent_since = None;
+        assert_eq!(state(&stats, None, Moment(15_000)), SyncState::Answering);
     }
 }

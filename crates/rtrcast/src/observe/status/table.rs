@@ -52,11 +52,18 @@ const HEAD: [&str; 13] = [
     "ERRORS",
 ];
 
+/// Space between two columns.
+const GAP: &str = "  ";
+
 /// Columns of numbers, which are aligned at their ends.
 const NUMBERS: [usize; 7] = [3, 5, 6, 9, 10, 11, 12];
 
-/// The table, its most notable rows first.
-pub(crate) fn table(mut list: RouterList, by: RouterColumn) -> String {
+/// Columns that a terminal may be too narrow for, the first to be left out first.
+const LEFT_OUT_FIRST: [usize; 8] = [10, 9, 7, 2, 11, 12, 5, 1];
+
+/// The table, its most notable rows first. A terminal of `terminal` characters a line gets only as many columns as it is
+/// wide enough for.
+pub(crate) fn table(mut list: RouterList, by: RouterColumn, terminal: Option<usize>) -> String {
     list.routers.sort_by(|a, b| order(a, b, by).then_with(|| a.router.cmp(&b.router)).then(a.id.cmp(&b.id)));
     let rows: Vec<[String; 13]> = list.routers.iter().map(|router| row(router, list.time)).collect();
     let mut widths = HEAD.map(str::len);
@@ -65,10 +72,22 @@ pub(crate) fn table(mut list: RouterList, by: RouterColumn) -> String {
             *width = (*width).max(cell.chars().count());
         }
     }
+    let mut columns: Vec<usize> = (0..HEAD.len()).collect();
+    let width = |columns: &[usize]| columns.iter().map(|column| widths[*column] + GAP.len()).sum::<usize>() - GAP.len();
+    let mut left_out = Vec::new();
+    for column in LEFT_OUT_FIRST {
+        if terminal.is_some_and(|terminal| width(&columns) > terminal) {
+            columns.retain(|other| *other != column);
+            left_out.push(HEAD[column]);
+        }
+    }
     let mut text = format!("{}\n", summary(&list));
     if !rows.is_empty() {
-        text += &line(&HEAD.map(str::to_owned), &widths);
-        rows.iter().for_each(|row| text += &line(row, &widths));
+        text += &line(&HEAD.map(str::to_owned), &widths, &columns);
+        rows.iter().for_each(|row| text += &line(row, &widths, &columns));
+        if !left_out.is_empty() {
+            text += &format!("(the terminal is too narrow for {})\n", left_out.join(", "));
+        }
     }
     for AbsentRouter { router, address, since } in &list.absent {
         let span = span(since.before(list.time));
@@ -96,10 +115,11 @@ fn summary(list: &RouterList) -> String {
 }
 
 /// States, with how a table names them.
-pub(super) const STATES: [(SyncState, &str); 7] = [
+pub(super) const STATES: [(SyncState, &str); 8] = [
     (SyncState::Current, "current"),
     (SyncState::Behind, "behind"),
     (SyncState::Answering, "answering"),
+    (SyncState::Stalled, "stalled"),
     (SyncState::NoData, "without data"),
     (SyncState::Silent, "silent"),
     (SyncState::Closing, "closing"),
@@ -118,7 +138,10 @@ fn row(router: &RouterStatus, now: Timestamp) -> [String; 13] {
         router.address.clone().unwrap_or_else(none),
         router.transport.clone(),
         router.protocol_version.map_or_else(none, |version| version.to_string()),
-        name(router.state).to_owned(),
+        match router.unsent_since {
+            Some(since) if router.state == SyncState::Stalled => format!("stalled {}", span(since.before(now))),
+            _ => name(router.state).to_owned(),
+        },
         number(router.serial),
         number(router.serials_behind),
         span(router.connected.before(now)),
@@ -130,12 +153,13 @@ fn row(router: &RouterStatus, now: Timestamp) -> [String; 13] {
     ]
 }
 
-fn line(row: &[String; 13], widths: &[usize; 13]) -> String {
+fn line(row: &[String; 13], widths: &[usize; 13], columns: &[usize]) -> String {
     let mut text = String::new();
-    for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
+    for column in columns.iter().copied() {
+        let (cell, width) = (&row[column], widths[column]);
         let gap = width.saturating_sub(cell.chars().count());
-        if column > 0 {
-            text += "  ";
+        if !text.is_empty() {
+            text += GAP;
         }
         let spaces = " ".repeat(gap);
         text += &if NUMBERS.contains(&column) { format!("{spaces}{cell}") } else { format!("{cell}{spaces}") };

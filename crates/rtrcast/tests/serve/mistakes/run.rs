@@ -116,7 +116,7 @@ fn a_sudden_loss() {
     let line = serving.complaint();
     let line: Vec<&str> =
         line.split(' ').map(|word| if word.parse::<u32>().is_ok_and(|n| n > 1_000) { "N" } else { word }).collect();
-    expect!["ERROR rpki.json: held back for 1 h: 270 of 300 VRPs, 270 of 300 VRPs of trust anchor ripe are gone; serial N stays served. If that is right, release it: `rtrcast ctl release --control control rpki.json`"].assert_eq(&line.join(" "));
+    expect!["ERROR rpki.json: held back for 1 h: 270 of 300 VRPs, 270 of 300 VRPs of trust anchor ripe are gone; serial N stays served. If that is right, release it: `rtrcast ctl release --control FOLDER/control rpki.json`"].assert_eq(&line.join(" ").replace(folder.path("").to_str().unwrap(), "FOLDER/"));
 }
 
 #[test]
