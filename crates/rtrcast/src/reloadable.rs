@@ -37,11 +37,11 @@ pub(crate) enum ReloadEvent<'a> {
 pub(crate) type ReloadObserver = Box<dyn Fn(ReloadEvent<'_>) + Send + Sync>;
 
 /// Logs the outcomes of a listener's files, and shows them in metrics and status.
-pub(crate) fn observe_listener(in_force: Arc<CredentialsState>) -> ReloadObserver {
-    let log = log_reloads(in_force.listener.clone());
+pub(crate) fn observe_listener(credentials: Arc<CredentialsState>) -> ReloadObserver {
+    let log = log_reloads(credentials.listener.clone());
     Box::new(move |event| {
         log(event);
-        in_force.set(match event {
+        credentials.set(match event {
             ReloadEvent::Rejected(reason) => Some(reason),
             ReloadEvent::Loaded | ReloadEvent::Reloaded => None,
         });

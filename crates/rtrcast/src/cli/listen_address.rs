@@ -11,7 +11,7 @@ use std::str::FromStr;
 /// An address where routers connect, and its transport.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ListenAddr {
-    pub(crate) layer: Transport,
+    pub(crate) transport: Transport,
     pub(crate) endpoint: ListenEndpoint,
 }
 
@@ -29,7 +29,7 @@ impl ListenAddr {
     pub(crate) fn scheme(&self) -> Scheme {
         match self.endpoint {
             ListenEndpoint::Unix(_) => Scheme::Unix,
-            ListenEndpoint::Ip(_) | ListenEndpoint::Passed(_) => Scheme::of(self.layer),
+            ListenEndpoint::Ip(_) | ListenEndpoint::Passed(_) => Scheme::of(self.transport),
         }
     }
 }
@@ -38,10 +38,10 @@ impl FromStr for ListenAddr {
     type Err = String;
 
     fn from_str(text: &str) -> Result<ListenAddr, String> {
-        let (layer, address) = match text.split_once("://") {
+        let (transport, address) = match text.split_once("://") {
             None => (Transport::Tcp, text),
             Some(("unix", path)) if path.starts_with('/') => {
-                return Ok(ListenAddr { layer: Transport::Tcp, endpoint: ListenEndpoint::Unix(path.into()) });
+                return Ok(ListenAddr { transport: Transport::Tcp, endpoint: ListenEndpoint::Unix(path.into()) });
             }
             Some(("unix", path)) => return Err(format!("unix:// needs an absolute path: unix:///run/rtrcast/{path}")),
             Some((scheme, address)) => match Transport::of_scheme(scheme) {
@@ -58,7 +58,7 @@ impl FromStr for ListenAddr {
             Some(name) => ListenEndpoint::Passed(name.to_owned()),
             None => ListenEndpoint::Ip(socket_address(address)?),
         };
-        Ok(ListenAddr { layer, endpoint })
+        Ok(ListenAddr { transport, endpoint })
     }
 }
 

@@ -164,7 +164,7 @@ impl ListenOptions {
     pub(crate) fn validate_for(&self, addr: &ListenAddr) -> Result<(), &'static str> {
         let clients = self.tls_clients.unwrap_or(TlsClientsArgument::Required);
         let is_asked = clients != TlsClientsArgument::Off;
-        match addr.layer {
+        match addr.transport {
             Transport::Tcp => Ok(()),
             Transport::Tls if self.tls_cert.is_none() => Err("TLS needs --tls-cert, the cache's certificate"),
             Transport::Tls if self.tls_key.is_none() => Err("TLS needs --tls-key, the key of its certificate"),

@@ -16,8 +16,8 @@ pub(crate) enum Scheme {
 
 impl Scheme {
     /// Returns the scheme of a transport at an address and port.
-    pub(crate) fn of(layer: Transport) -> Scheme {
-        match layer {
+    pub(crate) fn of(transport: Transport) -> Scheme {
+        match transport {
             Transport::Tcp => Scheme::Tcp,
             Transport::Tls => Scheme::Tls,
             Transport::Ssh => Scheme::Ssh,
@@ -25,10 +25,10 @@ impl Scheme {
     }
 
     /// Returns the scheme of a listener at this address or path.
-    pub(crate) fn at(layer: Transport, local: &Endpoint) -> Scheme {
-        match (layer, local) {
+    pub(crate) fn at(transport: Transport, local: &Endpoint) -> Scheme {
+        match (transport, local) {
             (Transport::Tcp, Endpoint::Unix(_)) => Scheme::Unix,
-            (layer, _) => Scheme::of(layer),
+            (transport, _) => Scheme::of(transport),
         }
     }
 

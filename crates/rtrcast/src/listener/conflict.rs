@@ -10,21 +10,21 @@ use std::net::SocketAddr;
 pub(super) struct AddressUse {
     name: String,
     address: SocketAddr,
-    beside: V6Only,
+    v6_only: V6Only,
 }
 
 impl AddressUse {
     /// Returns the address of a TCP listener whose address is known; none for others.
-    pub(super) fn of(addr: &ListenAddr, beside: V6Only) -> Option<AddressUse> {
+    pub(super) fn of(addr: &ListenAddr, v6_only: V6Only) -> Option<AddressUse> {
         match addr.endpoint {
-            ListenEndpoint::Ip(address) => Some(AddressUse { name: addr.to_string(), address, beside }),
+            ListenEndpoint::Ip(address) => Some(AddressUse { name: addr.to_string(), address, v6_only }),
             ListenEndpoint::Unix(_) | ListenEndpoint::Passed(_) => None,
         }
     }
 
     /// Returns the address of a server without a further listener for IPv4.
     pub(super) fn alone(address: SocketAddr) -> AddressUse {
-        AddressUse { name: address.to_string(), address, beside: V6Only::No }
+        AddressUse { name: address.to_string(), address, v6_only: V6Only::No }
     }
 
     /// Returns true if some address belongs to both.
@@ -37,7 +37,7 @@ impl AddressUse {
     fn covers(&self, other: &AddressUse) -> bool {
         let has_family = match self.address {
             SocketAddr::V4(_) => other.address.is_ipv4(),
-            SocketAddr::V6(_) => other.address.is_ipv6() || self.beside == V6Only::No,
+            SocketAddr::V6(_) => other.address.is_ipv6() || self.v6_only == V6Only::No,
         };
         self.address.ip().is_unspecified() && has_family
     }
@@ -77,14 +77,14 @@ pub(super) fn describe_own_use(
 mod tests {
     use super::*;
 
-    fn used(listener: &str, beside: V6Only) -> AddressUse {
-        AddressUse::of(&listener.parse().unwrap(), beside).unwrap()
+    fn used(listener: &str, v6_only: V6Only) -> AddressUse {
+        AddressUse::of(&listener.parse().unwrap(), v6_only).unwrap()
     }
 
     #[test]
     fn addresses_overlap_by_what_they_take() {
         use V6Only::{No, Yes};
-        for (one, beside, other, expected) in [
+        for (one, v6_only, other, expected) in [
             ("127.0.0.1:1", No, "tls://127.0.0.1:1", true),
             ("127.0.0.1:1", No, "127.0.0.1:2", false),
             ("127.0.0.1:1", No, "127.0.0.2:1", false),
@@ -96,7 +96,7 @@ mod tests {
             ("[::]:1", Yes, "[::1]:1", true),
             ("[::]:0", No, "127.0.0.1:0", false),
         ] {
-            let (one, other) = (used(one, beside), used(other, No));
+            let (one, other) = (used(one, v6_only), used(other, No));
             assert_eq!(one.overlaps(&other), expected, "{} {}", one.name, other.name);
             assert_eq!(other.overlaps(&one), expected, "{} {}", other.name, one.name);
         }

@@ -35,13 +35,13 @@ impl LoadedListener {
 }
 
 /// The layer between RTR and the socket, its files, and remarks on them.
-type SecurityAndFiles = (Handshake, Option<CredentialFiles>, Vec<String>);
+type HandshakeAndFiles = (Handshake, Option<CredentialFiles>, Vec<String>);
 
 /// The reloadable files of a listener.
 #[derive(Clone)]
 pub(super) struct CredentialFiles {
     pub(super) recheck: Arc<dyn Recheck>,
-    pub(super) in_force: Arc<CredentialsState>,
+    pub(super) credentials: Arc<CredentialsState>,
 }
 
 /// Loads the files of listeners.
@@ -84,16 +84,16 @@ pub(super) fn config_error(configured: &ConfiguredListener, reason: &str) -> Fai
     Failure::Config(format!("--listen {}: {reason}", configured.addr))
 }
 
-fn security(configured: &ConfiguredListener) -> Result<SecurityAndFiles, String> {
+fn security(configured: &ConfiguredListener) -> Result<HandshakeAndFiles, String> {
     let options = configured.options.clone();
-    let in_force = Arc::new(CredentialsState::new(configured.addr.to_string()));
-    let observer = observe_listener(Arc::clone(&in_force));
-    match configured.addr.layer {
+    let credentials = Arc::new(CredentialsState::new(configured.addr.to_string()));
+    let observer = observe_listener(Arc::clone(&credentials));
+    match configured.addr.transport {
         Transport::Tcp => Ok((Handshake::None, None, Vec::new())),
         Transport::Tls => {
             let files = [&options.tls_cert, &options.tls_key, &options.tls_client_ca];
             let files = files.into_iter().flatten().chain(&options.tls_crl).cloned().collect();
-            let shown = Arc::clone(&in_force);
+            let shown = Arc::clone(&credentials);
             let load = move |before: Option<&TlsServer>| {
                 let server = tls_server(&options)?;
                 if let Some(before) = before {
@@ -108,7 +108,11 @@ fn security(configured: &ConfiguredListener) -> Result<SecurityAndFiles, String>
             };
             let backed = Arc::new(FileBacked::load_unless(observer, files, load)?);
             let remarks = validity::remarks(&configured.options, &backed.current());
-            Ok((Handshake::Tls(Arc::clone(&backed) as _), Some(CredentialFiles { recheck: backed, in_force }), remarks))
+            Ok((
+                Handshake::Tls(Arc::clone(&backed) as _),
+                Some(CredentialFiles { recheck: backed, credentials }),
+                remarks,
+            ))
         }
         Transport::Ssh => {
             let files = options.ssh_host_key.iter().chain(&options.ssh_authorized_keys).chain(&options.ssh_passwords);
@@ -116,7 +120,7 @@ fn security(configured: &ConfiguredListener) -> Result<SecurityAndFiles, String>
             let backed = Arc::new(FileBacked::load(observer, files, move || ssh_server(&options))?);
             Ok((
                 Handshake::Ssh(Arc::clone(&backed) as _),
-                Some(CredentialFiles { recheck: backed, in_force }),
+                Some(CredentialFiles { recheck: backed, credentials }),
                 Vec::new(),
             ))
         }

@@ -64,7 +64,7 @@ struct BoundListener {
     listeners: Vec<Arc<Listener>>,
     /// The name of a Unix socket of our own.
     name: Option<Arc<SocketName>>,
-    beside: V6Only,
+    v6_only: V6Only,
     files: Option<CredentialFiles>,
     keys: TcpKeys,
 }
@@ -138,28 +138,28 @@ impl Listeners {
     /// Describes the listener that accepts connections to an address, if one does.
     pub(crate) fn describe_holder(&self, address: SocketAddr) -> Option<String> {
         let wanted = AddressUse::alone(address);
-        let mut open = self.open.iter().filter_map(|open| AddressUse::of(&open.configured.addr, open.beside));
+        let mut open = self.open.iter().filter_map(|open| AddressUse::of(&open.configured.addr, open.v6_only));
         open.find(|open| open.overlaps(&wanted)).map(|open| format!("--listen {open} takes what comes there already"))
     }
 
     /// Returns the open listener at a socket address, whatever its transport. With port 0 only the same listener has
     /// the same address.
-    fn before(&self, addr: &ListenAddr, beside: V6Only) -> Option<&BoundListener> {
+    fn before(&self, addr: &ListenAddr, v6_only: V6Only) -> Option<&BoundListener> {
         let is_chosen = matches!(addr.endpoint, ListenEndpoint::Ip(address) if address.port() == 0);
         let same = self.open.iter().find(|open| open.configured.addr == *addr);
         let same =
             same.or_else(|| self.open.iter().find(|open| !is_chosen && open.configured.addr.endpoint == addr.endpoint));
-        same.filter(|open| open.beside == beside)
+        same.filter(|open| open.v6_only == v6_only)
     }
 
     /// Returns the change for a listener, with the sockets that are open at its address.
     fn prepare(&self, loaded: LoadedListener, planned: &[ConfiguredListener]) -> Result<ListenerChange, Failure> {
         let LoadedListener { configured, keys, changed, remarks: _ } = loaded;
-        let beside = v6_only(&configured.addr, planned);
-        let before = self.before(&configured.addr, beside).cloned();
+        let v6_only = v6_only_of(&configured.addr, planned);
+        let before = self.before(&configured.addr, v6_only).cloned();
         let (mut listeners, name) = match &before {
             Some(before) => (before.listeners.clone(), before.name.clone()),
-            None => self.bind(&configured, &keys, beside, planned)?,
+            None => self.bind(&configured, &keys, v6_only, planned)?,
         };
         let is_unix = listeners.iter().any(|listener| matches!(listener.local(), Endpoint::Unix(_)));
         if is_unix && !keys.is_empty() {
@@ -170,27 +170,27 @@ impl Listeners {
         }
         let files = match changed {
             Some((security, files)) => {
-                let manner = ConnectionSetup { handshake: security, ..proxied(&configured.options) };
-                listeners = listeners.iter().map(|socket| Arc::new(socket.with(manner.clone()))).collect();
+                let setup = ConnectionSetup { handshake: security, ..proxied(&configured.options) };
+                listeners = listeners.iter().map(|socket| Arc::new(socket.with(setup.clone()))).collect();
                 files
             }
             None => before.as_ref().and_then(|before| before.files.clone()),
         };
-        Ok(ListenerChange { new: BoundListener { configured, listeners, name, beside, files, keys }, before })
+        Ok(ListenerChange { new: BoundListener { configured, listeners, name, v6_only, files, keys }, before })
     }
 
     fn bind(
         &self,
         configured: &ConfiguredListener,
         keys: &TcpKeys,
-        beside: V6Only,
+        v6_only: V6Only,
         planned: &[ConfiguredListener],
     ) -> Result<BoundSockets, Failure> {
         match &configured.addr.endpoint {
             ListenEndpoint::Ip(address) => {
-                let listener = Listener::bind_with_keys(*address, beside, keys);
+                let listener = Listener::bind_with_keys(*address, v6_only, keys);
                 let failure = |error| {
-                    let error = self.explain(error, configured, beside, planned);
+                    let error = self.explain(error, configured, v6_only, planned);
                     Failure::Address { flag: "--listen", address: *address, error }
                 };
                 Ok((vec![Arc::new(listener.map_err(failure)?)], None))
@@ -222,14 +222,14 @@ impl Listeners {
         &self,
         error: io::Error,
         configured: &ConfiguredListener,
-        beside: V6Only,
+        v6_only: V6Only,
         planned: &[ConfiguredListener],
     ) -> io::Error {
-        let wanted = AddressUse::of(&configured.addr, beside).filter(|_| error.kind() == io::ErrorKind::AddrInUse);
+        let wanted = AddressUse::of(&configured.addr, v6_only).filter(|_| error.kind() == io::ErrorKind::AddrInUse);
         let Some(wanted) = wanted else { return error };
-        let open = self.open.iter().filter_map(|open| AddressUse::of(&open.configured.addr, open.beside));
+        let open = self.open.iter().filter_map(|open| AddressUse::of(&open.configured.addr, open.v6_only));
         let others = planned.iter().filter(|other| other.addr != configured.addr);
-        let others = others.filter_map(|other| AddressUse::of(&other.addr, self::v6_only(&other.addr, planned)));
+        let others = others.filter_map(|other| AddressUse::of(&other.addr, v6_only_of(&other.addr, planned)));
         describe_own_use(&wanted, self.http, open, others).map_or(error, io::Error::other)
     }
 
@@ -291,7 +291,7 @@ impl Listeners {
     fn show(&self, open: &[BoundListener]) {
         self.routers.set_listeners(open.iter().flat_map(BoundListener::shown).collect());
         let files = open.iter().filter_map(|open| open.files.as_ref());
-        self.metrics.watch_credentials(files.map(|files| Arc::clone(&files.in_force)).collect());
+        self.metrics.watch_credentials(files.map(|files| Arc::clone(&files.credentials)).collect());
         let is_used = |name: &str| {
             open.iter().any(|open| matches!(&open.configured.addr.endpoint, ListenEndpoint::Passed(p) if p == name))
         };
@@ -305,10 +305,10 @@ impl Listeners {
 impl BoundListener {
     /// Returns its sockets as metrics and status show them.
     fn shown(&self) -> impl Iterator<Item = OpenListener> {
-        let layer = self.configured.addr.layer;
-        let credentials = self.files.as_ref().map(|files| Arc::clone(&files.in_force));
+        let transport = self.configured.addr.transport;
+        let credentials = self.files.as_ref().map(|files| Arc::clone(&files.credentials));
         self.listeners.iter().map(move |listener| {
-            let scheme = Scheme::at(layer, listener.local());
+            let scheme = Scheme::at(transport, listener.local());
             let address = listener.local().to_string();
             OpenListener { name: format!("{scheme}://{address}"), address, credentials: credentials.clone() }
         })
@@ -336,7 +336,7 @@ fn mode(options: &ListenOptions) -> u32 {
 }
 
 /// Returns whether an IPv6 listener leaves IPv4 to another one.
-fn v6_only(addr: &ListenAddr, planned: &[ConfiguredListener]) -> V6Only {
+fn v6_only_of(addr: &ListenAddr, planned: &[ConfiguredListener]) -> V6Only {
     let ListenEndpoint::Ip(SocketAddr::V6(address)) = &addr.endpoint else { return V6Only::No };
     let is_beside = |other: &ConfiguredListener| match other.addr.endpoint {
         ListenEndpoint::Ip(other) => other.is_ipv4() && other.port() == address.port(),

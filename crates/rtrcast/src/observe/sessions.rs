@@ -14,7 +14,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Lines a second about connections that are refused for one reason at one layer.
+/// Lines a second about connections that are refused for one reason of one transport.
 const REFUSALS_MAX: u32 = 10;
 
 /// Other protocols begin with octets that are no versions of RTR, and will not be soon: TLS with 22, HTTP and SSH with
