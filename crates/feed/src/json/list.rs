@@ -41,6 +41,11 @@ pub(super) const AUTHORIZATIONS: &str = "provider_authorizations";
 /// The object with the time of the document.
 pub(super) const METADATA: &str = "metadata";
 
+/// Returns whether a validator's document has a list of VRPs with this name.
+pub(crate) fn is_list_of_vrps(name: &str) -> bool {
+    EntryList::ALL.iter().any(|list| matches!(list.in_rows(), ListName::Vrps(vrps) if vrps == name))
+}
+
 impl EntryList {
     pub(super) const ALL: [EntryList; 9] = [
         EntryList::Roas,
@@ -119,5 +124,17 @@ impl EntryList {
             EntryList::AspaMap => (b'{', b'}'),
             _ => (b'[', b']'),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_lists_are_found_by_their_names() {
+        // `index` counts the variants, of which each is in `ALL`.
+        assert!(EntryList::ALL.iter().enumerate().all(|(index, list)| list.index() == index));
+        assert_eq!(EntryList::Document.index() + 1, EntryList::ALL.len(), "the last variant is the last of all");
     }
 }

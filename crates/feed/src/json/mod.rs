@@ -18,6 +18,7 @@ mod speculated;
 use crate::error::{ReadError, Reason, VALUE_OCTETS_MAX};
 use crate::rows::Rows;
 use crate::start::OtherKind;
+pub(crate) use list::is_list_of_vrps;
 use list::{AUTHORIZATIONS, EntryList, METADATA, ParentObject};
 use scan::{JsonCursor, ScanError, Skip};
 pub(crate) use speculated::SpeculatedEntries;

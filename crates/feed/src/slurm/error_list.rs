@@ -1,6 +1,7 @@
 //! The errors of one file, as they are found: the first ones with their positions, of the others the number.
 
 use super::error::{SlurmError, SlurmErrors, SlurmReason};
+use crate::json::is_list_of_vrps;
 
 /// Errors that are listed; more are counted.
 const ERRORS_LISTED_MAX: usize = 1_000;
@@ -42,7 +43,7 @@ impl ErrorList {
     /// If the file is a validator's output, that is the only error.
     fn validator_output(&self) -> Option<SlurmError> {
         let is_vrps = |error: &&SlurmError| match &error.reason {
-            SlurmReason::UnknownMember { name, .. } => name == "roas" && error.path.is_empty(),
+            SlurmReason::UnknownMember { name, .. } => is_list_of_vrps(name) && error.path.is_empty(),
             _ => false,
         };
         let error = self.listed.iter().map(|(_, error)| error).find(is_vrps)?;

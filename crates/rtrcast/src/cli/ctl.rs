@@ -59,3 +59,20 @@ pub(crate) enum CtlCommand {
         flush: bool,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_has_each_command() {
+        let document = include_str!("../../../../docs/CONTROL.md");
+        let mut commands = 0;
+        for command in CtlCommand::augment_subcommands(clap::Command::new("ctl")).get_subcommands() {
+            let heading = format!("\n### ctl {}\n", command.get_name());
+            assert!(document.contains(&heading), "{heading}");
+            commands += 1;
+        }
+        assert_eq!(document.matches("\n### ctl ").count(), commands);
+    }
+}

@@ -34,7 +34,7 @@ struct HttpState {
 const BACKLOG: u32 = 1_024;
 
 /// Paths, each with its answer in English.
-const PATHS: [(&str, &str); 3] = [
+const PATHS: &[(&str, &str)] = &[
     ("/metrics", "Prometheus metrics"),
     ("/healthz", "200 while the program runs"),
     ("/readyz", "200 while there are data to serve that are in effect, else 503 with the reason"),
@@ -42,13 +42,13 @@ const PATHS: [(&str, &str); 3] = [
 
 /// Returns the paths, for the summary at the start.
 pub(crate) fn paths() -> String {
-    PATHS.map(|(path, _)| path).join(", ")
+    PATHS.iter().map(|(path, _)| *path).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns the text of `/`.
 fn index() -> String {
-    let lines = PATHS.map(|(path, answer)| format!("{path:<10} {answer}\n"));
-    format!("rtrcast: an RPKI-to-Router cache\n\n{}", lines.concat())
+    let lines = PATHS.iter().map(|(path, answer)| format!("{path:<10} {answer}\n"));
+    format!("rtrcast: an RPKI-to-Router cache\n\n{}", lines.collect::<String>())
 }
 
 /// Listens at an address.
@@ -103,5 +103,22 @@ async fn ready(State(state): State<HttpState>) -> Response {
         Health::Ready(serial) => format!("ready: serial {serial}\n").into_response(),
         Health::NoData => not_ready("no data yet".to_owned()),
         Health::NothingInEffect(why) => not_ready(format!("nothing of any source is in effect: {why}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_has_each_path_and_no_other() {
+        let document = include_str!("../../../../docs/METRICS.md");
+        let rows = document.lines().filter_map(|line| line.strip_prefix("| `/")?.split('`').next());
+        assert!(rows.eq(PATHS.iter().map(|(path, _)| &path[1..])), "{PATHS:?}");
+        let code = include_str!("mod.rs");
+        for (path, _) in PATHS {
+            assert!(code.contains(&format!(".route(\"{path}\", ")), "{path} has no route");
+        }
+        assert_eq!(code.matches(".route(\"/").count(), PATHS.len() + 1, "all but /");
     }
 }

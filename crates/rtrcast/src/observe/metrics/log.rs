@@ -15,7 +15,7 @@ impl Collector for LogCollector {
         let lost = ConstCounter::new(lines_lost());
         // The encoder adds `_total`.
         let (name, help) =
-            ("rtrcast_log_lines_lost", "Log lines that were lost, because nothing read standard error fast enough");
+            ("rtrcast_log_lines_lost", "Log lines that were lost, because nothing read standard error fast enough.");
         lost.encode(encoder.encode_descriptor(name, help, None, lost.metric_type())?)
     }
 }

@@ -31,11 +31,11 @@ struct VersionLabel {
 impl Collector for RouterCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let clients = self.0.by_listener().into_iter().map(|(bind, count)| (BindLabel { bind }, count));
-        show(&mut encoder, "rtr_clients", "Routers connected, by our address", clients)?;
+        show(&mut encoder, "rtr_clients", "Routers connected, by our address.", clients)?;
         let sessions = Version::ALL
             .into_iter()
             .map(|version| (VersionLabel { version: version.octet() }, self.0.sessions(version)));
-        show(&mut encoder, "rtrcast_sessions", "Sessions that have negotiated a version", sessions)
+        show(&mut encoder, "rtrcast_sessions", "Sessions that have negotiated a version.", sessions)
     }
 }
 
