@@ -9,12 +9,12 @@ use crate::listen::{Listener, listen};
 use crate::memfd::DataSink;
 use crate::observe::{AcceptEvent, End, Observer, RefusalReason};
 use crate::peer::Peer;
-use crate::publish::{InUse, Publisher, PublisherHandle, Wanted};
+use crate::publish::{Publisher, PublisherHandle, Wanted};
 use crate::service::Service;
 use crate::service_policy::ServicePolicy;
 use rtrcast_proto::{
-    Asn, AspaError, History, HistoryLimits, Image, ImageBuilder, Profile, Publication, Record, Serial, ServerEvent,
-    SessionIds, Stop, Timing,
+    Asn, AspaError, History, HistoryLimits, Image, ImageBuilder, InUse, Profile, Publication, Record, Serial,
+    ServerEvent, SessionIds, Stop, Timing,
 };
 use std::collections::HashMap;
 use std::fmt;

@@ -96,7 +96,7 @@ pub use memfd::DataSink;
 pub use observe::{AcceptEvent, End, Observer, RefusalReason};
 pub use peer::{Endpoint, Peer};
 pub use proxy::ProxyError;
-pub use publish::{ImageKeeper, InUse, Prepared, PreparedView, Published, Publisher, PublisherHandle, Wanted};
+pub use publish::{Published, Publisher, PublisherHandle, Wanted};
 pub use sd_notify::{sd_notify, sd_reloading};
 pub use service::Service;
 pub use service_policy::ServicePolicy;

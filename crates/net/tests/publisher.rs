@@ -2,12 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests that fails should fail the test")]
 
-use rtrcast_net::{ImageKeeper, InUse, Prepared, Publisher, ServicePolicy};
+use rtrcast_net::{Publisher, ServicePolicy};
 use rtrcast_proto::limits::PINNED_IMAGES_MAX;
 use rtrcast_proto::{
-    Absent, Asn, CloseReason, History, HistoryLimits, Image, ImageBuilder, Moment, Octets, Prefix, Profile,
-    Publication, RouteOrigin, Serial, ServerEvent, ServerOutput, ServerPolicy, ServerSession, SessionIds, Stop, Timing,
-    Version, View, Want, wire,
+    Absent, Asn, CloseReason, History, HistoryLimits, Image, ImageBuilder, ImageKeeper, InUse, Moment, Octets, Prefix,
+    Prepared, Profile, Publication, RouteOrigin, Serial, ServerEvent, ServerOutput, ServerPolicy, ServerSession,
+    SessionIds, Stop, Timing, Version, View, Want, wire,
 };
 use std::net::Ipv6Addr;
 use std::sync::Arc;

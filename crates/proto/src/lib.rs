@@ -6,6 +6,7 @@
 //! * the payload types, whose wrong values cannot be built: [`RouteOrigin`], [`RouterKey`], [`Aspa`];
 //! * the data set as the sorted records that a router is sent, [`Image`], and what differs between two, [`Delta`];
 //! * [`History`], which alone advances the [`Serial`], and [`View`], the immutable value of it that sessions share;
+//! * [`ViewPublisher`], which publishes data sets: the rules of what is made when, and of which readers are cut off;
 //! * [`ServerSession`], the cache's side of one connection, as a plain value: octets and times go in, and out come what
 //!   to write, when to call it next, and when to close;
 //! * [`ClientSession`], the router's side of one cache over all connections to it, as a plain value likewise: it
@@ -101,6 +102,7 @@ mod image;
 pub mod limits;
 mod payload;
 mod profile;
+mod publish;
 mod record;
 mod response;
 mod serial;
@@ -126,6 +128,7 @@ pub use payload::{
     RouteOrigin, RouterKey,
 };
 pub use profile::{Profile, SessionIds};
+pub use publish::{ImageKeeper, InUse, Prepared, PreparedView, ViewPublisher};
 pub use record::Record;
 pub use response::Chunk;
 pub use serial::{Serial, SessionId};

@@ -31,8 +31,8 @@ pub struct Wanted {
 pub struct PublisherHandle(watch::Sender<Published>);
 
 impl PublisherHandle {
-    pub(super) fn new(view: View, policy: ServicePolicy) -> PublisherHandle {
-        let published = Published { view: Arc::new(view), stop: None, policy: Arc::new(policy) };
+    pub(super) fn new(view: Arc<View>, policy: ServicePolicy) -> PublisherHandle {
+        let published = Published { view, stop: None, policy: Arc::new(policy) };
         PublisherHandle(watch::Sender::new(published))
     }
 

@@ -5,8 +5,10 @@ use rtrcast_feed::Slurm;
 use rtrcast_feed::curator::{
     Cause, Curation, Curator, CuratorEvent, CuratorOutput, CurrentTime, Recipe, Report, SourceId,
 };
-use rtrcast_net::{DataSink, ImageKeeper, InUse, Prepared, PreparedView, Publisher};
-use rtrcast_proto::{Asn, Image, Moment, Octets, Timing, Version, View, Want};
+use rtrcast_net::{DataSink, Publisher};
+use rtrcast_proto::{
+    Asn, Image, ImageKeeper, InUse, Moment, Octets, Prepared, PreparedView, Timing, Version, View, Want,
+};
 use std::io;
 use std::sync::Arc;
 
@@ -32,7 +34,7 @@ pub(crate) enum Decision {
     /// A set to be served once it is shown, or the same set as before.
     Publish {
         cause: Cause,
-        prepared: Prepared,
+        prepared: Prepared<io::Error>,
         /// Customers with too many providers.
         left_out: Vec<Asn>,
     },

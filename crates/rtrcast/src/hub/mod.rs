@@ -21,9 +21,10 @@ use decide::{Decider, Decision, HubChange};
 use message::{Health, Input, News, Reconfiguration};
 use rtrcast_feed::curator::{Cause, Curator, CuratorEvent, CurrentTime, Report, SourceId, Status};
 use rtrcast_feed::{Overlaps, Slurm, Table, Tally};
-use rtrcast_net::{Clock, Prepared, Publisher, PublisherHandle, Wanted};
-use rtrcast_proto::{Delta, Moment, Profile, Publication, Section, ServerPolicy, Version, View};
+use rtrcast_net::{Clock, Publisher, PublisherHandle, Wanted};
+use rtrcast_proto::{Delta, Moment, Prepared, Profile, Publication, Section, ServerPolicy, Version, View};
 use std::collections::BTreeSet;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -381,7 +382,7 @@ impl Hub {
     }
 
     /// Publishes a set to all sessions, and logs it.
-    fn show(&mut self, cause: Cause, prepared: Prepared, took: Option<Duration>) {
+    fn show(&mut self, cause: Cause, prepared: Prepared<io::Error>, took: Option<Duration>) {
         let Prepared { publication, is_news, view, incomplete } = prepared;
         let Some(view) = view else { return };
         if let Some(error) = incomplete {

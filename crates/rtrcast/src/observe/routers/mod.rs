@@ -8,8 +8,8 @@ mod usage;
 
 use crate::clock::DayTime;
 use crate::observe::listeners::OpenListener;
-use rtrcast_net::{Clock, Connection, Endpoint, InUse, Peer};
-use rtrcast_proto::{Moment, Profile, Version};
+use rtrcast_net::{Clock, Connection, Endpoint, Peer};
+use rtrcast_proto::{InUse, Moment, Profile, Version};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -3,10 +3,12 @@
 //! Each pinned image is a whole data set in memory, so there is a limit, and beyond it the readers of the oldest are cut
 //! off.
 
-use rtrcast_proto::limits::PINNED_IMAGES_MAX;
-use rtrcast_proto::{Image, Octets, View};
-use std::collections::VecDeque;
-use std::sync::{Arc, Weak};
+use crate::image::{Image, Octets};
+use crate::limits::PINNED_IMAGES_MAX;
+use crate::view::View;
+use alloc::collections::VecDeque;
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
 
 /// Holder of images beside the publisher, such as the sources, which may be current again. `()` holds none.
 pub trait ImageKeeper {
@@ -26,12 +28,13 @@ impl ImageKeeper for () {
 }
 
 /// Sets that were current once and may still be read, the oldest first.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Superseded {
     sets: VecDeque<SupersededSet>,
     oldest_readable: u64,
 }
 
+#[derive(Debug)]
 struct SupersededSet {
     generation: u64,
     images: Vec<Weak<dyn Octets>>,

@@ -1,7 +1,9 @@
 //! Versions and payload types of sessions: for these all is made before a new data set is published.
 
-use rtrcast_proto::{Profile, Version};
-use std::cmp::Reverse;
+use crate::profile::Profile;
+use crate::version::Version;
+use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 /// Versions and profiles of sessions.
 #[derive(Clone, Debug, Default)]
