@@ -79,9 +79,7 @@ mod transport;
 mod unix_socket;
 
 pub use activation::{ACTIVATED_LISTENERS_MAX, Activated, ActivatedListener, ActivationError};
-pub use admission::{
-    AccessLists, Capacity, ConnectionLimiter, Counts, LimitExceeded, Limits, NEWCOMER_TIME_MIN, Permit,
-};
+pub use admission::{AccessLists, Capacity, ConnectionLimiter, Permit};
 pub use cache::{Cache, CacheOptions, PublishError, STOP_GRACE_MAX};
 pub use clock::Clock;
 pub use connect::{Direction, Follower, follow};

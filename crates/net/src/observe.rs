@@ -1,6 +1,5 @@
 //! Observation of connections, from acceptance to end.
 
-use crate::admission::LimitExceeded;
 use crate::connection::Connection;
 use crate::peer::{Endpoint, Peer};
 use crate::proxy::ProxyError;
@@ -8,7 +7,7 @@ use crate::proxy::ProxyError;
 use crate::ssh;
 #[cfg(feature = "tls")]
 use crate::tls;
-use rtrcast_proto::ServerEvent;
+use rtrcast_proto::{LimitExceeded, ServerEvent};
 use std::fmt;
 use std::io;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! The policy by which routers are served: all of it may change while the cache runs.
 
-use crate::admission::{AccessLists, Limits};
+use crate::admission::AccessLists;
 use crate::ip_prefix::PrefixMap;
-use rtrcast_proto::ServerPolicy;
+use rtrcast_proto::{ConnectionLimits, ServerPolicy};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ pub struct ServicePolicy {
     pub peers: PrefixMap<ServerPolicy>,
     /// Addresses that may connect.
     pub access: AccessLists,
-    /// Limits of connections.
-    pub limits: Limits,
+    /// ConnectionLimits of connections.
+    pub limits: ConnectionLimits,
     /// Time for a handshake, that for a PROXY header included.
     pub handshake_max: Duration,
     /// Time for which a router may accept no octet that it is sent.
@@ -39,7 +39,7 @@ impl Default for ServicePolicy {
             session: ServerPolicy::default(),
             peers: PrefixMap::default(),
             access: AccessLists::default(),
-            limits: Limits::default(),
+            limits: ConnectionLimits::default(),
             handshake_max: Duration::from_secs(10),
             // Three retry intervals of the usual 600 s.
             stall_max: Duration::from_secs(1_800),

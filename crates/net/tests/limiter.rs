@@ -1,6 +1,7 @@
-//! The door, with tasks for connections and no network.
+//! The limiter, with tasks for connections and no network.
 
-use rtrcast_net::{Capacity, ConnectionLimiter, Counts, LimitExceeded, Limits, NEWCOMER_TIME_MIN, Permit};
+use rtrcast_net::{Capacity, ConnectionLimiter, Permit};
+use rtrcast_proto::{ConnectionCounts, ConnectionLimits, LimitExceeded, NEWCOMER_TIME_MIN};
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -9,8 +10,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-const LIMITS: Limits =
-    Limits { connections_max: 2, per_address_max: None, handshakes_max: 100, memory_octets_max: u64::MAX };
+const LIMITS: ConnectionLimits =
+    ConnectionLimits { connections_max: 2, per_address_max: None, handshakes_max: 100, memory_octets_max: u64::MAX };
 
 fn address(n: u8) -> Option<IpAddr> {
     Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, n)))
@@ -73,7 +74,7 @@ fn t_tcp_06_at_the_limit_capacity_returns_exactly_when_a_connection_ends() {
         one.end_handshake();
         one.mark_queried();
         assert_eq!(wakes.take(), 0);
-        limiter.set_limits(Limits { connections_max: 1, ..LIMITS });
+        limiter.set_limits(ConnectionLimits { connections_max: 1, ..LIMITS });
         assert_eq!(poll(wait_for_capacity.as_mut(), &waker), Poll::Pending);
         wakes.take();
         drop(two);
@@ -88,7 +89,7 @@ fn t_tcp_06_at_the_limit_capacity_returns_exactly_when_a_connection_ends() {
 
 #[test]
 fn room_comes_with_higher_limits() {
-    let limiter = ConnectionLimiter::new(Limits { connections_max: 0, ..LIMITS });
+    let limiter = ConnectionLimiter::new(ConnectionLimits { connections_max: 0, ..LIMITS });
     let wakes = Arc::new(Wakes::default());
     let mut wait_for_capacity = pin!(limiter.wait_for_capacity(1, || ()));
     assert_eq!(poll(wait_for_capacity.as_mut(), &Waker::from(Arc::clone(&wakes))), Poll::Pending);
@@ -99,7 +100,7 @@ fn room_comes_with_higher_limits() {
 
 #[test]
 fn all_waiting_tasks_check_again() {
-    let limiter = ConnectionLimiter::new(Limits { connections_max: 1, memory_octets_max: 10, ..LIMITS });
+    let limiter = ConnectionLimiter::new(ConnectionLimits { connections_max: 1, memory_octets_max: 10, ..LIMITS });
     let permit = admit(&limiter, 1);
     permit.mark_queried();
     let (mut costly, mut cheap) =
@@ -113,7 +114,7 @@ fn all_waiting_tasks_check_again() {
 
 #[tokio::test]
 async fn five_hundred_silent_connections_do_not_keep_a_router_out() {
-    let limiter = ConnectionLimiter::new(Limits { connections_max: 500, ..LIMITS });
+    let limiter = ConnectionLimiter::new(ConnectionLimits { connections_max: 500, ..LIMITS });
     let mut undisplaced = JoinSet::new();
     for _ in 0..500 {
         let permit = admit(&limiter, 1);
@@ -131,7 +132,7 @@ async fn five_hundred_silent_connections_do_not_keep_a_router_out() {
 
 #[tokio::test]
 async fn a_newcomer_is_displaced_when_it_has_had_its_second() {
-    let limiter = ConnectionLimiter::new(Limits { connections_max: 1, ..LIMITS });
+    let limiter = ConnectionLimiter::new(ConnectionLimits { connections_max: 1, ..LIMITS });
     let since = Instant::now() - NEWCOMER_TIME_MIN * 9 / 10;
     let permit = limiter.admit(since, address(1), 1).unwrap();
     let undisplaced = tokio::spawn(async move {
@@ -154,12 +155,15 @@ fn t_tcp_06_a_query_after_the_request_to_end_cancels_it() {
     assert_eq!(wakes.take(), 1);
     assert!(poll(wait_for_capacity.as_mut(), Waker::noop()).is_pending());
     assert!(!is_displaced(&one) && is_displaced(&two));
-    assert_eq!(limiter.counts(), Counts { connections: 2, newcomers: 1, leaving: 1, handshakes: 0, memory_octets: 2 });
+    assert_eq!(
+        limiter.counts(),
+        ConnectionCounts { connections: 2, newcomers: 1, leaving: 1, handshakes: 0, memory_octets: 2 }
+    );
 }
 
 #[test]
 fn the_addresses_of_one_ipv6_network_are_treated_as_one() {
-    let limiter = ConnectionLimiter::new(Limits { connections_max: 3, ..LIMITS });
+    let limiter = ConnectionLimiter::new(ConnectionLimits { connections_max: 3, ..LIMITS });
     let router = admit(&limiter, 1);
     let of_network = |host: &str| limiter.admit(long_ago(), Some(host.parse().unwrap()), 1).unwrap();
     let (one, two) = (of_network("2001:db8::1"), of_network("2001:db8::ffff:0:0:2"));
@@ -170,7 +174,7 @@ fn the_addresses_of_one_ipv6_network_are_treated_as_one() {
 
 #[test]
 fn the_wait_for_displacement_can_be_cancelled_and_resumed() {
-    let limiter = ConnectionLimiter::new(Limits { handshakes_max: 1, ..LIMITS });
+    let limiter = ConnectionLimiter::new(ConnectionLimits { handshakes_max: 1, ..LIMITS });
     let (one, two) = (admit(&limiter, 1), admit(&limiter, 2));
     let [before, now] = [(); 2].map(|()| Arc::new(Wakes::default()));
     assert!(poll(pin!(one.displaced()), &Waker::from(Arc::clone(&before))).is_pending());
@@ -183,7 +187,7 @@ fn the_wait_for_displacement_can_be_cancelled_and_resumed() {
 
 #[test]
 fn handshakes_of_one_address_do_not_keep_another_out() {
-    let limiter = ConnectionLimiter::new(Limits { connections_max: 1_000, ..LIMITS });
+    let limiter = ConnectionLimiter::new(ConnectionLimits { connections_max: 1_000, ..LIMITS });
     let flood: Vec<Permit> = (0..500)
         .map(|_| {
             let permit = admit(&limiter, 1);
@@ -207,7 +211,7 @@ fn handshakes_of_one_address_do_not_keep_another_out() {
 
 #[test]
 fn an_address_is_the_same_in_ipv4_and_mapped_into_ipv6() {
-    let limiter = ConnectionLimiter::new(Limits { per_address_max: Some(1), connections_max: 10, ..LIMITS });
+    let limiter = ConnectionLimiter::new(ConnectionLimits { per_address_max: Some(1), connections_max: 10, ..LIMITS });
     let now = Instant::now();
     let mapped: IpAddr = "::ffff:192.0.2.1".parse().unwrap();
     let refused = LimitExceeded::PerAddress { limit: 1 };
@@ -235,7 +239,7 @@ fn a_connection_with_a_query_needs_little_memory() {
 /// Hangs if a wake-up is lost: each round has one, which races with the look for room.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_wake_up_is_lost_between_check_and_wait() {
-    let limiter = ConnectionLimiter::new(Limits { connections_max: 1, ..LIMITS });
+    let limiter = ConnectionLimiter::new(ConnectionLimits { connections_max: 1, ..LIMITS });
     let (goodbye, mut permits) = tokio::sync::mpsc::channel::<Permit>(1);
     let goes = tokio::task::spawn_blocking(move || {
         // At another point of the race each time.
@@ -258,7 +262,7 @@ async fn no_wake_up_is_lost_between_check_and_wait() {
 /// Hangs if a wake-up is lost: each round needs one of somebody who was told to go, or went by itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn under_stress_the_limits_are_kept_and_all_connections_are_admitted() {
-    let limits = Limits { connections_max: 8, memory_octets_max: 60, handshakes_max: 3, ..LIMITS };
+    let limits = ConnectionLimits { connections_max: 8, memory_octets_max: 60, handshakes_max: 3, ..LIMITS };
     let limiter = ConnectionLimiter::new(limits);
     let mut permits = JoinSet::new();
     for round in 0..3_000_u32 {
@@ -289,5 +293,5 @@ async fn under_stress_the_limits_are_kept_and_all_connections_are_admitted() {
         while permits.try_join_next().is_some() {}
     }
     permits.shutdown().await;
-    assert_eq!(limiter.counts(), Counts::default());
+    assert_eq!(limiter.counts(), ConnectionCounts::default());
 }

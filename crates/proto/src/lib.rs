@@ -9,6 +9,7 @@
 //! * [`ViewPublisher`], which publishes data sets: the rules of what is made when, and of which readers are cut off;
 //! * [`ServerSession`], the cache's side of one connection, as a plain value: octets and times go in, and out come what
 //!   to write, when to call it next, and when to close;
+//! * [`AdmissionLedger`], which connections are admitted within limits, and which give way;
 //! * [`ClientSession`], the router's side of one cache over all connections to it, as a plain value likewise: it
 //!   negotiates the version, applies responses as a whole, keeps the timers, and decides when to connect again;
 //! * [`Caches`], the router's side of several caches: whose data are in effect, and their [`Union`].
@@ -93,6 +94,7 @@
 
 extern crate alloc;
 
+mod admission;
 mod builder;
 mod caches;
 mod client;
@@ -114,6 +116,9 @@ mod view;
 mod violation;
 pub mod wire;
 
+pub use admission::{
+    AdmissionLedger, CapacityCheck, ConnectionCounts, ConnectionLimits, LimitExceeded, NEWCOMER_TIME_MIN, PermitId,
+};
 pub use builder::ImageBuilder;
 pub use caches::{CacheId, Caches, Preference};
 pub use client::{

@@ -1,6 +1,7 @@
 //! Time as an argument: a moment for timers, and the timer values that End of Data carries.
 
 use core::fmt;
+use core::ops::Add;
 use core::time::Duration;
 
 /// Milliseconds since a start that the caller chose. Only differences matter.
@@ -11,6 +12,14 @@ impl Moment {
     /// The moment this much later.
     pub fn after(self, delay: Duration) -> Moment {
         Moment(self.0.saturating_add(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)))
+    }
+}
+
+impl Add<Duration> for Moment {
+    type Output = Moment;
+
+    fn add(self, delay: Duration) -> Moment {
+        self.after(delay)
     }
 }
 

@@ -3,8 +3,7 @@
 //! All permits share one lock, which is held for a few logarithmic steps, and never while waiting. A connection that
 //! has sent a query takes it again only at its end.
 
-use super::ledger::{CapacityCheck, Ledger, PermitId};
-use super::{Counts, LimitExceeded, Limits};
+use rtrcast_proto::{AdmissionLedger, CapacityCheck, ConnectionCounts, ConnectionLimits, LimitExceeded, PermitId};
 use std::fmt;
 use std::future::poll_fn;
 use std::net::IpAddr;
@@ -17,7 +16,7 @@ use tokio::time::{Instant, timeout_at};
 /// Limiter of the connections of a cache. Each connection holds a [`Permit`].
 #[derive(Debug)]
 pub struct ConnectionLimiter {
-    ledger: Mutex<Ledger>,
+    ledger: Mutex<AdmissionLedger<Instant>>,
     /// Wakes tasks that wait for capacity.
     changed: Notify,
 }
@@ -33,19 +32,19 @@ pub enum Capacity {
 
 impl ConnectionLimiter {
     /// Returns a limiter without connections.
-    pub fn new(limits: Limits) -> Arc<ConnectionLimiter> {
-        Arc::new(ConnectionLimiter { ledger: Mutex::new(Ledger::new(limits)), changed: Notify::new() })
+    pub fn new(limits: ConnectionLimits) -> Arc<ConnectionLimiter> {
+        Arc::new(ConnectionLimiter { ledger: Mutex::new(AdmissionLedger::new(limits)), changed: Notify::new() })
     }
 
     /// Sets other limits. They may be below what is in use: no connection is closed for that, and none is admitted
     /// before enough have ended.
-    pub fn set_limits(&self, limits: Limits) {
+    pub fn set_limits(&self, limits: ConnectionLimits) {
         self.lock().set_limits(limits);
         self.changed.notify_waiters();
     }
 
     /// Waits until one more connection of this cost, in octets of memory, may be accepted. Without capacity `full` is
-    /// called once, and newcomers are displaced, each after [`NEWCOMER_TIME_MIN`](super::NEWCOMER_TIME_MIN) at the
+    /// called once, and newcomers are displaced, each after [`NEWCOMER_TIME_MIN`](rtrcast_proto::NEWCOMER_TIME_MIN) at the
     /// earliest and one at a time; connections that have sent a query are waited for. May be cancelled.
     ///
     /// Nothing is reserved: an accept loop has to call [`ConnectionLimiter::admit`] before it waits for capacity again,
@@ -109,11 +108,11 @@ impl ConnectionLimiter {
     }
 
     /// Returns what is in use now.
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> ConnectionCounts {
         self.lock().counts()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Ledger> {
+    fn lock(&self) -> MutexGuard<'_, AdmissionLedger<Instant>> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
-use crate::admission::{ConnectionLimiter, Limits};
+use crate::admission::ConnectionLimiter;
 use crate::stream::Socket;
-use rtrcast_proto::{History, HistoryLimits, Serial, ServerPolicy, SessionIds, Timing};
+use rtrcast_proto::{ConnectionLimits, History, HistoryLimits, Serial, ServerPolicy, SessionIds, Timing};
 use std::io::Write as _;
 use tokio::net::UnixStream;
 use tokio::time::Instant;
@@ -16,7 +16,7 @@ fn blocked(
     while full.write(&[0; 64]).is_ok() {}
     router.write_all(octets).unwrap();
     let stream = TransportStream::Plain(Socket::Unix(UnixStream::from_std(cache).unwrap()));
-    let limiter = ConnectionLimiter::new(Limits { connections_max: 1, ..Limits::default() });
+    let limiter = ConnectionLimiter::new(ConnectionLimits { connections_max: 1, ..ConnectionLimits::default() });
     let permit = limiter.admit(Instant::now(), None, 1).unwrap();
     let history = HistoryLimits::default();
     let mut history = History::new(history, SessionIds::new(1), Timing::default(), Serial(1));

@@ -14,8 +14,8 @@ use crate::source::dialer;
 use crate::source::{self, SourceOptions};
 use rtrcast_feed::curator::{Choice, Freshness, Guard};
 use rtrcast_feed::{Overlaps, Slurm, SlurmDialect};
-use rtrcast_net::{AccessLists, Limits, PrefixMap, ServicePolicy};
-use rtrcast_proto::{Profile, ServerPolicy, Timing, VersionRange};
+use rtrcast_net::{AccessLists, PrefixMap, ServicePolicy};
+use rtrcast_proto::{ConnectionLimits, Profile, ServerPolicy, Timing, VersionRange};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -269,7 +269,7 @@ fn service_policy(settings: &Settings, timing: Timing) -> Result<ServicePolicy, 
         session: policy(settings, None)?,
         peers,
         access: AccessLists { allow: arguments.allow.clone(), deny: arguments.deny.clone() },
-        limits: Limits {
+        limits: ConnectionLimits {
             connections_max: arguments.connections_max.unwrap_or(u32::MAX),
             per_address_max: arguments.connections_per_address,
             handshakes_max: arguments.handshakes_max,

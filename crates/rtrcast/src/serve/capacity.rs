@@ -3,7 +3,8 @@
 use crate::config::plan::Plan;
 use crate::observe::log::Log;
 use crate::observe::log::event::service::ServiceEvent;
-use rtrcast_net::{Limits, ServicePolicy};
+use rtrcast_net::ServicePolicy;
+use rtrcast_proto::ConnectionLimits;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Descriptors that are not for routers: sources, HTTP, data sets, logs.
@@ -21,7 +22,7 @@ pub(super) struct ConnectionCapacity {
 impl ConnectionCapacity {
     /// Returns the policy of a plan, with this number of connections.
     pub(super) fn service_policy(&self, plan: &Plan) -> ServicePolicy {
-        let limits = Limits { connections_max: self.connections_max, ..plan.policy.limits };
+        let limits = ConnectionLimits { connections_max: self.connections_max, ..plan.policy.limits };
         ServicePolicy { limits, ..plan.policy.clone() }
     }
 }

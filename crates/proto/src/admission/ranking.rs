@@ -1,9 +1,9 @@
 //! The order in which newcomers are displaced: the oldest of the address with the most first. Each operation takes
 //! logarithmic time.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv6Addr};
+use alloc::collections::{BTreeMap, BTreeSet};
+use core::cmp::Reverse;
+use core::net::{IpAddr, Ipv6Addr};
 
 /// Ranks by address; a lower rank came earlier.
 #[derive(Debug, Default)]
@@ -75,7 +75,7 @@ fn rank_key(address: Option<IpAddr>, ranks: &BTreeSet<u64>) -> Option<RankKey> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::Ipv4Addr;
+    use core::net::Ipv4Addr;
 
     #[test]
     fn the_oldest_of_the_address_that_has_most_comes_first() {

@@ -4,26 +4,26 @@
 //! only the sums are kept, and their number by address.
 
 use super::ranking::Ranking;
-use super::{Counts, LimitExceeded, Limits};
-use std::collections::HashMap;
-use std::net::IpAddr;
-use std::task::Waker;
-use std::time::Duration;
-use tokio::time::Instant;
+use super::{ConnectionCounts, ConnectionLimits, LimitExceeded};
+use alloc::collections::BTreeMap;
+use core::net::IpAddr;
+use core::ops::Add;
+use core::task::Waker;
+use core::time::Duration;
 
 /// Time for which a newcomer is not displaced: a router on a slow path sends its query within that time, or is in the
 /// middle of its handshake, which has a limit of its own.
 pub const NEWCOMER_TIME_MIN: Duration = Duration::from_secs(1);
 
 /// A connection's number; a lower one entered earlier.
-pub(super) type PermitId = u64;
+pub type PermitId = u64;
 
 /// The entry of a connection that has sent no query yet.
 #[derive(Debug)]
-struct Newcomer {
+struct Newcomer<T> {
     address: Option<IpAddr>,
     cost: u64,
-    since: Instant,
+    since: T,
     /// The rank of its handshake, while that is under way.
     handshake: Option<u64>,
     displacement: Displacement,
@@ -40,63 +40,68 @@ enum Displacement {
 
 /// Result of a check for one more connection.
 #[derive(Debug)]
-pub(super) enum CapacityCheck {
+pub enum CapacityCheck<T> {
     /// There is.
     Available,
     /// There is none until something changes, or until this moment.
-    Full(Option<Instant>),
+    Full(Option<T>),
     /// A newcomer has to be woken, since its displacement is requested; then check again.
     Displace(Option<Waker>),
 }
 
+/// Counts of connections, and the decisions on further ones. `T` is a moment of any clock. Wakers belong to whoever
+/// waits for a displacement: they are kept and returned, and none is woken here.
 #[derive(Debug)]
-pub(super) struct Ledger {
-    limits: Limits,
+pub struct AdmissionLedger<T> {
+    limits: ConnectionLimits,
     next: u64,
     connections: u32,
     memory_octets: u64,
     /// Connections by address, of those that have one; no address has 0.
-    addresses: HashMap<IpAddr, u32>,
-    newcomers: HashMap<PermitId, Newcomer>,
+    addresses: BTreeMap<IpAddr, u32>,
+    newcomers: BTreeMap<PermitId, Newcomer<T>>,
     newcomers_octets: u64,
     /// The newcomers whose displacement is not requested, by id.
     undisplaced: Ranking,
     /// Their handshakes under way, by the order in which they began, and the ids of their connections.
     handshakes: Ranking,
-    handshake_owners: HashMap<u64, PermitId>,
+    handshake_owners: BTreeMap<u64, PermitId>,
     leaving: u32,
     leaving_octets: u64,
     /// The limits were lowered below what is in use, and not enough connections have ended yet.
     lowered: bool,
 }
 
-impl Ledger {
-    pub(super) fn new(limits: Limits) -> Ledger {
-        Ledger {
+impl<T: Copy + Ord + Add<Duration, Output = T>> AdmissionLedger<T> {
+    /// Returns a ledger without connections.
+    pub fn new(limits: ConnectionLimits) -> AdmissionLedger<T> {
+        AdmissionLedger {
             limits,
             next: 0,
             connections: 0,
             memory_octets: 0,
-            addresses: HashMap::new(),
-            newcomers: HashMap::new(),
+            addresses: BTreeMap::new(),
+            newcomers: BTreeMap::new(),
             newcomers_octets: 0,
             undisplaced: Ranking::default(),
             handshakes: Ranking::default(),
-            handshake_owners: HashMap::new(),
+            handshake_owners: BTreeMap::new(),
             leaving: 0,
             leaving_octets: 0,
             lowered: false,
         }
     }
 
-    pub(super) fn set_limits(&mut self, limits: Limits) {
+    /// Sets other limits. They may be below what is in use.
+    pub fn set_limits(&mut self, limits: ConnectionLimits) {
         self.limits = limits;
         self.lowered = !self.keeps_limits();
     }
 
-    pub(super) fn counts(&self) -> Counts {
+    /// Returns what is in use.
+    pub fn counts(&self) -> ConnectionCounts {
         let of = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
-        Counts {
+        ConnectionCounts {
             connections: self.connections,
             newcomers: of(self.newcomers.len()),
             leaving: self.leaving,
@@ -106,7 +111,7 @@ impl Ledger {
     }
 
     /// Checks for capacity for one more connection of this cost; without it, requests the displacement of a newcomer.
-    pub(super) fn check_capacity(&mut self, now: Instant, cost: u64) -> CapacityCheck {
+    pub fn check_capacity(&mut self, now: T, cost: u64) -> CapacityCheck<T> {
         if self.has_capacity(cost) {
             return CapacityCheck::Available;
         }
@@ -126,7 +131,7 @@ impl Ledger {
     }
 
     /// Returns true if one more connection of this cost fits.
-    pub(super) fn has_capacity(&self, cost: u64) -> bool {
+    pub fn has_capacity(&self, cost: u64) -> bool {
         self.fits(self.connections, self.memory_octets, cost)
     }
 
@@ -145,12 +150,7 @@ impl Ledger {
     }
 
     /// Adds a connection that was accepted.
-    pub(super) fn admit(
-        &mut self,
-        now: Instant,
-        address: Option<IpAddr>,
-        cost: u64,
-    ) -> Result<PermitId, LimitExceeded> {
+    pub fn admit(&mut self, now: T, address: Option<IpAddr>, cost: u64) -> Result<PermitId, LimitExceeded> {
         self.count_in(address)?;
         self.connections += 1;
         self.memory_octets += cost;
@@ -163,7 +163,7 @@ impl Ledger {
     }
 
     /// Gives back what a connection had.
-    pub(super) fn leave(&mut self, id: PermitId, address: Option<IpAddr>, cost: u64) -> Option<Waker> {
+    pub fn leave(&mut self, id: PermitId, address: Option<IpAddr>, cost: u64) -> Option<Waker> {
         let waker = self.mark_queried(id);
         self.count_out(address);
         self.connections -= 1;
@@ -174,7 +174,7 @@ impl Ledger {
 
     /// Ends the state of a newcomer, even if its displacement was requested. The waker that is returned is not needed
     /// any more; it should be dropped without the lock.
-    pub(super) fn mark_queried(&mut self, id: PermitId) -> Option<Waker> {
+    pub fn mark_queried(&mut self, id: PermitId) -> Option<Waker> {
         self.end_handshake(id);
         let newcomer = self.newcomers.remove(&id)?;
         self.newcomers_octets -= newcomer.cost;
@@ -193,7 +193,7 @@ impl Ledger {
 
     /// Begins a newcomer's handshake. If there are too many, displaces the oldest of the address with the most, but
     /// never this one.
-    pub(super) fn begin_handshake(&mut self, id: PermitId) -> Option<Waker> {
+    pub fn begin_handshake(&mut self, id: PermitId) -> Option<Waker> {
         let turn = self.next_number();
         let newcomer = self.newcomers.get_mut(&id)?;
         if newcomer.handshake.is_some() || matches!(newcomer.displacement, Displacement::Requested) {
@@ -209,7 +209,8 @@ impl Ledger {
         self.displace(*self.handshake_owners.get(&oldest)?)
     }
 
-    pub(super) fn end_handshake(&mut self, id: PermitId) {
+    /// Ends a connection's handshake, well or not.
+    pub fn end_handshake(&mut self, id: PermitId) {
         let Some(newcomer) = self.newcomers.get_mut(&id) else { return };
         let Some(turn) = newcomer.handshake.take() else { return };
         self.handshakes.remove(newcomer.address, turn);
@@ -217,7 +218,7 @@ impl Ledger {
     }
 
     /// A connection comes from another address than it seemed to.
-    pub(super) fn set_address(&mut self, id: PermitId, old: Option<IpAddr>, new: IpAddr) -> Result<(), LimitExceeded> {
+    pub fn set_address(&mut self, id: PermitId, old: Option<IpAddr>, new: IpAddr) -> Result<(), LimitExceeded> {
         let new = Some(new);
         if old == new {
             return Ok(());
@@ -239,7 +240,7 @@ impl Ledger {
 
     /// Returns true if the displacement of a newcomer was requested; if not, `waker` is woken when it is. The waker
     /// that is returned is not needed any more.
-    pub(super) fn poll_displaced(&mut self, id: PermitId, waker: &Waker) -> (bool, Option<Waker>) {
+    pub fn poll_displaced(&mut self, id: PermitId, waker: &Waker) -> (bool, Option<Waker>) {
         match self.newcomers.get_mut(&id).map(|newcomer| &mut newcomer.displacement) {
             Some(Displacement::Requested) => (true, None),
             Some(Displacement::None(Some(kept))) if kept.will_wake(waker) => (false, None),
@@ -251,7 +252,7 @@ impl Ledger {
     fn displace(&mut self, id: PermitId) -> Option<Waker> {
         self.end_handshake(id);
         let newcomer = self.newcomers.get_mut(&id)?;
-        let Displacement::None(waker) = std::mem::replace(&mut newcomer.displacement, Displacement::Requested) else {
+        let Displacement::None(waker) = core::mem::replace(&mut newcomer.displacement, Displacement::Requested) else {
             return None;
         };
         self.undisplaced.remove(newcomer.address, id);
@@ -261,7 +262,7 @@ impl Ledger {
     }
 
     /// Checks the limit of connections from one address.
-    pub(super) fn check(&self, address: Option<IpAddr>) -> Result<(), LimitExceeded> {
+    pub fn check(&self, address: Option<IpAddr>) -> Result<(), LimitExceeded> {
         let connections = address.and_then(|address| self.addresses.get(&address)).copied().unwrap_or(0);
         match self.limits.per_address_max {
             Some(limit) if address.is_some() && connections >= limit => Err(LimitExceeded::PerAddress { limit }),
@@ -288,7 +289,7 @@ impl Ledger {
 
     /// Returns true if there is no entry of any connection.
     #[cfg(test)]
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.addresses.is_empty()
             && self.newcomers.is_empty()
             && self.handshake_owners.is_empty()

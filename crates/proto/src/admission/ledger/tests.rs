@@ -1,10 +1,12 @@
 //! Each rule of the ledger, with moments chosen by the test.
 
 use super::*;
-use std::net::Ipv4Addr;
+use crate::time::Moment;
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
 
-fn limits(connections_max: u32) -> Limits {
-    Limits { connections_max, per_address_max: None, handshakes_max: 100, memory_octets_max: 1_000 }
+fn limits(connections_max: u32) -> ConnectionLimits {
+    ConnectionLimits { connections_max, per_address_max: None, handshakes_max: 100, memory_octets_max: 1_000 }
 }
 
 fn address(n: u8) -> Option<IpAddr> {
@@ -12,19 +14,19 @@ fn address(n: u8) -> Option<IpAddr> {
 }
 
 /// The connections whose displacement was requested.
-fn displacement(ledger: &Ledger, ids: &[PermitId]) -> Vec<PermitId> {
+fn displacement(ledger: &AdmissionLedger<Moment>, ids: &[PermitId]) -> Vec<PermitId> {
     let is_displaced = |id: &&PermitId| matches!(ledger.newcomers[*id].displacement, Displacement::Requested);
     ids.iter().filter(is_displaced).copied().collect()
 }
 
-fn after(now: Instant, milliseconds: u64) -> Instant {
+fn after(now: Moment, milliseconds: u64) -> Moment {
     now + Duration::from_millis(milliseconds)
 }
 
 #[test]
 fn a_newcomer_is_displaced_after_a_second_at_the_earliest() {
-    let now = Instant::now();
-    let mut ledger = Ledger::new(limits(1));
+    let now = Moment(0);
+    let mut ledger = AdmissionLedger::new(limits(1));
     assert!(matches!(ledger.check_capacity(now, 1), CapacityCheck::Available));
     let id = ledger.admit(now, address(1), 1).unwrap();
     let until = after(now, 1_000);
@@ -43,9 +45,9 @@ fn a_newcomer_is_displaced_after_a_second_at_the_earliest() {
 
 #[test]
 fn the_oldest_newcomer_of_the_address_with_the_most_is_displaced() {
-    let now = Instant::now();
+    let now = Moment(0);
     let late = after(now, 5_000);
-    let mut ledger = Ledger::new(limits(4));
+    let mut ledger = AdmissionLedger::new(limits(4));
     let ids = [1, 2, 2, 2].map(|n| ledger.admit(now, address(n), 1).unwrap());
     // Connections that have sent a query are not counted.
     ledger.mark_queried(ids[1]);
@@ -60,19 +62,19 @@ fn the_oldest_newcomer_of_the_address_with_the_most_is_displaced() {
 
 #[test]
 fn t_tcp_06_a_connection_with_a_query_is_never_displaced() {
-    let now = Instant::now();
-    let mut ledger = Ledger::new(limits(1));
+    let now = Moment(0);
+    let mut ledger = AdmissionLedger::new(limits(1));
     let id = ledger.admit(now, address(1), 1).unwrap();
     ledger.mark_queried(id);
     assert!(matches!(ledger.check_capacity(after(now, 5_000), 1), CapacityCheck::Full(None)));
-    assert_eq!(ledger.counts(), Counts { connections: 1, memory_octets: 1, ..Counts::default() });
+    assert_eq!(ledger.counts(), ConnectionCounts { connections: 1, memory_octets: 1, ..ConnectionCounts::default() });
 }
 
 #[test]
 fn a_query_cancels_a_displacement_and_another_newcomer_is_displaced() {
-    let now = Instant::now();
+    let now = Moment(0);
     let late = after(now, 5_000);
-    let mut ledger = Ledger::new(limits(2));
+    let mut ledger = AdmissionLedger::new(limits(2));
     let ids = [1, 2].map(|n| ledger.admit(now, address(n), 1).unwrap());
     assert!(matches!(ledger.check_capacity(late, 1), CapacityCheck::Displace(None)));
     assert_eq!(displacement(&ledger, &ids), [ids[0]]);
@@ -83,9 +85,9 @@ fn a_query_cancels_a_displacement_and_another_newcomer_is_displaced() {
 
 #[test]
 fn as_many_are_displaced_as_the_memory_needs_and_none_in_vain() {
-    let now = Instant::now();
+    let now = Moment(0);
     let late = after(now, 5_000);
-    let mut ledger = Ledger::new(limits(100));
+    let mut ledger = AdmissionLedger::new(limits(100));
     let ids = [1, 2, 3, 4].map(|n| ledger.admit(now, address(n), 250).unwrap());
     ledger.mark_queried(ids[0]);
     assert!(matches!(ledger.check_capacity(late, 751), CapacityCheck::Full(None)), "all newcomers have 750");
@@ -99,9 +101,9 @@ fn as_many_are_displaced_as_the_memory_needs_and_none_in_vain() {
 
 #[test]
 fn lowered_limits_displace_no_connection() {
-    let now = Instant::now();
+    let now = Moment(0);
     let late = after(now, 5_000);
-    let mut ledger = Ledger::new(limits(4));
+    let mut ledger = AdmissionLedger::new(limits(4));
     let ids = [1, 2, 3].map(|n| ledger.admit(now, address(n), 1).unwrap());
     ledger.set_limits(limits(2));
     assert!(matches!(ledger.check_capacity(late, 1), CapacityCheck::Full(None)));
@@ -109,7 +111,7 @@ fn lowered_limits_displace_no_connection() {
     ledger.leave(ids[0], address(1), 1);
     // Now they are kept, and room is made as ever.
     assert!(matches!(ledger.check_capacity(late, 1), CapacityCheck::Displace(None)));
-    ledger.set_limits(Limits { memory_octets_max: 1, ..limits(4) });
+    ledger.set_limits(ConnectionLimits { memory_octets_max: 1, ..limits(4) });
     assert!(matches!(ledger.check_capacity(late, 0), CapacityCheck::Full(None)));
     ledger.set_limits(limits(4));
     assert!(matches!(ledger.check_capacity(late, 1), CapacityCheck::Available));
@@ -117,8 +119,8 @@ fn lowered_limits_displace_no_connection() {
 
 #[test]
 fn one_handshake_too_many_displaces_the_oldest_of_the_address_with_the_most() {
-    let now = Instant::now();
-    let mut ledger = Ledger::new(Limits { handshakes_max: 3, ..limits(100) });
+    let now = Moment(0);
+    let mut ledger = AdmissionLedger::new(ConnectionLimits { handshakes_max: 3, ..limits(100) });
     let ids = [1, 2, 2, 3, 3, 4].map(|n| ledger.admit(now, address(n), 1).unwrap());
     // The order in which they began decides, and no other.
     for at in [2, 1, 0] {
@@ -141,8 +143,8 @@ fn one_handshake_too_many_displaces_the_oldest_of_the_address_with_the_most() {
 
 #[test]
 fn a_handshake_that_begins_is_never_displaced_by_itself() {
-    let now = Instant::now();
-    let mut ledger = Ledger::new(Limits { handshakes_max: 0, ..limits(100) });
+    let now = Moment(0);
+    let mut ledger = AdmissionLedger::new(ConnectionLimits { handshakes_max: 0, ..limits(100) });
     let ids = [1, 2].map(|n| ledger.admit(now, address(n), 1).unwrap());
     ledger.begin_handshake(ids[1]);
     assert!(displacement(&ledger, &ids).is_empty());
@@ -152,8 +154,8 @@ fn a_handshake_that_begins_is_never_displaced_by_itself() {
 
 #[test]
 fn an_address_has_its_own_limit_and_no_entry_without_connections() {
-    let now = Instant::now();
-    let mut ledger = Ledger::new(Limits { per_address_max: Some(2), ..limits(100) });
+    let now = Moment(0);
+    let mut ledger = AdmissionLedger::new(ConnectionLimits { per_address_max: Some(2), ..limits(100) });
     let refused = LimitExceeded::PerAddress { limit: 2 };
     let ids = [1, 1].map(|n| ledger.admit(now, address(n), 1).unwrap());
     assert_eq!(ledger.admit(now, address(1), 1), Err(refused));

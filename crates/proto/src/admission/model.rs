@@ -1,14 +1,15 @@
 //! The ledger against a naive model: a list of connections, from which everything is counted anew each time.
 
-use super::ledger::{CapacityCheck, Ledger, PermitId};
-use super::{Counts, LimitExceeded, Limits, NEWCOMER_TIME_MIN};
+use super::ledger::{AdmissionLedger, CapacityCheck, PermitId};
+use super::{ConnectionCounts, ConnectionLimits, LimitExceeded, NEWCOMER_TIME_MIN};
+use crate::time::Moment;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv6Addr};
+use core::task::Waker;
+use core::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
-use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
-use std::task::Waker;
-use std::time::Duration;
-use tokio::time::Instant;
 
 /// An action; connections are chosen by a number, modulo their count.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +20,7 @@ enum LimiterAction {
     Begin(usize),
     End(usize),
     Move(usize, u8),
-    Limit(Limits),
+    Limit(ConnectionLimits),
     CheckCapacity(u64),
     Advance(u64),
 }
@@ -29,7 +30,7 @@ struct ModelConnection {
     id: PermitId,
     address: Option<IpAddr>,
     cost: u64,
-    since: Instant,
+    since: Moment,
     is_newcomer: bool,
     is_displaced: bool,
     /// Step at which its handshake began.
@@ -37,15 +38,15 @@ struct ModelConnection {
 }
 
 struct Model {
-    limits: Limits,
+    limits: ConnectionLimits,
     lowered: bool,
     connections: Vec<ModelConnection>,
 }
 
 impl Model {
-    fn counts(&self) -> Counts {
+    fn counts(&self) -> ConnectionCounts {
         let count = |is: &dyn Fn(&&ModelConnection) -> bool| self.connections.iter().filter(is).count() as u32;
-        Counts {
+        ConnectionCounts {
             connections: count(&|_| true),
             newcomers: count(&|one| one.is_newcomer),
             leaving: count(&|one| one.is_displaced),
@@ -96,9 +97,9 @@ fn address(n: u8) -> IpAddr {
     IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, n.into(), 0, 0, 0, 1))
 }
 
-fn limits() -> impl Strategy<Value = Limits> {
+fn limits() -> impl Strategy<Value = ConnectionLimits> {
     (0..12_u32, proptest::option::of(0..5_u32), 0..5_u32, 0..100_u64).prop_map(
-        |(connections_max, per_address_max, handshakes_max, memory_octets_max)| Limits {
+        |(connections_max, per_address_max, handshakes_max, memory_octets_max)| ConnectionLimits {
             connections_max,
             per_address_max,
             handshakes_max,
@@ -123,9 +124,9 @@ fn action() -> impl Strategy<Value = LimiterAction> {
 
 /// Does a step to both; `number` is how many there were before.
 fn take(
-    ledger: &mut Ledger,
+    ledger: &mut AdmissionLedger<Moment>,
     model: &mut Model,
-    now: &mut Instant,
+    now: &mut Moment,
     number: usize,
     step: LimiterAction,
 ) -> Result<(), TestCaseError> {
@@ -195,12 +196,17 @@ fn take(
             model.lowered = !model.keeps_limits();
         }
         LimiterAction::CheckCapacity(cost) => compare_capacity(ledger, model, *now, cost)?,
-        LimiterAction::Advance(milliseconds) => *now += Duration::from_millis(milliseconds),
+        LimiterAction::Advance(milliseconds) => *now = *now + Duration::from_millis(milliseconds),
     }
     Ok(())
 }
 
-fn compare_capacity(ledger: &mut Ledger, model: &mut Model, now: Instant, cost: u64) -> Result<(), TestCaseError> {
+fn compare_capacity(
+    ledger: &mut AdmissionLedger<Moment>,
+    model: &mut Model,
+    now: Moment,
+    cost: u64,
+) -> Result<(), TestCaseError> {
     let capacity = ledger.check_capacity(now, cost);
     if model.fits(cost, |_| true) {
         prop_assert!(matches!(capacity, CapacityCheck::Available), "{capacity:?}");
@@ -230,8 +236,8 @@ proptest! {
         limits in limits(),
         actions in proptest::collection::vec(action(), 0..80),
     ) {
-        let mut now = Instant::now();
-        let mut ledger = Ledger::new(limits);
+        let mut now = Moment(0);
+        let mut ledger = AdmissionLedger::new(limits);
         let mut model = Model { limits, lowered: false, connections: Vec::new() };
         for (number, step) in actions.into_iter().enumerate() {
             take(&mut ledger, &mut model, &mut now, number, step)?;
@@ -243,7 +249,7 @@ proptest! {
         for one in model.connections {
             ledger.leave(one.id, one.address, one.cost);
         }
-        prop_assert_eq!(ledger.counts(), Counts::default());
+        prop_assert_eq!(ledger.counts(), ConnectionCounts::default());
         prop_assert!(ledger.is_empty(), "no entry is left");
     }
 }
