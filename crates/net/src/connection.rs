@@ -38,8 +38,9 @@ pub struct ConnectionStats {
     pub answers: Answers,
     /// Octets of RTR, without what TLS or SSH add.
     pub octets: Traffic,
-    /// The moment at which the connection last took octets of a chunk that has not been written completely yet.
-    pub unsent_since: Option<Moment>,
+    /// While octets wait to be written: the moment at which the connection last took some of them, or at which they began
+    /// to wait.
+    pub write_progress: Option<Moment>,
     /// PDUs. Those sent are counted when all of the chunk has been written that they are a part of.
     pub pdus: Traffic,
     /// Error Reports that were sent, by code.
@@ -155,14 +156,21 @@ impl Connection {
     }
 
     /// Octets were written, and so many PDUs are complete with them: none, if the chunk is not written completely yet.
-    pub(crate) fn octets_sent(&self, octets: usize, pdus: Option<u32>, now: Moment) {
+    pub(crate) fn octets_sent(&self, octets: usize, pdus: Option<u32>) {
         let mut stats = self.lock();
         stats.octets.sent += octets as u64;
         stats.pdus.sent += u64::from(pdus.unwrap_or(0));
-        stats.unsent_since = pdus.is_none().then_some(now);
+        if pdus.is_some() {
+            stats.write_progress = None;
+        }
     }
 
-    /// Takes over that the session ends behind the response that is running, which is no event yet.
+    /// Records that octets wait to be written, and the moment of the last progress.
+    pub(crate) fn write_waits(&self, progress: Moment) {
+        self.lock().write_progress = Some(progress);
+    }
+
+    /// Records the reason, if the session will end after the current response.
     pub(crate) fn update_end(&self, session: &ServerSession) {
         if let Some(reason) = session.ends_after_response() {
             self.lock().closing = Some(reason);

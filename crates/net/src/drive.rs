@@ -200,7 +200,12 @@ impl Drive {
             let next_step = match self.poll_next(context, changed.as_mut()) {
                 Poll::Ready(NextStep::Go) => self.take_outputs(),
                 Poll::Ready(next_step) => next_step,
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    if let Some(writing) = &self.writing {
+                        self.connection.write_waits(writing.progress);
+                    }
+                    return Poll::Pending;
+                }
             };
             match next_step {
                 NextStep::Go => {}
@@ -300,7 +305,7 @@ impl Drive {
             self.making = None;
             self.now = self.clock.now();
             if let Some(view) = view {
-                self.session.data_changed(self.now, view);
+                self.data_changed(view);
             }
             return Poll::Ready(NextStep::Go);
         }
@@ -351,7 +356,7 @@ impl Drive {
                 let buffering = self.stream.buffering();
                 let pdus = self.writing.as_ref().map_or(0, PendingWrite::pdus);
                 self.writing = self.writing.take().and_then(|writing| writing.further(octets, buffering, now));
-                self.connection.octets_sent(octets, self.writing.is_none().then_some(pdus), now);
+                self.connection.octets_sent(octets, self.writing.is_none().then_some(pdus));
             }
             Transferred::Failed(error) => {
                 self.read_final_report(now);
@@ -376,13 +381,19 @@ impl Drive {
             None if is_news && !self.policy.access.admits(self.address) => {
                 self.session.dismiss(now, Dismissal::NotAdmitted);
             }
-            None => self.session.data_changed(now, view),
+            None => self.data_changed(view),
             Some(stop) => {
                 self.stopping = true;
                 self.session.stop(now, stop);
                 self.connection.update_end(&self.session);
             }
         }
+    }
+
+    /// Gives the session a new view. If all data are too old, that ends it.
+    fn data_changed(&mut self, view: Arc<View>) {
+        self.session.data_changed(self.now, view);
+        self.connection.update_end(&self.session);
     }
 
     /// Reads an Error Report that a router may have sent before it reset the connection.

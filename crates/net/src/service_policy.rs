@@ -16,7 +16,7 @@ pub struct ServicePolicy {
     pub peers: PrefixMap<ServerPolicy>,
     /// Addresses that may connect.
     pub access: AccessLists,
-    /// ConnectionLimits of connections.
+    /// Limits of connections.
     pub limits: ConnectionLimits,
     /// Time for a handshake, that for a PROXY header included.
     pub handshake_max: Duration,

@@ -74,7 +74,9 @@ fn print_parser_message(error: &clap::Error) -> ExitCode {
     let text = error.render().to_string();
     // The output may be closed.
     let _ = if error.use_stderr() {
-        std::io::stderr().write_all(observe::describe::with_plain_ranges(&text).as_bytes())
+        let lines = observe::describe::with_plain_ranges(&text);
+        let lines = lines.lines().map(|line| format!("{}{line}\n", log::error_prefix()));
+        std::io::stderr().write_all(lines.collect::<String>().as_bytes())
     } else {
         std::io::stdout().write_all(text.as_bytes())
     };

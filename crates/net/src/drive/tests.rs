@@ -2,7 +2,7 @@ use super::*;
 use crate::admission::ConnectionLimiter;
 use crate::stream::Socket;
 use rtrcast_proto::{ConnectionLimits, History, HistoryLimits, Serial, ServerPolicy, SessionIds, Timing};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use tokio::net::UnixStream;
 use tokio::time::Instant;
 
@@ -57,7 +57,7 @@ async fn a_displaced_connection_that_reads_nothing_is_reset_without_a_busy_loop(
 /// An idle plain connection is little else than this future, and shall take less than 2 KB in all.
 #[tokio::test]
 async fn the_future_of_a_connection_is_small() {
-    let (stream, session, context, _router, _door) = blocked(&[]);
+    let (stream, session, context, _router, _limiter) = blocked(&[]);
     let octets = size_of_val(&drive(stream, session, context, |_, _| {}));
     assert!(octets <= 1_024, "{octets} octets");
 }
@@ -87,4 +87,29 @@ async fn a_permit_is_returned_after_the_end_is_reported_even_of_an_aborted_task(
 /// Polls once; whether it waits.
 async fn waits(future: &mut Pin<Box<impl Future<Output = ()>>>) -> bool {
     poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_pending())).await
+}
+
+/// Nothing of an answer is accepted, so the wait counts from its beginning, and ends with the write.
+#[tokio::test(start_paused = true)]
+async fn a_write_that_waits_shows_since_when() {
+    let (stream, session, context, router, _limiter) = blocked(&[5, 2, 0, 0, 0, 0, 0, 8]);
+    let (connection, clock) = (Arc::clone(&context.connection), context.clock);
+    let mut driven = Box::pin(drive(stream, session, context, |_, _| {}));
+    tokio::time::advance(Duration::from_secs(7)).await;
+    assert_eq!(connection.stats().write_progress, None);
+    assert!(waits(&mut driven).await);
+    let began = clock.now();
+    assert_eq!(connection.stats().write_progress, Some(began));
+    tokio::time::advance(Duration::from_secs(7)).await;
+    assert!(waits(&mut driven).await);
+    assert_eq!(connection.stats().write_progress, Some(began));
+    // The router reads, and the Error Report is written.
+    router.set_nonblocking(true).unwrap();
+    let mut octets = [0; 4096];
+    while connection.stats().write_progress.is_some() {
+        while (&router).read(&mut octets).is_ok_and(|read| read > 0) {}
+        assert!(waits(&mut driven).await);
+        tokio::task::yield_now().await;
+    }
+    assert!(connection.stats().octets.sent > 16);
 }

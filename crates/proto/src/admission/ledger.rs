@@ -149,7 +149,8 @@ impl<T: Copy + Ord + Add<Duration, Output = T>> AdmissionLedger<T> {
         self.fits(connections, self.memory_octets - self.newcomers_octets, cost)
     }
 
-    /// Adds a connection that was accepted.
+    /// Adds a connection that was accepted. Addresses are compared as they are: an IPv4 address that is mapped to IPv6
+    /// has to be made canonical before.
     pub fn admit(&mut self, now: T, address: Option<IpAddr>, cost: u64) -> Result<PermitId, LimitExceeded> {
         self.count_in(address)?;
         self.connections += 1;
@@ -162,7 +163,8 @@ impl<T: Copy + Ord + Add<Duration, Output = T>> AdmissionLedger<T> {
         Ok(id)
     }
 
-    /// Gives back what a connection had.
+    /// Gives back what a connection had: once, by the address under which it is counted. The waker that is returned is not
+    /// needed any more.
     pub fn leave(&mut self, id: PermitId, address: Option<IpAddr>, cost: u64) -> Option<Waker> {
         let waker = self.mark_queried(id);
         self.count_out(address);
@@ -192,7 +194,8 @@ impl<T: Copy + Ord + Add<Duration, Output = T>> AdmissionLedger<T> {
     }
 
     /// Begins a newcomer's handshake. If there are too many, displaces the oldest of the address with the most, but
-    /// never this one.
+    /// never this one. The waker that is returned has to be woken.
+    #[must_use = "the waker of the connection that is displaced"]
     pub fn begin_handshake(&mut self, id: PermitId) -> Option<Waker> {
         let turn = self.next_number();
         let newcomer = self.newcomers.get_mut(&id)?;

@@ -163,7 +163,7 @@ fn take(
         LimiterAction::Begin(at) => {
             let Some(at) = chosen(at) else { return Ok(()) };
             let one = &mut model.connections[at];
-            ledger.begin_handshake(one.id);
+            let _ = ledger.begin_handshake(one.id);
             if !one.is_newcomer || one.is_displaced || one.handshake.is_some() {
                 return Ok(());
             }

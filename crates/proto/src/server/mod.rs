@@ -348,7 +348,7 @@ impl ServerSession {
         }
     }
 
-    /// Returns the reason for which the session ends behind the response that is running, if it does.
+    /// Returns the reason for which the session ends after the response that is running, if it does.
     pub fn ends_after_response(&self) -> Option<CloseReason> {
         self.finishing
     }

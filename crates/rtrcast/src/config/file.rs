@@ -260,7 +260,7 @@ peer = ["192.0.2.1,name=edge1.fra", { at = "2001:db8::1", name = "edge2" }, { at
         check_error(
             "twice",
             "refresh = 1\nrefresh = 2\n",
-            expect!["rtrcast.toml:2: not TOML: duplicate key \"refresh\", which is in line 1 already"],
+            expect!["rtrcast.toml:2: not TOML: duplicate key \"refresh\", as in line 1"],
         );
         check_error(
             "none",

@@ -43,6 +43,9 @@ pub(super) struct FromFile {
     pub(super) origins: Origins,
 }
 
+/// Unknown keys that are named; of further ones there is the number.
+const UNKNOWN_KEYS_MAX: usize = 10;
+
 /// A file while it is read.
 struct TomlFile<'a> {
     path: &'a Path,
@@ -61,18 +64,27 @@ impl TomlFile<'_> {
         keys: impl Iterator<Item = &'k Spanned<Cow<'k, str>>>,
         flags: &[&Arg],
     ) -> Result<(), ConfigError> {
-        let mut first: Option<ConfigError> = None;
+        let (mut first, mut further): (Option<ConfigError>, usize) = (None, 0);
         for key in keys.filter(|key| !flags.iter().any(|flag| key_of(flag) == key.get_ref().as_ref())) {
             let name = key.get_ref();
             let like = closest_name(name.as_bytes(), flags.iter().map(|flag| key_of(flag)));
             let hint = like.map_or(String::new(), |like| format!("; did you mean \"{like}\"?"));
             let error = self.error(Some(key.span().start), format!("unknown key \"{name}\"{hint}"));
             match (&mut first, error.line) {
-                (Some(first), Some(line)) => first.reason += &format!("; line {line}: {}", error.reason),
+                (Some(first), Some(line)) => {
+                    further += 1;
+                    if further < UNKNOWN_KEYS_MAX {
+                        first.reason += &format!("; line {line}: {}", error.reason);
+                    }
+                }
                 _ => first = Some(error),
             }
         }
-        first.map_or(Ok(()), Err)
+        let Some(mut first) = first else { return Ok(()) };
+        if further >= UNKNOWN_KEYS_MAX {
+            first.reason += &format!("; and {} more", further + 1 - UNKNOWN_KEYS_MAX);
+        }
+        Err(first)
     }
 
     fn invalid_toml(&self, cause: &toml::de::Error) -> ConfigError {
@@ -80,9 +92,18 @@ impl TomlFile<'_> {
         let hint = at.map_or("", |at| hint_of_quotes(self.text, at));
         let key = cause.span().and_then(|span| self.text.get(span)).filter(|_| reason == "duplicate key");
         let detail = key.map_or(hint.to_owned(), |key| {
-            let is_key = |line: &&str| line.split('=').next().is_some_and(|name| name.trim() == key);
-            let first = self.text.lines().zip(1..).find(|(line, _)| is_key(line)).map(|(_, number)| number);
-            let first = first.map_or(String::new(), |line| format!(", which is in line {line} already"));
+            let key = key.trim_matches(['"', '\'']);
+            // Of a key within a table the other may be anywhere.
+            let is_key = |line: &str| {
+                let name = line.split_once('=').map(|(name, _)| name.trim_end().trim_matches(['"', '\'']));
+                name == Some(key)
+            };
+            let line_of = |at: usize| 1 + self.text.get(..at).unwrap_or(self.text).matches('\n').count();
+            let number = at.map_or(0, line_of);
+            let mut lines = self.text.lines().zip(1..);
+            let is_top_level = self.text.lines().nth(number.saturating_sub(1)).is_some_and(is_key);
+            let first = lines.find(|(line, _)| is_key(line)).map(|(_, first)| first).filter(|first| *first < number);
+            let first = first.filter(|_| is_top_level).map_or(String::new(), |line| format!(", as in line {line}"));
             format!(" \"{key}\"{first}")
         });
         self.error(at, format!("not TOML: {reason}{detail}"))
@@ -310,5 +331,23 @@ mod tests {
     fn all_unknown_keys_are_named() {
         let reason = "unknown key \"mergee\"; did you mean \"merge\"?; line 3: unknown key \"zzzz\"".to_owned();
         assert_eq!(mistake("source = 1.5\nmergee = \"first\"\nzzzz = 1\n"), (Some(2), reason));
+    }
+
+    #[test]
+    fn of_many_unknown_keys_the_first_ten_are_named() {
+        let text: String = (0..30).map(|n| format!("zz{n} = 1\n")).collect();
+        let (line, reason) = mistake(&text);
+        assert_eq!((line, reason.matches("unknown key").count()), (Some(1), 10), "{reason}");
+        assert!(reason.ends_with("; line 10: unknown key \"zz9\"; and 20 more"), "{reason}");
+    }
+
+    #[test]
+    fn the_line_of_a_duplicate_key_is_named_where_it_is_certain() {
+        let duplicate = |text: &str| mistake(text).1;
+        assert_eq!(duplicate("\"refresh\" = 1\nrefresh = 2\n"), "not TOML: duplicate key \"refresh\", as in line 1");
+        assert_eq!(duplicate("refresh = 1\n\"refresh\" = 2\n"), "not TOML: duplicate key \"refresh\", as in line 1");
+        let of_listener =
+            "tls-cert = \"a\"\nlisten = { at = \"tls://[::]:324\", tls-cert = \"b\", tls-cert = \"c\" }\n";
+        assert_eq!(duplicate(of_listener), "not TOML: duplicate key \"tls-cert\"");
     }
 }

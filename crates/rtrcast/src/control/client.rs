@@ -104,7 +104,7 @@ impl ControlClient {
         };
         match error.kind() {
             ErrorKind::NotFound => "there is no such socket; was the cache started with --control?".to_owned(),
-            ErrorKind::ConnectionRefused if !is_socket => "this is no socket".to_owned(),
+            ErrorKind::ConnectionRefused if !is_socket => "it is not a socket".to_owned(),
             ErrorKind::ConnectionRefused => "no cache listens there any more".to_owned(),
             ErrorKind::PermissionDenied => "permission denied; the socket is for the cache's own user".to_owned(),
             ErrorKind::WouldBlock => "too many clients connect to it".to_owned(),

@@ -15,8 +15,8 @@ pub(crate) enum Input {
     From(Purpose, News),
     /// From the operator: the next outcome of each source is logged even if nothing changed.
     LogNextOutcomes,
-    /// From the operator: another configuration.
-    Reconfigure(Box<Reconfiguration>),
+    /// From the operator: another configuration. The answer comes when it is in effect.
+    Reconfigure(Box<Reconfiguration>, oneshot::Sender<()>),
     /// From the operator: data that are held back are accepted, of the source of this name or of all. The answer lists
     /// them.
     Release(Option<String>, oneshot::Sender<Result<String, String>>),

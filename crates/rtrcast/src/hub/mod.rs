@@ -138,7 +138,10 @@ impl Hub {
             }
             Input::From(purpose, News::Failed(failure)) => self.failed(purpose, &failure).await,
             Input::LogNextOutcomes => self.sources.log_next_outcome(),
-            Input::Reconfigure(reconfiguration) => self.reconfigure(*reconfiguration).await,
+            Input::Reconfigure(reconfiguration, reply) => {
+                self.reconfigure(*reconfiguration).await;
+                let _ = reply.send(());
+            }
             Input::Release(source, reply) => {
                 let outcome = self.release(source.as_deref()).await;
                 // The receiver may be gone.

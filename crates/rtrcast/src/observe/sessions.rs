@@ -24,9 +24,9 @@ const FIRST_OCTET_OF_OTHERS: u8 = 16;
 /// Names the protocol that begins with this octet, where RTR has its version.
 fn other_protocol(octet: u8) -> Option<&'static str> {
     match octet {
-        0x16 => Some("this is no RTR: it looks like TLS, for which --listen has tls://"),
-        b'S' => Some("this is no RTR: it looks like SSH, for which --listen has ssh://"),
-        b'G' | b'H' | b'P' | b'O' => Some("this is no RTR: it looks like HTTP, for which there is --http"),
+        0x16 => Some("this is not RTR; it looks like TLS (--listen tls://...)"),
+        b'S' => Some("this is not RTR; it looks like SSH (--listen ssh://...)"),
+        b'G' | b'H' | b'P' | b'O' => Some("this is not RTR; it looks like HTTP (--http)"),
         _ => None,
     }
 }
@@ -182,10 +182,10 @@ impl Observer for SessionObserver {
                 ConnectionEvent::ReportReceived { router, code, text, report }.log_limited(&self.throttle);
             }
             ServerEvent::Closing(CloseReason::Stalled) => {
-                let clock = self.routers.day_time();
-                let since = connection.stats().unsent_since.unwrap_or(connection.since());
-                let time = span(Duration::from_millis(clock.now().0.saturating_sub(since.0)));
-                let reason = format!("it has read nothing for {time}; --write-stall is that time");
+                let now = self.routers.day_time().now();
+                let time = connection.stats().write_progress.map(|progress| now.0.saturating_sub(progress.0));
+                let time = time.map_or(String::new(), |ms| format!(" for {}", span(Duration::from_millis(ms))));
+                let reason = format!("the connection has taken nothing{time} (--write-stall)");
                 ConnectionEvent::CutOff { router, reason: &reason }.log_limited(&self.throttle);
             }
             ServerEvent::Closing(

@@ -16,6 +16,7 @@ use crate::observe::metrics::OutcomeLabel;
 use crate::observe::status::{ConfigurationStatus, Timestamp};
 use crate::reloadable;
 use std::sync::PoisonError;
+use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 /// A configuration, and the content of the files that it names, except for the data.
@@ -95,12 +96,6 @@ impl RunningCache {
 
     async fn apply(&mut self, plan: Plan, slurm: PlannedSlurm) {
         let fixed = plan.needs_restart_for(&self.plan);
-        self.update_status(|status| {
-            let restart_needed = fixed.iter().map(ToString::to_string).collect();
-            *status =
-                ConfigurationStatus { applied: Timestamp::now(), restart_needed, ..ConfigurationStatus::default() };
-        });
-        ServiceEvent::ReloadApplied {}.log();
         if !fixed.is_empty() {
             ServiceEvent::RestartNeeded { options: &fixed }.log();
         }
@@ -112,8 +107,17 @@ impl RunningCache {
         self.publisher.set_policy(policy);
         self.routers.set_names(&self.plan.peer_names);
         let reconfiguration = reconfiguration(&self.plan, &mut self.source_tasks, slurm);
-        self.send(Input::Reconfigure(Box::new(reconfiguration))).await;
+        let (reply, in_effect) = oneshot::channel();
+        self.send(Input::Reconfigure(Box::new(reconfiguration), reply)).await;
         self.source_tasks.start(&mut self.tasks);
+        // If the hub is gone, the program is ending.
+        let _ = in_effect.await;
+        self.update_status(|status| {
+            let restart_needed = fixed.iter().map(ToString::to_string).collect();
+            *status =
+                ConfigurationStatus { applied: Timestamp::now(), restart_needed, ..ConfigurationStatus::default() };
+        });
+        ServiceEvent::ReloadApplied {}.log();
     }
 
     pub(super) async fn refresh(&mut self, asked_by: &str) {

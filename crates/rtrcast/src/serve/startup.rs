@@ -171,6 +171,7 @@ pub(super) fn print_summary(
         None => text += "  HTTP    off\n",
     }
     if let Some(path) = &plan.control {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
         text += &format!("  control rtrcast ctl status --control {}\n", path.display());
     }
     text += &format!("  stop    Ctrl-C; kill -HUP {} reads configuration and sources again\n", std::process::id());

@@ -148,6 +148,9 @@ fn transfer_error(error: reqwest::Error, options: &SourceOptions) -> SourceError
     let innermost = innermost(&error);
     SourceError::Transfer(match (error.is_timeout(), error.is_connect(), error.is_body() || error.is_decode()) {
         (true, true, _) => format!("no connection within {connect} s"),
+        (true, _, true) if timeout <= silence => {
+            format!("the transfer was not complete within {timeout} s (--fetch-timeout)")
+        }
         (true, _, true) => {
             format!("the transfer paused for {silence} s, or was not complete within {timeout} s (--fetch-timeout)")
         }

@@ -109,7 +109,7 @@ fn an_invalid_replacement_keeps_the_former_value_and_is_logged_once() {
         assert!(line.contains("ERROR") && line.contains(complaint.as_str()), "{line}");
         assert_eq!(open.cache.metric(&open.listener()), Some(0));
         let status = open.status();
-        let (line, reason) = status.split_once(", certificate files or keys refused ").expect(&status);
+        let (line, reason) = status.split_once(", certificate, key or user files refused ").expect(&status);
         assert!(line.contains("\nlistener tls://"), "{status}");
         let expected = format!(" ago, the earlier ones are in effect\n  {complaint}");
         assert!(reason.contains(&expected), "{status}");

@@ -160,7 +160,7 @@ fn t_tcp_04_the_write_stall_has_a_limit_of_its_own() {
     let mut router = Router::narrow(cache.rtr);
     router.send("01 02 0000 00000008");
     let line = cache.wait_for("is cut off");
-    assert!(line.ends_with("it has read nothing for 1 s; --write-stall is that time"), "{line}");
+    assert!(line.ends_with("the connection has taken nothing for 1 s (--write-stall)"), "{line}");
     cache.wait_for_descriptors(before);
     assert!(router.is_gone());
 }

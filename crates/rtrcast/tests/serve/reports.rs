@@ -39,9 +39,9 @@ fn a_router_that_never_steps_down_and_what_is_no_router_are_warnings() {
     assert!(line.contains(" WARN ") && line.ends_with("too many queries of unsupported versions"), "{line}");
 
     for (first, expected) in [
-        (&b"GET / HTTP/1.1\r\n\r\n"[..], "it looks like HTTP, for which there is --http"),
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01", "it looks like TLS, for which --listen has tls://"),
-        (b"SSH-2.0-OpenSSH_9.9\r\n", "it looks like SSH, for which --listen has ssh://"),
+        (&b"GET / HTTP/1.1\r\n\r\n"[..], "it looks like HTTP (--http)"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01", "it looks like TLS (--listen tls://...)"),
+        (b"SSH-2.0-OpenSSH_9.9\r\n", "it looks like SSH (--listen ssh://...)"),
         (b"\xff\x02\x00\x00\x00\x00\x00\x08", "supported versions 0-1"),
     ] {
         let mut other = crate::wire::socket(cache.rtr);

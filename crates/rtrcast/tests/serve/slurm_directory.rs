@@ -168,7 +168,7 @@ fn sl_11_of_a_file_that_turns_bad_the_last_good_content_stays() {
     "#]].assert_eq(&setting.told(&mut cache));
     let (_, status, _) = run(&["ctl", "status", "--control", &socket]);
     expect![[r#"
-        slurm.d: refused, and its last good content is in effect, 2 files
+        slurm.d: some files failed, 2 files
           slurm.d/a.slurm: line 1, column 1: no "validationOutputFilters"; add "validationOutputFilters": {"prefixFilters": [], "bgpsecFilters": []}, or use --slurm-lenient, which reads it as empty
           slurm.d/a.slurm: line 1, column 1: no "locallyAddedAssertions"; add "locallyAddedAssertions": {"prefixAssertions": [], "bgpsecAssertions": []}, or use --slurm-lenient, which reads it as empty
           slurm.d/c.slurm: line 1, column 1: a list instead of an object

@@ -141,7 +141,7 @@ fn all_mistakes_are_logged_when_a_file_becomes_invalid() {
     let slurm =
         status.split_once("slurm ").unwrap().1.split_once("listener ").unwrap().0.replace(&text(&folder.path("")), "");
     expect![[r#"
-        local.slurm: refused, and its last good content is in effect
+        local.slurm: failed; its last good content is in effect
           line 3: locallyAddedAssertions.prefixAssertions[0].prefix: "192.0.2.164/27" has bits beyond its length; did you mean 192.0.2.160/27?
           line 4: locallyAddedAssertions.prefixAssertions[1].prefix: "198.51.100.164/27" has bits beyond its length; did you mean 198.51.100.160/27?
           line 5: locallyAddedAssertions.prefixAssertions[2].asn: "64496" instead of a number; did you mean 64496?

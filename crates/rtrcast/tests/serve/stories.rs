@@ -113,7 +113,7 @@ pub(crate) fn never_reads(below: Below) {
     router.send("01 02 0000 00000008");
     let line = served.cache.wait_for("is cut off");
     assert!(
-        line.contains("WARN") && line.ends_with("it has read nothing for 3 s; --write-stall is that time"),
+        line.contains("WARN") && line.ends_with("the connection has taken nothing for 3 s (--write-stall)"),
         "{line}"
     );
     served.cache.wait_for_metric("rtrcast_unclean_ends_total", 1);

@@ -124,20 +124,20 @@ fn one_handshake_too_many_displaces_the_oldest_of_the_address_with_the_most() {
     let ids = [1, 2, 2, 3, 3, 4].map(|n| ledger.admit(now, address(n), 1).unwrap());
     // The order in which they began decides, and no other.
     for at in [2, 1, 0] {
-        ledger.begin_handshake(ids[at]);
-        ledger.begin_handshake(ids[at]);
+        let _ = ledger.begin_handshake(ids[at]);
+        let _ = ledger.begin_handshake(ids[at]);
     }
     assert!(displacement(&ledger, &ids).is_empty());
-    ledger.begin_handshake(ids[3]);
+    let _ = ledger.begin_handshake(ids[3]);
     assert_eq!(displacement(&ledger, &ids), [ids[2]]);
-    ledger.begin_handshake(ids[4]);
+    let _ = ledger.begin_handshake(ids[4]);
     assert_eq!(displacement(&ledger, &ids), [ids[2], ids[3]], "its own address has most");
     ledger.end_handshake(ids[4]);
-    ledger.begin_handshake(ids[5]);
+    let _ = ledger.begin_handshake(ids[5]);
     assert_eq!(displacement(&ledger, &ids), [ids[2], ids[3]]);
     assert_eq!((ledger.counts().handshakes, ledger.counts().leaving), (3, 2));
     // A connection that is displaced begins no handshake.
-    ledger.begin_handshake(ids[2]);
+    let _ = ledger.begin_handshake(ids[2]);
     assert_eq!((ledger.counts().handshakes, ledger.counts().leaving), (3, 2));
 }
 
@@ -146,9 +146,9 @@ fn a_handshake_that_begins_is_never_displaced_by_itself() {
     let now = Moment(0);
     let mut ledger = AdmissionLedger::new(ConnectionLimits { handshakes_max: 0, ..limits(100) });
     let ids = [1, 2].map(|n| ledger.admit(now, address(n), 1).unwrap());
-    ledger.begin_handshake(ids[1]);
+    let _ = ledger.begin_handshake(ids[1]);
     assert!(displacement(&ledger, &ids).is_empty());
-    ledger.begin_handshake(ids[0]);
+    let _ = ledger.begin_handshake(ids[0]);
     assert_eq!(displacement(&ledger, &ids), [ids[1]]);
 }
 

@@ -104,7 +104,7 @@ impl ApiState {
                 name,
                 address,
                 open: true,
-                credentials_in_effect: credentials.map(|credentials| credentials.is_in_effect()),
+                credentials_in_effect: credentials.map(|_| credentials_error.is_none()),
                 credentials_error,
                 credentials_refused_since,
                 certificate_expires: expires.and_then(|at| u32::try_from(at).ok()).map(Timestamp),

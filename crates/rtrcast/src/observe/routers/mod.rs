@@ -160,11 +160,17 @@ impl Routers {
         listeners
     }
 
-    /// A connection as log lines and `ctl` name it: `edge1.fra (192.0.2.7:57891)` with a name by `--peer`, else the address
-    /// with the name of its certificate or login.
+    /// A connection as log lines and `ctl` name it: the address with the name of its certificate or login, as in
+    /// `192.0.2.7:57891 (alice)`, and with a name by `--peer` `edge1.fra (192.0.2.7:57891, alice)`.
     pub(crate) fn describe(&self, peer: &Peer) -> String {
         let configured = self.table().configured_name(peer);
-        configured.map_or_else(|| peer.to_string(), |name| format!("{name} ({})", peer.remote))
+        configured.map_or_else(
+            || peer.to_string(),
+            |name| match &peer.name {
+                Some(own) => format!("{name} ({}, {own})", peer.remote),
+                None => format!("{name} ({})", peer.remote),
+            },
+        )
     }
 
     /// The name of a router over all of its connections.

@@ -52,8 +52,8 @@ pub(crate) struct RouterStatus {
     pub(crate) connected: Timestamp,
     pub(crate) last_query: Option<LastQuery>,
     pub(crate) last_notify: Option<LastNotify>,
-    /// Time at which it last took octets of a response that it has not taken to the end.
-    pub(crate) unsent_since: Option<Timestamp>,
+    /// While octets wait to be written: the time at which the connection last took some, or at which they began to wait.
+    pub(crate) write_progress: Option<Timestamp>,
     pub(crate) responses: Responses,
     pub(crate) pdus: Directions,
     pub(crate) octets: Directions,
@@ -72,7 +72,7 @@ pub(crate) enum SyncState {
     Behind,
     /// It is being sent a response, or waits for one.
     Answering,
-    /// It is being sent a response, and has taken none of it for [`STALLED_MIN`].
+    /// It is being sent a response, and the connection has taken nothing for [`STALLED_MIN`].
     Stalled,
     /// It has asked, and has no data of this connection.
     NoData,
@@ -87,7 +87,7 @@ pub(crate) enum SyncState {
 }
 
 /// Time without progress of a response after which a router is shown as stalled.
-const STALLED_MIN: Duration = Duration::from_secs(10);
+pub(super) const STALLED_MIN: Duration = Duration::from_secs(10);
 
 /// A query.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -185,7 +185,7 @@ impl RouterStatus {
             last_notify: stats
                 .last_notify
                 .map(|(serial, at)| LastNotify { serial: serial.0, time: Timestamp(clock.time(at)) }),
-            unsent_since: stats.unsent_since.map(|since| Timestamp(clock.time(since))),
+            write_progress: stats.write_progress.map(|since| Timestamp(clock.time(since))),
             responses: Responses {
                 full: stats.answers.full,
                 delta: stats.answers.delta,
@@ -212,7 +212,7 @@ fn serials_behind(stats: &ConnectionStats, view: &View) -> Option<u32> {
 }
 
 fn state(stats: &ConnectionStats, serials_behind: Option<u32>, now: Moment) -> SyncState {
-    let is_stalled = stats.unsent_since.is_some_and(|since| since.after(STALLED_MIN) <= now);
+    let is_stalled = stats.write_progress.is_some_and(|progress| progress.after(STALLED_MIN) <= now);
     match (stats.closing, stats.profile, stats.is_answering, serials_behind) {
         (Some(_), ..) => SyncState::Closing,
         (None, None, ..) => SyncState::Silent,
@@ -269,12 +269,12 @@ mod tests {
         let mut stats = ConnectionStats {
             profile: Some(Profile::full(Version::V2)),
             is_answering: true,
-            unsent_since: Some(Moment(5_000)),
+            write_progress: Some(Moment(5_000)),
             ..ConnectionStats::default()
         };
         assert_eq!(state(&stats, None, Moment(14_999)), SyncState::Answering);
         assert_eq!(state(&stats, None, Moment(15_000)), SyncState::Stalled);
-        stats.unsent_since = None;
+        stats.write_progress = None;
         assert_eq!(state(&stats, None, Moment(15_000)), SyncState::Answering);
     }
 }

@@ -108,7 +108,8 @@ fn slurm_lines(slurm: &SlurmStatus) -> String {
     for SlurmLocation { name, state, is_directory, files, errors } in &slurm.locations {
         let state = match (state, files.is_empty()) {
             (ReadState::Read, _) => "read",
-            (ReadState::Failed, false) => "refused, and its last good content is in effect",
+            (ReadState::Failed, false) if *is_directory => "some files failed",
+            (ReadState::Failed, false) => "failed; its last good content is in effect",
             _ => "not read yet",
         };
         let files = if *is_directory { format!(", {}", count(files.len(), "file")) } else { String::new() };
@@ -137,7 +138,7 @@ fn listener_line(listener: &ListenerStatus, now: Timestamp) -> String {
         Some(false) => {
             let since =
                 listener.credentials_refused_since.map_or(String::new(), |since| format!(" {} ago", ago(since, now)));
-            format!(", certificate files or keys refused{since}, the earlier ones are in effect")
+            format!(", certificate, key or user files refused{since}, the earlier ones are in effect")
         }
         Some(true) | None => String::new(),
     };

@@ -192,7 +192,7 @@ the test `the_list_of_events_is_complete` of `crates/rtrcast/src/observe/log/eve
 | `auto` | `journal` if standard error is connected to systemd's journal, else `text`; this is the default |
 
 The option takes effect at a start. A mistake in the options or the configuration file is reported before the log
-starts, as text.
+starts, as text; where the journal reads, with the prefix of an error.
 
 ## JSON
 
