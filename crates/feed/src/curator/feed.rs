@@ -369,7 +369,7 @@ impl Feed {
             GuardDecision::Hold(losses) => losses,
         };
         // Records of the new table must not expire while it is held.
-        if new.table.expires().iter().any(|expires| *expires != NEVER) {
+        if last.table.expires().iter().any(|expires| *expires != NEVER) {
             last.table = Arc::new(last.table.renewed_by(&new.table));
         }
         if let (ValidityPeriod::Until(last_until), ValidityPeriod::Until(until)) = (last.validity, new.validity) {

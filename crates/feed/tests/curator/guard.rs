@@ -300,6 +300,17 @@ fn what_the_held_table_still_has_does_not_expire_for_want_of_it() {
     "#]]);
 }
 
+/// Found by the simulator: the expiries of the table before were kept, if the held one had none at all.
+#[test]
+fn what_the_held_table_has_without_an_expiry_does_not_expire() {
+    let mut world = World::new(curation(1));
+    world.load(1, &document(&[ending(12_000, 2_000), vrps("", 20, 10)].concat(), &[]));
+    world.load(1, &document(&vrps("arin", 10, 50), &[]));
+    world.pass(2_500);
+    assert!(world.curator.status()[0].held.is_some());
+    assert_eq!(world.served.as_ref().unwrap().len(), 60);
+}
+
 #[test]
 fn a_held_table_is_taken_once_nothing_else_is_left() {
     let mut world = World::new(curation(1));

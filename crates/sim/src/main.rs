@@ -1,0 +1,90 @@
+//! `rtrcast-sim`: runs the simulator over seeds, or tells the story of one.
+
+use rtrcast_sim::{ACTION_OCTETS, octets_of_seed, run, shrink, story};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+const HELP: &str = "\
+Runs the simulated world of rtrcast over seeds, one after another, and stops at the first failure.
+
+Usage: rtrcast-sim MINUTES [FIRST-SEED]
+       rtrcast-sim --seed SEED
+
+MINUTES        How long to run; a fraction is allowed
+FIRST-SEED     The first seed; 0 without it
+--seed SEED    Run one seed, and print what happens, shrunk to the actions that are needed if it fails
+";
+
+/// Actions of one run.
+const ACTIONS: usize = 400;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["--seed", seed] => match seed.parse() {
+            Ok(seed) => replay(seed),
+            Err(_) => usage(),
+        },
+        [minutes] => sweep_from(minutes, "0"),
+        [minutes, first] => sweep_from(minutes, first),
+        _ => usage(),
+    }
+}
+
+fn usage() -> ExitCode {
+    eprint!("{HELP}");
+    ExitCode::from(2)
+}
+
+fn sweep_from(minutes: &str, first: &str) -> ExitCode {
+    let (Ok(minutes), Ok(first)) = (minutes.parse::<f64>(), first.parse()) else { return usage() };
+    let Ok(time) = Duration::try_from_secs_f64(minutes * 60.0) else { return usage() };
+    sweep(time, first)
+}
+
+fn octets(seed: u64) -> Vec<u8> {
+    octets_of_seed(seed, 1 + ACTIONS * ACTION_OCTETS)
+}
+
+/// Runs seeds until the time is over, or one fails.
+fn sweep(time: Duration, first: u64) -> ExitCode {
+    let (began, mut steps, mut told) = (Instant::now(), 0, Instant::now());
+    let mut seed = first;
+    while began.elapsed() < time {
+        match run(&octets(seed)) {
+            Ok(outcome) => steps += outcome.steps,
+            Err(failure) => {
+                println!("seed {seed} fails after {} actions: {}", failure.steps, failure.what);
+                println!("rtrcast-sim --seed {seed} tells what happens");
+                return ExitCode::FAILURE;
+            }
+        }
+        seed += 1;
+        if told.elapsed() > Duration::from_secs(10) {
+            println!("{} seeds, {steps} actions, {} s", seed - first, began.elapsed().as_secs());
+            told = Instant::now();
+        }
+    }
+    println!("{} seeds, {steps} actions, {:.1} s: no failure", seed - first, began.elapsed().as_secs_f64());
+    ExitCode::SUCCESS
+}
+
+/// Tells what happens by one seed.
+fn replay(seed: u64) -> ExitCode {
+    let octets = octets(seed);
+    let failed = run(&octets).is_err();
+    let octets = if failed { shrink(&octets) } else { octets };
+    let (outcome, lines) = story(&octets);
+    lines.iter().for_each(|line| println!("{line}"));
+    match outcome {
+        Ok(outcome) => {
+            println!("{} actions: no failure", outcome.steps);
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            println!("FAILURE after {} actions: {}", failure.steps, failure.what);
+            ExitCode::FAILURE
+        }
+    }
+}

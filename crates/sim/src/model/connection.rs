@@ -1,0 +1,543 @@
+//! One connection by the specification: what a router sent, what is owed for that, and what the cache sends.
+//!
+//! The model is given the octets of both directions in the order in which the cache received and sent them. It returns
+//! an error for whatever a strict router could complain about.
+
+use super::line::DataLine;
+use super::pdu::{self, ModelPdu};
+use super::record::{ModelRecord, ModelSet, seen_in, sum_of_both_sides};
+use rtrcast_proto::{Moment, Pdu, Version, wire};
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Queries of an unsupported version that get an Error Report; the next one ends the connection.
+const REFUSED_MAX: u32 = 3;
+
+/// The shortest interval between two Serial Notify PDUs (RFC 8210 section 8.2).
+const NOTIFY_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Time within which a query is answered: 25 s without data, 30 s until the answer is made, and some.
+const ANSWER_TIME: Duration = Duration::from_secs(70);
+
+/// Something that the cache owes the router.
+#[derive(Clone, Debug)]
+enum Owed {
+    /// The answer to a query: with the session and serial of a Serial Query.
+    Answer { since: Option<(u16, u32)>, asked: Moment },
+    /// An Error Report with one of these codes; if it is fatal the connection ends behind it.
+    Report { codes: &'static [u16], is_fatal: bool, pdu: Vec<u8> },
+}
+
+/// A set that the cache sent to its End of Data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ReceivedSet {
+    pub(crate) version: u8,
+    pub(crate) session: u16,
+    pub(crate) serial: u32,
+}
+
+/// A response that is being sent.
+#[derive(Debug)]
+struct Response {
+    session: u16,
+    records: Vec<(bool, ModelRecord)>,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct ConnectionModel {
+    /// The highest version that the cache serves.
+    max: u8,
+    version: Option<u8>,
+    refused: u32,
+    /// Octets from the router that are no whole PDU yet, and octets of a refused one that are still to come.
+    from_router: Vec<u8>,
+    skipped: usize,
+    /// True once nothing further of the router counts.
+    is_deaf: bool,
+    from_cache: Vec<u8>,
+    owed: VecDeque<Owed>,
+    response: Option<Response>,
+    /// The set that the router has of this connection.
+    holds: Option<(ReceivedSet, ModelSet)>,
+    /// True once the cache has answered a query.
+    is_answered: bool,
+    last_notify: Option<Moment>,
+    /// True if octets have waited since the last Serial Notify, and whether that one had waited.
+    was_blocked: bool,
+    is_last_late: bool,
+    /// Since when no octets were stalled.
+    moves_since: Moment,
+    /// Why the cache may end the connection, or send a final Error Report.
+    excuse: Option<&'static str>,
+    /// True once a final Error Report was sent.
+    is_final: bool,
+    has_ended: bool,
+    /// The serial of the last Serial Notify.
+    notified: Option<u32>,
+    /// When the last answer was complete.
+    answered: Moment,
+    /// True if lines are kept.
+    pub(crate) is_noted: bool,
+    /// What passed, in the text form of PDUs.
+    pub(crate) lines: Vec<String>,
+}
+
+impl ConnectionModel {
+    pub(crate) fn new(now: Moment, max: u8) -> ConnectionModel {
+        ConnectionModel {
+            max,
+            version: None,
+            refused: 0,
+            from_router: Vec::new(),
+            skipped: 0,
+            is_deaf: false,
+            from_cache: Vec::new(),
+            owed: VecDeque::new(),
+            response: None,
+            holds: None,
+            is_answered: false,
+            last_notify: None,
+            was_blocked: false,
+            is_last_late: false,
+            moves_since: now,
+            excuse: None,
+            is_final: false,
+            has_ended: false,
+            notified: None,
+            answered: now,
+            is_noted: false,
+            lines: Vec::new(),
+        }
+    }
+
+    /// The version that the router and the cache speak.
+    pub(crate) fn version(&self) -> Option<u8> {
+        self.version
+    }
+
+    /// The set that the router was sent last on this connection.
+    pub(crate) fn holds(&self) -> Option<&(ReceivedSet, ModelSet)> {
+        self.holds.as_ref()
+    }
+
+    /// Returns whether nothing is owed, and no PDU is incomplete.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.owed.is_empty() && self.response.is_none() && self.from_router.is_empty() && !self.is_deaf
+    }
+
+    /// Returns whether the router has sent a query of a version that is served.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.version.is_some()
+    }
+
+    /// The cache may end the connection from now on, for this reason.
+    pub(crate) fn excuse(&mut self, why: &'static str) {
+        self.excuse.get_or_insert(why);
+    }
+
+    /// The connection moves again, or still does: answers are due by the time from now on.
+    pub(crate) fn moves(&mut self, now: Moment) {
+        self.moves_since = self.moves_since.max(now);
+    }
+
+    /// Octets that the cache has sent wait, since the router reads nothing: they come later than they were sent.
+    pub(crate) fn waits(&mut self, now: Moment) {
+        self.was_blocked = true;
+        self.moves(now);
+    }
+
+    /// Reads octets that the cache has received.
+    pub(crate) fn received(&mut self, now: Moment, octets: &[u8]) {
+        if self.is_deaf {
+            // The rest of a PDU whose header was wrong, which the Error Report copies.
+            if let Some(Owed::Report { is_fatal: true, pdu, .. }) = self.owed.back_mut() {
+                pdu.extend_from_slice(octets);
+            }
+            return;
+        }
+        self.from_router.extend_from_slice(octets);
+        while !self.is_deaf && self.read_router(now) {}
+    }
+
+    /// Reads a PDU of the router, in the order of the checks in 8210bis section 7; false if none is complete.
+    fn read_router(&mut self, now: Moment) -> bool {
+        let skipped = self.skipped.min(self.from_router.len());
+        self.from_router.drain(..skipped);
+        self.skipped -= skipped;
+        let Some(length) = pdu::length(&self.from_router) else { return false };
+        let (version, pdu_type) = (self.from_router[0], self.from_router[1]);
+        if pdu_type == 10 {
+            // What is owed may still come, and need not.
+            self.excuse("the router sent an Error Report");
+            self.is_deaf = true;
+            return false;
+        }
+        let is_query = (pdu_type == 1 && length == 12) || (pdu_type == 2 && length == 8);
+        let is_length = (8..=65_535).contains(&length);
+        match self.version {
+            Some(session) if session != version => {
+                let codes: &[u16] = if session == 0 { &[0] } else { &[8] };
+                return self.fatal(codes);
+            }
+            None if version > self.max => {
+                if is_query && self.from_router.len() < length {
+                    return false;
+                }
+                if !is_query && !is_length {
+                    return self.fatal(&[4]);
+                }
+                if self.refused == REFUSED_MAX {
+                    self.excuse("too many queries of unsupported versions");
+                    self.is_deaf = true;
+                    return false;
+                }
+                self.refused += 1;
+                let copied = if is_query { length } else { 8 };
+                let pdu: Vec<u8> = self.from_router.drain(..copied).collect();
+                self.note('>', &pdu);
+                self.skipped = length - copied;
+                self.owed.push_back(Owed::Report { codes: &[4], is_fatal: false, pdu });
+                return true;
+            }
+            Some(_) | None => {}
+        }
+        let type_max = [8, 9, 11][usize::from(version.min(2))];
+        if pdu_type > type_max || pdu_type == 5 || (pdu_type == 10 && version == 0) {
+            return self.fatal(&[5]);
+        }
+        if !is_length || ((pdu_type == 1 || pdu_type == 2) && !is_query) {
+            return self.fatal(&[0]);
+        }
+        if !is_query {
+            return self.fatal(&[3]);
+        }
+        if self.from_router.len() < length {
+            return false;
+        }
+        let octets: Vec<u8> = self.from_router.drain(..length).collect();
+        self.note('>', &octets);
+        self.version = Some(version);
+        let since = match pdu::read(&octets) {
+            Ok((_, ModelPdu::SerialQuery { session, serial })) => Some((session, serial)),
+            _ => None,
+        };
+        self.owed.push_back(Owed::Answer { since, asked: now });
+        true
+    }
+
+    fn note(&mut self, direction: char, octets: &[u8]) {
+        if self.is_noted {
+            self.lines.push(match Pdu::decode(octets) {
+                Ok(pdu) => format!("{direction} {}", pdu.line(Version::from_octet(octets[0]).unwrap_or(Version::V2))),
+                Err(_) => format!("{direction} octets {}", wire::hex(octets)),
+            });
+        }
+    }
+
+    fn fatal(&mut self, codes: &'static [u16]) -> bool {
+        let pdu = std::mem::take(&mut self.from_router);
+        self.note('>', &pdu);
+        self.owed.push_back(Owed::Report { codes, is_fatal: true, pdu });
+        self.is_deaf = true;
+        false
+    }
+
+    /// The router sends no more.
+    pub(crate) fn router_ended(&mut self) {
+        self.is_deaf = true;
+        if self.owed.is_empty() {
+            self.excuse("the router ended its side");
+        }
+    }
+
+    /// Reads octets that the cache has sent. `current` is the session and serial that it serves the router now.
+    pub(crate) fn sent(
+        &mut self,
+        now: Moment,
+        octets: &[u8],
+        line: &DataLine,
+        current: Option<(u16, u32)>,
+    ) -> Result<(), String> {
+        if self.has_ended {
+            return Err(format!("{} octets after the end", octets.len()));
+        }
+        self.moves(now);
+        self.from_cache.extend_from_slice(octets);
+        while let Some(length) = pdu::length(&self.from_cache).filter(|length| *length <= self.from_cache.len()) {
+            let octets: Vec<u8> = self.from_cache.drain(..length.max(8)).collect();
+            self.note('<', &octets);
+            let (version, pdu) = pdu::read(&octets)?;
+            self.read_cache(now, version, pdu, line, current)?;
+        }
+        Ok(())
+    }
+
+    fn read_cache(
+        &mut self,
+        now: Moment,
+        version: u8,
+        pdu: ModelPdu,
+        line: &DataLine,
+        current: Option<(u16, u32)>,
+    ) -> Result<(), String> {
+        if self.is_final {
+            return Err(format!("{pdu:?} behind a final Error Report"));
+        }
+        let is_refusal = matches!(self.owed.front(), Some(Owed::Report { is_fatal: false, .. }));
+        match self.version {
+            // It was owed before the router found the version.
+            Some(_) if is_refusal && version == self.max => {}
+            Some(session) if session != version => {
+                return Err(format!("version {version} in a session of version {session}: {pdu:?}"));
+            }
+            None if version > self.max => return Err(format!("version {version} is not served: {pdu:?}")),
+            Some(_) | None => {}
+        }
+        match pdu {
+            ModelPdu::SerialNotify { session, serial } => self.notified(now, session, serial, line),
+            ModelPdu::CacheResponse { session } => match (self.owed.front(), &self.response) {
+                (Some(Owed::Answer { since, .. }), None) => {
+                    if since.is_some_and(|(session, _)| self.names_other(session)) {
+                        return Err("an answer to a query of another session".to_owned());
+                    }
+                    self.response = Some(Response { session, records: Vec::new() });
+                    Ok(())
+                }
+                other => Err(format!("a Cache Response, where {:?} is owed", other.0)),
+            },
+            ModelPdu::Record { is_announced, record } => match &mut self.response {
+                Some(response) if record.since() <= version => {
+                    response.records.push((is_announced, record));
+                    Ok(())
+                }
+                _ => Err(format!("{record:?} in version {version}, outside of a response")),
+            },
+            ModelPdu::EndOfData { session, serial } => self.response_ended(now, version, session, serial, line),
+            ModelPdu::CacheReset => match (self.owed.pop_front(), &self.response) {
+                (Some(Owed::Answer { since: Some((session, serial)), .. }), None) => {
+                    (self.is_answered, self.answered) = (true, now);
+                    // Whoever has what is served gets no Cache Reset.
+                    let is_current = current == Some((session, serial));
+                    if is_current { Err(format!("a Cache Reset for the current serial {serial}")) } else { Ok(()) }
+                }
+                other => Err(format!("a Cache Reset, where {:?} is owed", other.0)),
+            },
+            ModelPdu::ErrorReport { code, copy } => self.reported(now, code, &copy, current.is_some()),
+            ModelPdu::SerialQuery { .. } | ModelPdu::ResetQuery => Err(format!("{pdu:?} from a cache")),
+        }
+    }
+
+    /// Returns whether the cache has told the router another session on this connection.
+    fn names_other(&self, session: u16) -> bool {
+        self.holds.as_ref().is_some_and(|(held, _)| held.session != session)
+    }
+
+    fn notified(&mut self, now: Moment, session: u16, serial: u32, line: &DataLine) -> Result<(), String> {
+        if !self.is_answered {
+            return Err("a Serial Notify before the first answer".to_owned());
+        }
+        if self.response.is_some() {
+            return Err("a Serial Notify within a response".to_owned());
+        }
+        if let Some(last) = self.last_notify
+            && !self.is_last_late
+            && now < last.after(NOTIFY_INTERVAL)
+        {
+            return Err(format!("two Serial Notify PDUs within {} ms", now.0 - last.0));
+        }
+        if line.get(session, serial).is_none() {
+            return Err(format!("a Serial Notify of session {session}, serial {serial}, which name no set"));
+        }
+        if let Some((held, _)) = &self.holds
+            && held.session != session
+        {
+            return Err(format!("a Serial Notify of session {session} to a router with session {}", held.session));
+        }
+        (self.last_notify, self.notified) = (Some(now), Some(serial));
+        self.is_last_late = std::mem::replace(&mut self.was_blocked, false);
+        Ok(())
+    }
+
+    fn response_ended(
+        &mut self,
+        now: Moment,
+        version: u8,
+        session: u16,
+        serial: u32,
+        line: &DataLine,
+    ) -> Result<(), String> {
+        let (Some(Response { session: named, records }), Some(Owed::Answer { since, .. })) =
+            (self.response.take(), self.owed.pop_front())
+        else {
+            return Err("End of Data without a Cache Response".to_owned());
+        };
+        if named != session {
+            return Err(format!("session {named} in Cache Response and {session} in End of Data"));
+        }
+        let expected = line.get(session, serial).ok_or(format!("session {session}, serial {serial} name no set"))?;
+        check_order(&records)?;
+        let before = match since {
+            None => ModelSet::new(),
+            Some((asked, serial)) if asked == session => {
+                line.get(session, serial).ok_or(format!("an answer since serial {serial}, which names no set"))?.clone()
+            }
+            Some((asked, _)) => return Err(format!("changes since session {asked}, in session {session}")),
+        };
+        let number = records.len();
+        let minimal = sum_of_both_sides(&before, expected);
+        let set = apply(before, records)?;
+        if set != *expected || set != seen_in(&set, version) {
+            let (more, less) = (set.difference(expected).next(), expected.difference(&set).next());
+            return Err(format!("serial {serial} of session {session} is another set: more {more:?}, less {less:?}"));
+        }
+        if number != minimal {
+            return Err(format!("{number} records, where {minimal} are enough, to serial {serial}"));
+        }
+        self.holds = Some((ReceivedSet { version, session, serial }, set));
+        (self.is_answered, self.answered) = (true, now);
+        Ok(())
+    }
+
+    fn reported(&mut self, now: Moment, code: u16, copy: &[u8], has_data: bool) -> Result<(), String> {
+        match self.owed.front() {
+            Some(Owed::Answer { .. }) if code == 2 && !has_data && self.response.is_none() => {
+                self.owed.pop_front();
+                (self.is_answered, self.answered) = (true, now);
+                Ok(())
+            }
+            // [C-SID-05] On this connection the cache has named its session.
+            Some(Owed::Answer { since: Some((session, _)), .. }) if code == 0 && self.names_other(*session) => {
+                self.is_final = true;
+                self.owed.clear();
+                Ok(())
+            }
+            Some(Owed::Report { codes, is_fatal, pdu }) if codes.contains(&code) && self.response.is_none() => {
+                if !pdu.starts_with(copy) {
+                    return Err(format!("Error Report {code} copies {copy:02x?}, and the PDU was {pdu:02x?}"));
+                }
+                self.is_final = *is_fatal;
+                self.owed.pop_front();
+                Ok(())
+            }
+            // A stop, a stall: the reason of the end.
+            _ if self.excuse.is_some() && [1, 10, 12, 13].contains(&code) => {
+                self.is_final = true;
+                self.response = None;
+                Ok(())
+            }
+            owed => Err(format!("Error Report {code}, where {owed:?} is owed")),
+        }
+    }
+
+    /// The cache has ended the connection in order.
+    pub(crate) fn ended(&mut self, now: Moment, opened: Moment) -> Result<(), String> {
+        self.has_ended = true;
+        let first_query = if self.refused > 0 { 30 } else { 60 };
+        let is_silent = self.version.is_none() && now >= opened.after(Duration::from_secs(first_query));
+        let owes_report = self.owed.iter().any(|owed| matches!(owed, Owed::Report { .. }));
+        if owes_report && !self.is_final && self.excuse.is_none() {
+            return Err("the end, before an Error Report that is owed".to_owned());
+        }
+        if self.is_final || self.excuse.is_some() || is_silent || (self.is_deaf && self.owed.is_empty()) {
+            return Ok(());
+        }
+        Err(format!("the end without a reason, where {:?} is owed", self.owed.front()))
+    }
+
+    /// Returns whether the router has this set, or was told that there is another one.
+    pub(crate) fn knows(&self, session: u16, serial: u32, line: &DataLine) -> bool {
+        let served = line.get(session, serial);
+        let named = self.notified.and_then(|notified| line.get(session, notified));
+        self.holds.as_ref().is_some_and(|(_, set)| Some(set) == served || (named.is_some() && named == served))
+    }
+
+    /// Checks that a router whose data are not the ones that are served, since that moment, is notified in its time.
+    pub(crate) fn check_notify(
+        &self,
+        now: Moment,
+        (session, serial): (u16, u32),
+        changed: Moment,
+        line: &DataLine,
+    ) -> Result<(), String> {
+        let Some((held, set)) = &self.holds else { return Ok(()) };
+        if !self.is_idle() || self.excuse.is_some() || self.is_final || self.has_ended || held.session != session {
+            return Ok(());
+        }
+        let served = line.get(session, serial);
+        let is_same = |known: Option<&ModelSet>| known == served;
+        if is_same(Some(set)) || self.notified.is_some_and(|notified| is_same(line.get(session, notified))) {
+            return Ok(());
+        }
+        let may = self.last_notify.map_or(changed, |last| last.after(NOTIFY_INTERVAL));
+        let due = may.max(changed).max(self.answered).max(self.moves_since).after(Duration::from_secs(5));
+        if now > due {
+            return Err(format!("no Serial Notify of serial {serial} to a router with serial {}", held.serial));
+        }
+        Ok(())
+    }
+
+    /// Checks that what is owed comes in its time.
+    pub(crate) fn check_time(&self, now: Moment) -> Result<(), String> {
+        let asked = match self.owed.front() {
+            Some(Owed::Answer { asked, .. }) => *asked,
+            Some(Owed::Report { .. }) | None => return Ok(()),
+        };
+        let due = asked.max(self.moves_since).after(ANSWER_TIME);
+        if now > due && self.excuse.is_none() && !self.has_ended {
+            return Err(format!("no answer to a query of {} ms ago", now.0 - asked.0));
+        }
+        Ok(())
+    }
+}
+
+/// Applies a response as a strict router does.
+fn apply(mut set: ModelSet, records: Vec<(bool, ModelRecord)>) -> Result<ModelSet, String> {
+    for (is_announced, record) in records {
+        // A customer's ASPA replaces the one before (8210bis section 5.12).
+        let before = match &record {
+            ModelRecord::Aspa { customer, .. } => {
+                let first = |customer: u32| ModelRecord::Aspa { customer, providers: Vec::new() };
+                set.range(first(*customer)..first(customer.saturating_add(1))).next().cloned()
+            }
+            other => set.get(other).cloned(),
+        };
+        match (is_announced, before) {
+            (true, Some(before)) if before == record => return Err(format!("{record:?} is announced twice")),
+            (true, before) => {
+                before.iter().for_each(|before| _ = set.remove(before));
+                set.insert(record);
+            }
+            (false, Some(before)) => drop(set.remove(&before)),
+            (false, None) => return Err(format!("{record:?} is withdrawn and unknown")),
+        }
+    }
+    Ok(set)
+}
+
+/// Types ascend, in each announcements come first, and prefixes are in the order of 8210bis section 11.2.
+fn check_order(records: &[(bool, ModelRecord)]) -> Result<(), String> {
+    let group = |(is_announced, record): &(bool, ModelRecord)| (record.pdu_type(), !is_announced);
+    if !records.is_sorted_by_key(group) {
+        return Err("types or announcements and withdrawals in a wrong order".to_owned());
+    }
+    for (a, b) in records.iter().zip(records.iter().skip(1)).filter(|(a, b)| group(a) == group(b)) {
+        let key = |record: &ModelRecord| match record {
+            ModelRecord::Vrp { address, length, max_length, asn } => {
+                let bits = match address {
+                    IpAddr::V4(address) => u128::from(address.to_bits()),
+                    IpAddr::V6(address) => address.to_bits(),
+                };
+                Some((bits, *max_length, *length, *asn))
+            }
+            ModelRecord::RouterKey { .. } | ModelRecord::Aspa { .. } => None,
+        };
+        let (Some(first), Some(second)) = (key(&a.1), key(&b.1)) else { continue };
+        let is_right = if a.0 { first > second } else { first < second };
+        if !is_right {
+            return Err(format!("{:?} before {:?}", a.1, b.1));
+        }
+    }
+    Ok(())
+}

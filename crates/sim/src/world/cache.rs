@@ -1,0 +1,516 @@
+//! The cache without its sockets: the curator, the publisher, and the model of what they have to serve.
+
+use crate::action::SOURCES;
+use crate::choices::Random;
+use crate::model::{
+    DataLine, ModelRecord, ModelSet, SlurmModel, SourceTable, decoded, seen_in, sum_of_both_sides, universe,
+};
+use crate::storage::ImageCounter;
+use rtrcast_feed::curator::{
+    Choice, Curation, Curator, CuratorEvent, CuratorOutput, CurrentTime, Expired, Freshness, Guard, Release, Report,
+    SourceId, TooOld,
+};
+use rtrcast_feed::{Overlaps, Reader, Slurm, SlurmDialect, SlurmFile};
+use rtrcast_proto::{
+    History, HistoryLimits, Image, ImageKeeper, InUse, Moment, Octets, Profile, Serial, SessionIds, Timing, Version,
+    View, ViewPublisher, Want,
+};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// When a run begins, in seconds since 1970.
+pub(crate) const START: u32 = 1_800_000_000;
+
+/// Seconds by which a record is withdrawn before it expires.
+const LEAD: u32 = 2;
+
+/// Time for which a sudden loss is held.
+const HOLD: Duration = Duration::from_secs(600);
+
+/// VRPs from which the loss of nine tenths is held.
+const NEARLY_ALL_MIN: usize = 50;
+
+/// Seconds that an expiry may be late: its minute, and the grain of the clocks.
+const EXPIRY_LATE_MAX: u32 = 63;
+
+/// A source, and what is known of it.
+#[derive(Debug, Default)]
+struct SimSource {
+    /// What its validator has now.
+    newest: Option<(SourceTable, u32)>,
+    /// What is to be served of it, and when that was made.
+    effective: Option<(SourceTable, u32)>,
+    /// The table that is held instead, and since when anything has been.
+    held: Option<(SourceTable, u32)>,
+    held_since: Option<Moment>,
+    is_failing: bool,
+}
+
+/// The cache.
+pub(crate) struct CacheEngine {
+    pub(crate) publisher: ViewPublisher,
+    curator: Curator,
+    curation: Curation,
+    /// What it wants, and has not been done yet.
+    outputs: VecDeque<CuratorOutput>,
+    pub(crate) wait: Option<Moment>,
+    session_ids: SessionIds,
+    sources: Vec<SimSource>,
+    slurm: SlurmModel,
+    universe: Vec<ModelRecord>,
+    pub(crate) images: ImageCounter,
+    /// The set that is served.
+    pub(crate) served: Option<ModelSet>,
+    /// Error of the wall clock, in seconds.
+    clock_error: i64,
+    /// The latest end of what is served, by which the earliest record has to go, in seconds since 1970.
+    ends: BTreeMap<u32, usize>,
+    /// True once the clock was set: then ends are not those of the model for a while.
+    is_clock_set: bool,
+}
+
+/// What a step did, for the connections.
+#[derive(Default)]
+pub(crate) struct Changes {
+    /// The view that all sessions have from now on.
+    pub(crate) view: Option<Arc<View>>,
+    /// True if nothing is served any more.
+    pub(crate) is_withheld: bool,
+    /// Lines for the story.
+    pub(crate) lines: Vec<String>,
+}
+
+/// Keeps the images of the curator's tables.
+struct Tables<'a>(&'a mut Curator);
+
+impl ImageKeeper for Tables<'_> {
+    fn keeps(&self, octets: &Arc<dyn Octets>) -> bool {
+        self.0.keeps(octets)
+    }
+
+    fn replace(&mut self, before: &Image, now: &Image) {
+        self.0.hold(before, now);
+    }
+}
+
+impl CacheEngine {
+    /// A cache that has just started. `run` makes its session ids and its first serial differ from those of others.
+    pub(crate) fn new(run: u32, options: u8, images: ImageCounter) -> CacheEngine {
+        let curation = Curation {
+            sources: (0..SOURCES).map(|n| SourceId(n as u32)).collect(),
+            choice: if options & 1 == 0 { Choice::Union } else { Choice::First },
+            freshness: Freshness {
+                age_seconds_max: if options & 2 == 0 { 86_400 } else { 3_600 },
+                expired: Expired::Withdraw,
+                too_old: if options & 4 == 0 { TooOld::Withdraw } else { TooOld::Close },
+            },
+            guard: guard(true),
+        };
+        let base = 1_000 + (run as u16) * 100;
+        let session_ids = SessionIds::new(base);
+        // Near the end, so that serials wrap.
+        let first = Serial((u32::MAX - 3).wrapping_add(run));
+        let limits = HistoryLimits { deltas_max: 4, octets_max: 100_000 };
+        let history = History::new(limits, session_ids, Timing::default(), first);
+        let mut curator = Curator::new(curation.clone());
+        let wait = loop {
+            if let CuratorOutput::Wait(wait) = curator.next() {
+                break wait;
+            }
+        };
+        CacheEngine {
+            publisher: ViewPublisher::new(history),
+            curator,
+            curation,
+            outputs: VecDeque::new(),
+            wait,
+            session_ids,
+            sources: (0..SOURCES).map(|_| SimSource::default()).collect(),
+            slurm: SlurmModel::default(),
+            universe: universe(),
+            images,
+            served: None,
+            clock_error: 0,
+            ends: BTreeMap::new(),
+            is_clock_set: false,
+        }
+    }
+
+    /// Takes over what the sources and the operator's files are, as a restart finds them.
+    pub(crate) fn inherit(&mut self, before: &CacheEngine) {
+        for (source, other) in self.sources.iter_mut().zip(&before.sources) {
+            source.newest.clone_from(&other.newest);
+        }
+        self.slurm = before.slurm.clone();
+        self.clock_error = before.clock_error;
+    }
+
+    pub(crate) fn unix(&self, now: Moment) -> u32 {
+        let unix = i64::from(START) + i64::try_from(now.0 / 1_000).unwrap_or(0) + self.clock_error;
+        u32::try_from(unix).unwrap_or(0)
+    }
+
+    fn time(&self, now: Moment) -> CurrentTime {
+        CurrentTime { moment: now, unix: self.unix(now) }
+    }
+
+    pub(crate) fn session_id(&self, version: Version) -> u16 {
+        self.session_ids.of(Profile::full(version)).0
+    }
+
+    pub(crate) fn set_clock(&mut self, seconds: i64) {
+        self.clock_error += seconds;
+        self.is_clock_set = true;
+    }
+
+    /// The SLURM file is read, at the start or since it changed.
+    pub(crate) fn read_slurm(&mut self, now: Moment, seed: Option<u16>) -> Result<(), String> {
+        if let Some(seed) = seed {
+            let mut random = Random::new(u64::from(seed));
+            self.slurm = SlurmModel {
+                filtered_asn: (random.below(2) == 0).then(|| 64_496 + random.below(4) as u32),
+                filtered_customer: (random.below(2) == 0).then(|| 1 + random.below(15) as u32),
+                added: (0..random.below(4)).map(|_| self.universe[random.below(240)].clone()).collect(),
+            };
+        }
+        let file = SlurmFile::parse(self.slurm.document().as_bytes(), SlurmDialect::Strict);
+        let file = file.map_err(|error| format!("SLURM: {error}"))?;
+        let slurm = Slurm::merge(&[("slurm.json".into(), Arc::new(file))], Overlaps::Refuse);
+        self.curator.slurm(self.time(now), Arc::new(slurm.map_err(|error| format!("SLURM: {error:?}"))?));
+        Ok(())
+    }
+
+    pub(crate) fn reload(&mut self, now: Moment, has_guard: bool) {
+        self.curation.guard = guard(has_guard);
+        let timing = Timing::default();
+        self.publisher.set_timing(timing);
+        self.curator.reconfigure(self.time(now), self.curation.clone(), None);
+    }
+
+    pub(crate) fn confirm(&mut self, now: Moment, source: Option<usize>) {
+        self.curator.confirm(self.time(now), source.map(|source| SourceId(source as u32)));
+    }
+
+    pub(crate) fn tick(&mut self, now: Moment) {
+        self.curator.tick(self.time(now));
+    }
+
+    /// A source has another table.
+    pub(crate) fn change_table(&mut self, now: Moment, source: usize, changes: usize, seed: u16) -> Result<(), String> {
+        let unix = self.unix(now);
+        let mut random = Random::new(u64::from(seed) << 8 | source as u64);
+        let mut table = self.sources[source].newest.take().map_or_else(
+            || SourceTable {
+                records: (0..220).map(|_| (self.universe[random.below(self.universe.len())].clone(), None)).collect(),
+            },
+            |(table, _)| table,
+        );
+        for _ in 0..changes {
+            let record = self.universe[random.below(self.universe.len())].clone();
+            let expires = (random.below(3) == 0).then(|| unix + 10 + random.below(4_000) as u32);
+            if table.records.remove(&record).is_none() {
+                table.records.insert(record, expires);
+            }
+        }
+        self.load(now, source, table)
+    }
+
+    /// A source lost most of its records.
+    pub(crate) fn lose(&mut self, now: Moment, source: usize, seed: u16) -> Result<(), String> {
+        let Some((mut table, _)) = self.sources[source].newest.take() else { return Ok(()) };
+        let mut random = Random::new(u64::from(seed));
+        table.records.retain(|_, _| random.below(20) == 0);
+        self.load(now, source, table)
+    }
+
+    /// A source is read, and has this.
+    pub(crate) fn load(&mut self, now: Moment, source: usize, mut table: SourceTable) -> Result<(), String> {
+        let unix = self.unix(now);
+        // A validator writes no record that has expired, and one ASPA a customer.
+        let mut customers = std::collections::BTreeSet::new();
+        table.records.retain(|record, expires| {
+            let is_first = match record {
+                ModelRecord::Aspa { customer, .. } => customers.insert(*customer),
+                _ => true,
+            };
+            is_first && expires.is_none_or(|expires| expires > unix + 5)
+        });
+        let mut reader = Reader::new();
+        reader.push(table.document().as_bytes()).map_err(|error| error.to_string())?;
+        let rows = reader.finish().map_err(|error| error.to_string())?;
+        let Ok(read) = rows.into_table(Version::V2, self.images.sink());
+        let id = SourceId(source as u32);
+        let report = Report::Loaded { table: Arc::new(read), written: Some(unix) };
+        let known = &mut self.sources[source];
+        (known.newest, known.is_failing) = (Some((table.clone(), unix)), false);
+        let lost = self.certain_loss(source, &table, unix);
+        self.curator.source(self.time(now), id, report);
+        self.collect();
+        // It may be held, and released at once since the hold has elapsed.
+        let is_released = self.outputs.iter().any(|output| {
+            matches!(output, CuratorOutput::Event(CuratorEvent::Released { source, why })
+                if *source == id && *why != Release::LossRecovered)
+        });
+        let is_held =
+            is_released || self.curator.status().iter().any(|status| status.source == id && status.held.is_some());
+        if self.curation.guard.hold.is_some() && lost == Some(true) && !is_held {
+            return Err(format!("a loss of nine tenths of source {source} is not held"));
+        }
+        if lost == Some(false) && is_held {
+            return Err(format!("a table of source {source} that lost nothing is held"));
+        }
+        let known = &mut self.sources[source];
+        if is_held {
+            if let Some((effective, _)) = &mut known.effective {
+                for (record, expires) in &mut effective.records {
+                    let later = table.records.get(record);
+                    *expires = later.map_or(*expires, |later| expires.zip(*later).map(|(a, b)| a.max(b)));
+                }
+            }
+            known.held = Some((table, unix));
+            known.held_since.get_or_insert(now);
+        } else {
+            (known.effective, known.held, known.held_since) = (Some((table, unix)), None, None);
+        }
+        self.count_ends();
+        Ok(())
+    }
+
+    /// Whether the new table certainly has to be held, or certainly must not be; none if that depends.
+    fn certain_loss(&self, source: usize, new: &SourceTable, unix: u32) -> Option<bool> {
+        let Some((before, made)) = &self.sources[source].effective else { return Some(false) };
+        let vrps = |set: &ModelSet| set.iter().filter(|record| record.since() == 0).count();
+        let (had, has) = (self.in_effect(before, *made, unix + LEAD), new.in_effect(unix + LEAD));
+        if self.is_clock_set {
+            return None;
+        }
+        let lost = vrps(&had).saturating_sub(vrps(&has));
+        if vrps(&had) >= NEARLY_ALL_MIN && lost * 10 >= vrps(&had) * 9 && !has.is_empty() {
+            return Some(true);
+        }
+        let mut kept = had.iter();
+        kept.all(|record| has.contains(record)).then_some(false)
+    }
+
+    pub(crate) fn unchanged(&mut self, now: Moment, source: usize) {
+        if self.sources[source].newest.is_some() {
+            self.sources[source].is_failing = false;
+            self.curator.source(self.time(now), SourceId(source as u32), Report::Unchanged);
+        }
+    }
+
+    pub(crate) fn fail(&mut self, now: Moment, source: usize) {
+        self.sources[source].is_failing = true;
+        self.curator.source(self.time(now), SourceId(source as u32), Report::Failed);
+    }
+
+    /// A source is read again, at a start or when all is well again.
+    pub(crate) fn read_again(&mut self, now: Moment, source: usize) -> Result<(), String> {
+        match self.sources[source].newest.take() {
+            Some((table, _)) => self.load(now, source, table),
+            None => Ok(()),
+        }
+    }
+
+    /// Collects what the curator wants.
+    fn collect(&mut self) {
+        loop {
+            match self.curator.next() {
+                CuratorOutput::Wait(wait) => {
+                    self.wait = wait;
+                    return;
+                }
+                output => self.outputs.push_back(output),
+            }
+        }
+    }
+
+    /// Does what the curator wants, and checks what it serves against the model.
+    pub(crate) fn run(&mut self, now: Moment, in_use: &InUse, line: &mut DataLine) -> Result<Changes, String> {
+        let mut changes = Changes::default();
+        self.collect();
+        while let Some(output) = self.outputs.pop_front() {
+            match output {
+                CuratorOutput::Wait(_) => {}
+                CuratorOutput::Event(event) => {
+                    changes.lines.push(format!("= {event:?}"));
+                    self.handle(&event)?;
+                }
+                CuratorOutput::Withhold => {
+                    let prepared = self.publisher.withhold();
+                    if let Some(view) = self.publisher.commit(prepared) {
+                        changes.view = Some(view);
+                        changes.is_withheld = true;
+                        self.served = None;
+                        changes.lines.push("= nothing is served".to_owned());
+                    }
+                }
+                CuratorOutput::Publish(recipe, cause) => {
+                    let version = in_use.versions.first().copied().unwrap_or(Version::V2);
+                    let Ok(composed) = recipe.compose(version, self.images.sink());
+                    if !composed.left_out.is_empty() {
+                        return Err(format!("customers are left out: {:?}", composed.left_out));
+                    }
+                    let images = self.images.clone();
+                    let prepared =
+                        self.publisher
+                            .publish(composed.image, in_use, &mut Tables(&mut self.curator), || images.sink());
+                    let Some(view) = prepared.view.and_then(|view| self.publisher.commit(view)) else { continue };
+                    let serial = view.serial().ok_or("a publication without a serial")?;
+                    let set = decoded(view.images().next().ok_or("a publication without an image")?)?;
+                    changes.lines.push(format!("= serial {serial} by {cause:?}: {} records", set.len()));
+                    self.check_served(now, &set)?;
+                    for version in Version::ALL {
+                        line.serve(self.session_id(version), serial.0, &seen_in(&set, version.octet()))?;
+                    }
+                    for image in view.images() {
+                        if decoded(image)? != set {
+                            return Err("images of one view differ".to_owned());
+                        }
+                    }
+                    self.served = Some(set);
+                    self.count_ends();
+                    (changes.view, changes.is_withheld) = (Some(view), false);
+                }
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Makes what a session wants.
+    pub(crate) fn fulfil(&mut self, want: Want, in_use: &InUse) -> Arc<View> {
+        let images = self.images.clone();
+        let Ok(view) = self.publisher.fulfil(want, in_use, &mut Tables(&mut self.curator), || images.sink());
+        view
+    }
+
+    fn handle(&mut self, event: &CuratorEvent) -> Result<(), String> {
+        match event {
+            CuratorEvent::Released { source, why } if *why != Release::LossRecovered => {
+                let source = &mut self.sources[source.0 as usize];
+                let held = source.held.take().ok_or("a loss is released that is not held")?;
+                (source.effective, source.held_since) = (Some(held), None);
+                self.count_ends();
+            }
+            CuratorEvent::ClockStepped { .. }
+            | CuratorEvent::ClockAccepted { .. }
+            | CuratorEvent::ClockStepReverted => {
+                self.is_clock_set = true;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Records of a table that are in effect at a second: those without an expiry for as long as the table may be used.
+    fn in_effect(&self, table: &SourceTable, made: u32, unix: u32) -> ModelSet {
+        let is_old = made.saturating_add(self.curation.freshness.age_seconds_max) <= unix;
+        let mut set = table.in_effect(unix);
+        if is_old {
+            set.retain(|record| table.records.get(record).is_some_and(Option::is_some));
+        }
+        set
+    }
+
+    /// The sets that may be served at a second.
+    fn expected(&self, unix: u32) -> Vec<ModelSet> {
+        let in_effect =
+            |source: &SimSource| source.effective.as_ref().map(|(table, made)| self.in_effect(table, *made, unix));
+        let sets: Vec<ModelSet> = self.sources.iter().filter_map(in_effect).collect();
+        match self.curation.choice {
+            Choice::Union => vec![self.slurm.union(&sets)],
+            Choice::First => sets.iter().map(|set| self.slurm.union(std::slice::from_ref(set))).collect(),
+        }
+    }
+
+    fn check_served(&self, now: Moment, set: &ModelSet) -> Result<(), String> {
+        if self.is_clock_set {
+            return Ok(());
+        }
+        let expected = self.expected(self.unix(now) + LEAD);
+        if expected.contains(set) {
+            return Ok(());
+        }
+        let Some(nearest) = expected.iter().min_by_key(|expected| sum_of_both_sides(expected, set)) else {
+            return Err("a set is served, and no source has been read".to_owned());
+        };
+        let (more, less) = (set.difference(nearest).next(), nearest.difference(set).next());
+        Err(format!("what is served is not what the sources have: more {more:?}, less {less:?}"))
+    }
+
+    /// Notes when the records that are served end.
+    fn count_ends(&mut self) {
+        self.ends.clear();
+        let Some(served) = &self.served else { return };
+        for record in served.iter().filter(|record| !self.slurm.added.contains(record)) {
+            let end = |source: &SimSource| {
+                let (table, made) = source.effective.as_ref()?;
+                let expires = table.records.get(record)?;
+                Some(expires.unwrap_or(made.saturating_add(self.curation.freshness.age_seconds_max)))
+            };
+            // The parts of an ASPA of two sources end one after the other.
+            if let Some(end) = self.sources.iter().filter_map(end).max() {
+                *self.ends.entry(end).or_default() += 1;
+            }
+        }
+    }
+
+    /// Checks what has to happen by the time.
+    pub(crate) fn check_time(&self, now: Moment) -> Result<(), String> {
+        if self.is_clock_set {
+            return Ok(());
+        }
+        let unix = self.unix(now);
+        if self.served.is_some()
+            && let Some((end, records)) = self.ends.first_key_value()
+            && end.saturating_add(EXPIRY_LATE_MAX) < unix
+            // If nothing that any source has is in effect, the last set stays where it is to.
+            && self.curation.choice == Choice::Union
+        {
+            return Err(format!("{records} records are served {} s after their end", unix - end));
+        }
+        for (number, source) in self.sources.iter().enumerate() {
+            let Some(since) = source.held_since.filter(|_| !source.is_failing) else { continue };
+            if now > since.after(HOLD * 3 + Duration::from_secs(120)) {
+                return Err(format!("a loss of source {number} is held for {} s", (now.0 - since.0) / 1_000));
+            }
+        }
+        let (deltas, octets) = self.publisher.history().retained();
+        if deltas > 4 || octets > 100_000 {
+            return Err(format!("the history has {deltas} deltas of {octets} octets"));
+        }
+        Ok(())
+    }
+
+    /// The most images that there may be once no router reads an older one: one a table, and one a version.
+    pub(crate) fn images_max(&self) -> usize {
+        SOURCES * 3 + 3
+    }
+
+    /// Returns whether this set is what the sources have, now or at some time since the last minute: expired records
+    /// go once a minute.
+    pub(crate) fn is_settled(&self, now: Moment, set: &ModelSet) -> bool {
+        let unix = self.unix(now) + LEAD;
+        (0..=EXPIRY_LATE_MAX).any(|late| self.expected(unix - late).contains(set))
+    }
+
+    /// Returns whether a source has been read whose records are in effect.
+    pub(crate) fn has_tables(&self) -> bool {
+        self.sources.iter().any(|source| source.effective.as_ref().is_some_and(|(table, _)| !table.records.is_empty()))
+    }
+
+    pub(crate) fn is_clock_set(&self) -> bool {
+        self.is_clock_set
+    }
+}
+
+fn guard(is_on: bool) -> Guard {
+    Guard {
+        hold: is_on.then_some(HOLD),
+        vrps_min: 100_000,
+        aspas_min: 100_000,
+        nearly_all_min: NEARLY_ALL_MIN,
+        reported_min: 10,
+    }
+}

@@ -1,0 +1,385 @@
+//! The simulated world: its parts, its clock, and its checks.
+//!
+//! `cache.rs` has the data, `connection.rs` the cache's side of a connection, `routers.rs` routers that do what the
+//! actions say, and `clients.rs` the real client; `checks.rs` is what holds at each moment, and once all is well.
+
+mod cache;
+mod checks;
+mod clients;
+mod connection;
+mod routers;
+
+use crate::action::{Action, CLIENTS, ROUTERS, SOURCES};
+use crate::choices::Random;
+use crate::model::DataLine;
+use crate::pipe::PipeMode;
+use crate::storage::ImageCounter;
+use cache::{CacheEngine, Changes};
+use clients::{DataState, RealRouter};
+use connection::{Peer, SimConnection, address_of};
+use routers::ScriptedRouter;
+use rtrcast_proto::{
+    AdmissionLedger, CacheId, Caches, CapacityCheck, ConnectionLimits, Dismissal, InUse, Moment, Preference, Profile,
+    Stop, View, Want,
+};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+/// The most rounds without time passing.
+const ROUNDS_MAX: usize = 10_000;
+
+/// Memory that a connection is counted with.
+const COST: u64 = 1;
+
+/// The world.
+pub(crate) struct World {
+    now: Moment,
+    random: Random,
+    cache: CacheEngine,
+    /// True while the program does not run.
+    is_away: bool,
+    runs: u32,
+    options: u8,
+    line: DataLine,
+    ledger: AdmissionLedger<Moment>,
+    connections: BTreeMap<u64, SimConnection>,
+    next_connection: u64,
+    routers: Vec<ScriptedRouter>,
+    clients: Vec<RealRouter>,
+    caches: Caches,
+    cache_ids: Vec<CacheId>,
+    /// What the model says of them: what each has, and the one that is in effect.
+    states: [DataState; CLIENTS],
+    effective: Option<usize>,
+    /// Requests of sessions, and when they are fulfilled.
+    wants: VecDeque<(Moment, u64, Want)>,
+    /// When the set that is served changed last.
+    changed: Moment,
+    images: ImageCounter,
+    /// What happened, if it is told.
+    story: Option<Vec<String>>,
+}
+
+impl World {
+    pub(crate) fn new(options: u8, is_told: bool) -> World {
+        let images = ImageCounter::default();
+        let mut caches = Caches::new();
+        let cache_ids = (0..CLIENTS).map(|n| caches.add(Preference(n as u8))).collect();
+        World {
+            now: Moment(0),
+            random: Random::new(u64::from(options)),
+            cache: CacheEngine::new(0, options, images.clone()),
+            is_away: false,
+            runs: 0,
+            options,
+            line: DataLine::default(),
+            ledger: AdmissionLedger::new(limits(10, None)),
+            connections: BTreeMap::new(),
+            next_connection: 0,
+            routers: (0..ROUTERS).map(|_| ScriptedRouter::default()).collect(),
+            clients: (0..CLIENTS).map(|n| RealRouter::new(Moment(0), n)).collect(),
+            caches,
+            cache_ids,
+            states: [DataState::None; CLIENTS],
+            effective: None,
+            wants: VecDeque::new(),
+            changed: Moment(0),
+            images,
+            story: is_told.then(Vec::new),
+        }
+    }
+
+    /// The program has started: its files are read.
+    pub(crate) fn start(&mut self) -> Result<(), String> {
+        self.cache.read_slurm(self.now, None)?;
+        self.settle()
+    }
+
+    pub(crate) fn story(&mut self) -> Vec<String> {
+        self.story.take().unwrap_or_default()
+    }
+
+    fn tell(&mut self, line: impl FnOnce() -> String) {
+        if let Some(story) = &mut self.story {
+            story.push(format!("{:>10} ms  {}", self.now.0, line()));
+        }
+    }
+
+    /// Takes an action, and does what follows from it.
+    pub(crate) fn act(&mut self, action: Action) -> Result<(), String> {
+        self.tell(|| format!("{action:?}"));
+        let now = self.now;
+        match action {
+            Action::Wait(time) => return self.pass(time),
+            Action::Load { source, changes, seed } => self.cache.change_table(now, source, changes, seed)?,
+            Action::Lose { source, seed } => self.cache.lose(now, source, seed)?,
+            Action::Unchanged { source } => self.cache.unchanged(now, source),
+            Action::Fail { source } => self.cache.fail(now, source),
+            Action::Confirm { source } => self.cache.confirm(now, source),
+            Action::Slurm { seed } => self.cache.read_slurm(now, Some(seed))?,
+            Action::Reload { has_guard } => self.cache.reload(now, has_guard),
+            Action::SetClock { seconds } => self.cache.set_clock(seconds),
+            Action::Connect { router, max, address, mode } => self.connect_router(router, max, address, mode),
+            Action::Send { router, pdu, version, cut } => self.send(router, pdu, version, cut),
+            Action::SendRest { router } => self.send_rest(router),
+            Action::Stall { router, is_stalled } => {
+                if let Some(connection) = self.of_router(router) {
+                    connection.down.is_stalled = is_stalled;
+                    connection.model.moves(now);
+                }
+            }
+            Action::EndSide { router } => {
+                if let Some(connection) = self.of_router(router) {
+                    connection.up.end(now);
+                }
+            }
+            Action::Reset { router } => {
+                if let Some(id) = self.routers[router].connection.take() {
+                    self.remove(id);
+                }
+            }
+            Action::Dismiss { router, is_denied } => {
+                let dismissal = if is_denied { Dismissal::NotAdmitted } else { Dismissal::Requested };
+                if let Some(connection) = self.of_router(router) {
+                    connection.model.excuse("the operator closes it");
+                    connection.session.dismiss(now, dismissal);
+                }
+            }
+            Action::ClientNetwork { client, mode, is_stalled } => {
+                self.clients[client].mode = mode;
+                if let Some(connection) = self.of_client(client) {
+                    connection.up.set_mode(mode);
+                    connection.down.set_mode(mode);
+                    connection.down.is_stalled = is_stalled;
+                    connection.model.moves(now);
+                }
+            }
+            Action::ClientReset { client } => self.cut_client(client),
+            Action::ClientRefresh { client } => self.clients[client].session.refresh(now),
+            Action::Restart { is_shutdown, away } => return self.restart(is_shutdown, away),
+            Action::Limit { connections_max, per_address_max } => {
+                self.ledger.set_limits(limits(connections_max, per_address_max));
+            }
+        }
+        self.settle()
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&mut self, time: Duration) -> Result<(), String> {
+        let end = self.now.after(time);
+        loop {
+            self.settle()?;
+            match self.next_event().filter(|at| *at <= end) {
+                Some(at) => self.now = at.max(Moment(self.now.0 + 1)).min(end),
+                None => {
+                    self.now = end;
+                    return self.settle();
+                }
+            }
+        }
+    }
+
+    fn next_event(&self) -> Option<Moment> {
+        let cache = self.cache.wait.filter(|_| !self.is_away);
+        let connections = self.connections.values().filter_map(|connection| connection.next_event(self.now));
+        let clients = self.clients.iter().filter_map(|client| client.next_event(self.now, &self.connections));
+        let wants = self.wants.front().map(|(at, ..)| *at);
+        connections.chain(clients).chain(cache).chain(wants).filter(|at| *at > self.now).min()
+    }
+
+    /// Does all that can be done now, and checks what has to hold.
+    fn settle(&mut self) -> Result<(), String> {
+        for _ in 0..ROUNDS_MAX {
+            let mut progress = self.run_cache()?;
+            progress |= self.run_wants();
+            progress |= self.run_connections()?;
+            progress |= self.run_clients()?;
+            if !progress {
+                return self.check();
+            }
+        }
+        Err("things happen without end".to_owned())
+    }
+
+    fn in_use(&self) -> InUse {
+        let is_of = |profile: Profile| {
+            self.connections.values().filter(|connection| connection.profile == Some(profile)).count()
+        };
+        InUse::count(is_of)
+    }
+
+    fn run_cache(&mut self) -> Result<bool, String> {
+        if self.is_away {
+            return Ok(false);
+        }
+        if self.cache.wait.is_some_and(|wait| wait <= self.now) {
+            self.cache.tick(self.now);
+        }
+        let Changes { view, is_withheld, lines } = self.cache.run(self.now, &self.in_use(), &mut self.line)?;
+        for line in lines {
+            self.tell(|| line);
+        }
+        let Some(view) = view else { return Ok(false) };
+        self.changed = self.now;
+        for connection in self.connections.values_mut() {
+            connection.data_changed(self.now, &view, is_withheld);
+        }
+        Ok(true)
+    }
+
+    fn run_wants(&mut self) -> bool {
+        if self.wants.front().is_none_or(|(at, ..)| *at > self.now) {
+            return false;
+        }
+        let Some((_, id, want)) = self.wants.pop_front() else { return false };
+        let in_use = self.in_use();
+        let view = self.cache.fulfil(want, &in_use);
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.session.data_changed(self.now, view);
+        }
+        true
+    }
+
+    fn view(&self) -> Arc<View> {
+        Arc::clone(self.cache.publisher.view())
+    }
+
+    fn run_connections(&mut self) -> Result<bool, String> {
+        let (view, now) = (self.view(), self.now);
+        let mut has_done = false;
+        let ids: Vec<u64> = self.connections.keys().copied().collect();
+        for id in ids {
+            let Some(connection) = self.connections.get_mut(&id) else { continue };
+            let had_asked = connection.profile.is_some();
+            let outcome = connection.run(now, &self.line, &view);
+            let lines = std::mem::take(&mut connection.lines);
+            let (peer, want) = (connection.peer, connection.want.take());
+            let asks_first = !had_asked && connection.profile.is_some();
+            let permit = connection.permit;
+            let is_over = connection.is_aborted || (connection.is_closed && matches!(peer, Peer::Router(_)));
+            if self.story.is_some() {
+                for line in lines {
+                    self.tell(|| format!("{peer:?} #{id}: {line}"));
+                }
+            }
+            has_done |= outcome.map_err(|error| format!("{peer:?} #{id}: {error}"))?;
+            if asks_first {
+                drop(self.ledger.mark_queried(permit));
+            }
+            if let Some(want) = want {
+                let delay = Duration::from_millis(self.random.below(3) as u64 * 40);
+                self.wants.push_back((now.after(delay), id, want));
+            }
+            if is_over {
+                self.remove(id);
+                if let Peer::Client(client) = peer {
+                    self.clients[client].lose(now);
+                }
+            } else if let Peer::Router(_) = peer
+                && let Some(connection) = self.connections.get_mut(&id)
+            {
+                // The router reads what has come; the model has checked it.
+                while connection.down.read(now).is_some() {
+                    has_done = true;
+                }
+            }
+        }
+        Ok(has_done)
+    }
+
+    fn of_router(&mut self, router: usize) -> Option<&mut SimConnection> {
+        let id = self.routers[router].connection?;
+        self.connections.get_mut(&id)
+    }
+
+    fn of_client(&mut self, client: usize) -> Option<&mut SimConnection> {
+        let id = self.clients[client].connection?;
+        self.connections.get_mut(&id)
+    }
+
+    /// Accepts a connection, if the limits allow one more; if newcomers have to give way, they do.
+    fn accept(&mut self, peer: Peer, address: u8, max: u8, mode: PipeMode) -> Option<u64> {
+        if self.is_away {
+            return None;
+        }
+        loop {
+            match self.ledger.check_capacity(self.now, COST) {
+                CapacityCheck::Available => break,
+                CapacityCheck::Full(_) => return None,
+                CapacityCheck::Displace(_) => self.displace(),
+            }
+        }
+        let permit = self.ledger.admit(self.now, Some(address_of(address)), COST).ok()?;
+        let id = self.next_connection;
+        self.next_connection += 1;
+        let mut connection = SimConnection::new(self.now, peer, permit, address, max, mode, self.view());
+        connection.model.is_noted = self.story.is_some();
+        self.connections.insert(id, connection);
+        self.tell(|| format!("{peer:?} #{id}: connected"));
+        Some(id)
+    }
+
+    fn displace(&mut self) {
+        let mut closed = Vec::new();
+        for (id, connection) in &mut self.connections {
+            if self.ledger.poll_displaced(connection.permit, Waker::noop()).0 {
+                connection.model.excuse("another connection needs the place");
+                connection.session.dismiss(self.now, Dismissal::Displaced);
+                closed.push((*id, connection.permit));
+            }
+        }
+        // A connection that ends gives back what it has.
+        for (id, _) in closed {
+            self.remove(id);
+        }
+    }
+
+    /// Removes a connection; both sides have ended it, or it was cut.
+    fn remove(&mut self, id: u64) {
+        let Some(connection) = self.connections.remove(&id) else { return };
+        drop(self.ledger.leave(connection.permit, Some(connection.address), COST));
+        match connection.peer {
+            Peer::Router(router) if self.routers[router].connection == Some(id) => {
+                self.routers[router].disconnected(connection.model.holds().map(|(held, _)| *held));
+            }
+            Peer::Client(client) if self.clients[client].connection == Some(id) => self.clients[client].lose(self.now),
+            Peer::Router(_) | Peer::Client(_) => {}
+        }
+    }
+
+    /// The program stops in order, and starts again.
+    fn restart(&mut self, is_shutdown: bool, away: Duration) -> Result<(), String> {
+        let stop = if is_shutdown { Stop::Shutdown } else { Stop::Restart };
+        for connection in self.connections.values_mut() {
+            connection.stop(self.now, stop);
+        }
+        self.settle()?;
+        // The program waits for 10 s at most.
+        self.is_away = true;
+        self.pass(Duration::from_secs(10).min(away))?;
+        let ids: Vec<u64> = self.connections.keys().copied().collect();
+        for id in ids {
+            self.remove(id);
+        }
+        self.wants.clear();
+        self.pass(away.saturating_sub(Duration::from_secs(10)))?;
+        self.runs += 1;
+        let mut next = CacheEngine::new(self.runs, self.options, self.images.clone());
+        next.inherit(&self.cache);
+        self.cache = next;
+        self.is_away = false;
+        self.cache.read_slurm(self.now, None)?;
+        self.settle()?;
+        for source in 0..SOURCES {
+            self.cache.read_again(self.now, source)?;
+            self.settle()?;
+        }
+        self.settle()
+    }
+}
+
+fn limits(connections_max: u32, per_address_max: Option<u32>) -> ConnectionLimits {
+    ConnectionLimits { connections_max, per_address_max, handshakes_max: 100, memory_octets_max: 1_000 }
+}
