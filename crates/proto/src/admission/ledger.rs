@@ -3,6 +3,7 @@
 //! A connection is a newcomer until its first query, and only newcomers have an entry of their own here. Of the others
 //! only the sums are kept, and their number by address.
 
+use super::id_map::IdMap;
 use super::ranking::Ranking;
 use super::{ConnectionCounts, ConnectionLimits, LimitExceeded};
 use alloc::collections::BTreeMap;
@@ -59,13 +60,13 @@ pub struct AdmissionLedger<T> {
     memory_octets: u64,
     /// Connections by address, of those that have one; no address has 0.
     addresses: BTreeMap<IpAddr, u32>,
-    newcomers: BTreeMap<PermitId, Newcomer<T>>,
+    newcomers: IdMap<Newcomer<T>>,
     newcomers_octets: u64,
     /// The newcomers whose displacement is not requested, by id.
     undisplaced: Ranking,
     /// Their handshakes under way, by the order in which they began, and the ids of their connections.
     handshakes: Ranking,
-    handshake_owners: BTreeMap<u64, PermitId>,
+    handshake_owners: IdMap<PermitId>,
     leaving: u32,
     leaving_octets: u64,
     /// The limits were lowered below what is in use, and not enough connections have ended yet.
@@ -81,11 +82,11 @@ impl<T: Copy + Ord + Add<Duration, Output = T>> AdmissionLedger<T> {
             connections: 0,
             memory_octets: 0,
             addresses: BTreeMap::new(),
-            newcomers: BTreeMap::new(),
+            newcomers: IdMap::new(),
             newcomers_octets: 0,
             undisplaced: Ranking::default(),
             handshakes: Ranking::default(),
-            handshake_owners: BTreeMap::new(),
+            handshake_owners: IdMap::new(),
             leaving: 0,
             leaving_octets: 0,
             lowered: false,
@@ -124,7 +125,7 @@ impl<T: Copy + Ord + Add<Duration, Output = T>> AdmissionLedger<T> {
             return CapacityCheck::Full(None);
         }
         let Some(id) = self.undisplaced.next() else { return CapacityCheck::Full(None) };
-        match self.newcomers.get(&id).map(|newcomer| newcomer.since + NEWCOMER_TIME_MIN) {
+        match self.newcomers.get(id).map(|newcomer| newcomer.since + NEWCOMER_TIME_MIN) {
             Some(may_go) if may_go > now => CapacityCheck::Full(Some(may_go)),
             Some(_) | None => CapacityCheck::Displace(self.displace(id)),
         }
@@ -178,7 +179,7 @@ impl<T: Copy + Ord + Add<Duration, Output = T>> AdmissionLedger<T> {
     /// any more; it should be dropped without the lock.
     pub fn mark_queried(&mut self, id: PermitId) -> Option<Waker> {
         self.end_handshake(id);
-        let newcomer = self.newcomers.remove(&id)?;
+        let newcomer = self.newcomers.remove(id)?;
         self.newcomers_octets -= newcomer.cost;
         match newcomer.displacement {
             Displacement::None(waker) => {
@@ -198,7 +199,7 @@ impl<T: Copy + Ord + Add<Duration, Output = T>> AdmissionLedger<T> {
     #[must_use = "the waker of the connection that is displaced"]
     pub fn begin_handshake(&mut self, id: PermitId) -> Option<Waker> {
         let turn = self.next_number();
-        let newcomer = self.newcomers.get_mut(&id)?;
+        let newcomer = self.newcomers.get_mut(id)?;
         if newcomer.handshake.is_some() || matches!(newcomer.displacement, Displacement::Requested) {
             return None;
         }
@@ -209,15 +210,15 @@ impl<T: Copy + Ord + Add<Duration, Output = T>> AdmissionLedger<T> {
             return None;
         }
         let oldest = self.handshakes.next().filter(|oldest| *oldest != turn)?;
-        self.displace(*self.handshake_owners.get(&oldest)?)
+        self.displace(*self.handshake_owners.get(oldest)?)
     }
 
     /// Ends a connection's handshake, well or not.
     pub fn end_handshake(&mut self, id: PermitId) {
-        let Some(newcomer) = self.newcomers.get_mut(&id) else { return };
+        let Some(newcomer) = self.newcomers.get_mut(id) else { return };
         let Some(turn) = newcomer.handshake.take() else { return };
         self.handshakes.remove(newcomer.address, turn);
-        self.handshake_owners.remove(&turn);
+        self.handshake_owners.remove(turn);
     }
 
     /// A connection comes from another address than it seemed to.
@@ -228,7 +229,7 @@ impl<T: Copy + Ord + Add<Duration, Output = T>> AdmissionLedger<T> {
         }
         self.count_in(new)?;
         self.count_out(old);
-        let Some(newcomer) = self.newcomers.get_mut(&id) else { return Ok(()) };
+        let Some(newcomer) = self.newcomers.get_mut(id) else { return Ok(()) };
         newcomer.address = new;
         if let Displacement::None(_) = newcomer.displacement {
             self.undisplaced.remove(old, id);
@@ -244,7 +245,7 @@ impl<T: Copy + Ord + Add<Duration, Output = T>> AdmissionLedger<T> {
     /// Returns true if the displacement of a newcomer was requested; if not, `waker` is woken when it is. The waker
     /// that is returned is not needed any more.
     pub fn poll_displaced(&mut self, id: PermitId, waker: &Waker) -> (bool, Option<Waker>) {
-        match self.newcomers.get_mut(&id).map(|newcomer| &mut newcomer.displacement) {
+        match self.newcomers.get_mut(id).map(|newcomer| &mut newcomer.displacement) {
             Some(Displacement::Requested) => (true, None),
             Some(Displacement::None(Some(kept))) if kept.will_wake(waker) => (false, None),
             Some(Displacement::None(kept)) => (false, kept.replace(waker.clone())),
@@ -254,7 +255,7 @@ impl<T: Copy + Ord + Add<Duration, Output = T>> AdmissionLedger<T> {
 
     fn displace(&mut self, id: PermitId) -> Option<Waker> {
         self.end_handshake(id);
-        let newcomer = self.newcomers.get_mut(&id)?;
+        let newcomer = self.newcomers.get_mut(id)?;
         let Displacement::None(waker) = core::mem::replace(&mut newcomer.displacement, Displacement::Requested) else {
             return None;
         };

@@ -4,8 +4,10 @@
 //! connection without a query must not keep routers out, so such newcomers are displaced when capacity is needed: first
 //! those of the address with the most. Connections that have sent a query stay.
 //!
-//! `ledger.rs` counts and decides, and `ranking.rs` has the order in which newcomers are displaced.
+//! `ledger.rs` counts and decides, and `ranking.rs` has the order in which newcomers are displaced, and
+//! `id_map.rs` their entries.
 
+mod id_map;
 mod ledger;
 #[cfg(test)]
 mod model;

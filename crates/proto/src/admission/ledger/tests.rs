@@ -15,7 +15,8 @@ fn address(n: u8) -> Option<IpAddr> {
 
 /// The connections whose displacement was requested.
 fn displacement(ledger: &AdmissionLedger<Moment>, ids: &[PermitId]) -> Vec<PermitId> {
-    let is_displaced = |id: &&PermitId| matches!(ledger.newcomers[*id].displacement, Displacement::Requested);
+    let is_displaced =
+        |id: &&PermitId| matches!(ledger.newcomers.get(**id).unwrap().displacement, Displacement::Requested);
     ids.iter().filter(is_displaced).copied().collect()
 }
 
