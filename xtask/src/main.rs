@@ -1,5 +1,5 @@
 //! What a developer and CI run: `cargo xtask test`, `cargo xtask check`, `cargo xtask api`, `cargo xtask bench`,
-//! `cargo xtask count`, `cargo xtask gen`.
+//! `cargo xtask count`, `cargo xtask sim`, `cargo xtask gen`.
 
 mod api;
 mod architecture;
@@ -13,6 +13,7 @@ mod modules;
 mod names;
 mod peers;
 mod run;
+mod sim;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -37,6 +38,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Count the instructions of the kernels in crates/bench, and compare them with its instructions.txt
     Count(count::Arguments),
+    /// Run the simulator: a world of sources, caches, routers and networks, checked after each step
+    Sim(sim::Arguments),
     /// Write a rpki-client JSON with the shape of the global RPKI
     Gen(generate::Arguments),
 }
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Task::Api(arguments) => api::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Count(arguments) => count::run(&arguments),
+        Task::Sim(arguments) => sim::run(&arguments),
         Task::Gen(arguments) => generate::run(&arguments),
     };
     match outcome {

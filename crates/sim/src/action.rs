@@ -57,8 +57,8 @@ pub(crate) enum Action {
     ClientReset { client: usize },
     /// A real client asks now.
     ClientRefresh { client: usize },
-    /// The cache stops, and starts anew after this time.
-    Restart { is_shutdown: bool, away: Duration },
+    /// The cache stops, and starts anew after this time; real clients are served no version above `max` then.
+    Restart { is_shutdown: bool, away: Duration, max: u8 },
     /// Limits of connections change.
     Limit { connections_max: u32, per_address_max: Option<u32> },
 }
@@ -153,6 +153,7 @@ impl Action {
             62 if choices.once_in(3) => Action::Restart {
                 is_shutdown: choices.once_in(3),
                 away: Duration::from_millis(choices.one_of(&[0, 500, 10_000, 700_000])),
+                max: choices.one_of(&[2, 2, 1, 0]),
             },
             62 | 63 => Action::Limit {
                 connections_max: choices.one_of(&[3, 5, 10, 10]),

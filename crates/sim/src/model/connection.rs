@@ -402,7 +402,8 @@ impl ConnectionModel {
 
     fn reported(&mut self, now: Moment, code: u16, copy: &[u8], has_data: bool) -> Result<(), String> {
         match self.owed.front() {
-            Some(Owed::Answer { .. }) if code == 2 && !has_data && self.response.is_none() => {
+            // If it has waited to be written, there may be data by now.
+            Some(Owed::Answer { .. }) if code == 2 && (!has_data || self.was_blocked) && self.response.is_none() => {
                 self.owed.pop_front();
                 (self.is_answered, self.answered) = (true, now);
                 Ok(())

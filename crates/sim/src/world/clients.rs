@@ -106,7 +106,7 @@ impl World {
             match self.clients[client].session.next(now) {
                 ClientOutput::Connect => {
                     let mode = self.clients[client].mode;
-                    let id = self.accept(Peer::Client(client), 100 + client as u8, 2, mode);
+                    let id = self.accept(Peer::Client(client), 100 + client as u8, self.client_max, mode);
                     let router = &mut self.clients[client];
                     (router.connection, router.has_input_ended) = (id, false);
                     match id {

@@ -48,6 +48,8 @@ pub(crate) struct World {
     next_connection: u64,
     routers: Vec<ScriptedRouter>,
     clients: Vec<RealRouter>,
+    /// The highest version that they are served.
+    client_max: u8,
     caches: Caches,
     cache_ids: Vec<CacheId>,
     /// What the model says of them: what each has, and the one that is in effect.
@@ -80,6 +82,7 @@ impl World {
             next_connection: 0,
             routers: (0..ROUTERS).map(|_| ScriptedRouter::default()).collect(),
             clients: (0..CLIENTS).map(|n| RealRouter::new(Moment(0), n)).collect(),
+            client_max: 2,
             caches,
             cache_ids,
             states: [DataState::None; CLIENTS],
@@ -158,7 +161,10 @@ impl World {
             }
             Action::ClientReset { client } => self.cut_client(client),
             Action::ClientRefresh { client } => self.clients[client].session.refresh(now),
-            Action::Restart { is_shutdown, away } => return self.restart(is_shutdown, away),
+            Action::Restart { is_shutdown, away, max } => {
+                self.client_max = max;
+                return self.restart(is_shutdown, away);
+            }
             Action::Limit { connections_max, per_address_max } => {
                 self.ledger.set_limits(limits(connections_max, per_address_max));
             }
