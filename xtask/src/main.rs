@@ -1,5 +1,6 @@
 //! What a developer and CI run: `cargo xtask test`, `cargo xtask check`, `cargo xtask api`, `cargo xtask bench`,
-//! `cargo xtask count`, `cargo xtask sim`, `cargo xtask gen`.
+//! `cargo xtask count`, `cargo xtask sim`, `cargo xtask fuzz`,
+//! `cargo xtask gen`.
 
 mod api;
 mod architecture;
@@ -7,6 +8,7 @@ mod bench;
 mod chroot;
 mod conformance;
 mod count;
+mod fuzz;
 mod generate;
 mod imports;
 mod modules;
@@ -40,6 +42,8 @@ enum Task {
     Count(count::Arguments),
     /// Run the simulator: a world of sources, caches, routers and networks, checked after each step
     Sim(sim::Arguments),
+    /// Run the fuzz targets of fuzz/, two at a time
+    Fuzz(fuzz::Arguments),
     /// Write a rpki-client JSON with the shape of the global RPKI
     Gen(generate::Arguments),
 }
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Count(arguments) => count::run(&arguments),
         Task::Sim(arguments) => sim::run(&arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Gen(arguments) => generate::run(&arguments),
     };
     match outcome {

@@ -56,6 +56,8 @@ mod describe;
 mod dial;
 mod drain;
 mod drive;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod ip_prefix;
 mod listen;
 mod memfd;

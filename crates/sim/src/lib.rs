@@ -14,7 +14,8 @@
 //! * `pipe.rs`: octets on their way, which a network splits, delays, stalls, cuts and resets; `storage.rs`: images that
 //!   are counted;
 //! * `model/`: what the specification says: records, PDUs, connections, and the line of data sets;
-//! * `world/`: the parts, the clock, and the checks after each step.
+//! * `world/`: the parts, the clock, and the checks after each step;
+//! * `targets/`: what the fuzzers do with octets.
 
 mod action;
 mod choices;
@@ -22,6 +23,7 @@ mod model;
 mod pipe;
 mod run;
 mod storage;
+pub mod targets;
 mod world;
 
 pub use choices::{Choices, octets_of_seed};

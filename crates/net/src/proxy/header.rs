@@ -131,6 +131,26 @@ fn crc32c(octets: impl Iterator<Item = u8>) -> u32 {
     })
 }
 
+/// Reads as `read_header` does, with so many octets at a time: what came of it, and how many octets it took.
+#[cfg(any(test, fuzzing))]
+pub(super) fn read_in_pieces(octets: &[u8], mut piece: impl FnMut() -> usize) -> (Result<Proxied, ProxyError>, usize) {
+    let mut taken = 0;
+    loop {
+        match parse(&octets[..taken]) {
+            Ok(Parsed::Header(proxied)) => return (Ok(proxied), taken),
+            Ok(Parsed::Needs(missing)) => {
+                assert!(missing > 0);
+                let some = piece().clamp(1, missing).min(octets.len() - taken);
+                if some == 0 {
+                    return (Err(ProxyError::Ended), taken);
+                }
+                taken += some;
+            }
+            Err(error) => return (Err(error), taken),
+        }
+    }
+}
+
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -229,25 +249,6 @@ pub(super) mod tests {
             Ok(Proxied::Local) => "local".to_owned(),
             Ok(Proxied::From { remote, local }) => format!("{remote} to {local}"),
             Err(error) => error.to_string(),
-        }
-    }
-
-    /// Reads as `read_header` does, with so many octets at a time: what came of it, and how many octets it took.
-    fn read_in_pieces(octets: &[u8], mut piece: impl FnMut() -> usize) -> (Result<Proxied, ProxyError>, usize) {
-        let mut taken = 0;
-        loop {
-            match parse(&octets[..taken]) {
-                Ok(Parsed::Header(proxied)) => return (Ok(proxied), taken),
-                Ok(Parsed::Needs(missing)) => {
-                    assert!(missing > 0);
-                    let some = piece().clamp(1, missing).min(octets.len() - taken);
-                    if some == 0 {
-                        return (Err(ProxyError::Ended), taken);
-                    }
-                    taken += some;
-                }
-                Err(error) => return (Err(error), taken),
-            }
         }
     }
 

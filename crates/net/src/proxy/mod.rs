@@ -33,6 +33,18 @@ pub(crate) enum Proxied {
     },
 }
 
+/// A header is the same read at once and octet by octet.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn fuzz(octets: &[u8]) {
+    let outcome =
+        |(read, taken): (Result<Proxied, ProxyError>, usize)| (read.map_err(|error| error.to_string()), taken);
+    let (whole, pieces) = (header::read_in_pieces(octets, || usize::MAX), header::read_in_pieces(octets, || 1));
+    let (whole, pieces) = (outcome(whole), outcome(pieces));
+    if whole.0.is_ok() || pieces.0.is_ok() {
+        assert_eq!(whole, pieces);
+    }
+}
+
 /// Reads a header from the start of a connection.
 pub(crate) async fn read_header(socket: &Socket) -> Result<Proxied, ProxyError> {
     let mut header = Vec::new();

@@ -73,6 +73,14 @@ impl CommandLine {
     }
 }
 
+/// Reads the text of a configuration file, as far as no other file is touched; the message, if it is invalid.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_text_of_file(text: &str) -> Result<(), String> {
+    let read = FromFile::parse(Path::new("rtrcast.toml"), text, &[]).map_err(|error| error.to_string())?;
+    let words = [&["rtrcast".into(), "serve".into()], read.words.as_slice()].concat();
+    Arguments::try_parse(&words).map(|_| ()).map_err(|error| first_line(&error))
+}
+
 impl Settings {
     /// Returns an error about the values of some flags, with the line of one of them.
     pub(crate) fn config_error(&self, flags: &[&str], reason: &str) -> Failure {

@@ -11,4 +11,6 @@ pub(crate) mod secrets;
 mod text;
 mod toml_file;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use file::read_text_of_file;
 pub(crate) use file::{CommandLine, Settings};

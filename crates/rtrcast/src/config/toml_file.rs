@@ -118,8 +118,13 @@ impl FromFile {
     pub(super) fn read(path: &Path, given: &[String]) -> Result<FromFile, ConfigError> {
         let error = |reason: String| ConfigError { file: path.to_owned(), line: None, reason };
         let text = read_text(path).map_err(|cause| error(plain(&cause)))?;
-        let file = TomlFile { path, text: &text };
-        let document = DeTable::parse(&text).map_err(|cause| file.invalid_toml(&cause))?;
+        FromFile::parse(path, &text, given)
+    }
+
+    /// Reads the text of a file.
+    pub(super) fn parse(path: &Path, text: &str, given: &[String]) -> Result<FromFile, ConfigError> {
+        let file = TomlFile { path, text };
+        let document = DeTable::parse(text).map_err(|cause| file.invalid_toml(&cause))?;
         let command = Arguments::command();
         let serve = command.find_subcommand("serve").expect("there is such a command");
         let flags: Vec<&Arg> = serve.get_arguments().filter(|arg| scope_of(arg) != Scope::CommandLine).collect();

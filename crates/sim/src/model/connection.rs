@@ -71,6 +71,8 @@ pub(crate) struct ConnectionModel {
     moves_since: Moment,
     /// Why the cache may end the connection, or send a final Error Report.
     excuse: Option<&'static str>,
+    /// True if a response that was running has to be completed all the same.
+    is_response_owed: bool,
     /// True once a final Error Report was sent.
     is_final: bool,
     has_ended: bool,
@@ -103,6 +105,7 @@ impl ConnectionModel {
             is_last_late: false,
             moves_since: now,
             excuse: None,
+            is_response_owed: false,
             is_final: false,
             has_ended: false,
             notified: None,
@@ -135,6 +138,14 @@ impl ConnectionModel {
     /// The cache may end the connection from now on, for this reason.
     pub(crate) fn excuse(&mut self, why: &'static str) {
         self.excuse.get_or_insert(why);
+        self.is_response_owed = false;
+    }
+
+    /// The cache may end the connection once the response that is running is complete, for this reason.
+    pub(crate) fn excuse_after_response(&mut self, why: &'static str) {
+        let is_owed = self.response.is_some() && self.excuse.is_none();
+        self.excuse(why);
+        self.is_response_owed = is_owed;
     }
 
     /// The connection moves again, or still does: answers are due by the time from now on.
@@ -437,6 +448,9 @@ impl ConnectionModel {
         self.has_ended = true;
         let first_query = if self.refused > 0 { 30 } else { 60 };
         let is_silent = self.version.is_none() && now >= opened.after(Duration::from_secs(first_query));
+        if self.is_response_owed && !self.is_final && self.response.is_some() {
+            return Err("the end in the middle of a response".to_owned());
+        }
         let owes_report = self.owed.iter().any(|owed| matches!(owed, Owed::Report { .. }));
         if owes_report && !self.is_final && self.excuse.is_none() {
             return Err("the end, before an Error Report that is owed".to_owned());

@@ -483,6 +483,11 @@ impl CacheEngine {
         Ok(())
     }
 
+    /// Returns whether a source keeps these octets.
+    pub(crate) fn keeps(&self, octets: &Arc<dyn Octets>) -> bool {
+        self.curator.keeps(octets)
+    }
+
     /// The most images that there may be once no router reads an older one: one a table, and one a version.
     pub(crate) fn images_max(&self) -> usize {
         SOURCES * 3 + 3

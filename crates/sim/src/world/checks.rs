@@ -5,7 +5,10 @@ use super::connection::Peer;
 use crate::action::{ROUTERS, RouterPdu, SOURCES};
 use crate::model::seen_in;
 use crate::pipe::PipeMode;
-use rtrcast_proto::{Profile, Version};
+use rtrcast_proto::limits::PINNED_IMAGES_MAX;
+use rtrcast_proto::{Octets, Profile, Version};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 impl World {
@@ -15,10 +18,29 @@ impl World {
             self.check_notifies()?;
         }
         self.check_clients()?;
+        self.check_pinned()?;
         let counts = self.ledger.counts();
         let connections = self.connections.len();
         if counts.connections as usize != connections || counts.memory_octets as usize != connections {
             return Err(format!("{connections} connections, and the ledger has {counts:?}"));
+        }
+        Ok(())
+    }
+
+    /// Checks how many older sets are in memory only since routers are reading them.
+    fn check_pinned(&self) -> Result<(), String> {
+        let current = self.cache.publisher.history().generation();
+        let generation = |address: *const ()| {
+            let is_it = |octets: &Arc<dyn Octets>| std::ptr::addr_eq(Arc::as_ptr(octets), address);
+            self.generations.iter().find_map(|(octets, generation)| {
+                let octets = octets.upgrade().filter(is_it)?;
+                (*generation != current && !self.cache.keeps(&octets)).then_some(*generation)
+            })
+        };
+        let read: BTreeSet<u64> =
+            self.connections.values().filter_map(|connection| connection.reads().and_then(generation)).collect();
+        if read.len() > PINNED_IMAGES_MAX {
+            return Err(format!("routers read {} sets that are not served any more", read.len()));
         }
         Ok(())
     }

@@ -3,8 +3,8 @@
 use crate::model::{ConnectionModel, DataLine};
 use crate::pipe::{Pipe, PipeMode};
 use rtrcast_proto::{
-    Chunk, CloseReason, Moment, PermitId, Profile, ServerEvent, ServerOutput, ServerPolicy, ServerSession, Stop,
-    Version, VersionRange, View, Want,
+    Chunk, CloseReason, Dismissal, Moment, PermitId, Profile, ServerEvent, ServerOutput, ServerPolicy, ServerSession,
+    Stop, Version, VersionRange, View, Want,
 };
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -53,6 +53,8 @@ pub(crate) struct SimConnection {
     unread_since: Option<Moment>,
     has_input_ended: bool,
     closing_since: Option<Moment>,
+    /// True if it has to give way to another connection.
+    pub(crate) is_displaced: bool,
     /// True once the cache has ended its side.
     pub(crate) is_closed: bool,
     /// True if the cache gave up on it.
@@ -96,6 +98,7 @@ impl SimConnection {
             unread_since: None,
             has_input_ended: false,
             closing_since: None,
+            is_displaced: false,
             is_closed: false,
             is_aborted: false,
             want: None,
@@ -105,14 +108,17 @@ impl SimConnection {
 
     /// Stops the session, as the cache does that stops.
     pub(crate) fn stop(&mut self, now: Moment, stop: Stop) {
-        self.model.excuse("the cache stops");
+        match stop {
+            Stop::Restart => self.model.excuse_after_response("the cache stops"),
+            _ => self.model.excuse("the cache shuts down"),
+        }
         self.session.stop(now, stop);
     }
 
     /// Gives the session another view.
     pub(crate) fn data_changed(&mut self, now: Moment, view: &Arc<View>, is_withheld: bool) {
         if is_withheld {
-            self.model.excuse("all data are too old");
+            self.model.excuse_after_response("all data are too old");
         }
         self.session.data_changed(now, Arc::clone(view));
     }
@@ -267,6 +273,13 @@ impl SimConnection {
 
     fn time(&mut self, now: Moment) -> bool {
         let mut progress = false;
+        if std::mem::take(&mut self.is_displaced) {
+            if !self.model.has_asked() {
+                self.model.excuse("another connection needs the place");
+            }
+            self.session.dismiss(now, Dismissal::Displaced);
+            progress = true;
+        }
         if self.write_deadline().is_some_and(|deadline| deadline <= now) {
             self.model.excuse("the router read nothing");
             if self.closing_since.is_some() {
@@ -284,6 +297,11 @@ impl SimConnection {
             progress |= self.session.is_closing();
         }
         progress
+    }
+
+    /// Returns the address of the octets that are being written.
+    pub(crate) fn reads(&self) -> Option<*const ()> {
+        self.writing.as_ref().map(|writing| std::ptr::from_ref(writing.chunk.source().0).cast())
     }
 
     /// Returns when something is to be done next.

@@ -19,11 +19,11 @@ use clients::{DataState, RealRouter};
 use connection::{Peer, SimConnection, address_of};
 use routers::ScriptedRouter;
 use rtrcast_proto::{
-    AdmissionLedger, CacheId, Caches, CapacityCheck, ConnectionLimits, Dismissal, InUse, Moment, Preference, Profile,
-    Stop, View, Want,
+    AdmissionLedger, CacheId, Caches, CapacityCheck, ConnectionLimits, Dismissal, InUse, Moment, Octets, Preference,
+    Profile, Stop, View, Want,
 };
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -60,6 +60,8 @@ pub(crate) struct World {
     /// When the set that is served changed last.
     changed: Moment,
     images: ImageCounter,
+    /// Images that were served, and the generation of each.
+    generations: Vec<(Weak<dyn Octets>, u64)>,
     /// What happened, if it is told.
     story: Option<Vec<String>>,
 }
@@ -90,6 +92,7 @@ impl World {
             wants: VecDeque::new(),
             changed: Moment(0),
             images,
+            generations: Vec::new(),
             story: is_told.then(Vec::new),
         }
     }
@@ -144,10 +147,14 @@ impl World {
                 }
             }
             Action::Dismiss { router, is_denied } => {
-                let dismissal = if is_denied { Dismissal::NotAdmitted } else { Dismissal::Requested };
                 if let Some(connection) = self.of_router(router) {
-                    connection.model.excuse("the operator closes it");
-                    connection.session.dismiss(now, dismissal);
+                    if is_denied {
+                        connection.model.excuse("the operator denies it");
+                        connection.session.dismiss(now, Dismissal::NotAdmitted);
+                    } else {
+                        connection.model.excuse_after_response("the operator closes it");
+                        connection.session.dismiss(now, Dismissal::Requested);
+                    }
                 }
             }
             Action::ClientNetwork { client, mode, is_stalled } => {
@@ -228,11 +235,24 @@ impl World {
             self.tell(|| line);
         }
         let Some(view) = view else { return Ok(false) };
+        self.note_images(&view);
         self.changed = self.now;
         for connection in self.connections.values_mut() {
             connection.data_changed(self.now, &view, is_withheld);
         }
         Ok(true)
+    }
+
+    /// Notes the images of a view, and forgets those that are gone.
+    fn note_images(&mut self, view: &View) {
+        self.generations.retain(|(octets, _)| octets.strong_count() > 0);
+        let generation = self.cache.publisher.history().generation();
+        for image in view.images() {
+            let octets = Arc::downgrade(image.shared());
+            if !self.generations.iter().any(|(known, _)| Weak::ptr_eq(known, &octets)) {
+                self.generations.push((octets, generation));
+            }
+        }
     }
 
     fn run_wants(&mut self) -> bool {
@@ -242,6 +262,7 @@ impl World {
         let Some((_, id, want)) = self.wants.pop_front() else { return false };
         let in_use = self.in_use();
         let view = self.cache.fulfil(want, &in_use);
+        self.note_images(&view);
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.session.data_changed(self.now, view);
         }
@@ -327,18 +348,10 @@ impl World {
         Some(id)
     }
 
+    /// Tells connections that they have to give way; each finds out when it is its turn, and may have asked by then.
     fn displace(&mut self) {
-        let mut closed = Vec::new();
-        for (id, connection) in &mut self.connections {
-            if self.ledger.poll_displaced(connection.permit, Waker::noop()).0 {
-                connection.model.excuse("another connection needs the place");
-                connection.session.dismiss(self.now, Dismissal::Displaced);
-                closed.push((*id, connection.permit));
-            }
-        }
-        // A connection that ends gives back what it has.
-        for (id, _) in closed {
-            self.remove(id);
+        for connection in self.connections.values_mut() {
+            connection.is_displaced |= self.ledger.poll_displaced(connection.permit, Waker::noop()).0;
         }
     }
 

@@ -1,0 +1,159 @@
+//! Sessions whose peers send any octets.
+
+use crate::choices::Choices;
+use crate::model::{ConnectionModel, DataLine, decoded, seen_in};
+use rtrcast_proto::{
+    Asn, ClientOutput, ClientPolicy, ClientSession, Dismissal, History, HistoryLimits, ImageBuilder, Moment, Prefix,
+    Profile, RouteOrigin, Serial, ServerOutput, ServerPolicy, ServerSession, SessionIds, Stop, Timing, Version, View,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The most outputs without an input.
+const OUTPUTS_MAX: usize = 10_000;
+
+/// Sets of some VRPs, one after another.
+fn views() -> (Vec<Arc<View>>, DataLine) {
+    let ids = SessionIds::new(1_000);
+    let mut history = History::new(HistoryLimits::default(), ids, Timing::default(), Serial(u32::MAX - 1));
+    let mut line = DataLine::default();
+    let mut views = vec![Arc::new(history.view(0))];
+    for number in 0..4_u32 {
+        let mut builder = ImageBuilder::new();
+        for asn in 0..4 + number % 2 {
+            let prefix = Prefix::new([192, 0, 2, 0].into(), 24).expect("a prefix");
+            builder.origin(&RouteOrigin::new(prefix, 24, Asn(asn * (1 + number))).expect("a VRP"));
+        }
+        let Ok(image) = builder.finish(Version::V2, Vec::new());
+        let set = decoded(&image).expect("an image");
+        history.publish(image);
+        for version in Version::ALL {
+            let session = ids.of(Profile::full(version)).0;
+            line.serve(session, history.serial().0, &seen_in(&set, version.octet())).expect("another serial");
+        }
+        views.push(Arc::new(history.view(0)));
+    }
+    (views, line)
+}
+
+/// A router sends any octets: the session answers by the specification, and ends.
+pub fn server(octets: &[u8]) {
+    let (views, line) = views();
+    let mut choices = Choices::new(octets);
+    let mut now = Moment(0);
+    let mut view = 0;
+    let mut session = ServerSession::new(now, ServerPolicy::default(), Arc::clone(&views[0]));
+    let mut model = ConnectionModel::new(now, 2);
+    let opened = now;
+    let mut is_closed = false;
+    while !choices.is_empty() {
+        match choices.octet() {
+            length @ 0..=200 => {
+                let octets: Vec<u8> = (0..=length % 40).map(|_| choices.octet()).collect();
+                if session.wants_input() {
+                    model.received(now, &octets);
+                    session.receive(now, &octets);
+                }
+            }
+            time @ 201..=235 => {
+                now = now.after(Duration::from_millis(u64::from(time - 200) * 700));
+                session.tick(now);
+            }
+            236..=245 if view + 1 < views.len() => {
+                view += 1;
+                session.data_changed(now, Arc::clone(&views[view]));
+            }
+            236..=245 => {}
+            246 | 247 => {
+                model.router_ended();
+                session.input_ended(now);
+            }
+            248 => {
+                model.excuse("a stall");
+                session.stalled(now);
+            }
+            249 | 250 => {
+                model.excuse("a dismissal");
+                session.dismiss(now, [Dismissal::Requested, Dismissal::NotAdmitted][choices.below(2)]);
+            }
+            251 | 252 => {
+                model.excuse("a stop");
+                session.stop(now, [Stop::Restart, Stop::Shutdown][choices.below(2)]);
+            }
+            _ => {}
+        }
+        for round in 0.. {
+            assert!(round < OUTPUTS_MAX, "outputs without end");
+            match session.next(now) {
+                ServerOutput::Write(chunk) => {
+                    assert!(!is_closed, "octets behind Close");
+                    let current = views[view].serial();
+                    let version = model.version().and_then(Version::from_octet).unwrap_or(Version::V2);
+                    let current = current.map(|serial| (views[view].session(Profile::full(version)).0, serial.0));
+                    let sent = model.sent(now, chunk.octets(), &line, current);
+                    sent.unwrap_or_else(|error| panic!("{error}"));
+                }
+                ServerOutput::Close => {
+                    assert!(!is_closed, "closed twice");
+                    is_closed = true;
+                    model.ended(now, opened).unwrap_or_else(|error| panic!("{error}"));
+                }
+                ServerOutput::Want(want) => {
+                    let Ok(made) = views[view].with(want, Vec::new);
+                    session.data_changed(now, Arc::new(made));
+                }
+                ServerOutput::Event(_) => {}
+                ServerOutput::Wait(_) => break,
+            }
+        }
+    }
+}
+
+/// A cache sends any octets: what the client holds is a data set, and it goes on.
+pub fn client(octets: &[u8]) {
+    let mut choices = Choices::new(octets);
+    let mut now = Moment(0);
+    let mut session = ClientSession::new(now, ClientPolicy::default(), u64::from(choices.octet()));
+    while !choices.is_empty() {
+        match choices.octet() {
+            length @ 0..=215 => {
+                let octets: Vec<u8> = (0..=length % 64).map(|_| choices.octet()).collect();
+                if session.wants_input() {
+                    session.receive(now, &octets);
+                }
+            }
+            time @ 216..=239 => {
+                now = now.after(Duration::from_secs(u64::from(time - 215) * 300));
+                session.tick(now);
+            }
+            240..=245 => session.input_ended(now),
+            246..=248 => session.refresh(now),
+            249 => session.stalled(now),
+            250 if choices.once_in(20) => session.stop(now),
+            _ => {}
+        }
+        for round in 0.. {
+            assert!(round < OUTPUTS_MAX, "outputs without end");
+            match session.next(now) {
+                ClientOutput::Connect => match choices.once_in(8) {
+                    true => session.not_connected(now),
+                    false => session.connected(now),
+                },
+                ClientOutput::Apply(changes) => {
+                    let Ok(applied) = changes.apply(Vec::new());
+                    session.applied(now, applied);
+                }
+                ClientOutput::Write(chunk) => assert!(!chunk.octets().is_empty()),
+                ClientOutput::Close | ClientOutput::Event(_) => {}
+                ClientOutput::Wait(at) => {
+                    assert!(session.is_stopped() || at.is_none_or(|at| at > now), "it waits for the past");
+                    break;
+                }
+            }
+        }
+        if let Some(data) = session.data() {
+            decoded(&data.image).unwrap_or_else(|error| panic!("{error}"));
+            assert!(data.expires() > now, "data that have expired");
+        }
+    }
+}
