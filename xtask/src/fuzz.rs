@@ -96,7 +96,7 @@ fn build(root: &Path) -> Result<PathBuf, String> {
         println!("installing cargo-fuzz {CARGO_FUZZ}");
         let package = format!("cargo-fuzz@{CARGO_FUZZ}");
         let tools = tools.display().to_string();
-        cargo(&["install", "--quiet", "--debug", "--locked", "--root", &tools, &package])?;
+        cargo(&["install", "--quiet", "--debug", "--root", &tools, &package])?;
     }
     let has_nightly = Command::new("cargo")
         .args(["+nightly", "--version"])

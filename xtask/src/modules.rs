@@ -226,10 +226,11 @@ fn attributes(item: &Item) -> &[Attribute] {
     }
 }
 
+/// Returns whether an item is for tests alone, or for them and the fuzzers.
 pub(crate) fn is_test(attributes: &[Attribute]) -> bool {
-    attributes.iter().any(|attribute| {
-        attribute.path().is_ident("cfg")
-            && attribute.parse_args::<syn::Path>().is_ok_and(|condition| condition.is_ident("test"))
+    attributes.iter().filter(|attribute| attribute.path().is_ident("cfg")).any(|attribute| {
+        let condition = attribute.meta.require_list().map(|list| list.tokens.to_string().replace(' ', ""));
+        condition.is_ok_and(|condition| condition == "test" || condition == "any(test,fuzzing)")
     })
 }
 

@@ -85,6 +85,7 @@ pub(crate) fn check() -> Outcome {
     cargo_with(&["doc", "--workspace", "--no-deps", "--document-private-items"], &strict)?;
     fence("rtrcast-proto", &["rtrcast-proto"])?;
     fence("rtrcast-feed", &FEED_ALLOWED)?;
+    fence("rtrcast-sim", &[&["rtrcast-sim"], FEED_ALLOWED.as_slice()].concat())?;
     imports::check()?;
     api::check()?;
     architecture::check()?;
