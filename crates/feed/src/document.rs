@@ -2,7 +2,7 @@
 
 use crate::error::{ReadError, Reason, unrecognised};
 use crate::rows::{Rows, Tally};
-use crate::start::{Compression, OtherKind, START_OCTETS_MAX, Start};
+use crate::start::{Compression, MAGIC_OCTETS_MAX, OtherKind, START_OCTETS_MAX, Start};
 use crate::{ccr, csv, json};
 
 /// Reads one file that is not compressed.
@@ -41,18 +41,30 @@ impl DocumentReader {
     /// The next octets of the file.
     pub(crate) fn push(&mut self, octets: &[u8]) -> Result<(), ReadError> {
         self.format.push(octets)?;
+        match &self.format {
+            DocumentFormat::Unknown(start) if recognise_at_once(start).is_some() || start.len() >= MAGIC_OCTETS_MAX => {
+                self.decide()
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Recognises the format by what has come: enough, or all of the file.
+    fn decide(&mut self) -> Result<(), ReadError> {
         let DocumentFormat::Unknown(start) = &self.format else { return Ok(()) };
-        if is_unmistakable(start) {
+        let at_once = recognise_at_once(start);
+        if at_once.is_none() && is_unmistakable(start) {
             return Err(unrecognised(start));
         }
-        let Some(mut format) = recognise(start) else { return Ok(()) };
+        let Some(mut format) = at_once.or_else(|| recognise(start)) else { return Ok(()) };
         let pushed = format.push(start);
         self.format = format;
         pushed
     }
 
     /// The file is complete: returns the accepted entries.
-    pub(crate) fn finish(self) -> Result<Rows, ReadError> {
+    pub(crate) fn finish(mut self) -> Result<Rows, ReadError> {
+        self.decide()?;
         let mut rows = match self.format {
             DocumentFormat::Json(reader) => reader.finish()?,
             DocumentFormat::Csv(reader) => reader.finish()?,
@@ -76,17 +88,27 @@ impl DocumentReader {
     }
 }
 
-/// Recognises the format: JSON by its first character, CCR by the first octets of its DER, CSV by its first line.
-fn recognise(start: &[u8]) -> Option<DocumentFormat> {
+/// Recognises JSON by its first character, and CCR by the first octets of its DER, whatever follows.
+fn recognise_at_once(start: &[u8]) -> Option<DocumentFormat> {
     // A SEQUENCE with a long length, or with a short one and an OBJECT IDENTIFIER: no text has these octets.
     if let [0x30, 0x80..=0xFF, ..] | [0x30, 0x0E..=0x7F, 0x06, ..] = start {
         return Some(DocumentFormat::Ccr(ccr::CcrReader::new()));
     }
+    // A frame of zstd may begin as a list does.
+    if !matches!(Compression::of(start), Start::Plain) {
+        return None;
+    }
+    let text = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
+    matches!(text.trim_ascii_start(), [b'{' | b'[', ..])
+        .then(|| DocumentFormat::Json(Box::new(json::JsonReader::new())))
+}
+
+/// Recognises CSV by its first line.
+fn recognise(start: &[u8]) -> Option<DocumentFormat> {
     let text = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
     match text.trim_ascii_start() {
-        [b'{' | b'[', ..] => Some(DocumentFormat::Json(Box::new(json::JsonReader::new()))),
         text if OtherKind::is_likely(text) && start.len() <= START_OCTETS_MAX => None,
-        [_, ..] if text.contains(&b'\n') || start.len() > START_OCTETS_MAX => {
+        text @ [_, ..] if text.contains(&b'\n') || start.len() > START_OCTETS_MAX => {
             Some(DocumentFormat::Csv(Box::new(csv::CsvReader::new())))
         }
         _ => None,
@@ -97,5 +119,7 @@ fn recognise(start: &[u8]) -> Option<DocumentFormat> {
 fn is_unmistakable(start: &[u8]) -> bool {
     matches!(Compression::of(start), Start::Compressed(_))
         || OtherKind::of_binary(start).is_some()
-        || (start.len() > START_OCTETS_MAX && OtherKind::of_text(start).is_some())
+        || (start.len() > START_OCTETS_MAX
+            && OtherKind::is_likely(start.trim_ascii_start())
+            && OtherKind::of_text(start).is_some())
 }

@@ -100,6 +100,10 @@ pub enum OtherKind {
     Utf16,
 }
 
+/// Octets within which each of these is. Nothing is decided before they have come: else a file would be something else
+/// in other pieces.
+pub(crate) const MAGIC_OCTETS_MAX: usize = 262;
+
 /// An offset, the octets there, and the kind of file that they show.
 type Magic = (usize, &'static [u8], OtherKind);
 
@@ -138,6 +142,14 @@ const SIGNED_DATA: [u8; 11] = [0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0
 
 /// The XML namespace of the RPKI Repository Delta Protocol.
 const RRDP_NAMESPACE: &[u8] = b"http://www.ripe.net/rpki/rrdp";
+
+const _: () = {
+    let mut at = 0;
+    while at < MAGIC.len() {
+        assert!(MAGIC[at].0 + MAGIC[at].1.len() <= MAGIC_OCTETS_MAX);
+        at += 1;
+    }
+};
 
 impl OtherKind {
     /// Recognises octets that no text has.

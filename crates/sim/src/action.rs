@@ -11,7 +11,7 @@ pub(crate) const OCTETS: usize = 8;
 pub(crate) const SOURCES: usize = 2;
 
 /// Routers that follow no script but the actions.
-pub(crate) const ROUTERS: usize = 5;
+pub(crate) const ROUTERS: usize = 4;
 
 /// Routers that are the real client.
 pub(crate) const CLIENTS: usize = 2;
@@ -92,7 +92,7 @@ impl Action {
         let source = |choices: &mut Choices<'_>| choices.below(SOURCES);
         let client = |choices: &mut Choices<'_>| choices.below(CLIENTS);
         match kind % 64 {
-            0..16 => {
+            0..13 => {
                 let scale = choices.one_of(&[1, 20, 200, 1_000, 1_000, 10_000, 10_000, 60_000]);
                 let longer = if choices.once_in(24) { 60 } else { 1 };
                 let times = 1 + choices.below(8) as u64;
@@ -139,10 +139,10 @@ impl Action {
                 Action::Send { router, pdu, version, cut }
             }
             49..52 => Action::SendRest { router: router(&mut choices) },
-            52..55 => Action::Stall { router: router(&mut choices), is_stalled: choices.once_in(2) },
+            13 | 14 | 52..55 => Action::Stall { router: router(&mut choices), is_stalled: choices.once_in(2) },
             55 => Action::EndSide { router: router(&mut choices) },
             56 => Action::Reset { router: router(&mut choices) },
-            57 => Action::Dismiss { router: router(&mut choices), is_denied: choices.once_in(3) },
+            15 | 57 => Action::Dismiss { router: router(&mut choices), is_denied: choices.once_in(3) },
             58 | 59 => Action::ClientNetwork {
                 client: client(&mut choices),
                 mode: mode(&mut choices),

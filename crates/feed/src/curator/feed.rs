@@ -370,7 +370,10 @@ impl Feed {
         };
         // Records of the new table must not expire while it is held.
         if last.table.expires().iter().any(|expires| *expires != NEVER) {
-            last.table = Arc::new(last.table.renewed_by(&new.table));
+            let renewed = last.table.renewed_by(&new.table);
+            if renewed.expires() != last.table.expires() {
+                last.table = Arc::new(renewed);
+            }
         }
         if let (ValidityPeriod::Until(last_until), ValidityPeriod::Until(until)) = (last.validity, new.validity) {
             last.validity = ValidityPeriod::Until(until.max(last_until));

@@ -106,6 +106,7 @@ impl JsonReader {
                 // An error before that has precedence, as with smaller pieces.
                 let valid = usize::try_from(not_utf8.offset.saturating_sub(self.offset)).unwrap_or(usize::MAX);
                 self.window.truncate(valid);
+                self.partial.clear();
                 self.read()?;
                 Err(not_utf8)
             }
@@ -153,7 +154,10 @@ impl JsonReader {
             match std::str::from_utf8(&self.partial) {
                 Ok(_) => self.partial.clear(),
                 Err(error) if error.error_len().is_none() => {}
-                Err(_) => return Err(self.error(self.window.len() - rest.len() - 1, Reason::NotUtf8)),
+                Err(_) => {
+                    let start = self.window.len() - rest.len() - self.partial.len();
+                    return Err(self.error(start, Reason::NotUtf8));
+                }
             }
         }
         if rest.is_ascii() {
@@ -179,7 +183,9 @@ impl JsonReader {
     /// Reads as much of the window as is complete.
     fn read(&mut self) -> Result<(), ReadError> {
         let window = std::mem::take(&mut self.window);
-        let result = self.read_window(&window);
+        // A character that the last piece cut is not read before it is whole: it may be none.
+        let whole = window.len().saturating_sub(self.partial.len());
+        let result = self.read_window(window.get(..whole).unwrap_or(&window));
         self.window = window;
         result.map_err(|(at, reason)| self.error(at, reason))
     }

@@ -350,11 +350,9 @@ impl Model {
             source.held = None;
             return;
         }
-        if new.set.values().any(|(end, _)| end.is_some()) {
-            for (record, (end, _)) in &mut last.set {
-                if let Some((newer, _)) = new.set.get(record) {
-                    *end = end.zip(*newer).map(|(end, newer)| end.max(newer));
-                }
+        for (record, (end, _)) in &mut last.set {
+            if let Some((newer, _)) = new.set.get(record) {
+                *end = end.zip(*newer).map(|(end, newer)| end.max(newer));
             }
         }
         let same = source.held.as_ref().filter(|(_, known, _)| {

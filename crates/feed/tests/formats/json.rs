@@ -711,3 +711,26 @@ fn a_document_has_the_time_when_it_was_made() {
     assert_eq!(times("{}"), (None, None));
     assert_eq!(times("7"), (None, None));
 }
+
+/// Found by the fuzzers: a file was one thing as a whole, and another in pieces.
+#[test]
+fn an_error_is_the_same_in_any_pieces() {
+    let tar = {
+        let mut octets = b"ASN,IP Prefix\n\xFF".to_vec();
+        octets.resize(257, b'a');
+        [octets, b"ustar\0".to_vec(), vec![0; 100]].concat()
+    };
+    for (document, wanted) in [
+        (&b"[\xDF{\"asn\":1}]"[..], "not UTF-8 at byte 1 "),
+        (b"{\"roas\":[\"\xE2\x82\"]}", "not UTF-8 at byte 10 "),
+        (b"\n\t-----BEGIN CERTIFICATE-----\nMIIB\n", "this is a certificate or key in PEM"),
+        (&tar, "this is a tar archive"),
+    ] {
+        for size in 1..=document.len() {
+            let mut reader = Reader::new();
+            let error = document.chunks(size).find_map(|piece| reader.push(piece).err());
+            let error = error.or_else(|| reader.finish().err()).unwrap().to_string();
+            assert!(error.starts_with(wanted), "in pieces of {size}: {error}");
+        }
+    }
+}

@@ -134,6 +134,9 @@ fn lines_that_were_read_prefetched_are_not_read_again() {
     let (lines, others) = (list(64_496), list(65_535));
     let mut reader = Reader::new();
     reader.push(b"ASN,IP Prefix,Max Length,Trust Anchor\n").unwrap();
+    // It could be a tar archive still, whose magic comes later.
+    assert!(reader.prefetch().is_none());
+    reader.push(list(64_500).as_bytes()).unwrap();
     let prefetch = reader.prefetch().expect("CSV is recognised");
     let speculated = prefetch.read(others.as_bytes()).expect("there are lines in it");
     reader.push_speculated(lines.as_bytes(), Some(speculated)).unwrap();

@@ -178,6 +178,7 @@ impl CacheEngine {
         let file = file.map_err(|error| format!("SLURM: {error}"))?;
         let slurm = Slurm::merge(&[("slurm.json".into(), Arc::new(file))], Overlaps::Refuse);
         self.curator.slurm(self.time(now), Arc::new(slurm.map_err(|error| format!("SLURM: {error:?}"))?));
+        self.count_ends();
         Ok(())
     }
 
