@@ -78,6 +78,12 @@ pub(crate) struct JsonReader {
 /// A member that only SLURM files have, and each of them.
 const SLURM_VERSION: &str = "slurmVersion";
 
+/// Returns the place of the first octet that is no white space: how much of that has been read depends on the pieces.
+fn first_of(window: &[u8], start: usize) -> usize {
+    let rest = window.get(start..).unwrap_or_default();
+    start + rest.len() - rest.trim_ascii_start().len()
+}
+
 impl JsonReader {
     /// A reader at the start of a document.
     pub(crate) fn new() -> JsonReader {
@@ -209,8 +215,8 @@ impl JsonReader {
                 }
                 Err(ScanError::Incomplete) => self.incomplete(visible, window)?,
                 Err(ScanError::Syntax(what)) => return Err((cursor.at(), Reason::NotJson(what))),
-                Err(ScanError::Twice(name)) => return Err((start, Reason::MemberTwice(name))),
-                Err(ScanError::NotAList(name)) => return Err((start, Reason::NotAList(name))),
+                Err(ScanError::Twice(name)) => return Err((first_of(visible, start), Reason::MemberTwice(name))),
+                Err(ScanError::NotAList(name)) => return Err((first_of(visible, start), Reason::NotAList(name))),
             };
             if !more {
                 return Ok(());
@@ -239,7 +245,7 @@ impl JsonReader {
                 self.state = ParserState::LargeEntry(member, Skip::default());
                 Ok(true)
             }
-            _ => Err((start, Reason::ValueTooLarge)),
+            _ => Err((first_of(visible, start), Reason::ValueTooLarge)),
         }
     }
 

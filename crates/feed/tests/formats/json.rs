@@ -324,8 +324,8 @@ fn what_is_no_validator_s_file_is_an_error() {
         (
             r#"{"roas": [], "roas": []}"#,
             expect![[r#"
-            error: duplicate member "roas" at byte 12 (line 1)
-        "#]],
+                error: duplicate member "roas" at byte 13 (line 1)
+            "#]],
         ),
         (
             r#"{"roas": []} {"roas": []}"#,
