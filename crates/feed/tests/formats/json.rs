@@ -534,7 +534,7 @@ fn an_endless_string_is_an_error_before_it_fills_the_memory() {
     reader.push(br#"{"roas": [], "comment": ""#).unwrap();
     let piece = [b'a'; 64 * 1024];
     let error = (0..100).find_map(|_| reader.push(&piece).err()).expect("refused");
-    assert_eq!(error.to_string(), "the value at byte 12 (line 1) is larger than 1048576 bytes");
+    assert_eq!(error.to_string(), "the value at byte 13 (line 1) is larger than 1048576 bytes");
 }
 
 #[test]

@@ -5,10 +5,10 @@
 
 use super::line::DataLine;
 use super::pdu::{self, ModelPdu};
-use super::record::{ModelRecord, ModelSet, seen_in, sum_of_both_sides};
+use super::record::{ModelSet, seen_in, sum_of_both_sides};
+use super::response::{Response, apply, check_order};
 use rtrcast_proto::{Moment, Pdu, Version, wire};
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::time::Duration;
 
 /// Queries of an unsupported version that get an Error Report; the next one ends the connection.
@@ -35,13 +35,6 @@ pub(crate) struct ReceivedSet {
     pub(crate) version: u8,
     pub(crate) session: u16,
     pub(crate) serial: u32,
-}
-
-/// A response that is being sent.
-#[derive(Debug)]
-struct Response {
-    session: u16,
-    records: Vec<(bool, ModelRecord)>,
 }
 
 /// A connection.
@@ -327,6 +320,9 @@ impl ConnectionModel {
             },
             ModelPdu::EndOfData { session, serial } => self.response_ended(now, version, session, serial, line),
             ModelPdu::CacheReset => match (self.owed.pop_front(), &self.response) {
+                (Some(Owed::Answer { since: Some((session, _)), .. }), None) if self.names_other(session) => {
+                    Err("a Cache Reset for another session than the cache has named".to_owned())
+                }
                 (Some(Owed::Answer { since: Some((session, serial)), .. }), None) => {
                     (self.is_answered, self.answered) = (true, now);
                     // Whoever has what is served gets no Cache Reset.
@@ -505,54 +501,4 @@ impl ConnectionModel {
         }
         Ok(())
     }
-}
-
-/// Applies a response as a strict router does.
-fn apply(mut set: ModelSet, records: Vec<(bool, ModelRecord)>) -> Result<ModelSet, String> {
-    for (is_announced, record) in records {
-        // A customer's ASPA replaces the one before (8210bis section 5.12).
-        let before = match &record {
-            ModelRecord::Aspa { customer, .. } => {
-                let first = |customer: u32| ModelRecord::Aspa { customer, providers: Vec::new() };
-                set.range(first(*customer)..first(customer.saturating_add(1))).next().cloned()
-            }
-            other => set.get(other).cloned(),
-        };
-        match (is_announced, before) {
-            (true, Some(before)) if before == record => return Err(format!("{record:?} is announced twice")),
-            (true, before) => {
-                before.iter().for_each(|before| _ = set.remove(before));
-                set.insert(record);
-            }
-            (false, Some(before)) => drop(set.remove(&before)),
-            (false, None) => return Err(format!("{record:?} is withdrawn and unknown")),
-        }
-    }
-    Ok(set)
-}
-
-/// Types ascend, in each announcements come first, and prefixes are in the order of 8210bis section 11.2.
-fn check_order(records: &[(bool, ModelRecord)]) -> Result<(), String> {
-    let group = |(is_announced, record): &(bool, ModelRecord)| (record.pdu_type(), !is_announced);
-    if !records.is_sorted_by_key(group) {
-        return Err("types or announcements and withdrawals in a wrong order".to_owned());
-    }
-    for (a, b) in records.iter().zip(records.iter().skip(1)).filter(|(a, b)| group(a) == group(b)) {
-        let key = |record: &ModelRecord| match record {
-            ModelRecord::Vrp { address, length, max_length, asn } => {
-                let bits = match address {
-                    IpAddr::V4(address) => u128::from(address.to_bits()),
-                    IpAddr::V6(address) => address.to_bits(),
-                };
-                Some((bits, *max_length, *length, *asn))
-            }
-            ModelRecord::RouterKey { .. } | ModelRecord::Aspa { .. } => None,
-        };
-        let (Some(first), Some(second)) = (key(&a.1), key(&b.1)) else { continue };
-        let is_right = if a.0 { first > second } else { first < second };
-        if !is_right {
-            return Err(format!("{:?} before {:?}", a.1, b.1));
-        }
-    }
-    Ok(())
 }

@@ -5,6 +5,7 @@ mod connection;
 mod line;
 mod pdu;
 mod record;
+mod response;
 mod source;
 
 pub(crate) use connection::{ConnectionModel, ReceivedSet};

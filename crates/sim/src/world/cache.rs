@@ -2,9 +2,7 @@
 
 use crate::action::SOURCES;
 use crate::choices::Random;
-use crate::model::{
-    DataLine, ModelRecord, ModelSet, SlurmModel, SourceTable, decoded, seen_in, sum_of_both_sides, universe,
-};
+use crate::model::{DataLine, ModelRecord, ModelSet, SlurmModel, SourceTable, decoded, seen_in, universe};
 use crate::storage::ImageCounter;
 use rtrcast_feed::curator::{
     Choice, Curation, Curator, CuratorEvent, CuratorOutput, CurrentTime, Expired, Freshness, Guard, Release, Report,
@@ -23,41 +21,41 @@ use std::time::Duration;
 pub(crate) const START: u32 = 1_800_000_000;
 
 /// Seconds by which a record is withdrawn before it expires.
-const LEAD: u32 = 2;
+pub(super) const LEAD: u32 = 2;
 
 /// Time for which a sudden loss is held.
-const HOLD: Duration = Duration::from_secs(600);
+pub(super) const HOLD: Duration = Duration::from_secs(600);
 
 /// VRPs from which the loss of nine tenths is held.
 const NEARLY_ALL_MIN: usize = 50;
 
 /// Seconds that an expiry may be late: its minute, and the grain of the clocks.
-const EXPIRY_LATE_MAX: u32 = 63;
+pub(super) const EXPIRY_LATE_MAX: u32 = 63;
 
 /// A source, and what is known of it.
 #[derive(Debug, Default)]
-struct SimSource {
+pub(super) struct SimSource {
     /// What its validator has now.
     newest: Option<(SourceTable, u32)>,
     /// What is to be served of it, and when that was made.
-    effective: Option<(SourceTable, u32)>,
+    pub(super) effective: Option<(SourceTable, u32)>,
     /// The table that is held instead, and since when anything has been.
     held: Option<(SourceTable, u32)>,
-    held_since: Option<Moment>,
-    is_failing: bool,
+    pub(super) held_since: Option<Moment>,
+    pub(super) is_failing: bool,
 }
 
 /// The cache.
 pub(crate) struct CacheEngine {
     pub(crate) publisher: ViewPublisher,
-    curator: Curator,
-    curation: Curation,
+    pub(super) curator: Curator,
+    pub(super) curation: Curation,
     /// What it wants, and has not been done yet.
     outputs: VecDeque<CuratorOutput>,
     pub(crate) wait: Option<Moment>,
     session_ids: SessionIds,
-    sources: Vec<SimSource>,
-    slurm: SlurmModel,
+    pub(super) sources: Vec<SimSource>,
+    pub(super) slurm: SlurmModel,
     universe: Vec<ModelRecord>,
     pub(crate) images: ImageCounter,
     /// The set that is served.
@@ -65,9 +63,11 @@ pub(crate) struct CacheEngine {
     /// Error of the wall clock, in seconds.
     clock_error: i64,
     /// The latest end of what is served, by which the earliest record has to go, in seconds since 1970.
-    ends: BTreeMap<u32, usize>,
+    pub(super) ends: BTreeMap<u32, usize>,
     /// True once the clock was set: then ends are not those of the model for a while.
-    is_clock_set: bool,
+    pub(super) is_clock_set: bool,
+    /// Since when a source has been read, and nothing is served.
+    pub(super) waits_since: Option<Moment>,
 }
 
 /// What a step did, for the connections.
@@ -134,6 +134,7 @@ impl CacheEngine {
             clock_error: 0,
             ends: BTreeMap::new(),
             is_clock_set: false,
+            waits_since: None,
         }
     }
 
@@ -203,7 +204,7 @@ impl CacheEngine {
         let mut random = Random::new(u64::from(seed) << 8 | source as u64);
         let mut table = self.sources[source].newest.take().map_or_else(
             || SourceTable {
-                records: (0..220).map(|_| (self.universe[random.below(self.universe.len())].clone(), None)).collect(),
+                records: (0..500).map(|_| (self.universe[random.below(self.universe.len())].clone(), None)).collect(),
             },
             |(table, _)| table,
         );
@@ -275,6 +276,9 @@ impl CacheEngine {
             (known.effective, known.held, known.held_since) = (Some((table, unix)), None, None);
         }
         self.count_ends();
+        if self.served.is_none() {
+            self.waits_since.get_or_insert(now);
+        }
         Ok(())
     }
 
@@ -343,7 +347,7 @@ impl CacheEngine {
                     if let Some(view) = self.publisher.commit(prepared) {
                         changes.view = Some(view);
                         changes.is_withheld = true;
-                        self.served = None;
+                        (self.served, self.waits_since) = (None, None);
                         changes.lines.push("= nothing is served".to_owned());
                     }
                 }
@@ -370,7 +374,7 @@ impl CacheEngine {
                             return Err("images of one view differ".to_owned());
                         }
                     }
-                    self.served = Some(set);
+                    (self.served, self.waits_since) = (Some(set), None);
                     self.count_ends();
                     (changes.view, changes.is_withheld) = (Some(view), false);
                 }
@@ -404,106 +408,9 @@ impl CacheEngine {
         Ok(())
     }
 
-    /// Records of a table that are in effect at a second: those without an expiry for as long as the table may be used.
-    fn in_effect(&self, table: &SourceTable, made: u32, unix: u32) -> ModelSet {
-        let is_old = made.saturating_add(self.curation.freshness.age_seconds_max) <= unix;
-        let mut set = table.in_effect(unix);
-        if is_old {
-            set.retain(|record| table.records.get(record).is_some_and(Option::is_some));
-        }
-        set
-    }
-
-    /// The sets that may be served at a second.
-    fn expected(&self, unix: u32) -> Vec<ModelSet> {
-        let in_effect =
-            |source: &SimSource| source.effective.as_ref().map(|(table, made)| self.in_effect(table, *made, unix));
-        let sets: Vec<ModelSet> = self.sources.iter().filter_map(in_effect).collect();
-        match self.curation.choice {
-            Choice::Union => vec![self.slurm.union(&sets)],
-            Choice::First => sets.iter().map(|set| self.slurm.union(std::slice::from_ref(set))).collect(),
-        }
-    }
-
-    fn check_served(&self, now: Moment, set: &ModelSet) -> Result<(), String> {
-        if self.is_clock_set {
-            return Ok(());
-        }
-        let expected = self.expected(self.unix(now) + LEAD);
-        if expected.contains(set) {
-            return Ok(());
-        }
-        let Some(nearest) = expected.iter().min_by_key(|expected| sum_of_both_sides(expected, set)) else {
-            return Err("a set is served, and no source has been read".to_owned());
-        };
-        let (more, less) = (set.difference(nearest).next(), nearest.difference(set).next());
-        Err(format!("what is served is not what the sources have: more {more:?}, less {less:?}"))
-    }
-
-    /// Notes when the records that are served end.
-    fn count_ends(&mut self) {
-        self.ends.clear();
-        let Some(served) = &self.served else { return };
-        for record in served.iter().filter(|record| !self.slurm.added.contains(record)) {
-            let end = |source: &SimSource| {
-                let (table, made) = source.effective.as_ref()?;
-                let expires = table.records.get(record)?;
-                Some(expires.unwrap_or(made.saturating_add(self.curation.freshness.age_seconds_max)))
-            };
-            // The parts of an ASPA of two sources end one after the other.
-            if let Some(end) = self.sources.iter().filter_map(end).max() {
-                *self.ends.entry(end).or_default() += 1;
-            }
-        }
-    }
-
-    /// Checks what has to happen by the time.
-    pub(crate) fn check_time(&self, now: Moment) -> Result<(), String> {
-        if self.is_clock_set {
-            return Ok(());
-        }
-        let unix = self.unix(now);
-        if self.served.is_some()
-            && let Some((end, records)) = self.ends.first_key_value()
-            && end.saturating_add(EXPIRY_LATE_MAX) < unix
-            // If nothing that any source has is in effect, the last set stays where it is to.
-            && self.curation.choice == Choice::Union
-        {
-            return Err(format!("{records} records are served {} s after their end", unix - end));
-        }
-        for (number, source) in self.sources.iter().enumerate() {
-            let Some(since) = source.held_since.filter(|_| !source.is_failing) else { continue };
-            if now > since.after(HOLD * 3 + Duration::from_secs(120)) {
-                return Err(format!("a loss of source {number} is held for {} s", (now.0 - since.0) / 1_000));
-            }
-        }
-        let (deltas, octets) = self.publisher.history().retained();
-        if deltas > 4 || octets > 100_000 {
-            return Err(format!("the history has {deltas} deltas of {octets} octets"));
-        }
-        Ok(())
-    }
-
     /// Returns whether a source keeps these octets.
     pub(crate) fn keeps(&self, octets: &Arc<dyn Octets>) -> bool {
         self.curator.keeps(octets)
-    }
-
-    /// The most images that there may be once no router reads an older one: one a table, and one a version.
-    pub(crate) fn images_max(&self) -> usize {
-        SOURCES * 3 + 3
-    }
-
-    /// Returns whether this set is what the sources have, now or at some time since the last minute: expired records
-    /// go once a minute.
-    pub(crate) fn is_settled(&self, now: Moment, set: &ModelSet) -> bool {
-        let unix = self.unix(now) + LEAD;
-        (0..=EXPIRY_LATE_MAX).any(|late| self.expected(unix - late).contains(set))
-    }
-
-    /// Returns whether a source has been read whose records are in effect.
-    pub(crate) fn has_tables(&self) -> bool {
-        self.sources.iter().any(|source| source.effective.as_ref().is_some_and(|(table, _)| !table.records.is_empty()))
     }
 
     pub(crate) fn is_clock_set(&self) -> bool {

@@ -19,6 +19,9 @@ const FINAL_TIME_MAX: Duration = Duration::from_secs(10);
 /// The shortest interval between two Serial Notify PDUs (RFC 8210 section 8.2).
 const NOTIFY_INTERVAL: Duration = Duration::from_secs(60);
 
+/// Time to the first query of a version that is served: 60 s, and 30 s for each query that was refused.
+const SILENT_TIME_MAX: Duration = Duration::from_secs(60 + 4 * 30 + 5);
+
 /// Time within which what has arrived is read.
 const UNREAD_TIME_MAX: Duration = Duration::from_secs(70);
 
@@ -53,8 +56,8 @@ pub(crate) struct SimConnection {
     unread_since: Option<Moment>,
     has_input_ended: bool,
     closing_since: Option<Moment>,
-    /// True if it has to give way to another connection.
-    pub(crate) is_displaced: bool,
+    /// When it finds out that it has to give way to another connection, if it has.
+    pub(crate) displaced: Option<Moment>,
     /// True once the cache has ended its side.
     pub(crate) is_closed: bool,
     /// True if the cache gave up on it.
@@ -98,7 +101,7 @@ impl SimConnection {
             unread_since: None,
             has_input_ended: false,
             closing_since: None,
-            is_displaced: false,
+            displaced: None,
             is_closed: false,
             is_aborted: false,
             want: None,
@@ -140,6 +143,10 @@ impl SimConnection {
                 return Ok(true);
             }
             if !progress {
+                let is_silent = self.model.version().is_none() && now > self.opened.after(SILENT_TIME_MAX);
+                if is_silent && !self.session.is_closing() {
+                    return Err("a connection without a query stays open".to_owned());
+                }
                 self.model.check_time(now)?;
                 self.check_reading(now)?;
                 return Ok(has_done);
@@ -273,7 +280,7 @@ impl SimConnection {
 
     fn time(&mut self, now: Moment) -> bool {
         let mut progress = false;
-        if std::mem::take(&mut self.is_displaced) {
+        if self.displaced.take_if(|at| *at <= now).is_some() {
             if !self.model.has_asked() {
                 self.model.excuse("another connection needs the place");
             }
@@ -310,7 +317,7 @@ impl SimConnection {
             return None;
         }
         let arrival = self.up.next_arrival().filter(|_| self.session.wants_input());
-        let times = [arrival, self.session.deadline(), self.write_deadline()];
+        let times = [arrival, self.session.deadline(), self.write_deadline(), self.displaced];
         times.into_iter().flatten().filter(|at| *at > now).min()
     }
 

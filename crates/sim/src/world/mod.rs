@@ -1,6 +1,6 @@
 //! The simulated world: its parts, its clock, and its checks.
 //!
-//! `cache.rs` has the data, `connection.rs` the cache's side of a connection, `routers.rs` routers that do what the
+//! `cache.rs` has the data and `served.rs` what they have to be, `connection.rs` the cache's side of a connection, `routers.rs` routers that do what the
 //! actions say, and `clients.rs` the real client; `checks.rs` is what holds at each moment, and once all is well.
 
 mod cache;
@@ -8,6 +8,7 @@ mod checks;
 mod clients;
 mod connection;
 mod routers;
+mod served;
 
 use crate::action::{Action, CLIENTS, ROUTERS, SOURCES};
 use crate::choices::Random;
@@ -351,7 +352,10 @@ impl World {
     /// Tells connections that they have to give way; each finds out when it is its turn, and may have asked by then.
     fn displace(&mut self) {
         for connection in self.connections.values_mut() {
-            connection.is_displaced |= self.ledger.poll_displaced(connection.permit, Waker::noop()).0;
+            if self.ledger.poll_displaced(connection.permit, Waker::noop()).0 {
+                let delay = Duration::from_millis(self.random.below(3) as u64 * 700);
+                connection.displaced.get_or_insert(self.now.after(delay));
+            }
         }
     }
 
