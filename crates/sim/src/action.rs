@@ -11,7 +11,7 @@ pub(crate) const OCTETS: usize = 8;
 pub(crate) const SOURCES: usize = 2;
 
 /// Routers that follow no script but the actions.
-pub(crate) const ROUTERS: usize = 4;
+pub(crate) const ROUTERS: usize = 5;
 
 /// Routers that are the real client.
 pub(crate) const CLIENTS: usize = 2;
@@ -45,6 +45,8 @@ pub(crate) enum Action {
     SendRest { router: usize },
     /// A router stops to read, or reads on.
     Stall { router: usize, is_stalled: bool },
+    /// A router connects if it has no connection, asks for everything, and reads nothing of it.
+    SlowReader { router: usize, version: u8 },
     /// A router ends its side.
     EndSide { router: usize },
     /// A connection is cut without an end.
@@ -155,7 +157,8 @@ impl Action {
                 away: Duration::from_millis(choices.one_of(&[0, 500, 10_000, 700_000])),
                 max: choices.one_of(&[2, 2, 1, 0]),
             },
-            62 | 63 => Action::Limit {
+            63 => Action::SlowReader { router: router(&mut choices), version: choices.one_of(&[2, 1, 0]) },
+            62 => Action::Limit {
                 connections_max: choices.one_of(&[3, 5, 10, 10]),
                 per_address_max: choices.once_in(3).then_some(2),
             },

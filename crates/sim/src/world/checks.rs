@@ -5,11 +5,13 @@ use super::connection::Peer;
 use crate::action::{ROUTERS, RouterPdu, SOURCES};
 use crate::model::seen_in;
 use crate::pipe::PipeMode;
-use rtrcast_proto::limits::PINNED_IMAGES_MAX;
 use rtrcast_proto::{Octets, Profile, Version};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Older sets that routers may be reading at a time; beyond it the readers of the oldest are cut off.
+const PINNED_MAX: usize = 3;
 
 impl World {
     pub(super) fn check(&self) -> Result<(), String> {
@@ -39,7 +41,7 @@ impl World {
         };
         let read: BTreeSet<u64> =
             self.connections.values().filter_map(|connection| connection.reads().and_then(generation)).collect();
-        if read.len() > PINNED_IMAGES_MAX {
+        if read.len() > PINNED_MAX {
             return Err(format!("routers read {} sets that are not served any more", read.len()));
         }
         Ok(())

@@ -10,7 +10,7 @@ mod connection;
 mod routers;
 mod served;
 
-use crate::action::{Action, CLIENTS, ROUTERS, SOURCES};
+use crate::action::{Action, CLIENTS, ROUTERS, RouterPdu, SOURCES};
 use crate::choices::Random;
 use crate::model::DataLine;
 use crate::pipe::PipeMode;
@@ -136,6 +136,17 @@ impl World {
                     connection.down.is_stalled = is_stalled;
                     connection.model.moves(now);
                 }
+            }
+            Action::SlowReader { router, version } => {
+                // One without a connection, so that several of them are slow.
+                let free = self.routers.iter().position(|router| router.connection.is_none());
+                let router = free.unwrap_or(router);
+                let mode = PipeMode { capacity: 64, ..PipeMode::SOUND };
+                self.connect_router(router, 2, router as u8, mode);
+                if let Some(connection) = self.of_router(router) {
+                    connection.down.is_stalled = true;
+                }
+                self.send(router, RouterPdu::Reset, version, 0);
             }
             Action::EndSide { router } => {
                 if let Some(connection) = self.of_router(router) {
