@@ -2,7 +2,7 @@
 
 use crate::error::{ReadError, Reason, unrecognised};
 use crate::rows::{Rows, Tally};
-use crate::start::{Compression, MAGIC_OCTETS_MAX, OtherKind, START_OCTETS_MAX, Start};
+use crate::start::{Compression, MAGIC_OCTETS_MAX, OtherKind, START_OCTETS_MAX, Start, without_mark};
 use crate::{ccr, csv, json};
 
 /// Reads one file that is not compressed.
@@ -98,16 +98,13 @@ fn recognise_at_once(start: &[u8]) -> Option<DocumentFormat> {
     if !matches!(Compression::of(start), Start::Plain) {
         return None;
     }
-    let text = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
-    matches!(text.trim_ascii_start(), [b'{' | b'[', ..])
-        .then(|| DocumentFormat::Json(Box::new(json::JsonReader::new())))
+    matches!(without_mark(start), [b'{' | b'[', ..]).then(|| DocumentFormat::Json(Box::new(json::JsonReader::new())))
 }
 
 /// Recognises CSV by its first line.
 fn recognise(start: &[u8]) -> Option<DocumentFormat> {
-    let text = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
-    match text.trim_ascii_start() {
-        text if OtherKind::is_likely(text) && start.len() <= START_OCTETS_MAX => None,
+    match without_mark(start) {
+        _ if OtherKind::is_likely(start) && start.len() <= START_OCTETS_MAX => None,
         text @ [_, ..] if text.contains(&b'\n') || start.len() > START_OCTETS_MAX => {
             Some(DocumentFormat::Csv(Box::new(csv::CsvReader::new())))
         }
@@ -119,7 +116,5 @@ fn recognise(start: &[u8]) -> Option<DocumentFormat> {
 fn is_unmistakable(start: &[u8]) -> bool {
     matches!(Compression::of(start), Start::Compressed(_))
         || OtherKind::of_binary(start).is_some()
-        || (start.len() > START_OCTETS_MAX
-            && OtherKind::is_likely(start.trim_ascii_start())
-            && OtherKind::of_text(start).is_some())
+        || (start.len() > START_OCTETS_MAX && OtherKind::is_likely(start) && OtherKind::of_text(start).is_some())
 }

@@ -184,8 +184,8 @@ impl OtherKind {
     }
 
     /// Returns whether a text begins as no CSV does, so that more of it has to be read.
-    pub(crate) fn is_likely(text: &[u8]) -> bool {
-        let text = without_mark(text);
+    pub(crate) fn is_likely(start: &[u8]) -> bool {
+        let text = without_mark(start);
         [&b"<"[..], b"#", b"-----", b"rsync://", b"https://"].iter().any(|begin| text.starts_with(begin))
     }
 
@@ -278,6 +278,7 @@ impl fmt::Display for OtherKind {
     }
 }
 
-fn without_mark(text: &[u8]) -> &[u8] {
-    text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text).trim_ascii_start()
+/// Returns a text from its first character on that is no white space. A byte order mark is one only at the very start.
+pub(crate) fn without_mark(start: &[u8]) -> &[u8] {
+    start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start).trim_ascii_start()
 }

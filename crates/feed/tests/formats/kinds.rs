@@ -120,3 +120,11 @@ fn what_only_looks_like_another_kind_is_read() {
     let document = br#"{"slurmVersion": 1, "roas": [{"asn": 64496, "prefix": "192.0.2.0/24"}]}"#;
     assert_eq!(read_in_pieces(document, &[]).unwrap().accepted(), 1);
 }
+
+#[test]
+fn a_byte_order_mark_behind_white_space_is_none_however_the_file_comes_in_pieces() {
+    let file = [&[b'\n'; 270][..], b"\xEF\xBB\xBF\n# ASN\n\xC3\n"].concat();
+    let pieces = read_in_pieces(&file, &(0..file.len()).collect::<Vec<_>>()).err().unwrap().to_string();
+    assert_eq!(pieces, error(&file));
+    assert!(pieces.contains("begins with \"\\u{feff}\""), "{pieces}");
+}
