@@ -37,7 +37,7 @@ use feed::{DatedTable, Feed, Time, ValidityPeriod};
 use freshness::{run_out_at, withdrawn_at};
 use merge::RecipePart;
 use rtrcast_proto::limits::QUERY_HOLD_MAX;
-use rtrcast_proto::{Image, Moment, Octets};
+use rtrcast_proto::{Image, ImageKeeper, Moment, Octets};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -178,15 +178,6 @@ impl Curator {
         self.wait = self.earliest_wait(Time { moment: now.moment, wall });
     }
 
-    /// Returns whether a table that it keeps has these octets as its image.
-    pub fn keeps(&self, image: &Arc<dyn Octets>) -> bool {
-        let held = self.feeds.iter().filter_map(|feed| feed.held.as_ref()).map(|held| &held.new);
-        let last = self.feeds.iter().filter_map(|feed| feed.last.as_ref());
-        let served = self.served.iter().map(|(_, dated)| dated);
-        let mut all = held.chain(last).chain(served);
-        all.any(|dated| Arc::ptr_eq(dated.table.image().shared(), image))
-    }
-
     /// Takes a new configuration, and new SLURM files if there are any. Sources that stay keep their data; data of
     /// those that are removed are served until new ones have been read or have failed.
     pub fn reconfigure(&mut self, now: CurrentTime, curation: Curation, slurm: Option<Arc<Slurm>>) {
@@ -203,18 +194,6 @@ impl Curator {
         }
         self.due = self.published_at.map(|_| Cause::Configuration);
         self.review(now, wall, Cause::Configuration);
-    }
-
-    /// Replaces the image of a table by another one, which is the same set in another version, so that it is in memory
-    /// once.
-    pub fn hold(&mut self, before: &Image, now: &Image) {
-        let served = self.served.iter_mut().map(|(_, dated)| dated);
-        let all = self.feeds.iter_mut().filter_map(|feed| feed.last.as_mut()).chain(served);
-        let mut held: Option<Arc<Table>> = None;
-        for dated in all.filter(|dated| Arc::ptr_eq(dated.table.image().shared(), before.shared())) {
-            let table = held.get_or_insert_with(|| Arc::new(dated.table.with_image(now.clone())));
-            dated.table = Arc::clone(table);
-        }
     }
 
     /// Returns what to do next.
@@ -457,5 +436,26 @@ impl Curator {
         let look = has_data.then(|| now.after(REVIEW_INTERVAL_MAX));
         let retry = self.retry.map(|(at, _)| at);
         [expiry, run_out, feeds, self.settling.flatten(), self.clock.wait(), look, retry].into_iter().flatten().min()
+    }
+}
+
+/// Keeps the images of its tables.
+impl ImageKeeper for Curator {
+    fn keeps(&self, octets: &Arc<dyn Octets>) -> bool {
+        let held = self.feeds.iter().filter_map(|feed| feed.held.as_ref()).map(|held| &held.new);
+        let last = self.feeds.iter().filter_map(|feed| feed.last.as_ref());
+        let served = self.served.iter().map(|(_, dated)| dated);
+        let mut all = held.chain(last).chain(served);
+        all.any(|dated| Arc::ptr_eq(dated.table.image().shared(), octets))
+    }
+
+    fn replace(&mut self, before: &Image, now: &Image) {
+        let served = self.served.iter_mut().map(|(_, dated)| dated);
+        let all = self.feeds.iter_mut().filter_map(|feed| feed.last.as_mut()).chain(served);
+        let mut held: Option<Arc<Table>> = None;
+        for dated in all.filter(|dated| Arc::ptr_eq(dated.table.image().shared(), before.shared())) {
+            let table = held.get_or_insert_with(|| Arc::new(dated.table.with_image(now.clone())));
+            dated.table = Arc::clone(table);
+        }
     }
 }

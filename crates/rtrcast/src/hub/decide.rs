@@ -6,9 +6,7 @@ use rtrcast_feed::curator::{
     Cause, Curation, Curator, CuratorEvent, CuratorOutput, CurrentTime, Recipe, Report, SourceId,
 };
 use rtrcast_net::{DataSink, Publisher};
-use rtrcast_proto::{
-    Asn, Image, ImageKeeper, InUse, Moment, Octets, Prepared, PreparedView, Timing, Version, View, Want,
-};
+use rtrcast_proto::{Asn, InUse, Moment, Prepared, PreparedView, Timing, Version, View, Want};
 use std::io;
 use std::sync::Arc;
 
@@ -83,25 +81,12 @@ impl Decider {
 
     fn publish(&mut self, recipe: &Recipe, cause: Cause, in_use: &InUse, version: Version) -> io::Result<Decision> {
         let composed = recipe.compose(version, DataSink::new())?;
-        let prepared = self.publisher.publish(composed.image, in_use, &mut Tables(&mut self.curator));
+        let prepared = self.publisher.publish(composed.image, in_use, &mut self.curator);
         Ok(Decision::Publish { cause, prepared, left_out: composed.left_out })
     }
 
     /// Makes what a session wants, for all sessions.
     pub(crate) fn fulfil(&mut self, want: Want, in_use: &InUse) -> io::Result<Arc<View>> {
-        self.publisher.fulfil(want, in_use, &mut Tables(&mut self.curator))
-    }
-}
-
-/// The images of the curator's tables.
-struct Tables<'a>(&'a mut Curator);
-
-impl ImageKeeper for Tables<'_> {
-    fn keeps(&self, octets: &Arc<dyn Octets>) -> bool {
-        self.0.keeps(octets)
-    }
-
-    fn replace(&mut self, before: &Image, now: &Image) {
-        self.0.hold(before, now);
+        self.publisher.fulfil(want, in_use, &mut self.curator)
     }
 }
