@@ -47,6 +47,8 @@ pub(crate) enum Action {
     Stall { router: usize, is_stalled: bool },
     /// A router connects if it has no connection, asks for everything, and reads nothing of it.
     SlowReader { router: usize, version: u8 },
+    /// All routers do so, each of another set: the source has a new table between them.
+    SlowReaders { source: usize, seed: u16 },
     /// A router ends its side.
     EndSide { router: usize },
     /// A connection is cut without an end.
@@ -60,9 +62,20 @@ pub(crate) enum Action {
     /// A real client asks now.
     ClientRefresh { client: usize },
     /// The cache stops, and starts anew after this time; real clients are served no version above `max` then.
-    Restart { is_shutdown: bool, away: Duration, max: u8 },
+    Restart { end: ProgramEnd, away: Duration, max: u8 },
     /// Limits of connections change.
     Limit { connections_max: u32, per_address_max: Option<u32> },
+}
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ProgramEnd {
+    /// In order, to start again.
+    Stop,
+    /// In order, for good.
+    Shutdown,
+    /// Without a last octet: all connections are reset.
+    Crash,
 }
 
 /// A PDU of a router.
@@ -153,10 +166,11 @@ impl Action {
             60 => Action::ClientReset { client: client(&mut choices) },
             61 => Action::ClientRefresh { client: client(&mut choices) },
             62 if choices.once_in(3) => Action::Restart {
-                is_shutdown: choices.once_in(3),
+                end: choices.one_of(&[ProgramEnd::Stop, ProgramEnd::Crash, ProgramEnd::Shutdown]),
                 away: Duration::from_millis(choices.one_of(&[0, 500, 10_000, 700_000])),
                 max: choices.one_of(&[2, 2, 1, 0]),
             },
+            63 if choices.once_in(8) => Action::SlowReaders { source: source(&mut choices), seed: choices.u16() },
             63 => Action::SlowReader { router: router(&mut choices), version: choices.one_of(&[2, 1, 0]) },
             62 => Action::Limit {
                 connections_max: choices.one_of(&[3, 5, 10, 10]),

@@ -10,8 +10,8 @@ use rtrcast_feed::curator::{
 };
 use rtrcast_feed::{Overlaps, Reader, Slurm, SlurmDialect, SlurmFile};
 use rtrcast_proto::{
-    History, HistoryLimits, Image, ImageKeeper, InUse, Moment, Octets, Profile, Serial, SessionIds, Timing, Version,
-    View, ViewPublisher, Want,
+    History, HistoryLimits, ImageKeeper, InUse, Moment, Octets, Profile, Serial, SessionIds, Timing, Version, View,
+    ViewPublisher, Want,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -79,19 +79,6 @@ pub(crate) struct Changes {
     pub(crate) is_withheld: bool,
     /// Lines for the story.
     pub(crate) lines: Vec<String>,
-}
-
-/// Keeps the images of the curator's tables.
-struct Tables<'a>(&'a mut Curator);
-
-impl ImageKeeper for Tables<'_> {
-    fn keeps(&self, octets: &Arc<dyn Octets>) -> bool {
-        self.0.keeps(octets)
-    }
-
-    fn replace(&mut self, before: &Image, now: &Image) {
-        self.0.hold(before, now);
-    }
 }
 
 impl CacheEngine {
@@ -358,9 +345,7 @@ impl CacheEngine {
                         return Err(format!("customers are left out: {:?}", composed.left_out));
                     }
                     let images = self.images.clone();
-                    let prepared =
-                        self.publisher
-                            .publish(composed.image, in_use, &mut Tables(&mut self.curator), || images.sink());
+                    let prepared = self.publisher.publish(composed.image, in_use, &mut self.curator, || images.sink());
                     let Some(view) = prepared.view.and_then(|view| self.publisher.commit(view)) else { continue };
                     let serial = view.serial().ok_or("a publication without a serial")?;
                     let set = decoded(view.images().next().ok_or("a publication without an image")?)?;
@@ -386,7 +371,7 @@ impl CacheEngine {
     /// Makes what a session wants.
     pub(crate) fn fulfil(&mut self, want: Want, in_use: &InUse) -> Arc<View> {
         let images = self.images.clone();
-        let Ok(view) = self.publisher.fulfil(want, in_use, &mut Tables(&mut self.curator), || images.sink());
+        let Ok(view) = self.publisher.fulfil(want, in_use, &mut self.curator, || images.sink());
         view
     }
 

@@ -1,7 +1,7 @@
 //! What holds at each moment, and what holds once all is well.
 
-use super::World;
 use super::connection::Peer;
+use super::{World, of_downstream};
 use crate::action::{ROUTERS, RouterPdu, SOURCES};
 use crate::model::seen_in;
 use crate::pipe::PipeMode;
@@ -14,12 +14,13 @@ use std::time::Duration;
 const PINNED_MAX: usize = 3;
 
 impl World {
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&mut self) -> Result<(), String> {
         if !self.is_away {
             self.cache.check_time(self.now)?;
             self.check_notifies()?;
         }
         self.check_clients()?;
+        self.downstream.check(self.now).map_err(of_downstream)?;
         self.check_pinned()?;
         let counts = self.ledger.counts();
         let connections = self.connections.len();
@@ -155,7 +156,7 @@ impl World {
         if images > most {
             return Err(format!("{images} images are in memory, where {most} are needed"));
         }
-        Ok(())
+        self.downstream.check_images().map_err(of_downstream)
     }
 
     fn check_nothing_served(&self) -> Result<(), String> {

@@ -1,10 +1,12 @@
 //! The real client: `ClientSession` and `Caches` over simulated connections.
 
-use super::World;
 use super::connection::{Peer, SimConnection};
+use super::{World, of_downstream};
 use crate::model::{ModelSet, ReceivedSet, decoded};
 use crate::pipe::PipeMode;
-use rtrcast_proto::{Chunk, ClientEvent, ClientOutput, ClientPolicy, ClientSession, Moment, Version};
+use rtrcast_proto::{
+    Chunk, ClientEvent, ClientOutput, ClientPolicy, ClientSession, FlushReason, Moment, Reconnect, Version,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most outputs without time passing.
@@ -165,18 +167,27 @@ impl World {
                     let image = data.image.clone();
                     self.caches.synchronised(id, image);
                     self.note_data(client, DataState::Synchronised);
+                    if let Some(data) = self.clients[client].session.data() {
+                        self.downstream.updated(self.now, client, data).map_err(of_downstream)?;
+                    }
                 }
             }
-            ClientEvent::Ended { .. } => {
+            ClientEvent::Ended { reconnect, .. } => {
                 self.caches.lost(id);
                 self.note_data(client, DataState::Reserve);
+                if *reconnect != Reconnect::AtOnce {
+                    self.downstream.failed(self.now, client).map_err(of_downstream)?;
+                }
             }
-            ClientEvent::Flushed(_) => {
+            ClientEvent::Flushed(reason) => {
                 if self.clients[client].session.data().is_some() {
                     return Err("it has data behind a flush".to_owned());
                 }
                 self.caches.flushed(id);
                 self.note_data(client, DataState::None);
+                if *reason == FlushReason::ShutDown {
+                    self.downstream.withdrawn(self.now, client).map_err(of_downstream)?;
+                }
             }
             ClientEvent::Reported { code, violation } => {
                 return Err(format!("it reports an error of the cache: {code}, {violation:?}"));

@@ -13,8 +13,11 @@ use std::time::Duration;
 /// Time for which a chunk may make no progress.
 const STALL_MAX: Duration = Duration::from_secs(300);
 
-/// Time for the last octets of a session that closes.
-const FINAL_TIME_MAX: Duration = Duration::from_secs(10);
+/// Time for which the last octets of a session that closes may make no progress.
+const FINAL_PROGRESS_MAX: Duration = Duration::from_secs(10);
+
+/// Time for all of them.
+const FINAL_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// The shortest interval between two Serial Notify PDUs (RFC 8210 section 8.2).
 const NOTIFY_INTERVAL: Duration = Duration::from_secs(60);
@@ -273,7 +276,7 @@ impl SimConnection {
     fn write_deadline(&self) -> Option<Moment> {
         let writing = self.writing.as_ref()?;
         Some(match self.closing_since {
-            Some(since) => writing.progress.max(since).after(FINAL_TIME_MAX),
+            Some(since) => writing.progress.max(since).after(FINAL_PROGRESS_MAX).min(since.after(FINAL_TIME_MAX)),
             None => writing.progress.after(STALL_MAX),
         })
     }
@@ -306,9 +309,12 @@ impl SimConnection {
         progress
     }
 
-    /// Returns the address of the octets that are being written.
+    /// Returns the address of the octets that are being written, unless they are the last ones: these have their time.
     pub(crate) fn reads(&self) -> Option<*const ()> {
-        self.writing.as_ref().map(|writing| std::ptr::from_ref(writing.chunk.source().0).cast())
+        self.writing
+            .as_ref()
+            .filter(|_| !self.session.is_closing())
+            .map(|writing| std::ptr::from_ref(writing.chunk.source().0).cast())
     }
 
     /// Returns when something is to be done next.

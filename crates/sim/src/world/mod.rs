@@ -1,16 +1,18 @@
 //! The simulated world: its parts, its clock, and its checks.
 //!
-//! `cache.rs` has the data and `served.rs` what they have to be, `connection.rs` the cache's side of a connection, `routers.rs` routers that do what the
-//! actions say, and `clients.rs` the real client; `checks.rs` is what holds at each moment, and once all is well.
+//! `cache.rs` has the data and `served.rs` what they have to be, `connection.rs` the cache's side of a connection,
+//! `routers.rs` routers that do what the actions say, `clients.rs` the real client, and `downstream.rs` a cache whose
+//! sources these clients are; `checks.rs` is what holds at each moment, and once all is well.
 
 mod cache;
 mod checks;
 mod clients;
 mod connection;
+mod downstream;
 mod routers;
 mod served;
 
-use crate::action::{Action, CLIENTS, ROUTERS, RouterPdu, SOURCES};
+use crate::action::{Action, CLIENTS, ProgramEnd, ROUTERS, SOURCES};
 use crate::choices::Random;
 use crate::model::DataLine;
 use crate::pipe::PipeMode;
@@ -18,6 +20,7 @@ use crate::storage::ImageCounter;
 use cache::{CacheEngine, Changes};
 use clients::{DataState, RealRouter};
 use connection::{Peer, SimConnection, address_of};
+use downstream::DownstreamCache;
 use routers::ScriptedRouter;
 use rtrcast_proto::{
     AdmissionLedger, CacheId, Caches, CapacityCheck, ConnectionLimits, Dismissal, InUse, Moment, Octets, Preference,
@@ -30,6 +33,9 @@ use std::time::Duration;
 
 /// The most rounds without time passing.
 const ROUNDS_MAX: usize = 10_000;
+
+/// Time for which a program that stops waits for its connections.
+const STOP_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Memory that a connection is counted with.
 const COST: u64 = 1;
@@ -56,6 +62,7 @@ pub(crate) struct World {
     /// What the model says of them: what each has, and the one that is in effect.
     states: [DataState; CLIENTS],
     effective: Option<usize>,
+    downstream: DownstreamCache,
     /// Requests of sessions, and when they are fulfilled.
     wants: VecDeque<(Moment, u64, Want)>,
     /// When the set that is served changed last.
@@ -90,6 +97,7 @@ impl World {
             cache_ids,
             states: [DataState::None; CLIENTS],
             effective: None,
+            downstream: DownstreamCache::new(CLIENTS, options),
             wants: VecDeque::new(),
             changed: Moment(0),
             images,
@@ -137,16 +145,14 @@ impl World {
                     connection.model.moves(now);
                 }
             }
-            Action::SlowReader { router, version } => {
-                // One without a connection, so that several of them are slow.
-                let free = self.routers.iter().position(|router| router.connection.is_none());
-                let router = free.unwrap_or(router);
-                let mode = PipeMode { capacity: 64, ..PipeMode::SOUND };
-                self.connect_router(router, 2, router as u8, mode);
-                if let Some(connection) = self.of_router(router) {
-                    connection.down.is_stalled = true;
+            Action::SlowReader { router, version } => self.read_slowly(router, version),
+            Action::SlowReaders { source, seed } => {
+                for router in 0..ROUTERS {
+                    self.read_slowly(router, 2);
+                    self.settle()?;
+                    self.cache.change_table(now, source, 2, seed.wrapping_add(router as u16))?;
+                    self.settle()?;
                 }
-                self.send(router, RouterPdu::Reset, version, 0);
             }
             Action::EndSide { router } => {
                 if let Some(connection) = self.of_router(router) {
@@ -180,9 +186,9 @@ impl World {
             }
             Action::ClientReset { client } => self.cut_client(client),
             Action::ClientRefresh { client } => self.clients[client].session.refresh(now),
-            Action::Restart { is_shutdown, away, max } => {
+            Action::Restart { end, away, max } => {
                 self.client_max = max;
-                return self.restart(is_shutdown, away);
+                return self.restart(end, away);
             }
             Action::Limit { connections_max, per_address_max } => {
                 self.ledger.set_limits(limits(connections_max, per_address_max));
@@ -211,7 +217,13 @@ impl World {
         let connections = self.connections.values().filter_map(|connection| connection.next_event(self.now));
         let clients = self.clients.iter().filter_map(|client| client.next_event(self.now, &self.connections));
         let wants = self.wants.front().map(|(at, ..)| *at);
-        connections.chain(clients).chain(cache).chain(wants).filter(|at| *at > self.now).min()
+        connections
+            .chain(clients)
+            .chain(cache)
+            .chain(wants)
+            .chain(self.downstream.wait)
+            .filter(|at| *at > self.now)
+            .min()
     }
 
     /// Does all that can be done now, and checks what has to hold.
@@ -221,6 +233,7 @@ impl World {
             progress |= self.run_wants();
             progress |= self.run_connections()?;
             progress |= self.run_clients()?;
+            self.downstream.tick(self.now).map_err(of_downstream)?;
             if !progress {
                 return self.check();
             }
@@ -383,22 +396,27 @@ impl World {
         }
     }
 
-    /// The program stops in order, and starts again.
-    fn restart(&mut self, is_shutdown: bool, away: Duration) -> Result<(), String> {
-        let stop = if is_shutdown { Stop::Shutdown } else { Stop::Restart };
-        for connection in self.connections.values_mut() {
-            connection.stop(self.now, stop);
-        }
-        self.settle()?;
-        // The program waits for 10 s at most.
+    /// The program ends, and starts again.
+    fn restart(&mut self, end: ProgramEnd, away: Duration) -> Result<(), String> {
+        let stop = match end {
+            ProgramEnd::Stop => Some(Stop::Restart),
+            ProgramEnd::Shutdown => Some(Stop::Shutdown),
+            ProgramEnd::Crash => None,
+        };
         self.is_away = true;
-        self.pass(Duration::from_secs(10).min(away))?;
+        if let Some(stop) = stop {
+            for connection in self.connections.values_mut() {
+                connection.stop(self.now, stop);
+            }
+            // The program waits for 10 s at most.
+            self.pass(STOP_TIME_MAX.min(away))?;
+        }
         let ids: Vec<u64> = self.connections.keys().copied().collect();
         for id in ids {
             self.remove(id);
         }
         self.wants.clear();
-        self.pass(away.saturating_sub(Duration::from_secs(10)))?;
+        self.pass(away.saturating_sub(if stop.is_some() { STOP_TIME_MAX } else { Duration::ZERO }))?;
         self.runs += 1;
         let mut next = CacheEngine::new(self.runs, self.options, self.images.clone());
         next.inherit(&self.cache);
@@ -412,6 +430,10 @@ impl World {
         }
         self.settle()
     }
+}
+
+fn of_downstream(error: String) -> String {
+    format!("the cache behind: {error}")
 }
 
 fn limits(connections_max: u32, per_address_max: Option<u32>) -> ConnectionLimits {

@@ -30,6 +30,19 @@ impl World {
         }
     }
 
+    /// A router without a connection, or else this one, asks for everything, and reads nothing of it.
+    pub(super) fn read_slowly(&mut self, router: usize, version: u8) {
+        // One without a connection, so that several of them are slow.
+        let free = self.routers.iter().position(|router| router.connection.is_none());
+        let router = free.unwrap_or(router);
+        let mode = PipeMode { capacity: 64, ..PipeMode::SOUND };
+        self.connect_router(router, 2, router as u8, mode);
+        if let Some(connection) = self.of_router(router) {
+            connection.down.is_stalled = true;
+        }
+        self.send(router, RouterPdu::Reset, version, 0);
+    }
+
     /// Sends a PDU; if it is cut, its first octets.
     pub(super) fn send(&mut self, router: usize, pdu: RouterPdu, version: u8, cut: usize) {
         let before = self.routers[router].held;
