@@ -1,7 +1,7 @@
 //! `cargo xtask fuzz`: runs the fuzz targets of `fuzz/`, two at a time.
 
-use crate::run::{Outcome, cargo};
-use std::collections::VecDeque;
+use crate::run::{Outcome, cargo, cargo_with};
+use std::collections::{BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
     /// Only these targets, separated by commas
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
-    /// Make the corpora of fuzz/corpus smaller, and add to them what was found that covers more
+    /// Add to the corpora of fuzz/corpus what was found that covers more
     #[arg(long)]
     merge: bool,
 }
@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let mut names = VecDeque::new();
     for entry in fs::read_dir(root.join("fuzz/fuzz_targets")).map_err(|error| format!("fuzz/fuzz_targets: {error}"))? {
         let path = entry.map_err(|error| error.to_string())?.path();
-        let name = path.file_stem().map_or(String::new(), |name| name.to_string_lossy().into_owned());
+        let name = stem(&path);
         if arguments.only.is_empty() || arguments.only.contains(&name) {
             names.push_back(name);
         }
@@ -86,6 +86,34 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         }
     }
     if failed.is_empty() { Ok(()) } else { Err(format!("findings of {}", failed.join(", "))) }
+}
+
+/// Checks that the targets compile, and that there are a file, a binary and a corpus of each.
+pub(crate) fn check() -> Outcome {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("xtask has no parent directory")?;
+    let stems = |folder: &str| -> Result<BTreeSet<String>, String> {
+        let entries = fs::read_dir(root.join(folder)).map_err(|error| format!("{folder}: {error}"))?;
+        entries.map(|entry| entry.map_err(|error| error.to_string())).map(|entry| Ok(stem(&entry?.path()))).collect()
+    };
+    let manifest =
+        fs::read_to_string(root.join("fuzz/Cargo.toml")).map_err(|error| format!("fuzz/Cargo.toml: {error}"))?;
+    let paths = manifest.lines().filter_map(|line| line.strip_prefix("path = \"fuzz_targets/"));
+    let binaries: BTreeSet<String> = paths.map(|path| stem(Path::new(path.trim_end_matches('"')))).collect();
+    let (files, corpora) = (stems("fuzz/fuzz_targets")?, stems("fuzz/corpus")?);
+    if let Some(name) = files.symmetric_difference(&binaries).chain(files.symmetric_difference(&corpora)).next() {
+        return Err(format!("fuzz: {name} is not in all of fuzz_targets, corpus and Cargo.toml"));
+    }
+    // Nothing is linked, so libFuzzer itself need not be built.
+    let environment = [
+        ("CARGO_TARGET_DIR", "target/fuzz-check"),
+        ("CUSTOM_LIBFUZZER_PATH", "target/fuzz-check/none.a"),
+        ("RUSTFLAGS", "--cfg fuzzing -D warnings"),
+    ];
+    cargo_with(&["check", "--manifest-path", "fuzz/Cargo.toml", "--bins"], &environment)
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map_or(String::new(), |name| name.to_string_lossy().into_owned())
 }
 
 /// Builds all targets, with the address sanitizer if there is a nightly toolchain. Returns the folder of the binaries.

@@ -3,6 +3,7 @@
 use crate::api;
 use crate::architecture;
 use crate::conformance;
+use crate::fuzz;
 use crate::imports;
 use crate::names;
 use crate::peers::{self, Missing};
@@ -83,6 +84,7 @@ pub(crate) fn check() -> Outcome {
     // A link that leads nowhere is an error.
     let strict = [("RUSTDOCFLAGS", "-D warnings")];
     cargo_with(&["doc", "--workspace", "--no-deps", "--document-private-items"], &strict)?;
+    fuzz::check()?;
     fence("rtrcast-proto", &["rtrcast-proto"])?;
     fence("rtrcast-feed", &FEED_ALLOWED)?;
     fence("rtrcast-sim", &[&["rtrcast-sim"], FEED_ALLOWED.as_slice()].concat())?;
@@ -125,7 +127,7 @@ pub(crate) fn cargo(arguments: &[&str]) -> Outcome {
     cargo_with(arguments, &[])
 }
 
-fn cargo_with(arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {
+pub(crate) fn cargo_with(arguments: &[&str], environment: &[(&str, &str)]) -> Outcome {
     println!("$ cargo {}", arguments.join(" "));
     let began = Instant::now();
     let status = command(arguments)

@@ -21,8 +21,9 @@ pub(crate) const CLIENTS: usize = 2;
 pub(crate) enum Action {
     /// Time passes.
     Wait(Duration),
-    /// A source has a table that differs from its last one: `changes` of its records are others, by the seed.
-    Load { source: usize, changes: usize, seed: u16 },
+    /// A source has a table that differs from its last one: `changes` of its records are others, by the seed. It was made
+    /// `age` seconds ago.
+    Load { source: usize, changes: usize, seed: u16, age: u32 },
     /// A source has a table without most of its records.
     Lose { source: usize, seed: u16 },
     /// A source has the same table.
@@ -33,8 +34,8 @@ pub(crate) enum Action {
     Confirm { source: Option<usize> },
     /// The SLURM file is another one, by the seed.
     Slurm { seed: u16 },
-    /// The configuration is read again, perhaps with another guard.
-    Reload { has_guard: bool },
+    /// The configuration is read again, perhaps with another guard, and another Expire interval in seconds.
+    Reload { has_guard: bool, expire: u32 },
     /// The wall clock of the cache is set.
     SetClock { seconds: i64 },
     /// A router connects.
@@ -43,7 +44,7 @@ pub(crate) enum Action {
     Send { router: usize, pdu: RouterPdu, version: u8, cut: usize },
     /// A router sends the rest of a PDU that was cut.
     SendRest { router: usize },
-    /// A router stops to read, or reads on.
+    /// A router stops reading, or reads on.
     Stall { router: usize, is_stalled: bool },
     /// A router connects if it has no connection, asks for everything, and reads nothing of it.
     SlowReader { router: usize, version: u8 },
@@ -84,7 +85,7 @@ pub(crate) enum RouterPdu {
     Reset,
     /// With the session and serial that the router holds of any connection, or else of nothing.
     Serial,
-    /// With another serial, so much before.
+    /// With a serial that is older by this number.
     OlderSerial(u8),
     /// With another session.
     OtherSession,
@@ -117,6 +118,7 @@ impl Action {
                 source: source(&mut choices),
                 changes: choices.one_of(&[0, 1, 1, 2, 5, 20]),
                 seed: choices.u16(),
+                age: choices.one_of(&[0, 0, 0, 20, 600, 3_000]),
             },
             23 => Action::Lose { source: source(&mut choices), seed: choices.u16() },
             24 => Action::Unchanged { source: source(&mut choices) },
@@ -126,7 +128,7 @@ impl Action {
                 Action::Confirm { source: choices.once_in(2).then_some(source) }
             }
             27 => Action::Slurm { seed: choices.u16() },
-            28 => Action::Reload { has_guard: !choices.once_in(6) },
+            28 => Action::Reload { has_guard: !choices.once_in(6), expire: choices.one_of(&[7_200, 7_200, 1_200]) },
             29 if choices.once_in(8) => {
                 Action::SetClock { seconds: choices.one_of(&[-7_200, -30, 30, 7_200, 200_000]) }
             }

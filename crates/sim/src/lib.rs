@@ -27,4 +27,4 @@ pub mod targets;
 mod world;
 
 pub use choices::{Choices, octets_of_seed};
-pub use run::{ACTION_OCTETS, Failure, Outcome, run, shrink, story};
+pub use run::{ACTION_OCTETS, Failure, Outcome, RUN_ACTIONS, run, shrink, trace};

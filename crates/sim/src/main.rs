@@ -1,6 +1,6 @@
-//! `rtrcast-sim`: runs the simulator over seeds, or tells the story of one.
+//! `rtrcast-sim`: runs the simulator over seeds, or prints what happens by one.
 
-use rtrcast_sim::{ACTION_OCTETS, octets_of_seed, run, shrink, story};
+use rtrcast_sim::{ACTION_OCTETS, RUN_ACTIONS, octets_of_seed, run, shrink, trace};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -15,10 +15,9 @@ FIRST-SEED     The first seed; 0 without it
 --seed SEED    Run one seed, and print what happens, shrunk to the actions that are needed if it fails
 ";
 
-/// Actions of one run.
-const ACTIONS: usize = 400;
-
 fn main() -> ExitCode {
+    // A panic is a failure of the run, which says what it was.
+    std::panic::set_hook(Box::new(|_| {}));
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
@@ -44,7 +43,7 @@ fn sweep_from(minutes: &str, first: &str) -> ExitCode {
 }
 
 fn octets(seed: u64) -> Vec<u8> {
-    octets_of_seed(seed, 1 + ACTIONS * ACTION_OCTETS)
+    octets_of_seed(seed, 1 + RUN_ACTIONS * ACTION_OCTETS)
 }
 
 /// Runs seeds until the time is over, or one fails.
@@ -56,7 +55,7 @@ fn sweep(time: Duration, first: u64) -> ExitCode {
             Ok(outcome) => steps += outcome.steps,
             Err(failure) => {
                 println!("seed {seed} fails after {} actions: {}", failure.steps, failure.what);
-                println!("rtrcast-sim --seed {seed} tells what happens");
+                println!("rtrcast-sim --seed {seed} prints what happens");
                 return ExitCode::FAILURE;
             }
         }
@@ -70,12 +69,12 @@ fn sweep(time: Duration, first: u64) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Tells what happens by one seed.
+/// Prints what happens by one seed.
 fn replay(seed: u64) -> ExitCode {
     let octets = octets(seed);
     let failed = run(&octets).is_err();
     let octets = if failed { shrink(&octets) } else { octets };
-    let (outcome, lines) = story(&octets);
+    let (outcome, lines) = trace(&octets);
     lines.iter().for_each(|line| println!("{line}"));
     match outcome {
         Ok(outcome) => {

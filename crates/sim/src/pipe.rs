@@ -54,8 +54,11 @@ impl Pipe {
         self.mode = mode;
     }
 
-    /// Writes as many of these octets as there is room for, and returns their number.
+    /// Writes as many of these octets as there is room for, and returns their number: none after the end.
     pub(crate) fn write(&mut self, now: Moment, octets: &[u8]) -> usize {
+        if self.end.is_some() {
+            return 0;
+        }
         let room = self.mode.capacity.saturating_sub(self.buffered);
         let mut taken = &octets[..octets.len().min(room)];
         let written = taken.len();

@@ -2,6 +2,11 @@
 
 use crate::action::{Action, OCTETS};
 use crate::world::World;
+use std::any::Any;
+use std::panic::{self, AssertUnwindSafe};
+
+/// Actions of a run by a seed.
+pub const RUN_ACTIONS: usize = 200;
 
 /// Octets of one action in the octets of a run. The first octet of a run chooses the options of the cache.
 pub const ACTION_OCTETS: usize = OCTETS;
@@ -9,16 +14,16 @@ pub const ACTION_OCTETS: usize = OCTETS;
 /// A run that went as it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// Actions.
+    /// Number of its actions.
     pub steps: usize,
 }
 
 /// What went wrong in a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// Actions up to that.
+    /// Number of the actions before it.
     pub steps: usize,
-    /// What.
+    /// Description of the failure.
     pub what: String,
 }
 
@@ -28,28 +33,34 @@ pub fn run(octets: &[u8]) -> Result<Outcome, Failure> {
 }
 
 /// Runs it, and returns what happens, a line each, in the text form of PDUs.
-pub fn story(octets: &[u8]) -> (Result<Outcome, Failure>, Vec<String>) {
+pub fn trace(octets: &[u8]) -> (Result<Outcome, Failure>, Vec<String>) {
     run_in(octets, true)
 }
 
-fn run_in(octets: &[u8], is_told: bool) -> (Result<Outcome, Failure>, Vec<String>) {
+fn run_in(octets: &[u8], is_traced: bool) -> (Result<Outcome, Failure>, Vec<String>) {
     let (options, actions) = octets.split_first().map_or((0, octets), |(options, rest)| (*options, rest));
-    let mut world = World::new(options, is_told);
+    let mut world = World::new(options, is_traced);
     let mut steps = 0;
     let mut go = || -> Result<(), String> {
         world.start()?;
         for action in actions.chunks(OCTETS) {
             steps += 1;
-            world.act(Action::read(action))?;
+            world.apply(Action::read(action))?;
         }
-        world.heal()
+        world.restore()
     };
-    let outcome = go();
+    // An assertion of the code is a failure like any other.
+    let outcome = panic::catch_unwind(AssertUnwindSafe(&mut go)).unwrap_or_else(|panic| Err(message_of(&*panic)));
     let result = match outcome {
         Ok(()) => Ok(Outcome { steps }),
         Err(what) => Err(Failure { steps, what }),
     };
-    (result, world.story())
+    (result, world.trace())
+}
+
+fn message_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    format!("panic: {}", text.unwrap_or("without a message"))
 }
 
 /// Leaves out actions for as long as the run fails; the failure may become another one.

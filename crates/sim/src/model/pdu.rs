@@ -10,7 +10,7 @@ pub(crate) enum ModelPdu {
     ResetQuery,
     CacheResponse { session: u16 },
     Record { is_announced: bool, record: ModelRecord },
-    EndOfData { session: u16, serial: u32 },
+    EndOfData { session: u16, serial: u32, intervals: Option<[u32; 3]> },
     CacheReset,
     ErrorReport { code: u16, copy: Vec<u8> },
 }
@@ -52,7 +52,11 @@ pub(crate) fn read(octets: &[u8]) -> Result<(u8, ModelPdu), String> {
         }
         7 => {
             is_long(if version == 0 { 12 } else { 24 })?;
-            ModelPdu::EndOfData { session, serial: u32_at(body, 0)? }
+            let intervals = match version {
+                0 => None,
+                _ => Some([u32_at(body, 4)?, u32_at(body, 8)?, u32_at(body, 12)?]),
+            };
+            ModelPdu::EndOfData { session, serial: u32_at(body, 0)?, intervals }
         }
         8 => is_long(8).map(|()| ModelPdu::CacheReset)?,
         9 if version >= 1 => {

@@ -1,7 +1,7 @@
 //! Sessions whose peers send any octets.
 
 use crate::choices::Choices;
-use crate::model::{ConnectionModel, DataLine, decoded, seen_in};
+use crate::model::{ConnectionModel, ServedSets, decoded, seen_in};
 use rtrcast_proto::{
     Asn, ClientOutput, ClientPolicy, ClientSession, Dismissal, History, HistoryLimits, ImageBuilder, Moment, Prefix,
     Profile, RouteOrigin, Serial, ServerOutput, ServerPolicy, ServerSession, SessionIds, Stop, Timing, Version, View,
@@ -13,10 +13,10 @@ use std::time::Duration;
 const OUTPUTS_MAX: usize = 10_000;
 
 /// Sets of some VRPs, one after another.
-fn views() -> (Vec<Arc<View>>, DataLine) {
+fn views() -> (Vec<Arc<View>>, ServedSets) {
     let ids = SessionIds::new(1_000);
     let mut history = History::new(HistoryLimits::default(), ids, Timing::default(), Serial(u32::MAX - 1));
-    let mut line = DataLine::default();
+    let mut line = ServedSets::default();
     let mut views = vec![Arc::new(history.view(0))];
     for number in 0..4_u32 {
         let mut builder = ImageBuilder::new();
@@ -36,76 +36,126 @@ fn views() -> (Vec<Arc<View>>, DataLine) {
     (views, line)
 }
 
-/// A router sends any octets: the session answers by the specification, and ends.
+/// A router sends any octets: the session answers by the specification, and ends once the router does.
 pub fn server(octets: &[u8]) {
-    let (views, line) = views();
+    let (views, sets) = views();
     let mut choices = Choices::new(octets);
-    let mut now = Moment(0);
-    let mut view = 0;
-    let mut session = ServerSession::new(now, ServerPolicy::default(), Arc::clone(&views[0]));
-    let mut model = ConnectionModel::new(now, 2);
-    let opened = now;
-    let mut is_closed = false;
+    let mut server = Server {
+        now: Moment(0),
+        session: ServerSession::new(Moment(0), ServerPolicy::default(), Arc::clone(&views[0])),
+        model: ConnectionModel::new(Moment(0), 2),
+        view: 0,
+        views,
+        sets,
+        is_closed: false,
+    };
     while !choices.is_empty() {
+        server.take_action(&mut choices);
+        server.take_outputs();
+    }
+    server.end();
+}
+
+struct Server {
+    now: Moment,
+    session: ServerSession,
+    model: ConnectionModel,
+    view: usize,
+    views: Vec<Arc<View>>,
+    sets: ServedSets,
+    is_closed: bool,
+}
+
+impl Server {
+    fn take_action(&mut self, choices: &mut Choices<'_>) {
+        let (session, model) = (&mut self.session, &mut self.model);
         match choices.octet() {
             length @ 0..=200 => {
                 let octets: Vec<u8> = (0..=length % 40).map(|_| choices.octet()).collect();
                 if session.wants_input() {
-                    model.received(now, &octets);
-                    session.receive(now, &octets);
+                    model.received(self.now, &octets);
+                    session.receive(self.now, &octets);
                 }
             }
             time @ 201..=235 => {
-                now = now.after(Duration::from_millis(u64::from(time - 200) * 700));
-                session.tick(now);
+                self.now = self.now.after(Duration::from_millis(u64::from(time - 200) * 700));
+                session.tick(self.now);
             }
-            236..=245 if view + 1 < views.len() => {
-                view += 1;
-                session.data_changed(now, Arc::clone(&views[view]));
+            236..=245 if self.view + 1 < self.views.len() => {
+                self.view += 1;
+                session.data_changed(self.now, Arc::clone(&self.views[self.view]));
             }
             236..=245 => {}
             246 | 247 => {
-                model.router_ended();
-                session.input_ended(now);
+                model.router_ended(self.now);
+                session.input_ended(self.now);
             }
             248 => {
-                model.excuse("a stall");
-                session.stalled(now);
+                model.has_to_end(self.now, "a stall", false);
+                session.stalled(self.now);
             }
-            249 | 250 => {
-                model.excuse("a dismissal");
-                session.dismiss(now, [Dismissal::Requested, Dismissal::NotAdmitted][choices.below(2)]);
+            249 => {
+                model.has_to_end(self.now, "a dismissal", true);
+                session.dismiss(self.now, Dismissal::Requested);
             }
-            251 | 252 => {
-                model.excuse("a stop");
-                session.stop(now, [Stop::Restart, Stop::Shutdown][choices.below(2)]);
+            250 => {
+                model.has_to_end(self.now, "a dismissal", false);
+                session.dismiss(self.now, Dismissal::NotAdmitted);
+            }
+            251 => {
+                model.has_to_end(self.now, "a stop", true);
+                session.stop(self.now, Stop::Restart);
+            }
+            252 => {
+                model.has_to_report(13);
+                model.has_to_end(self.now, "a stop", false);
+                session.stop(self.now, Stop::Shutdown);
             }
             _ => {}
         }
+    }
+
+    fn take_outputs(&mut self) {
+        let Server { now, session, model, view, views, sets, is_closed } = self;
         for round in 0.. {
             assert!(round < OUTPUTS_MAX, "outputs without end");
-            match session.next(now) {
+            match session.next(*now) {
                 ServerOutput::Write(chunk) => {
-                    assert!(!is_closed, "octets behind Close");
-                    let current = views[view].serial();
+                    assert!(!*is_closed, "octets after Close");
+                    let current = views[*view].serial();
                     let version = model.version().and_then(Version::from_octet).unwrap_or(Version::V2);
-                    let current = current.map(|serial| (views[view].session(Profile::full(version)).0, serial.0));
-                    let sent = model.sent(now, chunk.octets(), &line, current);
+                    let current = current.map(|serial| (views[*view].session(Profile::full(version)).0, serial.0));
+                    let sent = model.sent(*now, chunk.octets(), sets, current);
                     sent.unwrap_or_else(|error| panic!("{error}"));
                 }
                 ServerOutput::Close => {
-                    assert!(!is_closed, "closed twice");
-                    is_closed = true;
-                    model.ended(now, opened).unwrap_or_else(|error| panic!("{error}"));
+                    assert!(!*is_closed, "closed twice");
+                    *is_closed = true;
+                    model.ended(*now, Moment(0)).unwrap_or_else(|error| panic!("{error}"));
                 }
                 ServerOutput::Want(want) => {
-                    let Ok(made) = views[view].with(want, Vec::new);
-                    session.data_changed(now, Arc::new(made));
+                    let Ok(made) = views[*view].with(want, Vec::new);
+                    session.data_changed(*now, Arc::new(made));
                 }
                 ServerOutput::Event(_) => {}
                 ServerOutput::Wait(_) => break,
             }
         }
+        model.check_time(*now).unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    /// The router ends its side, and time passes.
+    fn end(mut self) {
+        self.model.router_ended(self.now);
+        self.session.input_ended(self.now);
+        self.take_outputs();
+        for _ in 0..10 {
+            let Some(deadline) = self.session.deadline() else { break };
+            self.now = deadline.max(self.now);
+            self.session.tick(self.now);
+            self.take_outputs();
+        }
+        assert!(self.is_closed, "it does not end");
     }
 }
 

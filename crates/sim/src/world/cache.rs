@@ -2,7 +2,7 @@
 
 use crate::action::SOURCES;
 use crate::choices::Random;
-use crate::model::{DataLine, ModelRecord, ModelSet, SlurmModel, SourceTable, decoded, seen_in, universe};
+use crate::model::{ModelRecord, ModelSet, ServedSets, SlurmModel, SourceTable, decoded, seen_in, universe};
 use crate::storage::ImageCounter;
 use rtrcast_feed::curator::{
     Choice, Curation, Curator, CuratorEvent, CuratorOutput, CurrentTime, Expired, Freshness, Guard, Release, Report,
@@ -13,7 +13,7 @@ use rtrcast_proto::{
     History, HistoryLimits, ImageKeeper, InUse, Moment, Octets, Profile, Serial, SessionIds, Timing, Version, View,
     ViewPublisher, Want,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,23 +26,79 @@ pub(super) const LEAD: u32 = 2;
 /// Time for which a sudden loss is held.
 pub(super) const HOLD: Duration = Duration::from_secs(600);
 
+/// Time for which a source that was never read is waited for when the configuration changes.
+const CHANGE_WAIT: Duration = Duration::from_secs(300);
+
 /// VRPs from which the loss of nine tenths is held.
 const NEARLY_ALL_MIN: usize = 50;
 
 /// Seconds that an expiry may be late: its minute, and the grain of the clocks.
 pub(super) const EXPIRY_LATE_MAX: u32 = 63;
 
+/// A table that was read.
+#[derive(Clone, Debug)]
+pub(super) struct LoadedTable {
+    pub(super) table: SourceTable,
+    /// When it was made by its file, in seconds since 1970.
+    pub(super) stated: u32,
+    pub(super) received: Moment,
+}
+
 /// A source, and what is known of it.
 #[derive(Debug, Default)]
 pub(super) struct SimSource {
-    /// What its validator has now.
+    /// What its validator has now, and when that was made.
     newest: Option<(SourceTable, u32)>,
-    /// What is to be served of it, and when that was made.
-    pub(super) effective: Option<(SourceTable, u32)>,
+    /// True once this run of the program has read it.
+    pub(super) is_read: bool,
+    /// What is to be served of it.
+    pub(super) effective: Option<LoadedTable>,
     /// The table that is held instead, and since when anything has been.
-    held: Option<(SourceTable, u32)>,
+    held: Option<LoadedTable>,
     pub(super) held_since: Option<Moment>,
     pub(super) is_failing: bool,
+}
+
+/// A step of the system's clock ahead by more than this is believed only after a while.
+const CLOCK_STEP_MAX: i64 = 3_600;
+
+/// That while.
+const CLOCK_STEP_HOLD: Duration = Duration::from_secs(600);
+
+/// The clock that expiries are compared with: by the rule for steps of the system's.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct NaiveClock {
+    /// Seconds by which the system's clock is wrong, and by which the one that is believed is.
+    system: i64,
+    believed: Option<i64>,
+    /// Since when the system's clock has not been believed.
+    since: Option<Moment>,
+    /// When another time was believed than before.
+    pub(super) changed: Option<Moment>,
+}
+
+impl NaiveClock {
+    /// The cache looks at the clock.
+    fn read(&mut self, now: Moment) {
+        let believed = *self.believed.get_or_insert(self.system);
+        let is_small = self.system - believed <= CLOCK_STEP_MAX;
+        if is_small || now >= self.since.get_or_insert(now).after(CLOCK_STEP_HOLD) {
+            self.accept(now);
+        }
+    }
+
+    /// The clock is believed: it has been ahead for long enough, or the operator says so.
+    fn accept(&mut self, now: Moment) {
+        if self.believed.replace(self.system) != Some(self.system) {
+            self.changed = Some(now);
+        }
+        self.since = None;
+    }
+
+    fn unix(now: Moment, error: i64) -> u32 {
+        let unix = i64::from(START) + i64::try_from(now.0 / 1_000).unwrap_or(0) + error;
+        u32::try_from(unix).unwrap_or(0)
+    }
 }
 
 /// The cache.
@@ -54,19 +110,20 @@ pub(crate) struct CacheEngine {
     outputs: VecDeque<CuratorOutput>,
     pub(crate) wait: Option<Moment>,
     session_ids: SessionIds,
+    /// The intervals that routers are to be sent.
+    pub(super) timing: Timing,
     pub(super) sources: Vec<SimSource>,
     pub(super) slurm: SlurmModel,
     universe: Vec<ModelRecord>,
     pub(crate) images: ImageCounter,
     /// The set that is served.
     pub(crate) served: Option<ModelSet>,
-    /// Error of the wall clock, in seconds.
-    clock_error: i64,
-    /// The latest end of what is served, by which the earliest record has to go, in seconds since 1970.
-    pub(super) ends: BTreeMap<u32, usize>,
-    /// True once the clock was set: then ends are not those of the model for a while.
-    pub(super) is_clock_set: bool,
-    /// Since when a source has been read, and nothing is served.
+    pub(super) clock: NaiveClock,
+    /// Until when a source that was never read may be waited for, since the configuration was read.
+    pub(super) waits_until: Option<Moment>,
+    /// When what is served was found right; none if anything has changed since.
+    pub(super) checked: Option<Moment>,
+    /// Since when a source has something in effect, and nothing is served.
     pub(super) waits_since: Option<Moment>,
 }
 
@@ -77,7 +134,7 @@ pub(crate) struct Changes {
     pub(crate) view: Option<Arc<View>>,
     /// True if nothing is served any more.
     pub(crate) is_withheld: bool,
-    /// Lines for the story.
+    /// Lines for the trace.
     pub(crate) lines: Vec<String>,
 }
 
@@ -113,14 +170,15 @@ impl CacheEngine {
             outputs: VecDeque::new(),
             wait,
             session_ids,
+            timing: Timing::default(),
             sources: (0..SOURCES).map(|_| SimSource::default()).collect(),
             slurm: SlurmModel::default(),
             universe: universe(),
             images,
             served: None,
-            clock_error: 0,
-            ends: BTreeMap::new(),
-            is_clock_set: false,
+            clock: NaiveClock::default(),
+            waits_until: None,
+            checked: None,
             waits_since: None,
         }
     }
@@ -131,16 +189,24 @@ impl CacheEngine {
             source.newest.clone_from(&other.newest);
         }
         self.slurm = before.slurm.clone();
-        self.clock_error = before.clock_error;
+        self.clock.system = before.clock.system;
     }
 
+    /// The time by which records expire, in seconds since 1970.
     pub(crate) fn unix(&self, now: Moment) -> u32 {
-        let unix = i64::from(START) + i64::try_from(now.0 / 1_000).unwrap_or(0) + self.clock_error;
-        u32::try_from(unix).unwrap_or(0)
+        NaiveClock::unix(now, self.clock.believed.unwrap_or(self.clock.system))
     }
 
-    fn time(&self, now: Moment) -> CurrentTime {
-        CurrentTime { moment: now, unix: self.unix(now) }
+    /// The time of the system's clock, in seconds since 1970.
+    fn system_unix(&self, now: Moment) -> u32 {
+        NaiveClock::unix(now, self.clock.system)
+    }
+
+    /// The time that the cache is told.
+    fn time(&mut self, now: Moment) -> CurrentTime {
+        self.clock.read(now);
+        self.checked = None;
+        CurrentTime { moment: now, unix: self.system_unix(now) }
     }
 
     pub(crate) fn session_id(&self, version: Version) -> u16 {
@@ -148,8 +214,7 @@ impl CacheEngine {
     }
 
     pub(crate) fn set_clock(&mut self, seconds: i64) {
-        self.clock_error += seconds;
-        self.is_clock_set = true;
+        self.clock.system += seconds;
     }
 
     /// The SLURM file is read, at the start or since it changed.
@@ -165,29 +230,52 @@ impl CacheEngine {
         let file = SlurmFile::parse(self.slurm.document().as_bytes(), SlurmDialect::Strict);
         let file = file.map_err(|error| format!("SLURM: {error}"))?;
         let slurm = Slurm::merge(&[("slurm.json".into(), Arc::new(file))], Overlaps::Refuse);
-        self.curator.slurm(self.time(now), Arc::new(slurm.map_err(|error| format!("SLURM: {error:?}"))?));
-        self.count_ends();
+        let slurm = Arc::new(slurm.map_err(|error| format!("SLURM: {error:?}"))?);
+        let time = self.time(now);
+        self.curator.slurm(time, slurm);
         Ok(())
     }
 
-    pub(crate) fn reload(&mut self, now: Moment, has_guard: bool) {
+    pub(crate) fn reload(&mut self, now: Moment, has_guard: bool, expire: u32) -> Result<(), String> {
         self.curation.guard = guard(has_guard);
-        let timing = Timing::default();
-        self.publisher.set_timing(timing);
-        self.curator.reconfigure(self.time(now), self.curation.clone(), None);
+        self.timing = Timing::new(expire / 2, expire / 12, expire).map_err(|error| format!("{error:?}"))?;
+        self.publisher.set_timing(self.timing);
+        if self.sources.iter().any(|source| !source.is_read) && self.waits_until.is_none_or(|until| until <= now) {
+            self.waits_until = Some(now.after(CHANGE_WAIT));
+        }
+        let time = self.time(now);
+        self.curator.reconfigure(time, self.curation.clone(), None);
+        Ok(())
     }
 
-    pub(crate) fn confirm(&mut self, now: Moment, source: Option<usize>) {
-        self.curator.confirm(self.time(now), source.map(|source| SourceId(source as u32)));
+    pub(crate) fn confirm(&mut self, now: Moment, source: Option<usize>) -> Result<(), String> {
+        if source.is_none() && self.clock.since.is_some() {
+            self.clock.accept(now);
+        }
+        let time = self.time(now);
+        self.curator.confirm(time, source.map(|source| SourceId(source as u32)));
+        let is_meant = |id: SourceId| source.is_none_or(|source| id.0 as usize == source);
+        match self.curator.status().iter().find(|status| is_meant(status.source) && status.held.is_some()) {
+            Some(status) => Err(format!("source {} is held, though it was confirmed", status.source.0)),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn tick(&mut self, now: Moment) {
-        self.curator.tick(self.time(now));
+        let time = self.time(now);
+        self.curator.tick(time);
     }
 
-    /// A source has another table.
-    pub(crate) fn change_table(&mut self, now: Moment, source: usize, changes: usize, seed: u16) -> Result<(), String> {
-        let unix = self.unix(now);
+    /// A source has another table, of so many seconds ago.
+    pub(crate) fn change_table(
+        &mut self,
+        now: Moment,
+        source: usize,
+        changes: usize,
+        seed: u16,
+        age: u32,
+    ) -> Result<(), String> {
+        let unix = self.system_unix(now);
         let mut random = Random::new(u64::from(seed) << 8 | source as u64);
         let mut table = self.sources[source].newest.take().map_or_else(
             || SourceTable {
@@ -202,20 +290,27 @@ impl CacheEngine {
                 table.records.insert(record, expires);
             }
         }
-        self.load(now, source, table)
+        self.load(now, source, table, unix.saturating_sub(age))
     }
 
-    /// A source lost most of its records.
+    /// A source lost most of its records, or all.
     pub(crate) fn lose(&mut self, now: Moment, source: usize, seed: u16) -> Result<(), String> {
         let Some((mut table, _)) = self.sources[source].newest.take() else { return Ok(()) };
         let mut random = Random::new(u64::from(seed));
-        table.records.retain(|_, _| random.below(20) == 0);
-        self.load(now, source, table)
+        let is_all = random.below(4) == 0;
+        table.records.retain(|_, _| !is_all && random.below(20) == 0);
+        self.load(now, source, table, self.system_unix(now))
     }
 
     /// A source is read, and has this.
-    pub(crate) fn load(&mut self, now: Moment, source: usize, mut table: SourceTable) -> Result<(), String> {
-        let unix = self.unix(now);
+    pub(crate) fn load(
+        &mut self,
+        now: Moment,
+        source: usize,
+        mut table: SourceTable,
+        stated: u32,
+    ) -> Result<(), String> {
+        let system = self.system_unix(now);
         // A validator writes no record that has expired, and one ASPA a customer.
         let mut customers = std::collections::BTreeSet::new();
         table.records.retain(|record, expires| {
@@ -223,18 +318,21 @@ impl CacheEngine {
                 ModelRecord::Aspa { customer, .. } => customers.insert(*customer),
                 _ => true,
             };
-            is_first && expires.is_none_or(|expires| expires > unix + 5)
+            is_first && expires.is_none_or(|expires| expires > system + 5)
         });
         let mut reader = Reader::new();
         reader.push(table.document().as_bytes()).map_err(|error| error.to_string())?;
         let rows = reader.finish().map_err(|error| error.to_string())?;
         let Ok(read) = rows.into_table(Version::V2, self.images.sink());
         let id = SourceId(source as u32);
-        let report = Report::Loaded { table: Arc::new(read), written: Some(unix) };
+        let report = Report::Loaded { table: Arc::new(read), written: Some(stated) };
+        let time = self.time(now);
+        let loaded = LoadedTable { table, stated, received: now };
         let known = &mut self.sources[source];
-        (known.newest, known.is_failing) = (Some((table.clone(), unix)), false);
-        let lost = self.certain_loss(source, &table, unix);
-        self.curator.source(self.time(now), id, report);
+        (known.newest, known.is_failing, known.is_read) = (Some((loaded.table.clone(), stated)), false, true);
+        let is_ignored = self.is_ignored(source, &loaded, now);
+        let lost = !is_ignored && self.has_lost(source, &loaded, now);
+        self.curator.source(time, id, report);
         self.collect();
         // It may be held, and released at once since the hold has elapsed.
         let is_released = self.outputs.iter().any(|output| {
@@ -243,64 +341,83 @@ impl CacheEngine {
         });
         let is_held =
             is_released || self.curator.status().iter().any(|status| status.source == id && status.held.is_some());
-        if self.curation.guard.hold.is_some() && lost == Some(true) && !is_held {
-            return Err(format!("a loss of nine tenths of source {source} is not held"));
-        }
-        if lost == Some(false) && is_held {
-            return Err(format!("a table of source {source} that lost nothing is held"));
+        if !is_ignored {
+            match (lost, is_held) {
+                (true, false) => return Err(format!("a loss of nine tenths of source {source} is not held")),
+                (false, true) => return Err(format!("a table of source {source} that lost less is held")),
+                (true, true) | (false, false) => {}
+            }
         }
         let known = &mut self.sources[source];
-        if is_held {
-            if let Some((effective, _)) = &mut known.effective {
-                for (record, expires) in &mut effective.records {
-                    let later = table.records.get(record);
+        if is_ignored {
+            // What is served or held stays.
+        } else if is_held {
+            if let Some(effective) = &mut known.effective {
+                for (record, expires) in &mut effective.table.records {
+                    let later = loaded.table.records.get(record);
                     *expires = later.map_or(*expires, |later| expires.zip(*later).map(|(a, b)| a.max(b)));
                 }
             }
-            known.held = Some((table, unix));
+            known.held = Some(loaded);
             known.held_since.get_or_insert(now);
         } else {
-            (known.effective, known.held, known.held_since) = (Some((table, unix)), None, None);
-        }
-        self.count_ends();
-        if self.served.is_none() {
-            self.waits_since.get_or_insert(now);
+            (known.effective, known.held, known.held_since) = (Some(loaded), None, None);
         }
         Ok(())
     }
 
-    /// Whether the new table certainly has to be held, or certainly must not be; none if that depends.
-    fn certain_loss(&self, source: usize, new: &SourceTable, unix: u32) -> Option<bool> {
-        let Some((before, made)) = &self.sources[source].effective else { return Some(false) };
-        let vrps = |set: &ModelSet| set.iter().filter(|record| record.since() == 0).count();
-        let (had, has) = (self.in_effect(before, *made, unix + LEAD), new.in_effect(unix + LEAD));
-        if self.is_clock_set {
-            return None;
+    /// Returns whether a new table is passed over, since nothing of it is in effect, and something of another one is.
+    fn is_ignored(&self, source: usize, new: &LoadedTable, now: Moment) -> bool {
+        let known = &self.sources[source];
+        let is_over = |loaded: &LoadedTable| self.is_table_over(loaded, now, self.unix(now) + LEAD);
+        is_over(new) && known.effective.iter().chain(&known.held).any(|other| !is_over(other))
+    }
+
+    /// Returns whether the new table has to be held: it has lost nine tenths of the VRPs, or of those of one family.
+    fn has_lost(&self, source: usize, new: &LoadedTable, now: Moment) -> bool {
+        let Some(before) = &self.sources[source].effective else { return false };
+        if self.curation.guard.hold.is_none() {
+            return false;
         }
-        let lost = vrps(&had).saturating_sub(vrps(&has));
-        if vrps(&had) >= NEARLY_ALL_MIN && lost * 10 >= vrps(&had) * 9 && !has.is_empty() {
-            return Some(true);
-        }
-        let mut kept = had.iter();
-        kept.all(|record| has.contains(record)).then_some(false)
+        let unix = self.unix(now) + LEAD;
+        let (had, has) = (self.in_effect(before, now, unix), self.in_effect(new, now, unix));
+        let of = |pdu_types: &[u8]| {
+            let count = |set: &ModelSet| set.iter().filter(|record| pdu_types.contains(&record.pdu_type())).count();
+            (count(&had), count(&has))
+        };
+        [of(&[4, 6]), of(&[4]), of(&[6])].into_iter().any(|(had, has)| {
+            let lost = had.saturating_sub(has);
+            had >= NEARLY_ALL_MIN && lost >= had - had / 10
+        })
     }
 
     pub(crate) fn unchanged(&mut self, now: Moment, source: usize) {
         if self.sources[source].newest.is_some() {
             self.sources[source].is_failing = false;
-            self.curator.source(self.time(now), SourceId(source as u32), Report::Unchanged);
+            let time = self.time(now);
+            self.curator.source(time, SourceId(source as u32), Report::Unchanged);
         }
     }
 
     pub(crate) fn fail(&mut self, now: Moment, source: usize) {
         self.sources[source].is_failing = true;
-        self.curator.source(self.time(now), SourceId(source as u32), Report::Failed);
+        let time = self.time(now);
+        self.curator.source(time, SourceId(source as u32), Report::Failed);
     }
 
-    /// A source is read again, at a start or when all is well again.
+    /// A source writes its table once more, and that is read.
+    pub(crate) fn write_again(&mut self, now: Moment, source: usize) -> Result<(), String> {
+        let system = self.system_unix(now);
+        match self.sources[source].newest.take() {
+            Some((table, _)) => self.load(now, source, table, system),
+            None => Ok(()),
+        }
+    }
+
+    /// The table of a source is read, at a start.
     pub(crate) fn read_again(&mut self, now: Moment, source: usize) -> Result<(), String> {
         match self.sources[source].newest.take() {
-            Some((table, _)) => self.load(now, source, table),
+            Some((table, stated)) => self.load(now, source, table, stated),
             None => Ok(()),
         }
     }
@@ -319,7 +436,7 @@ impl CacheEngine {
     }
 
     /// Does what the curator wants, and checks what it serves against the model.
-    pub(crate) fn run(&mut self, now: Moment, in_use: &InUse, line: &mut DataLine) -> Result<Changes, String> {
+    pub(crate) fn run(&mut self, now: Moment, in_use: &InUse, line: &mut ServedSets) -> Result<Changes, String> {
         let mut changes = Changes::default();
         self.collect();
         while let Some(output) = self.outputs.pop_front() {
@@ -327,14 +444,14 @@ impl CacheEngine {
                 CuratorOutput::Wait(_) => {}
                 CuratorOutput::Event(event) => {
                     changes.lines.push(format!("= {event:?}"));
-                    self.handle(&event)?;
+                    self.handle(now, &event)?;
                 }
                 CuratorOutput::Withhold => {
                     let prepared = self.publisher.withhold();
                     if let Some(view) = self.publisher.commit(prepared) {
                         changes.view = Some(view);
                         changes.is_withheld = true;
-                        (self.served, self.waits_since) = (None, None);
+                        (self.served, self.checked) = (None, None);
                         changes.lines.push("= nothing is served".to_owned());
                     }
                 }
@@ -359,8 +476,7 @@ impl CacheEngine {
                             return Err("images of one view differ".to_owned());
                         }
                     }
-                    (self.served, self.waits_since) = (Some(set), None);
-                    self.count_ends();
+                    (self.served, self.checked) = (Some(set), None);
                     (changes.view, changes.is_withheld) = (Some(view), false);
                 }
             }
@@ -375,18 +491,16 @@ impl CacheEngine {
         view
     }
 
-    fn handle(&mut self, event: &CuratorEvent) -> Result<(), String> {
+    fn handle(&mut self, now: Moment, event: &CuratorEvent) -> Result<(), String> {
         match event {
             CuratorEvent::Released { source, why } if *why != Release::LossRecovered => {
                 let source = &mut self.sources[source.0 as usize];
                 let held = source.held.take().ok_or("a loss is released that is not held")?;
+                let since = source.held_since.unwrap_or(now);
+                if *why == Release::HoldElapsed && now < since.after(HOLD) {
+                    return Err(format!("a loss is released after {} ms", now.0 - since.0));
+                }
                 (source.effective, source.held_since) = (Some(held), None);
-                self.count_ends();
-            }
-            CuratorEvent::ClockStepped { .. }
-            | CuratorEvent::ClockAccepted { .. }
-            | CuratorEvent::ClockStepReverted => {
-                self.is_clock_set = true;
             }
             _ => {}
         }
@@ -396,10 +510,6 @@ impl CacheEngine {
     /// Returns whether a source keeps these octets.
     pub(crate) fn keeps(&self, octets: &Arc<dyn Octets>) -> bool {
         self.curator.keeps(octets)
-    }
-
-    pub(crate) fn is_clock_set(&self) -> bool {
-        self.is_clock_set
     }
 }
 

@@ -1,6 +1,6 @@
 //! What holds at each moment, and what holds once all is well.
 
-use super::connection::Peer;
+use super::connection::SimConnection;
 use super::{World, of_downstream};
 use crate::action::{ROUTERS, RouterPdu, SOURCES};
 use crate::model::seen_in;
@@ -18,6 +18,9 @@ impl World {
         if !self.is_away {
             self.cache.check_time(self.now)?;
             self.check_notifies()?;
+        }
+        if let Some(broken) = &self.broken {
+            return Err(broken.clone());
         }
         self.check_clients()?;
         self.downstream.check(self.now).map_err(of_downstream)?;
@@ -65,7 +68,7 @@ impl World {
 
     /// Makes all well: sources are read, nothing is held, the network is sound; and checks that each router gets what
     /// is served then.
-    pub(crate) fn heal(&mut self) -> Result<(), String> {
+    pub(crate) fn restore(&mut self) -> Result<(), String> {
         let now = self.now;
         for client in &mut self.clients {
             client.mode = PipeMode::SOUND;
@@ -74,22 +77,22 @@ impl World {
             connection.up.set_mode(PipeMode::SOUND);
             connection.down.set_mode(PipeMode::SOUND);
             (connection.up.is_stalled, connection.down.is_stalled) = (false, false);
-            connection.model.moves(now);
+            connection.model.note_progress(now);
         }
-        self.ledger.set_limits(super::limits(1_000, None));
+        self.set_limits(super::limits(1_000, None));
         for source in 0..SOURCES {
-            self.cache.read_again(now, source)?;
+            self.cache.write_again(now, source)?;
             self.settle()?;
         }
-        self.cache.confirm(now, None);
+        self.cache.confirm(now, None)?;
         self.settle()?;
         // A change of sources waits for 300 s, a client that failed for a minute, and notifies for one more.
         self.pass(Duration::from_secs(500))?;
         for source in 0..SOURCES {
-            self.cache.read_again(self.now, source)?;
+            self.cache.write_again(self.now, source)?;
             self.settle()?;
         }
-        self.cache.confirm(self.now, None);
+        self.cache.confirm(self.now, None)?;
         self.settle()?;
         self.pass(Duration::from_secs(70))?;
         self.check_settled()
@@ -97,14 +100,14 @@ impl World {
 
     fn check_settled(&mut self) -> Result<(), String> {
         let Some(served) = self.cache.served.clone() else { return self.check_nothing_served() };
-        if !self.cache.is_clock_set() && !self.cache.is_settled(self.now, &served) {
+        if !self.cache.is_settled(self.now, &served) {
             return Err("what is served once all is well is not what the sources have".to_owned());
         }
-        self.clients.iter_mut().for_each(|client| client.session.refresh(self.now));
         // Scripted routers ask once more; those whose session is over connect again.
         for router in 0..ROUTERS {
-            if self.of_router(router).is_none_or(|connection| !connection.is_quiet()) {
-                if let Some(id) = self.routers[router].connection.take() {
+            let is_of_use = |connection: &mut SimConnection| connection.is_quiet() && connection.model.has_asked();
+            if !self.of_router(router).is_some_and(is_of_use) || self.routers[router].has_rest() {
+                if let Some(id) = self.routers[router].connection {
                     self.remove(id);
                 }
                 self.connect_router(router, 2, router as u8, PipeMode::SOUND);
@@ -114,8 +117,18 @@ impl World {
         self.pass(Duration::from_secs(90))?;
         // Meanwhile records may have expired.
         let served = self.cache.served.clone().unwrap_or_default();
-        for (id, connection) in &self.connections {
-            let Peer::Router(router) = connection.peer else { continue };
+        self.cache.check_preferred(self.now, &served)?;
+        self.downstream.check_preferred().map_err(of_downstream)?;
+        for router in 0..ROUTERS {
+            let Some(id) = self.routers[router].connection else {
+                return Err(format!("router {router} has no connection"));
+            };
+            let Some(connection) = self.connections.get(&id) else { continue };
+            let timing = self.cache.timing;
+            let intervals = [timing.refresh(), timing.retry(), timing.expire()];
+            if connection.model.intervals().is_some_and(|sent| sent != intervals) {
+                return Err(format!("router {router} #{id} has other intervals than {intervals:?}"));
+            }
             let Some((held, _)) = connection.model.holds() else {
                 return Err(format!("router {router} #{id} asked, and has nothing"));
             };
@@ -137,7 +150,10 @@ impl World {
             }
         }
         if self.union_of_caches()?
-            != self.clients[0].session.data().map_or(Ok(served), |data| crate::model::decoded(&data.image))?
+            != self.clients[0]
+                .session
+                .data()
+                .map_or(Ok(Default::default()), |data| crate::model::decoded(&data.image))?
         {
             return Err("the union of the caches is not the set of the preferred one".to_owned());
         }
@@ -160,7 +176,7 @@ impl World {
     }
 
     fn check_nothing_served(&self) -> Result<(), String> {
-        if self.cache.has_tables() && !self.cache.is_clock_set() {
+        if self.cache.has_tables() {
             return Err("sources have been read, and nothing is served".to_owned());
         }
         Ok(())

@@ -5,12 +5,16 @@ use super::{World, of_downstream};
 use crate::model::{ModelSet, ReceivedSet, decoded};
 use crate::pipe::PipeMode;
 use rtrcast_proto::{
-    Chunk, ClientEvent, ClientOutput, ClientPolicy, ClientSession, FlushReason, Moment, Reconnect, Version,
+    Chunk, ClientData, ClientEvent, ClientOutput, ClientPolicy, ClientSession, FlushReason, Moment, Reconnect, Version,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The most outputs without time passing.
 const OUTPUTS_MAX: usize = 10_000;
+
+/// The intervals of version 0, whose End of Data has none (RFC 6810).
+const INTERVALS_V0: [u32; 3] = [3_600, 600, 7_200];
 
 /// What a router has of a cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +31,8 @@ pub(crate) struct RealRouter {
     pub(crate) mode: PipeMode,
     writing: Option<(Chunk, usize)>,
     has_input_ended: bool,
-    /// The sets that it was sent to their End of Data, as far as they were on their way.
-    sent: BTreeSet<ReceivedSet>,
+    /// The sets that it was sent to their End of Data, as far as they were on their way, and the intervals with each.
+    sent: BTreeMap<ReceivedSet, Option<[u32; 3]>>,
 }
 
 impl RealRouter {
@@ -39,7 +43,7 @@ impl RealRouter {
             mode: PipeMode::SOUND,
             writing: None,
             has_input_ended: false,
-            sent: BTreeSet::new(),
+            sent: BTreeMap::new(),
         }
     }
 
@@ -96,8 +100,9 @@ impl World {
     /// Notes which sets are on their way: the client may hold each of them.
     fn note_sent(&mut self, client: usize) {
         let Some(id) = self.clients[client].connection else { return };
-        if let Some((held, _)) = self.connections.get(&id).and_then(|connection| connection.model.holds()) {
-            self.clients[client].sent.insert(*held);
+        let Some(connection) = self.connections.get(&id) else { return };
+        if let Some((held, _)) = connection.model.holds() {
+            self.clients[client].sent.insert(*held, connection.model.intervals());
         }
     }
 
@@ -148,10 +153,22 @@ impl World {
             session: u16::from_be_bytes([s0, s1]),
             serial: u32::from_be_bytes([n0, n1, n2, n3]),
         };
-        if self.clients[client].sent.contains(&asked) {
+        if self.clients[client].sent.contains_key(&asked) {
             return Ok(());
         }
         Err(format!("it asks from {asked:?}, which it was never sent"))
+    }
+
+    /// Data expire as their End of Data says. [R-SYN-08]
+    fn check_expiry(&self, client: usize, data: &ClientData) -> Result<(), String> {
+        let version = data.image.version().octet();
+        let set = ReceivedSet { version, session: data.session.0, serial: data.serial.0 };
+        let intervals = self.clients[client].sent.get(&set).ok_or("it has a set that it was not sent")?;
+        let [_, _, expire] = intervals.unwrap_or(INTERVALS_V0);
+        if data.expires() != self.now.after(Duration::from_secs(expire.into())) {
+            return Err(format!("its data expire at {} ms, and Expire is {expire} s", data.expires().0));
+        }
+        Ok(())
     }
 
     fn client_event(&mut self, client: usize, event: &ClientEvent) -> Result<(), String> {
@@ -164,6 +181,7 @@ impl World {
                     if named != Some(&set) {
                         return Err(format!("its set is not that of serial {}", data.serial));
                     }
+                    self.check_expiry(client, data)?;
                     let image = data.image.clone();
                     self.caches.synchronised(id, image);
                     self.note_data(client, DataState::Synchronised);
@@ -194,7 +212,7 @@ impl World {
             }
             _ => {}
         }
-        self.tell(|| match event {
+        self.trace_line(|| match event {
             ClientEvent::Updated(update) => format!("client {client}: has serial {}", update.serial),
             event => format!("client {client}: {event:?}"),
         });

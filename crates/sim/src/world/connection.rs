@@ -1,6 +1,6 @@
 //! The cache's side of one connection: the session, and what the loop of a real connection does with it.
 
-use crate::model::{ConnectionModel, DataLine};
+use crate::model::{ConnectionModel, ServedSets};
 use crate::pipe::{Pipe, PipeMode};
 use rtrcast_proto::{
     Chunk, CloseReason, Dismissal, Moment, PermitId, Profile, ServerEvent, ServerOutput, ServerPolicy, ServerSession,
@@ -75,6 +75,8 @@ struct Writing {
     chunk: Chunk,
     at: usize,
     progress: Moment,
+    /// The session and serial that were served when it was made.
+    current: Option<(u16, u32)>,
 }
 
 impl SimConnection {
@@ -115,22 +117,25 @@ impl SimConnection {
     /// Stops the session, as the cache does that stops.
     pub(crate) fn stop(&mut self, now: Moment, stop: Stop) {
         match stop {
-            Stop::Restart => self.model.excuse_after_response("the cache stops"),
-            _ => self.model.excuse("the cache shuts down"),
+            Stop::Restart => self.model.has_to_end(now, "the cache stops", true),
+            _ => {
+                self.model.has_to_report(13);
+                self.model.has_to_end(now, "the cache shuts down", false);
+            }
         }
         self.session.stop(now, stop);
     }
 
     /// Gives the session another view.
     pub(crate) fn data_changed(&mut self, now: Moment, view: &Arc<View>, is_withheld: bool) {
-        if is_withheld {
-            self.model.excuse_after_response("all data are too old");
+        if is_withheld && self.model.has_data() {
+            self.model.has_to_end(now, "all data are too old", true);
         }
         self.session.data_changed(now, Arc::clone(view));
     }
 
     /// Does all that can be done now; true if anything was done.
-    pub(crate) fn run(&mut self, now: Moment, line: &DataLine, view: &View) -> Result<bool, String> {
+    pub(crate) fn run(&mut self, now: Moment, line: &ServedSets, view: &View) -> Result<bool, String> {
         if self.is_closed || self.is_aborted {
             // What still comes is discarded.
             while self.up.read(now).is_some() {}
@@ -138,8 +143,8 @@ impl SimConnection {
         }
         let mut has_done = false;
         for _ in 0..OUTPUTS_MAX {
-            let mut progress = self.outputs(now)?;
-            progress |= self.write(now, line, view)?;
+            let mut progress = self.outputs(now, view)?;
+            progress |= self.write(now, line)?;
             progress |= self.read(now);
             progress |= self.time(now);
             if self.is_closed || self.is_aborted {
@@ -173,7 +178,7 @@ impl SimConnection {
         Ok(())
     }
 
-    fn outputs(&mut self, now: Moment) -> Result<bool, String> {
+    fn outputs(&mut self, now: Moment, view: &View) -> Result<bool, String> {
         let mut progress = false;
         while self.writing.is_none() && !self.is_closed {
             match self.session.next(now) {
@@ -181,7 +186,10 @@ impl SimConnection {
                     if chunk.octets().is_empty() {
                         return Err("a chunk without octets".to_owned());
                     }
-                    self.writing = Some(Writing { chunk, at: 0, progress: now });
+                    let profile = self.model.version().and_then(Version::from_octet).map(Profile::full);
+                    let session = profile.map_or(0, |profile| view.session(profile).0);
+                    let current = view.serial().map(|serial| (session, serial.0));
+                    self.writing = Some(Writing { chunk, at: 0, progress: now, current });
                 }
                 ServerOutput::Close => {
                     self.is_closed = true;
@@ -233,22 +241,19 @@ impl SimConnection {
         Ok(())
     }
 
-    fn write(&mut self, now: Moment, line: &DataLine, view: &View) -> Result<bool, String> {
+    fn write(&mut self, now: Moment, line: &ServedSets) -> Result<bool, String> {
         let Some(writing) = &mut self.writing else { return Ok(false) };
         let octets = writing.chunk.octets().get(writing.at..).unwrap_or_default();
         let written = self.down.write(now, octets);
-        let octets = octets[..written].to_vec();
+        let (octets, current) = (octets[..written].to_vec(), writing.current);
         if written == 0 {
-            self.model.waits(now);
+            self.model.note_blocked(now);
             return Ok(false);
         }
         (writing.at, writing.progress) = (writing.at + written, now);
         if writing.at == writing.chunk.octets().len() {
             self.writing = None;
         }
-        let profile = self.model.version().and_then(Version::from_octet).map(Profile::full);
-        let session = profile.map_or(0, |profile| view.session(profile).0);
-        let current = view.serial().map(|serial| (session, serial.0));
         self.model.sent(now, &octets, line, current)?;
         self.lines.append(&mut self.model.lines);
         Ok(true)
@@ -266,7 +271,7 @@ impl SimConnection {
         }
         if self.up.has_ended(now) && !self.has_input_ended {
             self.has_input_ended = true;
-            self.model.router_ended();
+            self.model.router_ended(now);
             self.session.input_ended(now);
             return true;
         }

@@ -1,7 +1,7 @@
 //! A cache behind the cache: the data of the real clients are its sources, as `rtr://` sources are those of the program.
 
 use super::cache::{EXPIRY_LATE_MAX, START};
-use crate::model::{DataLine, ModelSet, SlurmModel, decoded, seen_in};
+use crate::model::{ModelSet, ServedSets, SlurmModel, decoded, seen_in};
 use crate::storage::ImageCounter;
 use rtrcast_feed::curator::{
     Choice, Curation, Curator, CuratorOutput, CurrentTime, Freshness, Guard, Report, SourceId, TooOld,
@@ -37,7 +37,7 @@ pub(crate) struct DownstreamCache {
     choice: Choice,
     publisher: ViewPublisher,
     session_ids: SessionIds,
-    line: DataLine,
+    line: ServedSets,
     upstreams: Vec<Upstream>,
     pub(crate) wait: Option<Moment>,
     /// Since when any source has been read.
@@ -69,7 +69,7 @@ impl DownstreamCache {
             choice,
             publisher: ViewPublisher::new(history),
             session_ids,
-            line: DataLine::default(),
+            line: ServedSets::default(),
             upstreams: (0..sources).map(|_| Upstream::default()).collect(),
             wait: None,
             started: None,
@@ -202,13 +202,22 @@ impl DownstreamCache {
         }
     }
 
+    /// Checks that of several sources the first one is served, once all is well.
+    pub(crate) fn check_preferred(&self) -> Result<(), String> {
+        let first = self.upstreams.first().and_then(|upstream| upstream.in_effect.as_ref());
+        match first.filter(|_| self.choice == Choice::First) {
+            Some((set, _)) if self.served.as_ref() != Some(set) => Err("the first source is not served".to_owned()),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     fn is_over(&self, at: Moment) -> bool {
         self.upstreams.iter().all(|upstream| upstream.in_effect.as_ref().is_none_or(|(_, until)| *until <= at))
     }
 
     /// Checks that no image is in memory that nothing needs.
     pub(crate) fn check_images(&self) -> Result<(), String> {
-        let (images, most) = (self.images.count(), self.upstreams.len() + 2);
+        let (images, most) = (self.images.count(), 1);
         if images > most {
             return Err(format!("{images} images are in memory, where {most} are needed"));
         }

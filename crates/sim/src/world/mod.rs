@@ -14,7 +14,7 @@ mod served;
 
 use crate::action::{Action, CLIENTS, ProgramEnd, ROUTERS, SOURCES};
 use crate::choices::Random;
-use crate::model::DataLine;
+use crate::model::ServedSets;
 use crate::pipe::PipeMode;
 use crate::storage::ImageCounter;
 use cache::{CacheEngine, Changes};
@@ -49,8 +49,9 @@ pub(crate) struct World {
     is_away: bool,
     runs: u32,
     options: u8,
-    line: DataLine,
+    line: ServedSets,
     ledger: AdmissionLedger<Moment>,
+    limits: ConnectionLimits,
     connections: BTreeMap<u64, SimConnection>,
     next_connection: u64,
     routers: Vec<ScriptedRouter>,
@@ -70,12 +71,14 @@ pub(crate) struct World {
     images: ImageCounter,
     /// Images that were served, and the generation of each.
     generations: Vec<(Weak<dyn Octets>, u64)>,
-    /// What happened, if it is told.
-    story: Option<Vec<String>>,
+    /// What happened, if it is traced.
+    trace: Option<Vec<String>>,
+    /// A limit that was not kept.
+    broken: Option<String>,
 }
 
 impl World {
-    pub(crate) fn new(options: u8, is_told: bool) -> World {
+    pub(crate) fn new(options: u8, is_traced: bool) -> World {
         let images = ImageCounter::default();
         let mut caches = Caches::new();
         let cache_ids = (0..CLIENTS).map(|n| caches.add(Preference(n as u8))).collect();
@@ -86,8 +89,9 @@ impl World {
             is_away: false,
             runs: 0,
             options,
-            line: DataLine::default(),
+            line: ServedSets::default(),
             ledger: AdmissionLedger::new(limits(10, None)),
+            limits: limits(10, None),
             connections: BTreeMap::new(),
             next_connection: 0,
             routers: (0..ROUTERS).map(|_| ScriptedRouter::default()).collect(),
@@ -102,7 +106,8 @@ impl World {
             changed: Moment(0),
             images,
             generations: Vec::new(),
-            story: is_told.then(Vec::new),
+            broken: None,
+            trace: is_traced.then(Vec::new),
         }
     }
 
@@ -112,29 +117,29 @@ impl World {
         self.settle()
     }
 
-    pub(crate) fn story(&mut self) -> Vec<String> {
-        self.story.take().unwrap_or_default()
+    pub(crate) fn trace(&mut self) -> Vec<String> {
+        self.trace.take().unwrap_or_default()
     }
 
-    fn tell(&mut self, line: impl FnOnce() -> String) {
-        if let Some(story) = &mut self.story {
-            story.push(format!("{:>10} ms  {}", self.now.0, line()));
+    fn trace_line(&mut self, line: impl FnOnce() -> String) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(format!("{:>10} ms  {}", self.now.0, line()));
         }
     }
 
     /// Takes an action, and does what follows from it.
-    pub(crate) fn act(&mut self, action: Action) -> Result<(), String> {
-        self.tell(|| format!("{action:?}"));
+    pub(crate) fn apply(&mut self, action: Action) -> Result<(), String> {
+        self.trace_line(|| format!("{action:?}"));
         let now = self.now;
         match action {
             Action::Wait(time) => return self.pass(time),
-            Action::Load { source, changes, seed } => self.cache.change_table(now, source, changes, seed)?,
+            Action::Load { source, changes, seed, age } => self.cache.change_table(now, source, changes, seed, age)?,
             Action::Lose { source, seed } => self.cache.lose(now, source, seed)?,
             Action::Unchanged { source } => self.cache.unchanged(now, source),
             Action::Fail { source } => self.cache.fail(now, source),
-            Action::Confirm { source } => self.cache.confirm(now, source),
+            Action::Confirm { source } => self.cache.confirm(now, source)?,
             Action::Slurm { seed } => self.cache.read_slurm(now, Some(seed))?,
-            Action::Reload { has_guard } => self.cache.reload(now, has_guard),
+            Action::Reload { has_guard, expire } => self.cache.reload(now, has_guard, expire)?,
             Action::SetClock { seconds } => self.cache.set_clock(seconds),
             Action::Connect { router, max, address, mode } => self.connect_router(router, max, address, mode),
             Action::Send { router, pdu, version, cut } => self.send(router, pdu, version, cut),
@@ -142,7 +147,7 @@ impl World {
             Action::Stall { router, is_stalled } => {
                 if let Some(connection) = self.of_router(router) {
                     connection.down.is_stalled = is_stalled;
-                    connection.model.moves(now);
+                    connection.model.note_progress(now);
                 }
             }
             Action::SlowReader { router, version } => self.read_slowly(router, version),
@@ -150,7 +155,7 @@ impl World {
                 for router in 0..ROUTERS {
                     self.read_slowly(router, 2);
                     self.settle()?;
-                    self.cache.change_table(now, source, 2, seed.wrapping_add(router as u16))?;
+                    self.cache.change_table(now, source, 2, seed.wrapping_add(router as u16), 0)?;
                     self.settle()?;
                 }
             }
@@ -160,17 +165,17 @@ impl World {
                 }
             }
             Action::Reset { router } => {
-                if let Some(id) = self.routers[router].connection.take() {
+                if let Some(id) = self.routers[router].connection {
                     self.remove(id);
                 }
             }
             Action::Dismiss { router, is_denied } => {
                 if let Some(connection) = self.of_router(router) {
                     if is_denied {
-                        connection.model.excuse("the operator denies it");
+                        connection.model.has_to_end(now, "the operator denies it", false);
                         connection.session.dismiss(now, Dismissal::NotAdmitted);
                     } else {
-                        connection.model.excuse_after_response("the operator closes it");
+                        connection.model.has_to_end(now, "the operator closes it", true);
                         connection.session.dismiss(now, Dismissal::Requested);
                     }
                 }
@@ -181,7 +186,7 @@ impl World {
                     connection.up.set_mode(mode);
                     connection.down.set_mode(mode);
                     connection.down.is_stalled = is_stalled;
-                    connection.model.moves(now);
+                    connection.model.note_progress(now);
                 }
             }
             Action::ClientReset { client } => self.cut_client(client),
@@ -191,7 +196,7 @@ impl World {
                 return self.restart(end, away);
             }
             Action::Limit { connections_max, per_address_max } => {
-                self.ledger.set_limits(limits(connections_max, per_address_max));
+                self.set_limits(limits(connections_max, per_address_max));
             }
         }
         self.settle()
@@ -257,7 +262,7 @@ impl World {
         }
         let Changes { view, is_withheld, lines } = self.cache.run(self.now, &self.in_use(), &mut self.line)?;
         for line in lines {
-            self.tell(|| line);
+            self.trace_line(|| line);
         }
         let Some(view) = view else { return Ok(false) };
         self.note_images(&view);
@@ -311,9 +316,9 @@ impl World {
             let asks_first = !had_asked && connection.profile.is_some();
             let permit = connection.permit;
             let is_over = connection.is_aborted || (connection.is_closed && matches!(peer, Peer::Router(_)));
-            if self.story.is_some() {
+            if self.trace.is_some() {
                 for line in lines {
-                    self.tell(|| format!("{peer:?} #{id}: {line}"));
+                    self.trace_line(|| format!("{peer:?} #{id}: {line}"));
                 }
             }
             has_done |= outcome.map_err(|error| format!("{peer:?} #{id}: {error}"))?;
@@ -363,14 +368,30 @@ impl World {
                 CapacityCheck::Displace(_) => self.displace(),
             }
         }
-        let permit = self.ledger.admit(self.now, Some(address_of(address)), COST).ok()?;
+        let permit = self.ledger.admit(self.now, Some(address_of(address)), COST).ok();
+        let has_address = |connection: &&SimConnection| connection.address == address_of(address);
+        let of_address = self.connections.values().filter(has_address).count();
+        let is_free = self.limits.per_address_max.is_none_or(|max| of_address < max as usize);
+        if permit.is_some() != is_free || self.connections.len() >= self.limits.connections_max as usize {
+            self.broken.get_or_insert(format!(
+                "with {} connections, {of_address} of them of the address, one more is {}",
+                self.connections.len(),
+                if permit.is_some() { "accepted" } else { "refused" }
+            ));
+        }
+        let permit = permit?;
         let id = self.next_connection;
         self.next_connection += 1;
         let mut connection = SimConnection::new(self.now, peer, permit, address, max, mode, self.view());
-        connection.model.is_noted = self.story.is_some();
+        connection.model.is_noted = self.trace.is_some();
         self.connections.insert(id, connection);
-        self.tell(|| format!("{peer:?} #{id}: connected"));
+        self.trace_line(|| format!("{peer:?} #{id}: connected"));
         Some(id)
+    }
+
+    fn set_limits(&mut self, limits: ConnectionLimits) {
+        self.limits = limits;
+        self.ledger.set_limits(limits);
     }
 
     /// Tells connections that they have to give way; each finds out when it is its turn, and may have asked by then.
@@ -409,14 +430,14 @@ impl World {
                 connection.stop(self.now, stop);
             }
             // The program waits for 10 s at most.
-            self.pass(STOP_TIME_MAX.min(away))?;
+            self.pass(STOP_TIME_MAX)?;
         }
         let ids: Vec<u64> = self.connections.keys().copied().collect();
         for id in ids {
             self.remove(id);
         }
         self.wants.clear();
-        self.pass(away.saturating_sub(if stop.is_some() { STOP_TIME_MAX } else { Duration::ZERO }))?;
+        self.pass(away)?;
         self.runs += 1;
         let mut next = CacheEngine::new(self.runs, self.options, self.images.clone());
         next.inherit(&self.cache);

@@ -17,6 +17,11 @@ pub(crate) struct ScriptedRouter {
 }
 
 impl ScriptedRouter {
+    /// Returns whether it has sent a part of a PDU only.
+    pub(crate) fn has_rest(&self) -> bool {
+        !self.rest.is_empty()
+    }
+
     pub(crate) fn disconnected(&mut self, held: Option<ReceivedSet>) {
         (self.connection, self.held) = (None, held.or(self.held));
         self.rest.clear();
@@ -57,15 +62,17 @@ impl World {
             self.routers[router].rest = octets.split_off(cut);
         }
         if let Some(connection) = self.of_router(router) {
-            connection.up.write(now, &octets);
+            let written = connection.up.write(now, &octets);
+            self.routers[router].rest.splice(0..0, octets.drain(written..));
         }
     }
 
     pub(super) fn send_rest(&mut self, router: usize) {
         let now = self.now;
-        let rest = std::mem::take(&mut self.routers[router].rest);
+        let mut rest = std::mem::take(&mut self.routers[router].rest);
         if let Some(connection) = self.of_router(router) {
-            connection.up.write(now, &rest);
+            let written = connection.up.write(now, &rest);
+            self.routers[router].rest = rest.split_off(written);
         }
     }
 }

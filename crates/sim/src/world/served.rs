@@ -1,27 +1,61 @@
 //! What a cache has to serve, by what its sources have, and the checks of that.
 
-use super::cache::{CacheEngine, EXPIRY_LATE_MAX, HOLD, LEAD, SimSource};
+use super::cache::{CacheEngine, EXPIRY_LATE_MAX, HOLD, LEAD, LoadedTable, SimSource};
 use crate::action::SOURCES;
-use crate::model::{ModelSet, SourceTable, sum_of_both_sides};
+use crate::model::{ModelSet, sum_of_both_sides};
 use rtrcast_feed::curator::{Choice, TooOld};
 use rtrcast_proto::Moment;
 use std::time::Duration;
 
+/// Seconds from which a file's time in the future is no measure of its age.
+const AHEAD_MAX: u32 = 86_400;
+
+/// A clock that is set back by less brings back nothing that has expired meanwhile.
+const SET_BACK_MIN: u32 = 60;
+
+/// Time for which the first source that is read waits for the others, and the grain of the clocks.
+const START_WAIT_MAX: Duration = Duration::from_secs(6);
+
+/// Time after a change of the clock within which what is served follows.
+const CLOCK_CHANGE_WAIT: Duration = Duration::from_secs(65);
+
+impl LoadedTable {
+    /// When its set becomes too old, in seconds since 1970; none if its time says nothing. It was made when it came at
+    /// the latest.
+    fn too_old_from(&self, now: Moment, wall: u32, age_max: u32) -> Option<u32> {
+        let since = u32::try_from((now.0 - self.received.0) / 1_000).unwrap_or(u32::MAX);
+        let made = self.stated.min(wall.saturating_sub(since));
+        (self.stated.saturating_sub(wall) <= AHEAD_MAX).then(|| made.saturating_add(age_max))
+    }
+}
+
 impl CacheEngine {
-    /// Records of a table that are in effect at a second: those without an expiry for as long as the table may be used.
-    pub(super) fn in_effect(&self, table: &SourceTable, made: u32, unix: u32) -> ModelSet {
-        let is_old = made.saturating_add(self.curation.freshness.age_seconds_max) <= unix;
-        let mut set = table.in_effect(unix);
+    fn end_by_age(&self, loaded: &LoadedTable, now: Moment) -> Option<u32> {
+        loaded.too_old_from(now, self.unix(now), self.curation.freshness.age_seconds_max)
+    }
+
+    /// Returns the records of a table that are in effect at a second: those without an expiry for as long as the table
+    /// may be used.
+    pub(super) fn in_effect(&self, loaded: &LoadedTable, now: Moment, unix: u32) -> ModelSet {
+        let is_old = self.end_by_age(loaded, now).is_some_and(|end| end <= unix);
+        let mut set = loaded.table.in_effect(unix);
         if is_old {
-            set.retain(|record| table.records.get(record).is_some_and(Option::is_some));
+            set.retain(|record| loaded.table.records.get(record).is_some_and(Option::is_some));
         }
         set
     }
 
-    /// The sets that may be served at a second.
-    fn expected(&self, unix: u32) -> Vec<ModelSet> {
-        let in_effect =
-            |source: &SimSource| source.effective.as_ref().map(|(table, made)| self.in_effect(table, *made, unix));
+    /// Returns whether nothing of a table is in effect at a second: an empty one is, until it is too old.
+    pub(super) fn is_table_over(&self, loaded: &LoadedTable, now: Moment, unix: u32) -> bool {
+        match loaded.table.records.is_empty() {
+            true => self.end_by_age(loaded, now).is_some_and(|end| end <= unix),
+            false => self.in_effect(loaded, now, unix).is_empty(),
+        }
+    }
+
+    /// Returns the sets that may be served at a second.
+    fn expected(&self, now: Moment, unix: u32) -> Vec<ModelSet> {
+        let in_effect = |source: &SimSource| source.effective.as_ref().map(|loaded| self.in_effect(loaded, now, unix));
         let sets: Vec<ModelSet> = self.sources.iter().filter_map(in_effect).collect();
         match self.curation.choice {
             Choice::Union => vec![self.slurm.union(&sets)],
@@ -29,11 +63,9 @@ impl CacheEngine {
         }
     }
 
+    /// Checks a set that is about to be served.
     pub(super) fn check_served(&self, now: Moment, set: &ModelSet) -> Result<(), String> {
-        if self.is_clock_set {
-            return Ok(());
-        }
-        let expected = self.expected(self.unix(now) + LEAD);
+        let expected = self.expected(now, self.unix(now) + LEAD);
         if expected.contains(set) {
             return Ok(());
         }
@@ -44,46 +76,11 @@ impl CacheEngine {
         Err(format!("what is served is not what the sources have: more {more:?}, less {less:?}"))
     }
 
-    /// Notes when the records that are served end.
-    pub(super) fn count_ends(&mut self) {
-        self.ends.clear();
-        let Some(served) = &self.served else { return };
-        for record in served.iter().filter(|record| !self.slurm.added.contains(record)) {
-            let end = |source: &SimSource| {
-                let (table, made) = source.effective.as_ref()?;
-                let expires = table.records.get(record)?;
-                Some(expires.unwrap_or(made.saturating_add(self.curation.freshness.age_seconds_max)))
-            };
-            // The parts of an ASPA of two sources end one after the other.
-            if let Some(end) = self.sources.iter().filter_map(end).max() {
-                *self.ends.entry(end).or_default() += 1;
-            }
-        }
-    }
-
     /// Checks what has to happen by the time.
-    pub(crate) fn check_time(&self, now: Moment) -> Result<(), String> {
-        if self.is_clock_set {
-            return Ok(());
-        }
-        let unix = self.unix(now);
-        if self.served.is_some()
-            && let Some((end, records)) = self.ends.first_key_value()
-            && end.saturating_add(EXPIRY_LATE_MAX) < unix
-            // If nothing that any source has is in effect, the last set stays where it is to.
-            && self.curation.choice == Choice::Union
-        {
-            return Err(format!("{records} records are served {} s after their end", unix - end));
-        }
-        // A source that has not been read is waited for, for 5 s.
-        if self.waits_since.is_some_and(|since| now > since.after(Duration::from_secs(6))) && !self.is_over(unix) {
-            return Err("a source has been read, and nothing is served".to_owned());
-        }
-        if self.curation.freshness.too_old == TooOld::Close
-            && self.served.is_some()
-            && self.is_over(unix - EXPIRY_LATE_MAX)
-        {
-            return Err("all data are too old, and are served".to_owned());
+    pub(crate) fn check_time(&mut self, now: Moment) -> Result<(), String> {
+        let (deltas, octets) = self.publisher.history().retained();
+        if deltas > 4 || octets > 100_000 {
+            return Err(format!("the history has {deltas} deltas of {octets} octets"));
         }
         for (number, source) in self.sources.iter().enumerate() {
             let Some(since) = source.held_since.filter(|_| !source.is_failing) else { continue };
@@ -91,33 +88,87 @@ impl CacheEngine {
                 return Err(format!("a loss of source {number} is held for {} s", (now.0 - since.0) / 1_000));
             }
         }
-        let (deltas, octets) = self.publisher.history().retained();
-        if deltas > 4 || octets > 100_000 {
-            return Err(format!("the history has {deltas} deltas of {octets} octets"));
+        if self.clock.changed.is_some_and(|changed| now < changed.after(CLOCK_CHANGE_WAIT)) {
+            return Ok(());
         }
-        Ok(())
+        let unix = self.unix(now);
+        // A source that has not been read is waited for, for 5 s.
+        let is_waiting = self.served.is_none() && self.has_tables() && !self.is_over(now, unix);
+        self.waits_since = self.waits_since.or(Some(now)).filter(|_| is_waiting);
+        if self.waits_since.is_some_and(|since| now > since.after(START_WAIT_MAX)) {
+            return Err("a source has been read, and nothing is served".to_owned());
+        }
+        if self.curation.freshness.too_old == TooOld::Close
+            && self.served.is_some()
+            && self.is_over(now, unix - EXPIRY_LATE_MAX)
+        {
+            return Err("all data are too old, and are served".to_owned());
+        }
+        self.check_current(now)
+    }
+
+    /// Checks that what is served is what the sources have.
+    fn check_current(&mut self, now: Moment) -> Result<(), String> {
+        let is_waiting =
+            self.waits_until.is_some_and(|until| now <= until) && self.sources.iter().any(|source| !source.is_read);
+        let is_checked = self.checked.is_some_and(|last| now < last.after(Duration::from_secs(1)));
+        if is_waiting || is_checked {
+            return Ok(());
+        }
+        self.checked = Some(now);
+        match &self.served {
+            Some(served) if !self.is_settled(now, served) => {
+                Err("what is served is not what the sources have had for a minute".to_owned())
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Returns whether nothing that any source has is in effect at a second.
-    fn is_over(&self, unix: u32) -> bool {
+    fn is_over(&self, now: Moment, unix: u32) -> bool {
         let mut tables = self.sources.iter().filter_map(|source| source.effective.as_ref());
-        tables.all(|(table, made)| !table.records.is_empty() && self.in_effect(table, *made, unix).is_empty())
+        tables.all(|loaded| self.is_table_over(loaded, now, unix))
     }
 
     /// The most images that there may be once no router reads an older one: one a table, and one a version.
     pub(crate) fn images_max(&self) -> usize {
-        SOURCES * 3 + 3
+        SOURCES + 3
     }
 
     /// Returns whether this set is what the sources have, now or at some time since the last minute: expired records
-    /// go once a minute.
+    /// go once a minute. If the clock was set back a little, what had expired is missing for as long.
     pub(crate) fn is_settled(&self, now: Moment, set: &ModelSet) -> bool {
         let unix = self.unix(now) + LEAD;
-        (0..=EXPIRY_LATE_MAX).any(|late| self.expected(unix - late).contains(set))
+        let early = if self.clock.changed.is_some() { SET_BACK_MIN } else { 0 };
+        (0..=EXPIRY_LATE_MAX + early).any(|late| self.expected(now, unix + early - late).contains(set))
+    }
+
+    /// Checks that of several sources the first healthy one is served, if there is one: with records of which not more
+    /// than a tenth has expired.
+    pub(crate) fn check_preferred(&self, now: Moment, served: &ModelSet) -> Result<(), String> {
+        let first = |unix: u32| {
+            self.sources.iter().position(|source| {
+                let is_healthy = |loaded: &LoadedTable| {
+                    let (all, left) = (loaded.table.records.len(), self.in_effect(loaded, now, unix).len());
+                    all > 0 && (all - left) * 10 <= all
+                };
+                source.effective.as_ref().is_some_and(is_healthy)
+            })
+        };
+        let unix = self.unix(now) + LEAD;
+        let preferred = first(unix).filter(|preferred| first(unix - EXPIRY_LATE_MAX) == Some(*preferred));
+        let Some(preferred) = preferred.filter(|_| self.curation.choice == Choice::First) else { return Ok(()) };
+        let Some(loaded) = &self.sources[preferred].effective else { return Ok(()) };
+        let sets = (0..=EXPIRY_LATE_MAX).map(|late| self.slurm.union(&[self.in_effect(loaded, now, unix - late)]));
+        match sets.into_iter().any(|set| set == *served) {
+            true => Ok(()),
+            false => Err(format!("source {preferred} is healthy, and is not served")),
+        }
     }
 
     /// Returns whether a source has been read whose records are in effect.
     pub(crate) fn has_tables(&self) -> bool {
-        self.sources.iter().any(|source| source.effective.as_ref().is_some_and(|(table, _)| !table.records.is_empty()))
+        let mut tables = self.sources.iter().filter_map(|source| source.effective.as_ref());
+        tables.any(|loaded| !loaded.table.records.is_empty())
     }
 }

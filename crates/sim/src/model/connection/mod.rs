@@ -5,10 +5,10 @@
 
 mod queries;
 
-use super::line::DataLine;
 use super::pdu::{self, ModelPdu};
 use super::record::{ModelSet, seen_in, sum_of_both_sides};
 use super::response::{Response, apply, check_order};
+use super::served_sets::ServedSets;
 use rtrcast_proto::{Moment, Pdu, Version, wire};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -19,13 +19,22 @@ const NOTIFY_INTERVAL: Duration = Duration::from_secs(60);
 /// Time within which a query is answered: 25 s without data, 30 s until the answer is made, and some.
 const ANSWER_TIME: Duration = Duration::from_secs(70);
 
+/// Time within which an Error Report is sent: the rest of a PDU that is wrong is waited for, for a second.
+const REPORT_TIME: Duration = Duration::from_secs(5);
+
+/// Time within which a connection ends once it has to: 30 s for the last octets, and some.
+const END_TIME: Duration = Duration::from_secs(35);
+
+/// Time for which a running response may be stalled before the connection ends.
+const STALL_TIME: Duration = Duration::from_secs(300);
+
 /// Something that the cache owes the router.
 #[derive(Clone, Debug)]
 enum Owed {
     /// The answer to a query: with the session and serial of a Serial Query.
     Answer { since: Option<(u16, u32)>, asked: Moment },
     /// An Error Report with one of these codes; if it is fatal the connection ends behind it.
-    Report { codes: &'static [u16], is_fatal: bool, pdu: Vec<u8> },
+    Report { codes: &'static [u16], is_fatal: bool, pdu: Vec<u8>, asked: Moment },
 }
 
 /// A set that the cache sent to its End of Data.
@@ -47,12 +56,14 @@ pub(crate) struct ConnectionModel {
     from_router: Vec<u8>,
     skipped: usize,
     /// True once nothing further of the router counts.
-    is_deaf: bool,
+    ignores_input: bool,
     from_cache: Vec<u8>,
     owed: VecDeque<Owed>,
     response: Option<Response>,
     /// The set that the router has of this connection.
     holds: Option<(ReceivedSet, ModelSet)>,
+    /// Refresh, Retry and Expire of the last End of Data, in seconds.
+    intervals: Option<[u32; 3]>,
     /// True once the cache has answered a query.
     is_answered: bool,
     last_notify: Option<Moment>,
@@ -60,13 +71,19 @@ pub(crate) struct ConnectionModel {
     was_blocked: bool,
     is_last_late: bool,
     /// Since when no octets were stalled.
-    moves_since: Moment,
+    progress_since: Moment,
     /// Why the cache may end the connection, or send a final Error Report.
     excuse: Option<&'static str>,
     /// True if a response that was running has to be completed all the same.
     is_response_owed: bool,
     /// True once a final Error Report was sent.
     is_final: bool,
+    /// Since when the connection has to end, once the response that is running is complete.
+    ends_since: Option<Moment>,
+    /// The code of the final Error Report that the end needs, if it does.
+    final_code: Option<u16>,
+    /// True if the router was told that there are no data, and nothing since.
+    has_no_data: bool,
     has_ended: bool,
     /// The serial of the last Serial Notify.
     notified: Option<u32>,
@@ -86,19 +103,23 @@ impl ConnectionModel {
             refused: 0,
             from_router: Vec::new(),
             skipped: 0,
-            is_deaf: false,
+            ignores_input: false,
             from_cache: Vec::new(),
             owed: VecDeque::new(),
             response: None,
             holds: None,
+            intervals: None,
             is_answered: false,
             last_notify: None,
             was_blocked: false,
             is_last_late: false,
-            moves_since: now,
+            progress_since: now,
             excuse: None,
             is_response_owed: false,
             is_final: false,
+            ends_since: None,
+            final_code: None,
+            has_no_data: false,
             has_ended: false,
             notified: None,
             answered: now,
@@ -117,9 +138,14 @@ impl ConnectionModel {
         self.holds.as_ref()
     }
 
+    /// The intervals of the last End of Data, in seconds: Refresh, Retry and Expire.
+    pub(crate) fn intervals(&self) -> Option<[u32; 3]> {
+        self.intervals
+    }
+
     /// Returns whether nothing is owed, and no PDU is incomplete.
     pub(crate) fn is_idle(&self) -> bool {
-        self.owed.is_empty() && self.response.is_none() && self.from_router.is_empty() && !self.is_deaf
+        self.owed.is_empty() && self.response.is_none() && self.from_router.is_empty() && !self.ignores_input
     }
 
     /// Returns whether the router has sent a query of a version that is served.
@@ -140,15 +166,38 @@ impl ConnectionModel {
         self.is_response_owed = is_owed;
     }
 
+    /// The cache has to end the connection from now on, for this reason: at once, or once the response that is running is
+    /// complete.
+    pub(crate) fn has_to_end(&mut self, now: Moment, why: &'static str, completes_response: bool) {
+        if completes_response {
+            self.excuse_after_response(why)
+        } else {
+            self.excuse(why)
+        }
+        self.ends_since.get_or_insert(now);
+    }
+
+    /// The end has to follow an Error Report with this code, if the session is one of version 2.
+    pub(crate) fn has_to_report(&mut self, code: u16) {
+        if self.version == Some(2) && !self.ignores_input && !self.is_final {
+            self.final_code = Some(code);
+        }
+    }
+
+    /// Returns whether the router has data of this connection, or is being sent some.
+    pub(crate) fn has_data(&self) -> bool {
+        self.holds.is_some() || self.response.is_some()
+    }
+
     /// The connection moves again, or still does: answers are due by the time from now on.
-    pub(crate) fn moves(&mut self, now: Moment) {
-        self.moves_since = self.moves_since.max(now);
+    pub(crate) fn note_progress(&mut self, now: Moment) {
+        self.progress_since = self.progress_since.max(now);
     }
 
     /// Octets that the cache has sent wait, since the router reads nothing: they come later than they were sent.
-    pub(crate) fn waits(&mut self, now: Moment) {
+    pub(crate) fn note_blocked(&mut self, now: Moment) {
         self.was_blocked = true;
-        self.moves(now);
+        self.note_progress(now);
     }
 
     fn note(&mut self, direction: char, octets: &[u8]) {
@@ -160,18 +209,19 @@ impl ConnectionModel {
         }
     }
 
-    /// Reads octets that the cache has sent. `current` is the session and serial that it serves the router now.
+    /// Reads octets that the cache has sent. `current` is the session and serial that it served the router when they
+    /// were made.
     pub(crate) fn sent(
         &mut self,
         now: Moment,
         octets: &[u8],
-        line: &DataLine,
+        line: &ServedSets,
         current: Option<(u16, u32)>,
     ) -> Result<(), String> {
         if self.has_ended {
             return Err(format!("{} octets after the end", octets.len()));
         }
-        self.moves(now);
+        self.note_progress(now);
         self.from_cache.extend_from_slice(octets);
         while let Some(length) = pdu::length(&self.from_cache).filter(|length| *length <= self.from_cache.len()) {
             let octets: Vec<u8> = self.from_cache.drain(..length.max(8)).collect();
@@ -187,7 +237,7 @@ impl ConnectionModel {
         now: Moment,
         version: u8,
         pdu: ModelPdu,
-        line: &DataLine,
+        line: &ServedSets,
         current: Option<(u16, u32)>,
     ) -> Result<(), String> {
         if self.is_final {
@@ -222,13 +272,17 @@ impl ConnectionModel {
                 }
                 _ => Err(format!("{record:?} in version {version}, outside of a response")),
             },
-            ModelPdu::EndOfData { session, serial } => self.response_ended(now, version, session, serial, line),
+            ModelPdu::EndOfData { session, serial, intervals } => {
+                self.intervals = intervals;
+                self.response_ended(now, version, session, serial, line)
+            }
             ModelPdu::CacheReset => match (self.owed.pop_front(), &self.response) {
                 (Some(Owed::Answer { since: Some((session, _)), .. }), None) if self.names_other(session) => {
                     Err("a Cache Reset for another session than the cache has named".to_owned())
                 }
                 (Some(Owed::Answer { since: Some((session, serial)), .. }), None) => {
-                    (self.is_answered, self.answered) = (true, now);
+                    // It has to ask for everything, and needs no notify for that.
+                    (self.is_answered, self.answered, self.has_no_data) = (true, now, false);
                     // Whoever has what is served gets no Cache Reset.
                     let is_current = current == Some((session, serial));
                     if is_current { Err(format!("a Cache Reset for the current serial {serial}")) } else { Ok(()) }
@@ -245,7 +299,7 @@ impl ConnectionModel {
         self.holds.as_ref().is_some_and(|(held, _)| held.session != session)
     }
 
-    fn notified(&mut self, now: Moment, session: u16, serial: u32, line: &DataLine) -> Result<(), String> {
+    fn notified(&mut self, now: Moment, session: u16, serial: u32, line: &ServedSets) -> Result<(), String> {
         if !self.is_answered {
             return Err("a Serial Notify before the first answer".to_owned());
         }
@@ -277,7 +331,7 @@ impl ConnectionModel {
         version: u8,
         session: u16,
         serial: u32,
-        line: &DataLine,
+        line: &ServedSets,
     ) -> Result<(), String> {
         let (Some(Response { session: named, records }), Some(Owed::Answer { since, .. })) =
             (self.response.take(), self.owed.pop_front())
@@ -307,40 +361,56 @@ impl ConnectionModel {
             return Err(format!("{number} records, where {minimal} are enough, to serial {serial}"));
         }
         self.holds = Some((ReceivedSet { version, session, serial }, set));
+        self.has_no_data = false;
         (self.is_answered, self.answered) = (true, now);
         Ok(())
     }
 
     fn reported(&mut self, now: Moment, code: u16, copy: &[u8], has_data: bool) -> Result<(), String> {
         match self.owed.front() {
-            // If it has waited to be written, there may be data by now.
-            Some(Owed::Answer { .. }) if code == 2 && (!has_data || self.was_blocked) && self.response.is_none() => {
+            Some(Owed::Answer { .. }) if code == 2 && !has_data && self.response.is_none() => {
                 self.owed.pop_front();
-                (self.is_answered, self.answered) = (true, now);
+                (self.is_answered, self.answered, self.has_no_data) = (true, now, self.holds.is_none());
                 Ok(())
             }
             // [C-SID-05] On this connection the cache has named its session.
             Some(Owed::Answer { since: Some((session, _)), .. }) if code == 0 && self.names_other(*session) => {
-                self.is_final = true;
+                self.end_from(now);
                 self.owed.clear();
                 Ok(())
             }
-            Some(Owed::Report { codes, is_fatal, pdu }) if codes.contains(&code) && self.response.is_none() => {
+            Some(Owed::Report { codes, is_fatal, pdu, .. }) if codes.contains(&code) && self.response.is_none() => {
                 if !pdu.starts_with(copy) {
                     return Err(format!("Error Report {code} copies {copy:02x?}, and the PDU was {pdu:02x?}"));
                 }
-                self.is_final = *is_fatal;
+                let is_fatal = *is_fatal;
                 self.owed.pop_front();
+                self.answered = now;
+                if is_fatal {
+                    self.end_from(now);
+                }
                 Ok(())
             }
             // A stop, a stall: the reason of the end.
             _ if self.excuse.is_some() && [1, 10, 12, 13].contains(&code) => {
-                self.is_final = true;
+                if self.is_response_owed && self.response.is_some() {
+                    return Err(format!("Error Report {code} in the middle of a response that is to be completed"));
+                }
+                if self.final_code.is_some_and(|needed| needed != code) {
+                    return Err(format!("Error Report {code}, where the end needs {:?}", self.final_code));
+                }
+                self.final_code = None;
+                self.end_from(now);
                 self.response = None;
                 Ok(())
             }
             owed => Err(format!("Error Report {code}, where {owed:?} is owed")),
         }
+    }
+
+    fn end_from(&mut self, now: Moment) {
+        self.is_final = true;
+        self.ends_since.get_or_insert(now);
     }
 
     /// The cache has ended the connection in order.
@@ -351,18 +421,21 @@ impl ConnectionModel {
         if self.is_response_owed && !self.is_final && self.response.is_some() {
             return Err("the end in the middle of a response".to_owned());
         }
+        if let Some(code) = self.final_code.filter(|_| self.ends_since.is_some()) {
+            return Err(format!("the end without Error Report {code}"));
+        }
         let owes_report = self.owed.iter().any(|owed| matches!(owed, Owed::Report { .. }));
         if owes_report && !self.is_final && self.excuse.is_none() {
             return Err("the end, before an Error Report that is owed".to_owned());
         }
-        if self.is_final || self.excuse.is_some() || is_silent || (self.is_deaf && self.owed.is_empty()) {
+        if self.is_final || self.excuse.is_some() || is_silent || (self.ignores_input && self.owed.is_empty()) {
             return Ok(());
         }
         Err(format!("the end without a reason, where {:?} is owed", self.owed.front()))
     }
 
     /// Returns whether the router has this set, or was told that there is another one.
-    pub(crate) fn knows(&self, session: u16, serial: u32, line: &DataLine) -> bool {
+    pub(crate) fn knows(&self, session: u16, serial: u32, line: &ServedSets) -> bool {
         let served = line.get(session, serial);
         let named = self.notified.and_then(|notified| line.get(session, notified));
         self.holds.as_ref().is_some_and(|(_, set)| Some(set) == served || (named.is_some() && named == served))
@@ -374,34 +447,50 @@ impl ConnectionModel {
         now: Moment,
         (session, serial): (u16, u32),
         changed: Moment,
-        line: &DataLine,
+        line: &ServedSets,
     ) -> Result<(), String> {
-        let Some((held, set)) = &self.holds else { return Ok(()) };
-        if !self.is_idle() || self.excuse.is_some() || self.is_final || self.has_ended || held.session != session {
+        if !self.is_idle() || self.excuse.is_some() || self.is_final || self.has_ended {
             return Ok(());
         }
         let served = line.get(session, serial);
         let is_same = |known: Option<&ModelSet>| known == served;
-        if is_same(Some(set)) || self.notified.is_some_and(|notified| is_same(line.get(session, notified))) {
+        let is_known = match &self.holds {
+            Some((held, set)) => held.session != session || is_same(Some(set)),
+            // A router that was told of no data is told of the first ones.
+            None => !self.has_no_data,
+        };
+        if is_known || self.notified.is_some_and(|notified| is_same(line.get(session, notified))) {
             return Ok(());
         }
         let may = self.last_notify.map_or(changed, |last| last.after(NOTIFY_INTERVAL));
-        let due = may.max(changed).max(self.answered).max(self.moves_since).after(Duration::from_secs(5));
+        let due = may.max(changed).max(self.answered).max(self.progress_since).after(Duration::from_secs(5));
         if now > due {
-            return Err(format!("no Serial Notify of serial {serial} to a router with serial {}", held.serial));
+            let held = self.holds.as_ref().map(|(held, _)| held.serial);
+            return Err(format!("no Serial Notify of serial {serial} to a router with serial {held:?}"));
         }
         Ok(())
     }
 
     /// Checks that what is owed comes in its time.
     pub(crate) fn check_time(&self, now: Moment) -> Result<(), String> {
-        let asked = match self.owed.front() {
-            Some(Owed::Answer { asked, .. }) => *asked,
-            Some(Owed::Report { .. }) | None => return Ok(()),
+        if self.has_ended {
+            return Ok(());
+        }
+        let since = self.ends_since.filter(|_| self.owed.is_empty() || self.excuse.is_some() || self.is_final);
+        if let Some(since) = since {
+            let due = match self.response {
+                Some(_) => self.progress_since.max(since).after(STALL_TIME + END_TIME),
+                None => self.progress_since.max(self.answered).max(since).after(END_TIME),
+            };
+            return if now > due { Err(format!("no end, which is due for {} ms", now.0 - since.0)) } else { Ok(()) };
+        }
+        let (what, asked, time) = match self.owed.front() {
+            Some(Owed::Answer { asked, .. }) => ("answer to a query", *asked, ANSWER_TIME),
+            Some(Owed::Report { asked, .. }) => ("Error Report for a PDU", (*asked).max(self.answered), REPORT_TIME),
+            None => return Ok(()),
         };
-        let due = asked.max(self.moves_since).after(ANSWER_TIME);
-        if now > due && self.excuse.is_none() && !self.has_ended {
-            return Err(format!("no answer to a query of {} ms ago", now.0 - asked.0));
+        if now > asked.max(self.progress_since).after(time) && self.excuse.is_none() {
+            return Err(format!("no {what} of {} ms ago", now.0 - asked.0));
         }
         Ok(())
     }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 /// All sets that were ever served.
 #[derive(Debug, Default)]
-pub(crate) struct DataLine {
+pub(crate) struct ServedSets {
     sets: BTreeMap<(u16, u32), ModelSet>,
 }
 
-impl DataLine {
+impl ServedSets {
     /// Adds a set that is served from now on. An error if the serial names another one.
     pub(crate) fn serve(&mut self, session: u16, serial: u32, set: &ModelSet) -> Result<(), String> {
         match self.sets.get(&(session, serial)) {
