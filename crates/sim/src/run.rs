@@ -6,7 +6,7 @@ use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
 
 /// Actions of a run by a seed.
-pub const RUN_ACTIONS: usize = 200;
+pub const RUN_ACTIONS: usize = 150;
 
 /// Octets of one action in the octets of a run. The first octet of a run chooses the options of the cache.
 pub const ACTION_OCTETS: usize = OCTETS;
