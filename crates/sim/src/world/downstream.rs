@@ -215,9 +215,10 @@ impl DownstreamCache {
         self.upstreams.iter().all(|upstream| upstream.in_effect.as_ref().is_none_or(|(_, until)| *until <= at))
     }
 
-    /// Checks that no image is in memory that nothing needs.
+    /// Checks that no image is in memory that nothing needs: one is served, and one a source is in a version that is in
+    /// use here.
     pub(crate) fn check_images(&self) -> Result<(), String> {
-        let (images, most) = (self.images.count(), 1);
+        let (images, most) = (self.images.count(), self.upstreams.len() + 1);
         if images > most {
             return Err(format!("{images} images are in memory, where {most} are needed"));
         }
