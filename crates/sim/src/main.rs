@@ -9,10 +9,12 @@ Runs the simulated world of rtrcast over seeds, one after another, and stops at 
 
 Usage: rtrcast-sim MINUTES [FIRST-SEED]
        rtrcast-sim --seed SEED
+       rtrcast-sim --file FILE
 
 MINUTES        How long to run; a fraction is allowed
 FIRST-SEED     The first seed; 0 without it
 --seed SEED    Run one seed, and print what happens, shrunk to the actions that are needed if it fails
+--file FILE    The same of the octets of a file, such as a finding of the fuzzer
 ";
 
 fn main() -> ExitCode {
@@ -22,8 +24,15 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["--seed", seed] => match seed.parse() {
-            Ok(seed) => replay(seed),
+            Ok(seed) => replay(&octets(seed)),
             Err(_) => usage(),
+        },
+        ["--file", file] => match std::fs::read(file) {
+            Ok(octets) => replay(&octets),
+            Err(error) => {
+                eprintln!("{file}: {error}");
+                ExitCode::FAILURE
+            }
         },
         [minutes] => sweep_from(minutes, "0"),
         [minutes, first] => sweep_from(minutes, first),
@@ -69,11 +78,10 @@ fn sweep(time: Duration, first: u64) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Prints what happens by one seed.
-fn replay(seed: u64) -> ExitCode {
-    let octets = octets(seed);
-    let failed = run(&octets).is_err();
-    let octets = if failed { shrink(&octets) } else { octets };
+/// Prints what happens by these octets.
+fn replay(octets: &[u8]) -> ExitCode {
+    let failed = run(octets).is_err();
+    let octets = if failed { shrink(octets) } else { octets.to_vec() };
     let (outcome, lines) = trace(&octets);
     lines.iter().for_each(|line| println!("{line}"));
     match outcome {

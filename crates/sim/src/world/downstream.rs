@@ -202,11 +202,13 @@ impl DownstreamCache {
         }
     }
 
-    /// Checks that of several sources the first one is served, once all is well.
+    /// Checks that of several sources the first one is served, once all is well, if it has anything.
     pub(crate) fn check_preferred(&self) -> Result<(), String> {
         let first = self.upstreams.first().and_then(|upstream| upstream.in_effect.as_ref());
         match first.filter(|_| self.choice == Choice::First) {
-            Some((set, _)) if self.served.as_ref() != Some(set) => Err("the first source is not served".to_owned()),
+            Some((set, _)) if !set.is_empty() && self.served.as_ref() != Some(set) => {
+                Err("the first source is not served".to_owned())
+            }
             Some(_) | None => Ok(()),
         }
     }
