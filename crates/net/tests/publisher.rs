@@ -226,6 +226,22 @@ fn other_timers_are_published_with_the_same_set_and_once() {
 }
 
 #[test]
+fn with_other_timers_routers_read_the_same_images() {
+    let mut publisher = publisher();
+    publish(&mut publisher, image(1), &mut ());
+    let both = speaking(&[Profile::full(Version::V2), Profile::full(Version::V1)]);
+    let before = publisher.fulfil(Want::Image(Version::V1), &both, &mut ()).unwrap();
+    publisher.set_timing(Timing::new(60, 60, 600).unwrap());
+    let prepared = publisher.publish(image(1), &both, &mut ());
+    publisher.commit(prepared.view.expect("other timers"));
+    let after = publisher.handle().view();
+    for version in [Version::V1, Version::V2] {
+        let images = [&before, &after].map(|view| view.image(version).expect("an image in use"));
+        assert!(Arc::ptr_eq(images[0].shared(), images[1].shared()), "{version}");
+    }
+}
+
+#[test]
 fn a_withheld_set_returns_under_its_serial() {
     let mut publisher = publisher();
     publish(&mut publisher, image(1), &mut ());

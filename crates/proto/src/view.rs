@@ -257,6 +257,18 @@ impl View {
         Ok(view)
     }
 
+    /// The same view with the images that another view of the same data set has in more versions.
+    pub(crate) fn with_images_of(mut self, other: &View) -> View {
+        if let (Ok(edition), Ok(other)) = (&mut self.edition, &other.edition) {
+            for (image, other) in edition.images.iter_mut().zip(&other.images) {
+                if image.is_none() {
+                    image.clone_from(other);
+                }
+            }
+        }
+        self
+    }
+
     /// The same view without the images of the other versions. The last image always stays.
     pub fn keep_images(&self, versions: &[Version]) -> View {
         let mut view = self.clone();

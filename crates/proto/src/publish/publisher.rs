@@ -110,7 +110,11 @@ impl ViewPublisher {
         // The committed set is about to be superseded by another one.
         let joining = usize::from(!is_same && self.committed.serial().is_some());
         let oldest_readable = self.superseded.oldest_readable(joining, self.history.generation(), keeper);
-        let view = self.history.view(oldest_readable);
+        let mut view = self.history.view(oldest_readable);
+        if self.generation == self.history.generation() {
+            // Only the timers are others: who reads an image reads one that is current still.
+            view = view.with_images_of(&self.committed);
+        }
         let (view, incomplete) = with_all(view, in_use, previous, sink);
         let view = PreparedView { view: Arc::new(view), generation: self.history.generation() };
         Prepared { publication, is_news, view: Some(view), incomplete }
