@@ -179,7 +179,8 @@ impl ConnectionModel {
 
     /// The end has to follow an Error Report with this code, if the session is one of version 2.
     pub(crate) fn has_to_report(&mut self, code: u16) {
-        if self.version == Some(2) && !self.ignores_input && !self.is_final {
+        // One that ends already may end without it.
+        if self.version == Some(2) && !self.ignores_input && !self.is_final && self.ends_since.is_none() {
             self.final_code = Some(code);
         }
     }
