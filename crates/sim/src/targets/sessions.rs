@@ -135,7 +135,8 @@ impl Server {
                 }
                 ServerOutput::Want(want) => {
                     let Ok(made) = views[*view].with(want, Vec::new);
-                    session.data_changed(*now, Arc::new(made));
+                    views[*view] = Arc::new(made);
+                    session.data_changed(*now, Arc::clone(&views[*view]));
                 }
                 ServerOutput::Event(_) => {}
                 ServerOutput::Wait(_) => break,
