@@ -1,6 +1,6 @@
 //! `rtrcast dump`: what it prints, and what it says of caches that do not do as they should.
 
-use crate::cache::{Cache, Folder, document, run};
+use crate::cache::{Cache, Folder, document, run, without_spans};
 use crate::fake::{Fake, Peer, Script, script};
 use crate::router::{Response, Router};
 use std::net::{SocketAddr, TcpListener};
@@ -508,7 +508,8 @@ fn a_file_is_replaced_once_all_is_there() {
     assert_eq!(names(), ["dump.json"]);
     let (code, text, error) = run(&["check", path]);
     assert_eq!((code, error.as_str()), (0, ""));
-    assert!(text.contains(": 1 VRP (1 IPv4, 0 IPv6), 0 router keys, 0 ASPAs, made 0 s ago"), "{text}");
+    let shown = without_spans(&text);
+    assert!(shown.contains(": 1 VRP (1 IPv4, 0 IPv6), 0 router keys, 0 ASPAs, made 0 s ago"), "{text}");
 
     let (code, _, error) = dump(cache.rtr, &["-o", "/nowhere/dump.json"]);
     let line = "rtrcast: /nowhere/dump.json: can't be written: there is no such file or directory; does its directory exist?\n";
