@@ -104,12 +104,15 @@ pub(crate) fn check() -> Outcome {
         return Err(format!("fuzz: {name} is not in all of fuzz_targets, corpus and Cargo.toml"));
     }
     // Nothing is linked, so libFuzzer itself need not be built.
+    let path = |name: &str| root.join(name).display().to_string();
+    let (target, library, manifest) =
+        (path("target/fuzz-check"), path("target/fuzz-check/none.a"), path("fuzz/Cargo.toml"));
     let environment = [
-        ("CARGO_TARGET_DIR", "target/fuzz-check"),
-        ("CUSTOM_LIBFUZZER_PATH", "target/fuzz-check/none.a"),
+        ("CARGO_TARGET_DIR", target.as_str()),
+        ("CUSTOM_LIBFUZZER_PATH", library.as_str()),
         ("RUSTFLAGS", "--cfg fuzzing -D warnings"),
     ];
-    cargo_with(&["check", "--manifest-path", "fuzz/Cargo.toml", "--bins"], &environment)
+    cargo_with(&["check", "--manifest-path", &manifest, "--bins"], &environment)
 }
 
 fn stem(path: &Path) -> String {

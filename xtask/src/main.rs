@@ -31,8 +31,9 @@ struct Arguments {
 enum Task {
     /// Run all tests and the interop matrix, and check that CONFORMANCE.md and the tests agree
     Test(run::TestArguments),
-    /// Check formatting, lints, documentation, the dependency fences, that no imports form a circle, the names of types,
-    /// functions and modules, that the public APIs are those of docs/api, and that ARCHITECTURE.md names what is there
+    /// Check formatting, lints, documentation, the fuzz targets, the dependency fences, that no imports form a circle, the
+    /// names of types, functions and modules, that the public APIs are those of docs/api, and that ARCHITECTURE.md names
+    /// what is there
     Check,
     /// Compare the public APIs of the libraries with their lists in docs/api
     Api(api::Arguments),

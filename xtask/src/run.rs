@@ -72,7 +72,7 @@ pub(crate) fn test(arguments: &TestArguments) -> Outcome {
     peers::run(if arguments.peers { Missing::Install } else { Missing::LeaveOut })
 }
 
-/// Formatting, lints, documentation, what depends on what, what is public, and names.
+/// Formatting, lints, documentation, fuzz targets, what depends on what, what is public, and names.
 pub(crate) fn check() -> Outcome {
     cargo(&["fmt", "--all", "--check"])?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;

@@ -257,12 +257,13 @@ impl View {
         Ok(view)
     }
 
-    /// The same view with the images that another view of the same data set has in more versions.
-    pub(crate) fn with_images_of(mut self, other: &View) -> View {
+    /// The same view with the images that another view of the same data set has in these versions.
+    pub(crate) fn with_images_of(mut self, other: &View, versions: &[Version]) -> View {
         if let (Ok(edition), Ok(other)) = (&mut self.edition, &other.edition) {
-            for (image, other) in edition.images.iter_mut().zip(&other.images) {
+            for version in versions {
+                let image = &mut edition.images[version.index()];
                 if image.is_none() {
-                    image.clone_from(other);
+                    image.clone_from(&other.images[version.index()]);
                 }
             }
         }

@@ -21,8 +21,8 @@ pub(crate) const CLIENTS: usize = 2;
 pub(crate) enum Action {
     /// Time passes.
     Wait(Duration),
-    /// A source has a table that differs from its last one: `changes` of its records are others, by the seed. It was made
-    /// `age` seconds ago.
+    /// A source has a table that differs from its last one: `changes` of its records are others, by the seed. It was
+    /// made `age` seconds ago.
     Load { source: usize, changes: usize, seed: u16, age: u32 },
     /// A source has a table without most of its records.
     Lose { source: usize, seed: u16 },

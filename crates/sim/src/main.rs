@@ -14,12 +14,10 @@ Usage: rtrcast-sim MINUTES [FIRST-SEED]
 MINUTES        How long to run; a fraction is allowed
 FIRST-SEED     The first seed; 0 without it
 --seed SEED    Run one seed, and print what happens, shrunk to the actions that are needed if it fails
---file FILE    The same of the octets of a file, such as a finding of the fuzzer
+--file FILE    The same of the octets of a file, such as a finding of the fuzz target `world`
 ";
 
 fn main() -> ExitCode {
-    // A panic is a failure of the run, which says what it was.
-    std::panic::set_hook(Box::new(|_| {}));
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
@@ -81,7 +79,7 @@ fn sweep(time: Duration, first: u64) -> ExitCode {
 /// Prints what happens by these octets.
 fn replay(octets: &[u8]) -> ExitCode {
     let failed = run(octets).is_err();
-    let octets = if failed { shrink(octets) } else { octets.to_vec() };
+    let octets = if failed { shrink_quietly(octets) } else { octets.to_vec() };
     let (outcome, lines) = trace(&octets);
     lines.iter().for_each(|line| println!("{line}"));
     match outcome {
@@ -94,4 +92,13 @@ fn replay(octets: &[u8]) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Shrinks a run that fails; a panic in it is printed once, by the last run.
+fn shrink_quietly(octets: &[u8]) -> Vec<u8> {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let shrunk = shrink(octets);
+    std::panic::set_hook(hook);
+    shrunk
 }

@@ -49,7 +49,7 @@ fn run_in(octets: &[u8], is_traced: bool) -> (Result<Outcome, Failure>, Vec<Stri
         }
         world.restore()
     };
-    // An assertion of the code is a failure like any other.
+    // An assertion of the code is a failure like any other; its place is printed as it happens.
     let outcome = panic::catch_unwind(AssertUnwindSafe(&mut go)).unwrap_or_else(|panic| Err(message_of(&*panic)));
     let result = match outcome {
         Ok(()) => Ok(Outcome { steps }),

@@ -112,8 +112,8 @@ impl ViewPublisher {
         let oldest_readable = self.superseded.oldest_readable(joining, self.history.generation(), keeper);
         let mut view = self.history.view(oldest_readable);
         if self.generation == self.history.generation() {
-            // Only the timers are others: who reads an image reads one that is current still.
-            view = view.with_images_of(&self.committed);
+            // The set is the same: its images stay, so that none is made twice while a router reads it.
+            view = view.with_images_of(&self.committed, &in_use.versions);
         }
         let (view, incomplete) = with_all(view, in_use, previous, sink);
         let view = PreparedView { view: Arc::new(view), generation: self.history.generation() };

@@ -1,6 +1,6 @@
 //! What the specification says, written down naively: records in sets, PDUs by their layout, a connection by the order
-//! of what passes on it. What it checks it works out by itself; of the code that is tested it uses the layout of images and
-//! the text form of PDUs, in order to read and to show them.
+//! of what passes on it. What it checks it works out by itself; of the code that is tested it uses the layout of images
+//! and the text form of PDUs, in order to read and to show them.
 
 mod connection;
 mod pdu;

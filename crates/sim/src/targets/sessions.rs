@@ -91,6 +91,7 @@ impl Server {
                 session.input_ended(self.now);
             }
             248 => {
+                model.may_report(10);
                 model.has_to_end(self.now, "a stall", false);
                 session.stalled(self.now);
             }

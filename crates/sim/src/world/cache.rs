@@ -1,5 +1,6 @@
 //! The cache without its sockets: the curator, the publisher, and the model of what they have to serve.
 
+use super::clock::NaiveClock;
 use crate::action::SOURCES;
 use crate::choices::Random;
 use crate::model::{ModelRecord, ModelSet, ServedSets, SlurmModel, SourceTable, decoded, seen_in, universe};
@@ -57,48 +58,6 @@ pub(super) struct SimSource {
     held: Option<LoadedTable>,
     pub(super) held_since: Option<Moment>,
     pub(super) is_failing: bool,
-}
-
-/// A step of the system's clock ahead by more than this is believed only after a while.
-const CLOCK_STEP_MAX: i64 = 3_600;
-
-/// That while.
-const CLOCK_STEP_HOLD: Duration = Duration::from_secs(600);
-
-/// The clock that expiries are compared with: by the rule for steps of the system's.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct NaiveClock {
-    /// Seconds by which the system's clock is wrong, and by which the one that is believed is.
-    system: i64,
-    believed: Option<i64>,
-    /// Since when the system's clock has not been believed.
-    since: Option<Moment>,
-    /// When another time was believed than before.
-    pub(super) changed: Option<Moment>,
-}
-
-impl NaiveClock {
-    /// The cache looks at the clock.
-    fn read(&mut self, now: Moment) {
-        let believed = *self.believed.get_or_insert(self.system);
-        let is_small = self.system - believed <= CLOCK_STEP_MAX;
-        if is_small || now >= self.since.get_or_insert(now).after(CLOCK_STEP_HOLD) {
-            self.accept(now);
-        }
-    }
-
-    /// The clock is believed: it has been ahead for long enough, or the operator says so.
-    fn accept(&mut self, now: Moment) {
-        if self.believed.replace(self.system) != Some(self.system) {
-            self.changed = Some(now);
-        }
-        self.since = None;
-    }
-
-    fn unix(now: Moment, error: i64) -> u32 {
-        let unix = i64::from(START) + i64::try_from(now.0 / 1_000).unwrap_or(0) + error;
-        u32::try_from(unix).unwrap_or(0)
-    }
 }
 
 /// The cache.

@@ -123,7 +123,7 @@ impl World {
             let Some(id) = self.routers[router].connection else {
                 return Err(format!("router {router} has no connection"));
             };
-            let Some(connection) = self.connections.get(&id) else { continue };
+            let connection = self.connections.get(&id).ok_or("a router has a connection that is gone")?;
             let timing = self.cache.timing;
             let intervals = [timing.refresh(), timing.retry(), timing.expire()];
             if connection.model.intervals().is_some_and(|sent| sent != intervals) {

@@ -28,6 +28,9 @@ const SILENT_TIME_MAX: Duration = Duration::from_secs(60 + 4 * 30 + 5);
 /// Time within which what has arrived is read.
 const UNREAD_TIME_MAX: Duration = Duration::from_secs(70);
 
+/// The code of an Error Report for a router that reads nothing (8210bis section 12).
+const TRANSPORT_FAILURE: u16 = 10;
+
 /// The most outputs of a session without time passing: more is a loop without end.
 const OUTPUTS_MAX: usize = 10_000;
 
@@ -227,7 +230,8 @@ impl SimConnection {
                 if self.writing.is_none() {
                     return Err("a router that reads is cut off".to_owned());
                 }
-                self.model.excuse("it read too slowly");
+                self.model.may_report(TRANSPORT_FAILURE);
+                self.model.has_to_end(now, "it read too slowly", false);
             }
             ServerEvent::Closing(CloseReason::Internal) => return Err("a response could not be made".to_owned()),
             ServerEvent::Closing(CloseReason::Displaced) if self.model.has_asked() => {
@@ -290,13 +294,16 @@ impl SimConnection {
         let mut progress = false;
         if self.displaced.take_if(|at| *at <= now).is_some() {
             if !self.model.has_asked() {
-                self.model.excuse("another connection needs the place");
+                self.model.has_to_end(now, "another connection needs the place", false);
             }
             self.session.dismiss(now, Dismissal::Displaced);
             progress = true;
         }
         if self.write_deadline().is_some_and(|deadline| deadline <= now) {
-            self.model.excuse("the router read nothing");
+            self.model.may_report(TRANSPORT_FAILURE);
+            if self.closing_since.is_none() {
+                self.model.has_to_end(now, "the router read nothing", false);
+            }
             if self.closing_since.is_some() {
                 self.is_aborted = true;
                 return true;
@@ -332,7 +339,12 @@ impl SimConnection {
         times.into_iter().flatten().filter(|at| *at > now).min()
     }
 
-    /// Returns whether something waits to be read by the router, or is being written.
+    /// Returns whether it has been closed or given up.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_closed || self.is_aborted
+    }
+
+    /// Returns whether nothing is being written, and no answer is owed.
     pub(crate) fn is_quiet(&self) -> bool {
         self.writing.is_none() && self.model.is_idle()
     }

@@ -1,6 +1,7 @@
 //! A cache behind the cache: the data of the real clients are its sources, as `rtr://` sources are those of the program.
 
 use super::cache::{EXPIRY_LATE_MAX, START};
+use super::served::START_WAIT_MAX;
 use crate::model::{ModelSet, ServedSets, SlurmModel, decoded, seen_in};
 use crate::storage::ImageCounter;
 use rtrcast_feed::curator::{
@@ -12,9 +13,6 @@ use rtrcast_proto::{
 };
 use std::sync::Arc;
 use std::time::Duration;
-
-/// Time for which the first source that is read waits for the others, and the grain of the clocks.
-const START_WAIT_MAX: Duration = Duration::from_secs(6);
 
 /// Time by which what ends is withdrawn before, and the grain of the clocks.
 const EXPIRY_EARLY_MAX: Duration = Duration::from_secs(3);
@@ -217,8 +215,8 @@ impl DownstreamCache {
         self.upstreams.iter().all(|upstream| upstream.in_effect.as_ref().is_none_or(|(_, until)| *until <= at))
     }
 
-    /// Checks that no image is in memory that nothing needs: one is served, and one a source is in a version that is in
-    /// use here.
+    /// Checks that no image is in memory that nothing needs: the one that is served, and one for each source, in the
+    /// version that is in use here.
     pub(crate) fn check_images(&self) -> Result<(), String> {
         let (images, most) = (self.images.count(), self.upstreams.len() + 1);
         if images > most {

@@ -7,6 +7,7 @@
 mod cache;
 mod checks;
 mod clients;
+mod clock;
 mod connection;
 mod downstream;
 mod routers;
@@ -73,7 +74,7 @@ pub(crate) struct World {
     generations: Vec<(Weak<dyn Octets>, u64)>,
     /// What happened, if it is traced.
     trace: Option<Vec<String>>,
-    /// A limit that was not kept.
+    /// A limit that was exceeded, or that refused a connection wrongly.
     broken: Option<String>,
 }
 
@@ -364,7 +365,13 @@ impl World {
         loop {
             match self.ledger.check_capacity(self.now, COST) {
                 CapacityCheck::Available => break,
-                CapacityCheck::Full(_) => return None,
+                CapacityCheck::Full(_) => {
+                    if self.connections.len() < self.limits.connections_max as usize {
+                        let connections = self.connections.len();
+                        self.broken.get_or_insert(format!("with {connections} connections there is room for no more"));
+                    }
+                    return None;
+                }
                 CapacityCheck::Displace(_) => self.displace(),
             }
         }
@@ -431,6 +438,10 @@ impl World {
             }
             // The program waits for 10 s at most.
             self.pass(STOP_TIME_MAX)?;
+            let is_idle = |connection: &&SimConnection| !connection.is_over() && connection.is_quiet();
+            if let Some(connection) = self.connections.values().find(is_idle) {
+                return Err(format!("{:?} has nothing to wait for, and stays open at a stop", connection.peer));
+            }
         }
         let ids: Vec<u64> = self.connections.keys().copied().collect();
         for id in ids {

@@ -14,14 +14,14 @@ const AHEAD_MAX: u32 = 86_400;
 const SET_BACK_MIN: u32 = 60;
 
 /// Time for which the first source that is read waits for the others, and the grain of the clocks.
-const START_WAIT_MAX: Duration = Duration::from_secs(6);
+pub(super) const START_WAIT_MAX: Duration = Duration::from_secs(6);
 
 /// Time after a change of the clock within which what is served follows.
 const CLOCK_CHANGE_WAIT: Duration = Duration::from_secs(65);
 
 impl LoadedTable {
-    /// When its set becomes too old, in seconds since 1970; none if its time says nothing. It was made when it came at
-    /// the latest.
+    /// Returns when its set becomes too old, in seconds since 1970; none if its time says nothing. It was made when it
+    /// came at the latest.
     fn too_old_from(&self, now: Moment, wall: u32, age_max: u32) -> Option<u32> {
         let since = u32::try_from((now.0 - self.received.0) / 1_000).unwrap_or(u32::MAX);
         let made = self.stated.min(wall.saturating_sub(since));
@@ -136,10 +136,15 @@ impl CacheEngine {
     }
 
     /// Returns whether this set is what the sources have, now or at some time since the last minute: expired records
-    /// go once a minute. If the clock was set back a little, what had expired is missing for as long.
+    /// go once a minute. If the clock was set back a little, what had expired is missing until it expires again.
     pub(crate) fn is_settled(&self, now: Moment, set: &ModelSet) -> bool {
         let unix = self.unix(now) + LEAD;
-        let early = if self.clock.changed.is_some() { SET_BACK_MIN } else { 0 };
+        let is_recent =
+            |moment: Moment, back: u32| now < moment.after(Duration::from_secs(u64::from(back)) + CLOCK_CHANGE_WAIT);
+        let early = match self.clock.set_back {
+            Some((moment, back)) if back <= SET_BACK_MIN && is_recent(moment, back) => back,
+            Some(_) | None => 0,
+        };
         (0..=EXPIRY_LATE_MAX + early).any(|late| self.expected(now, unix + early - late).contains(set))
     }
 

@@ -4,6 +4,7 @@
 //! an error for whatever a strict router could complain about.
 
 mod queries;
+mod times;
 
 use super::pdu::{self, ModelPdu};
 use super::record::{ModelSet, seen_in, sum_of_both_sides};
@@ -15,18 +16,6 @@ use std::time::Duration;
 
 /// The shortest interval between two Serial Notify PDUs (RFC 8210 section 8.2).
 const NOTIFY_INTERVAL: Duration = Duration::from_secs(60);
-
-/// Time within which a query is answered: 25 s without data, 30 s until the answer is made, and some.
-const ANSWER_TIME: Duration = Duration::from_secs(70);
-
-/// Time within which an Error Report is sent: the rest of a PDU that is wrong is waited for, for a second.
-const REPORT_TIME: Duration = Duration::from_secs(5);
-
-/// Time within which a connection ends once it has to: 30 s for the last octets, and some.
-const END_TIME: Duration = Duration::from_secs(35);
-
-/// Time for which a running response may be stalled before the connection ends.
-const STALL_TIME: Duration = Duration::from_secs(300);
 
 /// Something that the cache owes the router.
 #[derive(Clone, Debug)]
@@ -80,6 +69,8 @@ pub(crate) struct ConnectionModel {
     is_final: bool,
     /// Since when the connection has to end, once the response that is running is complete.
     ends_since: Option<Moment>,
+    /// Codes of final Error Reports that are right for a reason to end.
+    may_report: Vec<u16>,
     /// The code of the final Error Report that the end needs, if it does.
     final_code: Option<u16>,
     /// True if the router was told that there are no data, and nothing since.
@@ -118,6 +109,7 @@ impl ConnectionModel {
             is_response_owed: false,
             is_final: false,
             ends_since: None,
+            may_report: Vec::new(),
             final_code: None,
             has_no_data: false,
             has_ended: false,
@@ -166,8 +158,8 @@ impl ConnectionModel {
         self.is_response_owed = is_owed;
     }
 
-    /// The cache has to end the connection from now on, for this reason: at once, or once the response that is running is
-    /// complete.
+    /// The cache has to end the connection from now on, for this reason: at once, or once the response that is running
+    /// is complete.
     pub(crate) fn has_to_end(&mut self, now: Moment, why: &'static str, completes_response: bool) {
         if completes_response {
             self.excuse_after_response(why)
@@ -177,8 +169,14 @@ impl ConnectionModel {
         self.ends_since.get_or_insert(now);
     }
 
+    /// A final Error Report with this code may come.
+    pub(crate) fn may_report(&mut self, code: u16) {
+        self.may_report.push(code);
+    }
+
     /// The end has to follow an Error Report with this code, if the session is one of version 2.
     pub(crate) fn has_to_report(&mut self, code: u16) {
+        self.may_report(code);
         // One that ends already may end without it.
         if self.version == Some(2) && !self.ignores_input && !self.is_final && self.ends_since.is_none() {
             self.final_code = Some(code);
@@ -393,7 +391,7 @@ impl ConnectionModel {
                 Ok(())
             }
             // A stop, a stall: the reason of the end.
-            _ if self.excuse.is_some() && [1, 10, 12, 13].contains(&code) => {
+            _ if self.excuse.is_some() && self.may_report.contains(&code) => {
                 if self.is_response_owed && self.response.is_some() {
                     return Err(format!("Error Report {code} in the middle of a response that is to be completed"));
                 }
@@ -422,7 +420,7 @@ impl ConnectionModel {
         if self.is_response_owed && !self.is_final && self.response.is_some() {
             return Err("the end in the middle of a response".to_owned());
         }
-        if let Some(code) = self.final_code.filter(|_| self.ends_since.is_some()) {
+        if let Some(code) = self.final_code {
             return Err(format!("the end without Error Report {code}"));
         }
         let owes_report = self.owed.iter().any(|owed| matches!(owed, Owed::Report { .. }));
@@ -433,66 +431,5 @@ impl ConnectionModel {
             return Ok(());
         }
         Err(format!("the end without a reason, where {:?} is owed", self.owed.front()))
-    }
-
-    /// Returns whether the router has this set, or was told that there is another one.
-    pub(crate) fn knows(&self, session: u16, serial: u32, line: &ServedSets) -> bool {
-        let served = line.get(session, serial);
-        let named = self.notified.and_then(|notified| line.get(session, notified));
-        self.holds.as_ref().is_some_and(|(_, set)| Some(set) == served || (named.is_some() && named == served))
-    }
-
-    /// Checks that a router whose data are not the ones that are served, since that moment, is notified in its time.
-    pub(crate) fn check_notify(
-        &self,
-        now: Moment,
-        (session, serial): (u16, u32),
-        changed: Moment,
-        line: &ServedSets,
-    ) -> Result<(), String> {
-        if !self.is_idle() || self.excuse.is_some() || self.is_final || self.has_ended {
-            return Ok(());
-        }
-        let served = line.get(session, serial);
-        let is_same = |known: Option<&ModelSet>| known == served;
-        let is_known = match &self.holds {
-            Some((held, set)) => held.session != session || is_same(Some(set)),
-            // A router that was told of no data is told of the first ones.
-            None => !self.has_no_data,
-        };
-        if is_known || self.notified.is_some_and(|notified| is_same(line.get(session, notified))) {
-            return Ok(());
-        }
-        let may = self.last_notify.map_or(changed, |last| last.after(NOTIFY_INTERVAL));
-        let due = may.max(changed).max(self.answered).max(self.progress_since).after(Duration::from_secs(5));
-        if now > due {
-            let held = self.holds.as_ref().map(|(held, _)| held.serial);
-            return Err(format!("no Serial Notify of serial {serial} to a router with serial {held:?}"));
-        }
-        Ok(())
-    }
-
-    /// Checks that what is owed comes in its time.
-    pub(crate) fn check_time(&self, now: Moment) -> Result<(), String> {
-        if self.has_ended {
-            return Ok(());
-        }
-        let since = self.ends_since.filter(|_| self.owed.is_empty() || self.excuse.is_some() || self.is_final);
-        if let Some(since) = since {
-            let due = match self.response {
-                Some(_) => self.progress_since.max(since).after(STALL_TIME + END_TIME),
-                None => self.progress_since.max(self.answered).max(since).after(END_TIME),
-            };
-            return if now > due { Err(format!("no end, which is due for {} ms", now.0 - since.0)) } else { Ok(()) };
-        }
-        let (what, asked, time) = match self.owed.front() {
-            Some(Owed::Answer { asked, .. }) => ("answer to a query", *asked, ANSWER_TIME),
-            Some(Owed::Report { asked, .. }) => ("Error Report for a PDU", (*asked).max(self.answered), REPORT_TIME),
-            None => return Ok(()),
-        };
-        if now > asked.max(self.progress_since).after(time) && self.excuse.is_none() {
-            return Err(format!("no {what} of {} ms ago", now.0 - asked.0));
-        }
-        Ok(())
     }
 }
