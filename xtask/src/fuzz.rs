@@ -34,9 +34,9 @@ const OCTETS_MAX: usize = 4_096;
 /// Memory of a target in MiB: beyond it a bound is missing.
 const MEMORY_MIB_MAX: usize = 2_048;
 
-/// The most octets of a file that is added to a corpus of the repository, and of all of one corpus.
+/// The most octets of a file that is added to a corpus of the repository, and the most such files of one target.
 const KEPT_OCTETS_MAX: u64 = 1_024;
-const CORPUS_OCTETS_MAX: u64 = 24 * 1_024;
+const CORPUS_FILES_MAX: usize = 40;
 
 /// A target that runs.
 struct Running {
@@ -197,7 +197,7 @@ fn summary(target: &Running, is_sound: bool) -> String {
     )
 }
 
-/// Adds files to the repository's corpus that cover more than it does, the shortest first.
+/// Adds some of the files to the repository's corpus that cover more than it does.
 fn merge(root: &Path, binaries: &Path, name: &str) -> Outcome {
     let (corpus, from) = (root.join("fuzz/corpus").join(name), grown(root, name)?);
     let small = root.join(format!("target/fuzz/{name}.merged"));
@@ -216,16 +216,14 @@ fn merge(root: &Path, binaries: &Path, name: &str) -> Outcome {
         let entry = entry.map_err(|error| error.to_string())?;
         files.push((entry.metadata().map_or(0, |metadata| metadata.len()), entry.path()));
     }
+    // Of each length some: the shortest alone cover little.
     files.sort();
-    let (mut octets, mut added) = (0, 0);
-    for (length, path) in files {
-        octets += length;
-        if octets > CORPUS_OCTETS_MAX {
-            break;
-        }
+    let step = files.len().div_ceil(CORPUS_FILES_MAX).max(1);
+    let mut added = 0;
+    for (_, path) in files.iter().rev().step_by(step) {
         let target = corpus.join(path.file_name().unwrap_or_default());
         added += usize::from(!target.exists());
-        fs::copy(&path, &target).map_err(|error| format!("{}: {error}", target.display()))?;
+        fs::copy(path, &target).map_err(|error| format!("{}: {error}", target.display()))?;
     }
     println!("{name}: {added} files added");
     Ok(())
