@@ -170,7 +170,10 @@ impl DownstreamCache {
         };
         // What ends is withdrawn within its minute.
         let late = (0..=u64::from(EXPIRY_LATE_MAX)).map(|late| Moment(now.0.saturating_sub(late * 1_000)));
-        let mut times = std::iter::once(now.after(EXPIRY_EARLY_MAX)).chain(late);
+        // It may have ended a little early, and that of one source before that of another.
+        let early = now.after(EXPIRY_EARLY_MAX);
+        let ends = self.upstreams.iter().filter_map(|upstream| upstream.in_effect.as_ref().map(|(_, until)| *until));
+        let mut times = ends.filter(|until| (now..=early).contains(until)).chain([early]).chain(late);
         let is_expected = times.any(|at| match &self.served {
             Some(served) => self.expected(at).contains(served),
             // Until all sources have been read, and once nothing is in effect, where that is configured.
