@@ -197,7 +197,7 @@ fn summary(target: &Running, is_sound: bool) -> String {
     )
 }
 
-/// Adds some of the files to the repository's corpus that cover more than it does.
+/// Adds some inputs to the repository's corpus that cover more than it does, in place of those of an earlier merge.
 fn merge(root: &Path, binaries: &Path, name: &str) -> Outcome {
     let (corpus, from) = (root.join("fuzz/corpus").join(name), grown(root, name)?);
     let small = root.join(format!("target/fuzz/{name}.merged"));
@@ -216,15 +216,23 @@ fn merge(root: &Path, binaries: &Path, name: &str) -> Outcome {
         let entry = entry.map_err(|error| error.to_string())?;
         files.push((entry.metadata().map_or(0, |metadata| metadata.len()), entry.path()));
     }
+    // Those of an earlier merge go, or the corpus would grow with each.
+    let is_hash = |name: &str| name.len() == 40 && name.bytes().all(|octet| octet.is_ascii_hexdigit());
+    for entry in fs::read_dir(&corpus).map_err(|error| error.to_string())? {
+        let path = entry.map_err(|error| error.to_string())?.path();
+        if path.file_name().and_then(|name| name.to_str()).is_some_and(is_hash) {
+            fs::remove_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        }
+    }
     // Of each length some: the shortest alone cover little.
     files.sort();
     let step = files.len().div_ceil(CORPUS_FILES_MAX).max(1);
-    let mut added = 0;
+    let mut kept = 0;
     for (_, path) in files.iter().rev().step_by(step) {
         let target = corpus.join(path.file_name().unwrap_or_default());
-        added += usize::from(!target.exists());
         fs::copy(path, &target).map_err(|error| format!("{}: {error}", target.display()))?;
+        kept += 1;
     }
-    println!("{name}: {added} files added");
+    println!("{name}: {kept} of {} files that cover more", files.len());
     Ok(())
 }

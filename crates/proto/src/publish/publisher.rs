@@ -14,8 +14,8 @@ use crate::view::{View, Want};
 use alloc::sync::Arc;
 
 /// Publishes data sets: it advances the serial, makes views, and decides which readers of older sets are cut off. The
-/// caller gives all sessions each view that [`commit`](ViewPublisher::commit) and
-/// [`fulfil`](ViewPublisher::fulfil) return.
+/// caller gives all sessions each view that [`commit`](ViewPublisher::commit) returns; one that
+/// [`fulfil`](ViewPublisher::fulfil) returns is for the session that requested it, and for new ones.
 ///
 /// `sink` makes the storage of a new image.
 #[derive(Debug)]
