@@ -9,6 +9,7 @@ use crate::payload::{Action, Asn};
 use crate::profile::Profile;
 use crate::record::customer_of;
 use crate::serial::Serial;
+use crate::stored::{InvalidRecord, is_announcement};
 use crate::version::Version;
 use crate::wire::record;
 use alloc::sync::Arc;
@@ -27,6 +28,26 @@ pub(crate) struct RecordSet {
 }
 
 impl RecordSet {
+    fn check<'a>(
+        version: Version,
+        records: impl IntoIterator<Item = (Section, &'a [u8])>,
+    ) -> Result<RecordSet, InvalidRecord> {
+        let mut set = RecordSet::default();
+        let mut last: Option<(Section, &[u8])> = None;
+        for (section, record) in records {
+            let is_behind = |(before, last): (Section, &[u8])| {
+                before.cmp(&section).then_with(|| section.announcement_order(last, record)) == Ordering::Less
+            };
+            if !is_announcement(version, section, record) || !last.is_none_or(is_behind) {
+                return Err(InvalidRecord { section, record: set.layout.count(section) });
+            }
+            set.push(section, record);
+            last = Some((section, record));
+        }
+        set.octets.shrink_to_fit();
+        Ok(set)
+    }
+
     fn push(&mut self, section: Section, record: &[u8]) {
         self.layout.add(section, record.len());
         self.octets.extend_from_slice(record);
@@ -54,6 +75,8 @@ pub(crate) struct SerialDelta {
     /// The serial before it.
     pub(crate) from: Serial,
     pub(crate) delta: Arc<Delta>,
+    /// True if the serial went up by more than one.
+    pub(crate) is_jump: bool,
 }
 
 /// A delta that does not fit the data set that it was applied to.
@@ -69,6 +92,16 @@ pub enum ApplyError<E> {
 }
 
 impl Delta {
+    /// Makes a delta of records that once were one, such as those of a file, of images of a version. Those of a section
+    /// that are removed have to be in the order of an image, and those that are added as well.
+    pub fn from_records<'a>(
+        version: Version,
+        removed: impl IntoIterator<Item = (Section, &'a [u8])>,
+        added: impl IntoIterator<Item = (Section, &'a [u8])>,
+    ) -> Result<Delta, InvalidRecord> {
+        Ok(Delta { removed: RecordSet::check(version, removed)?, added: RecordSet::check(version, added)? })
+    }
+
     /// Returns the changes from `old` to `new`, by one pass over both. Their versions need not be equal.
     pub fn between(old: &Image, new: &Image) -> Delta {
         let mut delta = Delta::default();

@@ -1,8 +1,8 @@
 //! The sequence of data sets: it alone advances the serial, and it keeps the deltas that answer Serial Queries.
 
 use crate::delta::{Delta, SerialDelta};
-use crate::image::{Image, Section};
-use crate::limits::{HISTORY_DELTAS_MAX, HISTORY_OCTETS_MAX};
+use crate::image::Image;
+use crate::limits::{HISTORY_DELTAS_MAX, HISTORY_JUMPS_MAX, HISTORY_OCTETS_MAX};
 use crate::profile::SessionIds;
 use crate::serial::Serial;
 use crate::time::Timing;
@@ -47,7 +47,8 @@ pub struct History {
     current: Option<Image>,
     steps: VecDeque<Arc<SerialDelta>>,
     octets: usize,
-    changed: [Option<Serial>; 4],
+    /// The serial of the next set, if that is not the one after the current.
+    jump: Option<Serial>,
     generation: u64,
     revision: u64,
     is_withheld: bool,
@@ -65,11 +66,31 @@ impl History {
             current: None,
             steps: VecDeque::new(),
             octets: 0,
-            changed: [None; 4],
+            jump: None,
             generation: 0,
             revision: 0,
             is_withheld: false,
         }
+    }
+
+    /// A history that goes on with what an earlier run of the program served: its current set and serial, and the deltas
+    /// before it, each with the serial that it leads away from, the oldest first. The first new serial has to be a
+    /// [`jump`](History::jump).
+    pub fn resume(
+        limits: HistoryLimits,
+        sessions: SessionIds,
+        timing: Timing,
+        (serial, image): (Serial, Image),
+        deltas: impl IntoIterator<Item = (Serial, Delta)>,
+    ) -> History {
+        let mut history = History::new(limits, sessions, timing, serial);
+        (history.current, history.generation) = (Some(image), 1);
+        let mut deltas = deltas.into_iter().peekable();
+        while let Some((from, delta)) = deltas.next() {
+            history.serial = deltas.peek().map_or(serial, |(to, _)| *to);
+            history.remember(from, delta);
+        }
+        history
     }
 
     /// The serial of the current data set, or of the first one to come.
@@ -109,7 +130,6 @@ impl History {
         let Some(old) = &self.current else {
             self.current = Some(image);
             self.generation += 1;
-            self.changed = [Some(self.serial); 4];
             return Publication::First;
         };
         let delta = Delta::between(old, &image);
@@ -118,14 +138,9 @@ impl History {
             return Publication::Same;
         }
         let from = self.serial;
-        self.serial = from.next();
+        self.serial = self.jump.take().unwrap_or(from.next());
         self.generation += 1;
         self.current = Some(image);
-        for section in Section::ALL {
-            if delta.touches(section) {
-                self.changed[section.index()] = Some(self.serial);
-            }
-        }
         Publication::Changed(self.remember(from, delta))
     }
 
@@ -135,16 +150,29 @@ impl History {
         self.current = Some(image);
     }
 
+    /// Has the serial jump with the next change, from the newest serial that may have been told by this line: that of
+    /// the current set, or a later one. `random` chooses how far. See [`Serial::jumped`].
+    pub fn jump(&mut self, newest: Serial, random: u32) {
+        self.jump = Some(newest.jumped(random));
+    }
+
     /// Adds a delta to the ring, and drops the oldest ones that no longer fit.
     fn remember(&mut self, from: Serial, delta: Delta) -> Arc<Delta> {
         self.octets += delta.octets();
-        let delta = Arc::new(delta);
-        self.steps.push_back(Arc::new(SerialDelta { from, delta: Arc::clone(&delta) }));
-        while self.steps.len() > self.limits.deltas_max || self.octets > self.limits.octets_max {
+        let (delta, is_jump) = (Arc::new(delta), self.serial != from.next());
+        self.steps.push_back(Arc::new(SerialDelta { from, delta: Arc::clone(&delta), is_jump }));
+        while self.steps.len() > self.limits.deltas_max
+            || self.octets > self.limits.octets_max
+            || self.jumps() > HISTORY_JUMPS_MAX
+        {
             let Some(dropped) = self.steps.pop_front() else { break };
             self.octets -= dropped.delta.octets();
         }
         delta
+    }
+
+    fn jumps(&self) -> usize {
+        self.steps.iter().filter(|step| step.is_jump).count()
     }
 
     /// Returns the view for sessions: the current data set, if there is one that is not withheld.
@@ -162,7 +190,6 @@ impl History {
                 oldest_readable,
                 image.clone(),
                 self.steps.iter().cloned().collect(),
-                self.changed,
             )
         });
         View::new(Revision { published: self.revision, refined: 0 }, self.sessions, self.timing, edition)

@@ -94,7 +94,7 @@ impl Section {
     }
 
     /// Returns the length of the record at the start of the octets; 0 if there is none.
-    fn record_octets(self, octets: &[u8]) -> usize {
+    pub(crate) fn record_octets(self, octets: &[u8]) -> usize {
         match self {
             Section::Ipv4Prefix => 20.min(octets.len()),
             Section::Ipv6Prefix => 32.min(octets.len()),
@@ -282,6 +282,11 @@ impl Image {
     /// A data set with nothing in it.
     pub fn empty(version: Version) -> Image {
         Image { version, layout: Layout::default(), octets: Arc::new(Vec::new()) }
+    }
+
+    /// An image of octets that were checked.
+    pub(crate) fn of_checked(version: Version, layout: Layout, octets: Arc<dyn Octets>) -> Image {
+        Image { version, layout, octets }
     }
 
     /// The version in the records' first octets.

@@ -102,6 +102,7 @@ mod delta;
 mod history;
 mod image;
 pub mod limits;
+mod lineage;
 mod payload;
 mod profile;
 mod publish;
@@ -109,6 +110,7 @@ mod record;
 mod response;
 mod serial;
 mod server;
+mod stored;
 mod time;
 mod union;
 mod version;
@@ -128,6 +130,7 @@ pub use client::{
 pub use delta::{ApplyError, Delta};
 pub use history::{History, HistoryLimits, Publication};
 pub use image::{Image, ImageSink, ImageWriter, Layout, Octets, Records, Section};
+pub use lineage::{Epoch, Lineage};
 pub use payload::{
     ASPA_PROVIDERS_MAX, Action, Asn, Aspa, AspaError, NotDer, OriginError, Prefix, PrefixError, ProviderAsn, Providers,
     RouteOrigin, RouterKey,
@@ -138,6 +141,7 @@ pub use record::Record;
 pub use response::Chunk;
 pub use serial::{Serial, SessionId};
 pub use server::{Answer, CloseReason, Dismissal, ServerEvent, ServerOutput, ServerPolicy, ServerSession, Stop};
+pub use stored::InvalidRecord;
 pub use time::{Moment, Timing, TimingError};
 pub use union::Union;
 pub use version::{HEADER_OCTETS, PDU_OCTETS_MAX, PduType, Version, VersionRange};

@@ -43,6 +43,16 @@ pub const HISTORY_DELTAS_MAX: usize = 256;
 /// Octets that the deltas of a [`History`](crate::History) may take; the oldest are dropped.
 pub const HISTORY_OCTETS_MAX: usize = 8 * 1024 * 1024;
 
+/// Jumps of the serial among the deltas of a [`History`](crate::History); the oldest is dropped with all before it. Each is
+/// of at most [`SERIAL_JUMP_MAX`], so that the newest serial is later than all of them by RFC 1982.
+pub const HISTORY_JUMPS_MAX: usize = 7;
+
+/// The shortest jump of the serial. No tail of a log that a crash loses has so many data sets.
+pub const SERIAL_JUMP_MIN: u32 = 1 << 20;
+
+/// The longest jump of the serial.
+pub const SERIAL_JUMP_MAX: u32 = 1 << 28;
+
 /// Octets of folded answers that a [`View`](crate::View) keeps; beyond it they are dropped, and folded again when
 /// needed.
 pub const ANSWERS_OCTETS_MAX: usize = 16 * 1024 * 1024;

@@ -110,6 +110,29 @@ impl SessionIds {
         }))
     }
 
+    /// The same ids, but for one profile another one: the first from `base` on that is none of these.
+    #[must_use]
+    pub fn renewed(self, profile: Profile, base: u16) -> SessionIds {
+        let known = self.0;
+        let mut id = base.max(1);
+        while known.contains(&SessionId(id)) {
+            id = id.wrapping_add(1).max(1);
+        }
+        let mut ids = self;
+        ids.0[profile.index()] = SessionId(id);
+        ids
+    }
+
+    /// Returns ids from a table with one for each profile; none if one is missing, zero or there twice.
+    pub fn of_each(id: impl Fn(Profile) -> Option<SessionId>) -> Option<SessionIds> {
+        let mut ids = [SessionId(0); Profile::COUNT];
+        for profile in Profile::ALL {
+            let id = id(profile).filter(|id| id.0 != 0 && !ids.contains(id))?;
+            ids[profile.index()] = id;
+        }
+        Some(SessionIds(ids))
+    }
+
     /// The id of a profile.
     pub fn of(&self, profile: Profile) -> SessionId {
         self.0[profile.index()]

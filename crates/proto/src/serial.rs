@@ -2,6 +2,7 @@
 //!
 //! `Serial` has no `Ord` on purpose: RFC 1982 leaves some pairs undefined, and its order is not transitive.
 
+use crate::limits::{SERIAL_JUMP_MAX, SERIAL_JUMP_MIN};
 use core::cmp::Ordering;
 use core::fmt;
 
@@ -15,6 +16,17 @@ impl Serial {
         match self.0.wrapping_add(1) {
             0 => Serial(1),
             next => Serial(next),
+        }
+    }
+
+    /// A serial that lies ahead of this one by a distance from [`SERIAL_JUMP_MIN`] to [`SERIAL_JUMP_MAX`], which a random
+    /// number chooses. Whoever takes up a line of data sets jumps: a serial that was told and then lost, or that a copy
+    /// of the line told meanwhile, is not used again for another set. Zero is skipped.
+    pub const fn jumped(self, random: u32) -> Serial {
+        let distance = SERIAL_JUMP_MIN + random % (SERIAL_JUMP_MAX - SERIAL_JUMP_MIN);
+        match self.0.wrapping_add(distance) {
+            0 => Serial(1),
+            later => Serial(later),
         }
     }
 
@@ -88,6 +100,17 @@ mod tests {
         #[test]
         fn c_ser_01_adding_less_than_half_moves_forward(a: u32, step in 1..(1_u32 << 31)) {
             prop_assert!(Serial(a).is_before(Serial(a.wrapping_add(step))));
+        }
+
+        #[test]
+        fn c_ser_01_seven_jumps_lie_ahead_and_none_is_zero(a: u32, randoms: [u32; 7]) {
+            let last = randoms.into_iter().fold(Serial(a), |serial, random| {
+                let next = serial.jumped(random);
+                assert_ne!(next.0, 0);
+                assert!(next.0.wrapping_sub(serial.0) >= 1 << 20);
+                next
+            });
+            prop_assert!(Serial(a).is_before(last));
         }
 
         #[test]

@@ -1,7 +1,7 @@
 //! The data as sessions use them: an immutable value that is replaced as a whole, and shared by all.
 
 use crate::delta::{Delta, SerialDelta};
-use crate::image::{Image, ImageSink, Octets, Section};
+use crate::image::{Image, ImageSink, Octets};
 use crate::limits::{ANSWERS_OCTETS_MAX, DELTA_ALWAYS_SENT_OCTETS_MAX};
 use crate::profile::{Profile, SessionIds};
 use crate::serial::{Serial, SessionId};
@@ -45,7 +45,6 @@ pub(crate) struct Edition {
     oldest_readable: u64,
     images: [Option<Image>; 3],
     steps: Arc<[Arc<SerialDelta>]>,
-    changed: [Option<Serial>; 4],
     answers: BTreeMap<(usize, u32), DeltaAnswer>,
 }
 
@@ -101,12 +100,11 @@ impl Edition {
         oldest_readable: u64,
         image: Image,
         steps: Arc<[Arc<SerialDelta>]>,
-        changed: [Option<Serial>; 4],
     ) -> Edition {
         let mut images = [None, None, None];
         let index = image.version().index();
         images[index] = Some(image);
-        Edition { serial, generation, oldest_readable, images, steps, changed, answers: BTreeMap::new() }
+        Edition { serial, generation, oldest_readable, images, steps, answers: BTreeMap::new() }
     }
 
     pub(crate) fn image(&self, version: Version) -> Option<&Image> {
@@ -221,11 +219,16 @@ impl View {
         self.edition.as_ref().is_ok_and(|edition| generation < edition.oldest_readable)
     }
 
-    /// Returns whether anything that the profile sends changed after a serial.
+    /// Returns whether anything that the profile sends changed after a serial. The order is that of the history, not of
+    /// the numbers; a serial that it does not have is of another set.
     pub fn has_news(&self, profile: Profile, since: Serial) -> bool {
         self.edition.as_ref().is_ok_and(|edition| {
-            let changed = |section: Section| edition.changed[section.index()];
-            profile.sections().filter_map(changed).any(|serial| since.is_before(serial))
+            if since == edition.serial {
+                return false;
+            }
+            let Some(place) = edition.steps.iter().rposition(|step| step.from == since) else { return true };
+            let mut later = edition.steps.iter().skip(place);
+            later.any(|step| profile.sections().any(|section| step.delta.touches(section)))
         })
     }
 

@@ -185,6 +185,24 @@ impl ClientSession {
         ClientSession { resume_point, is_probe: true, ..ClientSession::new(now, policy, seed) }
     }
 
+    /// Makes a session that goes on with data of an earlier one, and asks what changed since. `refused` are the customers
+    /// whose ASPAs the cache has and that were left out of the data. Data that have expired are not used.
+    pub fn resume(
+        now: Moment,
+        policy: ClientPolicy,
+        seed: u64,
+        data: ClientData,
+        refused: Arc<BTreeSet<Asn>>,
+    ) -> ClientSession {
+        let session = ClientSession::new(now, policy, seed);
+        if data.expires() <= now {
+            return session;
+        }
+        let ClientData { session: id, serial, .. } = data;
+        let resume_point = Some(ResumePoint { version: data.image.version(), session: id, serial });
+        ClientSession { data: Some(data), resume_point, refused, ..session }
+    }
+
     /// Returns the data, as long as they may be used.
     pub fn data(&self) -> Option<&ClientData> {
         self.data.as_ref()

@@ -15,6 +15,7 @@ mod octets;
 mod pipes;
 mod probe;
 mod refusal;
+mod resume;
 mod sync;
 mod timers;
 mod unanswered;
