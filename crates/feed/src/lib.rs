@@ -32,6 +32,7 @@ mod rows;
 mod scalar;
 mod slurm;
 mod start;
+pub mod state;
 mod table;
 pub mod write;
 

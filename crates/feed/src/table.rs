@@ -1,6 +1,6 @@
 //! One source's data set: the image that routers are sent, and the expiry and trust anchor of each record.
 
-use rtrcast_proto::{Image, Section};
+use rtrcast_proto::{ApplyError, Delta, Image, ImageSink, Section};
 use std::cmp::Ordering;
 
 /// A data set with, for each record of its image, when it expires and which trust anchor it comes from.
@@ -52,7 +52,7 @@ pub(crate) struct SideData {
 }
 
 /// Side data of all records, in columns.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct SideColumns {
     expires: Vec<u32>,
     anchors: Vec<u8>,
@@ -61,6 +61,22 @@ pub(crate) struct SideColumns {
 impl SideColumns {
     pub(crate) fn with_capacity(records: usize) -> SideColumns {
         SideColumns { expires: Vec::with_capacity(records), anchors: Vec::with_capacity(records) }
+    }
+
+    pub(crate) fn expires(&self) -> &[u32] {
+        &self.expires
+    }
+
+    pub(crate) fn anchors(&self) -> &[u8] {
+        &self.anchors
+    }
+
+    pub(crate) fn push_expiries(&mut self, expires: impl IntoIterator<Item = u32>) {
+        self.expires.extend(expires);
+    }
+
+    pub(crate) fn push_anchors(&mut self, anchors: &[u8]) {
+        self.anchors.extend_from_slice(anchors);
     }
 
     pub(crate) fn push(&mut self, side: SideData) {
@@ -96,6 +112,11 @@ impl Table {
     /// The names of the trust anchors that records may have; an empty one means none.
     pub(crate) fn trust_anchors(&self) -> &[String] {
         &self.trust_anchors
+    }
+
+    /// Returns the trust anchors of the records, in the order of the image, as indices of their names.
+    pub(crate) fn anchors(&self) -> &[u8] {
+        &self.anchors
     }
 
     /// Returns when the records expire, in the order of the image.
@@ -150,6 +171,59 @@ impl Table {
             expires.extend(pairs.map(|(row, later)| later.map_or(row.expires, |later| later.expires.max(row.expires))));
         }
         Table { expires, ..self.clone() }
+    }
+
+    /// The table with a change of its set. `side` has the expiry and the trust anchor of the records that were announced
+    /// meanwhile; the names of trust anchors are those of this table, and more.
+    pub(crate) fn changed_by<S: ImageSink>(
+        &self,
+        delta: &Delta,
+        trust_anchors: Vec<String>,
+        side: impl Fn(Section, &[u8]) -> Option<SideData>,
+        sink: S,
+    ) -> Result<Table, ApplyError<S::Error>> {
+        let image = delta.apply(&self.image, sink)?;
+        let mut columns = SideColumns::with_capacity(image.layout().records());
+        for section in Section::ALL {
+            let mut rows = self.rows(section).peekable();
+            for record in image.records(section) {
+                let is_before = |row: &Row<'_>| section.announcement_order(row.record, record) == Ordering::Less;
+                while rows.next_if(is_before).is_some() {}
+                let is_same = |row: &Row<'_>| row.record.get(1..) == record.get(1..);
+                let before = rows.next_if(is_same).map(|Row { expires, anchor, .. }| SideData { expires, anchor });
+                columns.push(side(section, record).or(before).unwrap_or(SideData { expires: NEVER, anchor: 0 }));
+            }
+        }
+        Ok(Table::new(image, columns, trust_anchors, self.timestamps))
+    }
+
+    /// Returns the row of a record. Of an ASPA only the customer counts.
+    pub(crate) fn find(&self, section: Section, record: &[u8]) -> Option<Row<'_>> {
+        let (index, found) = match section {
+            Section::Ipv4Prefix => self.find_prefix::<20>(section, record)?,
+            Section::Ipv6Prefix => self.find_prefix::<32>(section, record)?,
+            Section::RouterKey => {
+                self.image.records(section).enumerate().find(|(_, other)| other.get(1..) == record.get(1..))?
+            }
+            Section::Aspa => {
+                self.image.records(section).enumerate().find(|(_, other)| other.get(8..12) == record.get(8..12))?
+            }
+        };
+        let SideData { expires, anchor } = self.side_data(section).nth(index)?;
+        Some(Row { record: found, expires, anchor })
+    }
+
+    /// Prefixes have one size, so that they need not be read one after another.
+    fn find_prefix<const OCTETS: usize>(&self, section: Section, record: &[u8]) -> Option<(usize, &[u8])> {
+        let octets = self.image.octets().get(self.image.layout().range(section))?;
+        let records = octets.as_chunks::<OCTETS>().0;
+        let index = records.binary_search_by(|other| section.announcement_order(other, record)).ok()?;
+        Some((index, records.get(index)?))
+    }
+
+    /// The same with other times.
+    pub(crate) fn with_timestamps(self, timestamps: Timestamps) -> Table {
+        Table { timestamps, ..self }
     }
 
     /// Returns the times in the file.

@@ -26,14 +26,33 @@ pub(crate) struct WallClock {
     /// Seconds to add to the moment.
     offset: Option<i64>,
     stepped: Option<Moment>,
+    /// Since when it has been behind the time at which it began.
+    behind: Option<Moment>,
 }
 
 impl WallClock {
+    /// Returns a clock that begins at this time at the earliest, in seconds since 1970: that of a set that was served
+    /// before. A system's clock that is behind it has mostly not been set yet. It is accepted after [`CLOCK_STEP_HOLD`]:
+    /// the one before may have been ahead.
+    pub(crate) fn beginning(now: CurrentTime, earliest: u32) -> WallClock {
+        let offset = i64::from(now.unix.max(earliest)) - seconds(now);
+        WallClock { offset: Some(offset), stepped: None, behind: (now.unix < earliest).then_some(now.moment) }
+    }
+
     /// Returns the accepted time, in seconds since 1970.
     pub(crate) fn read(&mut self, now: CurrentTime, events: &mut impl FnMut(CuratorEvent)) -> u32 {
         let wall_offset = wall_offset(now);
         let offset = *self.offset.get_or_insert(wall_offset);
         let step = wall_offset - offset;
+        if let Some(since) = self.behind {
+            if step < 0 && now.moment < since.after(CLOCK_STEP_HOLD) {
+                return at(now, offset);
+            }
+            self.behind = None;
+            if step < 0 {
+                events(CuratorEvent::ClockAccepted { seconds: step });
+            }
+        }
         let accepted = match (step > CLOCK_STEP_SECONDS_MAX, self.stepped) {
             (false, None) => wall_offset,
             (false, Some(_)) => {
@@ -54,12 +73,12 @@ impl WallClock {
             }
         };
         self.offset = Some(accepted);
-        u32::try_from((seconds(now) + accepted).max(0)).unwrap_or(NEVER - 1)
+        at(now, accepted)
     }
 
     /// Accepts the clock as it is.
     pub(crate) fn accept(&mut self, now: CurrentTime, events: &mut impl FnMut(CuratorEvent)) {
-        if self.stepped.take().is_some() {
+        if self.stepped.take().is_some() || self.behind.take().is_some() {
             let seconds = wall_offset(now) - self.offset.take().unwrap_or_default();
             events(CuratorEvent::ClockAccepted { seconds });
         }
@@ -67,8 +86,13 @@ impl WallClock {
 
     /// Returns when to check again because of a step.
     pub(crate) fn wait(&self) -> Option<Moment> {
-        self.stepped.map(|since| since.after(CLOCK_STEP_HOLD))
+        self.stepped.or(self.behind).map(|since| since.after(CLOCK_STEP_HOLD))
     }
+}
+
+/// Returns the time of day by this offset, in seconds since 1970.
+fn at(now: CurrentTime, offset: i64) -> u32 {
+    u32::try_from((seconds(now) + offset).max(0)).unwrap_or(NEVER - 1)
 }
 
 fn seconds(now: CurrentTime) -> i64 {

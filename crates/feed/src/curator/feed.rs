@@ -69,6 +69,11 @@ impl DatedTable {
         DatedTable { stated: table.timestamps().made.or(written), table, received, validity: ValidityPeriod::AsDated }
     }
 
+    /// The same with another validity.
+    pub(super) fn with_validity(self, validity: ValidityPeriod) -> DatedTable {
+        DatedTable { validity, ..self }
+    }
+
     /// Makes a table that another cache sent now, to be used for so long.
     pub(super) fn lasting(table: Arc<Table>, now: Moment, valid_for: Duration) -> DatedTable {
         DatedTable { validity: ValidityPeriod::Until(now.after(valid_for)), ..DatedTable::new(table, None, now) }
@@ -138,6 +143,19 @@ impl DatedTable {
         })
     }
 
+    /// Returns the end of its validity, in seconds since 1970, if it has one.
+    pub(super) fn valid_until_at(&self, time: Time) -> Option<u32> {
+        self.timestamps(time).valid_until
+    }
+
+    pub(super) fn stated(&self) -> Option<u32> {
+        self.stated
+    }
+
+    pub(super) fn received(&self) -> Moment {
+        self.received
+    }
+
     /// Returns the end of its validity by its file, in seconds since 1970, if that has one.
     pub(super) fn valid_until(&self) -> Option<u32> {
         self.table.timestamps().valid_until.filter(|_| self.validity == ValidityPeriod::AsDated)
@@ -185,7 +203,7 @@ pub(super) struct HeldTable {
     pub(super) losses: Vec<Loss>,
     pub(super) since: Moment,
     /// Since when any has been held.
-    first: Moment,
+    pub(super) first: Moment,
 }
 
 impl HeldTable {
@@ -208,6 +226,8 @@ pub(super) struct Feed {
     pub(super) has_reported: bool,
     /// True if it has loaded or confirmed anything yet.
     has_loaded: bool,
+    /// True if its table was stored, and is older than what was served since.
+    pub(super) is_stale: bool,
     pub(super) is_too_old: bool,
     /// True if that was reported.
     pub(super) is_reported_too_old: bool,
@@ -229,6 +249,7 @@ impl Feed {
             failing_since: None,
             has_reported: false,
             has_loaded: false,
+            is_stale: false,
             is_too_old: false,
             is_reported_too_old: false,
             is_over: true,
@@ -246,6 +267,7 @@ impl Feed {
         self.failures = 0;
         self.failing_since = None;
         self.has_loaded = true;
+        self.is_stale = false;
     }
 
     /// Handles an unchanged set: one without a time of its own was made just now.

@@ -4,6 +4,7 @@
 //! All images have the same order, so this is a linear merge. The same record from many sources is one; the providers
 //! of a customer that several sources have are their union. [C-ASP-01]
 
+use super::SourceId;
 use super::freshness::Horizon;
 use crate::slurm::{Filters, Slurm};
 use crate::table::Table;
@@ -14,15 +15,19 @@ use std::sync::Arc;
 /// can be made on another thread.
 #[derive(Clone, Debug)]
 pub struct Recipe {
-    pub(super) parts: Vec<RecipePart>,
-    pub(super) slurm: Arc<Slurm>,
+    pub(crate) parts: Vec<RecipePart>,
+    pub(crate) slurm: Arc<Slurm>,
 }
 
 /// One source's part.
 #[derive(Clone, Debug)]
-pub(super) struct RecipePart {
-    pub(super) table: Arc<Table>,
-    pub(super) horizon: Horizon,
+pub(crate) struct RecipePart {
+    pub(crate) source: SourceId,
+    /// When its set was made, and the end of its validity, in seconds since 1970.
+    pub(super) made: u32,
+    pub(super) valid_until: Option<u32>,
+    pub(crate) table: Arc<Table>,
+    pub(crate) horizon: Horizon,
 }
 
 /// Result of a [`Recipe`].

@@ -6,13 +6,16 @@
 //! * `feed.rs`: the state of one source, and the handling of its new table;
 //! * `merge.rs`: several sources, SLURM and expiry become one image;
 //! * `freshness.rs`: when a payload is in effect; `clock.rs`: when the clock is accepted;
+//! * `choose.rs`: which sources are served;
 //! * `guard.rs`: sudden losses;
+//! * `resume.rs`: what outlives the program; `side.rs`: expiry and trust anchor of what is served;
 //! * `input.rs` and `event.rs`: inputs and outputs.
 //!
 //! The last good data of a source that fails stay in effect until they are too old, even if all sources fail. A start
 //! with several sources waits for the slower ones for a moment, and a change of sources for longer, or routers would be
 //! sent withdrawals of what those have.
 
+mod choose;
 mod clock;
 mod event;
 mod feed;
@@ -20,6 +23,8 @@ mod freshness;
 mod guard;
 mod input;
 mod merge;
+mod resume;
+mod side;
 mod status;
 
 pub use clock::contradicts_clock;
@@ -27,7 +32,9 @@ pub use event::{Cause, CuratorEvent, CuratorOutput, Release};
 pub use freshness::{Assessment, Expired, Freshness, NotInEffect, TooOld};
 pub use guard::{Guard, Loss, LossOf};
 pub use input::{Choice, Curation, CurrentTime, Report, SourceId};
+pub(crate) use merge::RecipePart;
 pub use merge::{Composed, Recipe};
+pub use resume::{RESTORED, Resumption, StoredFeed, StoredHold, StoredTable, StoredValidity};
 pub use status::{HeldStatus, Status};
 
 use crate::slurm::Slurm;
@@ -35,8 +42,6 @@ use crate::table::Table;
 use clock::WallClock;
 use feed::{DatedTable, Feed, Time, ValidityPeriod};
 use freshness::{run_out_at, withdrawn_at};
-use merge::RecipePart;
-use rtrcast_proto::limits::QUERY_HOLD_MAX;
 use rtrcast_proto::{Image, ImageKeeper, Moment, Octets};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -44,12 +49,6 @@ use std::time::Duration;
 
 /// Interval between two publications for expiry alone: a source that has stopped would use up the history otherwise.
 const EXPIRY_PUBLICATION_INTERVAL_MIN: Duration = Duration::from_secs(60);
-
-/// Time for which the first publication waits for slower sources once one has data. Routers that ask meanwhile are
-/// held, and have to get the data within that.
-const FIRST_WAIT_MAX: Duration = Duration::from_secs(5);
-
-const _: () = assert!(FIRST_WAIT_MAX.as_secs() < QUERY_HOLD_MAX[2].as_secs(), "a query is held for longer");
 
 /// Time for which the old sources' data stay after a new configuration, until new sources have data.
 const CHANGE_WAIT_MAX: Duration = Duration::from_secs(300);
@@ -121,6 +120,10 @@ impl Curator {
         let Some(feed) = self.feeds.get_mut(index) else { return };
         feed.has_reported = true;
         let time = Time { moment: now.moment, wall };
+        let read = match &report {
+            Report::Loaded { table, .. } | Report::Synchronised { table, .. } => Some(Arc::clone(table)),
+            Report::Unchanged | Report::Renewed { .. } | Report::Withdrawn | Report::Failed => None,
+        };
         match report {
             Report::Failed => feed.failed(now.moment),
             Report::Unchanged => feed.confirmed(now.moment),
@@ -135,6 +138,9 @@ impl Curator {
                 let events = feed.consider(DatedTable::new(table, written, now.moment), time, &self.curation);
                 self.outputs.extend(events.into_iter().map(CuratorOutput::Event));
             }
+        }
+        if let Some(read) = read {
+            self.renew_restored(source, &read, time);
         }
         self.review(now, wall, Cause::Source(source));
     }
@@ -230,7 +236,7 @@ impl Curator {
         let cause = if self.settle(now.moment) && self.published_at.is_some() { Cause::Configuration } else { cause };
         if self.slurm.is_some() {
             match self.settling {
-                Some(_) if !self.has_to_switch(now.moment) => self.renew(cause),
+                Some(_) if !self.has_to_switch(time) => self.renew(cause),
                 Some(_) | None => self.choose(now.moment, cause),
             }
         }
@@ -316,104 +322,48 @@ impl Curator {
         has_changed
     }
 
-    /// Ends the wait for sources, if all have been read or have failed, or it has been long enough; true if it ended.
-    fn settle(&mut self, now: Moment) -> bool {
-        let Some(until) = &mut self.settling else { return false };
-        if until.is_none() && self.feeds.iter().any(|feed| !feed.is_over) {
-            *until = Some(now.after(FIRST_WAIT_MAX));
-        }
-        // At the start routers wait for data, and a source that fails once mostly fails again. After that they have
-        // data, and a single failure of a new source would withdraw what it takes over.
-        let is_start = self.published_at.is_none();
-        let had = |feed: &Feed| feed.is_ready(now) || (is_start && feed.has_reported);
-        let all_had = self.feeds.iter().all(had);
-        let ends = all_had || until.is_some_and(|until| until <= now);
-        if ends {
-            self.settling = None;
-        }
-        ends
-    }
-
-    /// Returns whether the one source that is served is not healthy: then others are considered, even during a wait.
-    fn has_to_switch(&self, now: Moment) -> bool {
-        let served = self.served.first().and_then(|(source, _)| self.feeds.iter().find(|feed| feed.source == *source));
-        self.curation.choice == Choice::First && served.is_some_and(|feed| feed.is_over || !feed.is_healthy(now))
-    }
-
-    /// Chooses the sources that are served. If none has data in effect, those that were served stay, and end in their
-    /// time.
-    fn choose(&mut self, now: Moment, cause: Cause) {
-        let usable = || self.feeds.iter().filter(|feed| !feed.is_over);
-        if usable().next().is_none() {
-            return self.renew(cause);
-        }
-        let chosen: Vec<&Feed> = match self.curation.choice {
-            // One of which nothing is in effect adds nothing, and its end is handled as expiry.
-            Choice::Union => self.feeds.iter().collect(),
-            Choice::First => {
-                // A validator that has only just started may have an empty set: that is chosen last.
-                let full = || usable().filter(|feed| feed.last.as_ref().is_some_and(|last| !last.is_empty()));
-                let is_served = |feed: &&Feed| self.served.first().is_some_and(|(source, _)| *source == feed.source);
-                let best = full().find(|feed| feed.is_healthy(now));
-                // If none is healthy, a change is no improvement.
-                let best = best.or_else(|| full().find(is_served)).or_else(|| full().next());
-                best.or_else(|| usable().next()).into_iter().collect()
-            }
-        };
-        let chosen: Vec<(SourceId, DatedTable)> =
-            chosen.into_iter().filter_map(|feed| Some((feed.source, feed.last.clone()?))).collect();
-        if let (Choice::First, [(from, _)], [(to, dated)]) =
-            (self.curation.choice, self.served.as_slice(), chosen.as_slice())
-            && from != to
-        {
-            self.outputs.push_back(CuratorOutput::Event(CuratorEvent::Switched { from: *from, to: *to }));
-            return self.serve(vec![(*to, dated.clone())], Cause::Source(*to));
-        }
-        self.serve(chosen, cause);
-    }
-
-    /// Serves the newest tables of the sources that are served.
-    fn renew(&mut self, cause: Cause) {
-        let newest = |(source, dated): &(SourceId, DatedTable)| {
-            let feed = self.feeds.iter().find(|feed| feed.source == *source);
-            (*source, feed.and_then(|feed| feed.last.clone()).unwrap_or_else(|| dated.clone()))
-        };
-        let renewed = self.served.iter().map(newest).collect();
-        self.serve(renewed, cause);
-    }
-
-    fn serve(&mut self, chosen: Vec<(SourceId, DatedTable)>, cause: Cause) {
-        let is_same = chosen.len() == self.served.len()
-            && chosen.iter().zip(&self.served).all(|(new, old)| new.0 == old.0 && new.1.is_same(&old.1));
-        if chosen.is_empty() || (is_same && self.published_at.is_some()) {
-            return;
-        }
-        self.served = chosen;
-        self.due.get_or_insert(cause);
-    }
-
     fn publish(&mut self, time: Time, cause: Cause) {
-        let Some(slurm) = &self.slurm else { return };
-        let freshness = &self.curation.freshness;
-        let part = |(_, dated): &(SourceId, DatedTable)| RecipePart {
-            table: Arc::clone(&dated.table),
-            horizon: dated.horizon(time, freshness),
-        };
-        let parts: Vec<RecipePart> = self.served.iter().map(part).collect();
-        let run_outs = self.served.iter().filter_map(|(_, dated)| dated.validity.until());
-        self.next_run_out = run_outs.filter(|at| run_out_at(*at) > time.moment).min();
-        // A set that ends by a timer does not end by the wall clock as well, whose seconds are coarser.
-        let ends = parts.iter().zip(&self.served).filter_map(|(part, (_, dated))| match dated.validity {
-            ValidityPeriod::Until(_) => part.horizon.next_own_end(&part.table),
-            ValidityPeriod::AsDated | ValidityPeriod::Withdrawn => part.horizon.next_end(&part.table),
-        });
-        self.next_end = ends.min();
+        let Some(slurm) = self.slurm.clone() else { return };
+        let parts = self.parts(time);
+        self.note_ends(time);
         self.published_at = Some(time.wall);
         if self.has_to_withhold() {
             return self.withhold();
         }
         self.is_withheld = false;
-        self.outputs.push_back(CuratorOutput::Publish(Recipe { parts, slurm: Arc::clone(slurm) }, cause));
+        self.outputs.push_back(CuratorOutput::Publish(Recipe { parts, slurm }, cause));
+    }
+
+    /// Returns the recipe of what is served, by the newest tables and expiries; none before the first publication.
+    pub fn recipe(&self) -> Option<Recipe> {
+        self.published_at?;
+        Some(Recipe { parts: self.parts(self.reviewed?), slurm: self.slurm.clone()? })
+    }
+
+    fn parts(&self, time: Time) -> Vec<RecipePart> {
+        let part = |(source, dated): &(SourceId, DatedTable)| RecipePart {
+            source: *source,
+            made: dated.made(time),
+            valid_until: dated.valid_until_at(time),
+            table: Arc::clone(&dated.table),
+            horizon: dated.horizon(time, &self.curation.freshness),
+        };
+        self.served.iter().map(part).collect()
+    }
+
+    /// Notes when the first record ends of those that are served.
+    fn note_ends(&mut self, time: Time) {
+        let run_outs = self.served.iter().filter_map(|(_, dated)| dated.validity.until());
+        self.next_run_out = run_outs.filter(|at| run_out_at(*at) > time.moment).min();
+        // A set that ends by a timer does not end by the wall clock as well, whose seconds are coarser.
+        let ends = self.served.iter().filter_map(|(_, dated)| {
+            let horizon = dated.horizon(time, &self.curation.freshness);
+            match dated.validity {
+                ValidityPeriod::Until(_) => horizon.next_own_end(&dated.table),
+                ValidityPeriod::AsDated | ValidityPeriod::Withdrawn => horizon.next_end(&dated.table),
+            }
+        });
+        self.next_end = ends.min();
     }
 
     fn earliest_wait(&self, time: Time) -> Option<Moment> {

@@ -6,6 +6,7 @@ mod clock;
 mod freshness;
 mod guard;
 mod model;
+mod resume;
 mod sources;
 mod upstream;
 

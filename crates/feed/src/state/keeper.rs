@@ -1,0 +1,273 @@
+//! The keeper: what of the state is written, and when. It touches no disk: it says what to write next, and is told how
+//! that went.
+//!
+//! * A change is appended to a log. Each start of the program, each snapshot and each failure begin a new log: a file
+//!   whose writing failed is never written to again, since nobody knows what of it is on the disk.
+//! * A snapshot is due when the line begins, when the log has grown, some time after expiries moved, and after a failure.
+//!   With it go the tables of the sources that have changed.
+//! * A disk that fails delays nothing: what could not be written is left out, and written anew with the next snapshot.
+
+use super::change::Change;
+use super::snapshot::SetName;
+use crate::curator::SourceId;
+use rtrcast_proto::Moment;
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+/// Bounds of what is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeeperLimits {
+    /// Octets of a log after which a snapshot is due.
+    pub log_octets_max: usize,
+    /// Time after which moved expiries are written.
+    pub expiries_interval: Duration,
+    /// Changes that wait to be written; beyond it they are left out until the next snapshot.
+    pub waiting_octets_max: usize,
+    /// Pause after a failure; it doubles with each further one.
+    pub retry_pause_min: Duration,
+    /// The longest pause.
+    pub retry_pause_max: Duration,
+}
+
+impl Default for KeeperLimits {
+    /// 8 MiB of log, 30 minutes, 16 MiB that wait, and pauses from 10 s to 10 minutes.
+    fn default() -> KeeperLimits {
+        KeeperLimits {
+            log_octets_max: 8 * 1024 * 1024,
+            expiries_interval: Duration::from_secs(30 * 60),
+            waiting_octets_max: 16 * 1024 * 1024,
+            retry_pause_min: Duration::from_secs(10),
+            retry_pause_max: Duration::from_secs(600),
+        }
+    }
+}
+
+/// Something to write. The next one is only given after the outcome of this one is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StateWrite {
+    /// Begin this log: make the file, with its header, and have it on the disk.
+    BeginLog(u64),
+    /// Append a change to this log.
+    Append {
+        /// The log.
+        log: u64,
+        /// The change, encoded.
+        octets: Vec<u8>,
+        /// True if it has to be on the disk before it is told to routers.
+        is_awaited: bool,
+    },
+    /// Replace the tables of a source.
+    Source(SourceId),
+    /// Replace the snapshot by one of the set that is served now. Changes in logs from this one on may come after it.
+    Snapshot {
+        /// The log.
+        log: u64,
+    },
+}
+
+/// State of keeping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeping {
+    /// All is written, or about to be.
+    Kept,
+    /// Writing fails since that moment, and is tried again at the other.
+    Failing {
+        /// Since when.
+        since: Moment,
+        /// The next attempt.
+        again: Moment,
+    },
+}
+
+/// Decides what is written.
+#[derive(Clone, Debug)]
+pub struct Keeper {
+    limits: KeeperLimits,
+    /// The log that is appended to, if there is one.
+    log: Option<u64>,
+    log_octets: usize,
+    /// The number of the next log.
+    next_log: u64,
+    changes: VecDeque<Encoded>,
+    waiting_octets: usize,
+    sources: BTreeSet<SourceId>,
+    /// When a snapshot is due.
+    snapshot: Option<Moment>,
+    /// Sources whose tables are written before anything else: their tables are held.
+    urgent: BTreeSet<SourceId>,
+    writing: Option<StateWrite>,
+    failure: Option<WriteFailure>,
+    /// The set of the last change or snapshot that was given.
+    set: Option<SetName>,
+}
+
+#[derive(Clone, Debug)]
+struct Encoded {
+    octets: Vec<u8>,
+    is_awaited: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct WriteFailure {
+    since: Moment,
+    again: Moment,
+    pause: Duration,
+}
+
+impl Keeper {
+    /// A keeper whose first log has this number, which is larger than those of all logs that there are. `set` is the one
+    /// that was taken up from what is kept, if one was.
+    pub fn new(limits: KeeperLimits, next_log: u64, set: Option<SetName>) -> Keeper {
+        Keeper {
+            limits,
+            log: None,
+            log_octets: 0,
+            next_log,
+            changes: VecDeque::new(),
+            waiting_octets: 0,
+            sources: BTreeSet::new(),
+            snapshot: None,
+            urgent: BTreeSet::new(),
+            writing: None,
+            failure: None,
+            set,
+        }
+    }
+
+    /// A set is served that no change in a log leads to: the first one of a line.
+    pub fn begun(&mut self, now: Moment, set: SetName) {
+        self.set = Some(set);
+        self.snapshot = Some(now);
+    }
+
+    /// A change is about to be served. `is_awaited` if it is the first one after a jump.
+    pub fn changed(&mut self, now: Moment, change: &Change, is_awaited: bool) {
+        self.set = Some(change.after);
+        if self.failure.is_some() {
+            return;
+        }
+        let octets = change.encode();
+        self.waiting_octets += octets.len();
+        self.log_octets += octets.len();
+        if self.waiting_octets > self.limits.waiting_octets_max {
+            // The next snapshot has it. A log with a gap would end at the gap.
+            self.drop_changes();
+            self.snapshot = Some(now);
+            return;
+        }
+        self.changes.push_back(Encoded { octets, is_awaited });
+        if self.log_octets > self.limits.log_octets_max {
+            self.snapshot = Some(now);
+        }
+    }
+
+    /// The tables of a source are others; `is_held` if the newest one is held.
+    pub fn source_changed(&mut self, now: Moment, source: SourceId, is_held: bool) {
+        self.sources.insert(source);
+        if is_held {
+            self.urgent.insert(source);
+        }
+        let due = now.after(self.limits.expiries_interval);
+        self.snapshot = Some(self.snapshot.map_or(due, |known| known.min(due)));
+    }
+
+    /// The program stops in order: all is written that has not been.
+    pub fn stop(&mut self, now: Moment) {
+        if self.snapshot.is_some() || self.log_octets > 0 || self.failure.is_some() {
+            self.snapshot = self.set.map(|_| now);
+        }
+    }
+
+    /// Returns what to write now; none if nothing is due, or something is being written.
+    pub fn next(&mut self, now: Moment) -> Option<&StateWrite> {
+        if self.writing.is_some() || self.failure.is_some_and(|failure| failure.again > now) {
+            return None;
+        }
+        self.writing = self.due(now);
+        self.writing.as_ref()
+    }
+
+    fn due(&mut self, now: Moment) -> Option<StateWrite> {
+        // After a failure the snapshot comes first: what is in no log has to be in it.
+        let is_failing = self.failure.is_some();
+        if !is_failing && let Some(log) = self.log {
+            if let Some(Encoded { octets, is_awaited }) = self.changes.pop_front() {
+                self.waiting_octets -= octets.len();
+                return Some(StateWrite::Append { log, octets, is_awaited });
+            }
+        } else if !is_failing && !self.changes.is_empty() {
+            return Some(StateWrite::BeginLog(self.next_log));
+        }
+        if let Some(source) = self.urgent.pop_first() {
+            self.sources.remove(&source);
+            return Some(StateWrite::Source(source));
+        }
+        let is_due = self.set.is_some() && (is_failing || self.snapshot.is_some_and(|due| due <= now));
+        if !is_due {
+            return None;
+        }
+        if let Some(source) = self.sources.pop_first() {
+            return Some(StateWrite::Source(source));
+        }
+        // Changes from now on are in another log.
+        (self.log, self.log_octets, self.snapshot) = (None, 0, None);
+        Some(StateWrite::Snapshot { log: self.next_log })
+    }
+
+    /// Tells how the writing went.
+    pub fn written(&mut self, now: Moment, outcome: Result<(), ()>) {
+        let Some(write) = self.writing.take() else { return };
+        match (outcome, write) {
+            (Ok(()), StateWrite::BeginLog(log)) => {
+                (self.log, self.next_log) = (Some(log), log + 1);
+            }
+            (Ok(()), StateWrite::Snapshot { .. }) => self.failure = None,
+            (Ok(()), StateWrite::Append { .. } | StateWrite::Source(_)) => {}
+            (Err(()), write) => self.failed(now, write),
+        }
+    }
+
+    fn failed(&mut self, now: Moment, write: StateWrite) {
+        match write {
+            StateWrite::Source(source) => drop(self.sources.insert(source)),
+            // The number is not used again, whatever is there of the file.
+            StateWrite::BeginLog(log) => self.next_log = log + 1,
+            StateWrite::Append { .. } | StateWrite::Snapshot { .. } => {}
+        }
+        self.log = None;
+        self.drop_changes();
+        self.snapshot.get_or_insert(now);
+        let pause = self
+            .failure
+            .map_or(self.limits.retry_pause_min, |failure| (failure.pause * 2).min(self.limits.retry_pause_max));
+        let since = self.failure.map_or(now, |failure| failure.since);
+        self.failure = Some(WriteFailure { since, again: now.after(pause), pause });
+    }
+
+    fn drop_changes(&mut self) {
+        self.changes.clear();
+        (self.waiting_octets, self.log) = (0, None);
+    }
+
+    /// Returns when something is due next, if nothing is being written.
+    pub fn wait(&self) -> Option<Moment> {
+        match (&self.writing, self.failure) {
+            (Some(_), _) => None,
+            (None, Some(failure)) => Some(failure.again),
+            (None, None) => self.snapshot.filter(|_| self.set.is_some()),
+        }
+    }
+
+    /// Returns whether the state is kept.
+    pub fn keeping(&self) -> Keeping {
+        match self.failure {
+            Some(WriteFailure { since, again, .. }) => Keeping::Failing { since, again },
+            None => Keeping::Kept,
+        }
+    }
+
+    /// Returns whether a change waits to be written, or is being written.
+    pub fn is_behind(&self) -> bool {
+        !self.changes.is_empty() || matches!(self.writing, Some(StateWrite::Append { .. } | StateWrite::BeginLog(_)))
+    }
+}
