@@ -2,6 +2,7 @@
 
 use crate::choices::Choices;
 use crate::pipe::PipeMode;
+use crate::world::DiskMode;
 use std::time::Duration;
 
 /// Octets of an action. All have the same number, so that one can be left out without a change of the others.
@@ -64,6 +65,10 @@ pub(crate) enum Action {
     ClientRefresh { client: usize },
     /// The cache stops, and starts anew after this time; real clients are served no version above `max` then.
     Restart { end: ProgramEnd, away: Duration, max: u8 },
+    /// The disk of the cache fills up, fails, or is well again.
+    Disk(DiskMode),
+    /// A copy of the cache's files is made.
+    CopyDisk,
     /// Limits of connections change.
     Limit { connections_max: u32, per_address_max: Option<u32> },
 }
@@ -75,8 +80,10 @@ pub(crate) enum ProgramEnd {
     Stop,
     /// In order, for good.
     Shutdown,
-    /// Without a last octet: all connections are reset.
+    /// Without a last octet: all connections are reset, and what was written last may be lost.
     Crash,
+    /// As by a crash, and then an older copy of its files is put back.
+    PutBack,
 }
 
 /// A PDU of a router.
@@ -167,13 +174,23 @@ impl Action {
             },
             60 => Action::ClientReset { client: client(&mut choices) },
             61 => Action::ClientRefresh { client: client(&mut choices) },
-            62 if choices.once_in(3) => Action::Restart {
-                end: choices.one_of(&[ProgramEnd::Stop, ProgramEnd::Crash, ProgramEnd::Shutdown]),
+            62 if choices.once_in(2) => Action::Restart {
+                end: choices.one_of(&[
+                    ProgramEnd::Stop,
+                    ProgramEnd::Crash,
+                    ProgramEnd::Crash,
+                    ProgramEnd::PutBack,
+                    ProgramEnd::Shutdown,
+                ]),
                 away: Duration::from_millis(choices.one_of(&[0, 500, 10_000, 700_000])),
                 max: choices.one_of(&[2, 2, 1, 0]),
             },
             63 if choices.once_in(8) => Action::SlowReaders { source: source(&mut choices), seed: choices.u16() },
             63 => Action::SlowReader { router: router(&mut choices), version: choices.one_of(&[2, 1, 0]) },
+            62 if choices.once_in(3) => Action::CopyDisk,
+            62 if choices.once_in(2) => {
+                Action::Disk(choices.one_of(&[DiskMode::Sound, DiskMode::Full, DiskMode::Failing, DiskMode::Sound]))
+            }
             62 => Action::Limit {
                 connections_max: choices.one_of(&[3, 5, 10, 10]),
                 per_address_max: choices.once_in(3).then_some(2),

@@ -1,6 +1,8 @@
 //! The cache without its sockets: the curator, the publisher, and the model of what they have to serve.
 
 use super::clock::NaiveClock;
+use super::disk::SimDisk;
+use super::state::{self, CacheState, HISTORY};
 use crate::action::SOURCES;
 use crate::choices::Random;
 use crate::model::{ModelRecord, ModelSet, ServedSets, SlurmModel, SourceTable, decoded, seen_in, universe};
@@ -11,8 +13,8 @@ use rtrcast_feed::curator::{
 };
 use rtrcast_feed::{Overlaps, Reader, Slurm, SlurmDialect, SlurmFile};
 use rtrcast_proto::{
-    History, HistoryLimits, ImageKeeper, InUse, Moment, Octets, Profile, Serial, SessionIds, Timing, Version, View,
-    ViewPublisher, Want,
+    History, ImageKeeper, InUse, Moment, Octets, Profile, Publication, Serial, Timing, Version, View, ViewPublisher,
+    Want,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,6 +22,9 @@ use std::time::Duration;
 
 /// When a run begins, in seconds since 1970.
 pub(crate) const START: u32 = 1_800_000_000;
+
+/// The same by the clock of timers: earlier moments are those of files that were written before.
+pub(crate) const BEGIN: Moment = Moment(1_000_000_000_000);
 
 /// Seconds by which a record is withdrawn before it expires.
 pub(super) const LEAD: u32 = 2;
@@ -55,7 +60,7 @@ pub(super) struct SimSource {
     /// What is to be served of it.
     pub(super) effective: Option<LoadedTable>,
     /// The table that is held instead, and since when anything has been.
-    held: Option<LoadedTable>,
+    pub(super) held: Option<LoadedTable>,
     pub(super) held_since: Option<Moment>,
     pub(super) is_failing: bool,
 }
@@ -68,7 +73,9 @@ pub(crate) struct CacheEngine {
     /// What it wants, and has not been done yet.
     outputs: VecDeque<CuratorOutput>,
     pub(crate) wait: Option<Moment>,
-    session_ids: SessionIds,
+    pub(crate) state: CacheState,
+    /// The set that was restored at the start, if one was.
+    pub(super) restored: Option<ModelSet>,
     /// The intervals that routers are to be sent.
     pub(super) timing: Timing,
     pub(super) sources: Vec<SimSource>,
@@ -98,8 +105,9 @@ pub(crate) struct Changes {
 }
 
 impl CacheEngine {
-    /// A cache that has just started. `run` makes its session ids and its first serial differ from those of others.
-    pub(crate) fn new(run: u32, options: u8, images: ImageCounter) -> CacheEngine {
+    /// A cache that has just started, and has found nothing on its disk. `run` makes its session ids and its first serial
+    /// differ from those of others.
+    pub(crate) fn new(run: u32, options: u8, images: ImageCounter, disk: SimDisk) -> CacheEngine {
         let curation = Curation {
             sources: (0..SOURCES).map(|n| SourceId(n as u32)).collect(),
             choice: if options & 1 == 0 { Choice::Union } else { Choice::First },
@@ -110,12 +118,10 @@ impl CacheEngine {
             },
             guard: guard(true),
         };
-        let base = 1_000 + (run as u16) * 100;
-        let session_ids = SessionIds::new(base);
+        let state = CacheState::new(run, disk);
         // Near the end, so that serials wrap.
         let first = Serial((u32::MAX - 3).wrapping_add(run));
-        let limits = HistoryLimits { deltas_max: 4, octets_max: 100_000 };
-        let history = History::new(limits, session_ids, Timing::default(), first);
+        let history = History::new(HISTORY, state.lineage.sessions, Timing::default(), first);
         let mut curator = Curator::new(curation.clone());
         let wait = loop {
             if let CuratorOutput::Wait(wait) = curator.next() {
@@ -128,7 +134,8 @@ impl CacheEngine {
             curation,
             outputs: VecDeque::new(),
             wait,
-            session_ids,
+            state,
+            restored: None,
             timing: Timing::default(),
             sources: (0..SOURCES).map(|_| SimSource::default()).collect(),
             slurm: SlurmModel::default(),
@@ -140,6 +147,64 @@ impl CacheEngine {
             checked: None,
             waits_since: None,
         }
+    }
+
+    /// A cache that has just started, and goes on with what is on its disk, if that is sound.
+    pub(crate) fn started(
+        run: u32,
+        options: u8,
+        before: &mut CacheEngine,
+        now: Moment,
+        sets: &mut ServedSets,
+    ) -> Result<CacheEngine, String> {
+        let disk = std::mem::replace(&mut before.state.disk, SimDisk::new(0));
+        let found = state::find(&disk, &before.images, sets)?;
+        let mut cache = CacheEngine::new(run, options, before.images.clone(), SimDisk::new(0));
+        cache.inherit(before);
+        let Some((found, set)) = found else {
+            cache.state.disk = disk;
+            return Ok(cache);
+        };
+        let recovered = &found.recovered;
+        cache.state = CacheState::resumed(run, disk, recovered);
+        cache.clock.begin(now, recovered.time);
+        let sessions = cache.state.lineage.sessions;
+        let deltas = recovered.deltas.iter().map(|(serial, delta)| (*serial, delta.clone()));
+        let current = (recovered.set.serial, recovered.table.image().clone());
+        let mut history = History::resume(HISTORY, sessions, Timing::default(), current, deltas);
+        let random = u32::from_be_bytes([0; 4]).wrapping_add(run.wrapping_mul(2_654_435_761));
+        history.jump(recovered.newest.serial, random);
+        cache.publisher = ViewPublisher::new(history);
+        let unix = cache.system_unix(now);
+        for (index, source) in cache.sources.iter_mut().enumerate() {
+            let is_there = found.sources.iter().any(|(source, _)| source.0 as usize == index);
+            if let Some(stored) = cache.state.disk.stored.get(&index).filter(|_| is_there) {
+                let away = unix.saturating_sub(stored.written);
+                let ago = |seconds: u32| Moment(now.0 - u64::from(seconds + away) * 1_000);
+                let received = |(loaded, age): (LoadedTable, u32)| LoadedTable { received: ago(age), ..loaded };
+                source.effective = stored.effective.clone().map(received);
+                let held = stored.held.clone().map(|(held, held_for)| (received(held), ago(held_for)));
+                (source.held, source.held_since) = held.unzip();
+            }
+        }
+        for version in Version::ALL {
+            let session = sessions.of(Profile::full(version)).0;
+            sets.serve(session, recovered.set.serial.0, &seen_in(&set, version.octet()))?;
+        }
+        // The new session of version 0 goes on from the same sets.
+        let of = |version: Version| sessions.of(Profile::full(version)).0;
+        for (serial, _) in &recovered.deltas {
+            let known = sets.get(of(Version::V2), serial.0).ok_or("a change from a set that was never served")?;
+            let known = seen_in(known, 0);
+            sets.serve(of(Version::V0), serial.0, &known)?;
+        }
+        let is_current = recovered.made_by == cache.made_by();
+        let time = cache.time(now);
+        cache.curator = Curator::resume(cache.curation.clone(), time, state::resumption(found, is_current));
+        cache.served = Some(set.clone());
+        cache.restored = Some(set);
+        cache.collect();
+        Ok(cache)
     }
 
     /// Takes over what the sources and the operator's files are, as a restart finds them.
@@ -162,14 +227,19 @@ impl CacheEngine {
     }
 
     /// The time that the cache is told.
-    fn time(&mut self, now: Moment) -> CurrentTime {
+    pub(super) fn time(&mut self, now: Moment) -> CurrentTime {
         self.clock.read(now);
         self.checked = None;
+        self.system_time(now)
+    }
+
+    /// The time by the system's clock.
+    pub(super) fn system_time(&self, now: Moment) -> CurrentTime {
         CurrentTime { moment: now, unix: self.system_unix(now) }
     }
 
     pub(crate) fn session_id(&self, version: Version) -> u16 {
-        self.session_ids.of(Profile::full(version)).0
+        self.state.lineage.sessions.of(Profile::full(version)).0
     }
 
     pub(crate) fn set_clock(&mut self, seconds: i64) {
@@ -208,7 +278,7 @@ impl CacheEngine {
     }
 
     pub(crate) fn confirm(&mut self, now: Moment, source: Option<usize>) -> Result<(), String> {
-        if source.is_none() && self.clock.since.is_some() {
+        if source.is_none() && (self.clock.since.is_some() || self.clock.behind.is_some()) {
             self.clock.accept(now);
         }
         let time = self.time(now);
@@ -307,6 +377,7 @@ impl CacheEngine {
                 (true, true) | (false, false) => {}
             }
         }
+        self.state.source_changed(now, source, is_held);
         let known = &mut self.sources[source];
         if is_ignored {
             // What is served or held stays.
@@ -422,6 +493,19 @@ impl CacheEngine {
                     }
                     let images = self.images.clone();
                     let prepared = self.publisher.publish(composed.image, in_use, &mut self.curator, || images.sink());
+                    let current = self.publisher.history().current().cloned();
+                    match (&prepared.publication, current) {
+                        (Publication::Same, _) | (_, None) => {}
+                        (publication, Some(image)) => {
+                            let delta = match publication {
+                                Publication::Changed(delta) => Some(&**delta),
+                                Publication::First | Publication::Same => None,
+                            };
+                            let serial = self.publisher.history().serial();
+                            let unix = self.unix(now);
+                            self.state.changed(now, unix, (serial, &image), (delta, &recipe, cause))?;
+                        }
+                    }
                     let Some(view) = prepared.view.and_then(|view| self.publisher.commit(view)) else { continue };
                     let serial = view.serial().ok_or("a publication without a serial")?;
                     let set = decoded(view.images().next().ok_or("a publication without an image")?)?;
@@ -456,7 +540,8 @@ impl CacheEngine {
                 let source = &mut self.sources[source.0 as usize];
                 let held = source.held.take().ok_or("a loss is released that is not held")?;
                 let since = source.held_since.unwrap_or(now);
-                if *why == Release::HoldElapsed && now < since.after(HOLD) {
+                // It is kept in seconds, and each start may round.
+                if *why == Release::HoldElapsed && now < since.after(HOLD - Duration::from_secs(3)) {
                     return Err(format!("a loss is released after {} ms", now.0 - since.0));
                 }
                 (source.effective, source.held_since) = (Some(held), None);

@@ -80,6 +80,7 @@ impl World {
             connection.model.note_progress(now);
         }
         self.set_limits(super::limits(1_000, None));
+        self.cache.state.disk.mode = super::DiskMode::Sound;
         for source in 0..SOURCES {
             self.cache.write_again(now, source)?;
             self.settle()?;
@@ -157,7 +158,12 @@ impl World {
         {
             return Err("the union of the caches is not the set of the preferred one".to_owned());
         }
-        self.check_images()
+        self.check_images()?;
+        if !self.cache.is_kept() {
+            // It was changed just now.
+            self.pass(Duration::from_secs(1))?;
+        }
+        self.cache.check_kept(&self.line)
     }
 
     /// Returns whether the set changed so lately that a notify of it may be owed still.

@@ -1,6 +1,6 @@
 //! A cache behind the cache: the data of the real clients are its sources, as `rtr://` sources are those of the program.
 
-use super::cache::{EXPIRY_LATE_MAX, START};
+use super::cache::{BEGIN, EXPIRY_LATE_MAX, START};
 use super::served::START_WAIT_MAX;
 use crate::model::{ModelSet, ServedSets, SlurmModel, decoded, seen_in};
 use crate::storage::ImageCounter;
@@ -75,7 +75,7 @@ impl DownstreamCache {
             images: ImageCounter::default(),
             checked: None,
         };
-        cache.curator.slurm(time(Moment(0)), Arc::new(Slurm::none()));
+        cache.curator.slurm(time(BEGIN), Arc::new(Slurm::none()));
         cache
     }
 
@@ -230,5 +230,5 @@ impl DownstreamCache {
 }
 
 fn time(now: Moment) -> CurrentTime {
-    CurrentTime { moment: now, unix: START + u32::try_from(now.0 / 1_000).unwrap_or(u32::MAX - START) }
+    CurrentTime { moment: now, unix: START + u32::try_from((now.0 - BEGIN.0) / 1_000).unwrap_or(u32::MAX - START) }
 }

@@ -9,18 +9,22 @@ mod checks;
 mod clients;
 mod clock;
 mod connection;
+mod disk;
 mod downstream;
 mod routers;
 mod served;
+mod state;
 
 use crate::action::{Action, CLIENTS, ProgramEnd, ROUTERS, SOURCES};
 use crate::choices::Random;
 use crate::model::ServedSets;
 use crate::pipe::PipeMode;
 use crate::storage::ImageCounter;
-use cache::{CacheEngine, Changes};
+use cache::{BEGIN, CacheEngine, Changes};
 use clients::{DataState, RealRouter};
 use connection::{Peer, SimConnection, address_of};
+pub(crate) use disk::DiskMode;
+use disk::SimDisk;
 use downstream::DownstreamCache;
 use routers::ScriptedRouter;
 use rtrcast_proto::{
@@ -84,9 +88,9 @@ impl World {
         let mut caches = Caches::new();
         let cache_ids = (0..CLIENTS).map(|n| caches.add(Preference(n as u8))).collect();
         World {
-            now: Moment(0),
+            now: BEGIN,
             random: Random::new(u64::from(options)),
-            cache: CacheEngine::new(0, options, images.clone()),
+            cache: CacheEngine::new(0, options, images.clone(), SimDisk::new(u64::from(options))),
             is_away: false,
             runs: 0,
             options,
@@ -96,7 +100,7 @@ impl World {
             connections: BTreeMap::new(),
             next_connection: 0,
             routers: (0..ROUTERS).map(|_| ScriptedRouter::default()).collect(),
-            clients: (0..CLIENTS).map(|n| RealRouter::new(Moment(0), n)).collect(),
+            clients: (0..CLIENTS).map(|n| RealRouter::new(BEGIN, n)).collect(),
             client_max: 2,
             caches,
             cache_ids,
@@ -104,7 +108,7 @@ impl World {
             effective: None,
             downstream: DownstreamCache::new(CLIENTS, options),
             wants: VecDeque::new(),
-            changed: Moment(0),
+            changed: BEGIN,
             images,
             generations: Vec::new(),
             broken: None,
@@ -124,7 +128,7 @@ impl World {
 
     fn trace_line(&mut self, line: impl FnOnce() -> String) {
         if let Some(trace) = &mut self.trace {
-            trace.push(format!("{:>10} ms  {}", self.now.0, line()));
+            trace.push(format!("{:>10} ms  {}", self.now.0 - BEGIN.0, line()));
         }
     }
 
@@ -196,6 +200,8 @@ impl World {
                 self.client_max = max;
                 return self.restart(end, away);
             }
+            Action::Disk(mode) => self.cache.state.disk.mode = mode,
+            Action::CopyDisk => self.cache.state.disk.copy(),
             Action::Limit { connections_max, per_address_max } => {
                 self.set_limits(limits(connections_max, per_address_max));
             }
@@ -219,7 +225,7 @@ impl World {
     }
 
     fn next_event(&self) -> Option<Moment> {
-        let cache = self.cache.wait.filter(|_| !self.is_away);
+        let cache = [self.cache.wait, self.cache.state.next_event()].into_iter().flatten().filter(|_| !self.is_away);
         let connections = self.connections.values().filter_map(|connection| connection.next_event(self.now));
         let clients = self.clients.iter().filter_map(|client| client.next_event(self.now, &self.connections));
         let wants = self.wants.front().map(|(at, ..)| *at);
@@ -265,7 +271,8 @@ impl World {
         for line in lines {
             self.trace_line(|| line);
         }
-        let Some(view) = view else { return Ok(false) };
+        let has_written = self.cache.write_state(self.now)?;
+        let Some(view) = view else { return Ok(has_written) };
         self.note_images(&view);
         self.changed = self.now;
         for connection in self.connections.values_mut() {
@@ -429,7 +436,7 @@ impl World {
         let stop = match end {
             ProgramEnd::Stop => Some(Stop::Restart),
             ProgramEnd::Shutdown => Some(Stop::Shutdown),
-            ProgramEnd::Crash => None,
+            ProgramEnd::Crash | ProgramEnd::PutBack => None,
         };
         self.is_away = true;
         if let Some(stop) = stop {
@@ -448,11 +455,14 @@ impl World {
             self.remove(id);
         }
         self.wants.clear();
+        match end {
+            ProgramEnd::Stop | ProgramEnd::Shutdown => self.cache.finish_state(self.now)?,
+            ProgramEnd::Crash => self.cache.state.disk.crash(),
+            ProgramEnd::PutBack => self.cache.state.disk.put_back(),
+        }
         self.pass(away)?;
         self.runs += 1;
-        let mut next = CacheEngine::new(self.runs, self.options, self.images.clone());
-        next.inherit(&self.cache);
-        self.cache = next;
+        self.cache = CacheEngine::started(self.runs, self.options, &mut self.cache, self.now, &mut self.line)?;
         self.is_away = false;
         self.cache.read_slurm(self.now, None)?;
         self.settle()?;

@@ -2,7 +2,7 @@
 
 use super::cache::{CacheEngine, EXPIRY_LATE_MAX, HOLD, LEAD, LoadedTable, SimSource};
 use crate::action::SOURCES;
-use crate::model::{ModelSet, sum_of_both_sides};
+use crate::model::{ModelRecord, ModelSet, sum_of_both_sides};
 use rtrcast_feed::curator::{Choice, TooOld};
 use rtrcast_proto::Moment;
 use std::time::Duration;
@@ -63,10 +63,30 @@ impl CacheEngine {
         }
     }
 
+    /// Returns whether a source has not been read since the start, and what was served before may be served.
+    pub(super) fn is_resuming(&self) -> bool {
+        self.restored.is_some() && self.sources.iter().any(|source| !source.is_read)
+    }
+
+    /// Returns whether each record of a set was served before the start, or is one of a source or of SLURM now.
+    fn may_be_restored(&self, set: &ModelSet) -> bool {
+        let is_of_source = |record: &ModelRecord| {
+            let mut tables = self.sources.iter().filter_map(|source| source.effective.as_ref());
+            tables.any(|loaded| loaded.table.records.contains_key(record))
+        };
+        let restored = self.restored.iter().flatten();
+        let restored: ModelSet = restored.cloned().collect();
+        set.iter().all(|record| match record {
+            // Its providers may be those of several.
+            ModelRecord::Aspa { .. } => true,
+            record => restored.contains(record) || self.slurm.added.contains(record) || is_of_source(record),
+        })
+    }
+
     /// Checks a set that is about to be served.
     pub(super) fn check_served(&self, now: Moment, set: &ModelSet) -> Result<(), String> {
         let expected = self.expected(now, self.unix(now) + LEAD);
-        if expected.contains(set) {
+        if expected.contains(set) || (self.is_resuming() && self.may_be_restored(set)) {
             return Ok(());
         }
         let Some(nearest) = expected.iter().min_by_key(|expected| sum_of_both_sides(expected, set)) else {
@@ -98,7 +118,9 @@ impl CacheEngine {
         if self.waits_since.is_some_and(|since| now > since.after(START_WAIT_MAX)) {
             return Err("a source has been read, and nothing is served".to_owned());
         }
+        // What was restored may be newer than the tables that are stored.
         if self.curation.freshness.too_old == TooOld::Close
+            && self.restored.is_none()
             && self.served.is_some()
             && self.is_over(now, unix - EXPIRY_LATE_MAX)
         {
@@ -112,7 +134,9 @@ impl CacheEngine {
         let is_waiting =
             self.waits_until.is_some_and(|until| now <= until) && self.sources.iter().any(|source| !source.is_read);
         let is_checked = self.checked.is_some_and(|last| now < last.after(Duration::from_secs(1)));
-        if is_waiting || is_checked {
+        // If nothing that any source has is in effect, what was restored stays where it is to, and ends in its time.
+        let is_restored = self.restored.is_some() && self.is_over(now, self.unix(now));
+        if is_waiting || is_checked || self.is_resuming() || is_restored {
             return Ok(());
         }
         self.checked = Some(now);
