@@ -1,7 +1,8 @@
 //! One source's data set: the image that routers are sent, and the expiry and trust anchor of each record.
 
-use rtrcast_proto::{ApplyError, Delta, Image, ImageSink, Section};
+use rtrcast_proto::{AppliedPart, ApplyError, Delta, Image, ImageSink, Section};
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 /// A data set with, for each record of its image, when it expires and which trust anchor it comes from.
 #[derive(Clone, Debug)]
@@ -85,6 +86,9 @@ impl SideColumns {
     }
 }
 
+/// Records that were announced, by section and by their octets behind the version, each with its side data.
+pub(crate) type AnnouncedRecords<'a> = BTreeMap<(Section, &'a [u8]), (&'a [u8], SideData)>;
+
 impl Table {
     /// The columns have one entry for each record of the image.
     pub(crate) fn new(image: Image, columns: SideColumns, trust_anchors: Vec<String>, timestamps: Timestamps) -> Table {
@@ -126,10 +130,9 @@ impl Table {
 
     /// Returns the side data of the records of a section.
     pub(crate) fn side_data(&self, section: Section) -> impl Iterator<Item = SideData> {
-        let layout = self.image.layout();
-        let start: usize = Section::ALL.iter().take(section.index()).map(|section| layout.count(*section)).sum();
+        let (start, count) = (self.start_of(section), self.image.layout().count(section));
         let expires = self.expires.iter().skip(start);
-        let both = expires.zip(self.anchors.iter().skip(start)).take(layout.count(section));
+        let both = expires.zip(self.anchors.iter().skip(start)).take(count);
         both.map(|(expires, anchor)| SideData { expires: *expires, anchor: *anchor })
     }
 
@@ -173,44 +176,64 @@ impl Table {
         Table { expires, ..self.clone() }
     }
 
-    /// The table with a change of its set. `side` has the expiry and the trust anchor of the records that were announced
+    /// The table with a change of its set. `announced` has the expiry and the trust anchor of records that were announced
     /// meanwhile; the names of trust anchors are those of this table, and more.
-    pub(crate) fn changed_by<S: ImageSink>(
+    pub(crate) fn changed_by<'a, S: ImageSink>(
         &self,
-        delta: &Delta,
+        delta: &'a Delta,
         trust_anchors: Vec<String>,
-        side: impl Fn(Section, &[u8]) -> Option<SideData>,
+        mut announced: AnnouncedRecords<'a>,
         sink: S,
     ) -> Result<Table, ApplyError<S::Error>> {
-        let image = delta.apply(&self.image, sink)?;
-        let mut columns = SideColumns::with_capacity(image.layout().records());
-        for section in Section::ALL {
-            let mut rows = self.rows(section).peekable();
-            for record in image.records(section) {
-                let is_before = |row: &Row<'_>| section.announcement_order(row.record, record) == Ordering::Less;
-                while rows.next_if(is_before).is_some() {}
-                let is_same = |row: &Row<'_>| row.record.get(1..) == record.get(1..);
-                let before = rows.next_if(is_same).map(|Row { expires, anchor, .. }| SideData { expires, anchor });
-                columns.push(side(section, record).or(before).unwrap_or(SideData { expires: NEVER, anchor: 0 }));
+        let mut columns = SideColumns::with_capacity(self.image.layout().records());
+        let image = delta.apply_parts(&self.image, sink, |section, part| match part {
+            AppliedPart::Kept(indices) => {
+                let start = self.start_of(section);
+                let rows = start + indices.start..start + indices.end;
+                columns.push_expiries(self.expires.get(rows.clone()).unwrap_or_default().iter().copied());
+                columns.push_anchors(self.anchors.get(rows).unwrap_or_default());
+            }
+            AppliedPart::Added(record) => {
+                let side = announced.remove(&(section, record.get(1..).unwrap_or_default()));
+                columns.push(side.map_or(SideData { expires: NEVER, anchor: 0 }, |(_, side)| side));
+            }
+        })?;
+        let mut table = Table::new(image, columns, trust_anchors, self.timestamps);
+        // What was withdrawn and announced again is not in the delta, and may expire later now.
+        for ((section, _), (record, side)) in announced {
+            let Some((index, found)) = table.index_of(section, record) else { continue };
+            let index = table.start_of(section) + index;
+            if found.get(1..) == record.get(1..)
+                && let (Some(expires), Some(anchor)) = (table.expires.get_mut(index), table.anchors.get_mut(index))
+            {
+                (*expires, *anchor) = (side.expires, side.anchor);
             }
         }
-        Ok(Table::new(image, columns, trust_anchors, self.timestamps))
+        Ok(table)
+    }
+
+    /// Returns the index of the first row of a section.
+    fn start_of(&self, section: Section) -> usize {
+        let layout = self.image.layout();
+        Section::ALL.iter().take(section.index()).map(|section| layout.count(*section)).sum()
     }
 
     /// Returns the row of a record. Of an ASPA only the customer counts.
     pub(crate) fn find(&self, section: Section, record: &[u8]) -> Option<Row<'_>> {
-        let (index, found) = match section {
-            Section::Ipv4Prefix => self.find_prefix::<20>(section, record)?,
-            Section::Ipv6Prefix => self.find_prefix::<32>(section, record)?,
-            Section::RouterKey => {
-                self.image.records(section).enumerate().find(|(_, other)| other.get(1..) == record.get(1..))?
-            }
-            Section::Aspa => {
-                self.image.records(section).enumerate().find(|(_, other)| other.get(8..12) == record.get(8..12))?
-            }
-        };
+        let (index, found) = self.index_of(section, record)?;
         let SideData { expires, anchor } = self.side_data(section).nth(index)?;
         Some(Row { record: found, expires, anchor })
+    }
+
+    /// Returns the index of a record in its section, and the record.
+    fn index_of(&self, section: Section, record: &[u8]) -> Option<(usize, &[u8])> {
+        let mut records = self.image.records(section).enumerate();
+        match section {
+            Section::Ipv4Prefix => self.find_prefix::<20>(section, record),
+            Section::Ipv6Prefix => self.find_prefix::<32>(section, record),
+            Section::RouterKey => records.find(|(_, other)| other.get(1..) == record.get(1..)),
+            Section::Aspa => records.find(|(_, other)| other.get(8..12) == record.get(8..12)),
+        }
     }
 
     /// Prefixes have one size, so that they need not be read one after another.

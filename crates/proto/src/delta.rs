@@ -4,7 +4,7 @@
 //! its providers, so that a customer whose list changed is in both. Set algebra then gives what RFC 8210 section 5.3
 //! demands: a fold of deltas mentions nothing that cancelled out, ASPAs included. [C-DEL-01]
 
-use crate::image::{Image, ImageSink, ImageWriter, Layout, Records, Section};
+use crate::image::{Image, Layout, Records, Section};
 use crate::payload::{Action, Asn};
 use crate::profile::Profile;
 use crate::record::customer_of;
@@ -15,7 +15,6 @@ use crate::wire::record;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
-use core::iter::Peekable;
 
 /// Equal records after a difference before blocks are compared again: changes often lie close together.
 const ALIKE_MIN: usize = 8;
@@ -77,18 +76,6 @@ pub(crate) struct SerialDelta {
     pub(crate) delta: Arc<Delta>,
     /// True if the serial went up by more than one.
     pub(crate) is_jump: bool,
-}
-
-/// A delta that does not fit the data set that it was applied to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ApplyError<E> {
-    /// It removes a record that is not there.
-    UnknownRecord(Section),
-    /// It adds a record that is there already.
-    DuplicateRecord(Section),
-    /// The sink failed.
-    Sink(E),
 }
 
 impl Delta {
@@ -186,31 +173,6 @@ impl Delta {
         folded
     }
 
-    /// The older data set changed into the newer one.
-    pub fn apply<S: ImageSink>(&self, old: &Image, sink: S) -> Result<Image, ApplyError<S::Error>> {
-        let mut writer = ImageWriter::new(old.version(), sink);
-        for section in Section::ALL {
-            let mut kept: Vec<&[u8]> = Vec::new();
-            let mut error = None;
-            merge(section, old.records(section), self.removed.records(section), |side, record| match side {
-                MergeSide::Left => kept.push(record),
-                MergeSide::Right => error = Some(ApplyError::UnknownRecord(section)),
-                MergeSide::Both => {}
-            });
-            let mut written = Ok(());
-            merge(section, kept.into_iter(), self.added.records(section), |side, record| match side {
-                MergeSide::Both => error = Some(ApplyError::DuplicateRecord(section)),
-                MergeSide::Left | MergeSide::Right if written.is_ok() => written = writer.push(section, record),
-                MergeSide::Left | MergeSide::Right => {}
-            });
-            if let Some(error) = error {
-                return Err(error);
-            }
-            written.map_err(ApplyError::Sink)?;
-        }
-        writer.finish().map_err(ApplyError::Sink)
-    }
-
     /// Returns whether the two data sets are the same.
     pub fn is_empty(&self) -> bool {
         self.removed.octets.is_empty() && self.added.octets.is_empty()
@@ -300,36 +262,5 @@ fn order_of(section: Section, a: Option<&[u8]>, b: Option<&[u8]>) -> Option<Orde
         // Most records are in both: comparing octets is cheaper than taking them apart.
         (Some(a), Some(b)) if a.get(1..) == b.get(1..) => Some(Ordering::Equal),
         (Some(a), Some(b)) => Some(section.announcement_order(a, b)),
-    }
-}
-
-/// Sets of two that have a record.
-enum MergeSide {
-    Left,
-    Right,
-    Both,
-}
-
-/// Merges two sorted runs of records, visiting each record once.
-fn merge<'a>(
-    section: Section,
-    left: impl Iterator<Item = &'a [u8]>,
-    right: impl Iterator<Item = &'a [u8]>,
-    mut visit: impl FnMut(MergeSide, &'a [u8]),
-) {
-    let (mut left, mut right): (Peekable<_>, Peekable<_>) = (left.peekable(), right.peekable());
-    loop {
-        let Some(order) = order_of(section, left.peek().copied(), right.peek().copied()) else { return };
-        if order.is_le()
-            && let Some(record) = left.next()
-        {
-            visit(if order.is_eq() { MergeSide::Both } else { MergeSide::Left }, record);
-        }
-        if order.is_ge()
-            && let Some(record) = right.next()
-            && order.is_gt()
-        {
-            visit(MergeSide::Right, record);
-        }
     }
 }

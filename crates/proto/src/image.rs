@@ -260,7 +260,12 @@ impl Layout {
 
     /// Accounts for a record at the end of a section, which is the last one that has any.
     pub(crate) fn add(&mut self, section: Section, octets: usize) {
-        self.counts[section.index()] += 1;
+        self.add_run(section, octets, 1);
+    }
+
+    /// Accounts for several records.
+    pub(crate) fn add_run(&mut self, section: Section, octets: usize, records: usize) {
+        self.counts[section.index()] += records;
         for end in &mut self.ends[section.index()..] {
             *end += octets;
         }
@@ -311,7 +316,12 @@ impl Image {
 
     /// The records of one section, each a whole PDU.
     pub fn records(&self, section: Section) -> Records<'_> {
-        Records::new(section, self.octets().get(self.layout.range(section)).unwrap_or_default())
+        Records::new(section, self.section_octets(section))
+    }
+
+    /// The octets of a section.
+    pub(crate) fn section_octets(&self, section: Section) -> &[u8] {
+        self.octets().get(self.layout.range(section)).unwrap_or_default()
     }
 
     /// The same data set in another version.
@@ -392,6 +402,24 @@ impl<S: ImageSink> ImageWriter<S> {
         })
     }
 
+    /// Appends records of another image of the same version, which are behind all before them.
+    pub(crate) fn push_run(&mut self, section: Section, octets: &[u8], records: usize) -> Result<(), S::Error> {
+        #[cfg(debug_assertions)]
+        if !octets.is_empty() {
+            self.assert_order_of(section, octets.get(..section.record_octets(octets)).unwrap_or_default());
+            // What follows lies in the other image's order.
+            self.last = Records::new(section, octets).next_back().map(|record| (section, record.to_vec()));
+        }
+        self.layout.add_run(section, octets.len(), records);
+        if self.waiting.len() + octets.len() < WRITE_OCTETS {
+            self.waiting.extend_from_slice(octets);
+            return Ok(());
+        }
+        self.sink.write(&self.waiting)?;
+        self.waiting.clear();
+        self.sink.write(octets)
+    }
+
     fn append(&mut self, section: Section, write: impl FnOnce(Version, &mut Vec<u8>)) -> Result<(), S::Error> {
         let start = self.waiting.len();
         write(self.version, &mut self.waiting);
@@ -408,11 +436,16 @@ impl<S: ImageSink> ImageWriter<S> {
     #[cfg(debug_assertions)]
     fn assert_order(&mut self, section: Section, start: usize) {
         let record = tail(&self.waiting, start).to_vec();
+        self.assert_order_of(section, &record);
+        self.last = Some((section, record));
+    }
+
+    #[cfg(debug_assertions)]
+    fn assert_order_of(&self, section: Section, record: &[u8]) {
         if let Some((last_section, last)) = &self.last {
-            let order = last_section.cmp(&section).then_with(|| section.announcement_order(last, &record));
+            let order = last_section.cmp(&section).then_with(|| section.announcement_order(last, record));
             assert_eq!(order, Ordering::Less, "records of an image ascend in the order of a response");
         }
-        self.last = Some((section, record));
     }
 
     /// The finished image.

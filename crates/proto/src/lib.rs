@@ -95,6 +95,7 @@
 extern crate alloc;
 
 mod admission;
+mod apply;
 mod builder;
 mod caches;
 mod client;
@@ -121,13 +122,14 @@ pub mod wire;
 pub use admission::{
     AdmissionLedger, CapacityCheck, ConnectionCounts, ConnectionLimits, LimitExceeded, NEWCOMER_TIME_MIN, PermitId,
 };
+pub use apply::{AppliedPart, ApplyError};
 pub use builder::ImageBuilder;
 pub use caches::{CacheId, Caches, Preference};
 pub use client::{
     Applied, Changes, ClientData, ClientEvent, ClientOutput, ClientPolicy, ClientSession, ConnectionEnd, FlushReason,
     Reconnect, Update,
 };
-pub use delta::{ApplyError, Delta};
+pub use delta::Delta;
 pub use history::{History, HistoryLimits, Publication};
 pub use image::{Image, ImageSink, ImageWriter, Layout, Octets, Records, Section};
 pub use lineage::{Epoch, Lineage};

@@ -162,7 +162,7 @@ impl DatedTable {
     }
 
     /// Returns how many of its records are not in effect any more.
-    fn ended(&self, time: Time, freshness: &Freshness) -> usize {
+    pub(super) fn ended(&self, time: Time, freshness: &Freshness) -> usize {
         let horizon = self.horizon(time, freshness);
         self.table.expires().iter().filter(|expires| !horizon.is_in_effect(**expires)).count()
     }

@@ -323,7 +323,9 @@ impl Curator {
     }
 
     fn publish(&mut self, time: Time, cause: Cause) {
-        let Some(slurm) = self.slurm.clone() else { return };
+        let restored_alone = || matches!(self.served.as_slice(), [(RESTORED, _)]).then(Arc::default);
+        // What was restored has its SLURM in it.
+        let Some(slurm) = self.slurm.clone().or_else(restored_alone) else { return };
         let parts = self.parts(time);
         self.note_ends(time);
         self.published_at = Some(time.wall);

@@ -8,6 +8,7 @@ use super::clock::WallClock;
 use super::feed::{DatedTable, Feed, HeldTable, Time, ValidityPeriod};
 use super::guard::Loss;
 use super::{CHANGE_WAIT_MAX, Cause, Choice, Curation, Curator, CurrentTime, SourceId};
+use crate::slurm::Slurm;
 use crate::table::{Table, Timestamps};
 use rtrcast_proto::Moment;
 use std::sync::Arc;
@@ -73,6 +74,8 @@ pub struct Resumption {
     /// True if it was made by the SLURM files and sources of now. Else it is made anew at once, from the stored tables, and
     /// from this set as long as the table of a source is missing.
     pub is_current: bool,
+    /// SLURM, if all of it is known.
+    pub slurm: Option<Arc<Slurm>>,
     /// The sources' tables, as far as they are known.
     pub feeds: Vec<(SourceId, StoredFeed)>,
     /// The newest time of all that is stored, in seconds since 1970: time does not begin before it.
@@ -80,10 +83,12 @@ pub struct Resumption {
 }
 
 impl Curator {
-    /// Makes a curator that goes on with what was served. SLURM is still to be given.
+    /// Makes a curator that goes on with what was served. SLURM is still to be given, if it was not known. Whether
+    /// anything has to be published before it is served on is said by [`is_due`](Curator::is_due).
     pub fn resume(curation: Curation, now: CurrentTime, resumption: Resumption) -> Curator {
-        let Resumption { served, is_current, feeds, time } = resumption;
+        let Resumption { served, is_current, slurm, feeds, time } = resumption;
         let mut curator = Curator::new(curation);
+        curator.slurm = slurm;
         curator.clock = WallClock::beginning(now, time);
         let wall = curator.wall(now);
         let time = Time { moment: now.moment, wall };
@@ -102,6 +107,11 @@ impl Curator {
         if curator.served.is_empty() || !has_all {
             // Also with other SLURM files or sources: else all of a source whose table is lost would be withdrawn.
             curator.served.push((RESTORED, DatedTable::new(served, None, now.moment)));
+        }
+        let ended = |(_, dated): &(SourceId, DatedTable)| dated.ended(time, &freshness) > 0;
+        if curator.served.iter().any(ended) || curator.has_to_withhold() {
+            // It ended while nothing ran.
+            curator.due.get_or_insert(Cause::Time);
         }
         curator.published_at = Some(wall);
         curator.settling = Some(Some(now.moment.after(CHANGE_WAIT_MAX)));
@@ -125,6 +135,24 @@ impl Curator {
         let table = dated.table.renewed_by(read).with_timestamps(timestamps);
         *dated = DatedTable::new(Arc::new(table), Some(made), time.moment);
         self.note_ends(time);
+    }
+
+    /// Returns the time of day by which records expire, in seconds since 1970: a system's clock that has been set may not
+    /// be accepted yet.
+    pub fn accepted_time(&self, now: CurrentTime) -> u32 {
+        // What is reported of the clock comes with the next input.
+        self.clock.clone().read(now, &mut |_| ())
+    }
+
+    /// Returns the time of the next step.
+    pub fn wait(&self) -> Option<Moment> {
+        self.wait
+    }
+
+    /// Returns whether what is served is over in part, or has to be made anew, so that it is not to be served before the
+    /// next publication.
+    pub fn is_due(&self, now: Moment) -> bool {
+        self.due.is_some() || self.wait.is_some_and(|wait| wait <= now)
     }
 
     /// Returns the tables of all sources that have one, to be kept.

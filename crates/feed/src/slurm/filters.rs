@@ -182,13 +182,13 @@ impl Nested {
 
 /// The addresses of a prefix, those of IPv4 in the upper bits: what lies in another sorts right behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct PrefixRange {
+pub(crate) struct PrefixRange {
     addr: u128,
     len: u8,
 }
 
 impl PrefixRange {
-    pub(super) fn of(prefix: Prefix) -> PrefixRange {
+    pub(crate) fn of(prefix: Prefix) -> PrefixRange {
         let addr = match prefix.addr() {
             IpAddr::V4(addr) => u128::from(addr.to_bits()) << 96,
             IpAddr::V6(addr) => addr.to_bits(),
@@ -197,7 +197,7 @@ impl PrefixRange {
     }
 
     /// Returns whether the other is this one or lies in it.
-    pub(super) fn covers(self, other: PrefixRange) -> bool {
+    pub(crate) fn covers(self, other: PrefixRange) -> bool {
         let mask = u128::MAX.checked_shl(128 - u32::from(self.len)).unwrap_or(0);
         self.len <= other.len && other.addr & mask == self.addr
     }

@@ -4,10 +4,12 @@ use super::filters::Filters;
 use super::overlap::{self, ConflictKind, EntryRef, SlurmConflict};
 use super::{Assertion, SlurmEntry, SlurmFile};
 use crate::rows::Rows;
+use crate::state::SetHash;
 use crate::table::NEVER;
 use rtrcast_proto::{ASPA_PROVIDERS_MAX, Asn, Image, Providers, Version};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_128;
 
 /// Handling of files with overlapping entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +36,13 @@ impl Default for Slurm {
 }
 
 impl Slurm {
+    /// Returns a digest of the exceptions, whatever their files are. It is not the same with another version of this
+    /// crate.
+    pub fn digest(&self) -> [u8; 16] {
+        let assertions = SetHash::of(&self.assertions).0;
+        xxh3_128(format!("{:?} {assertions}", self.filters).as_bytes()).to_be_bytes()
+    }
+
     /// No exceptions.
     pub fn none() -> Slurm {
         Slurm { files: Vec::new(), filters: Filters::default(), assertions: Image::empty(Version::V2) }

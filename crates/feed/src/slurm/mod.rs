@@ -21,6 +21,7 @@ mod walk;
 pub use effects::{Effect, EffectKind};
 pub use error::{SlurmError, SlurmErrors, SlurmReason};
 pub use filters::Filters;
+pub(crate) use filters::PrefixRange;
 pub use merge::{Overlaps, Slurm};
 pub use overlap::{ConflictKind, Mention, SlurmConflict};
 pub use spelling::closest_name;

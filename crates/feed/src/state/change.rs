@@ -26,6 +26,18 @@ pub struct Change {
     /// What was withdrawn and then what was announced, each in the order of an image. A customer whose providers changed
     /// is among both.
     pub records: Vec<ChangedRecord>,
+    /// Numbers of records, if they are too many to be listed: then `records` is empty, and the change does not lead to its
+    /// second set.
+    pub omitted: Option<OmittedRecords>,
+}
+
+/// Numbers of records of a change that are not listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OmittedRecords {
+    /// Records that were announced.
+    pub announced: u32,
+    /// Records that were withdrawn.
+    pub withdrawn: u32,
 }
 
 /// Cause of a change.
@@ -113,6 +125,10 @@ impl Change {
             encoder.u32(record.expires.unwrap_or(NEVER));
             encoder.octets(&record.octets);
         });
+        encoder.option(self.omitted, |encoder, OmittedRecords { announced, withdrawn }| {
+            encoder.u32(announced);
+            encoder.u32(withdrawn);
+        });
     }
 
     pub(super) fn read(decoder: &mut FieldDecoder<'_>) -> Option<Change> {
@@ -128,6 +144,8 @@ impl Change {
             version: Version::from_octet(decoder.u8()?)?,
             names: decoder.list(|decoder| decoder.text().map(str::to_owned))?,
             records: decoder.list(ChangedRecord::read)?,
+            omitted: decoder
+                .option(|decoder| Some(OmittedRecords { announced: decoder.u32()?, withdrawn: decoder.u32()? }))?,
         })
     }
 

@@ -1,10 +1,13 @@
 //! Why each record of a change was announced or withdrawn.
 
-use super::change::{Change, ChangeCause, ChangeReason, ChangedRecord};
+use super::change::{Change, ChangeCause, ChangeReason, ChangedRecord, OmittedRecords};
 use super::snapshot::SetName;
 use crate::curator::{Cause, RESTORED, Recipe, RecipePart, SourceId};
 use crate::table::{NEVER, Row};
 use rtrcast_proto::{Delta, Section, Version};
+
+/// The most records of a change that are listed. With more a snapshot is written sooner than they are.
+const RECORDS_MAX: usize = 100_000;
 
 impl Change {
     /// Describes a change between two sets: the first has this name, and so has the second, which the recipe made.
@@ -20,11 +23,21 @@ impl Change {
     ) -> Change {
         let mut names = Names { names: Vec::new(), source_name };
         let mut records = Vec::new();
-        for section in Section::ALL {
-            records.extend(delta.removed(section).map(|record| withdrawn(recipe, cause, section, record, &mut names)));
+        let sum = |count: fn(&Delta, Section) -> usize| Section::ALL.map(|section| count(delta, section)).iter().sum();
+        let counts: [usize; 2] = [sum(Delta::announced), sum(Delta::withdrawn)];
+        let [announced, withdrawn] = counts.map(|count| u32::try_from(count).unwrap_or(u32::MAX));
+        let is_long = counts.iter().sum::<usize>() > RECORDS_MAX;
+        let omitted = is_long.then_some(OmittedRecords { announced, withdrawn });
+        let listed = if omitted.is_some() { [].as_slice() } else { &Section::ALL };
+        for section in listed.iter().copied() {
+            records.extend(
+                delta.removed(section).map(|record| describe_withdrawn(recipe, cause, section, record, &mut names)),
+            );
         }
-        for section in Section::ALL {
-            records.extend(delta.added(section).map(|record| announced(recipe, cause, section, record, &mut names)));
+        for section in listed.iter().copied() {
+            records.extend(
+                delta.added(section).map(|record| describe_announced(recipe, cause, section, record, &mut names)),
+            );
         }
         for record in &mut records {
             // Each side may come in another version.
@@ -39,7 +52,8 @@ impl Change {
             Cause::Slurm => ChangeCause::Slurm,
             Cause::Configuration => ChangeCause::Configuration,
         };
-        Change { before, after, time, timestamps: recipe.timestamps(), cause, version, names: names.names, records }
+        let (names, timestamps) = (names.names, recipe.timestamps());
+        Change { before, after, time, timestamps, cause, version, names, records, omitted }
     }
 }
 
@@ -72,7 +86,7 @@ impl<F: Fn(SourceId) -> String> Names<F> {
     }
 }
 
-fn withdrawn<F: Fn(SourceId) -> String>(
+fn describe_withdrawn<F: Fn(SourceId) -> String>(
     recipe: &Recipe,
     cause: Cause,
     section: Section,
@@ -99,7 +113,7 @@ fn withdrawn<F: Fn(SourceId) -> String>(
     ChangedRecord { section, is_announced: false, reason, source, trust_anchor, expires, octets: record.to_vec() }
 }
 
-fn announced<F: Fn(SourceId) -> String>(
+fn describe_announced<F: Fn(SourceId) -> String>(
     recipe: &Recipe,
     cause: Cause,
     section: Section,

@@ -1,7 +1,7 @@
 //! What all files of state begin with: the kind of file, the format, and a header with its checksum.
 
 use super::error::{FORMAT, StateError};
-use super::octets::{FieldDecoder, FieldEncoder};
+use super::octets::{FieldDecoder, FieldEncoder, has_sum};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The octets before a header: name, kind, format and length.
@@ -70,7 +70,7 @@ impl FileKind {
         }
         let (Some(header), Some(checksum)) = (decoder.raw(length), decoder.u64()) else { return Ok(None) };
         let covered = octets.get(..FIXED_OCTETS + length).unwrap_or_default();
-        match xxh3_64(covered) == checksum {
+        match has_sum(covered, checksum) {
             true => Ok(Some((header, FIXED_OCTETS + length + CHECKSUM_OCTETS))),
             false => Err(StateError::Checksum(0)),
         }

@@ -147,6 +147,10 @@ impl Keeper {
             return;
         }
         let octets = change.encode();
+        if change.omitted.is_some() {
+            // The next snapshot has what it leads to.
+            self.snapshot = Some(now);
+        }
         self.waiting_octets += octets.len();
         self.log_octets += octets.len();
         if self.waiting_octets > self.limits.waiting_octets_max {
@@ -190,13 +194,13 @@ impl Keeper {
     fn due(&mut self, now: Moment) -> Option<StateWrite> {
         // After a failure the snapshot comes first: what is in no log has to be in it.
         let is_failing = self.failure.is_some();
-        if !is_failing && let Some(log) = self.log {
+        if !is_failing && self.set.is_some() {
+            // It is begun before there is a change, which then need not wait for it.
+            let Some(log) = self.log else { return Some(StateWrite::BeginLog(self.next_log)) };
             if let Some(Encoded { octets, is_awaited }) = self.changes.pop_front() {
                 self.waiting_octets -= octets.len();
                 return Some(StateWrite::Append { log, octets, is_awaited });
             }
-        } else if !is_failing && !self.changes.is_empty() {
-            return Some(StateWrite::BeginLog(self.next_log));
         }
         if let Some(source) = self.urgent.pop_first() {
             self.sources.remove(&source);
@@ -209,9 +213,12 @@ impl Keeper {
         if let Some(source) = self.sources.pop_first() {
             return Some(StateWrite::Source(source));
         }
-        // Changes from now on are in another log.
-        (self.log, self.log_octets, self.snapshot) = (None, 0, None);
-        Some(StateWrite::Snapshot { log: self.next_log })
+        if self.log_octets > 0 {
+            // Changes from now on are in another log.
+            self.log = None;
+        }
+        (self.log_octets, self.snapshot) = (0, None);
+        Some(StateWrite::Snapshot { log: self.log.unwrap_or(self.next_log) })
     }
 
     /// Tells how the writing went.
@@ -227,6 +234,11 @@ impl Keeper {
         }
     }
 
+    /// What was appended before could not be brought to the disk after all.
+    pub fn lost(&mut self, now: Moment) {
+        self.fail(now);
+    }
+
     fn failed(&mut self, now: Moment, write: StateWrite) {
         match write {
             StateWrite::Source(source) => drop(self.sources.insert(source)),
@@ -234,6 +246,10 @@ impl Keeper {
             StateWrite::BeginLog(log) => self.next_log = log + 1,
             StateWrite::Append { .. } | StateWrite::Snapshot { .. } => {}
         }
+        self.fail(now);
+    }
+
+    fn fail(&mut self, now: Moment) {
         self.log = None;
         self.drop_changes();
         self.snapshot.get_or_insert(now);
@@ -246,7 +262,7 @@ impl Keeper {
 
     fn drop_changes(&mut self) {
         self.changes.clear();
-        (self.waiting_octets, self.log) = (0, None);
+        (self.waiting_octets, self.log_octets, self.log) = (0, 0, None);
     }
 
     /// Returns when something is due next, if nothing is being written.
@@ -266,8 +282,13 @@ impl Keeper {
         }
     }
 
+    /// Returns whether something is being written.
+    pub fn is_writing(&self) -> bool {
+        self.writing.is_some()
+    }
+
     /// Returns whether a change waits to be written, or is being written.
     pub fn is_behind(&self) -> bool {
-        !self.changes.is_empty() || matches!(self.writing, Some(StateWrite::Append { .. } | StateWrite::BeginLog(_)))
+        !self.changes.is_empty() || matches!(self.writing, Some(StateWrite::Append { .. }))
     }
 }

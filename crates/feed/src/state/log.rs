@@ -6,7 +6,7 @@
 use super::change::Change;
 use super::error::StateError;
 use super::file::FileKind;
-use super::octets::{FieldDecoder, FieldEncoder};
+use super::octets::{FieldDecoder, FieldEncoder, has_sum};
 use super::snapshot::{MachineId, read_lineage, write_lineage};
 use rtrcast_proto::Lineage;
 use xxhash_rust::xxh3::xxh3_64;
@@ -81,7 +81,7 @@ impl Change {
         let mut decoder = FieldDecoder::new(octets.strip_prefix(&MAGIC)?);
         let content = decoder.octets()?;
         let covered = FRAME_HEADER_OCTETS + content.len();
-        if decoder.u64()? != xxh3_64(octets.get(..covered)?) {
+        if !has_sum(octets.get(..covered)?, decoder.u64()?) {
             return None;
         }
         let mut content = FieldDecoder::new(content);

@@ -6,9 +6,8 @@
 use super::change::Change;
 use super::log::ChangeLog;
 use super::snapshot::{SetName, Snapshot};
-use crate::table::{NEVER, SideData, Table};
-use rtrcast_proto::{ApplyError, Delta, HistoryLimits, ImageSink, Lineage, Section, Serial};
-use std::collections::BTreeMap;
+use crate::table::{AnnouncedRecords, NEVER, SideData, Table};
+use rtrcast_proto::{ApplyError, Delta, HistoryLimits, ImageSink, Lineage, Serial};
 
 /// A line that goes on.
 #[derive(Debug)]
@@ -23,10 +22,14 @@ pub struct Recovered {
     pub newest: SetName,
     /// Changes before the set, each with the serial that it leads away from, the oldest first.
     pub deltas: Vec<(Serial, Delta)>,
+    /// When the set was made, or a snapshot of it written, in seconds since 1970.
+    pub changed: u32,
     /// The newest time in the files, in seconds since 1970.
     pub time: u32,
     /// Digest of the SLURM files and the sources that the set was made by.
     pub made_by: [u8; 32],
+    /// The number of the first log that the snapshot needs.
+    pub first_log: u64,
     /// Number of changes behind the snapshot that do not fit to it.
     pub unfit: usize,
 }
@@ -53,14 +56,17 @@ pub fn recover<S: ImageSink>(
         Some(changed) => (changed, path.last().map_or(header.set, |change| change.after), path.len()),
         None => (table, header.set, 0),
     };
+    let changed = changes.iter().rev().find(|change| change.after == set).map_or(header.written, |change| change.time);
     Ok(Recovered {
         lineage: header.lineage,
         table,
         set,
         newest,
         deltas: deltas_to(set, &changes, limits),
+        changed,
         time,
         made_by: header.made_by,
+        first_log: header.log,
         unfit: behind.saturating_sub(applied),
     })
 }
@@ -118,17 +124,17 @@ fn apply<S: ImageSink>(table: &Table, path: &[&Change], sink: S) -> Result<Optio
     let deltas: Vec<Delta> = path.iter().filter_map(|change| change.delta().ok()).collect();
     let folded = Delta::fold(&deltas);
     let mut trust_anchors = table.trust_anchors().to_vec();
-    let mut sides: BTreeMap<(Section, &[u8]), SideData> = BTreeMap::new();
+    let mut announced = AnnouncedRecords::new();
     for change in path {
         for record in change.records.iter().filter(|record| record.is_announced) {
             let name = change.name(record.trust_anchor).unwrap_or_default();
             let anchor = anchor_of(&mut trust_anchors, name);
             let side = SideData { expires: record.expires.unwrap_or(NEVER), anchor };
-            sides.insert((record.section, record.octets.get(1..).unwrap_or_default()), side);
+            let key = (record.section, record.octets.get(1..).unwrap_or_default());
+            announced.insert(key, (record.octets.as_slice(), side));
         }
     }
-    let side = |section: Section, record: &[u8]| sides.get(&(section, record.get(1..).unwrap_or_default())).copied();
-    match table.changed_by(&folded, trust_anchors, side, sink) {
+    match table.changed_by(&folded, trust_anchors, announced, sink) {
         Ok(changed) => Ok(Some(match path.last() {
             Some(last) => changed.with_timestamps(last.timestamps),
             None => changed,

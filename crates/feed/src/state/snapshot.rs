@@ -5,8 +5,11 @@ use super::file::FileKind;
 use super::octets::{FieldDecoder, FieldEncoder};
 use super::set_hash::SetHash;
 use super::tables::{self, ReadStateError, TablesReader};
+use crate::curator::{Choice, Curation, SourceId};
+use crate::slurm::Slurm;
 use crate::table::Table;
 use rtrcast_proto::{Epoch, ImageSink, Lineage, Profile, Serial, SessionId, SessionIds, Version};
+use xxhash_rust::xxh3::xxh3_128;
 
 /// Identifier of a machine, from /etc/machine-id: a state that was copied to another one is not taken up there, or both
 /// would use its serials. None where a system has none, as containers.
@@ -39,6 +42,22 @@ pub struct SnapshotHeader {
     pub made_by: [u8; 32],
     /// The number of the first log whose changes may come after it.
     pub log: u64,
+}
+
+/// Returns the digest of what a set is made by. `address` identifies a source by more than its id, which is another one at
+/// each start. Without SLURM it is one that no other is equal to.
+pub fn digest_of(curation: &Curation, address: impl Fn(SourceId) -> u64, slurm: Option<&Slurm>) -> [u8; 32] {
+    let mut encoder = FieldEncoder::default();
+    encoder.u8(match curation.choice {
+        Choice::Union => 0,
+        Choice::First => 1,
+    });
+    curation.sources.iter().for_each(|source| encoder.u64(address(*source)));
+    let sources = xxh3_128(&encoder.0).to_be_bytes();
+    let slurm = slurm.map_or([0; 16], Slurm::digest);
+    let mut digest = [0; 32];
+    digest.iter_mut().zip(sources.iter().chain(&slurm)).for_each(|(octet, value)| *octet = *value);
+    digest
 }
 
 /// A snapshot.

@@ -8,6 +8,7 @@ use crate::curator::{Loss, LossOf, StoredFeed, StoredHold, StoredTable, StoredVa
 use crate::table::Table;
 use rtrcast_proto::{Asn, ImageSink, Serial, SessionId, Version};
 use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// A source as it is kept.
 #[derive(Clone, Debug)]
@@ -48,6 +49,11 @@ pub enum SourceRevision {
         /// Customers whose ASPAs it sent and that were left out, which are part of its set all the same.
         refused: Vec<Asn>,
     },
+}
+
+/// Returns a hash of a source's address, which may have secrets, as the name of its file.
+pub fn source_hash(address: &[u8]) -> u64 {
+    xxh3_64(address)
 }
 
 impl StoredSource {

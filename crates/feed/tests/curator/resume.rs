@@ -33,6 +33,7 @@ fn end(world: &mut World, recipe: &Recipe) -> Kept {
     let Ok(composed) = recipe.compose(Version::V2, Vec::new());
     let now = world.now();
     let resumption = Resumption {
+        slurm: None,
         served: Arc::new(recipe.table(&composed.image)),
         is_current: true,
         feeds: world.curator.stored(now),
@@ -234,4 +235,67 @@ fn a_stored_table_that_is_older_than_what_was_served_is_not_served_while_nothing
     world.curator.source(world.now(), SourceId(1), Report::Unchanged);
     world.drain();
     assert_eq!(world.served.as_ref().map(|set| set.len()), Some(4));
+}
+
+/// A curator that goes on after this time, without any input yet.
+fn resumed_alone(before: &World, away: u64, resumption: Resumption) -> World {
+    let mut world = World::without_slurm(curation(1));
+    world.clock_error = before.clock_error;
+    world.moment = before.moment.after(Duration::from_secs(away));
+    world.curator = Curator::resume(curation(1), world.now(), resumption);
+    world
+}
+
+#[test]
+fn what_ended_meanwhile_has_to_be_published_before_anything_is_served() {
+    let mut world = first_run(curation(1));
+    let expiring = format!(
+        "{{\"roas\": [{{\"asn\": 1, \"prefix\": \"10.0.0.0/8\", \"expires\": {}}}, {{\"asn\": 2, \"prefix\": \"11.0.0.0/8\"}}]}}",
+        START + 1_000
+    );
+    let recipe = load(&mut world, &[(1, &expiring)]);
+    let kept = end(&mut world, &recipe);
+    let early = resumed_alone(&world, 500, kept.resumption.clone());
+    assert!(!early.curator.is_due(early.now().moment));
+    let mut late = resumed_alone(&world, 1_100, kept.resumption);
+    assert!(late.curator.is_due(late.now().moment));
+    // Also while the SLURM files, which may be at a URL, are not known: the set has them in it.
+    late.curator.tick(late.now());
+    late.drain();
+    assert_eq!(late.served.as_ref().map(|set| set.len()), Some(1));
+}
+
+#[test]
+fn a_set_of_other_slurm_files_has_to_be_published_before_anything_is_served() {
+    let mut world = first_run(curation(1));
+    let recipe = load(&mut world, &[(1, &small(3))]);
+    let kept = end(&mut world, &recipe);
+    let filter = r#"{"slurmVersion":1,"validationOutputFilters":{"prefixFilters":[{"prefix":"10.0.0.0/8"}],"bgpsecFilters":[]},"locallyAddedAssertions":{"prefixAssertions":[],"bgpsecAssertions":[]}}"#;
+    let slurm = Some(slurm(filter));
+    let resumption = Resumption { is_current: false, slurm, ..kept.resumption };
+    let mut world = resumed_alone(&world, 10, resumption);
+    assert!(world.curator.is_due(world.now().moment));
+    world.curator.tick(world.now());
+    world.drain();
+    assert_eq!(world.served.as_ref().map(|set| set.len()), Some(1));
+}
+
+#[test]
+fn the_accepted_time_is_not_before_that_of_the_files() {
+    let mut world = first_run(curation(1));
+    let recipe = load(&mut world, &[(1, &small(3))]);
+    let kept = end(&mut world, &recipe);
+    let time = kept.resumption.time;
+    let mut world = resumed_alone(&world, 10, kept.resumption);
+    assert_eq!(world.curator.accepted_time(world.now()), time + 10);
+    world.clock_error -= 100_000;
+    let mut set_back = world.now();
+    assert_eq!(world.curator.accepted_time(set_back), time + 10 - 100_000);
+    set_back.unix = 0;
+    let late = Curator::resume(
+        curation(1),
+        set_back,
+        Resumption { served: table(&small(1)), is_current: true, slurm: None, feeds: Vec::new(), time },
+    );
+    assert_eq!(late.accepted_time(set_back), time);
 }

@@ -2,7 +2,7 @@
 
 use crate::{change, name, table};
 use rtrcast_feed::curator::SourceId;
-use rtrcast_feed::state::{Change, Keeper, KeeperLimits, Keeping, StateWrite};
+use rtrcast_feed::state::{Change, Keeper, KeeperLimits, Keeping, OmittedRecords, StateWrite};
 use rtrcast_proto::Moment;
 use std::time::Duration;
 
@@ -46,9 +46,11 @@ fn next(keeper: &mut Keeper, now: Moment) -> Option<String> {
     })
 }
 
-/// A keeper of a set that is kept already.
+/// A keeper of a set that is kept already, with its log begun.
 fn kept() -> Keeper {
-    Keeper::new(limits(), 5, Some(one(0).before))
+    let mut keeper = Keeper::new(limits(), 5, Some(one(0).before));
+    assert_eq!(written(&mut keeper, START), ["begin log 5"]);
+    keeper
 }
 
 #[test]
@@ -56,17 +58,17 @@ fn the_first_set_of_a_line_is_kept_at_once() {
     let mut keeper = Keeper::new(limits(), 0, None);
     assert_eq!(written(&mut keeper, START), Vec::<String>::new());
     keeper.begun(START, one(0).before);
-    assert_eq!(written(&mut keeper, START), ["snapshot before log 0"]);
+    assert_eq!(written(&mut keeper, START), ["begin log 0", "snapshot before log 0"]);
     assert_eq!(keeper.wait(), None);
 }
 
 #[test]
-fn a_start_begins_a_new_log_with_its_first_change_which_is_awaited() {
+fn a_start_begins_a_new_log_whose_first_change_is_awaited() {
     let mut keeper = kept();
     assert_eq!(keeper.wait(), None);
     keeper.changed(START, &one(0), true);
     assert!(keeper.is_behind());
-    assert_eq!(written(&mut keeper, START), ["begin log 5", "append 1 to log 5, awaited"]);
+    assert_eq!(written(&mut keeper, START), ["append 1 to log 5, awaited"]);
     assert!(!keeper.is_behind());
     keeper.changed(START, &one(1), false);
     assert_eq!(written(&mut keeper, START), ["append 2 to log 5"]);
@@ -80,10 +82,17 @@ fn a_log_that_has_grown_is_followed_by_a_snapshot_and_another_log() {
     }
     assert_eq!(
         written(&mut keeper, START),
-        ["begin log 5", "append 1 to log 5", "append 2 to log 5", "append 3 to log 5", "snapshot before log 6"]
+        [
+            "append 1 to log 5",
+            "append 2 to log 5",
+            "append 3 to log 5",
+            "snapshot before log 6",
+            // The next change need not wait for it.
+            "begin log 6"
+        ]
     );
     keeper.changed(START, &one(3), false);
-    assert_eq!(written(&mut keeper, START), ["begin log 6", "append 4 to log 6"]);
+    assert_eq!(written(&mut keeper, START), ["append 4 to log 6"]);
 }
 
 #[test]
@@ -109,7 +118,7 @@ fn a_table_that_is_held_is_kept_at_once() {
 
 #[test]
 fn after_a_failure_the_log_is_left_and_a_snapshot_is_tried_again_later_and_later() {
-    let mut keeper = kept();
+    let mut keeper = Keeper::new(limits(), 5, Some(one(0).before));
     keeper.changed(START, &one(0), false);
     assert_eq!(next(&mut keeper, START).as_deref(), Some("begin log 5"));
     keeper.written(START, Err(()));
@@ -122,24 +131,43 @@ fn after_a_failure_the_log_is_left_and_a_snapshot_is_tried_again_later_and_later
     keeper.written(after(10), Err(()));
     assert_eq!(keeper.keeping(), Keeping::Failing { since: START, again: after(30) });
     assert_eq!(keeper.wait(), Some(after(30)));
-    assert_eq!(written(&mut keeper, after(30)), ["snapshot before log 6"]);
+    assert_eq!(written(&mut keeper, after(30)), ["snapshot before log 6", "begin log 6"]);
     assert_eq!(keeper.keeping(), Keeping::Kept);
     keeper.changed(after(31), &one(2), false);
-    assert_eq!(written(&mut keeper, after(31)), ["begin log 6", "append 3 to log 6"]);
+    assert_eq!(written(&mut keeper, after(31)), ["append 3 to log 6"]);
 }
 
 #[test]
 fn a_failed_append_is_not_followed_by_another_one_to_the_same_log() {
     let mut keeper = kept();
     keeper.changed(START, &one(0), false);
-    assert_eq!(written(&mut keeper, START), ["begin log 5", "append 1 to log 5"]);
+    assert_eq!(written(&mut keeper, START), ["append 1 to log 5"]);
     keeper.changed(START, &one(1), false);
     keeper.changed(START, &one(2), false);
     assert_eq!(next(&mut keeper, START).as_deref(), Some("append 2 to log 5"));
     keeper.written(START, Err(()));
-    assert_eq!(written(&mut keeper, after(10)), ["snapshot before log 6"]);
+    assert_eq!(written(&mut keeper, after(10)), ["snapshot before log 6", "begin log 6"]);
     keeper.changed(after(11), &one(3), false);
-    assert_eq!(written(&mut keeper, after(11)), ["begin log 6", "append 4 to log 6"]);
+    assert_eq!(written(&mut keeper, after(11)), ["append 4 to log 6"]);
+}
+
+#[test]
+fn what_is_lost_behind_its_report_is_in_a_snapshot() {
+    let mut keeper = kept();
+    keeper.changed(START, &one(0), false);
+    assert_eq!(written(&mut keeper, START), ["append 1 to log 5"]);
+    keeper.lost(after(1));
+    assert_eq!(keeper.keeping(), Keeping::Failing { since: after(1), again: after(11) });
+    assert_eq!(written(&mut keeper, after(11)), ["snapshot before log 6", "begin log 6"]);
+    assert_eq!(keeper.keeping(), Keeping::Kept);
+}
+
+#[test]
+fn a_change_whose_records_are_not_listed_is_followed_by_a_snapshot() {
+    let mut keeper = kept();
+    let omitted = Some(OmittedRecords { announced: 1, withdrawn: 0 });
+    keeper.changed(START, &Change { records: Vec::new(), omitted, ..one(0) }, false);
+    assert_eq!(written(&mut keeper, START), ["append 1 to log 5", "snapshot before log 6", "begin log 6"]);
 }
 
 #[test]
@@ -162,6 +190,8 @@ fn pauses_end_at_10_minutes() {
 fn a_disk_that_hangs_is_not_waited_for_without_bound() {
     let mut keeper = Keeper::new(KeeperLimits { waiting_octets_max: one(0).encode().len() * 3, ..limits() }, 5, None);
     keeper.begun(START, one(0).before);
+    assert_eq!(next(&mut keeper, START).as_deref(), Some("begin log 5"));
+    keeper.written(START, Ok(()));
     assert_eq!(next(&mut keeper, START).as_deref(), Some("snapshot before log 5"));
     for n in 0..4 {
         keeper.changed(START, &one(n), false);
@@ -169,7 +199,7 @@ fn a_disk_that_hangs_is_not_waited_for_without_bound() {
     // Four are too many: they are left out, and the next snapshot has them.
     assert_eq!(keeper.next(START), None);
     keeper.written(START, Ok(()));
-    assert_eq!(written(&mut keeper, START), ["snapshot before log 5"]);
+    assert_eq!(written(&mut keeper, START), ["begin log 6", "snapshot before log 6"]);
 }
 
 #[test]
@@ -180,5 +210,5 @@ fn at_a_stop_in_order_all_is_written_that_is_not() {
     keeper.source_changed(START, SourceId(1), false);
     keeper.changed(START, &one(0), false);
     keeper.stop(START);
-    assert_eq!(written(&mut keeper, START), ["begin log 5", "append 1 to log 5", "source 1", "snapshot before log 6"]);
+    assert_eq!(written(&mut keeper, START), ["append 1 to log 5", "source 1", "snapshot before log 6", "begin log 6"]);
 }

@@ -66,5 +66,6 @@ pub(crate) fn change(before: (SetName, &Table), after: (SetName, &Table), time: 
         version: Version::V2,
         names: vec!["validator".to_owned(), "ta1".to_owned()],
         records: side(false).chain(side(true)).collect(),
+        omitted: None,
     }
 }

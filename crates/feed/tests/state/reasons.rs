@@ -4,9 +4,9 @@ use crate::name;
 use rtrcast_feed::curator::{
     Cause, Curation, Curator, CuratorOutput, CurrentTime, Freshness, Guard, Recipe, Report, SourceId,
 };
-use rtrcast_feed::state::{Change, ChangedRecord};
+use rtrcast_feed::state::{Change, ChangeFilter, ChangedRecord, OmittedRecords};
 use rtrcast_feed::{Overlaps, Reader, Slurm, SlurmDialect, SlurmFile, Table};
-use rtrcast_proto::{Delta, Image, Moment, Pdu, Version};
+use rtrcast_proto::{Asn, Delta, Image, Moment, Pdu, Prefix, Version};
 use std::sync::Arc;
 
 const START: u32 = 1_800_000_000;
@@ -157,4 +157,64 @@ fn of_two_sources_the_one_that_has_a_record_is_named() {
     );
     cache.curator.tick(now(60));
     assert_eq!(cache.changes(60), ["- 10.0.2.0/24-24 AS2 Expired source 2 ripe 50"]);
+}
+
+#[test]
+fn a_change_of_very_many_records_has_their_numbers() {
+    let many: Vec<String> = (0..100_001_u32)
+        .map(|n| format!("{{\"asn\": 1, \"prefix\": \"10.{}.{}.{}/32\"}}", n >> 16, n >> 8 & 255, n & 255))
+        .collect();
+    let (image, recipe) = recipe_of(&format!("{{\"roas\": [{}]}}", many.join(",")));
+    let before = Image::empty(Version::V2);
+    let names = (name(1, 0, &before), name(2, 1, &image));
+    let explain = |delta: &Delta| {
+        Change::explain(names, START, Cause::Source(SourceId(1)), delta, Version::V2, &recipe, |_| "a".to_owned())
+    };
+    let change = explain(&Delta::between(&before, &image));
+    assert_eq!(change.omitted, Some(OmittedRecords { announced: 100_001, withdrawn: 0 }));
+    assert_eq!(change.records, []);
+    assert_eq!(Change::decode(&change.encode()), Some((change.clone(), change.encode().len())));
+}
+
+/// The image and the recipe of a document.
+fn recipe_of(document: &str) -> (Image, Recipe) {
+    let mut cache = Cache::new(1, no_guard());
+    cache.load(0, 1, document);
+    loop {
+        if let CuratorOutput::Publish(recipe, _) = cache.curator.next() {
+            let Ok(composed) = recipe.compose(Version::V2, Vec::new());
+            return (composed.image, recipe);
+        }
+    }
+}
+
+#[test]
+fn changes_are_found_by_time_prefix_and_as() {
+    let document = "{\"roas\": [{\"asn\": 1, \"prefix\": \"10.0.0.0/8\"}, {\"asn\": 2, \"prefix\": \"10.1.0.0/16\"}, \
+                    {\"asn\": 2, \"prefix\": \"11.0.0.0/8\"}, {\"asn\": 1, \"prefix\": \"a00::/8\"}], \
+                    \"aspas\": [{\"customer_asid\": 1, \"providers\": [2]}]}";
+    let (image, recipe) = recipe_of(document);
+    let before = Image::empty(Version::V2);
+    let names = (name(1, 0, &before), name(2, 1, &image));
+    let delta = Delta::between(&before, &image);
+    let cause = Cause::Source(SourceId(1));
+    let change = Change::explain(names, START, cause, &delta, Version::V2, &recipe, |_| "a".to_owned());
+    let found = |filter: ChangeFilter| {
+        let records = change.records.iter().filter(|record| filter.has_record(record));
+        let line =
+            |record: &ChangedRecord| Pdu::decode(&record.octets).expect("a record").line(Version::V2)[10..].to_owned();
+        records.map(line).collect::<Vec<String>>()
+    };
+    let prefix = |text: &str, len: u8| Prefix::new(text.parse().expect("an address"), len).ok();
+    let of_prefix = |text: &str, len: u8| found(ChangeFilter { prefix: prefix(text, len), ..ChangeFilter::default() });
+    assert_eq!(of_prefix("10.1.2.0", 24), ["10.1.0.0/16-16 AS2", "10.0.0.0/8-8 AS1"]);
+    assert_eq!(of_prefix("10.0.0.0", 7), ["11.0.0.0/8-8 AS2", "10.1.0.0/16-16 AS2", "10.0.0.0/8-8 AS1"]);
+    assert_eq!(of_prefix("12.0.0.0", 8), Vec::<String>::new());
+    // Its first octets are those of 10.0.0.0/8.
+    assert_eq!(of_prefix("a00::", 16), ["a00::/8-8 AS1"]);
+    assert_eq!(found(ChangeFilter { asn: Some(Asn(1)), ..ChangeFilter::default() }).len(), 3);
+    let both = ChangeFilter { asn: Some(Asn(2)), prefix: prefix("11.0.0.0", 8), since: None };
+    assert_eq!(found(both), ["11.0.0.0/8-8 AS2"]);
+    let since = |since| ChangeFilter { since: Some(since), ..ChangeFilter::default() };
+    assert!(since(START).has_time(START) && !since(START + 1).has_time(START));
 }

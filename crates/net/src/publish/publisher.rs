@@ -3,7 +3,9 @@
 use super::published::PublisherHandle;
 use crate::memfd::DataSink;
 use crate::service_policy::ServicePolicy;
-use rtrcast_proto::{History, Image, ImageKeeper, InUse, Prepared, PreparedView, Timing, View, ViewPublisher, Want};
+use rtrcast_proto::{
+    History, Image, ImageKeeper, InUse, Prepared, PreparedView, Serial, Timing, View, ViewPublisher, Want,
+};
 use std::io;
 use std::sync::Arc;
 
@@ -32,6 +34,11 @@ impl Publisher {
     /// The history.
     pub fn history(&self) -> &History {
         self.views.history()
+    }
+
+    /// Has the serial jump with the next change, as [`History::jump`] does.
+    pub fn jump(&mut self, newest: Serial, random: u32) {
+        self.views.jump(newest, random);
     }
 
     /// Sends routers other timers from the next publication on, be it of the same set.

@@ -77,6 +77,11 @@ impl ViewPublisher {
         &self.history
     }
 
+    /// Has the serial jump with the next change, as [`History::jump`] does.
+    pub fn jump(&mut self, newest: Serial, random: u32) {
+        self.history.jump(newest, random);
+    }
+
     /// Sends routers other timers from the next publication on, be it of the same set.
     pub fn set_timing(&mut self, timing: Timing) {
         self.has_other_timing = self.committed.timing() != timing;

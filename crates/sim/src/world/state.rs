@@ -281,7 +281,7 @@ pub(super) fn find(
 /// Returns what a curator goes on with.
 pub(super) fn resumption(found: Found, is_current: bool) -> Resumption {
     let Found { recovered, sources } = found;
-    Resumption { served: Arc::new(recovered.table), is_current, feeds: sources, time: recovered.time }
+    Resumption { served: Arc::new(recovered.table), is_current, slurm: None, feeds: sources, time: recovered.time }
 }
 
 fn snapshot(octets: &[u8], images: &ImageCounter) -> Option<Snapshot> {
