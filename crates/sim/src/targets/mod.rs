@@ -5,11 +5,13 @@ mod documents;
 mod protocol;
 mod sessions;
 mod sets;
+mod state;
 
 pub use documents::{document, slurm};
 pub use protocol::{codec, text};
 pub use sessions::{client, server};
 pub use sets::delta;
+pub use state::{change_log, snapshot, source_tables};
 
 /// A target: it panics if something does not hold.
 pub type Target = fn(&[u8]);
@@ -29,7 +31,7 @@ pub fn named(name: &str) -> Target {
 }
 
 /// The targets of `proto` and `feed`, by the names of their corpora.
-pub const ALL: [(&str, Target); 10] = [
+pub const ALL: [(&str, Target); 13] = [
     ("codec", codec),
     ("text", text),
     ("server", server),
@@ -39,5 +41,8 @@ pub const ALL: [(&str, Target); 10] = [
     ("ccr", document),
     ("slurm", slurm),
     ("delta", delta),
+    ("snapshot", snapshot),
+    ("source_tables", source_tables),
+    ("change_log", change_log),
     ("world", world),
 ];
