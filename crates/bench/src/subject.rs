@@ -48,9 +48,15 @@ pub(crate) struct Subject {
 impl Subject {
     /// Starts `rtrcast serve` on some sources, which listens a moment later, and also at what else is given.
     pub(crate) fn rtrcast(program: &Path, sources: &[&Path], listen: &[&str], log: &Path) -> Outcome<Subject> {
+        let listen: Vec<&str> = listen.iter().flat_map(|at| ["--listen", at]).collect();
+        Subject::rtrcast_with(program, sources, &listen, log)
+    }
+
+    /// The same with other arguments.
+    pub(crate) fn rtrcast_with(program: &Path, sources: &[&Path], arguments: &[&str], log: &Path) -> Outcome<Subject> {
         let addr = free_address()?;
         let mut command = Command::new(program);
-        command.arg("serve").args(sources).args(listen.iter().flat_map(|at| ["--listen", at]));
+        command.arg("serve").args(sources).args(arguments);
         // Data that are made for tests are as old as they are.
         command.args(["--too-old", "keep", "--http", "off", "--log-level", "warn"]);
         command.args(["--listen", &format!("tcp://{addr}")]);

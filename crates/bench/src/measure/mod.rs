@@ -8,6 +8,7 @@ mod growth;
 mod idle;
 mod memory;
 mod peers;
+mod restart;
 mod secured;
 mod served;
 mod start;
@@ -70,6 +71,11 @@ impl Bench {
         Subject::rtrcast(&self.rtrcast, sources, listen, &self.data.folder().join("rtrcast.log"))
     }
 
+    /// The same with other arguments.
+    pub(crate) fn serve_with(&self, sources: &[&Path], arguments: &[&str]) -> Outcome<Subject> {
+        Subject::rtrcast_with(&self.rtrcast, sources, arguments, &self.data.folder().join("rtrcast.log"))
+    }
+
     /// Starts a bare program that answers with a file of [`Bench::folder`].
     pub(crate) fn floor(&self, kind: Kind, response: &Path) -> Outcome<Subject> {
         Subject::floor(kind, response, self.folder.path())
@@ -105,9 +111,10 @@ pub(crate) struct Measure {
     run: fn(&Bench) -> Outcome<Vec<Figure>>,
 }
 
-const ALL: [&Measure; 8] = [
+const ALL: [&Measure; 9] = [
     &sync::MEASURE,
     &start::MEASURE,
+    &restart::MEASURE,
     &memory::MEASURE,
     &update::MEASURE,
     &idle::MEASURE,

@@ -56,7 +56,7 @@ fn run(bench: &Bench) -> Outcome<Vec<Figure>> {
 }
 
 /// Seconds until a router has everything.
-fn until_first(subject: &Subject) -> Outcome<f64> {
+pub(super) fn until_first(subject: &Subject) -> Outcome<f64> {
     let (_router, response) = subject.first(1)?;
     let time = subject.started.elapsed().as_secs_f64();
     check(&response, FULL)?;
