@@ -18,6 +18,8 @@ pub(crate) enum Failure {
     Config(String),
     /// 3: SLURM files are invalid: a line for each mistake, and the number of mistakes.
     Slurm { lines: Vec<String>, mistakes: usize },
+    /// 3: the state directory cannot be used.
+    State { path: std::path::PathBuf, error: crate::state::DirectoryError },
     /// 4: a Unix socket cannot be bound.
     Socket {
         /// The option that names it.
@@ -71,7 +73,7 @@ impl Failure {
         ExitCode::from(match self {
             Failure::Internal(_) => 1,
             Failure::Usage(_) => 2,
-            Failure::Config(_) | Failure::Slurm { .. } => 3,
+            Failure::Config(_) | Failure::Slurm { .. } | Failure::State { .. } => 3,
             Failure::Address { .. } | Failure::Socket { .. } => 4,
             Failure::Output { .. } => 5,
             Failure::Unreachable(_) => 10,
@@ -100,6 +102,7 @@ impl fmt::Display for Failure {
                 let hint = if error.kind() == io::ErrorKind::NotFound { "; does its directory exist?" } else { "" };
                 write!(f, "{name}: can't be written: {}{hint}", plain(error))
             }
+            Failure::State { path, error } => write!(f, "--state {}: {error}", path.display()),
             Failure::Interrupted(_) => f.write_str("stopped before it was done"),
             Failure::Socket { flag, path, error } => {
                 write!(f, "{flag} {}: ", path.display())?;

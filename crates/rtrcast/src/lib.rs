@@ -8,6 +8,7 @@
 //! `command/` has the commands that do not serve.
 
 mod blocking;
+mod changes;
 mod cli;
 mod clock;
 mod command;
@@ -24,6 +25,7 @@ mod observe;
 mod reloadable;
 mod serve;
 mod source;
+mod state;
 
 use crate::observe::log::event::service::ServiceEvent;
 use crate::observe::log::{self, Log};
@@ -49,6 +51,8 @@ pub fn main() -> ExitCode {
         }
         (cli::Command::Serve(_), None) => unreachable!("it was understood from these matches"),
         (cli::Command::Check(check), _) => command::check::check(&check),
+        (cli::Command::Changes(changes), _) => command::changes::changes(&changes),
+        (cli::Command::State(state), _) => command::state::state(&state),
         (cli::Command::Ctl(ctl), _) => command::ctl::ctl(&ctl),
         (cli::Command::Dump(dump), _) => command::dump::dump(&dump),
         (cli::Command::Ssh(ssh), _) => command::ssh::ssh(&ssh),

@@ -1,5 +1,6 @@
 //! `rtrcast ctl`: its options, and what a running cache can be asked.
 
+use super::ChangeQueryArguments;
 use crate::observe::status::RouterColumn;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -37,6 +38,8 @@ pub(crate) enum CtlCommand {
         #[arg(long, value_name = "COLUMN", value_enum, default_value = "lag")]
         sort: RouterColumn,
     },
+    /// Show when prefixes and ASes changed in what is served, and why
+    Changes(ChangeQueryArguments),
     /// Close a router's connections in order: its response is completed, and it may connect again
     Close {
         /// The router's name as `routers` shows it, its address, or its address and port

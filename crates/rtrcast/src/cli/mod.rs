@@ -1,5 +1,6 @@
 //! The command line.
 
+mod changes;
 mod check;
 mod ctl;
 mod dump;
@@ -12,9 +13,11 @@ pub(crate) mod options;
 mod peer;
 mod serve;
 mod ssh;
+mod state;
 mod upstream;
 mod value;
 
+pub(crate) use changes::{ChangeQueryArguments, ChangesArguments};
 pub(crate) use check::CheckArguments;
 pub(crate) use ctl::{CtlArguments, CtlCommand};
 pub(crate) use dump::{DumpArguments, DumpFormat};
@@ -27,6 +30,7 @@ pub(crate) use listener::{
 pub(crate) use peer::{PeerArgument, PeerName, PeerOptions};
 pub(crate) use serve::{Merge, ServeArguments};
 pub(crate) use ssh::{HostKeyType, SshArguments, SshCommand};
+pub(crate) use state::StateArguments;
 pub(crate) use upstream::DialOptions;
 pub(crate) use value::HttpAddress;
 
@@ -48,6 +52,10 @@ pub(crate) enum Command {
     Check(CheckArguments),
     /// Control a running cache over the socket of its --control
     Ctl(CtlArguments),
+    /// Show when prefixes and ASes changed in what a cache serves, and why
+    Changes(ChangesArguments),
+    /// Show what a cache's --state has, and whether it is whole
+    State(StateArguments),
     /// Print the data that a cache sends to routers: the set, changes, or each PDU
     Dump(Box<DumpArguments>),
     /// Make host keys and password hashes for SSH listeners

@@ -79,6 +79,9 @@ pub(crate) const OPTIONS: &[OptionRow] = &[
     listener("proxy-from", &[Tcp, Tls, Ssh, Unix]),
     OptionRow { reload: Reload::Restart(|given| shown::<HttpAddress>(given, "http")), ..cache("http") },
     OptionRow { reload: Reload::Restart(|given| shown::<PathBuf>(given, "control")), ..cache("control") },
+    OptionRow { reload: Reload::Restart(|given| shown::<PathBuf>(given, "state")), ..cache("state") },
+    OptionRow { reload: Reload::Restart(|given| shown::<u32>(given, "state_max")), ..cache("state-max") },
+    OptionRow { reload: Reload::Restart(|given| shown::<u32>(given, "changes_keep")), ..cache("changes-keep") },
     OptionRow { reload: Reload::Restart(|given| shown::<Level>(given, "log_level")), ..cache("log-level") },
     OptionRow {
         reload: Reload::Restart(|given| shown::<LogFormatArgument>(given, "log_format")),
@@ -292,7 +295,7 @@ mod tests {
             needing_restart(&serve().no_binary_name(false).try_get_matches_from(words).unwrap())
         };
         let names: Vec<&str> = needing(&[]).into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["http", "control", "log-level", "log-format"]);
+        assert_eq!(names, ["http", "control", "state", "state-max", "changes-keep", "log-level", "log-format"]);
         assert_eq!(needing(&["--http", "localhost:9847", "--refresh", "1"]), needing(&[]));
         assert_ne!(needing(&["--http", "off"]), needing(&[]));
     }

@@ -38,8 +38,8 @@ Examples:
 
 Signals: SIGHUP reads the configuration again and refreshes; router connections stay up. SIGTERM and SIGINT stop: \
 connections end in order, and routers keep their data until these expire.
-Exit codes: 0 stopped as asked, 1 internal error, 2 wrong usage, 3 wrong configuration or SLURM, 4 cannot bind an \
-address.";
+Exit codes: 0 stopped as asked, 1 internal error, 2 wrong usage, 3 wrong configuration or SLURM, or no use of --state, 4 \
+cannot bind an address.";
 
 /// Arguments of `rtrcast serve`.
 #[derive(Args, Debug)]
@@ -202,6 +202,21 @@ pub(crate) struct ServeArguments {
     /// Unix socket for `rtrcast ctl`, made with mode 0600 [default: none]
     #[arg(long, value_name = "PATH", help_heading = OPERATION)]
     pub(crate) control: Option<PathBuf>,
+
+    /// Directory for what is served, made if it is missing: a start goes on with it in the same session, so that routers
+    /// get only what changed [default: none, a start is a new session]
+    #[arg(long, value_name = "DIR", help_heading = OPERATION)]
+    pub(crate) state: Option<PathBuf>,
+
+    /// Most MiB that the files of --state take; old changes go first
+    #[arg(long, value_name = "MIB", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=1_048_576),
+        help_heading = OPERATION)]
+    pub(crate) state_max: u32,
+
+    /// Days for which --state keeps changes, for `rtrcast changes`
+    #[arg(long, value_name = "DAYS", default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..=3_650),
+        help_heading = OPERATION)]
+    pub(crate) changes_keep: u32,
 
     /// Lowest level that is logged to standard error
     #[arg(long, value_name = "LEVEL", default_value = "info", help_heading = OPERATION)]

@@ -246,7 +246,7 @@ impl Checker {
             Err(error) => Err(SourceError::Memory(error)),
         };
         match read {
-            Ok(Read { content: SourceContent::Table(table, tally), written }) => {
+            Ok(Read { content: SourceContent::Table(table, tally), written, .. }) => {
                 let made = table.timestamps().made.or(written);
                 let made = made.map_or(String::new(), |made| format!(", made {}", age(made, unix_now())));
                 self.print_line(&format!(

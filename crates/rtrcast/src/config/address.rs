@@ -41,6 +41,15 @@ impl Source {
         }
     }
 
+    /// Returns octets that no other address has, with the secrets of a URL.
+    pub(crate) fn identity(&self) -> Vec<u8> {
+        match self {
+            Source::File(path) | Source::Directory(path) => path.as_os_str().as_encoded_bytes().to_vec(),
+            Source::Http(url) => url.as_str().as_bytes().to_vec(),
+            Source::Rtr(target) => target.to_string().into_bytes(),
+        }
+    }
+
     /// Returns true if both have the same address: a former file may be a directory now.
     pub(crate) fn is_at_place_of(&self, other: &Source) -> bool {
         match (self, other) {

@@ -12,6 +12,7 @@ use crate::observe::describe::describe_conflict;
 use crate::source::content::{SlurmFiles, SlurmOutcome, SourceError};
 use crate::source::dialer;
 use crate::source::{self, SourceOptions};
+use crate::state::StateOptions;
 use rtrcast_feed::curator::{Choice, Freshness, Guard};
 use rtrcast_feed::{Overlaps, Slurm, SlurmDialect};
 use rtrcast_net::{AccessLists, PrefixMap, ServicePolicy};
@@ -35,6 +36,7 @@ pub(crate) struct Plan {
     pub(crate) listen: Vec<ConfiguredListener>,
     pub(crate) http: HttpAddress,
     pub(crate) control: Option<PathBuf>,
+    pub(crate) state: Option<StateOptions>,
     /// The policy, without the limit of connections by descriptors.
     pub(crate) policy: ServicePolicy,
     /// Names of routers by address.
@@ -114,6 +116,11 @@ impl Plan {
             listen: configured_listeners(settings)?,
             http: arguments.http,
             control: arguments.control.clone(),
+            state: arguments.state.clone().map(|path| StateOptions {
+                path,
+                octets_max: u64::from(arguments.state_max) * 1024 * 1024,
+                changes_keep: Duration::from_secs(u64::from(arguments.changes_keep) * 86_400),
+            }),
             policy: service_policy(settings, timing)?,
             peer_names,
             timing,
@@ -172,9 +179,9 @@ impl Plan {
 
     /// Applies another plan, except for options that take effect only at a start.
     pub(crate) fn keep_restart_only(&mut self, new: Plan) {
-        let Plan { http, control, fixed, .. } = self;
-        let (control, fixed) = (control.take(), std::mem::take(fixed));
-        *self = Plan { http: *http, control, fixed, ..new };
+        let Plan { http, control, state, fixed, .. } = self;
+        let (control, state, fixed) = (control.take(), state.take(), std::mem::take(fixed));
+        *self = Plan { http: *http, control, state, fixed, ..new };
     }
 
     /// Returns the flags whose values differ from another plan's, and that take effect only at a start.

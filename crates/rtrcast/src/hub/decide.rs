@@ -1,6 +1,7 @@
 //! The decision step: the curator and the publisher, which change together. A step takes milliseconds, so it runs on a
 //! blocking thread.
 
+use super::recorder::{Recorded, Recorder};
 use rtrcast_feed::Slurm;
 use rtrcast_feed::curator::{
     Cause, Curation, Curator, CuratorEvent, CuratorOutput, CurrentTime, Recipe, Report, SourceId,
@@ -14,6 +15,7 @@ use std::sync::Arc;
 pub(crate) struct Decider {
     pub(crate) curator: Curator,
     pub(crate) publisher: Publisher,
+    pub(crate) recorder: Recorder,
 }
 
 /// A change to decide on.
@@ -35,6 +37,8 @@ pub(crate) enum Decision {
         prepared: Prepared<io::Error>,
         /// Customers with too many providers.
         left_out: Vec<Asn>,
+        /// What is to be recorded before it is served.
+        recorded: Option<Recorded>,
     },
     /// Nothing is served any more, since all is too old: the view without data.
     Withhold(PreparedView),
@@ -52,6 +56,7 @@ impl Decider {
         in_use: &InUse,
         version: Version,
     ) -> (Vec<Decision>, Option<Moment>) {
+        self.recorder.check_clocks(now, &mut self.publisher);
         match change {
             HubChange::Report(source, report) => self.curator.source(now, source, report),
             HubChange::Slurm(slurm) => self.curator.slurm(now, slurm),
@@ -68,7 +73,7 @@ impl Decider {
                 CuratorOutput::Event(event) => decisions.push(Decision::Event(event)),
                 CuratorOutput::Publish(recipe, cause) => {
                     let version = in_use.versions.first().copied().unwrap_or(version);
-                    decisions.push(self.publish(&recipe, cause, in_use, version).unwrap_or_else(|error| {
+                    decisions.push(self.publish(now, &recipe, cause, in_use, version).unwrap_or_else(|error| {
                         self.curator.not_published(now, cause);
                         Decision::NoMemory(error)
                     }));
@@ -79,10 +84,19 @@ impl Decider {
         }
     }
 
-    fn publish(&mut self, recipe: &Recipe, cause: Cause, in_use: &InUse, version: Version) -> io::Result<Decision> {
+    fn publish(
+        &mut self,
+        now: CurrentTime,
+        recipe: &Recipe,
+        cause: Cause,
+        in_use: &InUse,
+        version: Version,
+    ) -> io::Result<Decision> {
         let composed = recipe.compose(version, DataSink::new())?;
         let prepared = self.publisher.publish(composed.image, in_use, &mut self.curator);
-        Ok(Decision::Publish { cause, prepared, left_out: composed.left_out })
+        let time = self.curator.accepted_time(now);
+        let recorded = self.recorder.record(time, cause, &prepared.publication, self.publisher.history(), recipe);
+        Ok(Decision::Publish { cause, prepared, left_out: composed.left_out, recorded })
     }
 
     /// Makes what a session wants, for all sessions.

@@ -2,7 +2,9 @@
 
 use crate::observe::status::HubStatus;
 use crate::source::content::{Purpose, Read, SlurmFiles, SlurmId, SourceError};
+use crate::state::SourceAddresses;
 use rtrcast_feed::curator::{Curation, SourceId};
+use rtrcast_feed::state::SourceRevision;
 use rtrcast_feed::{Overlaps, Table};
 use rtrcast_proto::{Profile, Serial, Timing};
 use std::sync::Arc;
@@ -20,6 +22,8 @@ pub(crate) enum Input {
     /// From the operator: data that are held back are accepted, of the source of this name or of all. The answer lists
     /// them.
     Release(Option<String>, oneshot::Sender<Result<String, String>>),
+    /// The program stops: what has not been written of the state is. The answer comes when it is.
+    Finish(oneshot::Sender<()>),
     /// From the operator: a request for the status.
     Status(oneshot::Sender<HubStatus>),
 }
@@ -33,9 +37,9 @@ pub(crate) enum News {
     /// It is unchanged, and was not read.
     Unchanged,
     /// Another cache has a set, valid for this long from now on.
-    Synchronised { table: Arc<Table>, valid_for: Duration, took: Duration },
+    Synchronised { table: Arc<Table>, valid_for: Duration, took: Duration, revision: SourceRevision },
     /// Another cache has the same set, valid for this long from now on.
-    Renewed { valid_for: Duration },
+    Renewed { valid_for: Duration, revision: SourceRevision },
     /// It withdraws its data, for this reason.
     Withdrawn(String),
     /// It could not be read, for this reason.
@@ -51,6 +55,8 @@ pub(crate) struct Reconfiguration {
     pub(crate) overlaps: Overlaps,
     /// Sources with their names, in the order of the curation.
     pub(crate) sources: Vec<(SourceId, Arc<str>)>,
+    /// The same for files of the state.
+    pub(crate) addresses: SourceAddresses,
     /// SLURM files, directories and URLs with their names, and their content if it is known already.
     pub(crate) slurm: Vec<(SlurmId, Arc<str>, Option<SlurmFiles>)>,
     /// The path of the control socket, for messages that name a command.

@@ -2,9 +2,16 @@
 //! which also makes what sessions want; both run off the threads that serve sessions.
 
 mod decide;
+mod keep;
 pub(crate) mod message;
+mod recorder;
+mod resume;
+mod status;
+
+pub(crate) use resume::ResumedLine;
 
 use crate::blocking::blocking;
+use crate::changes::ChangeRecord;
 use crate::clock::unix_now;
 use crate::observe::describe::{AgeFormat, describe_conflict, describe_delta, describe_not_in_effect, vrps};
 use crate::observe::log::Log;
@@ -13,17 +20,17 @@ use crate::observe::log::event::sources::SourceEvent;
 use crate::observe::metrics::Metrics;
 use crate::observe::routers::Routers;
 use crate::observe::sources::Sources;
-use crate::observe::status::{
-    DataStatus, HealthState, HealthStatus, HistoryStatus, HubStatus, RecordsByType, SessionStatus, Timers, Timestamp,
-};
+use crate::observe::status::RecordsByType;
 use crate::source::content::{Purpose, Read, SourceContent, SourceError};
+use crate::state::{SourceAddresses, StateKeeping, written};
 use decide::{Decider, Decision, HubChange};
 use message::{Health, Input, News, Reconfiguration};
-use rtrcast_feed::curator::{Cause, Curator, CuratorEvent, CurrentTime, Report, SourceId, Status};
+use recorder::Recorder;
+use rtrcast_feed::curator::{Cause, Curation, Curator, CuratorEvent, Report, SourceId, Status};
+use rtrcast_feed::state::SourceRevision;
 use rtrcast_feed::{Overlaps, Slurm, Table, Tally};
 use rtrcast_net::{Clock, Publisher, PublisherHandle, Wanted};
-use rtrcast_proto::{Delta, Moment, Prepared, Profile, Publication, Section, ServerPolicy, Version, View};
-use std::collections::BTreeSet;
+use rtrcast_proto::{Delta, Moment, Prepared, Profile, Publication, Section, View};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +53,31 @@ pub(crate) struct Hub {
     changed: u32,
     /// The most that any router is sent: other records are read and not served.
     served: Profile,
+    curation: Curation,
+    /// SLURM, once it is known.
+    slurm: Option<Arc<Slurm>>,
+    addresses: SourceAddresses,
+    /// None without a state directory.
+    state: Option<StateKeeping>,
+    changes: Arc<ChangeRecord>,
+    /// Requests of sessions.
+    wants: mpsc::Receiver<Wanted>,
+    /// True if the data that are served are those of the SLURM files: as they were restored.
+    is_slurm_applied: bool,
+}
+
+/// What a hub is made of.
+pub(crate) struct HubParts {
+    pub(crate) publisher: Publisher,
+    pub(crate) routers: Arc<Routers>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) first: Reconfiguration,
+    pub(crate) wants: mpsc::Receiver<Wanted>,
+    /// The set that was served by an earlier run, if it goes on.
+    pub(crate) resumed: Option<ResumedLine>,
+    /// None without a state directory.
+    pub(crate) state: Option<StateKeeping>,
+    pub(crate) changes: Arc<ChangeRecord>,
 }
 
 /// The outcome of a change.
@@ -60,15 +92,12 @@ struct ChangeOutcome {
 }
 
 impl Hub {
-    pub(crate) fn new(
-        publisher: Publisher,
-        routers: Arc<Routers>,
-        metrics: Arc<Metrics>,
-        first: Reconfiguration,
-    ) -> Hub {
+    pub(crate) fn new(parts: HubParts) -> Hub {
+        let HubParts { publisher, routers, metrics, first, wants, resumed, state, changes } = parts;
         let handle = publisher.handle();
-        Hub {
-            decider: Some(Decider { curator: Curator::new(first.curation.clone()), publisher }),
+        let recorder = Recorder::new(resumed.as_ref().map(|line| line.set));
+        let mut hub = Hub {
+            decider: Some(Decider { curator: Curator::new(first.curation.clone()), recorder, publisher }),
             sources: Sources::new(Arc::clone(&metrics), &first),
             overlaps: first.overlaps,
             clock: routers.clock(),
@@ -79,7 +108,19 @@ impl Hub {
             routers,
             changed: 0,
             served: first.served,
+            curation: first.curation,
+            slurm: None,
+            addresses: first.addresses,
+            state,
+            changes,
+            wants,
+            is_slurm_applied: false,
+        };
+        hub.show_names();
+        if let Some(resumed) = resumed {
+            hub.resume(resumed);
         }
+        hub
     }
 
     /// Returns the health of the cache.
@@ -87,25 +128,40 @@ impl Hub {
         self.health.subscribe()
     }
 
-    /// Runs until both channels close, which they never do while the program runs.
-    pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Input>, mut wants: mpsc::Receiver<Wanted>) {
-        self.apply_slurm().await;
+    /// Publishes what has to be before the first router connects: what was restored may be over in part.
+    pub(crate) async fn prepare(&mut self) {
+        let now = self.clock.now();
+        if self.decider_ref().curator.is_due(now) {
+            self.apply(HubChange::Tick, None).await;
+        }
+    }
+
+    /// Runs until the channel of inputs closes, which it never does while the program runs.
+    pub(crate) async fn run(mut self, mut inputs: mpsc::Receiver<Input>) {
+        self.write_due();
+        if !self.is_slurm_applied {
+            self.apply_slurm().await;
+        }
         loop {
             let now = self.clock.now();
-            let pause = self.wait.map(|wait| Duration::from_millis(wait.0.saturating_sub(now.0)));
+            let next = self.wait.into_iter().chain(self.state_wait()).min();
+            let pause = next.map(|wait| Duration::from_millis(wait.0.saturating_sub(now.0)));
             tokio::select! {
                 input = inputs.recv() => match input {
                     Some(input) => self.handle(input).await,
                     None => return,
                 },
-                wanted = wants.recv() => match wanted {
-                    Some(wanted) => self.fulfil(wanted).await,
-                    None => return,
-                },
-                () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => {
-                    self.apply(HubChange::Tick, None).await;
-                }
+                Some(wanted) = self.wants.recv() => self.fulfil(wanted).await,
+                report = written(&mut self.state) => self.take_report(report),
+                () = tokio::time::sleep(pause.unwrap_or_default()), if pause.is_some() => self.time_passed().await,
             }
+        }
+    }
+
+    async fn time_passed(&mut self) {
+        self.write_due();
+        if self.wait.is_some_and(|wait| wait <= self.clock.now()) {
+            self.apply(HubChange::Tick, None).await;
         }
     }
 
@@ -119,21 +175,24 @@ impl Hub {
                 self.sources.unchanged(purpose);
                 if let Purpose::Data(source) = purpose {
                     self.apply(HubChange::Report(source, Report::Unchanged), None).await;
+                    self.source_confirmed(source);
                 }
             }
-            Input::From(Purpose::Data(source), News::Synchronised { table, valid_for, took }) => {
+            Input::From(Purpose::Data(source), News::Synchronised { table, valid_for, took, revision }) => {
                 let report = Report::Synchronised { table: Arc::clone(&table), valid_for };
-                self.table_loaded(source, &table, &Tally::default(), report, took).await;
+                self.table_loaded(source, &table, &Tally::default(), (report, revision), took).await;
             }
-            Input::From(Purpose::Data(source), News::Renewed { valid_for }) => {
+            Input::From(Purpose::Data(source), News::Renewed { valid_for, revision }) => {
                 self.sources.unchanged(Purpose::Data(source));
                 self.apply(HubChange::Report(source, Report::Renewed { valid_for }), None).await;
+                self.source_changed(source, revision);
             }
             Input::From(Purpose::Slurm(_), News::Synchronised { .. } | News::Renewed { .. }) => {}
             Input::From(purpose, News::Withdrawn(why)) => {
                 self.sources.withdrawn(purpose, &why);
                 if let Purpose::Data(source) = purpose {
                     self.apply(HubChange::Report(source, Report::Withdrawn), None).await;
+                    self.source_changed(source, SourceRevision::Unknown);
                 }
             }
             Input::From(purpose, News::Failed(failure)) => self.failed(purpose, &failure).await,
@@ -146,6 +205,10 @@ impl Hub {
                 let outcome = self.release(source.as_deref()).await;
                 // The receiver may be gone.
                 let _ = reply.send(outcome);
+            }
+            Input::Finish(reply) => {
+                self.finish_state().await;
+                let _ = reply.send(());
             }
             Input::Status(reply) => {
                 let _ = reply.send(self.status());
@@ -174,11 +237,11 @@ impl Hub {
     }
 
     async fn loaded(&mut self, purpose: Purpose, read: Read, took: Duration) {
-        let Read { content, written } = read;
+        let Read { content, written, revision } = read;
         match (purpose, content) {
             (Purpose::Data(source), SourceContent::Table(table, tally)) => {
                 let report = Report::Loaded { table: Arc::clone(&table), written };
-                self.table_loaded(source, &table, &tally, report, took).await;
+                self.table_loaded(source, &table, &tally, (report, revision), took).await;
             }
             (Purpose::Slurm(id), SourceContent::Slurm(file)) => {
                 if self.sources.slurm_loaded(id, file) {
@@ -196,10 +259,19 @@ impl Hub {
     }
 
     /// Handles a table of a source, which the report gives to the curator.
-    async fn table_loaded(&mut self, source: SourceId, table: &Table, tally: &Tally, report: Report, took: Duration) {
+    async fn table_loaded(
+        &mut self,
+        source: SourceId,
+        table: &Table,
+        tally: &Tally,
+        (report, revision): (Report, SourceRevision),
+        took: Duration,
+    ) {
         let Some(name) = self.sources.loaded(source, table, tally) else { return };
         let serial = self.view().serial();
         let outcome = self.apply(HubChange::Report(source, report), Some(took)).await;
+        // A table of which nothing is in effect may not have been taken, and the revision is not that of the one before.
+        self.source_changed(source, if outcome.is_old { SourceRevision::Unknown } else { revision });
         if outcome.is_old {
             return;
         }
@@ -231,7 +303,9 @@ impl Hub {
         match Slurm::merge(&files, self.overlaps) {
             Ok(slurm) => {
                 self.sources.slurm_applied(&slurm);
-                Some(Arc::new(slurm))
+                let slurm = Arc::new(slurm);
+                self.slurm = Some(Arc::clone(&slurm));
+                Some(slurm)
             }
             Err(conflict) => {
                 self.sources.slurm_refused(&describe_conflict(&conflict), serial);
@@ -244,6 +318,9 @@ impl Hub {
         self.overlaps = new.overlaps;
         self.served = new.served;
         self.sources.reconfigure(&new);
+        self.curation.clone_from(&new.curation);
+        self.addresses = new.addresses;
+        self.show_names();
         let slurm = self.join_slurm();
         self.apply(HubChange::Reconfigure(new.curation, new.timing, slurm), None).await;
     }
@@ -259,58 +336,10 @@ impl Hub {
         if released.is_empty() { Ok("nothing was held back".to_owned()) } else { Ok(released.join("\n")) }
     }
 
-    fn status(&mut self) -> HubStatus {
-        let view = self.view();
-        let statuses = self.decider().curator.status();
-        let served = self.served;
-        let data = view.serial().zip(view.images().next()).map(|(serial, image)| DataStatus {
-            serial: serial.0,
-            changed: Timestamp(self.changed),
-            records: RecordsByType::of(image.layout()).sent_in(served),
-            sessions: self.sessions(&view),
-        });
-        let (deltas, octets) = self.decider_ref().publisher.history().retained();
-        let timing = view.timing();
-        HubStatus {
-            health: match &*self.health.borrow() {
-                Health::Ready(_) => HealthStatus { state: HealthState::Ready, reason: None },
-                Health::NoData => HealthStatus { state: HealthState::NoData, reason: None },
-                Health::NothingInEffect(why) => {
-                    HealthStatus { state: HealthState::NothingInEffect, reason: Some(why.clone()) }
-                }
-            },
-            data,
-            timers: Timers { refresh: timing.refresh(), retry: timing.retry(), expire: timing.expire() },
-            history: HistoryStatus { deltas, octets },
-            sources: self.sources.source_statuses(&statuses, self.routers.day_time()),
-            slurm: self.sources.slurm_status(),
-            problems: self.sources.problems(),
-        }
-    }
-
-    /// Returns the sessions that routers may be told, by the policy for all and that for some addresses.
-    fn sessions(&self, view: &View) -> Vec<SessionStatus> {
-        let policy = self.publisher.policy();
-        let policies = std::iter::once(policy.session).chain(policy.peers.iter().map(|(_, policy)| *policy));
-        let versions = |policy: ServerPolicy| {
-            let served = policy.versions();
-            let is_served = move |version: &Version| (served.min()..=served.max()).contains(version);
-            Version::ALL.into_iter().filter(is_served).map(move |version| policy.profile(version))
-        };
-        let profiles: BTreeSet<Profile> = policies.flat_map(versions).collect();
-        let session = |profile: Profile| SessionStatus {
-            protocol_version: profile.version().octet(),
-            router_keys: profile.has(Section::RouterKey),
-            aspas: profile.has(Section::Aspa),
-            session_id: view.session(profile).0,
-        };
-        profiles.into_iter().map(session).collect()
-    }
-
     /// Applies a change, and logs the results. `took` is the time that the change took to read.
     async fn apply(&mut self, change: HubChange, took: Option<Duration>) -> ChangeOutcome {
         let mut outcome = ChangeOutcome::default();
-        let now = CurrentTime { moment: self.clock.now(), unix: unix_now() };
+        let now = self.current_time();
         let (in_use, version) = (self.routers.in_use(), self.served.version());
         let (decisions, wait) = self.with_decider(move |decider| decider.apply(now, change, &in_use, version)).await;
         self.wait = wait;
@@ -333,9 +362,12 @@ impl Hub {
                         _ => {}
                     }
                 }
-                Decision::Publish { cause, prepared, left_out } => {
+                Decision::Publish { cause, prepared, left_out, recorded } => {
                     outcome.is_same = matches!(prepared.publication, Publication::Same);
                     self.sources.log_left_out(&left_out);
+                    if let Some(recorded) = recorded {
+                        self.record(recorded).await;
+                    }
                     self.show(cause, prepared, took);
                 }
                 Decision::Withhold(view) => {
@@ -365,7 +397,7 @@ impl Hub {
 
     /// Updates the published health of the cache.
     fn show_health(&self) {
-        let Decider { curator, publisher } = self.decider_ref();
+        let Decider { curator, publisher, .. } = self.decider_ref();
         let history = publisher.history();
         let serial = history.current().filter(|_| !history.is_withheld()).map(|_| history.serial());
         let health = match (curator.nothing_in_effect(), serial) {

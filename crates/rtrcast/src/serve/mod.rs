@@ -1,6 +1,7 @@
 //! `rtrcast serve`: starts the parts of a cache, reloads them, and stops them.
 
 mod capacity;
+mod history;
 mod reload;
 mod signals;
 mod startup;
@@ -23,16 +24,17 @@ use crate::observe::sessions::SessionObserver;
 use crate::observe::status::ConfigurationStatus;
 use crate::source::content::SlurmFiles;
 use crate::source::tasks::SourceTasks;
+use crate::state::LoadedState;
 use capacity::{ConnectionCapacity, connection_capacity};
 use reload::{ReadTask, finished};
 use rtrcast_net::{Activated, Clock, ConnectionLimiter, PublisherHandle, sd_notify, sd_reloading};
 use rtrcast_proto::Stop;
 use signals::{SignalRequest, Signals};
-use startup::{ObservedState, print_summary, start};
+use startup::{Listening, ObservedState, print_summary, start};
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 /// Limit of the time for the rest of responses and final Error Reports when the cache stops. [C-RST-01]
@@ -57,12 +59,13 @@ pub(crate) fn serve(command_line: &CommandLine) -> Result<(), Failure> {
             capacity.descriptors
         )));
     }
+    let state = history::open_state(&plan)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("rtrcast")
         .build()
         .map_err(|error| Failure::Internal(format!("can't start threads: {error}")))?;
-    let outcome = runtime.block_on(run(command_line, plan, slurm, capacity));
+    let outcome = runtime.block_on(run(command_line, plan, slurm, capacity, state));
     // A read that is still running is not waited for.
     runtime.shutdown_background();
     log::finish();
@@ -98,6 +101,7 @@ async fn run(
     plan: Plan,
     slurm: PlannedSlurm,
     capacity: ConnectionCapacity,
+    state: Option<LoadedState>,
 ) -> Result<(), Failure> {
     let passed = Activated::take().map_err(|error| Failure::Internal(format!("systemd's sockets: {error}")))?;
     let routers = Arc::new(Routers::new(Clock::start()));
@@ -123,7 +127,8 @@ async fn run(
     let mut signals = Signals::new().map_err(|error| Failure::Internal(format!("can't receive signals: {error}")))?;
     print_summary(&plan, &slurm, &capacity, &listeners, http.as_ref());
 
-    let mut cache = start(plan, slurm, capacity, ObservedState { metrics, routers }, listeners, http, control)?;
+    let listening = Listening { listeners, http, control };
+    let mut cache = start(plan, slurm, capacity, ObservedState { metrics, routers }, listening, state).await?;
     // A service manager may wait for this; without one it does nothing.
     let _ = sd_notify("READY=1");
 
@@ -177,8 +182,14 @@ async fn run(
 /// Stops all sessions, and waits until they are over, the grace time has passed, or another signal asks to stop.
 async fn drain_sessions(cache: &RunningCache, stop: Stop, signals: &mut Signals) {
     cache.publisher.stop(stop);
+    let (reply, written) = oneshot::channel();
+    let over = async {
+        let _ = cache.hub.send(Input::Finish(reply)).await;
+        let _ = written.await;
+        cache.limiter.wait_until_empty().await;
+    };
     tokio::select! {
-        () = cache.limiter.wait_until_empty() => ServiceEvent::Stopped {}.log(),
+        () = over => ServiceEvent::Stopped {}.log(),
         () = tokio::time::sleep(GRACE) => ServiceEvent::StoppedBeforeAllWasSent {}.log(),
         () = signals.next_stop() => ServiceEvent::StoppedAtOnce {}.log(),
     }

@@ -1,15 +1,17 @@
 //! Start: the parts of a cache, their channels and tasks, and the summary on standard output.
 
 use super::capacity::ConnectionCapacity;
+use super::history::{StartedHistory, start_history};
 use super::{PlannedSlurm, RunningCache};
+use crate::changes::ChangeRecord;
 use crate::config::address::Source;
 use crate::config::plan::Plan;
 use crate::control::Control;
 use crate::exit::Failure;
 use crate::http;
 use crate::http::api::{ApiState, ProgramRequests};
-use crate::hub::Hub;
 use crate::hub::message::Reconfiguration;
+use crate::hub::{Hub, HubParts};
 use crate::listener::Listeners;
 use crate::observe::describe::count;
 use crate::observe::metrics::Metrics;
@@ -18,9 +20,9 @@ use crate::observe::sessions::SessionObserver;
 use crate::observe::status::{ConfigurationStatus, Timestamp};
 use crate::reloadable;
 use crate::source::tasks::SourceTasks;
+use crate::state::LoadedState;
 use rtrcast_feed::curator::Curation;
 use rtrcast_net::{ConnectionLimiter, Publisher, Service, listen};
-use rtrcast_proto::{History, HistoryLimits, Serial, SessionIds};
 use std::future::Future;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -35,6 +37,7 @@ const WANTS_MAX: usize = 1_024;
 /// Returns the hub's part of a plan.
 pub(super) fn reconfiguration(plan: &Plan, source_tasks: &mut SourceTasks, files: PlannedSlurm) -> Reconfiguration {
     let (sources, slurm) = source_tasks.assign(plan);
+    let addresses = source_tasks.addresses();
     Reconfiguration {
         curation: Curation {
             sources: sources.iter().map(|(source, _)| *source).collect(),
@@ -46,6 +49,7 @@ pub(super) fn reconfiguration(plan: &Plan, source_tasks: &mut SourceTasks, files
         timing: plan.timing,
         overlaps: plan.overlaps,
         sources,
+        addresses,
         slurm: slurm.into_iter().zip(files).map(|((id, name), file)| (id, name, file)).collect(),
         control: plan.control.as_ref().map(|path| {
             // Who runs the command that names it may be in another directory.
@@ -60,18 +64,24 @@ pub(super) struct ObservedState {
     pub(super) routers: Arc<Routers>,
 }
 
-pub(super) fn start(
+/// What listens.
+pub(super) struct Listening {
+    pub(super) listeners: Listeners,
+    pub(super) http: Option<TcpListener>,
+    pub(super) control: Option<Control>,
+}
+
+pub(super) async fn start(
     plan: Plan,
     slurm: PlannedSlurm,
     capacity: ConnectionCapacity,
     observed: ObservedState,
-    listeners: Listeners,
-    http: Option<TcpListener>,
-    control: Option<Control>,
+    listening: Listening,
+    state: Option<LoadedState>,
 ) -> Result<RunningCache, Failure> {
     let ObservedState { metrics, routers } = observed;
+    let Listening { listeners, http, control } = listening;
     let clock = routers.clock();
-    let history = History::new(HistoryLimits::default(), session_ids()?, plan.timing, Serial(random()?));
     let (to_hub, inputs) = mpsc::channel(INPUTS_MAX);
     let (to_maker, wants) = mpsc::channel(WANTS_MAX);
     let requests = Arc::<ProgramRequests>::default();
@@ -80,13 +90,28 @@ pub(super) fn start(
     let mut source_tasks =
         SourceTasks::new(to_hub.clone(), Arc::clone(&metrics), Arc::clone(&routers), plan.most().version());
     let first = reconfiguration(&plan, &mut source_tasks, slurm);
+    let StartedHistory { history, resumed, state } = start_history(&plan, state, &first.addresses, &metrics, clock)?;
+    if let Some((_, sources)) = &resumed {
+        source_tasks.resume(sources.clone());
+    }
     let policy = capacity.service_policy(&plan);
     let limiter = ConnectionLimiter::new(policy.limits);
     routers.set_names(&plan.peer_names);
     metrics.watch_limiter(Arc::clone(&limiter));
     let publisher = Publisher::new(history, policy);
     let handle = publisher.handle();
-    let hub = Hub::new(publisher, Arc::clone(&routers), Arc::clone(&metrics), first);
+    let changes = Arc::new(ChangeRecord::new(plan.state.as_ref().map(|state| state.path.clone())));
+    let mut hub = Hub::new(HubParts {
+        changes: Arc::clone(&changes),
+        publisher,
+        routers: Arc::clone(&routers),
+        metrics: Arc::clone(&metrics),
+        first,
+        wants,
+        resumed: resumed.map(|(line, _)| line),
+        state,
+    });
+    hub.prepare().await;
     let health = hub.health();
     let sessions = Arc::new(SessionObserver::new(Arc::clone(&metrics), Arc::clone(&routers), capacity.description));
     let service = Arc::new(Service {
@@ -98,7 +123,7 @@ pub(super) fn start(
     });
 
     let mut tasks = JoinSet::new();
-    tasks.spawn(named("hub", hub.run(inputs, wants)));
+    tasks.spawn(named("hub", hub.run(inputs)));
     tasks.spawn(named("listener", listen(listeners.subscribe(), service)));
     tasks.spawn(named("credentials", reloadable::recheck_periodically(listeners.rechecks())));
     if let Some(control) = control {
@@ -110,6 +135,7 @@ pub(super) fn start(
             started: Timestamp::now(),
             configuration: Arc::clone(&configuration),
             requests: Arc::clone(&requests),
+            changes: Arc::clone(&changes),
             long_answers: Arc::new(Semaphore::new(1)),
         };
         tasks.spawn(named("control socket", control.serve(state)));
@@ -170,6 +196,9 @@ pub(super) fn print_summary(
         }
         None => text += "  HTTP    off\n",
     }
+    if let Some(state) = &plan.state {
+        text += &format!("  state   {}\n", state.path.display());
+    }
     if let Some(path) = &plan.control {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
         text += &format!("  control rtrcast ctl status --control {}\n", path.display());
@@ -177,13 +206,4 @@ pub(super) fn print_summary(
     text += &format!("  stop    Ctrl-C; kill -HUP {} reads configuration and sources again\n", std::process::id());
     // Standard output may be closed.
     let _ = io::stdout().write_all(text.as_bytes());
-}
-
-fn session_ids() -> Result<SessionIds, Failure> {
-    let [high, low, ..] = random()?.to_be_bytes();
-    Ok(SessionIds::new(u16::from_be_bytes([high, low])))
-}
-
-fn random() -> Result<u32, Failure> {
-    getrandom::u32().map_err(|error| Failure::Internal(format!("no random numbers: {error}")))
 }

@@ -2,6 +2,7 @@
 
 use crate::observe::describe::{describe_mistakes, plain};
 use rtrcast_feed::curator::SourceId;
+use rtrcast_feed::state::SourceRevision;
 use rtrcast_feed::{
     Prefetch, ReadError, Reader, Reason, SlurmDialect, SlurmErrors, SlurmFile, Speculated, Table, Tally,
 };
@@ -146,6 +147,8 @@ pub(crate) type SlurmFiles = Vec<(Arc<str>, Arc<SlurmFile>)>;
 pub(crate) struct Read {
     pub(crate) content: SourceContent,
     pub(crate) written: Option<u32>,
+    /// What identifies it, by the server that it is from.
+    pub(crate) revision: SourceRevision,
 }
 
 /// A reader under way: pieces go in, a content comes out.

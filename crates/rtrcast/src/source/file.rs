@@ -14,6 +14,7 @@ use crate::blocking::blocking;
 use crate::hub::message::News;
 use crate::observe::log::Log;
 use crate::observe::log::event::sources::SourceEvent;
+use rtrcast_feed::state::SourceRevision;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, Semaphore};
@@ -111,8 +112,11 @@ async fn load(local: &LocalPath, context: &SourceContext) -> bool {
     let started = Instant::now();
     let outcome = blocking(move || match local {
         LocalPath::File(path) => read_file(&path, reading),
-        LocalPath::Directory(path) => directory::read(&path, dialect)
-            .map(|files| Read { content: SourceContent::SlurmDirectory(files), written: None }),
+        LocalPath::Directory(path) => directory::read(&path, dialect).map(|files| Read {
+            content: SourceContent::SlurmDirectory(files),
+            written: None,
+            revision: SourceRevision::Unknown,
+        }),
     })
     .await;
     drop(permit);

@@ -10,10 +10,11 @@ use crate::blocking::blocking;
 use crate::clock::unix_of;
 use crate::hub::message::News;
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    LAST_MODIFIED,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE,
+    IF_NONE_MATCH, LAST_MODIFIED,
 };
 use reqwest::{Client, Response, StatusCode, Url};
+use rtrcast_feed::state::SourceRevision;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep;
@@ -25,10 +26,11 @@ const STALLED_MIN: Duration = Duration::from_secs(5);
 /// Bound of the channel of a body's chunks to the reader.
 const CHUNKS_MAX: usize = 16;
 
-pub(super) async fn follow(url: Url, context: SourceContext) {
+pub(super) async fn follow(url: Url, mut context: SourceContext) {
     // Files (certificates, for instance) are read again after a failure.
     let mut client_in_use: Option<Client> = None;
-    let mut conditions = HeaderMap::new();
+    let mut conditions =
+        context.resumed.take().as_deref().map_or_else(HeaderMap::new, |source| resumed(&source.revision));
     let mut failures = 0;
     loop {
         let started = Instant::now();
@@ -136,7 +138,8 @@ async fn fetch(
             let fresh = conditions_of(response.headers());
             let outcome = read(response, reading, &context.options).await;
             *conditions = if outcome.is_ok() { fresh } else { HeaderMap::new() };
-            outcome.map(|read| (code.clone(), Some(read))).map_err(|failure| (code, failure))
+            let with_revision = |read| Read { revision: revision(conditions), ..read };
+            outcome.map(|read| (code.clone(), Some(with_revision(read)))).map_err(|failure| (code, failure))
         }
         status => Err((code, SourceError::Status(status.as_u16()))),
     }
@@ -172,6 +175,24 @@ fn conditions_of(headers: &HeaderMap) -> HeaderMap {
         .into_iter()
         .filter_map(|(from, to)| headers.get(from).map(|value: &HeaderValue| (to, value.clone())))
         .collect()
+}
+
+/// Returns the conditions as they are kept.
+fn revision(conditions: &HeaderMap) -> SourceRevision {
+    let value = |name| conditions.get(name).map(|value: &HeaderValue| value.as_bytes().to_vec());
+    match (value(IF_NONE_MATCH), value(IF_MODIFIED_SINCE)) {
+        (None, None) => SourceRevision::Unknown,
+        (etag, last_modified) => SourceRevision::Http { etag, last_modified },
+    }
+}
+
+/// Returns the conditions of a set that an earlier run of the program read.
+fn resumed(revision: &SourceRevision) -> HeaderMap {
+    let SourceRevision::Http { etag, last_modified } = revision else { return HeaderMap::new() };
+    let pairs = [(IF_NONE_MATCH, etag), (IF_MODIFIED_SINCE, last_modified)];
+    let header =
+        |(name, value): (HeaderName, &Option<Vec<u8>>)| Some((name, HeaderValue::from_bytes(value.as_deref()?).ok()?));
+    pairs.into_iter().filter_map(header).collect()
 }
 
 /// Refuses an encoding that the reader does not recognise by the content.
@@ -212,7 +233,7 @@ async fn read(mut response: Response, reading: Reading, options: &SourceOptions)
     };
     let (transferred, outcome) = tokio::join!(transfer, reader);
     transferred?;
-    outcome.map(|content| Read { content, written })
+    outcome.map(|content| Read { content, written, revision: SourceRevision::Unknown })
 }
 
 fn read_chunks<Octets: AsRef<[u8]>>(

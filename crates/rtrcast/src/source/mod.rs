@@ -24,8 +24,9 @@ use crate::observe::routers::Routers;
 use content::{Purpose, Read, Reading, SourceContent, SourceError};
 use local::LocalPath;
 use read_file::read_file;
-use rtrcast_feed::{Reader, SlurmDialect, SlurmFile};
-use rtrcast_proto::Version;
+use rtrcast_feed::state::SourceRevision;
+use rtrcast_feed::{Reader, SlurmDialect, SlurmFile, Table};
+use rtrcast_proto::{Moment, Version};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,6 +45,18 @@ pub(crate) struct SourceContext {
     pub(crate) options: SourceOptions,
     /// The version to read in if no router has asked yet.
     pub(crate) version: Version,
+    /// What is known of it from an earlier run of the program.
+    pub(crate) resumed: Option<Arc<ResumedSource>>,
+}
+
+/// What is known of a source from an earlier run of the program, to request only what is newer.
+#[derive(Clone, Debug)]
+pub(crate) struct ResumedSource {
+    pub(crate) revision: SourceRevision,
+    /// The table that it identifies.
+    pub(crate) table: Arc<Table>,
+    /// When it came, or was confirmed.
+    pub(crate) received: Moment,
 }
 
 /// Options of reading a source.
@@ -61,7 +74,11 @@ pub(crate) struct SourceOptions {
 }
 
 /// Follows a source for ever.
-pub(crate) async fn follow(source: Source, context: SourceContext) {
+pub(crate) async fn follow(source: Source, mut context: SourceContext) {
+    if matches!(source, Source::File(_) | Source::Directory(_)) {
+        // A file is read as a whole, and the table would stay in memory.
+        context.resumed = None;
+    }
     match source {
         Source::File(path) => file::follow(LocalPath::File(path), context).await,
         Source::Directory(path) => file::follow(LocalPath::Directory(path), context).await,

@@ -3,6 +3,7 @@
 use super::content::{Read, Reading, SourceError};
 use super::parallel;
 use crate::clock::unix_of;
+use rtrcast_feed::state::SourceRevision;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
@@ -21,5 +22,5 @@ pub(super) fn read_file(path: &Path, mut reading: Reading) -> Result<Read, Sourc
     let file = File::open(path).map_err(SourceError::File)?;
     let written = file.metadata().and_then(|metadata| metadata.modified()).ok().and_then(unix_of);
     parallel::read(file, &mut reading)?;
-    Ok(Read { content: reading.finish()?, written })
+    Ok(Read { content: reading.finish()?, written, revision: SourceRevision::Unknown })
 }

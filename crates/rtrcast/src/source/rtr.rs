@@ -5,7 +5,7 @@
 //! withdraws its data.
 
 use super::content::{Read, SourceContent, SourceError};
-use super::{SourceContext, SourceOptions};
+use super::{ResumedSource, SourceContext, SourceOptions};
 use crate::blocking::blocking;
 use crate::clock::unix_now;
 use crate::hub::message::News;
@@ -14,11 +14,12 @@ use crate::observe::log::Log;
 use crate::observe::log::event::upstream::UpstreamEvent;
 use crate::reloadable::log_reloads;
 use crate::source::dialer::{self, Spelling};
+use rtrcast_feed::state::SourceRevision;
 use rtrcast_feed::{Table, Tally};
-use rtrcast_net::{Clock, Dialer, Follower, Target};
+use rtrcast_net::{Clock, DataSink, Dialer, Follower, Target};
 use rtrcast_proto::{
     Asn, ClientData, ClientEvent, ClientPolicy, ClientSession, ConnectionEnd, FlushReason, PeerReport, Reconnect,
-    Update,
+    Timing, Update,
 };
 use std::collections::BTreeSet;
 use std::fmt;
@@ -35,10 +36,14 @@ const FILES_RETRY: Duration = Duration::from_secs(10);
 /// The shortest wait for a reconnection that is logged.
 const WAIT_LOGGED_MIN: Duration = Duration::from_secs(60);
 
-pub(super) async fn follow(target: Target, context: SourceContext) {
+pub(super) async fn follow(target: Target, mut context: SourceContext) {
     let clock = Clock::start();
     let seed = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
-    let session = ClientSession::new(clock.now(), ClientPolicy::default(), seed);
+    let (now, policy) = (clock.now(), ClientPolicy::default());
+    let session = match context.resumed.take().as_deref().and_then(resumed) {
+        Some((data, refused)) => ClientSession::resume(now, policy, seed, data, refused),
+        None => ClientSession::new(now, policy, seed),
+    };
     let (shown, seen) = watch::channel(UpstreamState::default());
     let refresh = Arc::clone(&context.refresh);
     let mut upstream = Upstream {
@@ -52,6 +57,24 @@ pub(super) async fn follow(target: Target, context: SourceContext) {
     };
     let dialer = dialer(target, &context).await;
     tokio::join!(rtrcast_net::follow(&dialer, clock, session, &refresh, &mut upstream), relay(seen, clock, context));
+}
+
+/// Returns the data that the cache sent an earlier run of the program, to request what changed since, and the customers
+/// that are left out of them.
+fn resumed(source: &ResumedSource) -> Option<(ClientData, Arc<BTreeSet<Asn>>)> {
+    let ResumedSource { revision, table, received } = source;
+    let SourceRevision::Cache { version, session, serial, intervals: [refresh, retry, expire], refused } = revision
+    else {
+        return None;
+    };
+    let timing = Timing::new(*refresh, *retry, *expire).ok()?;
+    let image = match table.image() {
+        image if image.version() == *version => image.clone(),
+        // Routers' version may be another one.
+        image => image.to_version(*version, DataSink::new()).ok()?,
+    };
+    let data = ClientData { image, session: *session, serial: *serial, timing, received: *received };
+    Some((data, Arc::new(refused.iter().copied().collect())))
 }
 
 /// Returns the dialer. Its files were valid when the configuration was read; if they are not any more, that is logged,
@@ -73,8 +96,9 @@ async fn dialer(target: Target, context: &SourceContext) -> Dialer {
 /// The state of the cache. The hub is sent the newest one only, however often it changes meanwhile.
 #[derive(Clone, Debug, Default)]
 struct UpstreamState {
-    /// The data that it sent last.
+    /// The data that it sent last, and the customers that are left out of them.
     data: Option<ClientData>,
+    refused: Arc<BTreeSet<Asn>>,
     /// Time that the response took.
     took: Duration,
     /// Number of failures, and the last one.
@@ -166,8 +190,13 @@ impl Upstream {
         self.refused = Some(Arc::clone(&update.refused));
         let took = self.asked.elapsed();
         self.shown.send_modify(|state| {
-            *state =
-                UpstreamState { data: Some(data.clone()), took, failures: state.failures, ..UpstreamState::default() };
+            *state = UpstreamState {
+                data: Some(data.clone()),
+                refused: Arc::clone(&update.refused),
+                took,
+                failures: state.failures,
+                ..UpstreamState::default()
+            };
         });
     }
 
@@ -196,7 +225,7 @@ async fn relay(mut seen: watch::Receiver<UpstreamState>, clock: Clock, context: 
             context.send(News::Loading).await;
         }
         if let Some(data) = &state.data {
-            send_data(data, sent.data.as_ref(), state.took, clock, &context).await;
+            send_data((data, &state.refused), sent.data.as_ref(), state.took, clock, &context).await;
         }
         if state.is_withdrawn && !sent.is_withdrawn {
             context
@@ -213,7 +242,7 @@ async fn relay(mut seen: watch::Receiver<UpstreamState>, clock: Clock, context: 
 
 /// Sends a new set, or that the former one is valid for longer.
 async fn send_data(
-    data: &ClientData,
+    (data, refused): (&ClientData, &BTreeSet<Asn>),
     sent: Option<&ClientData>,
     took: Duration,
     clock: Clock,
@@ -227,12 +256,19 @@ async fn send_data(
     context.metrics.show_upstream(&context.name, data.image.version(), data.session, data.serial);
     context.count_request("ok");
     let valid_for = Duration::from_millis(data.expires().0.saturating_sub(clock.now().0));
+    let revision = SourceRevision::Cache {
+        version: data.image.version(),
+        session: data.session,
+        serial: data.serial,
+        intervals: [data.timing.refresh(), data.timing.retry(), data.timing.expire()],
+        refused: refused.iter().copied().collect(),
+    };
     if is_same_set {
-        return context.send(News::Renewed { valid_for }).await;
+        return context.send(News::Renewed { valid_for, revision }).await;
     }
     let image = data.image.clone();
     let table = blocking(move || Arc::new(Table::of_image(image))).await;
-    context.send(News::Synchronised { table, valid_for, took }).await;
+    context.send(News::Synchronised { table, valid_for, took, revision }).await;
 }
 
 /// Reads the data of a cache once, for commands that do not serve: the first complete set, or the first failure.
@@ -249,7 +285,8 @@ pub(super) async fn read_once(target: &Target, options: &SourceOptions) -> Resul
     let data =
         once.outcome.unwrap_or_else(|| Err("the cache sent nothing".to_owned())).map_err(SourceError::Upstream)?;
     let table = Table::of_image(data.image);
-    Ok(Read { content: SourceContent::Table(Arc::new(table), Tally::default()), written: Some(unix_now()) })
+    let content = SourceContent::Table(Arc::new(table), Tally::default());
+    Ok(Read { content, written: Some(unix_now()), revision: SourceRevision::Unknown })
 }
 
 /// Receiver of the first outcome.

@@ -5,9 +5,12 @@ use crate::hub::message::Input;
 use crate::observe::metrics::Metrics;
 use crate::observe::routers::Routers;
 use crate::source::content::{Purpose, SlurmId};
-use crate::source::{self, SourceContext};
+use crate::source::{self, ResumedSource, SourceContext};
+use crate::state::{SourceAddress, SourceAddresses, SourceHash};
 use rtrcast_feed::curator::SourceId;
+use rtrcast_feed::state::source_hash;
 use rtrcast_proto::Version;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
@@ -30,6 +33,8 @@ pub(crate) struct SourceTasks {
     version: Version,
     tasks: Vec<SourceTask>,
     next: u32,
+    /// What is known of sources from an earlier run, until their first task is started.
+    resumed: BTreeMap<SourceId, Arc<ResumedSource>>,
     /// True once tasks were started.
     is_running: bool,
 }
@@ -67,7 +72,16 @@ impl SourceTasks {
         routers: Arc<Routers>,
         version: Version,
     ) -> SourceTasks {
-        SourceTasks { hub, metrics, routers, version, tasks: Vec::new(), next: 1, is_running: false }
+        SourceTasks {
+            hub,
+            metrics,
+            routers,
+            version,
+            tasks: Vec::new(),
+            next: 1,
+            resumed: BTreeMap::new(),
+            is_running: false,
+        }
     }
 
     /// Applies the sources of a plan. Those that stay keep their ids; tasks of those that are removed, or whose options
@@ -130,6 +144,10 @@ impl SourceTasks {
                 refresh: Arc::clone(&task.refresh),
                 options: task.configured.options.clone(),
                 version: self.version,
+                resumed: match task.purpose {
+                    Purpose::Data(source) => self.resumed.remove(&source),
+                    Purpose::Slurm(_) => None,
+                },
             };
             let follow = source::follow(task.configured.source.clone(), context);
             task.is_fresh = self.is_running;
@@ -139,6 +157,21 @@ impl SourceTasks {
             }));
         }
         self.is_running = true;
+    }
+
+    /// Returns the sources as files of the state name them.
+    pub(crate) fn addresses(&self) -> SourceAddresses {
+        let address = |task: &SourceTask| {
+            let Purpose::Data(source) = task.purpose else { return None };
+            let hash = SourceHash(source_hash(&task.configured.source.identity()));
+            Some((source, SourceAddress { hash, name: task.name.to_string() }))
+        };
+        self.tasks.iter().filter_map(address).collect()
+    }
+
+    /// Has the first tasks of sources begin with what an earlier run knew of them.
+    pub(crate) fn resume(&mut self, resumed: BTreeMap<SourceId, Arc<ResumedSource>>) {
+        self.resumed = resumed;
     }
 
     /// Refreshes all sources.

@@ -4,9 +4,11 @@
 //! GET requests change nothing; actions are POST requests. The response to an action has a `message` for people, and an
 //! error response has an `error` beside its status code.
 
+mod changes;
 mod requests;
 mod state;
 
+pub(crate) use changes::changes_path;
 pub(crate) use requests::{ProgramRequest, ProgramRequests};
 pub(crate) use state::ApiState;
 
@@ -76,7 +78,10 @@ pub(crate) const STOP: &str = "/api/v1/stop";
 
 /// Returns all paths with their handlers.
 pub(crate) fn routes(state: ApiState) -> Router {
-    let queries = Router::new().route(STATUS, get(status)).route(ROUTERS, get(routers));
+    let queries = Router::new()
+        .route(STATUS, get(status))
+        .route(ROUTERS, get(routers))
+        .route(changes::CHANGES, get(changes::changes));
     // Each of them wants JSON, which no form of a web page sends.
     let actions = Router::new()
         .route(CLOSE, post(close))

@@ -2,6 +2,7 @@
 
 use super::ProgramRequests;
 use crate::blocking::blocking;
+use crate::changes::ChangeRecord;
 use crate::hub::message::Input;
 use crate::observe::describe::count;
 use crate::observe::listeners::OpenListener;
@@ -25,6 +26,7 @@ pub(crate) struct ApiState {
     pub(crate) started: Timestamp,
     pub(crate) configuration: Arc<Mutex<ConfigurationStatus>>,
     pub(crate) requests: Arc<ProgramRequests>,
+    pub(crate) changes: Arc<ChangeRecord>,
     /// Permit to make long answers: one at a time.
     pub(crate) long_answers: Arc<Semaphore>,
 }
@@ -34,7 +36,8 @@ impl ApiState {
     pub(super) async fn status(&self) -> Option<CacheStatus> {
         let (reply, answer) = oneshot::channel();
         self.hub.send(Input::Status(reply)).await.ok()?;
-        let HubStatus { mut health, data, timers, history, sources, slurm, problems } = answer.await.ok()?;
+        let HubStatus { mut health, data, timers, history, sources, slurm, problems, state: kept } =
+            answer.await.ok()?;
         if self.is_stopping() {
             health = HealthStatus { state: HealthState::Stopping, reason: None };
         }
@@ -52,6 +55,7 @@ impl ApiState {
             slurm,
             problems,
             configuration: self.configuration.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            state: kept,
             listeners,
             routers,
             limits: self.limits(),

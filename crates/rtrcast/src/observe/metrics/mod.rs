@@ -6,9 +6,11 @@ mod log;
 mod plain_counter;
 mod process;
 mod routers;
+mod state;
 
 pub(crate) use exposition::MetricsFormat;
 pub(crate) use plain_counter::PlainCounter;
+pub(crate) use state::DirectoryMetrics;
 
 use crate::observe::listeners::CredentialsState;
 use crate::observe::routers::Routers;
@@ -22,6 +24,7 @@ use prometheus_client::registry::Registry;
 use routers::RouterCollector;
 use rtrcast_net::ConnectionLimiter;
 use rtrcast_proto::{Layout, Profile, Section, Serial, SessionId, Version};
+use state::StateMetrics;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -126,6 +129,8 @@ pub(crate) struct Metrics {
     pub(crate) accept_failures: Counter,
     pub(crate) history_deltas: Gauge,
     pub(crate) history_octets: Gauge,
+    pub(crate) jumps: Counter,
+    pub(crate) state: StateMetrics,
 }
 
 impl Metrics {
@@ -170,11 +175,16 @@ impl Metrics {
             accept_failures: Counter::default(),
             history_deltas: Gauge::default(),
             history_octets: Gauge::default(),
+            jumps: Counter::default(),
+            state: StateMetrics::default(),
         };
         metrics.register_names_of_stayrtr();
         metrics.register_own_names();
         metrics.register_curation();
         metrics.register_admission();
+        let help = "Serials that jumped: the first one after a start with state, and after the time of day was set";
+        metrics.registry.register("rtrcast_serial_jumps", help, metrics.jumps.clone());
+        metrics.state.register(&mut metrics.registry);
         metrics.registry.register_collector(Box::new(ProcessCollector::new()));
         metrics.registry.register_collector(Box::new(log::LogCollector));
         metrics.registry.register_collector(Box::new(RouterCollector(routers)));
@@ -447,8 +457,13 @@ mod tests {
 
     #[test]
     fn the_document_has_each_metric_and_no_other() {
-        let sources =
-            [include_str!("mod.rs"), include_str!("log.rs"), include_str!("routers.rs"), include_str!("process.rs")];
+        let sources = [
+            include_str!("mod.rs"),
+            include_str!("log.rs"),
+            include_str!("routers.rs"),
+            include_str!("process.rs"),
+            include_str!("state.rs"),
+        ];
         // Only a literal of code stands between two quotes and has no space.
         let code = sources.iter().flat_map(|source| source.split("#[cfg(test)]").next());
         let shown = names(code.flat_map(|code| code.split('"')));

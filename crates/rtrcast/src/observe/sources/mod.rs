@@ -17,7 +17,7 @@ use crate::observe::metrics::{FailureLabels, Metrics, PathLabel, VrpLabels};
 use crate::observe::status::{SlurmStatus, SourceStatus};
 use crate::source::content::{Purpose, SlurmFiles, SlurmId, SlurmOutcome, SourceError};
 use health::SourceHealth;
-use rtrcast_feed::curator::{SourceId, Status};
+use rtrcast_feed::curator::{RESTORED, SourceId, Status};
 use rtrcast_feed::{Slurm, SlurmFile, Table, Tally};
 use rtrcast_proto::{Asn, Section, Serial};
 use std::collections::BTreeMap;
@@ -47,7 +47,7 @@ enum ProblemKind {
 
 impl Sources {
     pub(crate) fn new(metrics: Arc<Metrics>, first: &Reconfiguration) -> Sources {
-        let (names, problems) = (BTreeMap::new(), BTreeMap::new());
+        let (names, problems) = (BTreeMap::from([(RESTORED, "the state".into())]), BTreeMap::new());
         let mut sources = Sources { metrics, sources: Vec::new(), control: None, names, problems };
         sources.reconfigure(first);
         sources

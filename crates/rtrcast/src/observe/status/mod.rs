@@ -41,6 +41,8 @@ pub(crate) struct CacheStatus {
     /// Problems of several sources or SLURM files together.
     pub(crate) problems: Vec<String>,
     pub(crate) configuration: ConfigurationStatus,
+    /// What is kept on the disk; none without `--state`.
+    pub(crate) state: Option<StateStatus>,
     pub(crate) listeners: Vec<ListenerStatus>,
     pub(crate) routers: RouterCounts,
     pub(crate) limits: LimitStatus,
@@ -70,6 +72,27 @@ pub(crate) struct HubStatus {
     pub(crate) sources: Vec<SourceStatus>,
     pub(crate) slurm: SlurmStatus,
     pub(crate) problems: Vec<String>,
+    pub(crate) state: Option<StateStatus>,
+}
+
+/// The state directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct StateStatus {
+    pub(crate) directory: String,
+    /// True if all is written, or about to be.
+    pub(crate) kept: bool,
+    /// Time of the first failure since then.
+    pub(crate) failing_since: Option<Timestamp>,
+    /// The present error.
+    pub(crate) error: Option<String>,
+    /// Octets of all files.
+    pub(crate) octets: u64,
+    pub(crate) octets_max: u64,
+    /// Number of logs.
+    pub(crate) logs: usize,
+    /// Time of the last snapshot.
+    pub(crate) snapshot: Option<Timestamp>,
 }
 
 /// The cache's use to routers, as `/readyz` says it.

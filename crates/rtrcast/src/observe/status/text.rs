@@ -3,7 +3,7 @@
 use super::table::{STATES, name};
 use super::{
     CacheStatus, ConfigurationStatus, HealthState, HeldData, ListenerStatus, ReadState, RecordsByType, SlurmLocation,
-    SlurmStatus, SourceStatus, Timestamp,
+    SlurmStatus, SourceStatus, StateStatus, Timestamp,
 };
 use crate::observe::describe::{age, count, octets, printable, quoted, span};
 use std::time::Duration;
@@ -26,6 +26,7 @@ pub(crate) fn text(status: &CacheStatus, control: &str) -> String {
     text += &slurm_lines(&status.slurm);
     status.problems.iter().for_each(|problem| text += &format!("{}\n", printable(problem)));
     text += &configuration_lines(&status.configuration, now);
+    text += &status.state.as_ref().map_or(String::new(), |state| state_lines(state, now));
     status.listeners.iter().for_each(|listener| text += &listener_line(listener, now));
     text += &router_line(status);
     let history = &status.history;
@@ -130,6 +131,22 @@ fn configuration_lines(configuration: &ConfigurationStatus, now: Timestamp) -> S
         text += &format!("configuration: a restart is needed for {}\n", configuration.restart_needed.join(", "));
     }
     text
+}
+
+fn state_lines(state: &StateStatus, now: Timestamp) -> String {
+    let StateStatus { directory, kept, failing_since, error, octets: used, octets_max, snapshot, .. } = state;
+    let kept = match (kept, failing_since) {
+        (true, _) => "kept".to_owned(),
+        (false, Some(since)) => format!("not kept, failing for {}", ago(*since, now)),
+        (false, None) => "not kept".to_owned(),
+    };
+    let snapshot = match snapshot {
+        Some(written) => format!("snapshot {} old", ago(*written, now)),
+        None => "no snapshot yet".to_owned(),
+    };
+    let used = format!("{} of {}", octets(*used), octets(*octets_max));
+    let error = error.as_ref().map_or(String::new(), |error| format!("  {}\n", printable(error)));
+    format!("state {}: {kept}, {snapshot}, {used}\n{error}", printable(directory))
 }
 
 fn listener_line(listener: &ListenerStatus, now: Timestamp) -> String {

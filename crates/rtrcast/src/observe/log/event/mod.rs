@@ -13,6 +13,7 @@ pub(crate) mod log;
 pub(crate) mod service;
 pub(crate) mod slurm;
 pub(crate) mod sources;
+pub(crate) mod state;
 pub(crate) mod upstream;
 
 use super::level::Level;
@@ -124,6 +125,7 @@ mod tests {
             subject!("Losses, age and clock", curation::CurationEvent),
             subject!("SLURM", slurm::SlurmEvent),
             subject!("Data served", data::DataEvent),
+            subject!("State directory", state::StateEvent),
             subject!("Connections and routers", connections::ConnectionEvent),
             subject!("Listeners, certificates and keys", listeners::ListenerEvent),
             subject!("Start, reload and stop", service::ServiceEvent),
