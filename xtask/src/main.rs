@@ -1,5 +1,5 @@
 //! What a developer and CI run: `cargo xtask test`, `cargo xtask check`, `cargo xtask api`, `cargo xtask bench`,
-//! `cargo xtask count`, `cargo xtask sim`, `cargo xtask fuzz`,
+//! `cargo xtask count`, `cargo xtask crashes`, `cargo xtask sim`, `cargo xtask fuzz`,
 //! `cargo xtask gen`.
 
 mod api;
@@ -8,6 +8,7 @@ mod bench;
 mod chroot;
 mod conformance;
 mod count;
+mod crashes;
 mod fuzz;
 mod generate;
 mod imports;
@@ -41,6 +42,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Count the instructions of the kernels in crates/bench, and compare them with its instructions.txt
     Count(count::Arguments),
+    /// Kill the program very many times under constant updates, and check what routers are told
+    Crashes(crashes::Arguments),
     /// Run the simulator: a world of sources, caches, routers and networks, checked after each step
     Sim(sim::Arguments),
     /// Run the fuzz targets of fuzz/, two at a time
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Task::Api(arguments) => api::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Count(arguments) => count::run(&arguments),
+        Task::Crashes(arguments) => crashes::run(&arguments),
         Task::Sim(arguments) => sim::run(&arguments),
         Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Gen(arguments) => generate::run(&arguments),

@@ -120,6 +120,33 @@ impl Cache {
         self.wait_for("serial ")
     }
 
+    /// Kills it: it can do nothing in its last moment.
+    pub(crate) fn kill(&mut self) {
+        if let Some(process) = &mut self.running {
+            process.kill();
+        }
+        self.running = None;
+    }
+
+    /// Waits until it has written a file in its folder.
+    pub(crate) fn wait_for_file(&self, name: &str) -> Outcome {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.folder.path().join(name).exists() {
+            if Instant::now() > deadline {
+                return Err(format!("the cache writes no {name}"));
+            }
+            std::thread::sleep(GLANCE);
+        }
+        Ok(())
+    }
+
+    /// What the first query since the last start was answered with, as the log says it.
+    pub(crate) fn first_answer(&self) -> Option<String> {
+        let lines = self.log.lines();
+        let answer = lines.iter().find_map(|line| line.split_once(" is sent a "))?.1;
+        answer.split(' ').next().map(str::to_owned)
+    }
+
     /// Stops it in order, and says how it ended its sessions: a line of its log for each.
     pub(crate) fn stop(&mut self) -> Outcome<Vec<String>> {
         self.running = None;

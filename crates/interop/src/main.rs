@@ -61,6 +61,8 @@ ASPAs, as far as it shows what it holds.
 * **Planned stop**: the cache is stopped by SIGTERM, and started again a second later. During that second the peer holds
   all that it had, and until it has the new set, nothing that is in both is ever missing.
 * **Cache Restart**: the same with `--send-cache-restart` (code 12, at version 2).
+* **Crash**: a cache with a state directory is killed and comes back with other data in the same session. The peer's first
+  query is answered with what changed (`delta`), or with everything if that is what it asks for (`full`).
 * **Cold start**: the peer asks a cache that has no data yet. They come 5 s later, and the peer has them on the same
   connection, with a retry interval of ten minutes.
 * **Downgrade**: the peer begins with its highest version, the cache speaks only lower ones, and the peer holds

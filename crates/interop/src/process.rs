@@ -78,6 +78,12 @@ impl Process {
         self.0.try_wait().ok().flatten()
     }
 
+    /// Kills it, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+
     /// Asks it to stop, and waits until it has.
     pub(crate) fn stop(&mut self) {
         if self.ended().is_some() {

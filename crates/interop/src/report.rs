@@ -37,7 +37,7 @@ impl Columns {
     fn titles(self) -> &'static str {
         match self {
             Columns::Routers => {
-                "Peer | Version | Speaks | Full load | Notify | Restart | Planned stop | Cache Restart | Cold start | \
+                "Peer | Version | Speaks | Full load | Notify | Restart | Planned stop | Cache Restart | Crash | Cold start | \
                     Downgrade | Held and compared"
             }
             Columns::Caches => "Peer | Version | Speaks | Full load | Notify | Restart | Downgrade | Held and compared",
@@ -66,6 +66,8 @@ pub(crate) struct Row {
     exceptions: &'static [Exception],
     /// What was compared.
     pub(crate) records: String,
+    /// What its first query after a crash was answered with.
+    pub(crate) after_crash: &'static str,
     notes: &'static [&'static str],
 }
 
@@ -80,7 +82,17 @@ impl Row {
         let beside = exceptions.iter().filter(|exception| exception.kind == Kind::NotApplicable);
         let verdicts = beside.map(|exception| (exception.step, Verdict::NotApplicable(exception.reason))).collect();
         let name = name.into();
-        Row { name, over: None, version, spoken: Vec::new(), verdicts, exceptions, records: String::new(), notes }
+        Row {
+            name,
+            over: None,
+            version,
+            spoken: Vec::new(),
+            verdicts,
+            exceptions,
+            records: String::new(),
+            after_crash: "",
+            notes,
+        }
     }
 
     /// With what stands in front in the table of transports.
@@ -179,6 +191,7 @@ impl Row {
 
     fn cell(&self, step: Step) -> &'static str {
         match self.verdicts.get(&step) {
+            Some(Verdict::Works) if step == Step::Crash => self.after_crash,
             Some(Verdict::Works) => "yes",
             Some(Verdict::Deviates(_)) => "deviates",
             Some(Verdict::Otherwise(_)) => "otherwise",

@@ -29,6 +29,8 @@ pub(crate) enum Step {
     PlannedStop,
     /// The same with Cache Restart (code 12) of 8210bis.
     CacheRestart,
+    /// The cache has a state directory, is killed, and comes back with other data.
+    Crash,
     /// The peer asks before there are data.
     ColdStart,
     /// ASPAs of a former session go with it, at version 2; only for who keeps them.
@@ -54,12 +56,13 @@ impl Step {
     pub(crate) const COLUMNS_OF_CACHES: [Step; 4] = [Step::FullLoad, Step::Notify, Step::Restart, Step::Downgrade];
 
     /// The same of routers.
-    pub(crate) const COLUMNS_OF_ROUTERS: [Step; 7] = [
+    pub(crate) const COLUMNS_OF_ROUTERS: [Step; 8] = [
         Step::FullLoad,
         Step::Notify,
         Step::Restart,
         Step::PlannedStop,
         Step::CacheRestart,
+        Step::Crash,
         Step::ColdStart,
         Step::Downgrade,
     ];
@@ -75,6 +78,7 @@ impl Step {
             Step::Restart => "restart of the cache",
             Step::PlannedStop => "planned stop",
             Step::CacheRestart => "Cache Restart",
+            Step::Crash => "crash with state",
             Step::ColdStart => "cold start",
             Step::FormerAspas => "ASPAs of a former session",
             Step::Aspas => "ASPAs",

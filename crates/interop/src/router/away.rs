@@ -68,6 +68,33 @@ impl Run<'_> {
         self.row.judge(Step::Restart, back, started);
     }
 
+    /// The cache has a state directory and is killed. It comes back with other data in the same session, and the peer's
+    /// first query is answered with what it asks for.
+    pub(super) fn crash(&mut self) {
+        let started = Instant::now();
+        let mut world = World::new();
+        let outcome = self.loaded(&["--state", "state"], &world).and_then(|mut pair| {
+            let before = world.records().clone();
+            pair.cache.wait_for_file("state/snapshot")?;
+            pair.cache.kill();
+            world.change(3_000, 2_000);
+            // A peer that can't take that as a change could not here either.
+            if !self.row.deviates(Step::AspaWithdrawal) {
+                world.withdraw_aspas(5);
+            }
+            self.tolerate_former_aspas(&mut pair, &before, world.records());
+            pair.cache.restart(world.records())?;
+            let counts = self.wait_after_restart(Step::Crash, &mut pair, &mut world)?;
+            let (wanted, answer) = (self.peer.after_crash.name(), pair.cache.first_answer());
+            match answer.as_deref() == Some(wanted) {
+                true => Ok(format!("{counts}, by a {wanted} response")),
+                false => Err(format!("its first answer is {answer:?} instead of a {wanted} response")),
+            }
+        });
+        self.row.after_crash = self.peer.after_crash.name();
+        self.row.judge(Step::Crash, outcome, started);
+    }
+
     /// A router asks before there are data, and has them all without waiting for its retry interval.
     pub(super) fn cold_start(&mut self) {
         let started = Instant::now();

@@ -1,6 +1,6 @@
 //! BIRD 2 and 3: daemons with a configuration of their own; their tables are read over their control socket.
 
-use super::{Asks, Exception, Held, Kind, Peer, Release, Root, Router, Start, Step};
+use super::{AfterCrash, Asks, Exception, Held, Kind, Peer, Release, Root, Router, Start, Step};
 use crate::Outcome;
 use crate::process::{Process, output};
 use crate::transport::{USER, Way};
@@ -16,6 +16,7 @@ pub(crate) const PEER: Peer = Peer {
     speaks: &[1, 0],
     asks: Asks::HighestOnly,
     cache_flags: &[],
+    after_crash: AfterCrash::Delta,
     start: |start| run(start, &DEBIAN_12),
     exceptions: &[],
     notes: &["speaks version 2 from 2.16 on; keeps no router keys."],
@@ -26,6 +27,7 @@ pub(crate) const BIRD_2: Peer = Peer {
     release: Release::Debian13,
     speaks: &[2, 1, 0],
     asks: Asks::Any,
+    after_crash: AfterCrash::Full,
     start: |start| run(start, &DEBIAN_13_BIRD_2),
     exceptions: &[
         CODE_12,

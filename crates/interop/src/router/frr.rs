@@ -1,6 +1,6 @@
 //! FRRouting's BGP daemon, whose RPKI module is rtrlib; what it holds is read through its shell.
 
-use super::{Asks, Held, Peer, Release, Root, Router, Start};
+use super::{AfterCrash, Asks, Held, Peer, Release, Root, Router, Start};
 use crate::Outcome;
 use crate::process::{Process, output};
 use crate::transport::{USER, Way};
@@ -15,6 +15,7 @@ pub(crate) const PEER: Peer = Peer {
     speaks: &[1, 0],
     asks: Asks::HighestOnly,
     cache_flags: &[],
+    after_crash: AfterCrash::Delta,
     start: |start| run(start, Syntax::Plain),
     exceptions: &[],
     notes: &[

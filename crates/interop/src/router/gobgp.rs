@@ -1,6 +1,6 @@
 //! GoBGP: a daemon, and a command that asks it over a socket of the file system.
 
-use super::{Asks, Exception, Held, Kind, Peer, Release, Router, Start, Step};
+use super::{AfterCrash, Asks, Exception, Held, Kind, Peer, Release, Router, Start, Step};
 use crate::Outcome;
 use crate::process::{Process, output, package_version};
 use crate::world::Vrp;
@@ -14,6 +14,7 @@ pub(crate) const PEER: Peer = Peer {
     speaks: &[0],
     asks: Asks::HighestOnly,
     cache_flags: &[],
+    after_crash: AfterCrash::Full,
     start,
     exceptions: &[Exception { step: Step::Downgrade, kind: Kind::NotApplicable, reason: "it speaks version 0 only." }],
     notes: &[

@@ -64,11 +64,31 @@ pub(crate) struct Peer {
     pub(crate) asks: Asks,
     /// What the cache needs to be told for this peer. A note says why.
     pub(crate) cache_flags: &'static [&'static str],
+    /// What its first query is answered with after a crash of a cache with state.
+    pub(crate) after_crash: AfterCrash,
     pub(crate) start: fn(&Start) -> Outcome<Box<dyn Router>>,
     /// Steps that it can't pass, and why.
     pub(crate) exceptions: &'static [Exception],
     /// What else a reader has to know.
     pub(crate) notes: &'static [&'static str],
+}
+
+/// What a peer asks for when its cache is back in the same session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AfterCrash {
+    /// What changed.
+    Delta,
+    /// Everything.
+    Full,
+}
+
+impl AfterCrash {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            AfterCrash::Delta => "delta",
+            AfterCrash::Full => "full",
+        }
+    }
 }
 
 /// Which versions a peer can be made to begin with.

@@ -2,7 +2,7 @@
 
 use super::bgp::{Prefix, Route, Speaker};
 use super::routes::{State, Validator, about, about_aspa, aspa_of, aspa_state};
-use super::{Asks, Exception, Held, Kind, Peer, Release, Root, Router, Start, Step};
+use super::{AfterCrash, Asks, Exception, Held, Kind, Peer, Release, Root, Router, Start, Step};
 use crate::Outcome;
 use crate::process::{Process, free_address, output};
 use crate::transport::Way;
@@ -23,6 +23,7 @@ pub(crate) const PEER: Peer = Peer {
     speaks: &[1],
     asks: Asks::HighestOnly,
     cache_flags: &[],
+    after_crash: AfterCrash::Delta,
     start,
     exceptions: &[
         Exception {

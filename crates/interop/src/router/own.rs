@@ -1,6 +1,6 @@
 //! Our own client, for what no packaged peer can do: a connection under a key of TCP-MD5.
 
-use super::{Asks, Held, Peer, Release, Router, Start, version};
+use super::{AfterCrash, Asks, Held, Peer, Release, Router, Start, version};
 use crate::Outcome;
 use crate::server::Client;
 use crate::transport::Way;
@@ -17,6 +17,7 @@ pub(crate) const PEER: Peer = Peer {
     speaks: &[2],
     asks: Asks::HighestOnly,
     cache_flags: &[],
+    after_crash: AfterCrash::Delta,
     start,
     exceptions: &[],
     notes: &[],

@@ -5,7 +5,7 @@
 use super::carried::{Connector, tls_connector};
 use super::library::{background, version};
 use super::tables::{Change, Shared, Tables};
-use super::{Asks, Exception, Held, Kind, Peer, Release, Router, Start, Step};
+use super::{AfterCrash, Asks, Exception, Held, Kind, Peer, Release, Router, Start, Step};
 use crate::Outcome;
 use crate::transport::Way;
 use crate::world::{Aspa, RouterKey, Vrp};
@@ -24,6 +24,7 @@ pub(crate) const PEER: Peer = Peer {
     speaks: &[2, 1, 0],
     asks: Asks::Any,
     cache_flags: &[],
+    after_crash: AfterCrash::Delta,
     start,
     exceptions: &[Exception {
         step: Step::AspaWithdrawal,

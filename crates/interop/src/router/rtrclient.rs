@@ -1,7 +1,7 @@
 //! rtrlib's `rtrclient`: stays connected and prints each change of its tables, which is summed up here.
 
 use super::tables::{Change, Shared, Tables};
-use super::{Asks, Held, Peer, Release, Router, Start};
+use super::{AfterCrash, Asks, Held, Peer, Release, Router, Start};
 use crate::Outcome;
 use crate::process::{Process, package_version};
 use crate::transport::{USER, Way};
@@ -18,6 +18,7 @@ pub(crate) const PEER: Peer = Peer {
     speaks: &[1, 0],
     asks: Asks::HighestOnly,
     cache_flags: &[],
+    after_crash: AfterCrash::Delta,
     start,
     exceptions: &[],
     notes: &[],

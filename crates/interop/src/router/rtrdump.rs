@@ -1,6 +1,6 @@
 //! StayRTR's `rtrdump`: asks once, writes what it got into a file, and ends. So asking it is running it.
 
-use super::{Asks, Exception, Held, Kind, Peer, Release, Root, Router, Start, Step};
+use super::{AfterCrash, Asks, Exception, Held, Kind, Peer, Release, Root, Router, Start, Step};
 use crate::Outcome;
 use crate::process::output;
 use crate::transport::{Login, PASSWORD, SshKey, USER, Way, text};
@@ -17,12 +17,14 @@ pub(crate) const PEER: Peer = Peer {
     speaks: &[2, 1, 0],
     asks: Asks::Any,
     cache_flags: &["--no-aspas"],
+    after_crash: AfterCrash::Delta,
     start,
     exceptions: &[
         Exception { step: Step::Notify, kind: Kind::NotApplicable, reason: "it asks once and ends." },
         Exception { step: Step::Restart, kind: Kind::NotApplicable, reason: "it asks once and ends." },
         Exception { step: Step::PlannedStop, kind: Kind::NotApplicable, reason: "it asks once and ends." },
         Exception { step: Step::CacheRestart, kind: Kind::NotApplicable, reason: "it asks once and ends." },
+        Exception { step: Step::Crash, kind: Kind::NotApplicable, reason: "it asks once and ends." },
         Exception { step: Step::ColdStart, kind: Kind::NotApplicable, reason: "it asks once and ends." },
         Exception { step: Step::AspaWithdrawal, kind: Kind::NotApplicable, reason: "it asks once and ends." },
         Exception {

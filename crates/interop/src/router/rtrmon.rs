@@ -2,7 +2,7 @@
 //! document that the cache began with, which never changes. So what it holds is that, without what only the document
 //! has, and with what only the cache has.
 
-use super::{Asks, Exception, Held, Kind, Peer, Release, Router, Start, Step};
+use super::{AfterCrash, Asks, Exception, Held, Kind, Peer, Release, Router, Start, Step};
 use crate::Outcome;
 use crate::document::document;
 use crate::process::{Process, free_address};
@@ -21,6 +21,7 @@ pub(crate) const PEER: Peer = Peer {
     speaks: &[1, 0],
     asks: Asks::HighestOnly,
     cache_flags: &["--no-router-keys"],
+    after_crash: AfterCrash::Delta,
     start,
     exceptions: &[
         Exception {
@@ -28,6 +29,7 @@ pub(crate) const PEER: Peer = Peer {
             kind: Kind::Otherwise,
             reason: "it logs a notify, and asks only at its refresh, which is 3 s here.",
         },
+        Exception { step: Step::Crash, kind: Kind::NotApplicable, reason: "it ends when its connection does." },
         Exception { step: Step::Restart, kind: Kind::Deviates, reason: "it ends when its connection does." },
         Exception { step: Step::PlannedStop, kind: Kind::Deviates, reason: "it ends when its connection does." },
         Exception {

@@ -2,7 +2,7 @@
 
 use super::library::{background, version};
 use super::tables::{Change, Shared, Tables};
-use super::{Asks, Held, Peer, Release, Router, Start};
+use super::{AfterCrash, Asks, Held, Peer, Release, Router, Start};
 use crate::Outcome;
 use crate::world::{Aspa, Vrp};
 use rustbgpd_rpki::{AspaRecord, RtrClient, RtrClientConfig, VrpEntry, VrpUpdate};
@@ -17,6 +17,7 @@ pub(crate) const PEER: Peer = Peer {
     speaks: &[2, 1],
     asks: Asks::HighestOnly,
     cache_flags: &["--no-router-keys"],
+    after_crash: AfterCrash::Delta,
     start,
     exceptions: &[],
     notes: &["ends the session at a router key, which it treats as an unknown PDU. So it is served with \

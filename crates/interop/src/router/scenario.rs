@@ -32,6 +32,9 @@ pub(crate) fn run(peer: &Peer, root: &Root, version: String, program: &Path) -> 
     if run.has_cache_restart() && run.row.applies(Step::CacheRestart) {
         run.cache_restart();
     }
+    if run.row.applies(Step::Crash) {
+        run.crash();
+    }
     if run.row.applies(Step::ColdStart) {
         run.cold_start();
     }

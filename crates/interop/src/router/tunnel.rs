@@ -3,7 +3,7 @@
 
 use super::carried::{Connector, Program};
 use super::rpki_rs::follow;
-use super::{Asks, Peer, Release, Router, Start};
+use super::{AfterCrash, Asks, Peer, Release, Router, Start};
 use crate::Outcome;
 use crate::process::package_version;
 use crate::transport::{SshFiles, SshKey, TlsFiles, TlsVersion, USER, Way};
@@ -29,6 +29,7 @@ pub(crate) const OPENSSH: Peer = Peer {
     speaks: &[2],
     asks: Asks::HighestOnly,
     cache_flags: &[],
+    after_crash: AfterCrash::Delta,
     start: start_ssh,
     exceptions: &[],
     notes: &[],
