@@ -100,6 +100,7 @@ mod builder;
 mod caches;
 mod client;
 mod delta;
+mod fields;
 mod history;
 mod image;
 pub mod limits;
@@ -130,6 +131,7 @@ pub use client::{
     Reconnect, Update,
 };
 pub use delta::Delta;
+pub use fields::{FieldDecoder, FieldEncoder};
 pub use history::{History, HistoryLimits, Publication};
 pub use image::{Image, ImageSink, ImageWriter, Layout, Octets, Records, Section};
 pub use lineage::{Epoch, Lineage};

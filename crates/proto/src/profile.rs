@@ -1,5 +1,6 @@
 //! Profiles: the payload types that a router is sent, and their session id.
 
+use crate::fields::{FieldDecoder, FieldEncoder};
 use crate::image::Section;
 use crate::serial::SessionId;
 use crate::version::Version;
@@ -45,6 +46,20 @@ impl Profile {
     /// The same without ASPAs.
     pub const fn without_aspas(self) -> Profile {
         Profile { aspas: false, ..self }
+    }
+
+    /// Writes it: what it is, and not its index, since another program may have other profiles.
+    pub(crate) fn encode(self, encoder: &mut FieldEncoder) {
+        encoder.u8(self.version.octet());
+        encoder.u8(u8::from(self.router_keys));
+        encoder.u8(u8::from(self.aspas));
+    }
+
+    /// Reads it; none if there is no such profile.
+    pub(crate) fn decode(decoder: &mut FieldDecoder<'_>) -> Option<Profile> {
+        let version = Version::from_octet(decoder.u8()?)?;
+        let profile = Profile { version, router_keys: decoder.bool()?, aspas: decoder.bool()? };
+        Profile::ALL.contains(&profile).then_some(profile)
     }
 
     /// The version.

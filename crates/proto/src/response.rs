@@ -1,5 +1,6 @@
 //! A running response: Cache Response, payload, End of Data, given out in chunks that end where a PDU ends.
 
+use crate::fields::{FieldDecoder, FieldEncoder};
 use crate::image::{Image, Octets, Section, WholeRecords};
 use crate::limits::{CHUNK_OCTETS_MAX, SMALL_RESPONSE_OCTETS_MAX};
 use crate::profile::Profile;
@@ -72,6 +73,41 @@ impl Chunk {
         Chunk { source, pdus: count(pdus), more: false }
     }
 
+    /// Writes it, if it is being written to a router that is handed over. `number_of` returns the number of shared octets.
+    pub fn encode(&self, encoder: &mut FieldEncoder, number_of: impl FnOnce(&Arc<dyn Octets>) -> u32) {
+        match &self.source {
+            ChunkSource::Shared(octets, range) => {
+                encoder.u8(0);
+                encoder.u32(number_of(octets));
+                encoder.u64(range.start as u64);
+                encoder.u64(range.end as u64);
+            }
+            ChunkSource::Short(short) => {
+                encoder.u8(1);
+                encoder.octets(short.as_ref());
+            }
+        }
+        encoder.u32(self.pdus);
+        encoder.u8(u8::from(self.more));
+    }
+
+    /// Reads it; none if the octets are not one. `shared` returns shared octets by their number.
+    pub fn decode(
+        decoder: &mut FieldDecoder<'_>,
+        shared: impl FnOnce(u32) -> Option<Arc<dyn Octets>>,
+    ) -> Option<Chunk> {
+        let source = match decoder.u8()? {
+            0 => {
+                let octets = shared(decoder.u32()?)?;
+                let range = decode_range(decoder, (*octets).as_ref().len())?;
+                ChunkSource::Shared(octets, range)
+            }
+            1 => ChunkSource::Short(Short::new(decoder.octets()?)?),
+            _ => return None,
+        };
+        Some(Chunk { source, pdus: decoder.u32()?, more: decoder.bool()? })
+    }
+
     fn followed(self) -> Chunk {
         Chunk { more: true, ..self }
     }
@@ -101,6 +137,12 @@ impl Chunk {
     pub fn more(&self) -> bool {
         self.more
     }
+}
+
+/// Reads a range of shared octets, of which there are so many.
+fn decode_range(decoder: &mut FieldDecoder<'_>, length: usize) -> Option<Range<usize>> {
+    let (start, end) = (usize::try_from(decoder.u64()?).ok()?, usize::try_from(decoder.u64()?).ok()?);
+    (start <= end && end <= length).then_some(start..end)
 }
 
 /// A chunk's octets are at most as many as fit into a `u32`, and a PDU has at least eight of them.
@@ -182,6 +224,48 @@ impl Response {
 
     pub(crate) fn labels(&self) -> ResponseLabels {
         self.labels
+    }
+
+    /// Writes what is left of it. `number_of` returns the number of shared octets.
+    pub(crate) fn encode(&self, encoder: &mut FieldEncoder, mut number_of: impl FnMut(&Arc<dyn Octets>) -> u32) {
+        let ResponseLabels { profile, session, serial, timing } = self.labels;
+        profile.encode(encoder);
+        encoder.u16(session.0);
+        encoder.u32(serial.0);
+        [timing.refresh(), timing.retry(), timing.expire()].into_iter().for_each(|seconds| encoder.u32(seconds));
+        encoder.option(self.generation, FieldEncoder::u64);
+        encoder.option(self.octets.as_ref(), |encoder, octets| encoder.u32(number_of(octets)));
+        encoder.list(&self.parts, |encoder, PayloadPart { section, range }| {
+            encoder.option(*section, |encoder, section| encoder.u8(section.pdu_type().octet()));
+            encoder.u64(range.start as u64);
+            encoder.u64(range.end as u64);
+        });
+        encoder.u8(u8::from(self.begun));
+        encoder.u8(u8::from(self.ended));
+    }
+
+    /// Reads what is left of a response; none if the octets are not one. `shared` returns shared octets by their number.
+    pub(crate) fn decode(
+        decoder: &mut FieldDecoder<'_>,
+        shared: impl Fn(u32) -> Option<Arc<dyn Octets>>,
+    ) -> Option<Response> {
+        let profile = Profile::decode(decoder)?;
+        let (session, serial) = (SessionId(decoder.u16()?), Serial(decoder.u32()?));
+        let timing = Timing::new(decoder.u32()?, decoder.u32()?, decoder.u32()?).ok()?;
+        let labels = ResponseLabels { profile, session, serial, timing };
+        let generation = decoder.option(FieldDecoder::u64)?;
+        let octets = decoder.option(|decoder| shared(decoder.u32()?))?;
+        let length = octets.as_ref().map_or(0, |octets| (**octets).as_ref().len());
+        let parts = decoder.list(|decoder| {
+            let section = decoder.option(|decoder| {
+                let octet = decoder.u8()?;
+                Section::ALL.into_iter().find(|section| section.pdu_type().octet() == octet)
+            })?;
+            let range = decode_range(decoder, length)?;
+            Some(PayloadPart { section, range })
+        })?;
+        let (begun, ended) = (decoder.bool()?, decoder.bool()?);
+        Some(Response { labels, generation, octets, parts, begun, ended })
     }
 
     pub(crate) fn generation(&self) -> Option<u64> {

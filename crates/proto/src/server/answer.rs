@@ -32,7 +32,16 @@ impl Query {
         }
     }
 
-    fn octets(&self) -> &[u8] {
+    /// Reads a query of which the octets are [`octets`](Query::octets).
+    pub(super) fn decode(octets: &[u8]) -> Option<Query> {
+        match octets.len() {
+            8 => octets.first_chunk().copied().map(Query::Reset),
+            12 => octets.first_chunk().copied().map(Query::Serial),
+            _ => None,
+        }
+    }
+
+    pub(super) fn octets(&self) -> &[u8] {
         match self {
             Query::Reset(octets) => octets,
             Query::Serial(octets) => octets,

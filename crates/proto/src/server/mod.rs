@@ -5,11 +5,12 @@
 //! Error Report cannot be overtaken by the disconnect: the defect that this project exists to end.
 //!
 //! `policy.rs` holds what may differ between routers, `input.rs` reads and classifies PDUs, `answer.rs` answers
-//! queries, `notify.rs` decides when to notify, and `close.rs` ends sessions.
+//! queries, `notify.rs` decides when to notify, `close.rs` ends sessions, and `handover.rs` hands them to another program.
 
 mod answer;
 mod close;
 mod events;
+mod handover;
 mod input;
 mod notify;
 mod policy;

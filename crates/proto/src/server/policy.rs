@@ -1,5 +1,6 @@
 //! The policy of a cache's sessions: versions, payload types, and times.
 
+use crate::fields::{FieldDecoder, FieldEncoder};
 use crate::limits;
 use crate::profile::Profile;
 use crate::version::{Version, VersionRange};
@@ -92,6 +93,33 @@ impl ServerPolicy {
         self.profile(self.versions.max())
     }
 
+    /// Writes it.
+    pub(super) fn encode(&self, encoder: &mut FieldEncoder) {
+        encoder.u8(self.versions.min().octet());
+        encoder.u8(self.versions.max().octet());
+        self.profiles.iter().for_each(|profile| profile.encode(encoder));
+        encoder.u8(u8::from(self.above == AboveMax::AnsweredLower));
+        encoder.u64(milliseconds(self.first_query));
+        encoder.option(self.hold, |encoder, hold| encoder.u64(milliseconds(hold)));
+        encoder.u8(u8::from(self.planned_stop == PlannedStop::CacheRestart));
+    }
+
+    /// Reads it; none if the octets are not one.
+    pub(super) fn decode(decoder: &mut FieldDecoder<'_>) -> Option<ServerPolicy> {
+        let (min, max) = (Version::from_octet(decoder.u8()?)?, Version::from_octet(decoder.u8()?)?);
+        let versions = VersionRange::new(min, max)?;
+        let profiles = [Profile::decode(decoder)?, Profile::decode(decoder)?, Profile::decode(decoder)?];
+        let is_of_version = |(version, profile): (Version, &Profile)| profile.version() == version;
+        if !Version::ALL.into_iter().zip(&profiles).all(is_of_version) {
+            return None;
+        }
+        let above = if decoder.bool()? { AboveMax::AnsweredLower } else { AboveMax::Refused };
+        let first_query = Duration::from_millis(decoder.u64()?);
+        let hold = decoder.option(|decoder| decoder.u64().map(Duration::from_millis))?;
+        let planned_stop = if decoder.bool()? { PlannedStop::CacheRestart } else { PlannedStop::PlainEnd };
+        Some(ServerPolicy { versions, profiles, above, first_query, hold, planned_stop })
+    }
+
     pub(super) fn above(&self) -> AboveMax {
         self.above
     }
@@ -119,4 +147,8 @@ impl Default for ServerPolicy {
     fn default() -> ServerPolicy {
         ServerPolicy::new(VersionRange::ALL)
     }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
