@@ -221,8 +221,8 @@ impl Table {
     /// Returns the row of a record. Of an ASPA only the customer counts.
     pub(crate) fn find(&self, section: Section, record: &[u8]) -> Option<Row<'_>> {
         let (index, found) = self.index_of(section, record)?;
-        let SideData { expires, anchor } = self.side_data(section).nth(index)?;
-        Some(Row { record: found, expires, anchor })
+        let row = self.start_of(section) + index;
+        Some(Row { record: found, expires: *self.expires.get(row)?, anchor: *self.anchors.get(row)? })
     }
 
     /// Returns the index of a record in its section, and the record.

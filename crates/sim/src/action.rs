@@ -69,6 +69,8 @@ pub(crate) enum Action {
     Disk(DiskMode),
     /// A copy of the cache's files is made.
     CopyDisk,
+    /// The program becomes another one, which goes on with its connections.
+    HandOver,
     /// Limits of connections change.
     Limit { connections_max: u32, per_address_max: Option<u32> },
 }
@@ -115,6 +117,7 @@ impl Action {
         let source = |choices: &mut Choices<'_>| choices.below(SOURCES);
         let client = |choices: &mut Choices<'_>| choices.below(CLIENTS);
         match kind % 64 {
+            12 if choices.once_in(3) => Action::HandOver,
             0..13 => {
                 let scale = choices.one_of(&[1, 20, 200, 1_000, 1_000, 10_000, 10_000, 60_000]);
                 let longer = if choices.once_in(24) { 60 } else { 1 };

@@ -17,6 +17,7 @@ const _: () = assert!(FIRST_WAIT_MAX.as_secs() < QUERY_HOLD_MAX[2].as_secs(), "a
 impl Curator {
     /// Ends the wait for sources, if all have been read or have failed, or it has been long enough; true if it ended.
     pub(super) fn settle(&mut self, now: Moment) -> bool {
+        let is_restored = self.is_restored();
         let Some(until) = &mut self.settling else { return false };
         if until.is_none() && self.feeds.iter().any(|feed| !feed.is_over) {
             *until = Some(now.after(FIRST_WAIT_MAX));
@@ -25,7 +26,6 @@ impl Curator {
         // data, and a single failure of a new source would withdraw what it takes over.
         let is_start = self.published_at.is_none();
         // What is served of a source without a table is in the set that was restored.
-        let is_restored = self.served.iter().any(|(source, _)| *source == RESTORED);
         let is_ready = |feed: &Feed| feed.is_ready(now) && (feed.last.is_some() || !is_restored);
         let had = |feed: &Feed| is_ready(feed) || (is_start && feed.has_reported);
         let all_had = self.feeds.iter().all(had);
@@ -52,7 +52,7 @@ impl Curator {
     /// time.
     pub(super) fn choose(&mut self, now: Moment, cause: Cause) {
         let usable = || self.feeds.iter().filter(|feed| !feed.is_over);
-        let is_restored = self.served.iter().any(|(source, _)| *source == RESTORED);
+        let is_restored = self.is_restored();
         if usable().next().is_none() || (is_restored && usable().all(|feed| feed.is_stale)) {
             return self.renew(cause);
         }
@@ -75,6 +75,9 @@ impl Curator {
             (self.curation.choice, self.served.as_slice(), chosen.as_slice())
             && from != to
         {
+            if is_restored {
+                return self.serve(chosen, cause);
+            }
             self.outputs.push_back(CuratorOutput::Event(CuratorEvent::Switched { from: *from, to: *to }));
             return self.serve(vec![(*to, dated.clone())], Cause::Source(*to));
         }

@@ -33,6 +33,9 @@ pub enum Cause {
     Slurm,
     /// The configuration changed.
     Configuration,
+    /// The sources have been read after a start that went on with what an earlier run served, or were waited for long
+    /// enough.
+    Resumed,
 }
 
 /// Event of the curator, to be logged or counted.

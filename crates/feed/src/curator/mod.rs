@@ -71,6 +71,8 @@ pub struct Curator {
     served: Vec<(SourceId, DatedTable)>,
     /// Until when new sources are waited for, once that is known.
     settling: Option<Option<Moment>>,
+    /// True while sources are waited for after a start that went on with what an earlier run served.
+    is_resumed: bool,
     /// Why a publication is due.
     due: Option<Cause>,
     /// When the last publication was made, in seconds since 1970.
@@ -100,6 +102,7 @@ impl Curator {
             clock: WallClock::default(),
             served: Vec::new(),
             settling: Some(None),
+            is_resumed: false,
             due: None,
             published_at: None,
             last_expiry: None,
@@ -233,7 +236,14 @@ impl Curator {
         self.reviewed = Some(time);
         let cause = self.release(time).map_or(cause, Cause::Release);
         let ages_changed = self.check_ages(time);
-        let cause = if self.settle(now.moment) && self.published_at.is_some() { Cause::Configuration } else { cause };
+        let is_restored = self.is_restored();
+        let cause = match (self.settle(now.moment) && self.published_at.is_some(), cause) {
+            (false, cause) => cause,
+            (true, Cause::Source(_)) if self.is_resumed && !is_restored => cause,
+            (true, _) if self.is_resumed => Cause::Resumed,
+            (true, _) => Cause::Configuration,
+        };
+        self.is_resumed &= self.settling.is_some();
         if self.slurm.is_some() {
             match self.settling {
                 Some(_) if !self.has_to_switch(time) => self.renew(cause),

@@ -99,14 +99,19 @@ impl Curator {
         }
         let freshness = curator.curation.freshness;
         curator.feeds.iter_mut().for_each(|feed| feed.check_age(time, &freshness));
-        if !is_current {
-            curator.choose(now.moment, Cause::Configuration);
-            curator.due = Some(Cause::Configuration);
+        let restored = DatedTable::new(served, None, now.moment);
+        // If nothing changed since they were stored, the sources' tables are what is served, and each ages by itself.
+        let is_whole = curator.slurm.is_some()
+            && curator.curation.choice == Choice::Union
+            && curator.feeds.iter().all(|feed| feed.last.is_some() && !feed.is_stale);
+        if is_current && is_whole {
+            curator.choose(now.moment, Cause::Resumed);
+            curator.due = None;
         }
-        let has_all = curator.curation.choice == Choice::First || curator.feeds.iter().all(|feed| feed.last.is_some());
-        if curator.served.is_empty() || !has_all {
-            // Also with other SLURM files or sources: else all of a source whose table is lost would be withdrawn.
-            curator.served.push((RESTORED, DatedTable::new(served, None, now.moment)));
+        if is_current && curator.served.is_empty() {
+            curator.served.push((RESTORED, restored));
+        } else if !is_current {
+            curator.make_anew(now.moment, restored);
         }
         let ended = |(_, dated): &(SourceId, DatedTable)| dated.ended(time, &freshness) > 0;
         if curator.served.iter().any(ended) || curator.has_to_withhold() {
@@ -115,10 +120,45 @@ impl Curator {
         }
         curator.published_at = Some(wall);
         curator.settling = Some(Some(now.moment.after(CHANGE_WAIT_MAX)));
+        curator.is_resumed = true;
         curator.reviewed = Some(time);
         curator.note_ends(time);
         curator.wait = curator.earliest_wait(time);
         curator
+    }
+
+    /// Returns whether what was restored is a part of what is served.
+    pub(super) fn is_restored(&self) -> bool {
+        self.served.iter().any(|(source, _)| *source == RESTORED)
+    }
+
+    /// Has the set made anew from the sources' tables, since it was made by other SLURM files or sources. What was restored
+    /// is a part of it only as long as the table of a source is missing: else all of that source would be withdrawn.
+    fn make_anew(&mut self, now: Moment, restored: DatedTable) {
+        self.due = Some(Cause::Configuration);
+        if self.feeds.iter().any(|feed| feed.is_stale) {
+            // Tables that are older than what was served would withdraw what came since. What SLURM files of before added
+            // or removed stays so until the sources have been read.
+            self.served = vec![(RESTORED, restored)];
+            return;
+        }
+        self.served.clear();
+        self.choose(now, Cause::Configuration);
+        self.due = Some(Cause::Configuration);
+        let has_all = self.curation.choice == Choice::First || self.feeds.iter().all(|feed| feed.last.is_some());
+        if self.served.is_empty() || !has_all {
+            self.served.push((RESTORED, restored));
+        }
+    }
+
+    /// Takes the SLURM files after a start at which they were not known. `is_current` if they are those that what was
+    /// restored was made by.
+    pub fn slurm_known(&mut self, now: CurrentTime, slurm: Arc<Slurm>, is_current: bool) {
+        let restored = self.served.iter().find(|(source, _)| *source == RESTORED).map(|(_, dated)| dated.clone());
+        if let (false, Some(restored)) = (is_current, restored) {
+            self.make_anew(now.moment, restored);
+        }
+        self.slurm(now, slurm);
     }
 
     /// Has what was restored last as long as a table that a source has now: its records would be withdrawn, and announced

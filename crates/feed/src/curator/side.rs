@@ -45,7 +45,9 @@ fn indices(part: &RecipePart, names: &mut Vec<String>) -> Vec<u8> {
     let place = |name: &String| {
         let known = names.iter().position(|known| known == name);
         let place = known.or_else(|| {
-            names.push(name.clone());
+            // More than an octet counts have no name.
+            let is_room = names.len() <= usize::from(u8::MAX);
+            is_room.then(|| names.push(name.clone()))?;
             Some(names.len() - 1)
         });
         place.and_then(|place| u8::try_from(place).ok()).unwrap_or(0)

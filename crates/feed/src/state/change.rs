@@ -1,10 +1,10 @@
 //! One change of the set that is served: what was announced and withdrawn, when and why.
 
 use super::error::StateError;
-use super::octets::{FieldDecoder, FieldEncoder};
 use super::snapshot::{SetName, read_set, write_set};
 use crate::table::{NEVER, Timestamps};
 use rtrcast_proto::{Delta, Section, Version};
+use rtrcast_proto::{FieldDecoder, FieldEncoder};
 
 /// A change, as it is kept in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,8 +51,10 @@ pub enum ChangeCause {
     Release,
     /// SLURM files changed.
     Slurm,
-    /// The configuration changed, or the program started.
+    /// The configuration changed.
     Configuration,
+    /// The sources were read after a start.
+    Resumed,
 }
 
 /// A record that was announced or withdrawn.
@@ -91,8 +93,14 @@ pub enum ChangeReason {
     Choice,
 }
 
-const CAUSES: [ChangeCause; 5] =
-    [ChangeCause::Source, ChangeCause::Time, ChangeCause::Release, ChangeCause::Slurm, ChangeCause::Configuration];
+const CAUSES: [ChangeCause; 6] = [
+    ChangeCause::Source,
+    ChangeCause::Time,
+    ChangeCause::Release,
+    ChangeCause::Slurm,
+    ChangeCause::Configuration,
+    ChangeCause::Resumed,
+];
 
 const REASONS: [ChangeReason; 6] = [
     ChangeReason::Source,
@@ -147,6 +155,12 @@ impl Change {
             omitted: decoder
                 .option(|decoder| Some(OmittedRecords { announced: decoder.u32()?, withdrawn: decoder.u32()? }))?,
         })
+    }
+
+    /// Returns whether other tables of sources led to it: SLURM, expiry and a choice among sources change no table.
+    pub fn is_of_tables(&self) -> bool {
+        let is_of_table = |record: &ChangedRecord| matches!(record.reason, ChangeReason::Source | ChangeReason::Guard);
+        self.omitted.is_some() || self.records.iter().any(is_of_table)
     }
 
     /// Returns the change as one between two sets; an error if it is none.

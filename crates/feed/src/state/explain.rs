@@ -51,6 +51,7 @@ impl Change {
             Cause::Release(_) => ChangeCause::Release,
             Cause::Slurm => ChangeCause::Slurm,
             Cause::Configuration => ChangeCause::Configuration,
+            Cause::Resumed => ChangeCause::Resumed,
         };
         let (names, timestamps) = (names.names, recipe.timestamps());
         Change { before, after, time, timestamps, cause, version, names, records, omitted }
@@ -105,6 +106,8 @@ fn describe_withdrawn<F: Fn(SourceId) -> String>(
         (None, Cause::Source(source)) => (ChangeReason::Source, Some(source)),
         (None, Cause::Release(source)) => (ChangeReason::Guard, Some(source)),
         (None, Cause::Slurm) => (ChangeReason::Slurm, None),
+        // Which of several sources had it is not known.
+        (None, Cause::Resumed) => (ChangeReason::Source, None),
         (None, Cause::Time | Cause::Configuration) => (ChangeReason::Choice, None),
     };
     let expires = found.as_ref().map(|(_, row)| row.expires).filter(|expires| *expires != NEVER);
@@ -126,7 +129,7 @@ fn describe_announced<F: Fn(SourceId) -> String>(
     let reason = match (first, cause) {
         (None, _) | (Some(_), Cause::Slurm) => ChangeReason::Slurm,
         (Some(_), Cause::Configuration) => ChangeReason::Choice,
-        (Some(_), Cause::Source(_) | Cause::Release(_) | Cause::Time) => ChangeReason::Source,
+        (Some(_), Cause::Source(_) | Cause::Release(_) | Cause::Time | Cause::Resumed) => ChangeReason::Source,
     };
     let expires = found.iter().map(|(_, row)| row.expires).max().filter(|expires| *expires != NEVER);
     let trust_anchor = first.and_then(|(part, row)| names.trust_anchor(part, row));

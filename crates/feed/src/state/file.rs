@@ -1,7 +1,8 @@
 //! What all files of state begin with: the kind of file, the format, and a header with its checksum.
 
 use super::error::{FORMAT, StateError};
-use super::octets::{FieldDecoder, FieldEncoder, has_sum};
+use super::octets::has_sum;
+use rtrcast_proto::{FieldDecoder, FieldEncoder};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The octets before a header: name, kind, format and length.

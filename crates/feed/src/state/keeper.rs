@@ -77,7 +77,18 @@ pub enum Keeping {
         /// The next attempt.
         again: Moment,
     },
+    /// What is being written has not been for longer than [`HANGING_MIN`].
+    Hanging {
+        /// Since when.
+        since: Moment,
+    },
 }
+
+/// Time after which something that is being written is taken for hanging.
+pub const HANGING_MIN: Duration = Duration::from_secs(10);
+
+/// Pause before a snapshot that can't be made yet is due again.
+const NOT_READY_PAUSE: Duration = Duration::from_secs(10);
 
 /// Decides what is written.
 #[derive(Clone, Debug)]
@@ -95,8 +106,11 @@ pub struct Keeper {
     snapshot: Option<Moment>,
     /// Sources whose tables are written before anything else: their tables are held.
     urgent: BTreeSet<SourceId>,
-    writing: Option<StateWrite>,
+    /// What is being written, and since when.
+    writing: Option<(StateWrite, Moment)>,
     failure: Option<WriteFailure>,
+    /// True while changes are missing in the files: those that follow are not written before a snapshot.
+    is_incomplete: bool,
     /// The set of the last change or snapshot that was given.
     set: Option<SetName>,
 }
@@ -130,6 +144,7 @@ impl Keeper {
             urgent: BTreeSet::new(),
             writing: None,
             failure: None,
+            is_incomplete: false,
             set,
         }
     }
@@ -143,7 +158,7 @@ impl Keeper {
     /// A change is about to be served. `is_awaited` if it is the first one after a jump.
     pub fn changed(&mut self, now: Moment, change: &Change, is_awaited: bool) {
         self.set = Some(change.after);
-        if self.failure.is_some() {
+        if self.is_incomplete {
             return;
         }
         let octets = change.encode();
@@ -154,10 +169,7 @@ impl Keeper {
         self.waiting_octets += octets.len();
         self.log_octets += octets.len();
         if self.waiting_octets > self.limits.waiting_octets_max {
-            // The next snapshot has it. A log with a gap would end at the gap.
-            self.drop_changes();
-            self.snapshot = Some(now);
-            return;
+            return self.miss_changes(now);
         }
         self.changes.push_back(Encoded { octets, is_awaited });
         if self.log_octets > self.limits.log_octets_max {
@@ -165,36 +177,45 @@ impl Keeper {
         }
     }
 
-    /// The tables of a source are others; `is_held` if the newest one is held.
-    pub fn source_changed(&mut self, now: Moment, source: SourceId, is_held: bool) {
+    /// The set is made by other SLURM files or sources, which the snapshot says.
+    pub fn configuration_changed(&mut self, now: Moment) {
+        self.snapshot = Some(now);
+    }
+
+    /// The tables of a source are others, and have to be written within this time; if it is urgent, at once: a table is
+    /// held, or not any more.
+    pub fn source_changed(&mut self, now: Moment, source: SourceId, is_urgent: bool, within: Option<Duration>) {
         self.sources.insert(source);
-        if is_held {
+        if is_urgent {
             self.urgent.insert(source);
         }
-        let due = now.after(self.limits.expiries_interval);
+        let interval = self.limits.expiries_interval;
+        let due = now.after(within.map_or(interval, |within| within.min(interval)));
         self.snapshot = Some(self.snapshot.map_or(due, |known| known.min(due)));
     }
 
-    /// The program stops in order: all is written that has not been.
+    /// The program stops in order: all is written that has not been, and what failed is tried once more.
     pub fn stop(&mut self, now: Moment) {
-        if self.snapshot.is_some() || self.log_octets > 0 || self.failure.is_some() {
+        if let Some(failure) = &mut self.failure {
+            failure.again = now;
+        }
+        if self.snapshot.is_some() || self.log_octets > 0 || self.is_incomplete {
             self.snapshot = self.set.map(|_| now);
         }
     }
 
-    /// Returns what to write now; none if nothing is due, or something is being written.
-    pub fn next(&mut self, now: Moment) -> Option<&StateWrite> {
-        if self.writing.is_some() || self.failure.is_some_and(|failure| failure.again > now) {
+    /// Returns what to write now; none if nothing is due, or something is being written. `is_ready` if a snapshot can be
+    /// made.
+    pub fn next(&mut self, now: Moment, is_ready: bool) -> Option<&StateWrite> {
+        if self.writing.is_some() {
             return None;
         }
-        self.writing = self.due(now);
-        self.writing.as_ref()
+        self.writing = self.due(now, is_ready).map(|write| (write, now));
+        self.writing.as_ref().map(|(write, _)| write)
     }
 
-    fn due(&mut self, now: Moment) -> Option<StateWrite> {
-        // After a failure the snapshot comes first: what is in no log has to be in it.
-        let is_failing = self.failure.is_some();
-        if !is_failing && self.set.is_some() {
+    fn due(&mut self, now: Moment, is_ready: bool) -> Option<StateWrite> {
+        if self.set.is_some() && !self.is_incomplete {
             // It is begun before there is a change, which then need not wait for it.
             let Some(log) = self.log else { return Some(StateWrite::BeginLog(self.next_log)) };
             if let Some(Encoded { octets, is_awaited }) = self.changes.pop_front() {
@@ -202,57 +223,76 @@ impl Keeper {
                 return Some(StateWrite::Append { log, octets, is_awaited });
             }
         }
+        if self.failure.is_some_and(|failure| failure.again > now) {
+            return None;
+        }
+        let mut is_due = self.set.is_some() && self.snapshot.is_some_and(|due| due <= now);
+        if is_due && !is_ready {
+            self.snapshot = Some(now.after(NOT_READY_PAUSE));
+            is_due = false;
+        }
+        // A source whose tables can't be written does not keep the set from being written.
+        if is_due && self.is_incomplete {
+            return Some(self.begin_snapshot());
+        }
         if let Some(source) = self.urgent.pop_first() {
             self.sources.remove(&source);
             return Some(StateWrite::Source(source));
         }
-        let is_due = self.set.is_some() && (is_failing || self.snapshot.is_some_and(|due| due <= now));
-        if !is_due {
-            return None;
-        }
-        if let Some(source) = self.sources.pop_first() {
+        if (is_due || self.failure.is_some())
+            && let Some(source) = self.sources.pop_first()
+        {
             return Some(StateWrite::Source(source));
         }
+        is_due.then(|| self.begin_snapshot())
+    }
+
+    fn begin_snapshot(&mut self) -> StateWrite {
         if self.log_octets > 0 {
             // Changes from now on are in another log.
             self.log = None;
         }
-        (self.log_octets, self.snapshot) = (0, None);
-        Some(StateWrite::Snapshot { log: self.log.unwrap_or(self.next_log) })
+        (self.log_octets, self.snapshot, self.is_incomplete) = (0, None, false);
+        StateWrite::Snapshot { log: self.log.unwrap_or(self.next_log) }
     }
 
     /// Tells how the writing went.
     pub fn written(&mut self, now: Moment, outcome: Result<(), ()>) {
-        let Some(write) = self.writing.take() else { return };
-        match (outcome, write) {
-            (Ok(()), StateWrite::BeginLog(log)) => {
-                (self.log, self.next_log) = (Some(log), log + 1);
+        let Some((write, _)) = self.writing.take() else { return };
+        if outcome.is_err() {
+            return self.failed(now, write);
+        }
+        match write {
+            StateWrite::BeginLog(log) => (self.log, self.next_log) = (Some(log), log + 1),
+            StateWrite::Append { .. } => {}
+            StateWrite::Snapshot { .. } | StateWrite::Source(_) => {
+                if !self.is_incomplete && self.sources.is_empty() {
+                    self.failure = None;
+                }
             }
-            (Ok(()), StateWrite::Snapshot { .. }) => self.failure = None,
-            (Ok(()), StateWrite::Append { .. } | StateWrite::Source(_)) => {}
-            (Err(()), write) => self.failed(now, write),
         }
     }
 
     /// What was appended before could not be brought to the disk after all.
     pub fn lost(&mut self, now: Moment) {
+        self.miss_changes(now);
         self.fail(now);
     }
 
     fn failed(&mut self, now: Moment, write: StateWrite) {
         match write {
             StateWrite::Source(source) => drop(self.sources.insert(source)),
-            // The number is not used again, whatever is there of the file.
-            StateWrite::BeginLog(log) => self.next_log = log + 1,
-            StateWrite::Append { .. } | StateWrite::Snapshot { .. } => {}
+            StateWrite::BeginLog(log) => {
+                // The number is not used again, whatever is there of the file.
+                self.next_log = log + 1;
+                self.miss_changes(now);
+            }
+            StateWrite::Append { .. } | StateWrite::Snapshot { .. } => self.miss_changes(now),
         }
         self.fail(now);
     }
 
     fn fail(&mut self, now: Moment) {
-        self.log = None;
-        self.drop_changes();
-        self.snapshot.get_or_insert(now);
         let pause = self
             .failure
             .map_or(self.limits.retry_pause_min, |failure| (failure.pause * 2).min(self.limits.retry_pause_max));
@@ -260,25 +300,32 @@ impl Keeper {
         self.failure = Some(WriteFailure { since, again: now.after(pause), pause });
     }
 
-    fn drop_changes(&mut self) {
+    /// Changes are left out: the next snapshot has them. A log with a gap would end at the gap.
+    fn miss_changes(&mut self, now: Moment) {
         self.changes.clear();
-        (self.waiting_octets, self.log_octets, self.log) = (0, 0, None);
+        (self.waiting_octets, self.log_octets, self.log, self.is_incomplete) = (0, 0, None, true);
+        self.snapshot = Some(now);
     }
 
-    /// Returns when something is due next, if nothing is being written.
+    /// Returns when there is something to do, if nothing else happens.
     pub fn wait(&self) -> Option<Moment> {
-        match (&self.writing, self.failure) {
-            (Some(_), _) => None,
-            (None, Some(failure)) => Some(failure.again),
-            (None, None) => self.snapshot.filter(|_| self.set.is_some()),
+        if let Some((_, since)) = &self.writing {
+            return Some(since.after(HANGING_MIN));
+        }
+        let snapshot = self.snapshot.filter(|_| self.set.is_some());
+        match self.failure {
+            Some(failure) if snapshot.is_some() || !self.sources.is_empty() => Some(failure.again),
+            Some(_) => None,
+            None => snapshot,
         }
     }
 
     /// Returns whether the state is kept.
-    pub fn keeping(&self) -> Keeping {
-        match self.failure {
-            Some(WriteFailure { since, again, .. }) => Keeping::Failing { since, again },
-            None => Keeping::Kept,
+    pub fn keeping(&self, now: Moment) -> Keeping {
+        match (self.failure, &self.writing) {
+            (Some(WriteFailure { since, again, .. }), _) => Keeping::Failing { since, again },
+            (None, Some((_, since))) if since.after(HANGING_MIN) <= now => Keeping::Hanging { since: *since },
+            (None, _) => Keeping::Kept,
         }
     }
 
@@ -289,6 +336,6 @@ impl Keeper {
 
     /// Returns whether a change waits to be written, or is being written.
     pub fn is_behind(&self) -> bool {
-        !self.changes.is_empty() || matches!(self.writing, Some(StateWrite::Append { .. }))
+        !self.changes.is_empty() || matches!(self.writing, Some((StateWrite::Append { .. }, _)))
     }
 }

@@ -6,9 +6,10 @@
 use super::change::Change;
 use super::error::StateError;
 use super::file::FileKind;
-use super::octets::{FieldDecoder, FieldEncoder, has_sum};
+use super::octets::has_sum;
 use super::snapshot::{MachineId, read_lineage, write_lineage};
 use rtrcast_proto::Lineage;
+use rtrcast_proto::{FieldDecoder, FieldEncoder};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The octets that each change begins with.

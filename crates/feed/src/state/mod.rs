@@ -31,7 +31,7 @@ pub use change::{Change, ChangeCause, ChangeReason, ChangedRecord, OmittedRecord
 pub use error::{FORMAT, StateError};
 pub use file::FileKind;
 pub use filter::ChangeFilter;
-pub use keeper::{Keeper, KeeperLimits, Keeping, StateWrite};
+pub use keeper::{HANGING_MIN, Keeper, KeeperLimits, Keeping, StateWrite};
 pub use log::{ChangeLog, LogHeader};
 pub use recovery::{Recovered, recover};
 pub use set_hash::SetHash;

@@ -24,7 +24,12 @@ pub struct Recovered {
     pub deltas: Vec<(Serial, Delta)>,
     /// When the set was made, or a snapshot of it written, in seconds since 1970.
     pub changed: u32,
-    /// The newest time in the files, in seconds since 1970.
+    /// The position of the last set that other tables of sources led to: tables that were stored before it are older than
+    /// what was served. SLURM, expiry and a choice among sources change no table.
+    pub tables: u64,
+    /// When the snapshot was written, in seconds since 1970.
+    pub written: u32,
+    /// The time that was written last, in seconds since 1970.
     pub time: u32,
     /// Digest of the SLURM files and the sources that the set was made by.
     pub made_by: [u8; 32],
@@ -46,8 +51,13 @@ pub fn recover<S: ImageSink>(
     let own = || logs.iter().filter(is_of_line);
     let changes: Vec<&Change> = own().flat_map(|log| &log.changes).collect();
     let path = path_from(header.set, &changes);
-    let times = own().map(|log| log.header.begun).chain(changes.iter().map(|change| change.time));
-    let time = times.fold(header.written, u32::max);
+    // The last one, and not the largest: the clock may have been ahead, and been set.
+    let later = own().filter(|log| log.header.number >= header.log).flat_map(|log| {
+        let begun = (log.header.number > header.log).then_some(log.header.begun);
+        let is_later = |change: &&Change| change.after.position > header.set.position;
+        begun.into_iter().chain(log.changes.iter().filter(is_later).map(|change| change.time))
+    });
+    let time = later.last().unwrap_or(header.written);
     let newest = changes.iter().flat_map(|change| [change.before, change.after]);
     let newest = newest.fold(header.set, |newest, set| if set.position > newest.position { set } else { newest });
     let behind = changes.iter().filter(|change| change.after.position > header.set.position).count();
@@ -56,6 +66,8 @@ pub fn recover<S: ImageSink>(
         Some(changed) => (changed, path.last().map_or(header.set, |change| change.after), path.len()),
         None => (table, header.set, 0),
     };
+    let within = changes.iter().filter(|change| change.after.position <= set.position && change.is_of_tables());
+    let tables = within.map(|change| change.after.position).fold(header.tables, u64::max);
     let changed = changes.iter().rev().find(|change| change.after == set).map_or(header.written, |change| change.time);
     Ok(Recovered {
         lineage: header.lineage,
@@ -64,6 +76,8 @@ pub fn recover<S: ImageSink>(
         newest,
         deltas: deltas_to(set, &changes, limits),
         changed,
+        tables,
+        written: header.written,
         time,
         made_by: header.made_by,
         first_log: header.log,

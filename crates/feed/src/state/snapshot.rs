@@ -2,13 +2,13 @@
 
 use super::error::StateError;
 use super::file::FileKind;
-use super::octets::{FieldDecoder, FieldEncoder};
 use super::set_hash::SetHash;
 use super::tables::{self, ReadStateError, TablesReader};
 use crate::curator::{Choice, Curation, SourceId};
 use crate::slurm::Slurm;
 use crate::table::Table;
 use rtrcast_proto::{Epoch, ImageSink, Lineage, Profile, Serial, SessionId, SessionIds, Version};
+use rtrcast_proto::{FieldDecoder, FieldEncoder};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Identifier of a machine, from /etc/machine-id: a state that was copied to another one is not taken up there, or both
@@ -42,6 +42,8 @@ pub struct SnapshotHeader {
     pub made_by: [u8; 32],
     /// The number of the first log whose changes may come after it.
     pub log: u64,
+    /// The position of the last set that other tables of sources led to.
+    pub tables: u64,
 }
 
 /// Returns the digest of what a set is made by. `address` identifies a source by more than its id, which is another one at
@@ -79,6 +81,7 @@ impl SnapshotHeader {
         encoder.u32(self.written);
         encoder.raw(&self.made_by);
         encoder.u64(self.log);
+        encoder.u64(self.tables);
         tables::write(FileKind::Snapshot, &encoder.0, &[table], emit)
     }
 
@@ -91,6 +94,7 @@ impl SnapshotHeader {
             written: decoder.u32()?,
             made_by: decoder.array()?,
             log: decoder.u64()?,
+            tables: decoder.u64()?,
         };
         decoder.is_empty().then_some(header)
     }

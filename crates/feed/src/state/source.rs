@@ -2,11 +2,11 @@
 
 use super::error::StateError;
 use super::file::FileKind;
-use super::octets::{FieldDecoder, FieldEncoder};
 use super::tables::{self, ReadStateError, TablesReader};
 use crate::curator::{Loss, LossOf, StoredFeed, StoredHold, StoredTable, StoredValidity};
 use crate::table::Table;
 use rtrcast_proto::{Asn, ImageSink, Serial, SessionId, Version};
+use rtrcast_proto::{FieldDecoder, FieldEncoder};
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -15,6 +15,8 @@ use xxhash_rust::xxh3::xxh3_64;
 pub struct StoredSource {
     /// What the source is, without secrets: for messages.
     pub name: String,
+    /// The version of the program that read its tables: another one may read more of the same file.
+    pub program: String,
     /// The position of the set that was served then.
     pub position: u64,
     /// The revision of its newest table, to request only what is newer.
@@ -61,6 +63,7 @@ impl StoredSource {
     pub fn write<E>(&self, emit: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         let mut encoder = FieldEncoder::default();
         encoder.text(&self.name);
+        encoder.text(&self.program);
         encoder.u64(self.position);
         write_revision(&mut encoder, &self.revision);
         let StoredFeed { newest, held, written, is_stale: _ } = &self.feed;
@@ -79,7 +82,8 @@ impl StoredSource {
 
     fn read(header: &[u8], tables: Vec<Table>) -> Option<StoredSource> {
         let mut decoder = FieldDecoder::new(header);
-        let (name, position) = (decoder.text()?.to_owned(), decoder.u64()?);
+        let (name, program) = (decoder.text()?.to_owned(), decoder.text()?.to_owned());
+        let position = decoder.u64()?;
         let revision = read_revision(&mut decoder)?;
         let written = decoder.u32()?;
         let mut tables = tables.into_iter().map(Arc::new);
@@ -90,7 +94,7 @@ impl StoredSource {
         })?;
         let is_whole = decoder.is_empty() && tables.next().is_none();
         let feed = StoredFeed { newest, held, written, is_stale: false };
-        is_whole.then_some(StoredSource { name, position, revision, feed })
+        is_whole.then_some(StoredSource { name, program, position, revision, feed })
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::error::StateError;
 use super::file::{CHECKSUM_OCTETS, FileKind};
-use super::octets::{FieldDecoder, FieldEncoder, has_sum};
+use super::octets::has_sum;
 use crate::table::{SideColumns, Table, Timestamps};
+use rtrcast_proto::{FieldDecoder, FieldEncoder};
 use rtrcast_proto::{Image, ImageSink, Section, Version};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 

@@ -299,3 +299,47 @@ fn the_accepted_time_is_not_before_that_of_the_files() {
     );
     assert_eq!(late.accepted_time(set_back), time);
 }
+
+#[test]
+fn tables_that_are_what_was_served_age_each_by_itself() {
+    let mut world = first_run(curation(2));
+    let second = document(&vrps("arin", 20, 2), &[]);
+    load(&mut world, &[(1, &small(3)), (2, &second)]);
+    world.pass(80_000);
+    let recipe = load(&mut world, &[(2, &second)]);
+    let mut kept = end(&mut world, &recipe);
+    kept.resumption.slurm = Some(Arc::default());
+    let away = |is_stale: bool| {
+        let mut resumption = kept.resumption.clone();
+        resumption.feeds.iter_mut().for_each(|(_, feed)| feed.is_stale = is_stale);
+        let mut again = World::without_slurm(curation(2));
+        again.clock_error = world.clock_error;
+        again.moment = world.moment.after(Duration::from_secs(10_000));
+        again.curator = Curator::resume(curation(2), again.now(), resumption);
+        again.curator.tick(again.now());
+        again.drain();
+        again.served.as_ref().map(|set| set.len())
+    };
+    // The first source's are too old by now.
+    assert_eq!(away(false), Some(2));
+    // Not served anew: what was served has one age, that of the newest source.
+    assert_eq!(away(true), None);
+}
+
+#[test]
+fn slurm_that_comes_later_and_is_another_one_makes_the_set_anew() {
+    let mut world = first_run(curation(1));
+    let assertion = r#"{"slurmVersion":1,"validationOutputFilters":{"prefixFilters":[],"bgpsecFilters":[]},"locallyAddedAssertions":{"prefixAssertions":[{"asn":9,"prefix":"9.0.0.0/8"}],"bgpsecAssertions":[]}}"#;
+    world.curator.slurm(world.now(), slurm(assertion));
+    world.drain();
+    let recipe = load(&mut world, &[(1, &small(3))]);
+    let kept = end(&mut world, &recipe);
+    let again = |is_current: bool| {
+        let mut world = resumed_alone(&world, 10, kept.resumption.clone());
+        world.curator.slurm_known(world.now(), Arc::default(), is_current);
+        world.drain();
+        world.served.as_ref().map(|set| set.len())
+    };
+    // What the former files added is in the set that was served.
+    assert_eq!((again(true), again(false)), (Some(5), Some(4)));
+}

@@ -35,6 +35,7 @@ fn header(table: &Table) -> SnapshotHeader {
         written: 1_800_000_000,
         made_by: [9; 32],
         log: 5,
+        tables: 0,
     }
 }
 

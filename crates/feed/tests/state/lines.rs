@@ -32,6 +32,7 @@ fn recovered(snapshot: &(SetName, Table), logs: &[ChangeLog]) -> Recovered {
         written: 1_750_000_000,
         made_by: [0; 32],
         log: 0,
+        tables: 0,
     };
     let snapshot = Snapshot { header, table: snapshot.1.clone() };
     let Ok(recovered) = recover(snapshot, logs, HistoryLimits::default(), Vec::new());

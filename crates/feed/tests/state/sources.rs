@@ -38,6 +38,7 @@ fn held() -> StoredSource {
         any_held_for: 51,
     };
     StoredSource {
+        program: "1.0".to_owned(),
         name: "rtr.example:323".to_owned(),
         position: 12,
         revision: SourceRevision::Cache {
@@ -60,7 +61,13 @@ fn plain() -> StoredSource {
     let revision = SourceRevision::Http { etag: Some(b"\"abc\"".to_vec()), last_modified: None };
     let newest = StoredTable { stated: None, ..stored(&[1, 4], StoredValidity::AsDated) };
     let feed = StoredFeed { newest, held: None, written: 1, is_stale: false };
-    StoredSource { name: "https://validator.example/json".to_owned(), position: 0, revision, feed }
+    StoredSource {
+        name: "https://validator.example/json".to_owned(),
+        program: "1.0".to_owned(),
+        position: 0,
+        revision,
+        feed,
+    }
 }
 
 fn assert_same_table(a: &StoredTable, b: &StoredTable) {

@@ -2,7 +2,7 @@
 
 use crate::observe::describe::{count, printable};
 use crate::observe::status::{SCHEMA, Timestamp};
-use rtrcast_feed::state::{Change, ChangeFilter, ChangeReason, ChangedRecord, OmittedRecords};
+use rtrcast_feed::state::{Change, ChangeFilter, ChangeReason, ChangedRecord, OmittedRecords, SetName};
 use rtrcast_proto::Record;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -34,6 +34,8 @@ pub(crate) struct ChangeList {
     pub(crate) record_begins: Option<Timestamp>,
     /// Number of older entries that are left out.
     pub(crate) left_out: usize,
+    /// How many times changes in between are not recorded: the disk was full or failed, or lost them with a crash.
+    pub(crate) gaps: usize,
     pub(crate) changes: Vec<ChangeEntry>,
 }
 
@@ -128,11 +130,19 @@ pub(super) struct ListBuilder {
     limit: usize,
     left_out: usize,
     entries: VecDeque<ChangeEntry>,
+    /// The time of each change, and the sets between which it lies.
+    links: Vec<(u32, SetName, SetName)>,
 }
 
 impl ListBuilder {
     pub(super) fn new(query: &ChangeQuery) -> ListBuilder {
-        ListBuilder { filter: query.filter, limit: query.limit, left_out: 0, entries: VecDeque::new() }
+        ListBuilder {
+            filter: query.filter,
+            limit: query.limit,
+            left_out: 0,
+            entries: VecDeque::new(),
+            links: Vec::new(),
+        }
     }
 
     /// Adds what is wanted of a change. Changes come in their order.
@@ -140,6 +150,7 @@ impl ListBuilder {
         if !self.filter.has_time(change.time) {
             return;
         }
+        self.links.push((change.time, change.before, change.after));
         if let Some(omitted) = change.omitted {
             self.push(ChangeEntry::omitted(change, omitted));
         }
@@ -147,6 +158,19 @@ impl ListBuilder {
         for record in change.records.iter().filter(|record| filter.has_record(record)) {
             self.push(ChangeEntry::of(change, record));
         }
+    }
+
+    /// Puts changes in their order that were added behind others, such as those in memory behind those of files.
+    pub(super) fn sort(&mut self) {
+        self.entries.make_contiguous().sort_by_key(|entry| entry.time);
+        self.links.sort_by_key(|(time, ..)| *time);
+    }
+
+    /// Returns how many changes do not begin where the one before ends.
+    fn gaps(&self) -> usize {
+        let pairs = self.links.iter().zip(self.links.iter().skip(1));
+        // A line begins with position 0.
+        pairs.filter(|((.., last), (_, before, _))| last != before && before.position > 0).count()
     }
 
     fn push(&mut self, entry: ChangeEntry) {
@@ -162,6 +186,7 @@ impl ListBuilder {
             schema: SCHEMA,
             record_begins: record_begins.map(Timestamp),
             left_out: self.left_out,
+            gaps: self.gaps(),
             changes: self.entries.into(),
         }
     }
@@ -243,7 +268,7 @@ impl ChangeEntry {
         match (self.reason, self.action) {
             (Some(ReasonCode::Source), ChangeAction::Announced) => format!("{source} has it now"),
             (Some(ReasonCode::Source), _) => format!("{source} has it no more"),
-            (Some(ReasonCode::Expired), _) => format!("it expired{expires}, by {source}"),
+            (Some(ReasonCode::Expired), _) => format!("it expires{expires}, by {source}"),
             (Some(ReasonCode::Age), _) => format!("the data of {source} are too old"),
             (Some(ReasonCode::Slurm), ChangeAction::Announced) => "by SLURM".to_owned(),
             (Some(ReasonCode::Slurm), _) => "SLURM removes it, or adds it no more".to_owned(),
@@ -283,9 +308,13 @@ pub(crate) fn text(list: &ChangeList, query: &ChangeQuery) -> String {
         0 => String::new(),
         left_out => format!("; {} left out, --limit shows more", count(left_out, "older change")),
     };
+    let gaps = match list.gaps {
+        0 => String::new(),
+        gaps => format!("; changes are missing in {}", count(gaps, "place")),
+    };
     let number = match list.changes.len() {
         0 => format!("no change{of}"),
         number => format!("{}{of}", count(number, "change")),
     };
-    text + &format!("{number} since {from}; the record begins {begins}{cut}\n")
+    text + &format!("{number} since {from}; the record begins {begins}{gaps}{cut}\n")
 }

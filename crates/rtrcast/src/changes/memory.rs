@@ -75,6 +75,7 @@ impl ChangeRecord {
                 builder.add(&change);
             }
         }
+        builder.sort();
         Ok(builder.finish(begins))
     }
 }

@@ -6,7 +6,7 @@ use crate::clock::unix_now;
 use crate::exit::Failure;
 use crate::observe::describe::{count, octets, printable, span};
 use crate::observe::status::{RecordsByType, Timestamp, describe_records};
-use crate::state::{DirectoryError, FoundContent, FoundFile, inspect, is_named_rightly, take_up};
+use crate::state::{DirectoryError, FoundContent, FoundFile, inspect, is_named_rightly, is_of_other_machine, take_up};
 use rtrcast_feed::Table;
 use rtrcast_feed::state::{ChangeLog, Snapshot, SourceRevision, StoredSource};
 use rtrcast_proto::{Profile, Version};
@@ -27,8 +27,12 @@ pub(crate) fn state(arguments: &StateArguments) -> Result<(), Failure> {
         text += &describe(file, &mut problems);
     }
     if arguments.verify {
+        let mut has_line = true;
         match take_up(found) {
-            None => text += "a start would begin a new session: there is no snapshot\n",
+            None => {
+                text += "a start would begin a new session: there is no snapshot that can be used\n";
+                has_line = false;
+            }
             Some(Err(error)) => return Err(unreadable(error)),
             Some(Ok(recovered)) => {
                 let records = RecordsByType::of(recovered.table.image().layout());
@@ -42,11 +46,12 @@ pub(crate) fn state(arguments: &StateArguments) -> Result<(), Failure> {
                     problems.push("the set does not have the hash of its name".to_owned());
                 }
                 if recovered.unfit > 0 {
-                    problems.push(format!("{} lead nowhere", count(recovered.unfit, "change")));
+                    let changes = count(recovered.unfit, "change");
+                    problems.push(format!("{changes} can't be used: those before are missing"));
                 }
             }
         }
-        text += if problems.is_empty() { "all of it is whole\n" } else { "" };
+        text += if problems.is_empty() && has_line { "all of it is whole\n" } else { "" };
     }
     print(&text)?;
     match problems.as_slice() {
@@ -60,7 +65,12 @@ pub(crate) fn state(arguments: &StateArguments) -> Result<(), Failure> {
 fn describe(file: &FoundFile, problems: &mut Vec<String>) -> String {
     let FoundFile { name, octets: size, content } = file;
     let lines = match content {
-        FoundContent::Snapshot(snapshot) => describe_snapshot(snapshot),
+        FoundContent::Snapshot(snapshot) => {
+            if is_of_other_machine(snapshot) {
+                problems.push(format!("{name} is of another machine, by /etc/machine-id: a start would not use it"));
+            }
+            describe_snapshot(snapshot)
+        }
         FoundContent::Log(log) => {
             if !log.damaged.is_empty() {
                 problems.push(format!("{name} has octets that are no change"));

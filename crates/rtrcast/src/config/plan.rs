@@ -100,6 +100,9 @@ impl Plan {
                 settings.config_error(&["slurm"], &format!("{cache}: SLURM is a file, a directory or an http(s) URL"))
             );
         }
+        if let Some(path) = arguments.state.as_ref().filter(|path| path.exists() && !path.is_dir()) {
+            return Err(settings.config_error(&["state"], &format!("{} is not a directory", path.display())));
+        }
         Ok(Plan {
             sources: configured_sources(settings, "source", &arguments.source)?,
             slurm: configured_sources(settings, "slurm", &arguments.slurm)?

@@ -22,6 +22,8 @@ pub(crate) struct Decider {
 pub(crate) enum HubChange {
     Report(SourceId, Report),
     Slurm(Arc<Slurm>),
+    /// SLURM files that were not known at a start; true if they are those of the set that was restored.
+    SlurmKnown(Arc<Slurm>, bool),
     Tick,
     Confirm(Option<SourceId>),
     /// Another configuration; with other SLURM files, if the hub has them.
@@ -60,6 +62,7 @@ impl Decider {
         match change {
             HubChange::Report(source, report) => self.curator.source(now, source, report),
             HubChange::Slurm(slurm) => self.curator.slurm(now, slurm),
+            HubChange::SlurmKnown(slurm, is_current) => self.curator.slurm_known(now, slurm, is_current),
             HubChange::Tick => self.curator.tick(now),
             HubChange::Confirm(source) => self.curator.confirm(now, source),
             HubChange::Reconfigure(curation, timing, slurm) => {

@@ -55,14 +55,39 @@ impl Hub {
         }
     }
 
-    /// A source has another table, or says something else of it.
-    pub(super) fn source_changed(&mut self, source: SourceId, revision: SourceRevision) {
-        let now = self.current_time();
+    /// A source is about to have another table.
+    pub(super) fn source_changes(&mut self, source: SourceId) {
+        if let Some(state) = &mut self.state {
+            state.source_changes(source);
+        }
+    }
+
+    /// A source has another table, or says something else of it. `valid_for` is the time for which that may be used.
+    pub(super) fn source_changed(&mut self, source: SourceId, revision: SourceRevision, valid_for: Option<Duration>) {
+        let now = self.clock.now();
         let Some(state) = &mut self.state else { return };
         let decider = self.decider.as_ref().expect("it is back whenever the hub goes on");
         let statuses = decider.curator.status();
         let is_held = statuses.iter().any(|status| status.source == source && status.held.is_some());
-        state.source_changed(now.moment, source, revision, is_held);
+        // Else a start would find that it may not be used any more.
+        state.source_changed(now, source, revision, is_held, valid_for.map(|valid_for| valid_for / 2));
+        self.write_due();
+    }
+
+    /// Tables of sources that were held are not any more.
+    pub(super) fn source_released(&mut self, source: SourceId) {
+        let now = self.clock.now();
+        if let Some(state) = &mut self.state {
+            state.source_released(now, source);
+        }
+    }
+
+    /// The SLURM files or the sources are others.
+    pub(super) fn configuration_changed(&mut self) {
+        let now = self.clock.now();
+        if let Some(state) = &mut self.state {
+            state.configuration_changed(now);
+        }
         self.write_due();
     }
 

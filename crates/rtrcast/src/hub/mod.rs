@@ -5,6 +5,7 @@ mod decide;
 mod keep;
 pub(crate) mod message;
 mod recorder;
+mod reports;
 mod resume;
 mod status;
 
@@ -16,19 +17,19 @@ use crate::clock::unix_now;
 use crate::observe::describe::{AgeFormat, describe_conflict, describe_delta, describe_not_in_effect, vrps};
 use crate::observe::log::Log;
 use crate::observe::log::event::data::{DataChange, DataEvent};
-use crate::observe::log::event::sources::SourceEvent;
 use crate::observe::metrics::Metrics;
 use crate::observe::routers::Routers;
 use crate::observe::sources::Sources;
 use crate::observe::status::RecordsByType;
-use crate::source::content::{Purpose, Read, SourceContent, SourceError};
+use crate::source::content::Purpose;
 use crate::state::{SourceAddresses, StateKeeping, written};
 use decide::{Decider, Decision, HubChange};
 use message::{Health, Input, News, Reconfiguration};
 use recorder::Recorder;
-use rtrcast_feed::curator::{Cause, Curation, Curator, CuratorEvent, Report, SourceId, Status};
+use reports::TableReport;
+use rtrcast_feed::curator::{Cause, Curation, Curator, CuratorEvent, Report, Status};
 use rtrcast_feed::state::SourceRevision;
-use rtrcast_feed::{Overlaps, Slurm, Table, Tally};
+use rtrcast_feed::{Overlaps, Slurm, Tally};
 use rtrcast_net::{Clock, Publisher, PublisherHandle, Wanted};
 use rtrcast_proto::{Delta, Moment, Prepared, Profile, Publication, Section, View};
 use std::io;
@@ -64,6 +65,8 @@ pub(crate) struct Hub {
     wants: mpsc::Receiver<Wanted>,
     /// True if the data that are served are those of the SLURM files: as they were restored.
     is_slurm_applied: bool,
+    /// Digest of the SLURM files that what was restored was made by, until those of now are known.
+    resumed_slurm: Option<[u8; 16]>,
 }
 
 /// What a hub is made of.
@@ -95,7 +98,7 @@ impl Hub {
     pub(crate) fn new(parts: HubParts) -> Hub {
         let HubParts { publisher, routers, metrics, first, wants, resumed, state, changes } = parts;
         let handle = publisher.handle();
-        let recorder = Recorder::new(resumed.as_ref().map(|line| line.set));
+        let recorder = Recorder::new(resumed.as_ref().map(|line| line.set), resumed.as_ref().map(|line| line.newest));
         let mut hub = Hub {
             decider: Some(Decider { curator: Curator::new(first.curation.clone()), recorder, publisher }),
             sources: Sources::new(Arc::clone(&metrics), &first),
@@ -115,6 +118,7 @@ impl Hub {
             changes,
             wants,
             is_slurm_applied: false,
+            resumed_slurm: None,
         };
         hub.show_names();
         if let Some(resumed) = resumed {
@@ -180,19 +184,20 @@ impl Hub {
             }
             Input::From(Purpose::Data(source), News::Synchronised { table, valid_for, took, revision }) => {
                 let report = Report::Synchronised { table: Arc::clone(&table), valid_for };
-                self.table_loaded(source, &table, &Tally::default(), (report, revision), took).await;
+                let report = TableReport { report, revision, valid_for: Some(valid_for) };
+                self.table_loaded(source, &table, &Tally::default(), report, took).await;
             }
             Input::From(Purpose::Data(source), News::Renewed { valid_for, revision }) => {
                 self.sources.unchanged(Purpose::Data(source));
                 self.apply(HubChange::Report(source, Report::Renewed { valid_for }), None).await;
-                self.source_changed(source, revision);
+                self.source_changed(source, revision, Some(valid_for));
             }
             Input::From(Purpose::Slurm(_), News::Synchronised { .. } | News::Renewed { .. }) => {}
             Input::From(purpose, News::Withdrawn(why)) => {
                 self.sources.withdrawn(purpose, &why);
                 if let Purpose::Data(source) = purpose {
                     self.apply(HubChange::Report(source, Report::Withdrawn), None).await;
-                    self.source_changed(source, SourceRevision::Unknown);
+                    self.source_changed(source, SourceRevision::Unknown, None);
                 }
             }
             Input::From(purpose, News::Failed(failure)) => self.failed(purpose, &failure).await,
@@ -228,69 +233,15 @@ impl Hub {
         self.decider.as_ref().expect("it is back whenever the hub goes on")
     }
 
-    async fn failed(&mut self, purpose: Purpose, failure: &SourceError) {
-        let serial = self.view().serial();
-        self.sources.failed(purpose, failure, serial);
-        if let Purpose::Data(source) = purpose {
-            self.apply(HubChange::Report(source, Report::Failed), None).await;
-        }
-    }
-
-    async fn loaded(&mut self, purpose: Purpose, read: Read, took: Duration) {
-        let Read { content, written, revision } = read;
-        match (purpose, content) {
-            (Purpose::Data(source), SourceContent::Table(table, tally)) => {
-                let report = Report::Loaded { table: Arc::clone(&table), written };
-                self.table_loaded(source, &table, &tally, (report, revision), took).await;
-            }
-            (Purpose::Slurm(id), SourceContent::Slurm(file)) => {
-                if self.sources.slurm_loaded(id, file) {
-                    self.apply_slurm().await;
-                }
-            }
-            (Purpose::Slurm(id), SourceContent::SlurmDirectory(files)) => {
-                if self.sources.slurm_directory_loaded(id, files) {
-                    self.apply_slurm().await;
-                }
-            }
-            (Purpose::Data(_), SourceContent::Slurm(_) | SourceContent::SlurmDirectory(_))
-            | (Purpose::Slurm(_), SourceContent::Table(..)) => {}
-        }
-    }
-
-    /// Handles a table of a source, which the report gives to the curator.
-    async fn table_loaded(
-        &mut self,
-        source: SourceId,
-        table: &Table,
-        tally: &Tally,
-        (report, revision): (Report, SourceRevision),
-        took: Duration,
-    ) {
-        let Some(name) = self.sources.loaded(source, table, tally) else { return };
-        let serial = self.view().serial();
-        let outcome = self.apply(HubChange::Report(source, report), Some(took)).await;
-        // A table of which nothing is in effect may not have been taken, and the revision is not that of the one before.
-        self.source_changed(source, if outcome.is_old { SourceRevision::Unknown } else { revision });
-        if outcome.is_old {
-            return;
-        }
-        let is_news = self.sources.in_effect(source);
-        let statuses = self.decider().curator.status();
-        let held = statuses.into_iter().find(|status| status.source == source).and_then(|status| status.held);
-        let event = match (&held, serial) {
-            (Some(held), _) => SourceEvent::StillHeld { source: &name, read_seconds: took, losses: &held.losses },
-            (None, Some(serial)) if outcome.is_same => SourceEvent::Same { source: &name, read_seconds: took, serial },
-            (None, _) => return,
-        };
-        if is_news { event.log() } else { event.log_quietly() }
-    }
-
     /// Applies the SLURM files as they are now.
     async fn apply_slurm(&mut self) {
-        if let Some(slurm) = self.join_slurm() {
-            self.apply(HubChange::Slurm(slurm), None).await;
-        }
+        let Some(slurm) = self.join_slurm() else { return };
+        let change = match self.resumed_slurm.take() {
+            Some(digest) => HubChange::SlurmKnown(Arc::clone(&slurm), digest == slurm.digest()),
+            None => HubChange::Slurm(slurm),
+        };
+        self.apply(change, None).await;
+        self.configuration_changed();
     }
 
     /// Joins the SLURM files if all are known and without conflict; else the last valid ones stay. [SL-06] [SL-11]
@@ -323,6 +274,7 @@ impl Hub {
         self.show_names();
         let slurm = self.join_slurm();
         self.apply(HubChange::Reconfigure(new.curation, new.timing, slurm), None).await;
+        self.configuration_changed();
     }
 
     async fn release(&mut self, name: Option<&str>) -> Result<String, String> {
@@ -354,6 +306,9 @@ impl Hub {
             match decision {
                 Decision::Event(event) => {
                     let text = self.sources.log_curation(&event, self.view().serial());
+                    if let CuratorEvent::Released { source, .. } = event {
+                        self.source_released(source);
+                    }
                     match event {
                         CuratorEvent::Released { .. } | CuratorEvent::ClockAccepted { .. } => {
                             outcome.released.push(text)
@@ -455,6 +410,7 @@ impl Hub {
             Cause::Time => "expiry".into(),
             Cause::Slurm => "SLURM".into(),
             Cause::Configuration => "configuration".into(),
+            Cause::Resumed => "start".into(),
         };
         if vrps(&layout) == 0 && before_vrps > 0 {
             DataEvent::VrpsGone { origin: &origin, withdrawn: before_vrps }.log();

@@ -29,6 +29,8 @@ pub(crate) enum Recorded {
 pub(crate) struct Recorder {
     /// The set that is served.
     set: Option<SetName>,
+    /// The position of the newest set of the line, which may be one that was lost.
+    position: u64,
     /// True until the change after a jump that is due.
     is_jump_due: bool,
     /// Milliseconds from the monotonic clock to the time of day, when last seen.
@@ -39,8 +41,11 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     /// A recorder of a line that goes on with a set, for which a jump is due, or of a new one.
-    pub(crate) fn new(set: Option<SetName>) -> Recorder {
-        Recorder { is_jump_due: set.is_some(), set, clock_difference: None, names: BTreeMap::new() }
+    ///
+    /// `newest` is the newest set of the line that is known.
+    pub(crate) fn new(set: Option<SetName>, newest: Option<SetName>) -> Recorder {
+        let position = newest.or(set).map_or(0, |set| set.position);
+        Recorder { is_jump_due: set.is_some(), set, position, clock_difference: None, names: BTreeMap::new() }
     }
 
     /// Has the serial jump if one of the clocks was set.
@@ -76,7 +81,8 @@ impl Recorder {
             self.set = Some(set);
             return Some(Recorded::Begun(set));
         };
-        let after = SetName { serial, position: before.position + 1, hash: before.hash.changed_by(delta) };
+        self.position += 1;
+        let after = SetName { serial, position: self.position, hash: before.hash.changed_by(delta) };
         self.set = Some(after);
         let name = |source: SourceId| self.names.get(&source).map_or_else(String::new, ToString::to_string);
         let change = Change::explain((before, after), time, cause, delta, image.version(), recipe, name);

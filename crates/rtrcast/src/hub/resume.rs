@@ -17,6 +17,8 @@ pub(crate) struct ResumedLine {
     pub(crate) directory: String,
     pub(crate) table: Arc<Table>,
     pub(crate) set: SetName,
+    /// The newest set of the line that is known.
+    pub(crate) newest: SetName,
     /// When it was first served, in seconds since 1970.
     pub(crate) changed: u32,
     /// Digest of what it was made by.
@@ -35,14 +37,17 @@ impl Hub {
 
     /// Goes on with a set, which the publisher has already.
     pub(super) fn resume(&mut self, line: ResumedLine) {
-        let ResumedLine { directory, table, set, changed, made_by, time, feeds } = line;
+        let ResumedLine { directory, table, set, newest: _, changed, made_by, time, feeds } = line;
         let slurm = self.join_slurm();
         let address = |source: SourceId| self.addresses.get(&source).map_or(0, |address| address.hash.0);
-        // SLURM from URLs is not known yet: the set is made anew once it is.
-        let is_current = slurm.is_none() || made_by == digest_of(&self.curation, address, slurm.as_deref());
-        if !is_current {
-            StateEvent::ConfigurationChanged {}.log();
-        }
+        let digest = digest_of(&self.curation, address, slurm.as_deref());
+        let (sources, slurm_digest) = made_by.split_first_chunk::<16>().map_or(([0; 16], &[][..]), |(a, b)| (*a, b));
+        // SLURM from URLs is not known yet: it is compared once it is.
+        let is_current = match slurm {
+            Some(_) => made_by == digest,
+            None => digest.starts_with(&sources),
+        };
+        self.resumed_slurm = slurm_digest.first_chunk().copied().filter(|_| slurm.is_none());
         self.is_slurm_applied = slurm.is_some();
         let layout = *table.image().layout();
         let resumption = Resumption { served: table, is_current, slurm, feeds, time };
@@ -62,6 +67,9 @@ impl Hub {
         let retained = self.decider_ref().publisher.history().retained();
         self.metrics.show_served(&layout, self.served, set.serial, retained);
         self.show_health();
+        if !is_current {
+            return StateEvent::ConfigurationChanged { directory: &directory, serial: set.serial }.log();
+        }
         StateEvent::Resumed {
             directory: &directory,
             serial: set.serial,

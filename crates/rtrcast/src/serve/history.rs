@@ -8,7 +8,7 @@ use crate::observe::log::Log;
 use crate::observe::log::event::state::StateEvent;
 use crate::observe::metrics::Metrics;
 use crate::source::ResumedSource;
-use crate::state::{DirectoryError, LoadedState, SourceAddresses, StateDirectory, StateKeeping, load};
+use crate::state::{DirectoryError, KeptLine, LoadedState, SourceAddresses, StateDirectory, StateKeeping, load};
 use rtrcast_feed::curator::{SourceId, StoredFeed};
 use rtrcast_feed::state::{Recovered, SourceRevision};
 use rtrcast_net::Clock;
@@ -56,18 +56,21 @@ pub(super) fn start_history(
         let lineage = Lineage { epoch: epoch()?, sessions: session_ids()? };
         let history = new_history(plan, limits, lineage.sessions)?;
         // Earlier logs are those of other lines.
-        let state = StateKeeping::start(
-            options,
-            directory,
+        let line = KeptLine {
             machine,
             lineage,
-            (None, next_log, next_log),
-            BTreeMap::new(),
-            metrics.state.of(&name),
-        );
+            set: None,
+            snapshot: None,
+            tables: 0,
+            first_log: next_log,
+            next_log,
+            revisions: BTreeMap::new(),
+        };
+        let state = StateKeeping::start(options, directory, line, metrics.state.of(&name));
         return Ok(StartedHistory { history, resumed: None, state: Some(state.map_err(no_thread)?) });
     };
-    let Recovered { lineage, table, set, newest, deltas, changed, time, made_by, first_log, .. } = recovered;
+    let Recovered { lineage, table, set, newest, deltas, changed, tables, written, time, made_by, first_log, .. } =
+        recovered;
     // GoBGP, which speaks version 0, keeps for ever what was withdrawn meanwhile if the id is the one that it knows.
     let sessions = lineage.sessions.renewed(Profile::full(Version::V0), random_id()?);
     let lineage = Lineage { sessions, ..lineage };
@@ -77,21 +80,21 @@ pub(super) fn start_history(
     let (mut feeds, mut revisions, mut resumed) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
     for (source, address) in addresses {
         let Some(stored) = sources.remove(&address.hash) else { continue };
-        let is_stale = stored.position < set.position;
-        revisions.insert(*source, stored.revision.clone());
-        resumed.insert(*source, Arc::new(resumed_source(stored.revision, &stored.feed, clock)));
+        let is_stale = stored.position < tables;
+        // Another version may read more of the same file.
+        let is_read_alike = stored.program == env!("CARGO_PKG_VERSION");
+        let revision = match stored.revision {
+            SourceRevision::Http { .. } if !is_read_alike => SourceRevision::Unknown,
+            revision => revision,
+        };
+        revisions.insert(*source, revision.clone());
+        resumed.insert(*source, Arc::new(resumed_source(revision, &stored.feed, clock)));
         feeds.push((*source, StoredFeed { is_stale, ..stored.feed }));
     }
-    let state = StateKeeping::start(
-        options,
-        directory,
-        machine,
-        lineage,
-        (Some(set), first_log, next_log),
-        revisions,
-        metrics.state.of(&name),
-    );
-    let line = ResumedLine { directory: name, table: Arc::new(table), set, changed, made_by, time, feeds };
+    let kept =
+        KeptLine { machine, lineage, set: Some(set), snapshot: Some(written), tables, first_log, next_log, revisions };
+    let state = StateKeeping::start(options, directory, kept, metrics.state.of(&name));
+    let line = ResumedLine { directory: name, table: Arc::new(table), set, newest, changed, made_by, time, feeds };
     Ok(StartedHistory { history, resumed: Some((line, resumed)), state: Some(state.map_err(no_thread)?) })
 }
 

@@ -136,6 +136,7 @@ pub(super) async fn start(
             configuration: Arc::clone(&configuration),
             requests: Arc::clone(&requests),
             changes: Arc::clone(&changes),
+            changes_permit: Arc::new(Semaphore::new(1)),
             long_answers: Arc::new(Semaphore::new(1)),
         };
         tasks.spawn(named("control socket", control.serve(state)));

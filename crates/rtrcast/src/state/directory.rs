@@ -7,7 +7,7 @@ use crate::observe::describe::plain;
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -19,6 +19,9 @@ const LOCK_WAIT: Duration = Duration::from_secs(10);
 /// What the files say is no secret, but who may write them decides what routers accept.
 const DIRECTORY_MODE: u32 = 0o750;
 const FILE_MODE: u32 = 0o640;
+
+/// The file that is locked.
+const LOCK: &str = "lock";
 
 /// The ending of a file that is being written, and of one that can't be used.
 const NEW: &str = "new";
@@ -93,7 +96,7 @@ impl fmt::Display for DirectoryError {
             DirectoryError::InUse => {
                 write!(
                     f,
-                    "another rtrcast has used it for {} s; each needs a directory of its own",
+                    "another rtrcast still uses it after {} s of waiting; each needs a directory of its own",
                     LOCK_WAIT.as_secs()
                 )
             }
@@ -116,7 +119,7 @@ pub(crate) struct DirectoryUsage {
 pub(crate) struct StateDirectory {
     path: PathBuf,
     /// Held until the program ends.
-    _lock: File,
+    lock: File,
     /// True if the file system knows no locks.
     pub(crate) is_unlocked: bool,
 }
@@ -126,14 +129,44 @@ impl StateDirectory {
     pub(crate) fn open(path: &Path) -> Result<StateDirectory, DirectoryError> {
         let io = |doing: &'static str| move |error: io::Error| DirectoryError::Io { doing, error };
         fs::DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path).map_err(io("make it"))?;
-        let lock = options().append(true).open(path.join("lock")).map_err(io("write in it"))?;
+        let lock = options().append(true).open(path.join(LOCK)).map_err(io("write the file \"lock\" in it"))?;
         let (lock, is_unlocked) = match lock.try_lock() {
             Ok(()) => (lock, false),
             Err(TryLockError::WouldBlock) => (wait_for(lock)?, false),
-            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => (lock, true),
+            Err(TryLockError::Error(error)) if has_no_locks(&error) => (lock, true),
             Err(TryLockError::Error(error)) => return Err(DirectoryError::Io { doing: "lock it", error }),
         };
-        Ok(StateDirectory { path: path.to_owned(), _lock: lock, is_unlocked })
+        let directory = StateDirectory { path: path.to_owned(), lock, is_unlocked };
+        directory.remove_unfinished().map_err(io("remove files in it"))?;
+        Ok(directory)
+    }
+
+    /// Removes files that were being written when a program crashed.
+    fn remove_unfinished(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            let is_unfinished = |name: &str| is_ours(name) && name.ends_with(NEW);
+            if entry.file_name().to_str().is_some_and(is_unfinished) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the lock anew if somebody removed its file, or the whole directory: another program could take it.
+    pub(super) fn check_lock(&mut self) -> io::Result<()> {
+        if self.lock.metadata()?.nlink() > 0 {
+            return Ok(());
+        }
+        fs::DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(&self.path)?;
+        let lock = options().append(true).open(self.path.join(LOCK))?;
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => return Err(io::Error::other("another rtrcast uses the directory")),
+            Err(TryLockError::Error(error)) if !has_no_locks(&error) => return Err(error),
+            Ok(()) | Err(TryLockError::Error(_)) => {}
+        }
+        self.lock = lock;
+        Ok(())
     }
 
     /// Returns the path of a file.
@@ -149,10 +182,13 @@ impl StateDirectory {
     /// Returns what the files take.
     pub(super) fn usage(&self) -> io::Result<DirectoryUsage> {
         let mut usage = DirectoryUsage::default();
-        for name in self.files()? {
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some(name) = name.to_str().filter(|name| is_ours(name)) else { continue };
             // One that an operator has just removed takes nothing.
-            usage.octets += self.path(&name).metadata().map_or(0, |metadata| metadata.len());
-            usage.logs += usize::from(name.log_number().is_some());
+            usage.octets += entry.metadata().map_or(0, |metadata| metadata.len());
+            usage.logs += usize::from(FileName::parse(name).is_some_and(|name| name.log_number().is_some()));
         }
         Ok(usage)
     }
@@ -215,10 +251,27 @@ impl StateDirectory {
 pub(crate) fn files(path: &Path) -> io::Result<Vec<FileName>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(path)? {
-        files.extend(entry?.file_name().to_str().and_then(FileName::parse));
+        let entry = entry?;
+        // A directory or a pipe with such a name is not ours.
+        if entry.file_type()?.is_file() {
+            files.extend(entry.file_name().to_str().and_then(FileName::parse));
+        }
     }
     files.sort();
     Ok(files)
+}
+
+/// Returns whether a name is that of a file of the state, of one that is being written, or of one that can't be used.
+fn is_ours(name: &str) -> bool {
+    let plain = [NEW, UNUSABLE].iter().find_map(|ending| name.strip_suffix(ending)?.strip_suffix('.'));
+    plain == Some("log") || FileName::parse(plain.unwrap_or(name)).is_some()
+}
+
+/// Returns whether a file system has no locks: NFS without its daemon says so by another error.
+fn has_no_locks(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let errors = [Errno::NOLCK, Errno::NOSYS, Errno::OPNOTSUPP];
+    errors.iter().any(|known| error.raw_os_error() == Some(known.raw_os_error()))
 }
 
 fn options() -> OpenOptions {

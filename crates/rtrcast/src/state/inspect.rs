@@ -61,6 +61,11 @@ pub(crate) fn take_up(found: Vec<FoundFile>) -> Option<io::Result<Recovered>> {
     Some(recover(snapshot?, &logs, HistoryLimits::default(), DataSink::new()))
 }
 
+/// Returns whether a snapshot is of another machine.
+pub(crate) fn is_of_other_machine(snapshot: &Snapshot) -> bool {
+    files::machine_id().zip(snapshot.header.machine).is_some_and(|(own, other)| own != other)
+}
+
 /// Returns whether a set has the hash of its name.
 pub(crate) fn is_named_rightly(recovered: &Recovered) -> bool {
     SetHash::of(recovered.table.image()) == recovered.set.hash

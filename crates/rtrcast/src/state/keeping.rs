@@ -53,6 +53,8 @@ pub(crate) struct StateKeeping {
     writer: Writer,
     /// The set of the last change.
     set: Option<SetName>,
+    /// The position of the last set that other tables of sources led to.
+    tables: u64,
     revisions: BTreeMap<SourceId, SourceRevision>,
     usage: DirectoryUsage,
     /// When the snapshot was written, in seconds since 1970.
@@ -68,29 +70,46 @@ struct KeepingFailure {
     reason: String,
 }
 
+/// A line that is kept.
+pub(crate) struct KeptLine {
+    pub(crate) machine: Option<MachineId>,
+    pub(crate) lineage: Lineage,
+    /// The set that was taken up from what is kept, and when its snapshot was written, in seconds since 1970.
+    pub(crate) set: Option<SetName>,
+    pub(crate) snapshot: Option<u32>,
+    /// The position of the last set that other tables of sources led to.
+    pub(crate) tables: u64,
+    /// The first log that the snapshot needs, and the number of the next one.
+    pub(crate) first_log: u64,
+    pub(crate) next_log: u64,
+    pub(crate) revisions: BTreeMap<SourceId, SourceRevision>,
+}
+
 impl StateKeeping {
     /// Begins to keep a line in a directory.
     pub(crate) fn start(
         options: StateOptions,
         directory: StateDirectory,
-        machine: Option<MachineId>,
-        lineage: Lineage,
-        (set, first_log, next_log): (Option<SetName>, u64, u64),
-        revisions: BTreeMap<SourceId, SourceRevision>,
+        line: KeptLine,
         metrics: DirectoryMetrics,
     ) -> io::Result<StateKeeping> {
+        let KeptLine { machine, lineage, set, snapshot, tables, first_log, next_log, revisions } = line;
         let usage = directory.usage()?;
+        snapshot.iter().for_each(|written| metrics.show_snapshot(*written));
+        metrics.size.set(i64::try_from(usage.octets).unwrap_or(i64::MAX));
+        let limits = limits(&options);
         let writer = Writer::start(directory, &options, first_log)?;
         Ok(StateKeeping {
             options,
             lineage,
             machine,
-            keeper: Keeper::new(KeeperLimits::default(), next_log, set),
+            keeper: Keeper::new(limits, next_log, set),
             writer,
             set,
+            tables,
             revisions,
             usage,
-            snapshot: None,
+            snapshot,
             is_writing_snapshot: false,
             failure: None,
             metrics,
@@ -106,18 +125,44 @@ impl StateKeeping {
     /// A change is about to be served; `is_jump` if its serial jumped.
     pub(crate) fn changed(&mut self, now: Moment, change: &Change, is_jump: bool) {
         self.set = Some(change.after);
+        if change.is_of_tables() {
+            self.tables = change.after.position;
+        }
         self.keeper.changed(now, change, is_jump);
     }
 
-    /// A source has another table, or says something else of the one it has.
-    pub(crate) fn source_changed(&mut self, now: Moment, source: SourceId, revision: SourceRevision, is_held: bool) {
+    /// A source is about to have another table, of which nothing is known yet: it must not be kept with what is known of
+    /// the one before.
+    pub(crate) fn source_changes(&mut self, source: SourceId) {
+        self.revisions.insert(source, SourceRevision::Unknown);
+    }
+
+    /// A source has another table, or says something else of the one it has, to be written within this time.
+    pub(crate) fn source_changed(
+        &mut self,
+        now: Moment,
+        source: SourceId,
+        revision: SourceRevision,
+        is_held: bool,
+        within: Option<Duration>,
+    ) {
         self.revisions.insert(source, revision);
-        self.keeper.source_changed(now, source, is_held);
+        self.keeper.source_changed(now, source, is_held, within);
     }
 
     /// The table of a source was confirmed.
     pub(crate) fn source_confirmed(&mut self, now: Moment, source: SourceId) {
-        self.keeper.source_changed(now, source, false);
+        self.keeper.source_changed(now, source, false, None);
+    }
+
+    /// The table of a source that was held is not any more.
+    pub(crate) fn source_released(&mut self, now: Moment, source: SourceId) {
+        self.keeper.source_changed(now, source, true, None);
+    }
+
+    /// The set is made by other SLURM files or sources.
+    pub(crate) fn configuration_changed(&mut self, now: Moment) {
+        self.keeper.configuration_changed(now);
     }
 
     /// Everything is to be written that has not been, since the program stops.
@@ -125,15 +170,36 @@ impl StateKeeping {
         self.keeper.stop(now);
     }
 
-    /// Gives the writer what is due.
+    /// Gives the writer what is due, and looks whether it hangs.
     pub(crate) fn write_due(&mut self, context: &WriteContext<'_>) {
-        while let Some(write) = self.keeper.next(context.now.moment).cloned() {
+        let now = context.now.moment;
+        while let Some(write) = self.keeper.next(now, context.curator.recipe().is_some()).cloned() {
             if let Some(job) = self.job(write, context) {
-                return self.writer.write(job);
+                self.writer.write(job);
+                break;
             }
             // There is nothing of it any more.
-            self.keeper.written(context.now.moment, Ok(()));
+            self.keeper.written(now, Ok(()));
         }
+        if let (Keeping::Hanging { since }, None) = (self.keeper.keeping(now), &self.failure) {
+            let seconds = now.0.saturating_sub(since.0) / 1_000;
+            self.failing(format!("the disk has not answered for {seconds} s"));
+        }
+    }
+
+    /// Logs a failure, the first one of several loudly, and shows it.
+    fn failing(&mut self, reason: String) {
+        self.metrics.failures.inc();
+        self.metrics.kept.set(0);
+        let directory = self.options.path.display().to_string();
+        let event = StateEvent::NotKept { directory: &directory, reason: &reason };
+        if self.failure.is_some() {
+            event.log_quietly()
+        } else {
+            event.log()
+        }
+        let since = self.failure.take().map_or_else(unix_now, |failure| failure.since);
+        self.failure = Some(KeepingFailure { since, reason });
     }
 
     fn job(&mut self, write: StateWrite, context: &WriteContext<'_>) -> Option<WriteJob> {
@@ -149,11 +215,20 @@ impl StateKeeping {
                 let (_, feed) = context.curator.stored(context.now).into_iter().find(|(id, _)| *id == source)?;
                 let position = self.set.map_or(0, |set| set.position);
                 let revision = self.revisions.get(&source).cloned().unwrap_or_default();
-                Some(WriteJob::Source { hash, source: Box::new(StoredSource { name, position, revision, feed }) })
+                Some(WriteJob::Source {
+                    hash,
+                    source: Box::new(StoredSource {
+                        name,
+                        program: env!("CARGO_PKG_VERSION").to_owned(),
+                        position,
+                        revision,
+                        feed,
+                    }),
+                })
             }
             StateWrite::Snapshot { log } => {
-                let (lineage, machine, made_by) = (self.lineage, self.machine, context.made_by());
-                let header = SnapshotHeader { lineage, machine, set: self.set?, written: time, made_by, log };
+                let (lineage, machine, made_by, tables) = (self.lineage, self.machine, context.made_by(), self.tables);
+                let header = SnapshotHeader { lineage, machine, set: self.set?, written: time, made_by, log, tables };
                 let (recipe, image) = (context.curator.recipe()?, context.history.current()?.clone());
                 let sources = context.addresses.values().map(|address| address.hash).collect();
                 self.is_writing_snapshot = true;
@@ -178,7 +253,7 @@ impl StateKeeping {
                     let now = unix_now();
                     self.snapshot = Some(now);
                     self.metrics.snapshots.inc();
-                    self.metrics.snapshot.set(now.into());
+                    self.metrics.show_snapshot(now);
                 }
                 self.keeper.written(now, Ok(()));
                 None
@@ -193,28 +268,16 @@ impl StateKeeping {
                 Some(error)
             }
         };
-        let directory = self.options.path.display().to_string();
-        match (self.keeper.keeping(), error) {
-            (Keeping::Failing { .. }, Some(error)) => {
-                self.metrics.failures.inc();
-                self.metrics.kept.set(0);
-                let reason = plain(&error);
-                let since = self.failure.take().map_or(unix_now(), |failure| failure.since);
-                let event = StateEvent::NotKept { directory: &directory, reason: &reason };
-                if was_failing {
-                    event.log_quietly()
-                } else {
-                    event.log()
-                }
-                self.failure = Some(KeepingFailure { since, reason });
-            }
-            (Keeping::Kept, _) if was_failing => {
+        match error {
+            Some(error) => self.failing(plain(&error)),
+            None if was_failing && self.keeper.keeping(now) == Keeping::Kept => {
                 self.metrics.kept.set(1);
                 let since = self.failure.take().map_or(0, |failure| failure.since);
                 let failing_seconds = Duration::from_secs(unix_now().saturating_sub(since).into());
+                let directory = self.options.path.display().to_string();
                 StateEvent::KeptAgain { directory: &directory, failing_seconds }.log();
             }
-            (Keeping::Kept | Keeping::Failing { .. }, _) => {}
+            None => {}
         }
     }
 
@@ -245,6 +308,14 @@ impl StateKeeping {
             snapshot: self.snapshot.map(Timestamp),
         }
     }
+}
+
+/// Returns limits of what is written: a log is a small part of what the directory may take, since a snapshot has to fit
+/// beside it.
+fn limits(options: &StateOptions) -> KeeperLimits {
+    let limits = KeeperLimits::default();
+    let part = usize::try_from(options.octets_max / 8).unwrap_or(usize::MAX);
+    KeeperLimits { log_octets_max: limits.log_octets_max.min(part), ..limits }
 }
 
 /// How writing went.

@@ -14,7 +14,9 @@ mod options;
 mod writer;
 
 pub(crate) use directory::{DirectoryError, SourceHash, StateDirectory};
-pub(crate) use inspect::{FoundContent, FoundFile, inspect, is_named_rightly, read_changes, take_up};
-pub(crate) use keeping::{SYNC_WAIT_MAX, StateKeeping, WRITE_WAIT_MAX, WriteContext, WriteReport, written};
+pub(crate) use inspect::{
+    FoundContent, FoundFile, inspect, is_named_rightly, is_of_other_machine, read_changes, take_up,
+};
+pub(crate) use keeping::{KeptLine, SYNC_WAIT_MAX, StateKeeping, WRITE_WAIT_MAX, WriteContext, WriteReport, written};
 pub(crate) use load::{LoadedState, load};
 pub(crate) use options::{SourceAddress, SourceAddresses, StateOptions};

@@ -7,6 +7,7 @@ use rtrcast_feed::state::{SnapshotHeader, StoredSource};
 use rtrcast_proto::Image;
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -51,8 +52,10 @@ impl Writer {
         let (jobs, taken) = mpsc::channel();
         let (report, reports) = tokio_mpsc::unbounded_channel();
         let limits = options.clone();
-        let work =
-            move || WriterThread { directory, limits, first_log, log: None, unsynced: None }.run(&taken, &report);
+        let work = move || {
+            WriterThread { directory, limits, first_log, has_snapshot: false, log: None, unsynced: None }
+                .run(&taken, &report)
+        };
         thread::Builder::new().name("rtrcast-state".to_owned()).spawn(work)?;
         Ok(Writer { jobs, reports, is_busy: false })
     }
@@ -84,6 +87,8 @@ struct WriterThread {
     limits: StateOptions,
     /// The first log that the snapshot needs.
     first_log: u64,
+    /// True once it has written a snapshot.
+    has_snapshot: bool,
     log: Option<File>,
     /// When the oldest change was written that may not be on the disk.
     unsynced: Option<Instant>,
@@ -94,7 +99,8 @@ impl WriterThread {
         while let Ok(job) = jobs.recv() {
             let mut job = Some(job);
             while let Some(next) = job.take() {
-                let outcome = self.write(next).and_then(|()| self.directory.usage());
+                let written = self.directory.check_lock().and_then(|()| self.write(next));
+                let outcome = written.and_then(|()| self.check_files()).and_then(|()| self.directory.usage());
                 if report.send(WriterReport::Done(outcome)).is_err() {
                     return;
                 }
@@ -112,14 +118,17 @@ impl WriterThread {
         match job {
             WriteJob::BeginLog { number, header } => {
                 self.sync()?;
-                self.make_room(header.len() as u64)?;
-                self.log = Some(self.directory.begin_log(number, &header)?);
+                self.make_room(self.directory.usage()?.octets + header.len() as u64)?;
+                let begun = self.directory.begin_log(number, &header);
+                self.log = Some(begun.inspect_err(|_| drop(self.directory.remove(&FileName::Log(number))))?);
             }
             WriteJob::Append { octets, is_awaited } => {
-                self.make_room(octets.len() as u64)?;
+                self.make_room(self.directory.usage()?.octets + octets.len() as u64)?;
                 let Some(log) = &mut self.log else { return Err(io::Error::other("no log is open")) };
+                let length = log.metadata()?.len();
                 if let Err(error) = log.write_all(&octets) {
-                    // Nobody knows what of it is there: the next change goes to another log.
+                    // A part of a change would take room on a disk that may be full. The next one goes to another log.
+                    let _ = log.set_len(length);
                     self.log = None;
                     return Err(error);
                 }
@@ -136,9 +145,23 @@ impl WriterThread {
                 let table = recipe.table(&image);
                 drop((recipe, image));
                 self.replace(&FileName::Snapshot, |mut emit| header.write(&table, &mut emit))?;
-                self.first_log = header.log;
+                (self.first_log, self.has_snapshot) = (header.log, true);
                 self.remove_old(&sources)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Finds files that somebody removed: they are written anew.
+    fn check_files(&mut self) -> io::Result<()> {
+        if self.has_snapshot && !self.directory.path(&FileName::Snapshot).exists() {
+            return Err(io::Error::other("somebody removed the snapshot"));
+        }
+        if let Some(log) = &self.log
+            && log.metadata()?.nlink() == 0
+        {
+            self.log = None;
+            return Err(io::Error::other("somebody removed the log"));
         }
         Ok(())
     }
@@ -156,25 +179,22 @@ impl WriterThread {
         write: impl FnOnce(&mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()>,
     ) -> io::Result<()> {
         // The old file is there until the new one is complete.
-        let used = self.directory.usage()?.octets;
-        let mut room = self.limits.octets_max.saturating_sub(used);
-        let mut removed = false;
+        let mut used = self.directory.usage()?.octets;
         self.directory.replace(name, |out| {
             write(&mut |octets: &[u8]| {
-                if octets.len() as u64 > room && !std::mem::replace(&mut removed, true) {
-                    room += self.remove_logs(u64::MAX)?;
-                }
-                room = room.checked_sub(octets.len() as u64).ok_or_else(|| self.too_large())?;
+                used += octets.len() as u64;
+                used -= self.make_room(used)?;
                 out.write_all(octets)
             })
         })
     }
 
-    /// Has room for so many octets, if need be by removing logs that only the record of changes needs.
-    fn make_room(&self, octets: u64) -> io::Result<()> {
-        let needed = self.directory.usage()?.octets.saturating_add(octets);
-        let excess = needed.saturating_sub(self.limits.octets_max);
-        if excess > 0 && self.remove_logs(excess)? < excess { Err(self.too_large()) } else { Ok(()) }
+    /// Has room, where so many octets are used or about to be, by removing logs that only the record of changes needs.
+    /// Returns how many octets are free by that.
+    fn make_room(&self, used: u64) -> io::Result<u64> {
+        let excess = used.saturating_sub(self.limits.octets_max);
+        let freed = if excess > 0 { self.remove_logs(excess)? } else { 0 };
+        if freed < excess { Err(self.too_large()) } else { Ok(freed) }
     }
 
     fn too_large(&self) -> io::Error {

@@ -55,6 +55,7 @@ mod sources;
 mod ssh;
 mod startup;
 mod state;
+mod state_sources;
 mod tls;
 mod upstream;
 mod urls;

@@ -11,33 +11,33 @@ const B: (u32, &str, u8) = (64_497, "198.51.100.0/24", 24);
 const C: (u32, &str, u8) = (64_498, "203.0.113.0/24", 24);
 
 /// A folder with a source and a state directory.
-struct Site(Folder);
+pub(crate) struct StateSite(pub(crate) Folder);
 
-impl Site {
-    fn new(vrps: &[(u32, &str, u8)]) -> Site {
-        let site = Site(Folder::new());
+impl StateSite {
+    pub(crate) fn new(vrps: &[(u32, &str, u8)]) -> StateSite {
+        let site = StateSite(Folder::new());
         site.put(vrps);
         site
     }
 
-    fn put(&self, vrps: &[(u32, &str, u8)]) {
+    pub(crate) fn put(&self, vrps: &[(u32, &str, u8)]) {
         self.0.put("rpki.json", &document(vrps));
     }
 
-    fn source(&self) -> String {
+    pub(crate) fn source(&self) -> String {
         self.0.path("rpki.json").display().to_string()
     }
 
-    fn directory(&self) -> String {
+    pub(crate) fn directory(&self) -> String {
         self.0.path("state").display().to_string()
     }
 
-    fn file(&self, name: &str) -> std::path::PathBuf {
+    pub(crate) fn file(&self, name: &str) -> std::path::PathBuf {
         Path::new(&self.directory()).join(name)
     }
 
     /// The names in the directory.
-    fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.directory()).unwrap();
         let mut names: Vec<String> =
             entries.map(|entry| entry.unwrap().file_name().to_str().unwrap().to_owned()).collect();
@@ -45,17 +45,17 @@ impl Site {
         names
     }
 
-    fn start(&self, arguments: &[&str]) -> Cache {
+    pub(crate) fn start(&self, arguments: &[&str]) -> Cache {
         Cache::start(self.source(), &[&["--state", &self.directory()], arguments].concat())
     }
 
     /// The name of a metric with its label.
-    fn metric(&self, name: &str) -> String {
+    pub(crate) fn metric(&self, name: &str) -> String {
         format!("rtrcast_state_{name}{{directory=\"{}\"}}", self.directory())
     }
 
     /// A cache that has published its first set and written it.
-    fn start_kept(&self) -> Cache {
+    pub(crate) fn start_kept(&self) -> Cache {
         let mut cache = self.start(&[]);
         cache.wait_for("serial ");
         cache.wait_for_metric(&self.metric("snapshots_total"), 1);
@@ -63,30 +63,30 @@ impl Site {
     }
 }
 
-fn stop(cache: &mut Cache) {
+pub(crate) fn stop(cache: &mut Cache) {
     cache.signal("TERM");
     assert_eq!(cache.exit_code(), 0);
 }
 
-fn crash(mut cache: Cache) {
+pub(crate) fn crash(mut cache: Cache) {
     cache.signal("KILL");
     cache.wait_for_end();
 }
 
 /// What a router that has a set is sent for its Serial Query.
-fn changes_since(cache: &Cache, version: u8, before: &Response) -> Response {
+pub(crate) fn changes_since(cache: &Cache, version: u8, before: &Response) -> Response {
     let mut router = Router::connect(cache.rtr);
     router.serial_query(version, before.session, before.serial);
     router.response()
 }
 
-fn prefixes(response: &Response) -> Vec<String> {
+pub(crate) fn prefixes(response: &Response) -> Vec<String> {
     response.payload.iter().map(|pdu| show(&pdu[8..])).collect()
 }
 
 #[test]
 fn a_restart_is_no_new_session_and_the_next_change_is_a_delta() {
-    let site = Site::new(&[A, B]);
+    let site = StateSite::new(&[A, B]);
     let mut cache = site.start_kept();
     let before = [1, 2].map(|version| Router::connect(cache.rtr).reset_query(version));
     let before_v0 = Router::connect(cache.rtr).reset_query(0);
@@ -116,7 +116,7 @@ fn a_restart_is_no_new_session_and_the_next_change_is_a_delta() {
 
 #[test]
 fn what_was_served_is_served_before_any_source_is_read_and_without_all_of_them() {
-    let site = Site::new(&[A, B]);
+    let site = StateSite::new(&[A, B]);
     let cache = site.start_kept();
     let before = Router::connect(cache.rtr).reset_query(2);
     crash(cache);
@@ -136,7 +136,7 @@ fn what_was_served_is_served_before_any_source_is_read_and_without_all_of_them()
 
 #[test]
 fn a_crash_loses_no_change_that_was_told() {
-    let site = Site::new(&[A]);
+    let site = StateSite::new(&[A]);
     let mut cache = site.start_kept();
     let before = Router::connect(cache.rtr).reset_query(2);
     site.put(&[A, B]);
@@ -152,7 +152,7 @@ fn a_crash_loses_no_change_that_was_told() {
 
 #[test]
 fn a_directory_that_is_put_back_gives_no_serial_twice() {
-    let site = Site::new(&[A]);
+    let site = StateSite::new(&[A]);
     let mut cache = site.start_kept();
     stop(&mut cache);
     let copy = site.0.path("copy");
@@ -181,7 +181,7 @@ fn a_directory_that_is_put_back_gives_no_serial_twice() {
 
 #[test]
 fn a_damaged_snapshot_is_set_aside_and_a_new_session_begins() {
-    let site = Site::new(&[A, B]);
+    let site = StateSite::new(&[A, B]);
     let cache = site.start_kept();
     let before = Router::connect(cache.rtr).reset_query(2);
     crash(cache);
@@ -207,20 +207,20 @@ fn a_damaged_snapshot_is_set_aside_and_a_new_session_begins() {
 
 #[test]
 fn a_second_program_waits_for_the_directory_and_names_it() {
-    let site = Site::new(&[A]);
+    let site = StateSite::new(&[A]);
     let _cache = site.start_kept();
     let mut second = program();
     second.args(["serve", &site.source(), "--state", &site.directory(), "--listen", "127.0.0.1:0", "--http", "off"]);
     let output = second.stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
     assert_eq!(output.status.code(), Some(3));
     let text = String::from_utf8(output.stderr).unwrap();
-    let wanted = format!("--state {}: another rtrcast has used it for 10 s", site.directory());
+    let wanted = format!("--state {}: another rtrcast still uses it after 10 s of waiting", site.directory());
     assert!(text.contains(&wanted), "{text}");
 }
 
 #[test]
 fn slurm_that_changed_meanwhile_applies_at_once() {
-    let site = Site::new(&[A, B]);
+    let site = StateSite::new(&[A, B]);
     let slurm = |prefix: &str| {
         let filter = format!("{{\"prefix\": \"{prefix}\"}}");
         let text = format!(
@@ -246,7 +246,7 @@ fn slurm_that_changed_meanwhile_applies_at_once() {
 
 #[test]
 fn what_expired_while_the_program_was_away_is_not_served() {
-    let site = Site::new(&[A]);
+    let site = StateSite::new(&[A]);
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let soon = format!(
         "{{\"roas\": [{{\"asn\": 64496, \"prefix\": \"192.0.2.0/24\", \"expires\": {}}}, \
@@ -271,7 +271,7 @@ fn what_expired_while_the_program_was_away_is_not_served() {
 
 #[test]
 fn a_directory_that_can_not_be_written_is_named_at_the_start() {
-    let site = Site::new(&[A]);
+    let site = StateSite::new(&[A]);
     let mut command = program();
     let directory = format!("{}/no", site.source());
     command.args(["serve", &site.source(), "--state", &directory, "--listen", "127.0.0.1:0", "--http", "off"]);

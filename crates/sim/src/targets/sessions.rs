@@ -3,8 +3,9 @@
 use crate::choices::Choices;
 use crate::model::{ConnectionModel, ServedSets, decoded, seen_in};
 use rtrcast_proto::{
-    Asn, ClientOutput, ClientPolicy, ClientSession, Dismissal, History, HistoryLimits, ImageBuilder, Moment, Prefix,
-    Profile, RouteOrigin, Serial, ServerOutput, ServerPolicy, ServerSession, SessionIds, Stop, Timing, Version, View,
+    Asn, ClientOutput, ClientPolicy, ClientSession, Dismissal, FieldDecoder, FieldEncoder, History, HistoryLimits,
+    ImageBuilder, Moment, Prefix, Profile, RouteOrigin, Serial, ServerOutput, ServerPolicy, ServerSession, SessionIds,
+    Stop, Timing, Version, View,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,7 +113,29 @@ impl Server {
                 model.has_to_end(self.now, "a stop", false);
                 session.stop(self.now, Stop::Shutdown);
             }
-            _ => {}
+            253.. => self.hand_over(),
+        }
+    }
+
+    /// The session goes on in another program.
+    fn hand_over(&mut self) {
+        self.session.suspend(self.now);
+        while self.session.event().is_some() {}
+        let (mut shared, mut encoder) = (Vec::new(), FieldEncoder::default());
+        self.session.encode(&mut encoder, |octets| {
+            shared.push(Arc::clone(octets));
+            shared.len() as u32 - 1
+        });
+        let view = Arc::clone(&self.views[self.view]);
+        let get = |number: u32| shared.get(number as usize).cloned();
+        let mut decoder = FieldDecoder::new(&encoder.0);
+        self.session = ServerSession::decode(&mut decoder, self.now, view, get).expect("a session");
+        assert!(decoder.is_empty());
+        // Any of its octets may be missing.
+        for length in 0..encoder.0.len() {
+            let mut decoder = FieldDecoder::new(&encoder.0[..length]);
+            let view = Arc::clone(&self.views[self.view]);
+            assert!(ServerSession::decode(&mut decoder, self.now, view, get).is_none());
         }
     }
 

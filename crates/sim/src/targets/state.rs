@@ -68,6 +68,7 @@ pub fn change_log(octets: &[u8]) {
         written: log.header.begun,
         made_by: [0; 32],
         log: log.header.number,
+        tables: 0,
     };
     let table = Table::of_image(rtrcast_proto::Image::empty(first.version));
     let Ok(recovered) = recover(Snapshot { header, table }, &[log], HistoryLimits::default(), Vec::new());

@@ -162,7 +162,7 @@ impl CacheEngine {
         let mut cache = CacheEngine::new(run, options, before.images.clone(), SimDisk::new(0));
         cache.inherit(before);
         let Some((found, set)) = found else {
-            cache.state.disk = disk;
+            cache.state = CacheState::new(run, disk);
             return Ok(cache);
         };
         let recovered = &found.recovered;
@@ -262,6 +262,7 @@ impl CacheEngine {
         let slurm = Arc::new(slurm.map_err(|error| format!("SLURM: {error:?}"))?);
         let time = self.time(now);
         self.curator.slurm(time, slurm);
+        self.state.configuration_changed(now);
         Ok(())
     }
 
@@ -274,6 +275,7 @@ impl CacheEngine {
         }
         let time = self.time(now);
         self.curator.reconfigure(time, self.curation.clone(), None);
+        self.state.configuration_changed(now);
         Ok(())
     }
 
@@ -537,7 +539,8 @@ impl CacheEngine {
     fn handle(&mut self, now: Moment, event: &CuratorEvent) -> Result<(), String> {
         match event {
             CuratorEvent::Released { source, why } if *why != Release::LossRecovered => {
-                let source = &mut self.sources[source.0 as usize];
+                let source_id = source.0 as usize;
+                let source = &mut self.sources[source_id];
                 let held = source.held.take().ok_or("a loss is released that is not held")?;
                 let since = source.held_since.unwrap_or(now);
                 // It is kept in seconds, and each start may round.
@@ -545,6 +548,7 @@ impl CacheEngine {
                     return Err(format!("a loss is released after {} ms", now.0 - since.0));
                 }
                 (source.effective, source.held_since) = (Some(held), None);
+                self.state.source_released(now, source_id);
             }
             _ => {}
         }

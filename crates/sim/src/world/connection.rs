@@ -55,7 +55,7 @@ pub(crate) struct SimConnection {
     pub(crate) model: ConnectionModel,
     pub(crate) profile: Option<Profile>,
     opened: Moment,
-    writing: Option<Writing>,
+    pub(super) writing: Option<Writing>,
     /// When the last Serial Notify was made.
     notified: Option<Moment>,
     /// Since when octets have arrived that the session does not want.
@@ -74,8 +74,8 @@ pub(crate) struct SimConnection {
 }
 
 /// A chunk that is being written.
-struct Writing {
-    chunk: Chunk,
+pub(super) struct Writing {
+    pub(super) chunk: Chunk,
     at: usize,
     progress: Moment,
     /// The session and serial that were served when it was made.
@@ -218,7 +218,7 @@ impl SimConnection {
         Ok(progress)
     }
 
-    fn event(&mut self, now: Moment, event: &ServerEvent) -> Result<(), String> {
+    pub(super) fn event(&mut self, now: Moment, event: &ServerEvent) -> Result<(), String> {
         match event {
             ServerEvent::Notified(_)
                 if self.notified.replace(now).is_some_and(|last| now < last.after(NOTIFY_INTERVAL)) =>

@@ -11,6 +11,7 @@ mod clock;
 mod connection;
 mod disk;
 mod downstream;
+mod handover;
 mod routers;
 mod served;
 mod state;
@@ -202,6 +203,7 @@ impl World {
             }
             Action::Disk(mode) => self.cache.state.disk.mode = mode,
             Action::CopyDisk => self.cache.state.disk.copy(),
+            Action::HandOver => self.hand_over()?,
             Action::Limit { connections_max, per_address_max } => {
                 self.set_limits(limits(connections_max, per_address_max));
             }

@@ -86,7 +86,9 @@ impl CacheEngine {
     /// Checks a set that is about to be served.
     pub(super) fn check_served(&self, now: Moment, set: &ModelSet) -> Result<(), String> {
         let expected = self.expected(now, self.unix(now) + LEAD);
-        if expected.contains(set) || (self.is_resuming() && self.may_be_restored(set)) {
+        // If nothing that any source has is in effect, what was restored stays, and ends in its time.
+        let is_restored = self.restored.is_some() && self.is_over(now, self.unix(now));
+        if expected.contains(set) || ((self.is_resuming() || is_restored) && self.may_be_restored(set)) {
             return Ok(());
         }
         let Some(nearest) = expected.iter().min_by_key(|expected| sum_of_both_sides(expected, set)) else {

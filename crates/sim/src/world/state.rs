@@ -47,11 +47,23 @@ pub(crate) struct CacheState {
     keeper: Keeper,
     /// The set that is served.
     pub(super) set: Option<SetName>,
+    /// The position of the newest set of the line that is known.
+    position: u64,
+    /// That of the last set that other tables of sources led to.
+    tables: u64,
     /// True until the first change after a start.
     is_first: bool,
-    /// When the writing that is under way is over.
-    writing: Option<(Moment, StateWrite)>,
+    /// What is being written, and when that is over.
+    writing: Option<(Moment, WriteJob)>,
     random: Random,
+}
+
+/// Something to be written, with its octets as they were when it was due.
+enum WriteJob {
+    Append { name: FileName, octets: Vec<u8>, has_to_sync: bool },
+    Replace { name: FileName, octets: Vec<u8> },
+    Source { index: usize, octets: Vec<u8>, stored: StoredModel },
+    Nothing,
 }
 
 /// What is on the disk when the program starts.
@@ -66,7 +78,7 @@ impl CacheState {
         let mut epoch = [0; 16];
         epoch[..4].copy_from_slice(&run.to_be_bytes());
         let lineage = Lineage { epoch: Epoch(epoch), sessions: SessionIds::new(1_000 + (run as u16) * 100) };
-        CacheState::of(lineage, None, run, disk)
+        CacheState::of(lineage, (None, 0, 0), run, disk)
     }
 
     /// The state of a line that goes on.
@@ -74,16 +86,24 @@ impl CacheState {
         // GoBGP, whose version is 0, would keep for ever what was withdrawn meanwhile.
         let v0 = Profile::full(Version::V0);
         let sessions = recovered.lineage.sessions.renewed(v0, 30_000 + (run as u16) * 10);
-        CacheState::of(Lineage { sessions, ..recovered.lineage }, Some(recovered.set), run, disk)
+        let set = (Some(recovered.set), recovered.newest.position, recovered.tables);
+        CacheState::of(Lineage { sessions, ..recovered.lineage }, set, run, disk)
     }
 
-    fn of(lineage: Lineage, set: Option<SetName>, run: u32, disk: SimDisk) -> CacheState {
+    fn of(
+        lineage: Lineage,
+        (set, position, tables): (Option<SetName>, u64, u64),
+        run: u32,
+        disk: SimDisk,
+    ) -> CacheState {
         let next_log = disk.logs().last().map_or(0, |last| last + 1);
         CacheState {
             disk,
             lineage,
             keeper: Keeper::new(LIMITS, next_log, set),
             set,
+            position,
+            tables,
             is_first: true,
             writing: None,
             random: Random::new(u64::from(run) + 77),
@@ -109,24 +129,51 @@ impl CacheState {
             self.keeper.begun(now, set);
             return Ok(());
         };
-        let after = SetName { serial, position: before.position + 1, hash: before.hash.changed_by(delta) };
+        self.position += 1;
+        let after = SetName { serial, position: self.position, hash: before.hash.changed_by(delta) };
         if after.hash != SetHash::of(image) {
             return Err("the hash of a changed set is not that of the set".to_owned());
         }
         let name = |source: SourceId| format!("source {}", source.0);
         let change = Change::explain((before, after), unix, cause, delta, image.version(), recipe, name);
+        if change.is_of_tables() {
+            self.tables = after.position;
+        }
         self.keeper.changed(now, &change, std::mem::take(&mut self.is_first));
         self.set = Some(after);
         Ok(())
     }
 
     pub(super) fn source_changed(&mut self, now: Moment, source: usize, is_held: bool) {
-        self.keeper.source_changed(now, SourceId(source as u32), is_held);
+        self.keeper.source_changed(now, SourceId(source as u32), is_held, None);
     }
 
     /// Returns whether nothing that was to be written is missing.
     pub(super) fn is_kept(&self) -> bool {
-        self.keeper.keeping() == Keeping::Kept && !self.keeper.is_behind() && self.writing.is_none()
+        self.keeper.keeping(Moment(0)) == Keeping::Kept && !self.keeper.is_behind() && self.writing.is_none()
+    }
+
+    /// The table of a source that was held is not any more.
+    pub(super) fn source_released(&mut self, now: Moment, source: usize) {
+        self.keeper.source_changed(now, SourceId(source as u32), true, None);
+    }
+
+    /// The set is made by another SLURM file.
+    pub(super) fn configuration_changed(&mut self, now: Moment) {
+        self.keeper.configuration_changed(now);
+    }
+
+    fn write(&mut self, job: WriteJob) -> Result<(), ()> {
+        match job {
+            WriteJob::Append { name, octets, has_to_sync } => self.disk.append(name, &octets, has_to_sync),
+            WriteJob::Replace { name, octets } => self.disk.replace(name, octets),
+            WriteJob::Source { index, octets, stored } => {
+                self.disk.replace(FileName::Source(index as u32), octets)?;
+                self.disk.stored.insert(index, stored);
+                Ok(())
+            }
+            WriteJob::Nothing => Ok(()),
+        }
     }
 
     fn log_header(&self, number: u64, unix: u32) -> LogHeader {
@@ -142,15 +189,16 @@ impl CacheEngine {
             if self.state.writing.as_ref().is_some_and(|(at, _)| *at > now) {
                 return Ok(has_done);
             }
-            if let Some((_, write)) = self.state.writing.take() {
-                let outcome = self.write(now, &write)?;
+            if let Some((_, job)) = self.state.writing.take() {
+                let outcome = self.state.write(job);
                 self.state.keeper.written(now, outcome);
                 has_done = true;
                 continue;
             }
-            let Some(write) = self.state.keeper.next(now).cloned() else { return Ok(has_done) };
+            let Some(write) = self.state.keeper.next(now, true).cloned() else { return Ok(has_done) };
+            let job = self.job(now, &write)?;
             let delay = Duration::from_millis(self.state.random.below(4) as u64 * 60);
-            self.state.writing = Some((now.after(delay), write));
+            self.state.writing = Some((now.after(delay), job));
         }
     }
 
@@ -165,37 +213,33 @@ impl CacheEngine {
         Err("the state is written without end".to_owned())
     }
 
-    fn write(&mut self, now: Moment, write: &StateWrite) -> Result<Result<(), ()>, String> {
+    fn job(&mut self, now: Moment, write: &StateWrite) -> Result<WriteJob, String> {
         let unix = self.unix(now);
         Ok(match write {
             StateWrite::BeginLog(number) => {
-                let header = self.state.log_header(*number, unix).encode();
-                self.state.disk.append(FileName::Log(*number), &header, true)
+                let octets = self.state.log_header(*number, unix).encode();
+                WriteJob::Append { name: FileName::Log(*number), octets, has_to_sync: true }
             }
             StateWrite::Append { log, octets, is_awaited } => {
-                self.state.disk.append(FileName::Log(*log), octets, *is_awaited)
+                WriteJob::Append { name: FileName::Log(*log), octets: octets.clone(), has_to_sync: *is_awaited }
             }
             StateWrite::Source(source) => {
                 let index = source.0 as usize;
                 let time = self.system_time(now);
                 let Some((_, feed)) = self.curator.stored(time).into_iter().find(|(id, _)| id == source) else {
-                    return Ok(Ok(()));
+                    return Ok(WriteJob::Nothing);
                 };
                 let position = self.state.set.map_or(0, |set| set.position);
                 let name = format!("source {index}");
-                let stored = StoredSource { name, position, revision: SourceRevision::Unknown, feed };
+                let stored =
+                    StoredSource { name, program: String::new(), position, revision: SourceRevision::Unknown, feed };
                 let octets = octets_of(|emit| stored.write(&mut |part: &[u8]| emit(part)));
-                let outcome = self.state.disk.replace(FileName::Source(source.0), octets);
-                if outcome.is_ok() {
-                    let known = &self.sources[index];
-                    let since = |moment: Moment| u32::try_from((now.0 - moment.0) / 1_000).unwrap_or(u32::MAX);
-                    let dated = |loaded: &LoadedTable| (loaded.clone(), since(loaded.received));
-                    let held = known.held.as_ref().map(|held| (dated(held), known.held_since.map_or(0, since)));
-                    let stored =
-                        StoredModel { written: time.unix, effective: known.effective.as_ref().map(dated), held };
-                    self.state.disk.stored.insert(index, stored);
-                }
-                outcome
+                let known = &self.sources[index];
+                let since = |moment: Moment| u32::try_from((now.0 - moment.0) / 1_000).unwrap_or(u32::MAX);
+                let dated = |loaded: &LoadedTable| (loaded.clone(), since(loaded.received));
+                let held = known.held.as_ref().map(|held| (dated(held), known.held_since.map_or(0, since)));
+                let stored = StoredModel { written: time.unix, effective: known.effective.as_ref().map(dated), held };
+                WriteJob::Source { index, octets, stored }
             }
             StateWrite::Snapshot { log } => {
                 let (Some(set), Some(image)) = (self.state.set, self.publisher.history().current().cloned()) else {
@@ -210,9 +254,10 @@ impl CacheEngine {
                     written: unix,
                     made_by: self.made_by(),
                     log: *log,
+                    tables: self.state.tables,
                 };
                 let octets = octets_of(|emit| header.write(&table, &mut |part: &[u8]| emit(part)));
-                self.state.disk.replace(FileName::Snapshot, octets)
+                WriteJob::Replace { name: FileName::Snapshot, octets }
             }
         })
     }
@@ -272,7 +317,7 @@ pub(super) fn find(
         let Some(stored) = disk.read(FileName::Source(index)).and_then(|octets| source(octets, images)) else {
             continue;
         };
-        let is_stale = stored.position < recovered.set.position;
+        let is_stale = stored.position < recovered.tables;
         sources.push((SourceId(index), StoredFeed { is_stale, ..stored.feed }));
     }
     Ok(Some((Found { recovered, sources }, set)))

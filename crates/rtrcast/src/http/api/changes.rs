@@ -2,7 +2,9 @@
 
 use super::rejected;
 use super::state::ApiState;
+use crate::blocking::blocking;
 use crate::changes::{ChangeQuery, SinceArgument, SubjectArgument};
+use crate::observe::describe::plain;
 use crate::observe::status::Timestamp;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -11,6 +13,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use rtrcast_feed::state::ChangeFilter;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 pub(crate) const CHANGES: &str = "/api/v1/changes";
 
@@ -80,8 +83,12 @@ pub(super) async fn changes(
         Ok(query) => query,
         Err(error) => return rejected(StatusCode::BAD_REQUEST, error),
     };
-    let listed = state.blocking(move |state| {
-        let list = state.changes.list(&query).map_err(|error| error.to_string())?;
+    // One at a time, and not with other long answers: the disk may hang.
+    let permit = Arc::clone(&state.changes_permit).acquire_owned().await;
+    let listed = blocking(move || {
+        let _permit = permit;
+        let list = state.changes.list(&query);
+        let list = list.map_err(|error| format!("the record of changes can't be read: {}", plain(&error)))?;
         serde_json::to_vec(&list).map_err(|error| error.to_string())
     });
     match listed.await {

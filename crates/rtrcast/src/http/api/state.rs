@@ -27,6 +27,8 @@ pub(crate) struct ApiState {
     pub(crate) configuration: Arc<Mutex<ConfigurationStatus>>,
     pub(crate) requests: Arc<ProgramRequests>,
     pub(crate) changes: Arc<ChangeRecord>,
+    /// Permit to read them: one at a time.
+    pub(crate) changes_permit: Arc<Semaphore>,
     /// Permit to make long answers: one at a time.
     pub(crate) long_answers: Arc<Semaphore>,
 }

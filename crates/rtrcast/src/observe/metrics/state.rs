@@ -27,8 +27,17 @@ pub(crate) struct DirectoryMetrics {
     pub(crate) kept: Gauge,
     pub(crate) size: Gauge,
     pub(crate) snapshots: Counter,
-    pub(crate) snapshot: Gauge,
     pub(crate) failures: Counter,
+    /// There is no time before there is a snapshot.
+    snapshot: Family<DirectoryLabel, Gauge>,
+    label: DirectoryLabel,
+}
+
+impl DirectoryMetrics {
+    /// Shows when the snapshot was written, in seconds since 1970.
+    pub(crate) fn show_snapshot(&self, written: u32) {
+        self.snapshot.get_or_create(&self.label).set(written.into());
+    }
 }
 
 impl StateMetrics {
@@ -37,7 +46,7 @@ impl StateMetrics {
         let help = "Octets of the files of the state directory";
         registry.register("rtrcast_state_bytes", help, self.size.clone());
         registry.register("rtrcast_state_snapshots", "Snapshots that were written", self.snapshots.clone());
-        let help = "Time of the last snapshot of this run, in seconds since 1970";
+        let help = "Time of the snapshot, in seconds since 1970";
         registry.register("rtrcast_state_snapshot_timestamp_seconds", help, self.snapshot.clone());
         registry.register("rtrcast_state_failures", "Failures of writing the state", self.failures.clone());
     }
@@ -49,8 +58,9 @@ impl StateMetrics {
             kept: self.kept.get_or_create(&label).clone(),
             size: self.size.get_or_create(&label).clone(),
             snapshots: self.snapshots.get_or_create(&label).clone(),
-            snapshot: self.snapshot.get_or_create(&label).clone(),
             failures: self.failures.get_or_create(&label).clone(),
+            snapshot: self.snapshot.clone(),
+            label,
         };
         metrics.kept.set(1);
         metrics

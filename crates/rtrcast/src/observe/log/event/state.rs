@@ -20,8 +20,8 @@ events! {
         }
         /// There is no set to go on with: a new session begins
         Info "state_begun" Begun { directory: &'a str }
-        /// The set was made by other sources or other SLURM files, and is made anew from the stored tables
-        Info "state_configuration_changed" ConfigurationChanged {}
+        /// The stored set was made by other sources or other SLURM files, and is made anew in the same session
+        Info "state_configuration_changed" ConfigurationChanged { directory: &'a str, serial: Serial }
         /// A file of the state can't be used; it is renamed, and another one is written
         Warn "state_file_set_aside" FileSetAside { file: &'a str, reason: &'a dyn fmt::Display, new_name: &'a str }
         /// A file of the state can't be read
@@ -49,8 +49,10 @@ impl fmt::Display for StateEvent<'_> {
             StateEvent::Begun { directory } => {
                 write!(f, "state {directory}: it has no set to go on with, a new session begins")
             }
-            StateEvent::ConfigurationChanged {} => f.write_str(
-                "state: the sources or SLURM files are others than those of the stored set, which is made anew",
+            StateEvent::ConfigurationChanged { directory, serial } => write!(
+                f,
+                "state {directory}: the sources or SLURM files are others than those of its set, serial {serial}, which is \
+                 made anew before it is served"
             ),
             StateEvent::FileSetAside { file, reason, new_name } => {
                 write!(f, "state: {file} is not used: {reason}; it is now {new_name}")
@@ -58,7 +60,8 @@ impl fmt::Display for StateEvent<'_> {
             StateEvent::FileUnusable { file, reason } => write!(f, "state: {file} is not used: {reason}"),
             StateEvent::LogDamaged { octets, changes } => write!(
                 f,
-                "state: {octets} octets of the log are no change, as after a crash, and {} can't be used",
+                "state: {octets} octets at the end of a log are no whole change, as after a crash; {} that follow can't be \
+                 used: routers that had them are sent everything",
                 count(*changes, "change")
             ),
             StateEvent::NotLocked { directory } => write!(
