@@ -40,6 +40,10 @@ impl ServerSession {
         if let Phase::Failing(_) = self.phase {
             self.finish_failing();
         }
+        if let Some(pending) = &mut self.pending {
+            // What was wanted for it is wanted anew.
+            pending.asked = false;
+        }
     }
 
     /// Writes a session that was [suspended](ServerSession::suspend). `number_of` returns the number of shared octets.

@@ -98,7 +98,8 @@ impl Hub {
     pub(crate) fn new(parts: HubParts) -> Hub {
         let HubParts { publisher, routers, metrics, first, wants, resumed, state, changes } = parts;
         let handle = publisher.handle();
-        let recorder = Recorder::new(resumed.as_ref().map(|line| line.set), resumed.as_ref().map(|line| line.newest));
+        let (set, newest) = resumed.as_ref().map(|line| (line.set, line.newest)).unzip();
+        let recorder = Recorder::new(set, newest, state.is_some());
         let mut hub = Hub {
             decider: Some(Decider { curator: Curator::new(first.curation.clone()), recorder, publisher }),
             sources: Sources::new(Arc::clone(&metrics), &first),

@@ -29,6 +29,8 @@ pub(crate) enum Recorded {
 pub(crate) struct Recorder {
     /// The set that is served.
     set: Option<SetName>,
+    /// True if sets are kept, and so need their hashes: that of a first set takes a pass over it.
+    is_kept: bool,
     /// The position of the newest set of the line, which may be one that was lost.
     position: u64,
     /// True until the change after a jump that is due.
@@ -42,10 +44,10 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// A recorder of a line that goes on with a set, for which a jump is due, or of a new one.
     ///
-    /// `newest` is the newest set of the line that is known.
-    pub(crate) fn new(set: Option<SetName>, newest: Option<SetName>) -> Recorder {
+    /// `newest` is the newest set of the line that is known; `is_kept` if there is a state directory.
+    pub(crate) fn new(set: Option<SetName>, newest: Option<SetName>, is_kept: bool) -> Recorder {
         let position = newest.or(set).map_or(0, |set| set.position);
-        Recorder { is_jump_due: set.is_some(), set, position, clock_difference: None, names: BTreeMap::new() }
+        Recorder { is_jump_due: set.is_some(), set, is_kept, position, clock_difference: None, names: BTreeMap::new() }
     }
 
     /// Has the serial jump if one of the clocks was set.
@@ -77,7 +79,8 @@ impl Recorder {
             Publication::Changed(delta) => Some(delta),
         };
         let (Some(before), Some(delta)) = (self.set, delta) else {
-            let set = SetName { serial, position: 0, hash: SetHash::of(image) };
+            let hash = if self.is_kept { SetHash::of(image) } else { SetHash::default() };
+            let set = SetName { serial, position: 0, hash };
             self.set = Some(set);
             return Some(Recorded::Begun(set));
         };
