@@ -145,7 +145,7 @@ impl Cache {
         });
         let listeners = watch::channel(listeners.into_iter().map(Arc::new).collect()).1;
         let serve = async {
-            listen(listeners, service).await;
+            listen(listeners, service, Vec::new()).await;
             let _ = timeout(STOP_GRACE_MAX, self.limiter.wait_until_empty()).await;
         };
         let fulfil = async {
@@ -214,6 +214,10 @@ impl Observer for SessionCounter {
 
     fn connected(&self, connection: &Arc<Connection>) {
         self.observer.connected(connection);
+    }
+
+    fn handed_over(&self, connection: &Arc<Connection>) {
+        self.observer.handed_over(connection);
     }
 
     fn event(&self, connection: &Connection, event: &ServerEvent) {

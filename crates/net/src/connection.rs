@@ -94,6 +94,10 @@ impl ReportCounts {
         self.0.iter().flat_map(|counts| counts.iter()).map(|(code, count)| (*code, *count))
     }
 
+    pub(crate) fn of(counts: Vec<(u16, u64)>) -> ReportCounts {
+        ReportCounts((!counts.is_empty()).then(|| Box::new(counts.into_iter().collect())))
+    }
+
     fn add(&mut self, code: u16) {
         let counts = self.0.get_or_insert_default();
         if counts.len() < CODES_MAX || counts.contains_key(&code) {
@@ -111,6 +115,11 @@ impl Connection {
             close_requested: AtomicBool::new(false),
             task: AtomicWaker::new(),
         }
+    }
+
+    /// A connection with what happened on it in another program.
+    pub(crate) fn handed_over(peer: Peer, since: Moment, stats: ConnectionStats) -> Connection {
+        Connection { stats: Mutex::new(stats), ..Connection::new(peer, since) }
     }
 
     #[cfg(test)]

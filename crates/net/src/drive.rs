@@ -2,16 +2,20 @@
 //!
 //! There is one writer a connection, and no read or write is ever cancelled halfway: the loop waits for readiness, and
 //! what is ready is done at once. While a chunk is being written all other events are handled.
+//!
+//! `suspend.rs` takes a connection out of its task, and lets it go on.
+
+pub(crate) mod suspend;
 
 use crate::admission::Permit;
 use crate::clock::Clock;
 use crate::close::{self, PeerSide};
-use crate::connection::Connection;
 use crate::drain;
-use crate::observe::{End, Observer};
+use crate::observe::End;
 use crate::publish::{Published, Wanted};
 use crate::service_policy::ServicePolicy;
 use crate::stream::TransportStream;
+use crate::suspended::{ObservedConnection, Suspending};
 use crate::transfer::{PendingWrite, Transferred, poll_transfer};
 use rtrcast_proto::{CloseReason, Dismissal, Moment, ServerEvent, ServerOutput, ServerSession, Stop, View, Want};
 use std::future::{Future, poll_fn};
@@ -47,10 +51,8 @@ pub(crate) struct DriveContext {
     pub(crate) address: Option<IpAddr>,
     /// Its permit.
     pub(crate) permit: Permit,
-    /// Its peer and statistics.
-    pub(crate) connection: Arc<Connection>,
-    /// The observer of its events.
-    pub(crate) observer: Arc<dyn Observer>,
+    /// Its peer and statistics, and the observer of its events.
+    pub(crate) observed: ObservedConnection,
 }
 
 /// A change of what is published; an error if the publisher is gone.
@@ -59,18 +61,18 @@ type Changed = Result<(), watch::error::RecvError>;
 /// Something is being made for the session. It is rare, so an idle connection has no room for it.
 type PendingView = Pin<Box<dyn Future<Output = Option<Arc<View>>> + Send>>;
 
-/// A connection being driven.
+/// A connection being driven. What it has is given back in this order: the connection that gets the permit needs a
+/// descriptor as well, and a stopping cache, which waits for the permits, has reported all ends then.
 struct Drive {
     stream: TransportStream,
+    observed: ObservedConnection,
+    permit: Permit,
     session: ServerSession,
     clock: Clock,
     wants: mpsc::Sender<Wanted>,
     stall_max: Duration,
     policy: Arc<ServicePolicy>,
     address: Option<IpAddr>,
-    permit: Permit,
-    connection: Arc<Connection>,
-    observer: Arc<dyn Observer>,
     /// Last reading of the clock.
     now: Moment,
     writing: Option<PendingWrite>,
@@ -106,29 +108,32 @@ enum NextStep {
     End(End),
 }
 
-/// Drives a session to the end of its connection, and then calls `over` with its end and its permit, which is returned
-/// only after that: a stopping cache waits for the permits. No `async` function: an argument of one is in its future
-/// twice, and an idle connection is little else than this future. Nor does it return the end, for a future that awaits
-/// another has that twice as well.
-pub(crate) fn drive<Over: FnOnce(End, Permit)>(
+/// How the driving of a connection ends.
+enum DriveOutcome {
+    Ended(End),
+    /// It is taken out of its task.
+    Suspended(Suspending),
+}
+
+/// Drives a session to the end of its connection, unless it is taken out of its task. No `async` function: an argument
+/// of one is in its future twice, and an idle connection is little else than this future. Nor does it return the end,
+/// for a future that awaits another has that twice as well.
+pub(crate) fn drive(
     stream: TransportStream,
     session: ServerSession,
     context: DriveContext,
-    over: Over,
-) -> impl Future<Output = ()> + use<Over> {
-    let DriveContext { clock, mut published, wants, stall_max, policy, address, permit, connection, observer } =
-        context;
+) -> impl Future<Output = ()> + use<> {
+    let DriveContext { clock, mut published, wants, stall_max, policy, address, permit, observed } = context;
     let mut drive = Drive {
         stream,
+        observed,
+        permit,
         session,
         clock,
         wants,
         stall_max,
         policy,
         address,
-        permit,
-        connection,
-        observer,
         now: clock.now(),
         writing: None,
         making: None,
@@ -141,19 +146,13 @@ pub(crate) fn drive<Over: FnOnce(End, Permit)>(
         displaced: false,
     };
     async move {
-        // Moved first, it is dropped first, should the task be aborted: then too the end is reported before the permit
-        // is returned.
-        let _ = &over;
-        let end = drive.run(&mut published).await;
-        let Drive { stream, permit, .. } = drive;
-        // The connection that gets the permit needs a descriptor as well.
-        drop(stream);
-        over(end, permit);
+        let outcome = drive.run(&mut published).await;
+        drive.finish(outcome);
     }
 }
 
 impl Drive {
-    async fn run(&mut self, published: &mut watch::Receiver<Published>) -> End {
+    async fn run(&mut self, published: &mut watch::Receiver<Published>) -> DriveOutcome {
         loop {
             let next_step = match self.take_outputs() {
                 NextStep::Go => {
@@ -165,15 +164,19 @@ impl Drive {
             };
             match next_step {
                 NextStep::Go => {}
-                NextStep::Published => self.published(published, None),
-                NextStep::PublisherGone => self.published(published, Some(Stop::Restart)),
+                NextStep::Published => {
+                    if let Some(suspending) = self.published(published, None) {
+                        return DriveOutcome::Suspended(suspending);
+                    }
+                }
+                NextStep::PublisherGone => _ = self.published(published, Some(Stop::Restart)),
                 // It is large and comes once: an idle connection has no room for it.
-                NextStep::Close => return Box::pin(self.close()).await,
+                NextStep::Close => return Box::pin(self.close_unless_suspended(published)).await,
                 NextStep::End(end) => {
                     if let End::Aborted = end {
                         self.stream.socket().reset_at_close();
                     }
-                    return end;
+                    return DriveOutcome::Ended(end);
                 }
             }
         }
@@ -202,7 +205,7 @@ impl Drive {
                 Poll::Ready(next_step) => next_step,
                 Poll::Pending => {
                     if let Some(writing) = &self.writing {
-                        self.connection.write_waits(writing.progress);
+                        self.observed.connection.write_waits(writing.progress);
                     }
                     return Poll::Pending;
                 }
@@ -293,10 +296,10 @@ impl Drive {
             self.session.dismiss(self.now, Dismissal::Displaced);
             return Poll::Ready(NextStep::Go);
         }
-        if self.connection.poll_close(context) {
+        if self.observed.connection.poll_close(context) {
             self.now = self.clock.now();
             self.session.dismiss(self.now, Dismissal::Requested);
-            self.connection.update_end(&self.session);
+            self.observed.connection.update_end(&self.session);
             return Poll::Ready(NextStep::Go);
         }
         if let Some(making) = &mut self.making
@@ -346,7 +349,7 @@ impl Drive {
         match moved {
             Transferred::Read(octets) => {
                 self.has_received = true;
-                self.connection.octets_received(octets);
+                self.observed.connection.octets_received(octets);
             }
             Transferred::Ended => {
                 self.peer_side = PeerSide::Ended;
@@ -356,7 +359,7 @@ impl Drive {
                 let buffering = self.stream.buffering();
                 let pdus = self.writing.as_ref().map_or(0, PendingWrite::pdus);
                 self.writing = self.writing.take().and_then(|writing| writing.further(octets, buffering, now));
-                self.connection.octets_sent(octets, self.writing.is_none().then_some(pdus));
+                self.observed.connection.octets_sent(octets, self.writing.is_none().then_some(pdus));
             }
             Transferred::Failed(error) => {
                 self.read_final_report(now);
@@ -370,11 +373,19 @@ impl Drive {
         NextStep::Go
     }
 
-    /// Gives the session a new view, or stops it. Without a publisher the stop is a restart.
-    fn published(&mut self, published: &mut watch::Receiver<Published>, default_stop: Option<Stop>) {
+    /// Gives the session a new view, or stops it. Without a publisher the stop is a restart. Returns where the connection
+    /// is to be sent, if it is taken out of its task.
+    fn published(
+        &mut self,
+        published: &mut watch::Receiver<Published>,
+        default_stop: Option<Stop>,
+    ) -> Option<Suspending> {
         self.now = self.clock.now();
         let now = self.now;
-        let Published { view, stop, policy } = published.borrow_and_update().clone();
+        let Published { view, stop, policy, suspending } = published.borrow_and_update().clone();
+        let is_plain = matches!(self.stream, TransportStream::Plain(_));
+        // What has its keys in the program's memory can't go on in another program.
+        let stop = stop.or(suspending.as_ref().filter(|_| !is_plain).map(|_| Stop::Restart));
         let is_news = !Arc::ptr_eq(&policy, &self.policy);
         self.policy = policy;
         match stop.or(default_stop) {
@@ -385,15 +396,16 @@ impl Drive {
             Some(stop) => {
                 self.stopping = true;
                 self.session.stop(now, stop);
-                self.connection.update_end(&self.session);
+                self.observed.connection.update_end(&self.session);
             }
         }
+        suspending.filter(|_| is_plain)
     }
 
     /// Gives the session a new view. If all data are too old, that ends it.
     fn data_changed(&mut self, view: Arc<View>) {
         self.session.data_changed(self.now, view);
-        self.connection.update_end(&self.session);
+        self.observed.connection.update_end(&self.session);
     }
 
     /// Reads an Error Report that a router may have sent before it reset the connection.
@@ -403,7 +415,7 @@ impl Drive {
             match self.stream.read_now(&mut buffer) {
                 Ok(octets) if octets > 0 => {
                     self.has_received = true;
-                    self.connection.octets_received(octets);
+                    self.observed.connection.octets_received(octets);
                     self.session.receive(now, buffer.get(..octets).unwrap_or_default());
                 }
                 Ok(_) | Err(_) => break,
@@ -424,8 +436,8 @@ impl Drive {
             self.permit.mark_queried();
         }
         self.displaced |= matches!(event, ServerEvent::Closing(CloseReason::Displaced));
-        self.connection.count(&event, self.now, &self.session);
-        self.observer.event(&self.connection, &event);
+        self.observed.connection.count(&event, self.now, &self.session);
+        self.observed.observer.event(&self.observed.connection, &event);
     }
 }
 

@@ -56,8 +56,11 @@ mod describe;
 mod dial;
 mod drain;
 mod drive;
+#[cfg(test)]
+mod end_recorder;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod handover;
 mod ip_prefix;
 mod listen;
 mod memfd;
@@ -71,6 +74,7 @@ mod service_policy;
 #[cfg(feature = "ssh")]
 mod ssh;
 mod stream;
+mod suspended;
 mod sys;
 mod target;
 mod tcp_keys;
@@ -90,6 +94,10 @@ pub use connection_setup::{ConnectionSetup, Handshake, Reloadable};
 pub use dial::{CONNECT_TIME_MAX, Dialer};
 pub use drain::{DRAIN_OCTETS_MAX, DRAIN_RESPONSE_OCTETS_MAX, DRAIN_TIME_MAX};
 pub use drive::FINAL_REPORT_TIME_MAX;
+pub use handover::{
+    Descriptors, PassedDescriptors, SharedOctets, SharedOctetsError, SuspendedConnections, next_connection_id,
+    set_inherited,
+};
 pub use ip_prefix::{IpPrefix, IpPrefixError, PrefixMap};
 pub use listen::{BACKLOG_CONNECTIONS_MAX, Listener, V6Only, listen};
 pub use memfd::DataSink;
@@ -106,6 +114,7 @@ pub use ssh::{
     LineError, Logins, PASSWORD_VERIFICATIONS_MAX, Passwords, SUBSYSTEM, SshClient, SshFailure, SshKey, SshKeyKind,
     SshServer, SshServerError, hash_password,
 };
+pub use suspended::{SuspendedConnection, WaitingConnection};
 pub use sys::give_memory_back;
 pub use target::{Target, TargetError};
 pub use tcp_keys::{

@@ -3,8 +3,10 @@
 use crate::connection_setup::{Accepted, ConnectionSetup};
 use crate::observe::AcceptEvent;
 use crate::peer::Endpoint;
+use crate::publish::Published;
 use crate::service::{PendingConnection, Service};
 use crate::stream::{Socket, tcp};
+use crate::suspended::{SuspendedPart, WaitingConnection};
 use crate::tcp_keys::TcpKeys;
 use crate::transport::Transport;
 use crate::unix_socket::{SocketName, UnixSocket};
@@ -150,20 +152,41 @@ pub enum V6Only {
 /// Accepts at all listeners, which may be exchanged meanwhile, until the service stops. A connection without capacity
 /// waits unserved, and nothing more is accepted of its transport: routers that are accepted and closed wait ten
 /// minutes, those in the backlog are admitted as soon as there is capacity. [T-TCP-06]
-pub async fn listen(listeners: watch::Receiver<Vec<Arc<Listener>>>, service: Arc<Service>) {
+///
+/// `waiting` are connections that another program has accepted at these listeners.
+pub async fn listen(
+    listeners: watch::Receiver<Vec<Arc<Listener>>>,
+    service: Arc<Service>,
+    waiting: Vec<WaitingConnection>,
+) {
     let mut published = service.published.clone();
     tokio::select! {
-        () = accept_for_ever(listeners, &service) => {}
+        () = accept_for_ever(listeners, &service, waiting) => {}
         _ = published.wait_for(|published| published.stop.is_some()) => {}
     }
 }
 
 /// One loop for all listeners, so that no capacity is reserved for an address without connections.
-async fn accept_for_ever(mut listeners: watch::Receiver<Vec<Arc<Listener>>>, service: &Arc<Service>) {
+async fn accept_for_ever(
+    mut listeners: watch::Receiver<Vec<Arc<Listener>>>,
+    service: &Arc<Service>,
+    passed: Vec<WaitingConnection>,
+) {
     let mut retry = ACCEPT_RETRY_MIN;
     let mut turn = 0;
     let mut waiting = WaitingConnections::default();
+    for connection in passed {
+        waiting.take_over(connection, &listeners.borrow(), service);
+    }
+    let mut published = service.published.clone();
     loop {
+        let suspending = published.borrow_and_update().suspending.clone();
+        if let Some(suspending) = suspending {
+            let _ = suspending.send(SuspendedPart::Accepting(waiting.duplicates()));
+            if published.wait_for(|published| published.suspending.is_none()).await.is_err() {
+                return pending().await;
+            }
+        }
         let current = listeners.borrow_and_update().clone();
         waiting.exchange(&current);
         let open: Vec<&Arc<Listener>> = current.iter().filter(|listener| !waiting.has(listener.transport())).collect();
@@ -171,6 +194,7 @@ async fn accept_for_ever(mut listeners: watch::Receiver<Vec<Arc<Listener>>>, ser
         tokio::select! {
             () = waiting.wait_for_capacity(service) => waiting.serve_waiting(service),
             true = changed(&mut listeners) => {}
+            () = suspension(&mut published) => {}
             (listener, accepted) = accept_any(&open, turn) => match accepted {
                 Ok(accepted) => {
                     retry = ACCEPT_RETRY_MIN;
@@ -219,6 +243,22 @@ impl WaitingConnections {
         self.0.push((listener, connection));
     }
 
+    /// Takes over a connection that another program has accepted. One of a listener that is not open any more is dropped.
+    fn take_over(&mut self, connection: WaitingConnection, listeners: &[Arc<Listener>], service: &Arc<Service>) {
+        let WaitingConnection { socket, remote, local } = connection;
+        let Some(listener) = listeners.iter().find(|listener| *listener.local() == local) else { return };
+        let socket = Socket::passed(socket, matches!(local, Endpoint::Unix(_)));
+        let accepted = socket.ok().map(|socket| Accepted { socket, remote, local });
+        if let Some(connection) = accepted.and_then(|accepted| service.accept(accepted, &listener.setup)) {
+            self.serve_or_hold(Arc::clone(listener), connection, service);
+        }
+    }
+
+    /// Returns the connections with descriptors of their own, for another program.
+    fn duplicates(&self) -> Vec<WaitingConnection> {
+        self.0.iter().filter_map(|(listener, connection)| connection.duplicate(listener.local())).collect()
+    }
+
     /// Takes over the current listeners: connections of removed ones are dropped.
     fn exchange(&mut self, current: &[Arc<Listener>]) {
         self.0.retain_mut(|(listener, _)| match current.iter().find(|now| now.is_at(listener)) {
@@ -250,6 +290,13 @@ impl WaitingConnections {
         if self.0.is_empty() {
             service.observer.accept_event(&AcceptEvent::Resumed);
         }
+    }
+}
+
+/// Waits until connections are taken out of their tasks.
+async fn suspension(published: &mut watch::Receiver<Published>) {
+    if published.wait_for(|published| published.suspending.is_some()).await.is_err() {
+        pending().await
     }
 }
 

@@ -12,10 +12,10 @@ use std::sync::Arc;
 mod linux {
     use super::*;
     use crate::sys::Mapping;
-    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, memfd_create};
     use std::fs::File;
     use std::io::Write;
-    use std::os::fd::{AsFd, BorrowedFd};
+    use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
     /// A memory file that is being written.
     pub(crate) struct Unsealed {
@@ -51,7 +51,25 @@ mod linux {
     }
 
     impl Memfd {
-        pub(crate) fn file(&self) -> BorrowedFd<'_> {
+        /// A memory file that another program has sealed, of so many octets.
+        pub(crate) fn passed(file: OwnedFd, octets: usize) -> io::Result<Memfd> {
+            let needed = SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK;
+            let file = File::from(file);
+            if !fcntl_get_seals(&file)?.contains(needed) {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "it is not sealed"));
+            }
+            if file.metadata()?.len() != octets as u64 {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "it has another size"));
+            }
+            #[expect(unsafe_code, reason = "the condition of Mapping::new is met by the seals")]
+            // SAFETY: the file is sealed against writing and shrinking, and seals cannot be taken off.
+            let mapping = unsafe { Mapping::new(&file, octets) }?;
+            Ok(Memfd { mapping, file })
+        }
+    }
+
+    impl AsFd for Memfd {
+        fn as_fd(&self) -> BorrowedFd<'_> {
             self.file.as_fd()
         }
     }
@@ -147,7 +165,7 @@ mod tests {
         sink.write(b"payload").unwrap();
         let sealed = sink.seal().unwrap();
         let memfd = sealed.as_any().downcast_ref::<Memfd>().expect("a memory file");
-        assert!(rustix::io::pwrite(memfd.file(), b"x", 0).is_err());
-        assert!(rustix::fs::ftruncate(memfd.file(), 0).is_err());
+        assert!(rustix::io::pwrite(memfd, b"x", 0).is_err());
+        assert!(rustix::fs::ftruncate(memfd, 0).is_err());
     }
 }

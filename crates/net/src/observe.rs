@@ -120,6 +120,8 @@ pub trait Observer: Send + Sync + 'static {
     fn refused(&self, peer: &Peer, why: &RefusalReason);
     /// A connection is there, its handshake done.
     fn connected(&self, connection: &Arc<Connection>);
+    /// A connection is there that began in the program before this one.
+    fn handed_over(&self, connection: &Arc<Connection>);
     /// Something happened on it, which its [`stats`](Connection::stats) have already.
     fn event(&self, connection: &Connection, event: &ServerEvent);
     /// It has ended.
@@ -131,6 +133,7 @@ pub trait Observer: Send + Sync + 'static {
 impl Observer for () {
     fn refused(&self, _: &Peer, _: &RefusalReason) {}
     fn connected(&self, _: &Arc<Connection>) {}
+    fn handed_over(&self, _: &Arc<Connection>) {}
     fn event(&self, _: &Connection, _: &ServerEvent) {}
     fn ended(&self, _: &Connection, _: &End) {}
     fn accept_event(&self, _: &AcceptEvent) {}

@@ -4,8 +4,9 @@ use crate::admission::{ConnectionLimiter, Permit};
 use crate::clock::Clock;
 use crate::connection::Connection;
 use crate::connection_setup::{Accepted, ConnectionSetup, Handshake};
+use crate::drive::suspend::{ResumeContext, drive_on};
 use crate::drive::{DriveContext, drive};
-use crate::observe::{End, Observer, RefusalReason};
+use crate::observe::{Observer, RefusalReason};
 use crate::peer::{Endpoint, Peer};
 use crate::proxy::{self, Proxied};
 use crate::publish::{Published, Wanted};
@@ -13,15 +14,18 @@ use crate::service_policy::ServicePolicy;
 #[cfg(feature = "ssh")]
 use crate::ssh;
 use crate::stream::{Socket, TransportStream};
+use crate::suspended::{ObservedConnection, SuspendedConnection, WaitingConnection};
 #[cfg(feature = "tls")]
 use crate::tls;
+use crate::transport::Transport;
 use rtrcast_proto::{Dismissal, ServerSession};
-use std::io;
 use std::net::IpAddr;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// A cache as its connections see it.
 pub struct Service {
@@ -37,8 +41,12 @@ pub struct Service {
     pub limiter: Arc<ConnectionLimiter>,
 }
 
+/// Time for which a PROXY header is waited for when connections are taken out of their tasks: a load balancer sends it
+/// at once.
+const PROXY_SUSPENSION_MAX: Duration = Duration::from_secs(1);
+
 /// Numbers all connections of the process.
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+pub(crate) static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 impl Service {
     /// Accepts a connection, unless it is refused already by its address.
@@ -90,6 +98,12 @@ impl Service {
         });
     }
 
+    /// Lets a connection go on that was taken out of its task.
+    pub fn resume(&self, suspended: SuspendedConnection) {
+        let (clock, published, wants) = (self.clock, self.published.clone(), self.wants.clone());
+        tokio::spawn(drive_on(suspended, ResumeContext { clock, published, wants }));
+    }
+
     fn refuse(&self, pending: PendingConnection, refusal: &RefusalReason) {
         pending.socket.reset_at_close();
         self.observer.refused(&pending.peer, refusal);
@@ -103,6 +117,12 @@ pub(crate) struct PendingConnection {
 }
 
 impl PendingConnection {
+    /// Returns it with a descriptor of its own; none if there are too many. `local` is the address of its listener.
+    pub(crate) fn duplicate(&self, local: &Endpoint) -> Option<WaitingConnection> {
+        let socket = self.socket.as_fd().try_clone_to_owned().ok()?;
+        Some(WaitingConnection { socket, remote: self.peer.remote.clone(), local: local.clone() })
+    }
+
     /// Returns its address, unless its load balancer is to give it.
     fn address(&self, setup: &ConnectionSetup) -> Option<IpAddr> {
         self.peer.remote.ip().filter(|_| !setup.is_proxied(&self.peer.remote))
@@ -122,7 +142,11 @@ impl AdmittedConnection {
     fn session(self, stream: TransportStream) -> impl Future<Output = ()> + Send + use<> {
         let AdmittedConnection { service, peer, permit, policy } = self;
         let mut published = service.published.clone();
-        let Published { view, stop, policy: newest } = published.borrow_and_update().clone();
+        let Published { view, stop, policy: newest, suspending } = published.borrow_and_update().clone();
+        if suspending.is_some() {
+            // The session's task is to see it.
+            published.mark_changed();
+        }
         let (now, address) = (service.clock.now(), peer.remote.ip());
         let mut session = ServerSession::new(now, policy.policy_for(address), view);
         if let Some(stop) = stop {
@@ -134,15 +158,8 @@ impl AdmittedConnection {
         let (clock, wants, stall_max) = (service.clock, service.wants.clone(), policy.stall_max);
         let (observer, connection) = (Arc::clone(&service.observer), Arc::new(Connection::new(peer, now)));
         observer.connected(&connection);
-        let end_guard = EndGuard { observer: Arc::clone(&observer), connection: Arc::clone(&connection), end: None };
-        let policy = newest;
-        let context =
-            DriveContext { clock, published, wants, stall_max, policy, address, permit, connection, observer };
-        let over = move |end, permit| {
-            end_guard.over(end);
-            drop(permit);
-        };
-        drive(stream, session, context, over)
+        let (observed, policy) = (ObservedConnection::new(connection, observer), newest);
+        drive(stream, session, DriveContext { clock, published, wants, stall_max, policy, address, permit, observed })
     }
 
     /// All that comes before RTR, within its time; nothing if the cache stops meanwhile.
@@ -171,17 +188,25 @@ impl AdmittedConnection {
         }))
     }
 
-    /// Awaits a step of the handshake, unless the connection is displaced.
+    /// Awaits a step of the handshake, unless the connection is displaced, or all of its kind end.
     async fn in_time<Made>(
         &self,
         deadline: Instant,
         step: impl Future<Output = Made>,
     ) -> Option<Result<Made, RefusalReason>> {
         let mut published = self.service.published.clone();
+        let (mut stopped, is_plain) = (published.clone(), self.peer.transport == Transport::Tcp);
+        let suspended = async {
+            _ = published.wait_for(|published| published.suspending.is_some()).await;
+            if is_plain {
+                sleep(PROXY_SUSPENSION_MAX).await;
+            }
+        };
         tokio::select! {
             made = timeout_at(deadline, step) => Some(made.map_err(|_| RefusalReason::TooSlow)),
             () = self.permit.displaced() => Some(Err(RefusalReason::Displaced)),
-            _ = published.wait_for(|published| published.stop.is_some()) => None,
+            _ = stopped.wait_for(|published| published.stop.is_some()) => None,
+            () = suspended => None,
         }
     }
 
@@ -224,25 +249,5 @@ async fn secure(
             let (ssh, user) = ssh::accept(socket, &server, address).await?;
             Ok((TransportStream::Ssh(Box::new(ssh)), Some(user)))
         }
-    }
-}
-
-/// Reports the end of a connection, even if its task panics.
-struct EndGuard {
-    observer: Arc<dyn Observer>,
-    connection: Arc<Connection>,
-    end: Option<End>,
-}
-
-impl EndGuard {
-    fn over(mut self, end: End) {
-        self.end = Some(end);
-    }
-}
-
-impl Drop for EndGuard {
-    fn drop(&mut self) {
-        let end = self.end.take().unwrap_or_else(|| End::Lost(io::Error::other("the session's task failed")));
-        self.observer.ended(&self.connection, &end);
     }
 }

@@ -5,6 +5,7 @@
 
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use std::collections::BTreeSet;
 #[cfg(target_os = "linux")]
 use std::os::fd::AsRawFd;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -80,6 +81,26 @@ pub(crate) fn set_tcp_option(socket: BorrowedFd<'_>, option: i32, octets: &[u8])
     let result =
         unsafe { libc::setsockopt(socket.as_raw_fd(), libc::IPPROTO_TCP, option, octets.as_ptr().cast(), length) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Set by [`take_inherited`].
+static INHERITED_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Takes descriptors that the program before this one has left open for it. A second call is an error, as is a number
+/// that is listed twice.
+pub(crate) fn take_inherited(numbers: impl IntoIterator<Item = RawFd>) -> io::Result<Vec<OwnedFd>> {
+    let numbers: Vec<RawFd> = numbers.into_iter().collect();
+    let listed: BTreeSet<RawFd> = numbers.iter().copied().collect();
+    if listed.len() != numbers.len() || INHERITED_TAKEN.swap(true, Ordering::Relaxed) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a descriptor would be taken twice"));
+    }
+    for number in &numbers {
+        // SAFETY: it is borrowed for this one call, which fails if it is not open.
+        fcntl_setfd(unsafe { BorrowedFd::borrow_raw(*number) }, FdFlags::CLOEXEC)?;
+    }
+    // SAFETY: each is open, once in the list, and the program before left it open for this one. Whatever was opened since
+    // the start has another number, and this is the only call that comes here.
+    Ok(numbers.into_iter().map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect())
 }
 
 /// Set by [`take_descriptors`].

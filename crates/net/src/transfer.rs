@@ -10,8 +10,9 @@ use tokio::io::ReadBuf;
 
 /// A chunk on its way.
 pub(crate) struct PendingWrite {
-    chunk: Chunk,
-    done: usize,
+    pub(crate) chunk: Chunk,
+    /// Octets of it that were written.
+    pub(crate) done: usize,
     pub(crate) progress: Moment,
 }
 

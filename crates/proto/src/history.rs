@@ -1,4 +1,8 @@
 //! The sequence of data sets: it alone advances the serial, and it keeps the deltas that answer Serial Queries.
+//!
+//! `handover.rs` writes it for another program.
+
+mod handover;
 
 use crate::delta::{Delta, SerialDelta};
 use crate::image::Image;

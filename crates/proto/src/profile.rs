@@ -49,14 +49,14 @@ impl Profile {
     }
 
     /// Writes it: what it is, and not its index, since another program may have other profiles.
-    pub(crate) fn encode(self, encoder: &mut FieldEncoder) {
+    pub fn encode(self, encoder: &mut FieldEncoder) {
         encoder.u8(self.version.octet());
         encoder.u8(u8::from(self.router_keys));
         encoder.u8(u8::from(self.aspas));
     }
 
     /// Reads it; none if there is no such profile.
-    pub(crate) fn decode(decoder: &mut FieldDecoder<'_>) -> Option<Profile> {
+    pub fn decode(decoder: &mut FieldDecoder<'_>) -> Option<Profile> {
         let version = Version::from_octet(decoder.u8()?)?;
         let profile = Profile { version, router_keys: decoder.bool()?, aspas: decoder.bool()? };
         Profile::ALL.contains(&profile).then_some(profile)

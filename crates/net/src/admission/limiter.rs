@@ -95,6 +95,21 @@ impl ConnectionLimiter {
         Ok(Permit { limiter: Arc::clone(self), id, address, cost, has_queried: AtomicBool::new(false) })
     }
 
+    /// Admits a connection that another program had admitted, whatever the limits.
+    pub(crate) fn readmit(self: &Arc<Self>, address: Option<IpAddr>, cost: u64, has_queried: bool) -> Permit {
+        let id = self.lock().readmit(Instant::now(), address, cost);
+        let permit = Permit { limiter: Arc::clone(self), id, address, cost, has_queried: AtomicBool::new(false) };
+        if has_queried {
+            permit.mark_queried();
+        }
+        permit
+    }
+
+    /// Waits until a connection comes or goes, from the call on.
+    pub(crate) fn changed(&self) -> tokio::sync::futures::Notified<'_> {
+        self.changed.notified()
+    }
+
     /// Waits until there is no connection. May be cancelled.
     pub async fn wait_until_empty(&self) {
         loop {
@@ -150,6 +165,11 @@ impl Permit {
         drop(unneeded);
         // A task may have waited for its end.
         self.limiter.changed.notify_waiters();
+    }
+
+    /// Returns whether it has sent a query.
+    pub(crate) fn has_queried(&self) -> bool {
+        self.has_queried.load(Ordering::Relaxed)
     }
 
     /// Waits until its displacement is requested, since another connection needs the capacity; never after its first

@@ -1,5 +1,7 @@
 use super::*;
 use crate::admission::ConnectionLimiter;
+use crate::connection::Connection;
+use crate::end_recorder::EndRecorder;
 use crate::stream::Socket;
 use rtrcast_proto::{ConnectionLimits, History, HistoryLimits, Serial, ServerPolicy, SessionIds, Timing};
 use std::io::{Read as _, Write as _};
@@ -23,7 +25,7 @@ fn blocked(
     let view = Arc::new(history.view(0));
     let (clock, policy) = (Clock::start(), Arc::new(ServicePolicy::default()));
     let session = ServerSession::new(clock.now(), ServerPolicy::default(), Arc::clone(&view));
-    let (publish, published) = watch::channel(Published { view, stop: None, policy: Arc::clone(&policy) });
+    let (publish, published) = watch::channel(Published::of(view, Arc::clone(&policy)));
     // As long as the process: a publisher that is gone is a stop.
     std::mem::forget(publish);
     let wants = mpsc::channel(1).0;
@@ -35,8 +37,7 @@ fn blocked(
         policy,
         address: None,
         permit,
-        connection: Connection::of_nobody(),
-        observer: Arc::new(()),
+        observed: ObservedConnection::new(Connection::of_nobody(), Arc::new(())),
     };
     (stream, session, context, router, limiter)
 }
@@ -44,13 +45,12 @@ fn blocked(
 /// The paused clock advances only when all tasks are idle, so a busy loop is a test that does not end.
 #[tokio::test(start_paused = true)]
 async fn a_displaced_connection_that_reads_nothing_is_reset_without_a_busy_loop() {
-    let (stream, session, context, _router, limiter) = blocked(&[5, 2, 0, 0, 0, 0, 0, 8]);
+    let (stream, session, mut context, _router, limiter) = blocked(&[5, 2, 0, 0, 0, 0, 0, 8]);
+    let recorder = Arc::new(EndRecorder::default());
+    context.observed = ObservedConnection::new(Connection::of_nobody(), Arc::clone(&recorder) as _);
     let waiting = tokio::spawn(async move { limiter.wait_for_capacity(1, || {}).await });
-    let mut over = None;
-    drive(stream, session, context, |end, permit| over = Some((end, permit))).await;
-    let (end, permit) = over.expect("its end is reported");
-    assert!(matches!(end, End::Aborted), "{end:?}");
-    drop(permit);
+    drive(stream, session, context).await;
+    assert_eq!(*recorder.ends.lock().unwrap(), ["Aborted"]);
     waiting.await.unwrap();
 }
 
@@ -58,29 +58,25 @@ async fn a_displaced_connection_that_reads_nothing_is_reset_without_a_busy_loop(
 #[tokio::test]
 async fn the_future_of_a_connection_is_small() {
     let (stream, session, context, _router, _limiter) = blocked(&[]);
-    let octets = size_of_val(&drive(stream, session, context, |_, _| {}));
+    let octets = size_of_val(&drive(stream, session, context));
     assert!(octets <= 1_024, "{octets} octets");
 }
 
 /// A task that is aborted reports the end before the permit is returned, and its descriptor is closed before as well.
 #[tokio::test]
 async fn a_permit_is_returned_after_the_end_is_reported_even_of_an_aborted_task() {
-    /// Records the number of connections when it is dropped.
-    struct EndRecorder(Arc<ConnectionLimiter>, Arc<std::sync::Mutex<Option<u32>>>);
-
-    impl Drop for EndRecorder {
-        fn drop(&mut self) {
-            *self.1.lock().unwrap() = Some(self.0.counts().connections);
-        }
-    }
-
-    let (stream, session, context, _router, limiter) = blocked(&[]);
-    let inside = Arc::default();
-    let recorder = EndRecorder(Arc::clone(&limiter), Arc::clone(&inside));
-    let mut driven = Box::pin(drive(stream, session, context, move |_, _| drop(recorder)));
+    let (stream, session, mut context, mut router, limiter) = blocked(&[]);
+    router.set_nonblocking(true).unwrap();
+    while router.read(&mut [0; 4096]).is_ok() {}
+    let recorder =
+        Arc::new(EndRecorder { limiter: Some(Arc::clone(&limiter)), router: Some(router), ..EndRecorder::default() });
+    context.observed = ObservedConnection::new(Connection::of_nobody(), Arc::clone(&recorder) as _);
+    let mut driven = Box::pin(drive(stream, session, context));
     assert!(waits(&mut driven).await);
     drop(driven);
-    assert_eq!(*inside.lock().unwrap(), Some(1));
+    assert_eq!(*recorder.ends.lock().unwrap(), ["Lost(Custom { kind: Other, error: \"the session's task failed\" })"]);
+    assert_eq!(*recorder.connections.lock().unwrap(), [1]);
+    assert_eq!(*recorder.is_closed.lock().unwrap(), [true]);
     assert_eq!(limiter.counts().connections, 0);
 }
 
@@ -93,8 +89,8 @@ async fn waits(future: &mut Pin<Box<impl Future<Output = ()>>>) -> bool {
 #[tokio::test(start_paused = true)]
 async fn a_write_that_waits_shows_since_when() {
     let (stream, session, context, router, _limiter) = blocked(&[5, 2, 0, 0, 0, 0, 0, 8]);
-    let (connection, clock) = (Arc::clone(&context.connection), context.clock);
-    let mut driven = Box::pin(drive(stream, session, context, |_, _| {}));
+    let (connection, clock) = (Arc::clone(&context.observed.connection), context.clock);
+    let mut driven = Box::pin(drive(stream, session, context));
     tokio::time::advance(Duration::from_secs(7)).await;
     assert_eq!(connection.stats().write_progress, None);
     assert!(waits(&mut driven).await);

@@ -1,6 +1,7 @@
 //! The channel to all sessions: published state, and requests of sessions.
 
 use crate::service_policy::ServicePolicy;
+use crate::suspended::Suspending;
 use rtrcast_proto::{Stop, View, Want};
 use std::sync::Arc;
 use tokio::sync::{oneshot, watch};
@@ -14,6 +15,16 @@ pub struct Published {
     pub stop: Option<Stop>,
     /// The policy by which sessions are served.
     pub policy: Arc<ServicePolicy>,
+    /// Set while plain connections are taken out of their tasks, and none is accepted.
+    pub(crate) suspending: Option<Suspending>,
+}
+
+impl Published {
+    /// Publishes nothing but this, for tests.
+    #[cfg(test)]
+    pub(crate) fn of(view: Arc<View>, policy: Arc<ServicePolicy>) -> Published {
+        Published { view, stop: None, policy, suspending: None }
+    }
 }
 
 /// Something that a session needs to have made, and where to send the view that has it.
@@ -32,7 +43,7 @@ pub struct PublisherHandle(watch::Sender<Published>);
 
 impl PublisherHandle {
     pub(super) fn new(view: Arc<View>, policy: ServicePolicy) -> PublisherHandle {
-        let published = Published { view, stop: None, policy: Arc::new(policy) };
+        let published = Published { view, stop: None, policy: Arc::new(policy), suspending: None };
         PublisherHandle(watch::Sender::new(published))
     }
 
@@ -61,6 +72,11 @@ impl PublisherHandle {
         self.0.send_modify(|published| {
             published.stop.get_or_insert(stop);
         });
+    }
+
+    /// Has plain connections taken out of their tasks, or not any more.
+    pub(crate) fn set_suspending(&self, suspending: Option<Suspending>) {
+        self.0.send_modify(|published| published.suspending = suspending);
     }
 
     /// Publishes another view to all sessions.

@@ -7,7 +7,7 @@ use rustix::net::{RecvFlags, SendFlags};
 use socket2::SockRef;
 use std::io;
 use std::net::Shutdown;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -21,6 +21,14 @@ pub(crate) enum Socket {
 }
 
 impl Socket {
+    /// Has the runtime watch a socket that another program has opened.
+    pub(crate) fn passed(descriptor: OwnedFd, is_unix: bool) -> io::Result<Socket> {
+        Ok(match is_unix {
+            false => Socket::Tcp(TcpStream::from_std(descriptor.into())?),
+            true => Socket::Unix(UnixStream::from_std(descriptor.into())?),
+        })
+    }
+
     /// Reads what has come; 0 is the peer's end.
     pub(crate) fn poll_read(&self, context: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
         loop {
@@ -70,7 +78,7 @@ impl Socket {
                 let (octets, range) = chunk.source();
                 if let Some(memfd) = octets.as_any().downcast_ref::<Memfd>() {
                     let mut offset = u64::try_from(range.start + from).map_err(io::Error::other)?;
-                    return Ok(rustix::fs::sendfile(self, memfd.file(), Some(&mut offset), range.len() - from)?);
+                    return Ok(rustix::fs::sendfile(self, memfd, Some(&mut offset), range.len() - from)?);
                 }
             }
             // A Cache Response waits for the payload behind it, so that it is no packet of its own.

@@ -153,7 +153,13 @@ impl<T: Copy + Ord + Add<Duration, Output = T>> AdmissionLedger<T> {
     /// Adds a connection that was accepted. Addresses are compared as they are: an IPv4 address that is mapped to IPv6
     /// has to be made canonical before.
     pub fn admit(&mut self, now: T, address: Option<IpAddr>, cost: u64) -> Result<PermitId, LimitExceeded> {
-        self.count_in(address)?;
+        self.check(address)?;
+        Ok(self.readmit(now, address, cost))
+    }
+
+    /// Admits a connection that was admitted before, whatever the limit of its address.
+    pub fn readmit(&mut self, now: T, address: Option<IpAddr>, cost: u64) -> PermitId {
+        self.count_in(address);
         self.connections += 1;
         self.memory_octets += cost;
         self.newcomers_octets += cost;
@@ -161,7 +167,7 @@ impl<T: Copy + Ord + Add<Duration, Output = T>> AdmissionLedger<T> {
         let newcomer = Newcomer { address, cost, since: now, handshake: None, displacement: Displacement::None(None) };
         self.newcomers.insert(id, newcomer);
         self.undisplaced.insert(address, id);
-        Ok(id)
+        id
     }
 
     /// Gives back what a connection had: once, by the address under which it is counted. The waker that is returned is not
@@ -227,7 +233,8 @@ impl<T: Copy + Ord + Add<Duration, Output = T>> AdmissionLedger<T> {
         if old == new {
             return Ok(());
         }
-        self.count_in(new)?;
+        self.check(new)?;
+        self.count_in(new);
         self.count_out(old);
         let Some(newcomer) = self.newcomers.get_mut(id) else { return Ok(()) };
         newcomer.address = new;
@@ -274,12 +281,10 @@ impl<T: Copy + Ord + Add<Duration, Output = T>> AdmissionLedger<T> {
         }
     }
 
-    fn count_in(&mut self, address: Option<IpAddr>) -> Result<(), LimitExceeded> {
-        self.check(address)?;
+    fn count_in(&mut self, address: Option<IpAddr>) {
         if let Some(address) = address {
             *self.addresses.entry(address).or_default() += 1;
         }
-        Ok(())
     }
 
     fn count_out(&mut self, address: Option<IpAddr>) {

@@ -85,7 +85,7 @@ impl ServerSession {
             encoder.option(pending.wanted_since, |encoder, since| encoder.u64(since.0));
         });
         encoder.option(self.response.as_deref(), |encoder, response| response.encode(encoder, number_of));
-        encoder.option(self.finishing, |encoder, reason| encoder.u8(number_of_reason(reason)));
+        encoder.option(self.finishing, |encoder, reason| encoder.u8(reason.number()));
         encoder.octets(&self.outbox);
         encoder.option(self.notified, encode_serial);
         encoder.option(self.last_notify, |encoder, last| encoder.u64(last.0));
@@ -132,7 +132,7 @@ impl ServerSession {
             Some(Pending { query, arrived, wanted_since, asked: false })
         })?;
         let response = decoder.option(|decoder| Response::decode(decoder, shared).map(Box::new))?;
-        let finishing = decoder.option(|decoder| REASONS.get(usize::from(decoder.u8()?)).copied())?;
+        let finishing = decoder.option(|decoder| CloseReason::from_number(decoder.u8()?))?;
         let outbox = decoder.octets()?.to_vec();
         let notified = decoder.option(decode_serial)?;
         let last_notify = decoder.option(|decoder| decoder.u64().map(Moment))?;
@@ -162,9 +162,17 @@ impl ServerSession {
     }
 }
 
-fn number_of_reason(reason: CloseReason) -> u8 {
-    let number = REASONS.iter().position(|other| *other == reason).expect("all are listed");
-    u8::try_from(number).expect("there are few")
+impl CloseReason {
+    /// The number by which it is handed over.
+    pub fn number(self) -> u8 {
+        let number = REASONS.iter().position(|other| *other == self).expect("all are listed");
+        u8::try_from(number).expect("there are few")
+    }
+
+    /// Returns a reason by its number.
+    pub fn from_number(number: u8) -> Option<CloseReason> {
+        REASONS.get(usize::from(number)).copied()
+    }
 }
 
 fn encode_serial(encoder: &mut FieldEncoder, SessionSerial { session, serial }: SessionSerial) {

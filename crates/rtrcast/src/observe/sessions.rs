@@ -148,6 +148,13 @@ impl Observer for SessionObserver {
         ConnectionEvent::Connected { router: self.router(connection.peer()) }.log();
     }
 
+    fn handed_over(&self, connection: &Arc<Connection>) {
+        self.routers.connected(connection);
+        if let Some(profile) = connection.stats().profile {
+            self.routers.negotiated(profile);
+        }
+    }
+
     fn event(&self, connection: &Connection, event: &ServerEvent) {
         let peer = connection.peer();
         let router = self.router(peer);

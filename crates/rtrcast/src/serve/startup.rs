@@ -124,7 +124,7 @@ pub(super) async fn start(
 
     let mut tasks = JoinSet::new();
     tasks.spawn(named("hub", hub.run(inputs)));
-    tasks.spawn(named("listener", listen(listeners.subscribe(), service)));
+    tasks.spawn(named("listener", listen(listeners.subscribe(), service, Vec::new())));
     tasks.spawn(named("credentials", reloadable::recheck_periodically(listeners.rechecks())));
     if let Some(control) = control {
         let state = ApiState {
