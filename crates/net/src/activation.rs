@@ -37,6 +37,16 @@ impl Activated {
         Activated::of(names.into_iter().zip(descriptors))
     }
 
+    /// The listeners that the program before this one has handed over, with their names.
+    pub fn handed_over(passed: Vec<(String, OwnedFd)>) -> Result<Activated, ActivationError> {
+        Activated::of(passed.into_iter().map(|(name, descriptor)| (name, Ok(descriptor))))
+    }
+
+    /// All, with their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &ActivatedListener)> {
+        self.listeners.iter().map(|(name, listener)| (name.as_str(), listener))
+    }
+
     fn of(passed: impl Iterator<Item = (String, io::Result<OwnedFd>)>) -> Result<Activated, ActivationError> {
         let judged = passed.zip(FIRST_DESCRIPTOR..).map(|((name, descriptor), number)| {
             let listener = descriptor.and_then(ActivatedListener::new);

@@ -382,10 +382,11 @@ impl Drive {
     ) -> Option<Suspending> {
         self.now = self.clock.now();
         let now = self.now;
-        let Published { view, stop, policy, suspending } = published.borrow_and_update().clone();
+        let Published { view, stop, policy, suspending, is_protected_ending } = published.borrow_and_update().clone();
         let is_plain = matches!(self.stream, TransportStream::Plain(_));
         // What has its keys in the program's memory can't go on in another program.
-        let stop = stop.or(suspending.as_ref().filter(|_| !is_plain).map(|_| Stop::Restart));
+        let is_ending = !is_plain && (is_protected_ending || suspending.is_some());
+        let stop = stop.or(is_ending.then_some(Stop::Restart));
         let is_news = !Arc::ptr_eq(&policy, &self.policy);
         self.policy = policy;
         match stop.or(default_stop) {

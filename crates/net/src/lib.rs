@@ -71,6 +71,7 @@ mod publish;
 mod sd_notify;
 mod service;
 mod service_policy;
+mod signals;
 #[cfg(feature = "ssh")]
 mod ssh;
 mod stream;
@@ -95,8 +96,8 @@ pub use dial::{CONNECT_TIME_MAX, Dialer};
 pub use drain::{DRAIN_OCTETS_MAX, DRAIN_RESPONSE_OCTETS_MAX, DRAIN_TIME_MAX};
 pub use drive::FINAL_REPORT_TIME_MAX;
 pub use handover::{
-    Descriptors, PassedDescriptors, SharedOctets, SharedOctetsError, SuspendedConnections, next_connection_id,
-    set_inherited,
+    Descriptors, PassedDescriptors, SharedOctets, SharedOctetsError, SuspendedConnections, inherit_again,
+    next_connection_id, set_inherited,
 };
 pub use ip_prefix::{IpPrefix, IpPrefixError, PrefixMap};
 pub use listen::{BACKLOG_CONNECTIONS_MAX, Listener, V6Only, listen};
@@ -108,6 +109,7 @@ pub use publish::{Published, Publisher, PublisherHandle, Wanted};
 pub use sd_notify::{sd_notify, sd_reloading};
 pub use service::Service;
 pub use service_policy::ServicePolicy;
+pub use signals::SignalQueue;
 #[cfg(feature = "ssh")]
 pub use ssh::{
     AuthorizedKeys, HASH_MEMORY_KIB_MAX, HASH_PASSES_MAX, KEY_OFFERS_MAX, KeyError, KnownHosts, LOGIN_ATTEMPTS_MAX,

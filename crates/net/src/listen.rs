@@ -189,12 +189,17 @@ async fn accept_for_ever(
         }
         let current = listeners.borrow_and_update().clone();
         waiting.exchange(&current);
-        let open: Vec<&Arc<Listener>> = current.iter().filter(|listener| !waiting.has(listener.transport())).collect();
+        let is_protected_ending = published.borrow().is_protected_ending;
+        let accepts = |listener: &&Arc<Listener>| match listener.transport() {
+            Transport::Tcp => !waiting.has(Transport::Tcp),
+            transport => !is_protected_ending && !waiting.has(transport),
+        };
+        let open: Vec<&Arc<Listener>> = current.iter().filter(accepts).collect();
         turn += 1;
         tokio::select! {
             () = waiting.wait_for_capacity(service) => waiting.serve_waiting(service),
             true = changed(&mut listeners) => {}
-            () = suspension(&mut published) => {}
+            () = suspension(&mut published, is_protected_ending) => {}
             (listener, accepted) = accept_any(&open, turn) => match accepted {
                 Ok(accepted) => {
                     retry = ACCEPT_RETRY_MIN;
@@ -293,9 +298,11 @@ impl WaitingConnections {
     }
 }
 
-/// Waits until connections are taken out of their tasks.
-async fn suspension(published: &mut watch::Receiver<Published>) {
-    if published.wait_for(|published| published.suspending.is_some()).await.is_err() {
+/// Waits until connections are taken out of their tasks, or another kind is accepted.
+async fn suspension(published: &mut watch::Receiver<Published>, was_ending: bool) {
+    let is_other =
+        |published: &Published| published.suspending.is_some() || published.is_protected_ending != was_ending;
+    if published.wait_for(is_other).await.is_err() {
         pending().await
     }
 }

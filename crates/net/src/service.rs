@@ -142,8 +142,9 @@ impl AdmittedConnection {
     fn session(self, stream: TransportStream) -> impl Future<Output = ()> + Send + use<> {
         let AdmittedConnection { service, peer, permit, policy } = self;
         let mut published = service.published.clone();
-        let Published { view, stop, policy: newest, suspending } = published.borrow_and_update().clone();
-        if suspending.is_some() {
+        let Published { view, stop, policy: newest, suspending, is_protected_ending } =
+            published.borrow_and_update().clone();
+        if suspending.is_some() || is_protected_ending {
             // The session's task is to see it.
             published.mark_changed();
         }
@@ -197,7 +198,11 @@ impl AdmittedConnection {
         let mut published = self.service.published.clone();
         let (mut stopped, is_plain) = (published.clone(), self.peer.transport == Transport::Tcp);
         let suspended = async {
-            _ = published.wait_for(|published| published.suspending.is_some()).await;
+            let ends = |published: &Published| match is_plain {
+                true => published.suspending.is_some(),
+                false => published.is_protected_ending || published.suspending.is_some(),
+            };
+            _ = published.wait_for(ends).await;
             if is_plain {
                 sleep(PROXY_SUSPENSION_MAX).await;
             }

@@ -11,6 +11,8 @@ use std::os::fd::AsRawFd;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{io, ptr, slice};
+#[cfg(target_os = "linux")]
+use tokio::io::unix::AsyncFd;
 
 /// A file's octets in memory, read only.
 pub(crate) struct Mapping {
@@ -83,8 +85,64 @@ pub(crate) fn set_tcp_option(socket: BorrowedFd<'_>, option: i32, octets: &[u8])
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Returns a set of signals.
+#[cfg(target_os = "linux")]
+fn signal_set(signals: &[i32]) -> libc::sigset_t {
+    let mut set = std::mem::MaybeUninit::uninit();
+    // SAFETY: the first call makes a valid set, to which the others add; one that is no signal is refused without effect.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        for signal in signals {
+            libc::sigaddset(set.as_mut_ptr(), *signal);
+        }
+        set.assume_init()
+    }
+}
+
+/// Blocks signals for this thread, those that it starts, and the program that replaces this one, or not any more.
+#[cfg(target_os = "linux")]
+pub(crate) fn block_signals(signals: &[i32], is_blocked: bool) -> io::Result<()> {
+    let set = signal_set(signals);
+    let how = if is_blocked { libc::SIG_BLOCK } else { libc::SIG_UNBLOCK };
+    // SAFETY: the set is valid, and the former one is not asked for.
+    match unsafe { libc::pthread_sigmask(how, &raw const set, ptr::null_mut()) } {
+        0 => Ok(()),
+        error => Err(io::Error::from_raw_os_error(error)),
+    }
+}
+
+/// Opens a descriptor from which blocked signals are read (signalfd(2)).
+#[cfg(target_os = "linux")]
+pub(crate) fn signal_descriptor(signals: &[i32]) -> io::Result<OwnedFd> {
+    let set = signal_set(signals);
+    // SAFETY: the set is valid, and -1 makes a new descriptor.
+    let number = unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
+    if number < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: it was just opened, and nothing else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
 /// Set by [`take_inherited`].
 static INHERITED_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Has the runtime watch a descriptor.
+#[cfg(target_os = "linux")]
+pub(crate) fn watch(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an OwnedFd has one number, which is open until it is dropped.
+    Ok(unsafe { AsyncFd::register(descriptor) }?)
+}
+
+/// Has descriptors stay open in the program that replaces this one, or not; one that is not open is an error.
+pub(crate) fn set_inherited(numbers: &[RawFd], is_inherited: bool) -> io::Result<()> {
+    let flags = if is_inherited { FdFlags::empty() } else { FdFlags::CLOEXEC };
+    for number in numbers {
+        // SAFETY: it is borrowed for this one call, which fails if it is not open.
+        fcntl_setfd(unsafe { BorrowedFd::borrow_raw(*number) }, flags)?;
+    }
+    Ok(())
+}
 
 /// Takes descriptors that the program before this one has left open for it. A second call is an error, as is a number
 /// that is listed twice.
@@ -94,10 +152,7 @@ pub(crate) fn take_inherited(numbers: impl IntoIterator<Item = RawFd>) -> io::Re
     if listed.len() != numbers.len() || INHERITED_TAKEN.swap(true, Ordering::Relaxed) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "a descriptor would be taken twice"));
     }
-    for number in &numbers {
-        // SAFETY: it is borrowed for this one call, which fails if it is not open.
-        fcntl_setfd(unsafe { BorrowedFd::borrow_raw(*number) }, FdFlags::CLOEXEC)?;
-    }
+    set_inherited(&numbers, false)?;
     // SAFETY: each is open, once in the list, and the program before left it open for this one. Whatever was opened since
     // the start has another number, and this is the only call that comes here.
     Ok(numbers.into_iter().map(|number| unsafe { OwnedFd::from_raw_fd(number) }).collect())

@@ -5,6 +5,8 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::net::UnixListener;
 
 /// A listening Unix socket. Its name is removed when it is dropped.
@@ -14,13 +16,32 @@ pub struct UnixSocket {
 }
 
 /// The name of a socket, which is removed when this is dropped.
+#[derive(Debug)]
 pub struct SocketName {
     path: PathBuf,
     /// The number of the socket's file.
     inode: u64,
+    /// False while the name may still be that of the program before this one.
+    is_removed: Arc<AtomicBool>,
 }
 
 impl SocketName {
+    /// The name of a socket that the program before this one has handed over. Before `is_removed` is true it is not
+    /// removed: the socket may be handed back.
+    pub fn handed_over(path: PathBuf, inode: u64, is_removed: Arc<AtomicBool>) -> SocketName {
+        SocketName { path, inode, is_removed }
+    }
+
+    /// The path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The number of the socket's file.
+    pub fn inode(&self) -> u64 {
+        self.inode
+    }
+
     /// Gives it other permissions. False is that it is ours no more.
     pub fn set_mode(&self, mode: u32) -> io::Result<bool> {
         if self.is_ours() {
@@ -38,7 +59,7 @@ impl SocketName {
 
 impl Drop for SocketName {
     fn drop(&mut self) {
-        if self.is_ours() {
+        if self.is_removed.load(Ordering::Relaxed) && self.is_ours() {
             let _ = std::fs::remove_file(&self.path);
         }
     }
@@ -65,7 +86,7 @@ impl UnixSocket {
         rustix::fs::fchmod(&socket, Mode::from_raw_mode(mode))?;
         socket.bind(&SockAddr::unix(path)?)?;
         let inode = std::fs::symlink_metadata(path)?.ino();
-        let name = SocketName { path: path.to_owned(), inode };
+        let name = SocketName { path: path.to_owned(), inode, is_removed: Arc::new(AtomicBool::new(true)) };
         // Elsewhere than on Linux the socket's own mode has no effect.
         std::fs::set_permissions(path, PermissionsExt::from_mode(mode))?;
         socket.listen(backlog)?;

@@ -97,6 +97,11 @@ impl History {
         history
     }
 
+    /// The session ids.
+    pub fn sessions(&self) -> SessionIds {
+        self.sessions
+    }
+
     /// The serial of the current data set, or of the first one to come.
     pub fn serial(&self) -> Serial {
         self.serial

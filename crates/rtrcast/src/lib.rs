@@ -18,6 +18,7 @@ mod credentials;
 mod exit;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod handover;
 mod http;
 mod hub;
 mod listener;
@@ -36,7 +37,16 @@ use std::process::ExitCode;
 
 /// Runs the program, by the arguments of the process.
 pub fn main() -> ExitCode {
-    let words: Vec<OsString> = std::env::args_os().collect();
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    handover::WayBack::arm(&words);
+    let is_rehearsal = handover::rehearsal(&mut words);
+    let exit_code = run(words, is_rehearsal);
+    // If the program before this one can go on, this ends here.
+    handover::WayBack::go("it ends before it has taken over");
+    exit_code
+}
+
+fn run(words: Vec<OsString>, is_rehearsal: bool) -> ExitCode {
     let matches = match cli::Arguments::command().try_get_matches_from(&words) {
         Ok(matches) => matches,
         Err(error) => return print_parser_message(&error),
@@ -47,7 +57,8 @@ pub fn main() -> ExitCode {
     };
     let outcome = match (arguments.command, matches.subcommand()) {
         (cli::Command::Serve(serve), Some((_, matches))) => {
-            serve::serve(&config::CommandLine::new(words, matches, &serve))
+            let command_line = config::CommandLine::new(words, matches, &serve);
+            if is_rehearsal { serve::rehearse(&command_line) } else { serve::serve(&command_line) }
         }
         (cli::Command::Serve(_), None) => unreachable!("it was understood from these matches"),
         (cli::Command::Check(check), _) => command::check::check(&check),
@@ -61,6 +72,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let lines = failure.lines();
+            handover::WayBack::go(&lines.join("; "));
             if log::is_for_programs() {
                 lines.iter().for_each(|reason| ServiceEvent::Failed { reason }.log());
                 log::finish();

@@ -1,6 +1,7 @@
 //! Values that are made from files (certificates, keys, lists of users or hosts): rechecked at each handshake, replaced
 //! when their files have changed, and kept where the new content is invalid.
 
+use crate::blocking::file_call;
 use crate::clock::unix_now;
 use crate::observe::listeners::CredentialsState;
 use crate::observe::log::Log;
@@ -13,7 +14,6 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// Limit of a handshake's wait for a recheck; after it the value is used as it is. File systems may hang.
@@ -155,7 +155,7 @@ impl<T: Send + Sync + 'static> FileBacked<T> {
         let mut last = Arc::clone(&self.last).lock_owned().await;
         let inner = Arc::clone(&self.inner);
         // If it panics, the value stays.
-        let _ = spawn_blocking(move || inner.recheck(&mut last)).await;
+        let _ = tokio::spawn(file_call(move || inner.recheck(&mut last))).await;
     }
 }
 

@@ -329,6 +329,17 @@ impl Keeper {
         }
     }
 
+    /// The number of the next log.
+    pub fn next_log(&self) -> u64 {
+        self.next_log
+    }
+
+    /// Returns whether the files have all that was given.
+    pub fn is_whole(&self) -> bool {
+        let nothing_due = self.snapshot.is_none() && self.sources.is_empty() && self.changes.is_empty();
+        nothing_due && self.writing.is_none() && self.failure.is_none() && !self.is_incomplete
+    }
+
     /// Returns whether something is being written.
     pub fn is_writing(&self) -> bool {
         self.writing.is_some()

@@ -60,7 +60,7 @@ impl SuspendedConnection {
         octets: &SharedOctets,
         descriptors: &mut PassedDescriptors,
     ) -> Option<io::Result<SuspendedConnection>> {
-        let socket = decode_socket(decoder, descriptors)?;
+        let (is_unix, index) = (decoder.bool()?, decoder.u32()?);
         let id = decoder.u64()?;
         let (remote, local) = (decode_endpoint(decoder)?, decode_endpoint(decoder)?);
         let (since, stats) = (Moment(decoder.u64()?), stats::decode(decoder)?);
@@ -73,7 +73,7 @@ impl SuspendedConnection {
         let peer_side = if decoder.bool()? { PeerSide::Ended } else { PeerSide::Open };
         let stall_max = Duration::from_millis(decoder.u64()?);
         let address = decoder.option(decode_address)?;
-        let socket = match socket {
+        let socket = match Socket::passed(descriptors.take(index)?, is_unix) {
             Ok(socket) => socket,
             Err(error) => return Some(Err(error)),
         };
@@ -139,11 +139,6 @@ fn encode_socket<'a>(encoder: &mut FieldEncoder, socket: &'a Socket, descriptors
         Socket::Unix(_) => 1,
     });
     encoder.u32(descriptors.add(socket));
-}
-
-fn decode_socket(decoder: &mut FieldDecoder<'_>, descriptors: &mut PassedDescriptors) -> Option<io::Result<Socket>> {
-    let is_unix = decoder.bool()?;
-    Some(Socket::passed(descriptors.take(decoder.u32()?)?, is_unix))
 }
 
 fn encode_endpoint(encoder: &mut FieldEncoder, endpoint: &Endpoint) {

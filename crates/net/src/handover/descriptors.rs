@@ -48,12 +48,26 @@ pub struct PassedDescriptors {
     descriptors: Vec<Option<OwnedFd>>,
 }
 
+/// Has descriptors that were taken by [`PassedDescriptors::inherited`] stay open in the program that replaces this one. Those
+/// that were closed meanwhile are left out.
+pub fn inherit_again(numbers: &[RawFd]) {
+    for number in numbers {
+        let _ = sys::set_inherited(&[*number], true);
+    }
+}
+
 impl PassedDescriptors {
     /// Takes descriptors that were open when this program began, by their numbers. They are closed in programs that this
     /// one starts. It has to be called once at most, and before the program opens anything.
     pub fn inherited(numbers: impl IntoIterator<Item = RawFd>) -> io::Result<PassedDescriptors> {
         let descriptors = sys::take_inherited(numbers)?;
         Ok(PassedDescriptors { descriptors: descriptors.into_iter().map(Some).collect() })
+    }
+
+    /// Returns another descriptor of the same file, by its index; none if there is none, or it was taken. This one stays
+    /// open.
+    pub fn duplicate(&self, index: u32) -> Option<OwnedFd> {
+        self.descriptors.get(usize::try_from(index).ok()?)?.as_ref()?.try_clone().ok()
     }
 
     /// Takes one by its index; none if there is none, or it was taken.

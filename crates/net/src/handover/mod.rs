@@ -13,7 +13,7 @@ use crate::admission::ConnectionLimiter;
 use crate::publish::PublisherHandle;
 use crate::suspended::{SuspendedConnection, SuspendedPart, WaitingConnection};
 pub use connection::next_connection_id;
-pub use descriptors::{Descriptors, PassedDescriptors, set_inherited};
+pub use descriptors::{Descriptors, PassedDescriptors, inherit_again, set_inherited};
 pub use octets::{SharedOctets, SharedOctetsError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -31,6 +31,20 @@ pub struct SuspendedConnections {
 }
 
 impl PublisherHandle {
+    /// Ends connections over TLS and SSH, and accepts no further ones, until [`resume`](PublisherHandle::resume). Returns when
+    /// `is_over`, after `time` at the latest: those that are left end with the program.
+    pub async fn end_protected(&self, limiter: &ConnectionLimiter, time: Duration, is_over: impl Fn() -> bool) {
+        self.set_protected_ending(true);
+        let deadline = Instant::now() + time;
+        loop {
+            // Before the check, so that an end after it is not missed.
+            let changed = limiter.changed();
+            if is_over() || timeout_at(deadline, changed).await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Takes all plain connections out of their tasks, also those that are being closed in order, and stops accepting,
     /// until [`resume`](PublisherHandle::resume). Connections over TLS and SSH, and those in a handshake, end. Returns what
     /// there is after `time` at the latest.
@@ -66,6 +80,7 @@ impl PublisherHandle {
     /// [`Service::resume`](crate::Service::resume).
     pub fn resume(&self) {
         self.set_suspending(None);
+        self.set_protected_ending(false);
     }
 }
 

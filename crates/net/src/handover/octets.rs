@@ -46,15 +46,24 @@ impl SharedOctets {
         });
     }
 
+    /// Writes them all as they are, for a program that has no descriptors.
+    pub fn encode_whole(&self, encoder: &mut FieldEncoder) {
+        encoder.list(&self.octets, |encoder, octets| {
+            encoder.u8(1);
+            encoder.octets((**octets).as_ref());
+        });
+    }
+
     /// Reads them. Memory files have to be sealed.
     pub fn decode(
         decoder: &mut FieldDecoder<'_>,
-        descriptors: &mut PassedDescriptors,
+        descriptors: &PassedDescriptors,
     ) -> Result<SharedOctets, SharedOctetsError> {
         let mut error = None;
         let octets = decoder.list(|decoder| match decoder.u8()? {
             0 => {
-                let (descriptor, octets) = (descriptors.take(decoder.u32()?)?, usize::try_from(decoder.u64()?).ok()?);
+                let (descriptor, octets) =
+                    (descriptors.duplicate(decoder.u32()?)?, usize::try_from(decoder.u64()?).ok()?);
                 memory_file(descriptor, octets).map_err(|invalid| error = Some(invalid)).ok()
             }
             1 => Some(Arc::new(decoder.octets()?.to_vec()) as Arc<dyn Octets>),

@@ -111,7 +111,7 @@ impl RunningCache {
         let mut passed = descriptors.duplicate();
         let counts = Section::ALL.map(|section| current.layout().count(section));
 
-        let octets = SharedOctets::decode(&mut FieldDecoder::new(&shared.0), &mut passed).unwrap();
+        let octets = SharedOctets::decode(&mut FieldDecoder::new(&shared.0), &passed).unwrap();
         let mut decoder = FieldDecoder::new(&line.0);
         let current = Image::from_octets(Version::V2, counts, octets.get(decoder.u32().unwrap()).unwrap()).unwrap();
         let history = History::decode(&mut decoder, HistoryLimits::default(), Some(current)).unwrap();

@@ -17,13 +17,15 @@ pub struct Published {
     pub policy: Arc<ServicePolicy>,
     /// Set while plain connections are taken out of their tasks, and none is accepted.
     pub(crate) suspending: Option<Suspending>,
+    /// True while connections over TLS and SSH end, and none is accepted: plain ones are taken out of their tasks after.
+    pub(crate) is_protected_ending: bool,
 }
 
 impl Published {
     /// Publishes nothing but this, for tests.
     #[cfg(test)]
     pub(crate) fn of(view: Arc<View>, policy: Arc<ServicePolicy>) -> Published {
-        Published { view, stop: None, policy, suspending: None }
+        Published { view, stop: None, policy, suspending: None, is_protected_ending: false }
     }
 }
 
@@ -43,7 +45,8 @@ pub struct PublisherHandle(watch::Sender<Published>);
 
 impl PublisherHandle {
     pub(super) fn new(view: Arc<View>, policy: ServicePolicy) -> PublisherHandle {
-        let published = Published { view, stop: None, policy: Arc::new(policy), suspending: None };
+        let published =
+            Published { view, stop: None, policy: Arc::new(policy), suspending: None, is_protected_ending: false };
         PublisherHandle(watch::Sender::new(published))
     }
 
@@ -77,6 +80,11 @@ impl PublisherHandle {
     /// Has plain connections taken out of their tasks, or not any more.
     pub(crate) fn set_suspending(&self, suspending: Option<Suspending>) {
         self.0.send_modify(|published| published.suspending = suspending);
+    }
+
+    /// Has connections over TLS and SSH end, or not any more.
+    pub(crate) fn set_protected_ending(&self, is_ending: bool) {
+        self.0.send_modify(|published| published.is_protected_ending = is_ending);
     }
 
     /// Publishes another view to all sessions.

@@ -6,9 +6,11 @@
 //! with TCP-AO a peer has several keys, and both sides change from one to the next. Only Linux has these options here;
 //! elsewhere setting a key is an error.
 //!
-//! `file.rs` reads the files of keys, `plan.rs` orders the changes of a socket's keys, and `option.rs` sets them.
+//! `file.rs` reads the files of keys, `plan.rs` orders the changes of a socket's keys, `option.rs` sets them, and
+//! `handover.rs` writes them for another program.
 
 mod file;
+mod handover;
 #[cfg(target_os = "linux")]
 mod option;
 mod plan;

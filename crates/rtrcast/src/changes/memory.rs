@@ -53,6 +53,19 @@ impl ChangeRecord {
         }
     }
 
+    /// Returns the changes in memory, encoded, and since when all are there, in seconds since 1970.
+    pub(crate) fn encoded(&self) -> (Option<u32>, Vec<Vec<u8>>) {
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        (memory.begins, memory.changes.iter().cloned().collect())
+    }
+
+    /// Goes on with what another program had in memory.
+    pub(crate) fn take_over(&self, (begins, changes): (Option<u32>, Vec<Vec<u8>>)) {
+        let octets = changes.iter().map(Vec::len).sum();
+        let changes = changes.into();
+        *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = ChangeMemory { changes, octets, begins };
+    }
+
     /// Returns what is asked for. Reading logs may block.
     pub(crate) fn list(&self, query: &ChangeQuery) -> io::Result<ChangeList> {
         let mut builder = ListBuilder::new(query);

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[derive(Args, Debug)]
 #[command(
     arg_required_else_help = true,
-    after_help = "Exit codes: 0 done, 2 wrong usage, no such source or no such router, 5 the output can't be written, 10 no cache answers."
+    after_help = "Exit codes: 0 done, 2 wrong usage, no such source or no such router, or the upgrade failed, 5 the output can't be written, 10 no cache answers."
 )]
 pub(crate) struct CtlArguments {
     #[command(subcommand)]
@@ -54,6 +54,10 @@ pub(crate) enum CtlCommand {
     },
     /// Read all sources and SLURM files again now
     Refresh,
+    /// Have the program taken over by the one that lies where it was started from, such as one that a package has put
+    /// there: routers over TCP and Unix sockets keep their connections and sessions. It is rehearsed first; if it can't
+    /// take over, this one goes on
+    Upgrade,
     /// Stop; connections end in order, and routers keep the data until they expire. With --send-cache-restart version 2
     /// routers get the code of a restarting cache (12)
     Stop {

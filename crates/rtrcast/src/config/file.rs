@@ -43,6 +43,11 @@ impl CommandLine {
         CommandLine { words, given, file: arguments.config.clone() }
     }
 
+    /// Its arguments, with the name of the program.
+    pub(crate) fn arguments(&self) -> &[OsString] {
+        &self.words
+    }
+
     /// Returns a command line that only names a file.
     pub(crate) fn of_file(file: &Path) -> CommandLine {
         let words = ["rtrcast".into(), "serve".into(), "--config".into(), file.into()];

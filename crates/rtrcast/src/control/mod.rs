@@ -4,9 +4,12 @@
 pub(crate) mod client;
 
 use crate::exit::Failure;
+use crate::handover::HandedUnixSocket;
 use crate::http::api::{ApiState, routes};
 use crate::http::server;
 use rtrcast_net::{SocketName, UnixSocket};
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::UnixListener;
@@ -29,6 +32,19 @@ impl Control {
         })?;
         let (listener, name) = socket.into_parts();
         Ok((Control { listener }, name))
+    }
+
+    /// Goes on with the socket that the program before this one has handed over.
+    pub(crate) fn handed_over(handed: HandedUnixSocket) -> Result<(Control, SocketName), Failure> {
+        let HandedUnixSocket { socket, name } = handed;
+        let listener = UnixListener::from_std(socket.into());
+        let failure = |error| Failure::Internal(format!("the control socket that is handed over: {error}"));
+        Ok((Control { listener: listener.map_err(failure)? }, name))
+    }
+
+    /// Returns another descriptor of the socket.
+    pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
+        self.listener.as_fd().try_clone_to_owned()
     }
 
     /// Answers until the program ends. Requests to the whole program are added to those of `state`.

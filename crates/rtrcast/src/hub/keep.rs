@@ -57,6 +57,7 @@ impl Hub {
 
     /// A source is about to have another table.
     pub(super) fn source_changes(&mut self, source: SourceId) {
+        self.revisions.insert(source, SourceRevision::Unknown);
         if let Some(state) = &mut self.state {
             state.source_changes(source);
         }
@@ -65,6 +66,7 @@ impl Hub {
     /// A source has another table, or says something else of it. `valid_for` is the time for which that may be used.
     pub(super) fn source_changed(&mut self, source: SourceId, revision: SourceRevision, valid_for: Option<Duration>) {
         let now = self.clock.now();
+        self.revisions.insert(source, revision.clone());
         let Some(state) = &mut self.state else { return };
         let decider = self.decider.as_ref().expect("it is back whenever the hub goes on");
         let statuses = decider.curator.status();
@@ -116,16 +118,22 @@ impl Hub {
     /// Gives the writer what is due.
     pub(super) fn write_due(&mut self) {
         let now = self.current_time();
-        let Some(state) = &mut self.state else { return };
-        let decider = self.decider.as_ref().expect("it is back whenever the hub goes on");
-        state.write_due(&WriteContext {
+        let Some(mut state) = self.state.take() else { return };
+        state.write_due(&self.write_context(now));
+        self.state = Some(state);
+    }
+
+    /// Returns what is written from.
+    pub(super) fn write_context(&self, now: CurrentTime) -> WriteContext<'_> {
+        let decider = self.decider_ref();
+        WriteContext {
             now,
             curator: &decider.curator,
             history: decider.publisher.history(),
             curation: &self.curation,
             slurm: self.slurm.as_deref(),
             addresses: &self.addresses,
-        });
+        }
     }
 
     /// Returns when something is to be written.

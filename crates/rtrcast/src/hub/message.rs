@@ -6,6 +6,7 @@ use crate::state::SourceAddresses;
 use rtrcast_feed::curator::{Curation, SourceId};
 use rtrcast_feed::state::SourceRevision;
 use rtrcast_feed::{Overlaps, Table};
+use rtrcast_net::SharedOctets;
 use rtrcast_proto::{Profile, Serial, Timing};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +23,29 @@ pub(crate) enum Input {
     /// From the operator: data that are held back are accepted, of the source of this name or of all. The answer lists
     /// them.
     Release(Option<String>, oneshot::Sender<Result<String, String>>),
+    /// The program is handed over to another one.
+    HandOver(LineRequest),
     /// The program stops: what has not been written of the state is. The answer comes when it is.
     Finish(oneshot::Sender<()>),
     /// From the operator: a request for the status.
     Status(oneshot::Sender<HubStatus>),
+}
+
+/// A request for the line.
+#[derive(Debug)]
+pub(crate) struct LineRequest {
+    /// True if nothing may change until `go_on` is sent or dropped, and all is to be written that is kept.
+    pub(crate) is_final: bool,
+    pub(crate) reply: oneshot::Sender<Result<EncodedLine, String>>,
+    pub(crate) go_on: oneshot::Receiver<()>,
+}
+
+/// A line for another program.
+#[derive(Debug)]
+pub(crate) struct EncodedLine {
+    pub(crate) line: Vec<u8>,
+    /// The data sets that it names.
+    pub(crate) octets: SharedOctets,
 }
 
 /// A report of a source.

@@ -2,6 +2,7 @@
 //! which also makes what sessions want; both run off the threads that serve sessions.
 
 mod decide;
+mod handover;
 mod keep;
 pub(crate) mod message;
 mod recorder;
@@ -9,7 +10,8 @@ mod reports;
 mod resume;
 mod status;
 
-pub(crate) use resume::ResumedLine;
+pub(crate) use recorder::Recorder;
+pub(crate) use resume::{ResumedFrom, ResumedLine};
 
 use crate::blocking::blocking;
 use crate::changes::ChangeRecord;
@@ -25,13 +27,13 @@ use crate::source::content::Purpose;
 use crate::state::{SourceAddresses, StateKeeping, written};
 use decide::{Decider, Decision, HubChange};
 use message::{Health, Input, News, Reconfiguration};
-use recorder::Recorder;
 use reports::TableReport;
-use rtrcast_feed::curator::{Cause, Curation, Curator, CuratorEvent, Report, Status};
+use rtrcast_feed::curator::{Cause, Curation, Curator, CuratorEvent, Report, SourceId, Status};
 use rtrcast_feed::state::SourceRevision;
 use rtrcast_feed::{Overlaps, Slurm, Tally};
 use rtrcast_net::{Clock, Publisher, PublisherHandle, Wanted};
 use rtrcast_proto::{Delta, Moment, Prepared, Profile, Publication, Section, View};
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +60,8 @@ pub(crate) struct Hub {
     /// SLURM, once it is known.
     slurm: Option<Arc<Slurm>>,
     addresses: SourceAddresses,
+    /// What is known of the newest tables of sources.
+    revisions: BTreeMap<SourceId, SourceRevision>,
     /// None without a state directory.
     state: Option<StateKeeping>,
     changes: Arc<ChangeRecord>,
@@ -76,6 +80,9 @@ pub(crate) struct HubParts {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) first: Reconfiguration,
     pub(crate) wants: mpsc::Receiver<Wanted>,
+    pub(crate) recorder: Recorder,
+    /// What is known of the tables that sources had in an earlier run.
+    pub(crate) revisions: BTreeMap<SourceId, SourceRevision>,
     /// The set that was served by an earlier run, if it goes on.
     pub(crate) resumed: Option<ResumedLine>,
     /// None without a state directory.
@@ -96,10 +103,9 @@ struct ChangeOutcome {
 
 impl Hub {
     pub(crate) fn new(parts: HubParts) -> Hub {
-        let HubParts { publisher, routers, metrics, first, wants, resumed, state, changes } = parts;
+        let HubParts { publisher, routers, metrics, first, wants, recorder, revisions, resumed, state, changes } =
+            parts;
         let handle = publisher.handle();
-        let (set, newest) = resumed.as_ref().map(|line| (line.set, line.newest)).unzip();
-        let recorder = Recorder::new(set, newest, state.is_some());
         let mut hub = Hub {
             decider: Some(Decider { curator: Curator::new(first.curation.clone()), recorder, publisher }),
             sources: Sources::new(Arc::clone(&metrics), &first),
@@ -115,6 +121,7 @@ impl Hub {
             curation: first.curation,
             slurm: None,
             addresses: first.addresses,
+            revisions,
             state,
             changes,
             wants,
@@ -212,6 +219,7 @@ impl Hub {
                 // The receiver may be gone.
                 let _ = reply.send(outcome);
             }
+            Input::HandOver(request) => self.hand_over(request).await,
             Input::Finish(reply) => {
                 self.finish_state().await;
                 let _ = reply.send(());

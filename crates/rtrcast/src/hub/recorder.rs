@@ -3,7 +3,7 @@
 use rtrcast_feed::curator::{Cause, CurrentTime, Recipe, SourceId};
 use rtrcast_feed::state::{Change, SetHash, SetName};
 use rtrcast_net::Publisher;
-use rtrcast_proto::{History, Publication};
+use rtrcast_proto::{FieldDecoder, FieldEncoder, History, Image, Publication, Serial};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -48,6 +48,48 @@ impl Recorder {
     pub(crate) fn new(set: Option<SetName>, newest: Option<SetName>, is_kept: bool) -> Recorder {
         let position = newest.or(set).map_or(0, |set| set.position);
         Recorder { is_jump_due: set.is_some(), set, is_kept, position, clock_difference: None, names: BTreeMap::new() }
+    }
+
+    /// Writes it for another program. Names of sources are not a part of it.
+    pub(crate) fn encode(&self, encoder: &mut FieldEncoder) {
+        encoder.option(self.set, |encoder, SetName { serial, position, hash }| {
+            encoder.u32(serial.0);
+            encoder.u64(position);
+            encoder.u128(hash.0);
+        });
+        encoder.u8(u8::from(self.is_kept));
+        encoder.u64(self.position);
+        encoder.u8(u8::from(self.is_jump_due));
+        encoder.option(self.clock_difference, |encoder, difference| encoder.u64(difference.cast_unsigned()));
+    }
+
+    /// Reads one that another program wrote; none if the octets are not one.
+    pub(crate) fn decode(decoder: &mut FieldDecoder<'_>) -> Option<Recorder> {
+        let set = decoder.option(|decoder| {
+            Some(SetName { serial: Serial(decoder.u32()?), position: decoder.u64()?, hash: SetHash(decoder.u128()?) })
+        })?;
+        Some(Recorder {
+            set,
+            is_kept: decoder.bool()?,
+            position: decoder.u64()?,
+            is_jump_due: decoder.bool()?,
+            clock_difference: decoder.option(|decoder| decoder.u64().map(u64::cast_signed))?,
+            names: BTreeMap::new(),
+        })
+    }
+
+    /// Has sets named by their hashes from now on, if they are to be kept and were not before.
+    pub(crate) fn keep(&mut self, current: Option<&Image>) {
+        if !std::mem::replace(&mut self.is_kept, true)
+            && let (Some(set), Some(image)) = (&mut self.set, current)
+        {
+            set.hash = SetHash::of(image);
+        }
+    }
+
+    /// The set that is served.
+    pub(crate) fn set(&self) -> Option<SetName> {
+        self.set
     }
 
     /// Has the serial jump if one of the clocks was set.

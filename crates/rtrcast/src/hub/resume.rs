@@ -10,15 +10,21 @@ use rtrcast_feed::state::{SetName, digest_of};
 use rtrcast_proto::ImageKeeper;
 use std::sync::Arc;
 
+/// Where a set comes from that is served on.
+#[derive(Debug)]
+pub(crate) enum ResumedFrom {
+    /// A state directory.
+    Directory(String),
+    /// The program before this one.
+    Handover,
+}
+
 /// A set that was served by an earlier run, and that is served on.
 #[derive(Debug)]
 pub(crate) struct ResumedLine {
-    /// For messages.
-    pub(crate) directory: String,
+    pub(crate) from: ResumedFrom,
     pub(crate) table: Arc<Table>,
     pub(crate) set: SetName,
-    /// The newest set of the line that is known.
-    pub(crate) newest: SetName,
     /// When it was first served, in seconds since 1970.
     pub(crate) changed: u32,
     /// Digest of what it was made by.
@@ -37,7 +43,7 @@ impl Hub {
 
     /// Goes on with a set, which the publisher has already.
     pub(super) fn resume(&mut self, line: ResumedLine) {
-        let ResumedLine { directory, table, set, newest: _, changed, made_by, time, feeds } = line;
+        let ResumedLine { from, table, set, changed, made_by, time, feeds } = line;
         let slurm = self.join_slurm();
         let address = |source: SourceId| self.addresses.get(&source).map_or(0, |address| address.hash.0);
         let digest = digest_of(&self.curation, address, slurm.as_deref());
@@ -67,6 +73,7 @@ impl Hub {
         let retained = self.decider_ref().publisher.history().retained();
         self.metrics.show_served(&layout, self.served, set.serial, retained);
         self.show_health();
+        let ResumedFrom::Directory(directory) = from else { return };
         if !is_current {
             return StateEvent::ConfigurationChanged { directory: &directory, serial: set.serial }.log();
         }

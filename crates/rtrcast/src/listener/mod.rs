@@ -1,9 +1,10 @@
 //! Listeners with their certificates, keys and users: opened at the start and replaced by a reload, all or none.
 //!
-//! `load.rs` reads the files, which may take long; this file touches sockets only. A listener is identified by its
+//! `load.rs` reads the files, which may take long; this file touches sockets only, and `handover.rs` hands them over. A listener is identified by its
 //! address: its socket stays whatever else changes. `conflict.rs` describes conflicts of addresses within this process.
 
 mod conflict;
+mod handover;
 mod load;
 mod validity;
 
@@ -49,6 +50,8 @@ pub(crate) struct Listeners {
     metrics: Arc<Metrics>,
     routers: Arc<Routers>,
     open: Vec<BoundListener>,
+    /// Those of the program before this one, as long as the configuration may need their sockets.
+    handed: Vec<BoundListener>,
     listeners: watch::Sender<Vec<Arc<Listener>>>,
     rechecks: watch::Sender<Vec<Arc<dyn Recheck>>>,
 }
@@ -79,8 +82,8 @@ impl Listeners {
     /// Returns a set without listeners.
     pub(crate) fn new(passed: Activated, metrics: Arc<Metrics>, routers: Arc<Routers>) -> Listeners {
         let (listeners, rechecks) = (watch::channel(Vec::new()).0, watch::channel(Vec::new()).0);
-        let (passed_keys, open) = (BTreeMap::new(), Vec::new());
-        Listeners { passed, passed_keys, http: None, metrics, routers, open, listeners, rechecks }
+        let (passed_keys, open, handed) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Listeners { passed, passed_keys, http: None, metrics, routers, open, handed, listeners, rechecks }
     }
 
     /// Records the address of the HTTP server.
@@ -146,9 +149,9 @@ impl Listeners {
     /// the same address.
     fn before(&self, addr: &ListenAddr, v6_only: V6Only) -> Option<&BoundListener> {
         let is_chosen = matches!(addr.endpoint, ListenEndpoint::Ip(address) if address.port() == 0);
-        let same = self.open.iter().find(|open| open.configured.addr == *addr);
-        let same =
-            same.or_else(|| self.open.iter().find(|open| !is_chosen && open.configured.addr.endpoint == addr.endpoint));
+        let mut open = self.open.iter().chain(&self.handed);
+        let same = open.clone().find(|open| open.configured.addr == *addr);
+        let same = same.or_else(|| open.find(|open| !is_chosen && open.configured.addr.endpoint == addr.endpoint));
         same.filter(|open| open.v6_only == v6_only)
     }
 

@@ -1,10 +1,12 @@
 //! `rtrcast serve`: starts the parts of a cache, reloads them, and stops them.
 
 mod capacity;
+mod connections;
 mod history;
 mod reload;
 mod signals;
 mod startup;
+mod upgrade;
 
 use crate::cli::HttpAddress;
 use crate::config::CommandLine;
@@ -12,10 +14,11 @@ use crate::config::plan::Plan;
 use crate::config::secrets;
 use crate::control::Control;
 use crate::exit::Failure;
+use crate::handover::{StartPath, TakenHandover, panic_point, rehearse_take, rehearsed};
 use crate::http;
-use crate::http::api::{ProgramRequest, ProgramRequests};
+use crate::http::api::{ProgramRequest, ProgramRequests, Upgrades};
 use crate::hub::message::Input;
-use crate::listener::Listeners;
+use crate::listener::{ListenerLoader, Listeners};
 use crate::observe::log::event::service::ServiceEvent;
 use crate::observe::log::{self, Log};
 use crate::observe::metrics::Metrics;
@@ -27,21 +30,34 @@ use crate::source::tasks::SourceTasks;
 use crate::state::LoadedState;
 use capacity::{ConnectionCapacity, connection_capacity};
 use reload::{ReadTask, finished};
-use rtrcast_net::{Activated, Clock, ConnectionLimiter, PublisherHandle, sd_notify, sd_reloading};
-use rtrcast_proto::Stop;
+use rtrcast_net::{Activated, Clock, ConnectionLimiter, PublisherHandle, Service, sd_notify, sd_reloading};
+use rtrcast_proto::{HistoryLimits, Stop};
 use signals::{SignalRequest, Signals};
 use startup::{Listening, ObservedState, print_summary, start};
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
+use upgrade::KeptSockets;
 
 /// Limit of the time for the rest of responses and final Error Reports when the cache stops. [C-RST-01]
 const GRACE: Duration = Duration::from_secs(10);
 
 /// With fewer there would be none for routers beside sources, HTTP and data sets.
 const DESCRIPTORS_MIN: u64 = 32;
+
+/// Shows whether this program could take over, with the standard input as what is handed over. No socket is touched.
+pub(crate) fn rehearse(command_line: &CommandLine) -> Result<(), Failure> {
+    let plan = Plan::new(&command_line.resolve()?)?;
+    plan.read_slurm()?;
+    plan.try_dialing(&[])?;
+    ListenerLoader::new().load(&plan.listen)?;
+    rehearse_take(HistoryLimits::default()).map_err(Failure::Internal)?;
+    rehearsed();
+    Ok(())
+}
 
 pub(crate) fn serve(command_line: &CommandLine) -> Result<(), Failure> {
     // The log level may come from the file, so mistakes in the file are printed and not logged.
@@ -50,6 +66,9 @@ pub(crate) fn serve(command_line: &CommandLine) -> Result<(), Failure> {
     let slurm = plan.read_slurm()?;
     plan.try_dialing(&[])?;
     rtrcast_net::give_memory_back();
+    let no_signals = |error| Failure::Internal(format!("can't block signals: {error}"));
+    // One that came in another thread would end the program.
+    Signals::block().map_err(no_signals)?;
     log::start(settings.arguments.log_level, settings.arguments.log_format.format());
     secrets::warn_of_readers(&plan);
     let capacity = connection_capacity(plan.connections_max);
@@ -59,13 +78,21 @@ pub(crate) fn serve(command_line: &CommandLine) -> Result<(), Failure> {
             capacity.descriptors
         )));
     }
-    let state = history::open_state(&plan)?;
+    let mut taken = TakenHandover::take(HistoryLimits::default()).map_err(Failure::Internal)?;
+    if taken.is_none() {
+        // Until something is served a signal may end the program at once, such as while it waits for a directory.
+        Signals::unblock().map_err(no_signals)?;
+    }
+    let state = history::open_state(&plan, taken.as_mut())?;
+    panic_point(5);
+    // Before there are other threads that stay.
+    Signals::block().map_err(no_signals)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("rtrcast")
         .build()
         .map_err(|error| Failure::Internal(format!("can't start threads: {error}")))?;
-    let outcome = runtime.block_on(run(command_line, plan, slurm, capacity, state));
+    let outcome = runtime.block_on(run(command_line, plan, slurm, capacity, state, &mut taken));
     // A read that is still running is not waited for.
     runtime.shutdown_background();
     log::finish();
@@ -94,6 +121,12 @@ struct RunningCache {
     sessions: Arc<SessionObserver>,
     routers: Arc<Routers>,
     metrics: Arc<Metrics>,
+    /// For connections that go on after an upgrade that failed.
+    service: Arc<Service>,
+    sockets: KeptSockets,
+    /// Where the program is looked for that takes over.
+    start_path: Result<StartPath, String>,
+    upgrades: Arc<Upgrades>,
 }
 
 async fn run(
@@ -102,16 +135,33 @@ async fn run(
     slurm: PlannedSlurm,
     capacity: ConnectionCapacity,
     state: Option<LoadedState>,
+    taken: &mut Option<TakenHandover>,
 ) -> Result<(), Failure> {
-    let passed = Activated::take().map_err(|error| Failure::Internal(format!("systemd's sockets: {error}")))?;
+    panic_point(6);
     let routers = Arc::new(Routers::new(Clock::start()));
     let metrics = Arc::new(Metrics::new(Arc::clone(&routers)));
-    let mut listeners = Listeners::new(passed, Arc::clone(&metrics), Arc::clone(&routers));
+    let mut listeners = match taken {
+        Some(taken) => {
+            let handed = std::mem::take(&mut taken.sockets.routers);
+            Listeners::handed_over(handed, Arc::clone(&metrics), Arc::clone(&routers))?
+        }
+        None => {
+            let passed = Activated::take();
+            let passed = passed.map_err(|error| Failure::Internal(format!("systemd's sockets: {error}")))?;
+            Listeners::new(passed, Arc::clone(&metrics), Arc::clone(&routers))
+        }
+    };
     let loaded = listeners.loader().load(&plan.listen)?;
     listeners.open(loaded)?;
-    let http = match plan.http {
-        HttpAddress::Off => None,
-        HttpAddress::On(address) => {
+    panic_point(7);
+    let handed_http = taken.as_mut().and_then(|taken| taken.sockets.http.take());
+    let http = match (plan.http, handed_http) {
+        (HttpAddress::Off, _) => None,
+        (HttpAddress::On(address), Some((handed, socket))) if handed == address => {
+            let failure = |error| Failure::Address { flag: "--http", address, error };
+            Some(TcpListener::from_std(socket.into()).map_err(failure)?)
+        }
+        (HttpAddress::On(address), _) => {
             let failure = |error: io::Error| {
                 let own = listeners.describe_holder(address).filter(|_| error.kind() == io::ErrorKind::AddrInUse);
                 Failure::Address { flag: "--http", address, error: own.map_or(error, io::Error::other) }
@@ -123,12 +173,21 @@ async fn run(
         listeners.set_http_address(address);
     }
     // The socket's name is removed when this function ends, whatever becomes of the task that has the socket.
-    let (control, _name) = plan.control.as_deref().map(Control::bind).transpose()?.unzip();
+    let handed_control = taken.as_mut().and_then(|taken| taken.sockets.control.take());
+    let (control, control_name) = match (plan.control.as_deref(), handed_control) {
+        (Some(path), Some(handed)) if handed.name.path() == path => Some(Control::handed_over(handed)?),
+        (Some(path), _) => Some(Control::bind(path)?),
+        (None, _) => None,
+    }
+    .unzip();
     let mut signals = Signals::new().map_err(|error| Failure::Internal(format!("can't receive signals: {error}")))?;
-    print_summary(&plan, &slurm, &capacity, &listeners, http.as_ref());
+    if taken.is_none() {
+        print_summary(&plan, &slurm, &capacity, &listeners, http.as_ref());
+    }
 
-    let listening = Listening { listeners, http, control };
-    let mut cache = start(plan, slurm, capacity, ObservedState { metrics, routers }, listening, state).await?;
+    let listening = Listening { listeners, http, control: control.zip(control_name) };
+    let observed = ObservedState { metrics, routers };
+    let mut cache = start(plan, slurm, capacity, observed, listening, state, taken).await?;
     // A service manager may wait for this; without one it does nothing.
     let _ = sd_notify("READY=1");
 
@@ -146,6 +205,10 @@ async fn run(
                     ServiceEvent::ReloadRepeated {}.log();
                     is_due_again = true;
                 }
+                SignalRequest::Upgrade => {
+                    cache.upgrades.begin();
+                    cache.upgrade(command_line, "SIGUSR2").await;
+                }
                 SignalRequest::Stop(name) => break (name, Stop::Restart),
             },
             read = finished(&mut reading) => {
@@ -159,6 +222,7 @@ async fn run(
             }
             request = cache.requests.next() => match request {
                 ProgramRequest::Refresh => cache.refresh("control").await,
+                ProgramRequest::Upgrade => cache.upgrade(command_line, "control").await,
                 ProgramRequest::Stop(stop) => break ("control", stop),
             },
             ended = cache.tasks.join_next() => match ended {

@@ -3,6 +3,7 @@
 use super::capacity::connection_capacity;
 use super::startup::reconfiguration;
 use super::{PlannedSlurm, RunningCache};
+use crate::blocking::file_call;
 use crate::config::CommandLine;
 use crate::config::plan::{ConfiguredSource, Plan};
 use crate::config::secrets;
@@ -17,7 +18,7 @@ use crate::observe::status::{ConfigurationStatus, Timestamp};
 use crate::reloadable;
 use std::sync::PoisonError;
 use tokio::sync::oneshot;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 
 /// A configuration, and the content of the files that it names, except for the data.
 pub(super) struct Configuration {
@@ -58,7 +59,7 @@ impl RunningCache {
     pub(super) fn read_in_background(&self, command_line: &CommandLine) -> ReadTask {
         let (command_line, before) = (command_line.clone(), self.plan.sources.clone());
         let loader = self.listeners.loader();
-        spawn_blocking(move || Configuration::read(&command_line, &before, &loader))
+        tokio::spawn(file_call(move || Configuration::read(&command_line, &before, &loader)))
     }
 
     /// Applies a configuration, and refreshes all sources. One that is invalid changes nothing.

@@ -1,38 +1,46 @@
-//! Signals: SIGHUP reloads and refreshes, SIGINT and SIGTERM stop.
+//! Signals: SIGHUP reloads and refreshes, SIGUSR2 upgrades, SIGINT and SIGTERM stop.
 
+use rtrcast_net::SignalQueue;
+use rustix::process::Signal;
 use std::io;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Signals that are read, and not handled.
+const SIGNALS: [Signal; 4] = [Signal::HUP, Signal::USR2, Signal::INT, Signal::TERM];
 
 /// A request by a signal.
 pub(super) enum SignalRequest {
     Refresh,
+    Upgrade,
     Stop(&'static str),
 }
 
-pub(super) struct Signals {
-    hangup: Signal,
-    interrupt: Signal,
-    terminate: Signal,
-}
+pub(super) struct Signals(SignalQueue);
 
 impl Signals {
+    /// Blocks the signals for all threads that are started from now on.
+    pub(super) fn block() -> io::Result<()> {
+        SignalQueue::block(&SIGNALS.map(Signal::as_raw))
+    }
+
+    /// Does not block them any more in this thread.
+    pub(super) fn unblock() -> io::Result<()> {
+        SignalQueue::unblock(&SIGNALS.map(Signal::as_raw))
+    }
+
     pub(super) fn new() -> io::Result<Signals> {
-        Ok(Signals {
-            hangup: signal(SignalKind::hangup())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
+        Ok(Signals(SignalQueue::open(&SIGNALS.map(Signal::as_raw))?))
     }
 
     pub(super) async fn next(&mut self) -> SignalRequest {
-        tokio::select! {
-            _ = self.hangup.recv() => SignalRequest::Refresh,
-            _ = self.interrupt.recv() => SignalRequest::Stop("SIGINT"),
-            _ = self.terminate.recv() => SignalRequest::Stop("SIGTERM"),
+        match self.0.next().await {
+            number if number == Signal::HUP.as_raw() => SignalRequest::Refresh,
+            number if number == Signal::USR2.as_raw() => SignalRequest::Upgrade,
+            number if number == Signal::INT.as_raw() => SignalRequest::Stop("SIGINT"),
+            _ => SignalRequest::Stop("SIGTERM"),
         }
     }
 
     pub(super) async fn next_stop(&mut self) {
-        while let SignalRequest::Refresh = self.next().await {}
+        while !matches!(self.next().await, SignalRequest::Stop(_)) {}
     }
 }

@@ -10,7 +10,7 @@ use super::local::{FilesState, LocalPath};
 use super::read_file::read_file;
 use super::watched::{ChangeDetection, DirectoryWatcher};
 use super::{SourceContext, directory};
-use crate::blocking::blocking;
+use crate::blocking::file_call;
 use crate::hub::message::News;
 use crate::observe::log::Log;
 use crate::observe::log::event::sources::SourceEvent;
@@ -101,7 +101,7 @@ async fn wait_for_replacement(local: &LocalPath, seen: Option<&FilesState>) {
 /// Returns the state of the files; a network file system may be slow.
 async fn current_state(local: &LocalPath) -> Option<FilesState> {
     let local = local.clone();
-    blocking(move || local.state()).await
+    file_call(move || local.state()).await
 }
 
 /// Reads the file, and sends the outcome to the hub. Returns true if it could be read, even if its content is invalid.
@@ -110,7 +110,7 @@ async fn load(local: &LocalPath, context: &SourceContext) -> bool {
     // A file that hangs, on a network file system for instance, must not keep others from being read.
     let permit = timeout(READERS_WAIT_MAX, READERS.acquire()).await;
     let started = Instant::now();
-    let outcome = blocking(move || match local {
+    let outcome = file_call(move || match local {
         LocalPath::File(path) => read_file(&path, reading),
         LocalPath::Directory(path) => directory::read(&path, dialect).map(|files| Read {
             content: SourceContent::SlurmDirectory(files),

@@ -6,7 +6,7 @@
 use super::content::{Read, Reading, SOURCE_OCTETS_MAX, SourceContent, SourceError};
 use super::http_client::{CONNECT_TIME_MAX, SILENCE_MAX, client, innermost, request_headers};
 use super::{SourceContext, SourceOptions};
-use crate::blocking::blocking;
+use crate::blocking::{blocking, file_call};
 use crate::clock::unix_of;
 use crate::hub::message::News;
 use reqwest::header::{
@@ -74,13 +74,13 @@ async fn refresh_while_stalled(started: Instant, refresh: &Notify) {
 /// Returns a client, for which certificates may have to be read.
 async fn prepared(url: &Url, options: &SourceOptions) -> Result<Client, SourceError> {
     let (url, options) = (url.clone(), options.clone());
-    blocking(move || client(&url, &options)).await
+    file_call(move || client(&url, &options)).await
 }
 
 /// Returns the headers of a request, for which a token may have to be read.
 async fn headers(options: &SourceOptions) -> Result<HeaderMap, SourceError> {
     let fetch = options.fetch.clone();
-    blocking(move || request_headers(&fetch)).await
+    file_call(move || request_headers(&fetch)).await
 }
 
 /// Fetches once.

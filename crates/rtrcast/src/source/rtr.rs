@@ -6,7 +6,7 @@
 
 use super::content::{Read, SourceContent, SourceError};
 use super::{ResumedSource, SourceContext, SourceOptions};
-use crate::blocking::blocking;
+use crate::blocking::{blocking, file_call};
 use crate::clock::unix_now;
 use crate::hub::message::News;
 use crate::observe::describe::{plain, span};
@@ -82,7 +82,7 @@ fn resumed(source: &ResumedSource) -> Option<(ClientData, Arc<BTreeSet<Asn>>)> {
 async fn dialer(target: Target, context: &SourceContext) -> Dialer {
     loop {
         let (target, options, name) = (target.clone(), context.options.dial.clone(), Arc::clone(&context.name));
-        match blocking(move || dialer::dialer(&target, &options, || log_reloads(name.to_string()))).await {
+        match file_call(move || dialer::dialer(&target, &options, || log_reloads(name.to_string()))).await {
             Ok(dialer) => return dialer,
             Err(reason) => {
                 context.send_outcome(Instant::now(), "error", Err(SourceError::Options(reason))).await;

@@ -7,6 +7,7 @@ use crate::observe::describe::plain;
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -139,6 +140,16 @@ impl StateDirectory {
         let directory = StateDirectory { path: path.to_owned(), lock, is_unlocked };
         directory.remove_unfinished().map_err(io("remove files in it"))?;
         Ok(directory)
+    }
+
+    /// Goes on with a directory whose lock the program before this one has handed over.
+    pub(crate) fn handed_over(path: &Path, lock: OwnedFd) -> StateDirectory {
+        StateDirectory { path: path.to_owned(), lock: lock.into(), is_unlocked: false }
+    }
+
+    /// Returns another descriptor of the lock, which keeps it as well.
+    pub(crate) fn lock_descriptor(&self) -> io::Result<OwnedFd> {
+        Ok(self.lock.try_clone()?.into())
     }
 
     /// Removes files that were being written when a program crashed.

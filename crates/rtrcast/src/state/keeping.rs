@@ -15,7 +15,7 @@ use rtrcast_feed::state::{
     Change, Keeper, KeeperLimits, Keeping, LogHeader, MachineId, SetName, SnapshotHeader, SourceRevision, StateWrite,
     StoredSource, digest_of,
 };
-use rtrcast_proto::{History, Lineage, Moment};
+use rtrcast_proto::{Epoch, History, Lineage, Moment};
 use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
@@ -38,7 +38,7 @@ pub(crate) struct WriteContext<'a> {
 
 impl WriteContext<'_> {
     /// Returns the digest of the sources and the SLURM files.
-    fn made_by(&self) -> [u8; 32] {
+    pub(crate) fn made_by(&self) -> [u8; 32] {
         let address = |source: SourceId| self.addresses.get(&source).map_or(0, |address| address.hash.0);
         digest_of(self.curation, address, self.slurm)
     }
@@ -55,11 +55,14 @@ pub(crate) struct StateKeeping {
     set: Option<SetName>,
     /// The position of the last set that other tables of sources led to.
     tables: u64,
+    /// The first log that the snapshot needs.
+    first_log: u64,
     revisions: BTreeMap<SourceId, SourceRevision>,
     usage: DirectoryUsage,
     /// When the snapshot was written, in seconds since 1970.
     snapshot: Option<u32>,
-    is_writing_snapshot: bool,
+    /// The first log that the snapshot needs which is being written.
+    writing_snapshot: Option<u64>,
     failure: Option<KeepingFailure>,
     metrics: DirectoryMetrics,
 }
@@ -85,6 +88,20 @@ pub(crate) struct KeptLine {
     pub(crate) revisions: BTreeMap<SourceId, SourceRevision>,
 }
 
+/// What is kept of the line in a state directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeptFiles {
+    /// True if the files have all that was decided.
+    pub(crate) is_complete: bool,
+    /// When the snapshot was written, in seconds since 1970.
+    pub(crate) snapshot: Option<u32>,
+    /// The position of the last set that other tables of sources led to.
+    pub(crate) tables: u64,
+    /// The first log that the snapshot needs, and the number of the next one.
+    pub(crate) first_log: u64,
+    pub(crate) next_log: u64,
+}
+
 impl StateKeeping {
     /// Begins to keep a line in a directory.
     pub(crate) fn start(
@@ -107,10 +124,11 @@ impl StateKeeping {
             writer,
             set,
             tables,
+            first_log,
             revisions,
             usage,
             snapshot,
-            is_writing_snapshot: false,
+            writing_snapshot: None,
             failure: None,
             metrics,
         })
@@ -231,7 +249,7 @@ impl StateKeeping {
                 let header = SnapshotHeader { lineage, machine, set: self.set?, written: time, made_by, log, tables };
                 let (recipe, image) = (context.curator.recipe()?, context.history.current()?.clone());
                 let sources = context.addresses.values().map(|address| address.hash).collect();
-                self.is_writing_snapshot = true;
+                self.writing_snapshot = Some(log);
                 Some(WriteJob::Snapshot { header: Box::new(header), recipe: Box::new(recipe), image, sources })
             }
         }
@@ -249,7 +267,8 @@ impl StateKeeping {
             WriterReport::Done(Ok(usage)) => {
                 self.usage = usage;
                 self.metrics.size.set(i64::try_from(usage.octets).unwrap_or(i64::MAX));
-                if std::mem::take(&mut self.is_writing_snapshot) {
+                if let Some(first_log) = self.writing_snapshot.take() {
+                    self.first_log = first_log;
                     let now = unix_now();
                     self.snapshot = Some(now);
                     self.metrics.snapshots.inc();
@@ -259,7 +278,7 @@ impl StateKeeping {
                 None
             }
             WriterReport::Done(Err(error)) => {
-                self.is_writing_snapshot = false;
+                self.writing_snapshot = None;
                 self.keeper.written(now, Err(()));
                 Some(error)
             }
@@ -294,6 +313,22 @@ impl StateKeeping {
     /// Returns whether something is being written.
     pub(crate) fn is_writing(&self) -> bool {
         self.keeper.is_writing()
+    }
+
+    /// Identifies the line.
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.lineage.epoch
+    }
+
+    /// Returns what is kept of the line, for another program.
+    pub(crate) fn files(&self) -> KeptFiles {
+        KeptFiles {
+            is_complete: self.keeper.is_whole(),
+            snapshot: self.snapshot,
+            tables: self.tables,
+            first_log: self.first_log,
+            next_log: self.keeper.next_log(),
+        }
     }
 
     pub(crate) fn status(&self) -> StateStatus {

@@ -48,6 +48,14 @@ pub(crate) fn load(directory: StateDirectory, limits: HistoryLimits) -> io::Resu
     Ok(LoadedState { directory, machine, recovered, sources, next_log })
 }
 
+/// Returns a directory whose line the program before this one has handed over: nothing of it is read.
+pub(crate) fn load_nothing(directory: StateDirectory) -> io::Result<LoadedState> {
+    let next_log =
+        directory.files()?.iter().filter_map(FileName::log_number).max().map_or(0, |last| last.saturating_add(1));
+    let (recovered, sources) = (None, BTreeMap::new());
+    Ok(LoadedState { directory, machine: files::machine_id(), recovered, sources, next_log })
+}
+
 /// Takes up the line; none if there is none to go on with.
 fn line(
     directory: &StateDirectory,

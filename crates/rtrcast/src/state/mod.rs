@@ -17,6 +17,8 @@ pub(crate) use directory::{DirectoryError, SourceHash, StateDirectory};
 pub(crate) use inspect::{
     FoundContent, FoundFile, inspect, is_named_rightly, is_of_other_machine, read_changes, take_up,
 };
-pub(crate) use keeping::{KeptLine, SYNC_WAIT_MAX, StateKeeping, WRITE_WAIT_MAX, WriteContext, WriteReport, written};
-pub(crate) use load::{LoadedState, load};
+pub(crate) use keeping::{
+    KeptFiles, KeptLine, SYNC_WAIT_MAX, StateKeeping, WRITE_WAIT_MAX, WriteContext, WriteReport, written,
+};
+pub(crate) use load::{LoadedState, load, load_nothing};
 pub(crate) use options::{SourceAddress, SourceAddresses, StateOptions};

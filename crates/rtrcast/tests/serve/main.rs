@@ -57,5 +57,6 @@ mod startup;
 mod state;
 mod state_sources;
 mod tls;
+mod upgrade;
 mod upstream;
 mod urls;

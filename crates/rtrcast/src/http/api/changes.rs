@@ -2,7 +2,7 @@
 
 use super::rejected;
 use super::state::ApiState;
-use crate::blocking::blocking;
+use crate::blocking::file_call;
 use crate::changes::{ChangeQuery, SinceArgument, SubjectArgument};
 use crate::observe::describe::plain;
 use crate::observe::status::Timestamp;
@@ -85,7 +85,7 @@ pub(super) async fn changes(
     };
     // One at a time, and not with other long answers: the disk may hang.
     let permit = Arc::clone(&state.changes_permit).acquire_owned().await;
-    let listed = blocking(move || {
+    let listed = file_call(move || {
         let _permit = permit;
         let list = state.changes.list(&query);
         let list = list.map_err(|error| format!("the record of changes can't be read: {}", plain(&error)))?;

@@ -7,10 +7,12 @@
 mod changes;
 mod requests;
 mod state;
+mod upgrades;
 
 pub(crate) use changes::changes_path;
 pub(crate) use requests::{ProgramRequest, ProgramRequests};
 pub(crate) use state::ApiState;
+pub(crate) use upgrades::{UpgradeState, UpgradeStatus, Upgrades};
 
 use crate::observe::log::Log;
 use crate::observe::log::event::control::ControlEvent;
@@ -61,6 +63,11 @@ pub(crate) struct ReleaseRequest {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct RefreshRequest {}
 
+/// An upgrade has no options yet.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct UpgradeRequest {}
+
 /// Options of a stop.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -75,12 +82,14 @@ pub(crate) const CLOSE: &str = "/api/v1/close";
 pub(crate) const RELEASE: &str = "/api/v1/release";
 pub(crate) const REFRESH: &str = "/api/v1/refresh";
 pub(crate) const STOP: &str = "/api/v1/stop";
+pub(crate) const UPGRADE: &str = "/api/v1/upgrade";
 
 /// Returns all paths with their handlers.
 pub(crate) fn routes(state: ApiState) -> Router {
     let queries = Router::new()
         .route(STATUS, get(status))
         .route(ROUTERS, get(routers))
+        .route(UPGRADE, get(upgrade_status).post(upgrade))
         .route(changes::CHANGES, get(changes::changes));
     // Each of them wants JSON, which no form of a web page sends.
     let actions = Router::new()
@@ -162,6 +171,29 @@ async fn refresh(
     }
     ControlEvent::Refresh {}.log();
     Ok(done_before(ProgramRequest::Refresh, "reading all sources again"))
+}
+
+async fn upgrade_status(State(state): State<ApiState>) -> Json<UpgradeStatus> {
+    Json(UpgradeStatus { schema: SCHEMA, ..state.upgrades.status() })
+}
+
+async fn upgrade(
+    State(state): State<ApiState>,
+    body: Result<Json<UpgradeRequest>, JsonRejection>,
+) -> Result<Response, Response> {
+    let Json(UpgradeRequest {}) = body.map_err(invalid_body)?;
+    if state.is_stopping() {
+        return Err(stopping());
+    }
+    if state.upgrades.is_running() {
+        return Err(rejected(StatusCode::CONFLICT, "an upgrade is running already"));
+    }
+    let number = state.upgrades.begin();
+    ControlEvent::Upgrade {}.log();
+    let status = UpgradeStatus { number, ..state.upgrades.status() };
+    let mut response = Json(status).into_response();
+    response.extensions_mut().insert(ProgramRequest::Upgrade);
+    Ok(response)
 }
 
 async fn stop(

@@ -11,6 +11,8 @@ use tokio::sync::Notify;
 pub(crate) enum ProgramRequest {
     /// Read all sources and SLURM files again.
     Refresh,
+    /// Have the program taken over by the one that lies where it was started from.
+    Upgrade,
     /// Stop.
     Stop(Stop),
 }
@@ -27,6 +29,7 @@ pub(crate) struct ProgramRequests {
 #[derive(Clone, Copy, Debug, Default)]
 struct WaitingRequests {
     stop: Option<Stop>,
+    upgrade: bool,
     refresh: bool,
 }
 
@@ -46,6 +49,7 @@ impl ProgramRequests {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         match request {
             ProgramRequest::Refresh => waiting.refresh = true,
+            ProgramRequest::Upgrade => waiting.upgrade = true,
             ProgramRequest::Stop(stop) => waiting.stop = Some(stop),
         }
         drop(waiting);
@@ -56,6 +60,9 @@ impl ProgramRequests {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(stop) = waiting.stop.take() {
             return Some(ProgramRequest::Stop(stop));
+        }
+        if std::mem::take(&mut waiting.upgrade) {
+            return Some(ProgramRequest::Upgrade);
         }
         std::mem::take(&mut waiting.refresh).then_some(ProgramRequest::Refresh)
     }

@@ -1,6 +1,6 @@
 //! The data behind the API: the hub, the table of routers, and limits.
 
-use super::ProgramRequests;
+use super::{ProgramRequests, Upgrades};
 use crate::blocking::blocking;
 use crate::changes::ChangeRecord;
 use crate::hub::message::Input;
@@ -27,6 +27,7 @@ pub(crate) struct ApiState {
     pub(crate) configuration: Arc<Mutex<ConfigurationStatus>>,
     pub(crate) requests: Arc<ProgramRequests>,
     pub(crate) changes: Arc<ChangeRecord>,
+    pub(crate) upgrades: Arc<Upgrades>,
     /// Permit to read them: one at a time.
     pub(crate) changes_permit: Arc<Semaphore>,
     /// Permit to make long answers: one at a time.

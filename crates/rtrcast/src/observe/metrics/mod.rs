@@ -2,6 +2,7 @@
 //! `rtrcast_`.
 
 mod exposition;
+mod handovers;
 mod log;
 mod plain_counter;
 mod process;
@@ -14,6 +15,8 @@ pub(crate) use state::DirectoryMetrics;
 
 use crate::observe::listeners::CredentialsState;
 use crate::observe::routers::Routers;
+pub(crate) use handovers::HandoverCounts;
+use handovers::HandoverMetrics;
 use process::ProcessCollector;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -131,6 +134,7 @@ pub(crate) struct Metrics {
     pub(crate) history_octets: Gauge,
     pub(crate) jumps: Counter,
     pub(crate) state: StateMetrics,
+    pub(crate) handovers: HandoverMetrics,
 }
 
 impl Metrics {
@@ -177,6 +181,7 @@ impl Metrics {
             history_octets: Gauge::default(),
             jumps: Counter::default(),
             state: StateMetrics::default(),
+            handovers: HandoverMetrics::default(),
         };
         metrics.register_names_of_stayrtr();
         metrics.register_own_names();
@@ -185,6 +190,7 @@ impl Metrics {
         let help = "Serials that jumped: the first one after a start with state, and after the time of day was set";
         metrics.registry.register("rtrcast_serial_jumps", help, metrics.jumps.clone());
         metrics.state.register(&mut metrics.registry);
+        metrics.handovers.register(&mut metrics.registry);
         metrics.registry.register_collector(Box::new(ProcessCollector::new()));
         metrics.registry.register_collector(Box::new(log::LogCollector));
         metrics.registry.register_collector(Box::new(RouterCollector(routers)));
@@ -463,6 +469,7 @@ mod tests {
             include_str!("routers.rs"),
             include_str!("process.rs"),
             include_str!("state.rs"),
+            include_str!("handovers.rs"),
         ];
         // Only a literal of code stands between two quotes and has no space.
         let code = sources.iter().flat_map(|source| source.split("#[cfg(test)]").next());

@@ -12,6 +12,8 @@ events! {
         Info "control_release" Release { source: Option<&'a str> }
         /// `rtrcast ctl refresh`
         Info "control_refresh" Refresh {}
+        /// `rtrcast ctl upgrade`
+        Info "control_upgrade" Upgrade {}
         /// `rtrcast ctl stop`
         Info "control_stop" Stop { flush: bool }
         /// A connection to the control socket could not be accepted; it is tried again
@@ -28,6 +30,7 @@ impl fmt::Display for ControlEvent<'_> {
             ControlEvent::Release { source: Some(source) } => write!(f, "control: release {source:?}"),
             ControlEvent::Release { source: None } => f.write_str("control: release"),
             ControlEvent::Refresh {} => f.write_str("control: refresh"),
+            ControlEvent::Upgrade {} => f.write_str("control: upgrade"),
             ControlEvent::Stop { flush: false } => f.write_str("control: stop"),
             ControlEvent::Stop { flush: true } => f.write_str("control: stop --flush"),
             ControlEvent::AcceptFailed { error } => {

@@ -8,6 +8,7 @@ pub(crate) mod control;
 pub(crate) mod curation;
 pub(crate) mod data;
 pub(crate) mod field;
+pub(crate) mod handover;
 pub(crate) mod listeners;
 pub(crate) mod log;
 pub(crate) mod service;
@@ -129,6 +130,7 @@ mod tests {
             subject!("Connections and routers", connections::ConnectionEvent),
             subject!("Listeners, certificates and keys", listeners::ListenerEvent),
             subject!("Start, reload and stop", service::ServiceEvent),
+            subject!("Upgrade", handover::HandoverEvent),
             subject!("Control and HTTP", control::ControlEvent),
             subject!("The log", log::LogLossEvent),
         ];
