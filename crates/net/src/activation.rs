@@ -18,6 +18,9 @@ pub const ACTIVATED_LISTENERS_MAX: usize = 256;
 /// The first descriptor that the manager passes.
 const FIRST_DESCRIPTOR: usize = 3;
 
+/// The name of what an earlier process of the service has stored.
+pub const STORED_NAME: &str = "rtrcast-handover";
+
 /// Name of a descriptor when the manager gives no names.
 const DEFAULT_NAME: &str = "unknown";
 
@@ -25,6 +28,8 @@ const DEFAULT_NAME: &str = "unknown";
 #[derive(Debug, Default)]
 pub struct Activated {
     listeners: Vec<(String, ActivatedListener)>,
+    /// What an earlier process of the service has put into the manager's store.
+    stored: Vec<OwnedFd>,
 }
 
 impl Activated {
@@ -42,20 +47,42 @@ impl Activated {
         Activated::of(passed.into_iter().map(|(name, descriptor)| (name, Ok(descriptor))))
     }
 
-    /// All, with their names.
+    /// Takes what an earlier process of the service has put into the manager's store: the ends of a
+    /// [`DescriptorQueue`](crate::DescriptorQueue), or nothing.
+    pub fn take_stored(&mut self) -> Vec<OwnedFd> {
+        std::mem::take(&mut self.stored)
+    }
+
+    /// Returns whether both have the same sockets by the same names.
+    pub fn is_same(&self, other: &Activated) -> bool {
+        let sockets = |activated: &Activated| -> Vec<(String, Option<u64>)> {
+            let mut sockets: Vec<_> = activated
+                .iter()
+                .map(|(name, socket)| (name.to_owned(), rustix::fs::fstat(socket).ok().map(|stat| stat.st_ino)))
+                .collect();
+            sockets.sort();
+            sockets
+        };
+        sockets(self) == sockets(other)
+    }
+
+    /// All listeners, with their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &ActivatedListener)> {
         self.listeners.iter().map(|(name, listener)| (name.as_str(), listener))
     }
 
     fn of(passed: impl Iterator<Item = (String, io::Result<OwnedFd>)>) -> Result<Activated, ActivationError> {
-        let judged = passed.zip(FIRST_DESCRIPTOR..).map(|((name, descriptor), number)| {
-            let listener = descriptor.and_then(ActivatedListener::new);
-            match listener {
-                Ok(listener) => Ok((name, listener)),
-                Err(error) => Err(ActivationError::Descriptor { number, name, error }),
+        let mut activated = Activated::default();
+        for ((name, descriptor), number) in passed.zip(FIRST_DESCRIPTOR..) {
+            match descriptor {
+                Ok(descriptor) if name == STORED_NAME => activated.stored.push(descriptor),
+                descriptor => match descriptor.and_then(ActivatedListener::new) {
+                    Ok(listener) => activated.listeners.push((name, listener)),
+                    Err(error) => return Err(ActivationError::Descriptor { number, name, error }),
+                },
             }
-        });
-        Ok(Activated { listeners: judged.collect::<Result<_, _>>()? })
+        }
+        Ok(activated)
     }
 
     /// Returns true if there are no listeners.

@@ -53,6 +53,8 @@ mod connection;
 mod connection_setup;
 #[cfg(all(test, any(feature = "ssh", feature = "tls")))]
 mod describe;
+#[cfg(target_os = "linux")]
+mod descriptor_store;
 mod dial;
 mod drain;
 mod drive;
@@ -85,13 +87,15 @@ mod transfer;
 mod transport;
 mod unix_socket;
 
-pub use activation::{ACTIVATED_LISTENERS_MAX, Activated, ActivatedListener, ActivationError};
+pub use activation::{ACTIVATED_LISTENERS_MAX, Activated, ActivatedListener, ActivationError, STORED_NAME};
 pub use admission::{AccessLists, Capacity, ConnectionLimiter, Permit};
 pub use cache::{Cache, CacheOptions, PublishError, STOP_GRACE_MAX};
 pub use clock::Clock;
 pub use connect::{Direction, Follower, follow};
 pub use connection::{Answers, Connection, ConnectionStats, QueryKind, ReportCounts, Traffic};
 pub use connection_setup::{ConnectionSetup, Handshake, Reloadable};
+#[cfg(target_os = "linux")]
+pub use descriptor_store::DescriptorQueue;
 pub use dial::{CONNECT_TIME_MAX, Dialer};
 pub use drain::{DRAIN_OCTETS_MAX, DRAIN_RESPONSE_OCTETS_MAX, DRAIN_TIME_MAX};
 pub use drive::FINAL_REPORT_TIME_MAX;

@@ -4,8 +4,14 @@ use rustix::time::{ClockId, clock_gettime};
 use std::env;
 use std::ffi::OsStr;
 use std::io;
+#[cfg(target_os = "linux")]
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+
+/// Time for the manager to take a message with descriptors.
+#[cfg(target_os = "linux")]
+const MANAGER_WAIT_MAX: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Sends the manager `READY=1`, `STOPPING=1` or lines of such; nothing if there is no manager that has asked for it. It
 /// never waits. An error may be ignored: the manager has its own limits.
@@ -20,6 +26,31 @@ pub fn sd_notify(state: &str) -> io::Result<()> {
 pub fn sd_reloading() -> String {
     let now = clock_gettime(ClockId::Monotonic);
     format!("RELOADING=1\nMONOTONIC_USEC={}", now.tv_sec * 1_000_000 + now.tv_nsec / 1_000)
+}
+
+/// Sends the manager lines with descriptors. It waits for the manager, for a while. Without a manager it is an error.
+#[cfg(target_os = "linux")]
+pub(crate) fn sd_notify_with(state: &str, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+    use rustix::net::{
+        AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
+    };
+    let no_manager = || io::Error::new(io::ErrorKind::NotFound, "no service manager has started this program");
+    let socket = env::var_os("NOTIFY_SOCKET").ok_or_else(no_manager)?;
+    let address = match socket.as_bytes() {
+        [b'@', name @ ..] => SocketAddrUnix::new_abstract_name(name)?,
+        path => SocketAddrUnix::new(path)?,
+    };
+    let datagram = rustix::net::socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    let timeout = rustix::net::sockopt::Timeout::Send;
+    rustix::net::sockopt::set_socket_timeout(&datagram, timeout, Some(MANAGER_WAIT_MAX))?;
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut message = SendAncillaryBuffer::new(&mut space);
+    if !descriptors.is_empty() {
+        message.push(SendAncillaryMessage::ScmRights(descriptors));
+    }
+    let octets = [io::IoSlice::new(state.as_bytes())];
+    rustix::net::sendmsg_addr(&datagram, &address, &octets, &mut message, SendFlags::NOSIGNAL)?;
+    Ok(())
 }
 
 fn report_event(socket: &OsStr, state: &str) -> io::Result<()> {

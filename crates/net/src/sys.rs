@@ -3,7 +3,7 @@
 
 #![expect(unsafe_code, reason = "mapping memory is unsafe, and so is every function of C; all of it is in this file")]
 
-use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use std::collections::BTreeSet;
 #[cfg(target_os = "linux")]
@@ -132,6 +132,15 @@ static INHERITED_TAKEN: AtomicBool = AtomicBool::new(false);
 pub(crate) fn watch(descriptor: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: an OwnedFd has one number, which is open until it is dropped.
     Ok(unsafe { AsyncFd::register(descriptor) }?)
+}
+
+/// Calls a function with descriptors by their numbers, without those that are not open. They stay open.
+pub(crate) fn with_descriptors<T>(numbers: &[RawFd], call: impl FnOnce(&[BorrowedFd<'_>]) -> T) -> T {
+    // SAFETY: a number that is not open is only asked whether it is. The others are borrowed for this one call, in which
+    // the program, which is about to end, closes nothing.
+    let borrowed = numbers.iter().map(|number| unsafe { BorrowedFd::borrow_raw(*number) });
+    let open: Vec<BorrowedFd<'_>> = borrowed.filter(|descriptor| fcntl_getfd(descriptor).is_ok()).collect();
+    call(&open)
 }
 
 /// Has descriptors stay open in the program that replaces this one, or not; one that is not open is an error.

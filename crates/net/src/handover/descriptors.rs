@@ -18,6 +18,11 @@ impl<'a> Descriptors<'a> {
         u32::try_from(self.descriptors.len() - 1).expect("a process has fewer descriptors")
     }
 
+    /// The descriptors, by index.
+    pub fn all(&self) -> &[BorrowedFd<'a>] {
+        &self.descriptors
+    }
+
     /// Their numbers, by index.
     pub fn numbers(&self) -> Vec<RawFd> {
         self.descriptors.iter().map(AsRawFd::as_raw_fd).collect()
@@ -62,6 +67,11 @@ impl PassedDescriptors {
     pub fn inherited(numbers: impl IntoIterator<Item = RawFd>) -> io::Result<PassedDescriptors> {
         let descriptors = sys::take_inherited(numbers)?;
         Ok(PassedDescriptors { descriptors: descriptors.into_iter().map(Some).collect() })
+    }
+
+    /// Descriptors that were received, by their order.
+    pub fn received(descriptors: Vec<OwnedFd>) -> PassedDescriptors {
+        PassedDescriptors { descriptors: descriptors.into_iter().map(Some).collect() }
     }
 
     /// Returns another descriptor of the same file, by its index; none if there is none, or it was taken. This one stays

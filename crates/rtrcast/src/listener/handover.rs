@@ -12,9 +12,11 @@ use std::io;
 use std::sync::Arc;
 
 impl Listeners {
-    /// Returns a set that goes on with the sockets of another program, as far as the configuration still has them.
+    /// Returns a set that goes on with the sockets of another program, as far as the configuration still has them. `newly_passed`
+    /// is what systemd has passed to this process, if it is another one.
     pub(crate) fn handed_over(
         handed: HandedListeners,
+        newly_passed: Activated,
         metrics: Arc<Metrics>,
         routers: Arc<Routers>,
     ) -> Result<Listeners, Failure> {
@@ -22,6 +24,9 @@ impl Listeners {
         let failure = |error: io::Error| Failure::Internal(format!("a listener that is handed over: {error}"));
         let passed = Activated::handed_over(passed)
             .map_err(|error| Failure::Internal(format!("systemd's sockets that are handed over: {error}")))?;
+        // They are the same sockets, unless the unit has been changed: then the kernel has no keys for the new ones.
+        let is_same = newly_passed.is_empty() || newly_passed.is_same(&passed);
+        let (passed, passed_keys) = if is_same { (passed, passed_keys) } else { (newly_passed, Vec::new()) };
         let handed =
             listeners.into_iter().map(BoundListener::handed_over).collect::<Result<_, _>>().map_err(failure)?;
         Ok(Listeners {

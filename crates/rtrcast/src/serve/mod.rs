@@ -14,7 +14,7 @@ use crate::config::plan::Plan;
 use crate::config::secrets;
 use crate::control::Control;
 use crate::exit::Failure;
-use crate::handover::{StartPath, TakenHandover, panic_point, rehearse_take, rehearsed};
+use crate::handover::{StartPath, TakenHandover, WayBack, panic_point, rehearse_take, rehearsed};
 use crate::http;
 use crate::http::api::{ProgramRequest, ProgramRequests, Upgrades};
 use crate::hub::message::Input;
@@ -78,7 +78,27 @@ pub(crate) fn serve(command_line: &CommandLine) -> Result<(), Failure> {
             capacity.descriptors
         )));
     }
-    let mut taken = TakenHandover::take(HistoryLimits::default()).map_err(Failure::Internal)?;
+    let passed = Activated::take();
+    let mut passed = passed.map_err(|error| Failure::Internal(format!("systemd's sockets: {error}")))?;
+    let taken = TakenHandover::take(HistoryLimits::default(), passed.take_stored());
+    let mut taken = taken.map_err(Failure::Internal)?;
+    let outcome = serve_on(command_line, (plan, slurm, capacity), passed, &mut taken);
+    log::finish();
+    if let Err(failure) = &outcome {
+        // As long as all that was not taken yet is open.
+        WayBack::go(&failure.lines().join("; "));
+    }
+    outcome
+}
+
+/// Serves, and goes on with what was taken, if anything was.
+fn serve_on(
+    command_line: &CommandLine,
+    (plan, slurm, capacity): (Plan, PlannedSlurm, ConnectionCapacity),
+    passed: Activated,
+    taken: &mut Option<TakenHandover>,
+) -> Result<(), Failure> {
+    let no_signals = |error| Failure::Internal(format!("can't block signals: {error}"));
     if taken.is_none() {
         // Until something is served a signal may end the program at once, such as while it waits for a directory.
         Signals::unblock().map_err(no_signals)?;
@@ -92,10 +112,9 @@ pub(crate) fn serve(command_line: &CommandLine) -> Result<(), Failure> {
         .thread_name("rtrcast")
         .build()
         .map_err(|error| Failure::Internal(format!("can't start threads: {error}")))?;
-    let outcome = runtime.block_on(run(command_line, plan, slurm, capacity, state, &mut taken));
+    let outcome = runtime.block_on(run(command_line, plan, slurm, capacity, (state, passed), taken));
     // A read that is still running is not waited for.
     runtime.shutdown_background();
-    log::finish();
     outcome
 }
 
@@ -134,7 +153,7 @@ async fn run(
     plan: Plan,
     slurm: PlannedSlurm,
     capacity: ConnectionCapacity,
-    state: Option<LoadedState>,
+    (state, passed): (Option<LoadedState>, Activated),
     taken: &mut Option<TakenHandover>,
 ) -> Result<(), Failure> {
     panic_point(6);
@@ -143,13 +162,9 @@ async fn run(
     let mut listeners = match taken {
         Some(taken) => {
             let handed = std::mem::take(&mut taken.sockets.routers);
-            Listeners::handed_over(handed, Arc::clone(&metrics), Arc::clone(&routers))?
+            Listeners::handed_over(handed, passed, Arc::clone(&metrics), Arc::clone(&routers))?
         }
-        None => {
-            let passed = Activated::take();
-            let passed = passed.map_err(|error| Failure::Internal(format!("systemd's sockets: {error}")))?;
-            Listeners::new(passed, Arc::clone(&metrics), Arc::clone(&routers))
-        }
+        None => Listeners::new(passed, Arc::clone(&metrics), Arc::clone(&routers)),
     };
     let loaded = listeners.loader().load(&plan.listen)?;
     listeners.open(loaded)?;
@@ -181,7 +196,7 @@ async fn run(
     }
     .unzip();
     let mut signals = Signals::new().map_err(|error| Failure::Internal(format!("can't receive signals: {error}")))?;
-    if taken.is_none() {
+    if taken.as_ref().is_none_or(|taken| taken.is_stored) {
         print_summary(&plan, &slurm, &capacity, &listeners, http.as_ref());
     }
 
@@ -208,6 +223,10 @@ async fn run(
                 SignalRequest::Upgrade => {
                     cache.upgrades.begin();
                     cache.upgrade(command_line, "SIGUSR2").await;
+                }
+                SignalRequest::Restart => {
+                    cache.hand_to_manager().await;
+                    break ("SIGUSR1", Stop::Restart);
                 }
                 SignalRequest::Stop(name) => break (name, Stop::Restart),
             },

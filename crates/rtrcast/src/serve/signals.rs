@@ -1,16 +1,19 @@
-//! Signals: SIGHUP reloads and refreshes, SIGUSR2 upgrades, SIGINT and SIGTERM stop.
+//! Signals: SIGHUP reloads and refreshes, SIGUSR2 upgrades, SIGUSR1 hands over to the next process of the service, SIGINT
+//! and SIGTERM stop.
 
 use rtrcast_net::SignalQueue;
 use rustix::process::Signal;
 use std::io;
 
 /// Signals that are read, and not handled.
-const SIGNALS: [Signal; 4] = [Signal::HUP, Signal::USR2, Signal::INT, Signal::TERM];
+const SIGNALS: [Signal; 5] = [Signal::HUP, Signal::USR1, Signal::USR2, Signal::INT, Signal::TERM];
 
 /// A request by a signal.
 pub(super) enum SignalRequest {
     Refresh,
     Upgrade,
+    /// The service manager restarts the program.
+    Restart,
     Stop(&'static str),
 }
 
@@ -34,6 +37,7 @@ impl Signals {
     pub(super) async fn next(&mut self) -> SignalRequest {
         match self.0.next().await {
             number if number == Signal::HUP.as_raw() => SignalRequest::Refresh,
+            number if number == Signal::USR1.as_raw() => SignalRequest::Restart,
             number if number == Signal::USR2.as_raw() => SignalRequest::Upgrade,
             number if number == Signal::INT.as_raw() => SignalRequest::Stop("SIGINT"),
             _ => SignalRequest::Stop("SIGTERM"),
@@ -41,6 +45,6 @@ impl Signals {
     }
 
     pub(super) async fn next_stop(&mut self) {
-        while !matches!(self.next().await, SignalRequest::Stop(_)) {}
+        while !matches!(self.next().await, SignalRequest::Stop(_) | SignalRequest::Restart) {}
     }
 }

@@ -230,8 +230,11 @@ fn take_over(
     };
     taken.ready();
     listeners.close_unused();
-    let TakenHandover { version, report, failed, .. } = taken;
-    let start_path = StartPath::from_octets(report.start_path);
+    let TakenHandover { version, report, failed, is_stored, .. } = taken;
+    let start_path = match is_stored {
+        true => StartPath::of_this().map_err(|error| format!("the path of this program is unknown: {error}")),
+        false => Ok(StartPath::from_octets(report.start_path)),
+    };
     let event = match &failed {
         Some(reason) => HandoverEvent::Failed { reason },
         None => HandoverEvent::Done {
@@ -255,7 +258,7 @@ fn take_over(
         }
     }
     metrics.handovers.add(counts);
-    (Ok(start_path), Upgrades::handed_over(report.upgrade, counts, outcome))
+    (start_path, Upgrades::handed_over(report.upgrade, counts, outcome))
 }
 
 /// Runs a task, and returns its name should it end.

@@ -5,15 +5,19 @@
 //! the other program, and for that to read them.
 
 use super::RunningCache;
-use crate::blocking::{blocking, no_file_calls};
+use crate::blocking::{NoFileCalls, blocking, no_file_calls};
 use crate::config::CommandLine;
 use crate::handover::{HandoverReport, HandoverWriter, ProgramFile, SocketWriter, StartPath, rehearse};
 use crate::hub::message::{EncodedLine, Input, LineRequest};
+use crate::observe::describe::plain;
 use crate::observe::log::event::handover::HandoverEvent;
 use crate::observe::log::{self, Log};
 use crate::observe::metrics::HandoverCounts;
-use rtrcast_net::{SocketName, SuspendedConnections, Transport, sd_notify, sd_reloading, set_inherited};
+#[cfg(target_os = "linux")]
+use rtrcast_net::DescriptorQueue;
+use rtrcast_net::{Descriptors, SocketName, SuspendedConnections, Transport, sd_notify, sd_reloading, set_inherited};
 use rtrcast_proto::FieldEncoder;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
@@ -108,30 +112,10 @@ impl RunningCache {
         };
         rehearsal.map_err(|reason| format!("{name} can't take over: {reason}"))?;
         let _ = sd_notify(&sd_reloading());
-        let Some(_no_file_calls) = no_file_calls(FILE_CALLS_MAX).await else {
-            return Err(format!("a file system has not answered for {} s", FILE_CALLS_MAX.as_secs()));
-        };
-        let (go_on, line) = self.line(true).await?;
-        let protected =
-            || self.routers.connections().iter().filter(|row| row.peer().transport != Transport::Tcp).count();
-        let ended = u64::try_from(protected()).unwrap_or(u64::MAX);
-        self.publisher.end_protected(&self.limiter, PROTECTED_END_MAX, || protected() == 0).await;
-        self.upgrades.ended(ended);
-        self.metrics.handovers.add(HandoverCounts { ended, ..HandoverCounts::default() });
-        let began = self.routers.clock().now().0;
-        let suspended = self.publisher.suspend(&self.limiter, SUSPENSION_MAX).await;
-        let report = HandoverReport {
-            asked_by: asked_by.to_owned(),
-            start_path: path.octets().to_vec(),
-            counts: self.upgrades.counts(),
-            upgrade: self.upgrades.number(),
-            left_over: suspended.left_over,
-            began,
-        };
+        let (_no_file_calls, go_on, line) = self.quiet().await?;
+        let (suspended, report) = self.suspend(asked_by).await;
         let error = self.execute(&program, &own, &words, line, &suspended, &report);
-        self.publisher.resume();
-        suspended.connections.into_iter().for_each(|connection| self.service.resume(connection));
-        drop(go_on);
+        self.resume(suspended, go_on);
         Err(format!("{name} can't be executed: {error}"))
     }
 
@@ -161,11 +145,36 @@ impl RunningCache {
         &self,
         program: &ProgramFile,
         own: &ProgramFile,
-        words: &[std::ffi::OsString],
+        words: &[OsString],
         line: EncodedLine,
         suspended: &SuspendedConnections,
         report: &HandoverReport,
     ) -> io::Error {
+        let executed = self.with_handover(line, suspended, report, |file, descriptors| {
+            log::finish();
+            let inherited = |is_inherited| {
+                descriptors.set_inherited(is_inherited)?;
+                set_inherited(file.as_fd(), is_inherited)?;
+                set_inherited(own, is_inherited)
+            };
+            let error = match inherited(true) {
+                Ok(()) => program.execute(words, file, own),
+                Err(error) => error,
+            };
+            let _ = inherited(false);
+            error
+        });
+        executed.unwrap_or_else(|error| error)
+    }
+
+    /// Writes everything into a memory file, and calls a function with that and the descriptors that it names.
+    fn with_handover<T>(
+        &self,
+        line: EncodedLine,
+        suspended: &SuspendedConnections,
+        report: &HandoverReport,
+        then: impl FnOnce(&File, &Descriptors<'_>) -> T,
+    ) -> io::Result<T> {
         let EncodedLine { line, mut octets } = line;
         let mut writer = HandoverWriter::default();
         let mut sockets = SocketWriter { encoder: &mut writer.sockets, descriptors: &mut writer.descriptors };
@@ -183,21 +192,83 @@ impl RunningCache {
         let mut shared = FieldEncoder::default();
         octets.encode(&mut shared, &mut writer.descriptors);
         writer.octets = shared;
-        let file = match writer.finish(&line, report) {
-            Ok(file) => file,
-            Err(error) => return error,
+        Ok(then(&writer.finish(&line, report)?, &writer.descriptors))
+    }
+
+    /// Hands over to the next process of the service, by the service manager's store of descriptors, and ends this one.
+    /// Returns if that can't be: then all connections go on, and are to end as at any stop.
+    pub(super) async fn hand_to_manager(&mut self) {
+        if std::env::var_os("NOTIFY_SOCKET").is_none() {
+            return HandoverEvent::NotStored { reason: "no service manager has started this program" }.log();
+        }
+        if let Err(reason) = self.try_storing().await {
+            HandoverEvent::NotStored { reason: &reason }.log();
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    async fn try_storing(&mut self) -> Result<(), String> {
+        Err("this needs Linux".to_owned())
+    }
+
+    #[cfg(target_os = "linux")]
+    async fn try_storing(&mut self) -> Result<(), String> {
+        let (_no_file_calls, go_on, line) = self.quiet().await?;
+        let (suspended, mut report) = self.suspend("SIGUSR1").await;
+        report.upgrade += 1;
+        let stored = self.with_handover(line, &suspended, &report, |file, descriptors| {
+            let all: Vec<_> = std::iter::once(file.as_fd()).chain(descriptors.all().iter().copied()).collect();
+            let queue = DescriptorQueue::of(&all)?;
+            queue.store()
+        });
+        match stored.flatten() {
+            Ok(()) => {
+                HandoverEvent::Stored { connections: suspended.connections.len() }.log();
+                log::finish();
+                // Nothing is dropped: the connections and the names of sockets are the next process's.
+                std::process::exit(0);
+            }
+            Err(error) => {
+                self.resume(suspended, go_on);
+                Err(plain(&error))
+            }
+        }
+    }
+
+    /// Waits until no file is read or written, and returns the line, which does not change as long as the sender is kept.
+    async fn quiet(&self) -> Result<(NoFileCalls, oneshot::Sender<()>, EncodedLine), String> {
+        let Some(no_file_calls) = no_file_calls(FILE_CALLS_MAX).await else {
+            return Err(format!("a file system has not answered for {} s", FILE_CALLS_MAX.as_secs()));
         };
-        log::finish();
-        let inherited = |is_inherited| {
-            writer.descriptors.set_inherited(is_inherited)?;
-            set_inherited(file.as_fd(), is_inherited)?;
-            set_inherited(own, is_inherited)
+        let (go_on, line) = self.line(true).await?;
+        Ok((no_file_calls, go_on, line))
+    }
+
+    /// Ends connections over TLS and SSH, and takes all others out of their tasks.
+    async fn suspend(&self, asked_by: &str) -> (SuspendedConnections, HandoverReport) {
+        let protected =
+            || self.routers.connections().iter().filter(|row| row.peer().transport != Transport::Tcp).count();
+        let ended = u64::try_from(protected()).unwrap_or(u64::MAX);
+        self.publisher.end_protected(&self.limiter, PROTECTED_END_MAX, || protected() == 0).await;
+        self.upgrades.ended(ended);
+        self.metrics.handovers.add(HandoverCounts { ended, ..HandoverCounts::default() });
+        let began = self.routers.clock().now().0;
+        let suspended = self.publisher.suspend(&self.limiter, SUSPENSION_MAX).await;
+        let report = HandoverReport {
+            asked_by: asked_by.to_owned(),
+            start_path: self.start_path.as_ref().map_or(&[][..], StartPath::octets).to_vec(),
+            counts: self.upgrades.counts(),
+            upgrade: self.upgrades.number(),
+            left_over: suspended.left_over,
+            began,
         };
-        let error = match inherited(true) {
-            Ok(()) => program.execute(words, &file, own),
-            Err(error) => error,
-        };
-        let _ = inherited(false);
-        error
+        (suspended, report)
+    }
+
+    /// Lets all go on.
+    fn resume(&self, suspended: SuspendedConnections, go_on: oneshot::Sender<()>) {
+        self.publisher.resume();
+        suspended.connections.into_iter().for_each(|connection| self.service.resume(connection));
+        drop(go_on);
     }
 }

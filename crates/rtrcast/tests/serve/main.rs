@@ -48,6 +48,7 @@ mod proxied;
 mod reload;
 mod reports;
 mod self_signed;
+mod service_restart;
 mod slurm;
 mod slurm_directory;
 mod slurm_mistakes;
