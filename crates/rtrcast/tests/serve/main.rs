@@ -57,6 +57,7 @@ mod ssh;
 mod startup;
 mod state;
 mod state_sources;
+mod thousand_routers;
 mod tls;
 mod upgrade;
 mod upstream;

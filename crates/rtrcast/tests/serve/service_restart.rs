@@ -24,24 +24,24 @@ const C: (u32, &str, u8) = (64_498, "203.0.113.0/24", 24);
 type Message = (String, Vec<OwnedFd>);
 
 /// The manager of one service.
-struct Manager {
+pub(crate) struct Manager {
     folder: Folder,
-    site: StateSite,
+    pub(crate) site: StateSite,
     messages: Receiver<Message>,
     /// Descriptors that are kept, with their names.
     stored: Vec<(String, OwnedFd)>,
 }
 
 /// A process of the service.
-struct Process {
+pub(crate) struct Process {
     child: Child,
     lines: Receiver<String>,
-    rtr: SocketAddr,
+    pub(crate) rtr: SocketAddr,
     seen: Vec<String>,
 }
 
 impl Manager {
-    fn new() -> Manager {
+    pub(crate) fn new() -> Manager {
         let (folder, site) = (Folder::new(), StateSite::new(&[A, B]));
         let socket = UnixDatagram::bind(folder.path("notify")).unwrap();
         let (sender, messages) = channel();
@@ -70,7 +70,7 @@ impl Manager {
     }
 
     /// Handles messages up to one with this line.
-    fn wait_for(&mut self, line: &str) {
+    pub(crate) fn wait_for(&mut self, line: &str) {
         loop {
             let (text, descriptors) = self.messages.recv_timeout(Duration::from_secs(60)).expect(line);
             let name = || {
@@ -90,7 +90,7 @@ impl Manager {
     }
 
     /// Starts a process, which is given what is stored.
-    fn start(&mut self, variables: &[(&str, &str)], arguments: &[&str]) -> Process {
+    pub(crate) fn start(&mut self, variables: &[(&str, &str)], arguments: &[&str]) -> Process {
         let mut redirections = String::new();
         for (number, (_, descriptor)) in (3..).zip(&self.stored) {
             rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::empty()).unwrap();
@@ -129,7 +129,7 @@ impl Manager {
 }
 
 impl Process {
-    fn wait_for(&mut self, text: &str) {
+    pub(crate) fn wait_for(&mut self, text: &str) {
         loop {
             let line = self.lines.recv_timeout(Duration::from_secs(60));
             let line = line.unwrap_or_else(|_| panic!("no {text:?} in {:#?}", self.seen));
@@ -140,12 +140,12 @@ impl Process {
         }
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let kill = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
         assert!(kill.success());
     }
 
-    fn exit_code(&mut self) -> Option<i32> {
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 }

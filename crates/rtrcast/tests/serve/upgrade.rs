@@ -17,7 +17,7 @@ const B: (u32, &str, u8) = (64_497, "198.51.100.0/24", 24);
 const C: (u32, &str, u8) = (64_498, "203.0.113.0/24", 24);
 
 /// Puts the program at a path of its own, where another one can be put.
-fn install(folder: &Folder) -> PathBuf {
+pub(crate) fn install(folder: &Folder) -> PathBuf {
     let (new, path) = (folder.path("rtrcast.new"), folder.path("rtrcast"));
     let built = env!("CARGO_BIN_EXE_rtrcast");
     if fs::hard_link(built, &new).is_err() {
